@@ -1,0 +1,97 @@
+"""Errors that a client may see. Raise one anywhere below a route; `core.error_handlers` renders it in the one shape."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+
+class AppError(Exception):
+    """Base of all errors with a stable code.
+
+    Rendered as `{"error": {"code", "message", "details", "request_id"}}` with the class's HTTP status.
+
+    Args:
+        message: one sentence for the person who reads it; never a secret, never another user's data.
+        details: machine-readable facts, JSON-serialisable.
+        headers: HTTP headers that belong to the answer, such as `Retry-After`.
+    """
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "INTERNAL_ERROR"
+
+    def __init__(
+        self, message: str, *, details: Mapping[str, object] | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = dict(details or {})
+        self.headers = dict(headers or {})
+
+
+class BadRequestError(AppError):
+    """The request cannot be understood."""
+
+    status = 400
+    code = "BAD_REQUEST"
+
+
+class UnauthorizedError(AppError):
+    """Who is calling is not known (RFC 9110 §15.5.2)."""
+
+    status = 401
+    code = "UNAUTHORIZED"
+
+    def __init__(self, message: str = "A valid bearer token is required.") -> None:
+        super().__init__(message, headers={"WWW-Authenticate": "Bearer"})
+
+
+class ForbiddenError(AppError):
+    """Who is calling is known and may not do this."""
+
+    status = 403
+    code = "FORBIDDEN"
+
+
+class NotFoundError(AppError):
+    """There is no such thing, or none that the caller may know of: `raise NotFoundError("Project", id)`."""
+
+    status = 404
+    code = "NOT_FOUND"
+
+    def __init__(self, resource: str, id: object | None = None) -> None:  # noqa: A002 - the argument's natural name
+        details = {"resource": resource} if id is None else {"resource": resource, "id": str(id)}
+        super().__init__(f"{resource} not found.", details=details)
+
+
+class ConflictError(AppError):
+    """The request contradicts what is there."""
+
+    status = 409
+    code = "CONFLICT"
+
+
+class PayloadTooLargeError(AppError):
+    """The body is larger than MAX_BODY_SIZE."""
+
+    status = 413
+    code = "PAYLOAD_TOO_LARGE"
+
+
+class RateLimitedError(AppError):
+    """Too many requests (RFC 6585 §4)."""
+
+    status = 429
+    code = "RATE_LIMITED"
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(
+            f"Too many requests. Try again in {retry_after} seconds.",
+            details={"retry_after": retry_after},
+            headers={"Retry-After": str(retry_after)},
+        )
+
+
+class ServiceUnavailableError(AppError):
+    """Something that this application stands on does not answer."""
+
+    status = 503
+    code = "SERVICE_UNAVAILABLE"

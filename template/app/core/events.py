@@ -1,0 +1,54 @@
+"""Events: what a module tells the others without knowing them."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy.ext.asyncio import AsyncSession
+
+if TYPE_CHECKING:
+    from app.core.runtime import Runtime
+
+
+class Event(BaseModel):
+    """Something that has happened. Subclasses add the facts, which have to be JSON."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber[E: Event]:
+    """Who wants to know: `handler(runtime, event)` runs after the commit, and again if it fails."""
+
+    event: type[E]
+    handler: "Callable[[Runtime, E], Awaitable[None]]"
+
+    @property
+    def name(self) -> str:
+        """Identifies the handler in a queue."""
+        return f"{self.handler.__module__}.{self.handler.__qualname__}"
+
+
+class Events:
+    """Hands each event to its subscribers, through the queue."""
+
+    def __init__(self, runtime: "Runtime", subscribers: "Sequence[Subscriber[Any]]") -> None:
+        self._runtime = runtime
+        self._subscribers = {subscriber.name: subscriber for subscriber in subscribers}
+
+    async def publish(self, session: AsyncSession, event: Event) -> None:
+        """Queues one job for each subscriber; they leave when the session's transaction commits."""
+        for name, subscriber in self._subscribers.items():
+            if subscriber.event is type(event):
+                await self._runtime.queue.enqueue(session, deliver_event, name, event.model_dump(mode="json"))
+
+    async def deliver(self, subscriber_name: str, payload: dict[str, Any]) -> None:
+        """Calls one subscriber with the event that the payload describes."""
+        subscriber = self._subscribers[subscriber_name]
+        await subscriber.handler(self._runtime, subscriber.event.model_validate(payload))
+
+
+async def deliver_event(runtime: "Runtime", subscriber_name: str, payload: dict[str, Any]) -> None:
+    """The job behind `Events.publish`."""
+    await runtime.events.deliver(subscriber_name, payload)

@@ -1,0 +1,37 @@
+"""Columns that tables have in common."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy import MetaData
+from sqlmodel import Field, SQLModel
+from uuid_utils.compat import uuid7
+
+# Every constraint has a name, so that a migration can drop it on any database.
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+metadata: MetaData = SQLModel.metadata
+
+
+def utc_now() -> datetime:
+    """The current time, with its zone."""
+    return datetime.now(UTC)
+
+
+class Entity(SQLModel):
+    """A row with a key (UUIDv7: sorts by age) and two times."""
+
+    id: UUID = Field(default_factory=uuid7, primary_key=True)
+    created_at: datetime = Field(default_factory=utc_now)
+    updated_at: datetime = Field(default_factory=utc_now, sa_column_kwargs={"onupdate": utc_now})
+
+
+class SoftDelete(SQLModel):
+    """A row that is hidden instead of removed."""
+
+    deleted_at: datetime | None = Field(default=None, index=True)

@@ -1,0 +1,72 @@
+"""The manifest: all that the application knows of a module, as one value."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+from fastapi import APIRouter
+from fastapi.params import Depends
+from sqlmodel import SQLModel
+
+from app.core.events import Subscriber
+from app.core.queue import Cron, JobFunction
+from app.core.settings import ModuleSettings
+
+if TYPE_CHECKING:
+    from app.core.runtime import Runtime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HealthCheck:
+    """Something that the application cannot serve without.
+
+    `check` returns when all is well and raises otherwise; it is given two seconds.
+    """
+
+    name: str
+    check: Callable[["Runtime"], Awaitable[None]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Guards:
+    """Dependencies that stand before every route of an area, whether or not the route asks for the user."""
+
+    app: Depends
+    admin: Depends
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Module:
+    """What a module adds. Everything but the name may be left out.
+
+    Attributes:
+        name: of its folder, its tests and its migrations.
+        models: its tables.
+        router: its routes under `/api/v1/app`, for authenticated users.
+        admin_router: its routes under `/api/v1/admin`, for administrators.
+        public_router: its routes under `/api/v1/public`, for everybody.
+        guards: who may enter the app and admin areas; one module gives them.
+        settings: its settings classes; `runtime.resource(cls)` gives the checked value.
+        jobs: functions that may be queued.
+        crons: jobs that run by the clock.
+        subscribers: what it does when an event of another module is published.
+        health_checks: what the readiness route asks.
+        lifespan: opened when the application starts and closed when it stops; may put resources into the runtime.
+        commands: what it adds to the command `app`.
+    """
+
+    name: str
+    models: tuple[type[SQLModel], ...] = ()
+    router: APIRouter | None = None
+    admin_router: APIRouter | None = None
+    public_router: APIRouter | None = None
+    guards: Guards | None = None
+    settings: tuple[type[ModuleSettings], ...] = ()
+    jobs: tuple[JobFunction, ...] = ()
+    crons: tuple[Cron, ...] = ()
+    subscribers: tuple[Subscriber, ...] = ()
+    health_checks: tuple[HealthCheck, ...] = ()
+    lifespan: "Callable[[Runtime], AbstractAsyncContextManager[None]] | None" = None
+    commands: tuple[click.Command, ...] = ()

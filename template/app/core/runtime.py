@@ -1,0 +1,96 @@
+"""The runtime: what a running process holds. Routes, jobs and commands get it; nothing else is global."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import cast
+
+from fastapi import Request
+
+from app.core.database import Database, create_database
+from app.core.events import Events, deliver_event
+from app.core.module import Module
+from app.core.ports import Audit, Cache, FreePlan, MemoryCache, NoAudit, Plans
+from app.core.queue import InProcessQueue, JobFunction, Queue
+from app.core.settings import ModuleSettings, Settings, load_settings
+
+CORE_JOBS: tuple[JobFunction, ...] = (deliver_event,)
+
+
+@dataclass(kw_only=True)
+class Runtime:
+    """The settings, the database and the ports. A module's lifespan may replace a port and add resources."""
+
+    modules: tuple[Module, ...]
+    settings: Settings
+    database: Database
+    plans: Plans = field(default_factory=FreePlan)
+    cache: Cache = field(default_factory=MemoryCache)
+    audit: Audit = field(default_factory=NoAudit)
+    queue: Queue = field(init=False)
+    events: Events = field(init=False)
+    _resources: dict[type, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Gives the ports that need the runtime themselves."""
+        self.queue = InProcessQueue(self, jobs_of(self.modules))
+        self.events = Events(self, [subscriber for module in self.modules for subscriber in module.subscribers])
+
+    def provide[T](self, key: type[T], value: T) -> None:
+        """Makes a module's own object available to its routes and jobs."""
+        self._resources[key] = value
+
+    def resource[T](self, key: type[T]) -> T:
+        """The object that was provided under `key`: a settings class, or what a module's lifespan put there.
+
+        Raises:
+            LookupError: nothing was.
+        """
+        if key not in self._resources:
+            raise LookupError(f"Nothing provides {key.__qualname__}; is its module in app/modules.py?")
+        return cast("T", self._resources[key])
+
+
+def jobs_of(modules: Sequence[Module]) -> tuple[JobFunction, ...]:
+    """Every job that may be queued."""
+    return (*CORE_JOBS, *(job for module in modules for job in module.jobs))
+
+
+def settings_classes(modules: Sequence[Module]) -> tuple[type[ModuleSettings], ...]:
+    """Every settings class, the core's first."""
+    return (Settings, *(cls for module in modules for cls in module.settings))
+
+
+def create_runtime(modules: Sequence[Module], *, database: Database | None = None) -> Runtime:
+    """Checks all settings and puts the runtime together; connects to nothing.
+
+    Args:
+        database: instead of the one that DATABASE_URL names.
+
+    Raises:
+        ConfigurationError: naming every unusable setting at once.
+    """
+    loaded = load_settings(settings_classes(modules))
+    settings = cast("Settings", loaded[Settings])
+    runtime = Runtime(modules=tuple(modules), settings=settings, database=database or create_database(settings))
+    for cls, value in loaded.items():
+        runtime.provide(cls, value)
+    return runtime
+
+
+@asynccontextmanager
+async def running(runtime: Runtime) -> AsyncIterator[Runtime]:
+    """Opens every module's lifespan in order, closes them in reverse, and finishes what is queued in between."""
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(runtime.database.dispose)
+        for module in runtime.modules:
+            if module.lifespan is not None:
+                await stack.enter_async_context(module.lifespan(runtime))
+        if isinstance(runtime.queue, InProcessQueue):
+            stack.push_async_callback(runtime.queue.drain)
+        yield runtime
+
+
+def get_runtime(request: Request) -> Runtime:
+    """The runtime of the application that serves the request."""
+    return cast("Runtime", request.app.state.runtime)
