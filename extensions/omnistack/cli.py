@@ -1,0 +1,103 @@
+"""The command `omnistack`."""
+
+import os
+import sys
+import traceback
+from importlib.metadata import version as installed_version
+from typing import Annotated
+
+import typer
+
+from omnistack import change
+from omnistack.errors import OmniError
+from omnistack.process import forget_outer_environment
+
+DEBUG_VARIABLE = "OMNISTACK_DEBUG"
+INTERRUPTED = 130
+
+HELP = """\
+Make FastAPI backends with only the pieces that you choose, and keep them up to date.
+
+A new project, asked step by step, or without a question, or running at once:
+
+\b
+    omnistack new ../my-api
+    omnistack new ../my-api --preset saas --defaults
+    omnistack new ../my-api --defaults --start
+
+A project that you have:
+
+\b
+    omnistack add projects          its code, settings and migrations come along
+    omnistack remove projects
+    omnistack update                to the newest version of the template
+    omnistack why app/main.py       which answer put it there
+
+Each command explains itself: omnistack new --help
+"""
+
+app = typer.Typer(
+    name="omnistack",
+    help=HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+change.register(app)
+
+
+def _show_version(value: bool) -> None:  # noqa: FBT001 - Typer calls it with the flag's value
+    if value:
+        typer.echo(f"omnistack {installed_version('omnistack')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", envvar=DEBUG_VARIABLE, help="Show a traceback where something goes wrong.")
+    ] = False,
+) -> None:
+    """Set what holds for every command."""
+    del version
+    if debug:
+        os.environ[DEBUG_VARIABLE] = "1"
+
+
+def main() -> None:
+    """Run the command line; whatever goes wrong is one line on stderr."""
+    forget_outer_environment()
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit status."""
+    try:
+        result = app(args=arguments, prog_name="omnistack", standalone_mode=False)
+    except OmniError as error:
+        return _fail(str(error), error)
+    except typer.TyperException as error:
+        return _fail(
+            f"{' '.join(error.format_message().split()).rstrip('.')}. See `omnistack --help`.",
+            error,
+            status=error.exit_code,
+        )
+    except (KeyboardInterrupt, typer.Abort) as error:
+        return _fail("interrupted. Nothing was left half done.", error, status=INTERRUPTED)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the user gets one line
+        what = " ".join(str(error).split()) or type(error).__name__
+        return _fail(f"{what} ({type(error).__name__}). This is a bug: `omnistack --debug …` shows where.", error)
+    return result if isinstance(result, int) else 0
+
+
+def _fail(message: str, error: BaseException, status: int = 1) -> int:
+    if os.environ.get(DEBUG_VARIABLE, "0") not in {"", "0", "false"}:
+        traceback.print_exception(error)
+    typer.echo(f"error: {message}", err=True)
+    return status

@@ -1,0 +1,164 @@
+"""Where the template is, which version it is, and whether it can be rendered from."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from omnistack.catalog import CATALOG_DIR, QUESTIONS_FILE, Catalog, load_catalog
+from omnistack.errors import OmniError
+from omnistack.process import CommandError, git, run
+from omnistack.progress import working
+
+ENV_VAR = "OMNISTACK_TEMPLATE"
+RENDERED_FROM = (QUESTIONS_FILE, "template", "extensions/catalog")
+SHOWN = 3
+_CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Template:
+    """A version of the template on disk."""
+
+    source: str
+    """What a project records as its origin: a path or a URL."""
+    root: Path
+    """The folder that holds `copier.yml` of this version."""
+    working_tree: bool = True
+    """Whether `root` is the user's own checkout, so that uncommitted changes count."""
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The pieces and questions of this version."""
+        return load_catalog(self.root)
+
+    @cached_property
+    def commit(self) -> str:
+        """The full hash of the commit that it is rendered from."""
+        try:
+            return git("rev-parse", "--verify", "HEAD^{commit}", cwd=self.root)
+        except CommandError as error:
+            raise OmniError(
+                f"{self.root} is no git checkout with a commit", "a template is rendered from a commit: clone it"
+            ) from error
+
+    @cached_property
+    def version(self) -> str:
+        """The nearest tag, or the short hash where there is none; what Copier records as `_commit`."""
+        return git("describe", "--tags", "--always", self.commit, cwd=self.root)
+
+    def tags(self) -> list[str]:
+        """All versions, the newest first; tags that are no version are left out."""
+        from packaging.version import InvalidVersion, Version
+
+        versions: list[tuple[Version, str]] = []
+        for tag in git("tag", "--list", cwd=self.root).splitlines():
+            try:
+                versions.append((Version(tag), tag))
+            except InvalidVersion:
+                continue
+        return [tag for _, tag in sorted(versions, reverse=True)]
+
+    def changes(self) -> list[str]:
+        """List the changed files that are not committed: any tracked one, and new ones among those it renders."""
+        if not self.working_tree:
+            return []
+        tracked = git("status", "--porcelain", "--untracked-files=no", cwd=self.root)
+        new = git("status", "--porcelain", "--untracked-files=all", "--", *RENDERED_FROM, cwd=self.root)
+        return list(dict.fromkeys(line[2:].strip() for line in (*tracked.splitlines(), *new.splitlines())))
+
+    def require_clean(self) -> None:
+        """Refuse uncommitted changes: a project that has them in no commit can never be updated."""
+        changed = self.changes()
+        if changed:
+            shown = ", ".join(changed[:SHOWN]) + (f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else "")
+            raise OmniError(
+                f"the template has uncommitted changes ({shown}); a project rendered from them could never be updated",
+                f"commit or stash them in {self.root}, or name a commit with --vcs-ref",
+            )
+
+
+@contextmanager
+def open_template(source: str | None = None, ref: str | None = None) -> Iterator[Template]:
+    """Find the template and make one version of it readable.
+
+    `source` is a path or URL (`--template`); without it OMNISTACK_TEMPLATE, else the checkout that this package lies
+    in. `ref` is a tag, branch or commit; without it a path gives its working tree, a URL its newest version. A version
+    that is not checked out lies in a temporary clone that ends with the block.
+    """
+    where = locate(source)
+    local = Path(where)
+    if local.is_dir() and ref in {None, "HEAD"}:
+        _require_template(local, where)
+        yield Template(source=where, root=local)
+        return
+    with tempfile.TemporaryDirectory(prefix="omnistack-template-", ignore_cleanup_errors=True) as folder:
+        clone = Path(folder) / "template"
+        with working(f"Fetching the template {where}"):
+            _clone(where, clone)
+            template = Template(source=where, root=clone, working_tree=False)
+            _checkout(template, ref or next(iter(_releases(template)), "HEAD"))
+        _require_template(clone, where)
+        yield template
+
+
+def locate(source: str | None = None) -> str:
+    """Name the template: an absolute path where it is one on disk, else the URL as given."""
+    given = source or os.environ.get(ENV_VAR)
+    if given is None:
+        if (_CHECKOUT / QUESTIONS_FILE).is_file():
+            return str(_CHECKOUT)
+        raise OmniError(
+            "the template is not beside this program", f"give its path or URL with --template or {ENV_VAR}=…"
+        )
+    path = Path(given).expanduser()
+    if path.is_dir():
+        return str(path.resolve())
+    if "://" in given or given.startswith(("git@", "gh:", "gl:")):
+        return _expand(given)
+    raise OmniError(f"there is no template at {given}", "give a folder that holds copier.yml, or a git URL")
+
+
+def _expand(url: str) -> str:
+    shortcuts = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/"}
+    for short, full in shortcuts.items():
+        if url.startswith(short):
+            return f"{full}{url.removeprefix(short).removesuffix('.git')}.git"
+    return url
+
+
+def _releases(template: Template) -> list[str]:
+    from packaging.version import Version
+
+    return [tag for tag in template.tags() if not Version(tag).is_prerelease]
+
+
+def _clone(source: str, folder: Path) -> None:
+    hint = "check the address, your access and the network"
+    shared = ["--shared"] if Path(source).is_dir() else []
+    run(["git", "clone", "--quiet", "--no-checkout", *shared, source, folder], env=_quiet_git(), hint=hint)
+
+
+def _checkout(template: Template, ref: str) -> None:
+    known = ", ".join(template.tags()[:5]) or "none"
+    for name in (f"{ref}^{{commit}}", f"origin/{ref}^{{commit}}"):
+        try:
+            commit = git("rev-parse", "--verify", "--quiet", name, cwd=template.root)
+        except CommandError:
+            continue
+        git("checkout", "--quiet", "--detach", commit, cwd=template.root)
+        return
+    raise OmniError(f"the template has no version {ref!r}", f"its newest tags are: {known}")
+
+
+def _require_template(root: Path, where: str) -> None:
+    for needed in (QUESTIONS_FILE, CATALOG_DIR):
+        if not (root / needed).exists():
+            raise OmniError(f"{where} is no OmniStack template: it has no {needed}", "give another with --template")
+
+
+def _quiet_git() -> dict[str, str]:
+    return {"GIT_TERMINAL_PROMPT": "0"}
