@@ -57,7 +57,7 @@ class _Worker(Worker):
     def jinja_env(self) -> SandboxedEnvironment:
         env = super().jinja_env
         # Copier compiles every text anew each time it is asked for, which is nearly all that an evaluation costs.
-        env.from_string = cache(env.from_string)  # type: ignore[method-assign]  # an instance's own, cached method
+        env.from_string = cache(env.from_string)  # type: ignore[assignment]  # an instance's own, cached method
         return env
 
 
