@@ -1,0 +1,86 @@
+"""What a user does who has Copier and nothing of ours: copy, get clear errors, update; without `--trust`."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+
+def copier(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("COPIER", "GIT"))}
+    return subprocess.run(
+        [sys.executable, "-m", "copier", *arguments],
+        cwd=cwd,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_copy_needs_no_trust_and_runs_nothing(template_repo: Path, tmp_path: Path) -> None:
+    done = copier("copy", "--defaults", "--vcs-ref", "HEAD", str(template_repo), "made", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "made/app/main.py").is_file()
+    assert not (tmp_path / "made/.env").exists()
+    assert "make dev" in done.stderr
+
+
+def test_the_answers_file_keeps_one_line_an_answer(template_repo: Path, tmp_path: Path) -> None:
+    copier("copy", "--defaults", "-r", "HEAD", "-d", "preset=mobile", str(template_repo), "made", cwd=tmp_path)
+    text = (tmp_path / "made/.copier-answers.yml").read_text()
+    answers = yaml.safe_load(text)
+    assert answers["preset"] == "mobile"
+    assert answers["auth"] == "supabase"
+    assert answers["projects"] is True
+    assert {"catalog", "chosen"}.isdisjoint(answers)
+    assert all(":" in line for line in text.splitlines() if line and not line.startswith("#"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ("project_slug=My_SaaS", "lower-case letters"),
+        ("project_slug=-x", "lower-case letters"),
+        ("project_slug=" + "a" * 41, "at most 40"),
+        ("project_slug=fastapi", "choose another"),
+        ("project_name=", "1 to 60"),
+        ("project_name=" + "x" * 61, "1 to 60"),
+        ("project_name=two\nlines", "one line"),
+        ("project_description=two\nlines", "One line"),
+        ("author_email=nobody", "me@example.com"),
+        ("auth=okta", "auth"),
+        ("python_version=3.11", "python_version"),
+        ("preset=huge", "preset"),
+        ("projects=perhaps", "projects"),
+    ],
+)
+def test_a_bad_answer_is_refused_with_its_reason(template_repo: Path, tmp_path: Path, answer: str, says: str) -> None:
+    done = copier("copy", "--defaults", "-r", "HEAD", "-d", answer, str(template_repo), "made", cwd=tmp_path)
+    assert done.returncode != 0
+    assert says in done.stderr
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_missing_requirement_is_refused_with_what_to_answer(template_repo: Path, tmp_path: Path) -> None:
+    piece = yaml.safe_load((template_repo / "extensions/catalog/projects.yml").read_text())
+    piece |= {"name": "reports", "module": None, "requires": ["projects"], "paths": [], "settings": []}
+    (template_repo / "extensions/catalog/reports.yml").write_text(yaml.safe_dump(piece))
+    questions = (template_repo / "copier.yml").read_text()
+    start, end = questions.index("projects:\n"), questions.index("# --- what follows")
+    added = questions[start:end].replace("projects", "reports")
+    (template_repo / "copier.yml").write_text(questions[:end] + added + questions[end:])
+    for command in (["add", "-A"], ["commit", "-qm", "reports"]):
+        subprocess.run(["git", *command], cwd=template_repo, check=True)
+
+    done = copier(
+        *("copy", "--defaults", "-r", "HEAD", "-d", "preset=custom", "-d", "projects=false", "-d", "reports=true"),
+        *(str(template_repo), "made"),
+        cwd=tmp_path,
+    )
+    assert done.returncode != 0
+    assert "reports needs projects: answer projects=true as well, or reports=false." in done.stderr
