@@ -1,14 +1,16 @@
 """The command `omnistack`."""
 
 import os
+import signal
 import sys
 import traceback
 from importlib.metadata import version as installed_version
+from types import FrameType
 from typing import Annotated
 
 import typer
 
-from omnistack import change
+from omnistack import change, new
 from omnistack.errors import OmniError
 from omnistack.process import forget_outer_environment
 
@@ -45,7 +47,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-change.register(app)
+for commands in (new, change):
+    commands.register(app)
 
 
 def _show_version(value: bool) -> None:  # noqa: FBT001 - Typer calls it with the flag's value
@@ -73,7 +76,15 @@ def options(
 def main() -> None:
     """Run the command line; whatever goes wrong is one line on stderr."""
     forget_outer_environment()
+    for name in ("SIGTERM", "SIGHUP"):
+        if number := getattr(signal, name, None):  # Windows knows no SIGHUP
+            signal.signal(number, _end)
     sys.exit(run(sys.argv[1:]))
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    """Let what is open tidy up: an exit unwinds, a signal's default does not."""
+    sys.exit(128 + number)
 
 
 def run(arguments: list[str]) -> int:
@@ -90,6 +101,10 @@ def run(arguments: list[str]) -> int:
         )
     except (KeyboardInterrupt, typer.Abort) as error:
         return _fail("interrupted. Nothing was left half done.", error, status=INTERRUPTED)
+    except BrokenPipeError as error:
+        # `omnistack list | head` is no fault; what is still buffered has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _fail("the output was cut off. Nothing else is wrong.", error)
     except Exception as error:  # noqa: BLE001 - whatever it is, the user gets one line
         what = " ".join(str(error).split()) or type(error).__name__
         return _fail(f"{what} ({type(error).__name__}). This is a bug: `omnistack --debug …` shows where.", error)
