@@ -1,6 +1,7 @@
 """The port: who is calling, as a provider of identities says it."""
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -44,16 +45,27 @@ class AuthProvider(Protocol):
         ...
 
     async def profile(self, identity: Identity) -> Identity:
-        """Completes an identity that is seen for the first time, where the token does not carry address and name."""
+        """Completes an identity that is seen for the first time, where the token does not carry address and name.
+
+        Never raises because the provider does not answer: the identity then stays as it is.
+        """
         ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProviderPiece:
-    """What a provider adds to the application; each of `app/auth/providers/` builds one as `provider`."""
+    """What a provider adds to the application; each of `app/auth/providers/` builds one as `provider`.
+
+    Attributes:
+        name: the value of AUTH_PROVIDER that selects it, and the `provider` of its identities.
+        settings: its settings class.
+        open: makes the provider when the application starts, and closes what it holds when it stops.
+        public_router: its webhook.
+        jobs: functions that its webhook queues.
+    """
 
     name: str
     settings: type[ModuleSettings]
-    create: Callable[[Runtime], AuthProvider]
+    open: Callable[[Runtime], AbstractAsyncContextManager[AuthProvider]]
     public_router: APIRouter | None = None
     jobs: tuple[JobFunction, ...] = ()

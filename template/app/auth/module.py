@@ -1,0 +1,40 @@
+"""Authentication: whose bearer token it is, through the chosen provider of identities."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter
+
+from app.auth.authenticator import Authenticator
+from app.auth.local import LocalTokens
+from app.auth.providers.registry import PROVIDERS
+from app.auth.settings import AuthSettings
+from app.core.module import Module
+from app.core.runtime import Runtime
+
+
+def _webhooks() -> APIRouter:
+    router = APIRouter()
+    for provider in PROVIDERS:
+        if provider.public_router is not None:
+            router.include_router(provider.public_router)
+    return router
+
+
+@asynccontextmanager
+async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
+    name = runtime.resource(AuthSettings).AUTH_PROVIDER
+    piece = next(provider for provider in PROVIDERS if provider.name == name)
+    local = LocalTokens(runtime.settings) if runtime.settings.is_local else None
+    async with piece.open(runtime) as provider:
+        runtime.provide(Authenticator, Authenticator(provider, local))
+        yield
+
+
+module = Module(
+    name="auth",
+    settings=(AuthSettings, *(provider.settings for provider in PROVIDERS)),
+    public_router=_webhooks(),
+    jobs=tuple(job for provider in PROVIDERS for job in provider.jobs),
+    lifespan=_lifespan,
+)
