@@ -11,12 +11,12 @@ from omnistack.answers import Evaluation, Questionnaire, parse, parse_pairs, rea
 from omnistack.catalog import Answer
 from omnistack.dotenv import generated, write_dotenv
 from omnistack.errors import OmniError
+from omnistack.preview import describe_version, preview, show
 from omnistack.process import CommandError, run
 from omnistack.progress import out, working
 from omnistack.render import render
 from omnistack.repository import commit, init
 from omnistack.staging import Stage, enclosing_repository, staged
-from omnistack.switch import describe_version, show
 from omnistack.template import Template, open_template
 
 
