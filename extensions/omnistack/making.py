@@ -11,10 +11,10 @@ from omnistack.answers import Evaluation, Questionnaire, parse, parse_pairs, rea
 from omnistack.catalog import Answer
 from omnistack.dotenv import generated, write_dotenv
 from omnistack.errors import OmniError
+from omnistack.ondisk import copy_template
 from omnistack.preview import describe_version, preview, show
 from omnistack.process import CommandError, run
 from omnistack.progress import out, working
-from omnistack.render import render
 from omnistack.repository import commit, init
 from omnistack.staging import Stage, enclosing_repository, staged
 from omnistack.template import Template, open_template
@@ -58,7 +58,7 @@ def _make(template: Template, wish: Wish) -> None:
     with staged(wish.destination) as stage:
         evaluation = _answer(template, wish)
         with working("Rendering"):
-            render(template, evaluation.answers, stage.project)
+            copy_template(template, evaluation.answers, stage.project)
         show(preview(template, evaluation, stage.project), stage.destination, template.catalog)
         outer = enclosing_repository(stage.destination)
         if outer:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from omnistack.answers import Evaluation
 from omnistack.catalog import Answer, Catalog
+from omnistack.ondisk import rendered_files
 from omnistack.progress import out
-from omnistack.render import rendered_files
 from omnistack.template import Template
 
 
