@@ -1,0 +1,62 @@
+"""How Alembic reaches the database. The command `app db` (app/cli/migrations.py) sets the configuration's attributes."""
+
+import asyncio
+from collections.abc import Callable, Collection
+from typing import Any, cast
+
+from alembic import context
+from alembic.runtime.migration import MigrationContext, MigrationInfo
+from sqlalchemy import Connection, MetaData, text
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+LOCK = 7_310_579_264_381
+"""Any number, the same everywhere: two processes that migrate at once take turns."""
+
+
+def load_metadata() -> MetaData:
+    """Every table of every module."""
+    # Imported when needed: `upgrade` and `downgrade` do without, and start quicker.
+    from app.core.models import metadata  # noqa: PLC0415
+    from app.modules import MODULES  # noqa: PLC0415
+
+    assert MODULES is not None  # noqa: S101 - importing the manifests has imported the tables
+    return metadata
+
+
+def report(*, ctx: MigrationContext, step: MigrationInfo, heads: Collection[Any], run_args: dict[str, Any]) -> None:  # noqa: ARG001
+    """Tells of each revision."""
+    say = cast("Callable[[str], None] | None", context.config.attributes.get("report"))
+    revision = step.up_revision
+    if say is not None and revision is not None:
+        say(f"{'Applied' if step.is_upgrade else 'Reverted'} {revision.revision}: {revision.doc}")
+
+
+def migrate(connection: Connection) -> None:
+    """Runs the command on one connection, in one transaction where the database can do that."""
+    needs_metadata = context.config.attributes.get("needs_metadata", True)
+    context.configure(
+        connection=connection,
+        target_metadata=load_metadata() if needs_metadata else None,
+        # SQLite cannot alter a table: batches make it anew.
+        render_as_batch=True,
+        compare_type=True,
+        on_version_apply=report,
+    )
+    with context.begin_transaction():
+        if connection.dialect.name == "postgresql":
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
+        context.run_migrations()
+
+
+async def connect_and_migrate(url: str) -> None:
+    """Opens a connection of its own, so that no setting of the application's engine is in the way."""
+    engine = create_async_engine(url, poolclass=NullPool)
+    try:
+        async with engine.connect() as connection:
+            await connection.run_sync(migrate)
+    finally:
+        await engine.dispose()
+
+
+asyncio.run(connect_and_migrate(context.config.attributes["url"]))

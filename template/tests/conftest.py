@@ -1,0 +1,185 @@
+"""What every test may ask for: the application on a real database, in one transaction that is rolled back.
+
+The database is a private PostgreSQL server that lives as long as the test run. TEST_DATABASE_URL chooses another:
+a PostgreSQL server (databases are made on it and dropped again), or `sqlite+aiosqlite://` (files in a temporary folder).
+"""
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from typing import Protocol
+from uuid import UUID
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from app.auth.local import mint
+from app.cli.migrations import upgrade
+from app.core.database import Database, create_database
+from app.core.queue import InProcessQueue
+from app.core.runtime import Runtime, create_runtime, running, settings_classes
+from app.core.settings import ModuleSettings, Settings
+from app.main import create_app
+from app.modules import MODULES
+from app.users.models import Role, users
+from tests.databases import Databases, open_databases
+
+ME = "/api/v1/app/users/me"
+
+
+@pytest.fixture(scope="session")
+def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    """Makes databases: empty ones, and ones with the application's tables."""
+    with open_databases(os.environ.get("TEST_DATABASE_URL"), tmp_path_factory.mktemp("databases"), upgrade) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session", autouse=True)
+def environment(databases: Databases) -> Iterator[None]:
+    """Settings that depend neither on the developer's `.env` nor on the shell."""
+    with pytest.MonkeyPatch.context() as patch:
+        for cls in (ModuleSettings, *settings_classes(MODULES)):
+            patch.setitem(cls.model_config, "env_file", None)
+            for name in cls.model_fields:
+                patch.delenv(name, raising=False)
+        patch.setenv("PROJECT_NAME", "Test")
+        patch.setenv("ENVIRONMENT", "local")
+        patch.setenv("SECRET_KEY", secrets.token_hex(32))
+        patch.setenv("DATABASE_URL", databases.shared)
+        yield
+
+
+@pytest.fixture
+def settings(environment: None) -> Settings:  # noqa: ARG001 - the order matters
+    """The core's settings."""
+    return Settings()
+
+
+class OneConnection(Database):
+    """A database that is one connection: what a session commits stays inside the connection's transaction."""
+
+    def __init__(self, database: Database, connection: AsyncConnection) -> None:
+        super().__init__(database.engine)
+        self._connection = connection
+
+    def new_session(self, *, reading: bool) -> AsyncSession:
+        """See `Database.new_session`."""
+        del reading
+        return AsyncSession(self._connection, expire_on_commit=False, join_transaction_mode="create_savepoint")
+
+    async def dispose(self) -> None:
+        """The connection is closed by who has opened it."""
+
+
+@pytest.fixture(scope="session")
+async def engine_database(environment: None) -> AsyncIterator[Database]:  # noqa: ARG001 - the order matters
+    """The engine that all tests share."""
+    database = create_database(Settings())
+    yield database
+    await database.dispose()
+
+
+@pytest.fixture
+async def database(engine_database: Database) -> AsyncIterator[Database]:
+    """A database whose every change is undone after the test. One thing at a time: it is one connection."""
+    async with engine_database.engine.connect() as connection:
+        transaction = await connection.begin()
+        yield OneConnection(engine_database, connection)
+        if transaction.is_active:
+            await transaction.rollback()
+
+
+@pytest.fixture
+async def session(database: Database) -> AsyncIterator[AsyncSession]:
+    """A session that sees what the application writes, and the other way round."""
+    async with database.new_session(reading=False) as opened:
+        yield opened
+
+
+def make_runtime(database: Database) -> Runtime:
+    """The application's runtime; its jobs wait for `drain`."""
+    made = create_runtime(MODULES, database=database)
+    if isinstance(made.queue, InProcessQueue):
+        made.queue.eager = False
+    return made
+
+
+def make_client(app: FastAPI) -> httpx.AsyncClient:
+    """A client of the application in this process. What the application raises becomes the answer that it would be."""
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://testserver")
+
+
+@pytest.fixture
+async def runtime(database: Database) -> AsyncIterator[Runtime]:
+    """The running application's runtime. Its jobs wait for `await runtime.queue.drain()`."""
+    async with running(make_runtime(database)) as started:
+        yield started
+
+
+@pytest.fixture
+def app(runtime: Runtime) -> FastAPI:
+    """The application."""
+    return create_app(MODULES, runtime=runtime)
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the application."""
+    async with make_client(app) as opened:
+        yield opened
+
+
+class SignIn(Protocol):
+    """Makes the headers of a user who exists."""
+
+    async def __call__(self, *, email: str = "user@example.com", role: Role = Role.USER) -> dict[str, str]:
+        """The same e-mail gives the same user."""
+        ...
+
+
+def sign_in_to(runtime: Runtime, client: httpx.AsyncClient) -> SignIn:
+    """Signs users in with local tokens."""
+
+    async def sign_in(*, email: str = "user@example.com", role: Role = Role.USER) -> dict[str, str]:
+        headers = {"Authorization": f"Bearer {mint(runtime.settings, email=email)}"}
+        answer = await client.get(ME, headers=headers)
+        answer.raise_for_status()
+        if role is not Role.USER:
+            async with runtime.database.transaction() as writing:
+                await writing.execute(update(users).where(users.c.id == UUID(answer.json()["id"])).values(role=role))
+        return headers
+
+    return sign_in
+
+
+@pytest.fixture
+def sign_in(runtime: Runtime, client: httpx.AsyncClient) -> SignIn:
+    """Signs a user in: `headers = await sign_in(email="me@example.com", role=Role.ADMIN)`."""
+    return sign_in_to(runtime, client)
+
+
+@pytest.fixture
+async def live_runtime(databases: Databases) -> AsyncIterator[Runtime]:
+    """A runtime on a database of its own, with a pool and real commits: for what happens at the same time."""
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(databases.fresh())
+        made = make_runtime(create_database(Settings().with_database(url)))
+        yield await stack.enter_async_context(running(made))
+
+
+@pytest.fixture
+async def live_client(live_runtime: Runtime) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of an application with a database of its own."""
+    async with make_client(create_app(MODULES, runtime=live_runtime)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def live_sign_in(live_runtime: Runtime, live_client: httpx.AsyncClient) -> SignIn:
+    """`sign_in` for `live_client`."""
+    return sign_in_to(live_runtime, live_client)

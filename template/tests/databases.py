@@ -1,0 +1,143 @@
+"""Databases for tests, each a copy of one that has been migrated once."""
+
+import asyncio
+import secrets
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy import make_url, text
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from app.dev.private_postgres import private_postgres
+
+type Migrate = Callable[[str], None]
+
+
+class Databases(Protocol):
+    """Makes databases."""
+
+    shared: str
+    """The URL of the one that all tests share, each in a transaction that is rolled back."""
+
+    def fresh(self) -> AbstractAsyncContextManager[str]:
+        """The URL of one with the application's tables and no rows, for one test."""
+        ...
+
+    def empty(self) -> AbstractAsyncContextManager[str]:
+        """The URL of one without tables, for one test."""
+        ...
+
+
+@contextmanager
+def open_databases(url: str | None, folder: Path, migrate: Migrate) -> Iterator[Databases]:
+    """Databases where the URL says, or on a private server, for the length of the block."""
+    if url is not None and url.startswith("sqlite"):
+        yield SqliteDatabases(folder, migrate)
+    elif url is not None:
+        with postgres_databases(url, migrate) as databases:
+            yield databases
+    else:
+        with (
+            private_postgres(folder / "postgres", durable=False) as server,
+            postgres_databases(server.url(), migrate) as databases,
+        ):
+            yield databases
+
+
+class SqliteDatabases:
+    """Files in a folder."""
+
+    def __init__(self, folder: Path, migrate: Migrate) -> None:
+        self._folder = folder
+        self._template = folder / "template.db"
+        apart(lambda: migrate(self._url(self._template)))
+        self.shared = self._url(shutil.copy(self._template, folder / "shared.db"))
+
+    @asynccontextmanager
+    async def fresh(self) -> AsyncIterator[str]:
+        """See `Databases.fresh`."""
+        yield self._url(shutil.copy(self._template, self._folder / new_name()))
+
+    @asynccontextmanager
+    async def empty(self) -> AsyncIterator[str]:
+        """See `Databases.empty`."""
+        yield self._url(self._folder / new_name())
+
+    @staticmethod
+    def _url(path: Path) -> str:
+        return f"sqlite+aiosqlite:///{path}"
+
+
+class PostgresDatabases:
+    """Databases of a server, whose own one is only connected to in order to make others."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._template = new_name()
+        self.shared = self._on(new_name())
+
+    @asynccontextmanager
+    async def fresh(self) -> AsyncIterator[str]:
+        """See `Databases.fresh`."""
+        async with self._database(template=self._template) as url:
+            yield url
+
+    @asynccontextmanager
+    async def empty(self) -> AsyncIterator[str]:
+        """See `Databases.empty`."""
+        async with self._database(template="template1") as url:
+            yield url
+
+    async def set_up(self, migrate: Migrate) -> None:
+        """Makes the template and the shared database."""
+        await self._execute(f"CREATE DATABASE {self._template}")
+        await asyncio.to_thread(migrate, self._on(self._template))
+        await self._execute(f"CREATE DATABASE {make_url(self.shared).database} TEMPLATE {self._template}")
+
+    async def tear_down(self) -> None:
+        """Drops what `set_up` has made."""
+        for name in (make_url(self.shared).database, self._template):
+            await self._execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    @asynccontextmanager
+    async def _database(self, *, template: str) -> AsyncIterator[str]:
+        name = new_name()
+        await self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        yield self._on(name)
+        await self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def _on(self, name: str) -> str:
+        return make_url(self._url).set(database=name).render_as_string(hide_password=False)
+
+    async def _execute(self, statement: str) -> None:
+        engine = create_async_engine(self._url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+        async with engine.connect() as connection:
+            await connection.execute(text(statement))
+        await engine.dispose()
+
+
+@contextmanager
+def postgres_databases(url: str, migrate: Migrate) -> Iterator[PostgresDatabases]:
+    """Databases on a server, dropped at the end of the block."""
+    databases = PostgresDatabases(url)
+    try:
+        apart(lambda: asyncio.run(databases.set_up(migrate)))
+        yield databases
+    finally:
+        apart(lambda: asyncio.run(databases.tear_down()))
+
+
+def new_name() -> str:
+    """A name that no other test run uses."""
+    return f"test_{secrets.token_hex(6)}"
+
+
+def apart(work: Callable[[], None]) -> None:
+    """Runs something that has an event loop of its own, which must not meet the tests'."""
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(work).result()
