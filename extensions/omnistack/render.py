@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from copier._jinja_ext import SandboxedEnvironment, get_yield_context
@@ -20,7 +20,7 @@ from copier._template import Template as CopierTemplate
 from copier._tools import scantree
 from copier._types import Phase
 from copier.errors import CopierError
-from jinja2 import TemplateError
+from jinja2 import Template, TemplateError
 
 from omnistack.errors import OmniError
 
@@ -108,7 +108,7 @@ class _MemoryTemplate(CopierTemplate):
     commit: str | None = None
 
     @cached_property
-    def vcs(self) -> None:  # type: ignore[override]  # a cached property over another of a wider type
+    def vcs(self) -> None:
         return None
 
 
@@ -117,6 +117,12 @@ class _MemoryWorker(Worker):
 
     commit: str | None
     _context: MutableMapping[str, Any] | None
+    _answers_file: Path | None
+
+    @property
+    def answers_relpath(self) -> Path:
+        # Finding it out spoils the context that it is given.
+        return super().answers_relpath if self._answers_file is None else self._answers_file
 
     @cached_property
     def template(self) -> CopierTemplate:
@@ -132,11 +138,11 @@ class _MemoryWorker(Worker):
         cached = lru_cache(maxsize=None)(compile_)
 
         # Compiling is also what resets Copier's own `yield` tag, so strings with one are compiled each time.
-        def from_string(source: Any, *args: Any, **options: Any) -> Any:
-            known = isinstance(source, str) and "yield" not in source and not args and not options
-            return (cached if known else compile_)(source, *args, **options)
+        def from_string(source: str) -> Template:
+            return (cached if isinstance(source, str) and "yield" not in source else compile_)(source)
 
-        environment.from_string = from_string  # type: ignore[method-assign]  # the point is to replace it
+        # The point is to replace it; nobody here gives it more than the source.
+        environment.from_string = from_string  # type: ignore[method-assign,assignment]
         return environment
 
     @cached_property
@@ -159,11 +165,11 @@ class _MemoryWorker(Worker):
         self.data = data
         self._context = None
         self.__dict__.pop("match_exclude", None)
-        self.__dict__.pop("answers_relpath", None)
+        self._answers_file = None
         with Phase.use(Phase.PROMPT):
             self._ask()
         with Phase.use(Phase.RENDER):
-            self.__dict__["answers_relpath"] = Worker.answers_relpath.fget(self)  # type: ignore[attr-defined]
+            self._answers_file = self.answers_relpath
             self._context = super()._render_context()
             files = dict(sorted(self._files()))
         answers = {name: value for name, value in self.answers.combined.items() if name in self.template.questions_data}
@@ -213,8 +219,3 @@ class _MemoryWorker(Worker):
             return lru_cache(maxsize=None)(super(_MemoryWorker, self)._path_matcher([line]))
 
         return lru_cache(maxsize=None)(make)
-
-
-def posix(path: Path) -> str:
-    """Write a path as the rendered project's own files do."""
-    return PurePosixPath(path).as_posix()
