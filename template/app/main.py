@@ -9,6 +9,7 @@ from app.core.error_handlers import add_error_handlers
 from app.core.health import router as health_router
 from app.core.middleware import add_middleware
 from app.core.module import Guards, Module
+from app.core.routes import RouteTable
 from app.core.runtime import Runtime, create_runtime, running
 from app.modules import MODULES
 
@@ -35,6 +36,7 @@ def create_app(modules: Sequence[Module] = MODULES, *, runtime: Runtime | None =
     add_middleware(app, settings)
     add_error_handlers(app)
     app.include_router(api_router(modules), prefix=settings.API_V1_STR)
+    app.state.routes = RouteTable(app)
     return app
 
 

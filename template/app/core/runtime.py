@@ -9,6 +9,7 @@ from fastapi import Request
 
 from app.core.database import Database, create_database
 from app.core.events import Events, deliver_event
+from app.core.limiter import BoundedMemoryStorage, Limiter, SlidingWindowLimiter
 from app.core.module import Module
 from app.core.ports import Audit, Cache, FreePlan, MemoryCache, NoAudit, Plans
 from app.core.queue import InProcessQueue, JobFunction, Queue
@@ -27,6 +28,7 @@ class Runtime:
     plans: Plans = field(default_factory=FreePlan)
     cache: Cache = field(default_factory=MemoryCache)
     audit: Audit = field(default_factory=NoAudit)
+    limiter: Limiter = field(default_factory=lambda: SlidingWindowLimiter(BoundedMemoryStorage()))
     queue: Queue = field(init=False)
     events: Events = field(init=False)
     _resources: dict[type, object] = field(default_factory=dict)

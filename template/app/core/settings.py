@@ -7,6 +7,8 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.core.limiter import Rate
+
 EXAMPLE_SECRETS = frozenset({"changeme", "change-me", "secret", "password", "example", "your-secret-key"})
 """Values that stand in documentation somewhere and therefore protect nothing."""
 
@@ -101,8 +103,8 @@ class Settings(ModuleSettings):
     DB_POOL_SIZE: int = Field(default=10, ge=1, le=500)
     DB_POOL_RECYCLE: int = Field(default=3600, ge=1)
     DB_USE_NULL_POOL: bool = False
-    RATE_LIMIT_DEFAULT: str = "60/minute"
-    RATE_LIMIT_AUTH: str = "5/minute"
+    RATE_LIMIT_DEFAULT: Rate = "60/minute"
+    RATE_LIMIT_AUTH: Rate = "5/minute"
     TRUSTED_PROXY_COUNT: int = Field(default=0, ge=0, le=10)
     MAX_BODY_SIZE: int = Field(default=1024 * 1024, ge=1024)
 

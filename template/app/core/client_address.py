@@ -1,0 +1,46 @@
+"""Which client a request comes from, behind a stated number of trusted proxies."""
+
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
+
+from starlette.requests import HTTPConnection
+
+UNKNOWN = "unknown"
+LONGEST_ADDRESS = 64
+
+
+def client_address(request: HTTPConnection, trusted_proxies: int) -> str:
+    """The network that the client is counted as: an IPv4 address, or the /64 that an IPv6 customer has to themselves.
+
+    Each trusted proxy appends the address that it was called from to X-Forwarded-For. So the client is the
+    `trusted_proxies`-th entry from the right; whatever stands further to the left was sent by the client. Where that
+    entry is missing or no address, the peer of the connection is taken.
+    """
+    peer = request.client.host if request.client else UNKNOWN
+    if trusted_proxies:
+        entries = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
+        if len(entries) >= trusted_proxies:
+            entry = entries[-trusted_proxies].strip()
+            if len(entry) <= LONGEST_ADDRESS and (forwarded := _network(entry)):
+                return forwarded
+    return _network(peer) or UNKNOWN
+
+
+@lru_cache(maxsize=4096)
+def _network(text: str) -> str | None:
+    try:
+        address = ip_address(_without_port(text))
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return f"{IPv6Address(int(address) >> 64 << 64)}/64"
+    return str(address)
+
+
+def _without_port(text: str) -> str:
+    """Some proxies append the port: `192.0.2.1:4711`, `[2001:db8::1]:4711`."""
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    return text.partition(":")[0] if text.count(":") == 1 else text

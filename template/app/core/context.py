@@ -1,0 +1,46 @@
+"""What is known of the request being served, wherever the code is: in a handler, a dependency or a log line."""
+
+from collections.abc import MutableMapping
+from contextvars import ContextVar
+from typing import Any
+
+from starlette.requests import HTTPConnection
+
+# ASGI's own type of a scope.
+type Scope = MutableMapping[str, Any]
+
+SCOPE_KEY = "app.request_context"
+
+
+class RequestContext:
+    """Filled in while the request is served. The object is shared, so what a dependency adds, the access log sees."""
+
+    __slots__ = ("identity", "rate_limit_headers", "request_id", "started_at", "status", "user_id")
+
+    def __init__(self, request_id: str, started_at: float = 0.0) -> None:
+        self.request_id = request_id
+        self.started_at = started_at
+        self.status: int | None = None
+        """Of the response, once it has started."""
+        self.user_id: str | None = None
+        self.identity: str | None = None
+        """Whose rate limits count, once the caller is known."""
+        self.rate_limit_headers: list[tuple[bytes, bytes]] | None = None
+        """Set when a rate limit has counted the request."""
+
+
+current_request: ContextVar[RequestContext | None] = ContextVar("current_request", default=None)
+
+
+def context_of(request: HTTPConnection | Scope) -> RequestContext:
+    """The context of a request; one without an id where no middleware has made it."""
+    scope = request.scope if isinstance(request, HTTPConnection) else request
+    context = scope.get(SCOPE_KEY)
+    if not isinstance(context, RequestContext):
+        context = scope[SCOPE_KEY] = RequestContext(request_id="")
+    return context
+
+
+def bind_user(request: HTTPConnection | Scope, user_id: object) -> None:
+    """Notes who is calling, for the log. Whoever authenticates a request calls this."""
+    context_of(request).user_id = str(user_id)

@@ -1,0 +1,119 @@
+"""The port for counting requests, and its implementation in this process's memory."""
+
+import math
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Annotated, Protocol
+
+from limits import RateLimitItem, parse
+from limits.aio.storage import MemoryStorage, Storage
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from pydantic import AfterValidator
+
+
+@lru_cache(maxsize=256)
+def parse_rate(rate: str) -> RateLimitItem:
+    """Reads a rate such as `60/minute` or `100/15 minutes`.
+
+    Raises:
+        ValueError: saying what a rate looks like.
+    """
+    hint = "must be a number of requests per time, like 60/minute, 5/hour or 100/15 minutes"
+    try:
+        item = parse(rate)
+    except ValueError:
+        raise ValueError(hint) from None
+    if ";" in rate or "," in rate or "|" in rate or item.amount < 1:
+        raise ValueError(hint)
+    return item
+
+
+def _checked(rate: str) -> str:
+    parse_rate(rate)
+    return rate
+
+
+Rate = Annotated[str, AfterValidator(_checked)]
+"""The type of a setting that holds a rate; checked when the application starts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a request may pass, and how many more may.
+
+    Attributes:
+        reset: seconds until there is room for one more request than now, rounded up.
+    """
+
+    allowed: bool
+    limit: int
+    remaining: int
+    reset: int
+
+
+class Limiter(Protocol):
+    """Counts requests."""
+
+    async def hit(self, rate: str, key: str) -> Verdict:
+        """Counts one request under the key, unless that would exceed the rate."""
+        ...
+
+
+class SlidingWindowLimiter:
+    """Counts in a storage of the `limits` package, by a sliding window counter."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._strategy = SlidingWindowCounterRateLimiter(storage)
+
+    async def hit(self, rate: str, key: str) -> Verdict:
+        """See `Limiter.hit`."""
+        item = parse_rate(rate)
+        allowed = await self._strategy.hit(item, key)
+        stats = await self._strategy.get_window_stats(item, key)
+        reset = max(1, math.ceil(stats.reset_time - time.time()))
+        return Verdict(allowed, item.amount, stats.remaining if allowed else 0, reset)
+
+
+class BoundedMemoryStorage(MemoryStorage):
+    """Sliding windows in memory, at most `max_keys` of them: the one least recently counted goes first.
+
+    The package's own looks through all its keys on every hit and decides in several steps; this one does neither.
+    """
+
+    def __init__(self, max_keys: int = 100_000) -> None:
+        super().__init__()
+        self._max_keys = max_keys
+        self._windows: OrderedDict[str, tuple[int, int, int]] = OrderedDict()
+        """By key: the number of the current window, its count, and the count of the one before."""
+
+    def _window(self, key: str, number: int) -> tuple[int, int]:
+        """The counts of the window before and of this one."""
+        last, count, before = self._windows.get(key, (number, 0, 0))
+        if last == number:
+            return before, count
+        return (count, 0) if last == number - 1 else (0, 0)
+
+    async def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
+        """Counts `amount` if there is room for it. Nothing is awaited, so that no other request comes in between."""
+        number, elapsed = divmod(time.time(), expiry)
+        before, count = self._window(key, int(number))
+        if math.floor(before * (expiry - elapsed) / expiry + count) + amount > limit:
+            return False
+        self._windows[key] = (int(number), count + amount, before)
+        self._windows.move_to_end(key)
+        if len(self._windows) > self._max_keys:
+            self._windows.popitem(last=False)
+        return True
+
+    async def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
+        """The count of the window before and its remaining seconds, and both of this window."""
+        number, elapsed = divmod(time.time(), expiry)
+        before, count = self._window(key, int(number))
+        left = expiry - elapsed
+        return before, left if before else 0.0, count, left + expiry
+
+    async def clear_sliding_window(self, key: str, expiry: int) -> None:  # noqa: ARG002 - the package's signature
+        """Forgets the key."""
+        self._windows.pop(key, None)
