@@ -68,8 +68,10 @@ class OneConnection(Database):
 
     def new_session(self, *, reading: bool) -> AsyncSession:
         """See `Database.new_session`."""
-        del reading
-        return AsyncSession(self._connection, expire_on_commit=False, join_transaction_mode="create_savepoint")
+        session = super().new_session(reading=reading)
+        session.sync_session.bind = self._connection.sync_connection
+        session.sync_session.join_transaction_mode = "create_savepoint"
+        return session
 
     async def dispose(self) -> None:
         """The connection is closed by who has opened it."""

@@ -59,7 +59,7 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """A session whose work is committed at the end of the block, or rolled back if the block raises."""
-        async with AsyncSession(self.engine, expire_on_commit=False) as session:
+        async with self.new_session(reading=False) as session:
             yield session
             await _to_the_end(_commit(session))
 
@@ -70,11 +70,17 @@ class Database:
         Raises:
             RuntimeError: at the end of the block, when something was changed that will not be kept.
         """
-        bind = _configured(self._reading_engine)
-        async with AsyncSession(bind, expire_on_commit=False, autoflush=False, info={_READ_ONLY: True}) as session:
+        async with self.new_session(reading=True) as session:
             yield session
             if session.new or session.dirty or session.deleted:
                 raise RuntimeError("A reading session keeps no changes: use Database.transaction().")
+
+    def new_session(self, *, reading: bool) -> AsyncSession:
+        """A session that nobody has opened yet. `transaction` and `reading` open and close one; use those."""
+        if reading:
+            bind = _configured(self._reading_engine)
+            return AsyncSession(bind, expire_on_commit=False, autoflush=False, info={_READ_ONLY: True})
+        return AsyncSession(self.engine, expire_on_commit=False)
 
     async def dispose(self) -> None:
         """Closes every connection."""
