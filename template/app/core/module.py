@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from fastapi import APIRouter
@@ -11,6 +11,7 @@ from fastapi.params import Depends
 from sqlmodel import SQLModel
 
 from app.core.events import Subscriber
+from app.core.inbox import InboxHandler
 from app.core.queue import Cron, JobFunction
 from app.core.settings import ModuleSettings
 
@@ -52,6 +53,8 @@ class Module:
         jobs: functions that may be queued.
         crons: jobs that run by the clock.
         subscribers: what it does when an event of another module is published.
+        inbox_handlers: what handles other systems' webhooks: `async (runtime, session, payload) -> None`, run in one
+            transaction with marking the event as done. A webhook's route passes one of them to `core.inbox.receive`.
         health_checks: what the readiness route asks.
         lifespan: opened when the application starts and closed when it stops; may put resources into the runtime.
         commands: what it adds to the command `app`.
@@ -66,7 +69,8 @@ class Module:
     settings: tuple[type[ModuleSettings], ...] = ()
     jobs: tuple[JobFunction, ...] = ()
     crons: tuple[Cron, ...] = ()
-    subscribers: tuple[Subscriber, ...] = ()
+    subscribers: "tuple[Subscriber[Any], ...]" = ()
+    inbox_handlers: tuple[InboxHandler, ...] = ()
     health_checks: tuple[HealthCheck, ...] = ()
     lifespan: "Callable[[Runtime], AbstractAsyncContextManager[None]] | None" = None
     commands: tuple[click.Command, ...] = ()

@@ -9,13 +9,14 @@ from fastapi import Request
 
 from app.core.database import Database, create_database
 from app.core.events import Events, deliver_event
+from app.core.inbox import process_inbox_event, sweeping
 from app.core.limiter import BoundedMemoryStorage, Limiter, SlidingWindowLimiter
 from app.core.module import Module
 from app.core.ports import Audit, Cache, FreePlan, MemoryCache, NoAudit, Plans
 from app.core.queue import InProcessQueue, JobFunction, Queue
 from app.core.settings import ModuleSettings, Settings, load_settings
 
-CORE_JOBS: tuple[JobFunction, ...] = (deliver_event,)
+CORE_JOBS: tuple[JobFunction, ...] = (deliver_event, process_inbox_event)
 
 
 @dataclass(kw_only=True)
@@ -81,8 +82,15 @@ def create_runtime(modules: Sequence[Module], *, database: Database | None = Non
 
 
 @asynccontextmanager
-async def running(runtime: Runtime) -> AsyncIterator[Runtime]:
-    """Opens every module's lifespan in order, closes them in reverse, and finishes what is queued in between."""
+async def running(runtime: Runtime, *, background: bool = True) -> AsyncIterator[Runtime]:
+    """Opens every module's lifespan in order, closes them in reverse, and finishes what is queued in between.
+
+    Args:
+        background: whether what was left in the inbox is worked off meanwhile; tests and commands do without.
+
+    Raises:
+        ConfigurationError: no database is configured.
+    """
     async with AsyncExitStack() as stack:
         stack.push_async_callback(runtime.database.dispose)
         for module in runtime.modules:
@@ -90,6 +98,8 @@ async def running(runtime: Runtime) -> AsyncIterator[Runtime]:
                 await stack.enter_async_context(module.lifespan(runtime))
         if isinstance(runtime.queue, InProcessQueue):
             stack.push_async_callback(runtime.queue.drain)
+        if background:
+            await stack.enter_async_context(sweeping(runtime))
         yield runtime
 
 

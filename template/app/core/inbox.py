@@ -1,0 +1,295 @@
+"""The inbox: what other systems' webhooks tell, kept first and worked off afterwards.
+
+The one road of every inbound webhook: the route verifies the signature, calls `receive` and answers 2xx. The event is
+in the table by then, once, however often it is sent. A job hands it to its handler; handler and mark are one
+transaction, so that the handler's effect on the database happens exactly once, whenever the process is killed.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from contextvars import Context
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, cast
+from uuid import UUID
+
+import structlog
+from pydantic import ValidationError
+from sqlalchemy import JSON, CheckConstraint, ColumnElement, CursorResult, Index, UniqueConstraint, select, update
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import Field, SQLModel, col
+from uuid_utils.compat import uuid7
+
+from app.core.database import insert_if_absent
+from app.core.errors import BadRequestError
+from app.core.models import utc_now
+from app.core.queue import Json, job_name
+from app.kit.backoff import backoff
+
+if TYPE_CHECKING:
+    from app.core.runtime import Runtime
+
+logger = structlog.stdlib.get_logger(__name__)
+
+type InboxHandler = Callable[["Runtime", AsyncSession, dict[str, Json]], Awaitable[None]]
+"""`async (runtime, session, payload)`: works in the session's transaction, which also marks the event as done."""
+
+MAX_EVENT_ID: Final = 255
+MAX_REASON: Final = 500
+MAX_ATTEMPTS: Final = 10
+HANDLER_TIMEOUT = timedelta(seconds=60)
+LEASE = timedelta(seconds=90)
+"""How long an event is one process's own; longer than a handler may take."""
+SWEEP_INTERVAL = timedelta(seconds=30)
+FIRST_PAUSE = timedelta(seconds=15)
+LONGEST_PAUSE = timedelta(hours=1)
+STOP_TIMEOUT = timedelta(seconds=5)
+LOST: Final = "The process ended during the last attempt."
+_NO_SYNC: Final = {"synchronize_session": False}
+
+
+class InboxStatus(StrEnum):
+    """Where an event stands."""
+
+    PENDING = "pending"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class InboxEvent(SQLModel, table=True):
+    """An event that another system sent."""
+
+    __tablename__ = "inbox_events"
+    __table_args__ = (
+        UniqueConstraint("provider", "event_id"),
+        CheckConstraint("status IN ('pending', 'done', 'failed')", name="status"),
+        Index("ix_inbox_events_status_next_attempt_at", "status", "next_attempt_at"),
+    )
+
+    id: UUID = Field(default_factory=uuid7, primary_key=True)
+    provider: str = Field(max_length=50)
+    event_id: str = Field(max_length=255)
+    # Plain JSON keeps what was sent to the letter; JSONB refuses some of it (U+0000, lone surrogates).
+    payload: dict[str, Json] = Field(sa_type=JSON)
+    handler: str = Field(max_length=100)
+    status: str = Field(default=InboxStatus.PENDING, max_length=10)
+    attempts: int = 0
+    next_attempt_at: datetime = Field(default_factory=utc_now)
+    error: str | None = Field(default=None, max_length=500)
+    received_at: datetime = Field(default_factory=utc_now)
+    processed_at: datetime | None = None
+
+
+async def receive(
+    runtime: "Runtime", *, provider: str, event_id: str, payload: Mapping[str, Json], handler: InboxHandler
+) -> bool:
+    """Keeps an event whose signature was verified, in a transaction of its own, and has it handled after that.
+
+    Args:
+        provider: who sent it, such as `stripe`.
+        event_id: the provider's own id; a second event with the same one is dropped.
+        payload: the event, a JSON object.
+        handler: one of a module's `inbox_handlers`.
+
+    Returns:
+        Whether the event is new.
+
+    Raises:
+        BadRequestError: the id or the payload is not usable.
+        LookupError: no module lists the handler in its manifest.
+    """
+    _check(event_id, payload)
+    name = job_name(handler)
+    _handler(runtime, name)
+    id_ = uuid7()
+    values = {"id": id_, "provider": provider, "event_id": event_id, "payload": dict(payload), "handler": name}
+    async with runtime.database.transaction() as session:
+        new = await insert_if_absent(session, InboxEvent, values, unique=("provider", "event_id"))
+        if new:
+            await runtime.queue.enqueue(session, process_inbox_event, str(id_), job_id=f"inbox:{id_}")
+    return new
+
+
+async def process_inbox_event(runtime: "Runtime", id_: str) -> None:
+    """The job behind `receive`: hands an event to its handler if it is due and nobody else has it."""
+    claim = await _claim(runtime, UUID(id_))
+    if claim is None:
+        return
+    try:
+        await _handle(runtime, claim)
+    except Exception as error:  # noqa: BLE001 - whatever a handler raises is kept with the event
+        await _give_back(runtime, claim, error)
+
+
+async def replay(runtime: "Runtime", id_: UUID) -> bool:
+    """Gives a failed event all its attempts again.
+
+    Returns:
+        Whether there is a failed event with this id.
+    """
+    async with runtime.database.transaction() as session:
+        failed = (col(InboxEvent.id) == id_, col(InboxEvent.status) == InboxStatus.FAILED)
+        found = await _set(session, *failed, status=InboxStatus.PENDING, attempts=0, next_attempt_at=utc_now())
+        if found:
+            await runtime.queue.enqueue(session, process_inbox_event, str(id_), job_id=f"inbox:{id_}")
+    return found
+
+
+async def list_events(
+    runtime: "Runtime", *, status: InboxStatus | None = None, limit: int = 50
+) -> Sequence[InboxEvent]:
+    """The newest events, of one status or of all."""
+    statement = select(InboxEvent).order_by(col(InboxEvent.id).desc()).limit(limit)
+    if status is not None:
+        statement = statement.where(col(InboxEvent.status) == status)
+    async with runtime.database.reading() as session:
+        return (await session.scalars(statement)).all()
+
+
+async def sweep(runtime: "Runtime", *, batch: int = 100) -> None:
+    """Works off every event that is due: those that wait for another attempt, and those whose process was killed."""
+    now = utc_now()
+    due = (col(InboxEvent.status) == InboxStatus.PENDING, col(InboxEvent.next_attempt_at) <= now)
+    async with runtime.database.transaction() as session:
+        spent = col(InboxEvent.attempts) >= MAX_ATTEMPTS
+        await _set(session, *due, spent, status=InboxStatus.FAILED, error=LOST)
+    statement = select(col(InboxEvent.id)).where(*due).order_by(col(InboxEvent.next_attempt_at)).limit(batch)
+    while True:
+        async with runtime.database.reading() as session:
+            ids = (await session.scalars(statement)).all()
+        if not ids:
+            return
+        for id_ in ids:
+            await process_inbox_event(runtime, str(id_))
+
+
+@asynccontextmanager
+async def sweeping(runtime: "Runtime") -> AsyncIterator[None]:
+    """Sweeps when the block is entered and then every half a minute, until the block is left."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(_sweep_until(stop, runtime), context=Context())
+    try:
+        yield
+    finally:
+        stop.set()
+        # An event that is being handled may finish; a cancelled one is taken up again when its lease ends.
+        _, late = await asyncio.wait({task}, timeout=STOP_TIMEOUT.total_seconds())
+        for unfinished in late:
+            unfinished.cancel()
+            await asyncio.wait({unfinished})
+
+
+async def _sweep_until(stop: asyncio.Event, runtime: "Runtime") -> None:
+    while not stop.is_set():
+        try:
+            await sweep(runtime)
+        except Exception:
+            logger.exception("inbox_sweep_failed")
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), SWEEP_INTERVAL.total_seconds())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Claim:
+    """An event that this process may handle until its lease ends, unless `attempt` is no longer the last."""
+
+    id: UUID
+    provider: str
+    handler: str
+    payload: dict[str, Json]
+    attempt: int
+
+    @property
+    def holds(self) -> tuple[ColumnElement[bool], ...]:
+        """The condition under which the event is still this claim's own."""
+        return (
+            col(InboxEvent.id) == self.id,
+            col(InboxEvent.status) == InboxStatus.PENDING,
+            col(InboxEvent.attempts) == self.attempt,
+        )
+
+
+async def _claim(runtime: "Runtime", id_: UUID) -> _Claim | None:
+    now = utc_now()
+    due = (
+        col(InboxEvent.id) == id_,
+        col(InboxEvent.status) == InboxStatus.PENDING,
+        col(InboxEvent.next_attempt_at) <= now,
+        col(InboxEvent.attempts) < MAX_ATTEMPTS,
+    )
+    statement = (
+        update(InboxEvent)
+        .where(*due)
+        .values(attempts=col(InboxEvent.attempts) + 1, next_attempt_at=now + LEASE)
+        .returning(col(InboxEvent.provider), col(InboxEvent.handler), col(InboxEvent.payload), col(InboxEvent.attempts))
+    )
+    async with runtime.database.transaction() as session:
+        row = (await session.execute(statement, execution_options=_NO_SYNC)).one_or_none()
+    if row is None:
+        return None
+    provider, handler, payload, attempt = row
+    return _Claim(id=id_, provider=provider, handler=handler, payload=payload, attempt=attempt)
+
+
+async def _handle(runtime: "Runtime", claim: _Claim) -> None:
+    handler = _handler(runtime, claim.handler)
+    async with asyncio.timeout(HANDLER_TIMEOUT.total_seconds()), runtime.database.transaction() as session:
+        # Marked first, which locks the row: whoever else thinks to own the event waits here, and then does not.
+        if await _set(session, *claim.holds, status=InboxStatus.DONE, processed_at=utc_now(), error=None):
+            await handler(runtime, session, claim.payload)
+
+
+async def _give_back(runtime: "Runtime", claim: _Claim, error: Exception) -> None:
+    final = claim.attempt >= MAX_ATTEMPTS
+    pause = backoff(claim.attempt, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
+    status = InboxStatus.FAILED if final else InboxStatus.PENDING
+    reason = _reason(error)
+    async with runtime.database.transaction() as session:
+        await _set(session, *claim.holds, status=status, error=reason, next_attempt_at=utc_now() + pause)
+    log = logger.bind(provider=claim.provider, inbox_event=str(claim.id), attempt=claim.attempt, reason=reason)
+    if final:
+        log.error("inbox_event_failed", exc_info=error)
+    else:
+        log.warning("inbox_event_retried", seconds=round(pause.total_seconds()))
+
+
+async def _set(session: AsyncSession, *where: ColumnElement[bool], **values: object) -> bool:
+    statement = update(InboxEvent).where(*where).values(**values)
+    result = await session.execute(statement, execution_options=_NO_SYNC)
+    return cast("CursorResult[object]", result).rowcount > 0
+
+
+def _handler(runtime: "Runtime", name: str) -> InboxHandler:
+    for module in runtime.modules:
+        for handler in module.inbox_handlers:
+            if job_name(handler) == name:
+                return handler
+    raise LookupError(f"{name} is in no module's `inbox_handlers`; add it to the manifest.")
+
+
+def _check(event_id: str, payload: Mapping[str, Json]) -> None:
+    if not 1 <= len(event_id) <= MAX_EVENT_ID or not event_id.isprintable():
+        raise BadRequestError(f"The event's id has to be 1 to {MAX_EVENT_ID} printable characters.")
+    if not isinstance(payload, Mapping):
+        raise BadRequestError("The event has to be a JSON object.")
+    try:
+        json.dumps(payload, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise BadRequestError("The event has to be JSON.") from error
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong in one line, without what was sent: messages of some errors quote their input."""
+    if isinstance(error, ValidationError):
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+        text = "; ".join(f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in problems)
+    elif isinstance(error, DBAPIError):
+        text = str(error.orig)
+    else:
+        text = str(error)
+    line = text.replace("\0", "").partition("\n")[0]
+    return f"{type(error).__name__}: {line}"[:MAX_REASON]
