@@ -1,0 +1,127 @@
+"""One cell: an answer set, rendered and taken through every step."""
+
+import hashlib
+import json
+import shutil
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from omnistack.catalog import Answer
+from omnistack.process import CommandError, run
+from omnistack.suites import steps
+from omnistack.suites.steps import STEPS, Site, StepError
+
+SHOWN_LINES = 40
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A point of the covering array."""
+
+    name: str
+    answers: Mapping[str, Answer]
+
+    @property
+    def python(self) -> str:
+        """The Python that the project runs on, as in `3.12`."""
+        return str(self.answers["python_version"])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a cell."""
+
+    cell: Cell
+    seconds: float
+    failed_step: str | None = None
+    message: str = ""
+    output: str = ""
+    skipped: bool = False
+    """A byte-identical rendering passed before on this machine, at the same lock."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether every step succeeded, now or before."""
+        return self.failed_step is None
+
+
+class Ledger:
+    """Remembers, on this machine, which renderings have passed: the hash of all that could matter, one a line."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def __contains__(self, key: str) -> bool:
+        return self._file.is_file() and key in self._file.read_text(encoding="utf-8").split()
+
+    def add(self, key: str) -> None:
+        """Remember a pass."""
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        with self._file.open("a", encoding="utf-8") as file:
+            file.write(f"{key}\n")
+
+
+def write(files: Mapping[str, tuple[int, bytes]], folder: Path) -> None:
+    """Write a rendering to an empty folder."""
+    for path, (mode, content) in files.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+        target.chmod(mode & 0o777)
+
+
+def key_of(cell: Cell, folder: Path, files: Sequence[str]) -> str:
+    """Hash the rendering, its lock, the steps and the Python that runs it."""
+    digest = hashlib.sha256(f"{cell.python} {sys.platform}".encode())
+    for own in (Path(__file__), Path(steps.__file__)):
+        digest.update(own.read_bytes())
+    for path in sorted({*files, "uv.lock"}):
+        # The answers file records the template's commit, which changes with every commit of ours.
+        if path != ".copier-answers.yml":
+            digest.update(f"{path}\0".encode() + (folder / path).read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def run_cell(
+    cell: Cell, files: Mapping[str, tuple[int, bytes]], folder: Path, database_url: str, passed: Ledger, *, fresh: bool
+) -> Outcome:
+    """Render the cell to a folder and take it through the steps; the folder of a failed cell stays."""
+    started = time.monotonic()
+    shutil.rmtree(folder, ignore_errors=True)
+    write(files, folder)
+    failed: tuple[str, str, str] | None = None
+    key = ""
+    try:
+        run(["uv", "lock", "--quiet", "--python", cell.python], cwd=folder)
+        key = key_of(cell, folder, list(files))
+        if key in passed and not fresh:
+            shutil.rmtree(folder)
+            return Outcome(cell, time.monotonic() - started, skipped=True)
+    except CommandError as error:
+        failed = ("lock", str(error), error.output)
+    site = Site(folder, steps.environment(database_url))
+    for step in STEPS if failed is None else ():
+        try:
+            step(site)
+        except StepError as error:
+            failed = (step.__name__, str(error), error.output)
+            break
+    seconds = time.monotonic() - started
+    if failed is None:
+        passed.add(key)
+        shutil.rmtree(folder)
+        return Outcome(cell, seconds)
+    (folder / "failure.log").write_text(failed[2], encoding="utf-8")
+    return Outcome(cell, seconds, failed_step=failed[0], message=failed[1], output=_tail(failed[2]))
+
+
+def _tail(text: str) -> str:
+    return "\n".join(text.strip().splitlines()[-SHOWN_LINES:])
+
+
+def describe(cell: Cell) -> str:
+    """The cell's answers as JSON, for people and for a matrix."""
+    return json.dumps(dict(cell.answers), sort_keys=True)

@@ -1,0 +1,165 @@
+"""What is done in a rendered project to call it sound: the commands that its own README and workflow name."""
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from omnistack.errors import OmniError
+from omnistack.process import LEAKING_VARIABLES, program
+
+READY_PATH = "/api/v1/public/health/ready"
+BOOT_SECONDS = 60
+STOP_SECONDS = 20
+STEP_SECONDS = 900
+
+
+class StepError(OmniError):
+    """A step failed; `output` is all that it said."""
+
+    def __init__(self, message: str, output: str) -> None:
+        super().__init__(message)
+        self.output = output
+
+
+@dataclass(frozen=True)
+class Site:
+    """A rendered project and the environment that its commands run in."""
+
+    folder: Path
+    environment: Mapping[str, str]
+
+    def run(self, *command: str) -> None:
+        """Run a command in the project to its end.
+
+        Raises:
+            StepError: it failed or took longer than fifteen minutes.
+        """
+        shown = " ".join(command)
+        try:
+            done = subprocess.run(
+                [program(command[0]), *command[1:]],
+                cwd=self.folder,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                timeout=STEP_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise StepError(f"`{shown}` took more than {STEP_SECONDS} seconds", str(error.output)) from error
+        if done.returncode:
+            raise StepError(f"`{shown}` exited with {done.returncode}", done.stdout)
+
+    def uv(self, *command: str) -> None:
+        """Run a command in the project's own environment."""
+        self.run("uv", "run", "--no-sync", *command)
+
+
+def environment(database_url: str) -> dict[str, str]:
+    """The environment of a cell: nothing of the caller's settings, a fresh secret, the cell's own database."""
+    kept = {name: value for name, value in os.environ.items() if name not in LEAKING_VARIABLES}
+    return kept | {
+        "ENVIRONMENT": "local",
+        "PROJECT_NAME": "Suite",
+        "SECRET_KEY": secrets.token_hex(32),
+        "DATABASE_URL": database_url,
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def install(site: Site) -> None:
+    """Install what the lock names."""
+    site.run("uv", "sync", "--quiet", "--locked")
+
+
+def lint(site: Site) -> None:
+    """Check the style of every file and the direction of imports."""
+    site.uv("ruff", "check", ".")
+    site.uv("ruff", "format", "--check", ".")
+    site.uv("lint-imports")
+
+
+def types(site: Site) -> None:
+    """Check the types, strictly."""
+    site.uv("mypy")
+
+
+def migrate(site: Site) -> None:
+    """Bring an empty database to the newest revision, and see that models and tables agree."""
+    site.uv("app", "db", "upgrade")
+    site.uv("app", "db", "check")
+
+
+def boot(site: Site) -> None:
+    """Start the server as in production, wait until it is ready, and end it as a platform would."""
+    port = _free_port()
+    server = subprocess.Popen(
+        [program("uv"), "run", "--no-sync", "app", "serve", "--host", "127.0.0.1", "--port", str(port)],
+        cwd=site.folder,
+        env=site.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        _wait_until_ready(server, f"http://127.0.0.1:{port}{READY_PATH}")
+        server.send_signal(signal.SIGTERM)
+        output, _ = server.communicate(timeout=STOP_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise StepError(f"the server did not stop within {STOP_SECONDS} seconds", str(error.output)) from error
+    finally:
+        if server.poll() is None:
+            os.killpg(server.pid, signal.SIGKILL)
+            server.wait()
+    if "Traceback" in output:
+        raise StepError("the server logged a traceback", output)
+
+
+def tests(site: Site) -> None:
+    """Run the project's own tests, on a database server of their own."""
+    unset = {"DATABASE_URL", "ENVIRONMENT", "PROJECT_NAME", "SECRET_KEY"}
+    clean = {name: value for name, value in site.environment.items() if name not in unset}
+    Site(site.folder, clean).uv("pytest", "-q")
+
+
+def downgrade(site: Site) -> None:
+    """Take every table away again."""
+    site.uv("app", "db", "downgrade", "base")
+
+
+STEPS: tuple[Callable[[Site], None], ...] = (install, lint, types, migrate, boot, tests, downgrade)
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _wait_until_ready(server: "subprocess.Popen[str]", url: str) -> None:
+    deadline = time.monotonic() + BOOT_SECONDS
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            raise StepError("the server ended before it was ready", server.communicate()[0])
+        try:
+            with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - a loopback address of our own
+                if answer.status == 200:  # noqa: PLR2004 - HTTP OK
+                    return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    os.killpg(server.pid, signal.SIGKILL)
+    raise StepError(f"the server was not ready within {BOOT_SECONDS} seconds", server.communicate()[0])
