@@ -17,7 +17,7 @@ CATALOG = load_catalog(ROOT)
 NOTHING: dict[str, Answer] = {
     name: False for name, question in CATALOG.questions.items() if question.type == "bool"
 } | {"preset": "custom"}
-CHOOSING = sorted({question for piece in CATALOG.pieces if (question := piece.question)})
+CHOOSING = sorted({question for piece in CATALOG.pieces if (question := piece.question) in CATALOG.questions})
 
 
 def answer_sets() -> Iterator[tuple[str, Mapping[str, Answer]]]:

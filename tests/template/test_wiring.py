@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CATALOG = load_catalog(ROOT)
 WIRING = sorted((ROOT / "template").rglob("*.jinja"))
 OPTIONAL = {piece.name for piece in CATALOG.pieces if not piece.always}
-CHOOSING = {question for piece in CATALOG.pieces if (question := piece.question)}
+CHOOSING = {question for piece in CATALOG.pieces if (question := piece.question) in CATALOG.questions}
 
 # Each exception: (file, the name): why it cannot be a loop.
 EXCEPTIONS: dict[tuple[str, str], str] = {}
