@@ -119,7 +119,7 @@ def make_client(app: FastAPI) -> httpx.AsyncClient:
 @pytest.fixture
 async def runtime(database: Database) -> AsyncIterator[Runtime]:
     """The running application's runtime. Its jobs wait for `await runtime.queue.drain()`."""
-    async with running(make_runtime(database)) as started:
+    async with running(make_runtime(database), background=False) as started:
         yield started
 
 
@@ -171,7 +171,7 @@ async def live_runtime(databases: Databases) -> AsyncIterator[Runtime]:
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(databases.fresh())
         made = make_runtime(create_database(Settings().with_database(url)))
-        yield await stack.enter_async_context(running(made))
+        yield await stack.enter_async_context(running(made, background=False))
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from uuid import UUID
 
 import structlog
 from pydantic import ValidationError
-from sqlalchemy import JSON, CheckConstraint, ColumnElement, CursorResult, Index, UniqueConstraint, select, update
+from sqlalchemy import JSON, CheckConstraint, ColumnElement, CursorResult, Index, UniqueConstraint, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col
@@ -49,6 +49,7 @@ FIRST_PAUSE = timedelta(seconds=15)
 LONGEST_PAUSE = timedelta(hours=1)
 STOP_TIMEOUT = timedelta(seconds=5)
 LOST: Final = "The process ended during the last attempt."
+_PENDING: Final = text("status = 'pending'")
 _NO_SYNC: Final = {"synchronize_session": False}
 
 
@@ -67,7 +68,8 @@ class InboxEvent(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("provider", "event_id"),
         CheckConstraint("status IN ('pending', 'done', 'failed')", name="status"),
-        Index("ix_inbox_events_status_next_attempt_at", "status", "next_attempt_at"),
+        # Only of what is still to do: the sweep's question stays cheap however many events have been handled.
+        Index("ix_inbox_events_due", "next_attempt_at", postgresql_where=_PENDING, sqlite_where=_PENDING),
     )
 
     id: UUID = Field(default_factory=uuid7, primary_key=True)
@@ -286,10 +288,10 @@ def _reason(error: Exception) -> str:
     """What went wrong in one line, without what was sent: messages of some errors quote their input."""
     if isinstance(error, ValidationError):
         problems = error.errors(include_url=False, include_context=False, include_input=False)
-        text = "; ".join(f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in problems)
+        message = "; ".join(f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in problems)
     elif isinstance(error, DBAPIError):
-        text = str(error.orig)
+        message = str(error.orig)
     else:
-        text = str(error)
-    line = text.replace("\0", "").partition("\n")[0]
+        message = str(error)
+    line = message.replace("\0", "").partition("\n")[0]
     return f"{type(error).__name__}: {line}"[:MAX_REASON]
