@@ -1,24 +1,11 @@
-"""From answers to chosen pieces, by Copier's own reading of `copier.yml`: nothing of it is described twice.
-
-This leans on Copier's private API, as nothing public evaluates a questionnaire without rendering; the dependency is
-pinned and the tests compare the result with what a real copy records.
-"""
+"""From answers to chosen pieces, by Copier's own reading of `copier.yml`: nothing of it is described twice."""
 
 import json
-import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
 from pathlib import Path
 
 import yaml
-from copier._jinja_ext import SandboxedEnvironment, UnsetError
-from copier._main import Worker
-from copier._template import Template as CopierTemplate
-from copier._types import MISSING
-from copier._user_data import AnswersMap
-from copier._user_data import Question as CopierQuestion
-from copier.errors import CopierError
 
 from omnistack.catalog import Answer, Catalog, Question, suggest
 from omnistack.errors import OmniError
@@ -38,114 +25,59 @@ class Evaluation:
     """The names of the pieces, a requirement before what requires it."""
 
 
-class _CopierTemplate(CopierTemplate):
-    """The folder as it lies: no clone, no version."""
-
-    @cached_property
-    def vcs(self) -> None:
-        return None
-
-
-class _Worker(Worker):
-    """Asks nobody, renders nothing."""
-
-    @cached_property
-    def template(self) -> CopierTemplate:
-        return _CopierTemplate(url=str(self.src_path))
-
-    @cached_property
-    def jinja_env(self) -> SandboxedEnvironment:
-        env = super().jinja_env
-        # Copier compiles every text anew each time it is asked for, which is nearly all that an evaluation costs.
-        env.from_string = cache(env.from_string)  # type: ignore[assignment]  # an instance's own, cached method
-        return env
-
-
 class Questionnaire:
     """The questions of one version of the template."""
 
     def __init__(self, template: Template) -> None:
+        # Copier takes half a second to import, which commands that evaluate nothing need not wait for.
+        from omnistack.copier_questions import CopierQuestions, RefusedError
+
         self.catalog = template.catalog
-        self._worker = _Worker(
-            src_path=str(template.root), dst_path=template.root / "nowhere", defaults=True, quiet=True
-        )
+        self._copier = CopierQuestions.of(template.root)
+        self._refused = RefusedError
 
     def evaluate(self, given: Mapping[str, object]) -> Evaluation:
         """Complete the given answers with defaults, validate all, and tell which pieces follow.
 
         Raises OmniError naming the question, what is wrong with its answer, and what it may be.
         """
-        answers = parse(given, self.catalog)
-        self._worker.data = dict(answers)
         try:
-            with warnings.catch_warnings(action="ignore"):
-                self._worker._ask()  # noqa: SLF001 - see the module's docstring
-        except (ValueError, CopierError) as error:
-            raise self._refused(error) from error
-        combined = self._worker.answers.combined
-        final = {name: combined[name] for name in self.catalog.questions if name in combined}
+            combined = self._copier.answer_all(parse(given, self.catalog))
+        except self._refused as error:
+            raise self._explained(str(error)) from error
+        final = parse({name: combined[name] for name in self.catalog.questions if name in combined}, self.catalog)
         # Copier validates a question before the ones behind it are answered: look again now that all are.
         for name, value in final.items():
             problem = self.problem(name, value, final)
             if problem:
                 raise OmniError(f"{name}: {problem}")
-        return Evaluation(answers=final, chosen=tuple(combined["chosen"]))
+        chosen = combined["chosen"]
+        return Evaluation(answers=final, chosen=tuple(chosen) if isinstance(chosen, list) else ())
 
     def problem(self, name: str, value: Answer, answers: Mapping[str, Answer]) -> str | None:
         """Say what is wrong with one answer beside the others, in the words of its validator."""
-        question = self._question(name, {**answers, name: value})
         try:
-            question.validate_answer(question.parse_answer(value))
-        except ValueError as error:
-            return _reason(error)
+            self._copier.check(name, value, answers)
+        except self._refused as error:
+            return _reason(str(error))
         return None
 
     def default(self, name: str, answers: Mapping[str, Answer]) -> Answer:
         """Give the default of a question after the answers before it; it need not be valid."""
-        given = {key: value for key, value in answers.items() if key != name}
-        question = self._question(name, given)
-        try:
-            default = question.render_value(question.settings.defaults.get(name, question.default))
-        except UnsetError:
-            return ""
-        cast: Answer = question.cast_answer(default)
-        return cast
+        return self._copier.default(name, answers)
 
     def is_asked(self, name: str, answers: Mapping[str, Answer]) -> bool:
         """Tell whether the answers before it leave a question open; a preset answers some."""
-        return self._question(name, answers).get_ask()
+        return self._copier.question(name, answers).get_ask()
 
     def help(self, name: str, answers: Mapping[str, Answer]) -> str:
         """Give a question's text."""
-        return str(self._question(name, answers).get_message()).strip()
+        return str(self._copier.question(name, answers).get_message()).strip()
 
-    def _question(self, name: str, answers: Mapping[str, Answer]) -> CopierQuestion:
-        worker = self._worker
-        worker.data = dict(answers)
-        worker.answers = AnswersMap(init=dict(answers), metadata=worker.template.metadata)
-        for other, details in worker.template.questions_data.items():
-            question = CopierQuestion(
-                answers=worker.answers,
-                context=worker._render_context(),  # noqa: SLF001 - see the module's docstring
-                jinja_env=worker.jinja_env,
-                settings=worker.settings,
-                var_name=other,
-                **details,
-            )
-            if other == name:
-                return question
-            if not question.get_when():
-                worker.answers.hide(other)
-                value = question.get_default()
-                if value is not MISSING:
-                    worker.answers.user[other] = value
-        raise OmniError(f"there is no question {name!r}", suggest(name, self.catalog.questions))
-
-    def _refused(self, error: Exception) -> OmniError:
-        text = str(error)
+    def _explained(self, text: str) -> OmniError:
         for name in self.catalog.questions:
             if f"'{name}'" in text.partition(":")[0]:
-                return OmniError(f"{name}: {_reason(error)}", f"answer it with -d {name}=…")
+                return OmniError(f"{name}: {_reason(text)}", f"answer it with -d {name}=…")
         return OmniError(f"the questions cannot be answered: {text}")
 
 
@@ -208,8 +140,8 @@ def read_answers(file: Path) -> dict[str, object]:
     return {str(key): value for key, value in document.items() if not str(key).startswith("_")}
 
 
-def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split())
+def _reason(text: str) -> str:
+    text = " ".join(text.split())
     for lead in ("Validation error for question", "Invalid choice for"):
         if text.startswith(lead):
             return text.partition("': ")[2]
