@@ -28,5 +28,7 @@ Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), Af
 Paragraphs = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_without_control)]
 """Text of any number of lines, which may be empty; white space at both ends is taken off."""
 
-SearchText = Annotated[Line, Field(max_length=100)]
-"""What somebody looks for."""
+SearchText = Annotated[
+    str, StringConstraints(strip_whitespace=True), AfterValidator(_on_one_line), Field(max_length=100)
+]
+"""What somebody looks for; empty means everything."""

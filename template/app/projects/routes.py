@@ -1,0 +1,61 @@
+"""What users can do with their own projects. Those of others do not exist for them."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, status
+
+from app.core.dependencies import SessionDep
+from app.core.pagination import Page, PageDep
+from app.kit.text import SearchText
+from app.projects.repository import ProjectRepository
+from app.projects.schemas import ProjectCreate, ProjectRead, ProjectUpdate
+from app.users.dependencies import CurrentUser
+
+router = APIRouter(prefix="/projects")
+
+
+async def repository(session: SessionDep) -> ProjectRepository:
+    """The repository, in the request's transaction."""
+    return ProjectRepository(session)
+
+
+ProjectsDep = Annotated[ProjectRepository, Depends(repository)]
+
+
+@router.get("")
+async def list_projects(
+    projects: ProjectsDep,
+    user: CurrentUser,
+    page: PageDep,
+    search: Annotated[SearchText | None, Query(description="Part of a name or a description.")] = None,
+) -> Page[ProjectRead]:
+    """Lists one's projects, the newest first."""
+    return await projects.page(ProjectRead, page, owner_id=user.id, search=search)
+
+
+@router.post("", status_code=status.HTTP_201_CREATED)
+async def create_project(projects: ProjectsDep, user: CurrentUser, data: ProjectCreate) -> ProjectRead:
+    """Creates a project."""
+    return ProjectRead.model_validate(await projects.create_with_owner(data, user.id))
+
+
+@router.get("/{project_id}")
+async def read_project(projects: ProjectsDep, user: CurrentUser, project_id: UUID) -> ProjectRead:
+    """Answers one project."""
+    return ProjectRead.model_validate(await projects.require(project_id, owner_id=user.id))
+
+
+@router.patch("/{project_id}")
+async def update_project(
+    projects: ProjectsDep, user: CurrentUser, project_id: UUID, data: ProjectUpdate
+) -> ProjectRead:
+    """Changes the fields that are sent."""
+    project = await projects.require(project_id, owner_id=user.id)
+    return ProjectRead.model_validate(await projects.update(project, data))
+
+
+@router.delete("/{project_id}", status_code=status.HTTP_204_NO_CONTENT)
+async def delete_project(projects: ProjectsDep, user: CurrentUser, project_id: UUID) -> None:
+    """Deletes a project."""
+    await projects.soft_delete(await projects.require(project_id, owner_id=user.id))

@@ -1,0 +1,44 @@
+"""What clients send and see of projects."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.kit.text import Line, Paragraphs
+from app.projects.models import DESCRIPTION_LENGTH, NAME_LENGTH
+
+Name = Annotated[Line, Field(max_length=NAME_LENGTH)]
+Description = Annotated[Paragraphs, Field(max_length=DESCRIPTION_LENGTH)]
+
+
+class ProjectCreate(BaseModel):
+    """A new project."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name
+    description: Description | None = None
+
+
+class ProjectUpdate(BaseModel):
+    """Changes to a project. What is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    # The default is never used, since only what was sent is written: the name may be left out, but cannot be null.
+    name: Name = Field(default_factory=str)
+    description: Description | None = None
+
+
+class ProjectRead(BaseModel):
+    """A project, as its owner sees it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    name: str
+    description: str | None
+    created_at: datetime
+    updated_at: datetime

@@ -1,0 +1,67 @@
+"""What administrators can do with users."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+from sqlmodel import col
+
+from app.core.dependencies import RuntimeDep, SessionDep
+from app.core.pagination import Page, PageDep
+from app.kit.text import SearchText
+from app.users.dependencies import AdminUser
+from app.users.models import Role, User
+from app.users.repository import UserRepository
+from app.users.schemas import UserRead, UserUpdate
+from app.users.service import UserAdministration
+
+router = APIRouter(prefix="/users")
+
+
+async def administration(actor: AdminUser, session: SessionDep, runtime: RuntimeDep) -> UserAdministration:
+    """What the calling administrator does in this request."""
+    return UserAdministration(session, runtime.audit, actor)
+
+
+AdministrationDep = Annotated[UserAdministration, Depends(administration)]
+
+
+@router.get("")
+async def list_users(
+    session: SessionDep,
+    page: PageDep,
+    search: Annotated[SearchText | None, Query(description="Part of an address or a name.")] = None,
+    role: Annotated[Role | None, Query()] = None,
+    is_active: Annotated[bool | None, Query()] = None,
+) -> Page[UserRead]:
+    """Lists users, the newest first."""
+    where = []
+    if role is not None:
+        where.append(col(User.role) == role)
+    if is_active is not None:
+        where.append(col(User.is_active) == is_active)
+    return await UserRepository(session).page(UserRead, page, *where, search=search)
+
+
+@router.get("/{user_id}")
+async def read_user(user_id: UUID, session: SessionDep) -> UserRead:
+    """Answers one user."""
+    return UserRead.model_validate(await UserRepository(session).require(user_id))
+
+
+@router.patch("/{user_id}")
+async def update_user(user_id: UUID, data: UserUpdate, administration: AdministrationDep) -> UserRead:
+    """Changes a user's name or role; one's own role only another administrator can."""
+    return UserRead.model_validate(await administration.change(user_id, data))
+
+
+@router.post("/{user_id}/deactivate")
+async def deactivate_user(user_id: UUID, administration: AdministrationDep) -> UserRead:
+    """Shuts a user out at once."""
+    return UserRead.model_validate(await administration.deactivate(user_id))
+
+
+@router.post("/{user_id}/activate")
+async def activate_user(user_id: UUID, administration: AdministrationDep) -> UserRead:
+    """Lets a user in again."""
+    return UserRead.model_validate(await administration.activate(user_id))

@@ -1,0 +1,77 @@
+"""Who may call: a route that asks for `user: CurrentUser` is given the user of the request's token."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from app.auth.authenticator import Authenticator
+from app.auth.port import Identity
+from app.core.context import bind_user
+from app.core.dependencies import RuntimeDep
+from app.core.errors import UnauthorizedError
+from app.core.rate_limit import limit_address, limit_failed_authentication, limit_user
+from app.core.runtime import Runtime
+from app.users.caller import Caller
+from app.users.errors import AdminRequiredError
+from app.users.identities import find_caller, make_user
+
+# Shows the field for the token in the API's documentation; what is missing is answered in our own shape.
+_bearer = HTTPBearer(auto_error=False, scheme_name="token")
+
+
+async def current_user(
+    request: Request,
+    runtime: RuntimeDep,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+) -> Caller:
+    """The active user whose bearer token the request carries. Before the database is asked, the limits are.
+
+    Raises:
+        UnauthorizedError: there is no token, or none to be trusted.
+        RateLimitedError: the user, or the address that fails to authenticate, comes too often.
+        AccountDeactivatedError: the user was shut out.
+    """
+    if credentials is None:
+        # Nobody has tried anything: a failed authentication is a token that was refused.
+        await limit_address(request)
+        raise UnauthorizedError
+    identity = await _authenticate(request, runtime, credentials.credentials)
+    await limit_user(request, f"{identity.provider}:{identity.subject}")
+    caller = await find_caller(runtime.database, identity) or await _first_seen(runtime, identity)
+    bind_user(request, caller.id)
+    return caller
+
+
+async def _authenticate(request: Request, runtime: Runtime, token: str) -> Identity:
+    try:
+        return await runtime.resource(Authenticator).authenticate(token)
+    except UnauthorizedError:
+        await limit_failed_authentication(request)
+        raise
+
+
+async def _first_seen(runtime: Runtime, identity: Identity) -> Caller:
+    """Makes the user. No connection is held here: a hundred first requests would each wait for a second one."""
+    await make_user(runtime, await runtime.resource(Authenticator).profile(identity))
+    caller = await find_caller(runtime.database, identity)
+    if caller is None:
+        raise UnauthorizedError
+    return caller
+
+
+CurrentUser = Annotated[Caller, Depends(current_user)]
+
+
+async def admin_user(caller: CurrentUser) -> Caller:
+    """The calling user, who is an administrator.
+
+    Raises:
+        AdminRequiredError: they are not.
+    """
+    if not caller.is_admin:
+        raise AdminRequiredError
+    return caller
+
+
+AdminUser = Annotated[Caller, Depends(admin_user)]

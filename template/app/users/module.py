@@ -1,0 +1,24 @@
+"""Users: who they are, what they may do, and the guards of the app and admin areas."""
+
+from fastapi import Depends
+
+from app.auth.events import IdentityChanged, IdentityDeleted
+from app.core.events import Subscriber
+from app.core.module import Guards, Module
+from app.users.admin_routes import router as admin_router
+from app.users.dependencies import admin_user, current_user
+from app.users.models import User, UserIdentity
+from app.users.routes import router
+from app.users.subscribers import on_identity_changed, on_identity_deleted
+
+module = Module(
+    name="users",
+    models=(User, UserIdentity),
+    router=router,
+    admin_router=admin_router,
+    guards=Guards(app=Depends(current_user), admin=Depends(admin_user)),
+    subscribers=(
+        Subscriber(IdentityChanged, on_identity_changed),
+        Subscriber(IdentityDeleted, on_identity_deleted),
+    ),
+)

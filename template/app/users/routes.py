@@ -1,0 +1,25 @@
+"""What users can do with themselves."""
+
+from fastapi import APIRouter
+
+from app.core.dependencies import SessionDep
+from app.users.dependencies import CurrentUser
+from app.users.repository import UserRepository
+from app.users.schemas import ProfileUpdate, UserRead
+
+router = APIRouter(prefix="/users")
+
+
+@router.get("/me")
+async def read_me(caller: CurrentUser) -> UserRead:
+    """Answers who is calling."""
+    return UserRead.model_validate(caller)
+
+
+@router.patch("/me")
+async def update_me(caller: CurrentUser, session: SessionDep, data: ProfileUpdate) -> UserRead:
+    """Changes one's own name."""
+    if not data.model_fields_set:
+        return UserRead.model_validate(caller)
+    users = UserRepository(session)
+    return UserRead.model_validate(await users.update(await users.require(caller.id), data))
