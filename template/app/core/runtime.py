@@ -7,12 +7,14 @@ from typing import cast
 
 from fastapi import Request
 
+from app.core.audit import Audit, NoAudit
+from app.core.cache import Cache, MemoryCache
 from app.core.database import Database, create_database
 from app.core.events import Events, deliver_event
 from app.core.inbox import process_inbox_event, sweeping
 from app.core.limiter import BoundedMemoryStorage, Limiter, SlidingWindowLimiter
 from app.core.module import Module
-from app.core.ports import Audit, Cache, FreePlan, MemoryCache, NoAudit, Plans
+from app.core.plans import FreePlan, Plans
 from app.core.queue import InProcessQueue, JobFunction, Queue
 from app.core.settings import ModuleSettings, Settings, load_settings
 
