@@ -35,6 +35,6 @@ module = Module(
     name="auth",
     settings=(AuthSettings, *(provider.settings for provider in PROVIDERS)),
     public_router=_webhooks(),
-    jobs=tuple(job for provider in PROVIDERS for job in provider.jobs),
+    inbox_handlers=tuple(handler for provider in PROVIDERS for handler in provider.inbox_handlers),
     lifespan=_lifespan,
 )

@@ -8,7 +8,7 @@ from typing import Protocol
 from fastapi import APIRouter
 
 from app.core.errors import UnauthorizedError
-from app.core.queue import JobFunction
+from app.core.inbox import InboxHandler
 from app.core.runtime import Runtime
 from app.core.settings import ModuleSettings
 
@@ -61,11 +61,11 @@ class ProviderPiece:
         settings: its settings class.
         open: makes the provider when the application starts, and closes what it holds when it stops.
         public_router: its webhook.
-        jobs: functions that its webhook queues.
+        inbox_handlers: what handles its webhook's events.
     """
 
     name: str
     settings: type[ModuleSettings]
     open: Callable[[Runtime], AbstractAsyncContextManager[AuthProvider]]
     public_router: APIRouter | None = None
-    jobs: tuple[JobFunction, ...] = ()
+    inbox_handlers: tuple[InboxHandler, ...] = ()

@@ -9,8 +9,8 @@ from pydantic import AfterValidator, ValidationInfo
 from app.auth.claims import identity_of
 from app.auth.jwks import KeySet
 from app.auth.port import AuthProvider, Identity, ProviderPiece
-from app.auth.providers.unconfigured import UnconfiguredProvider
 from app.auth.tokens import SharedSecret, TokenVerifier
+from app.auth.unconfigured import UnconfiguredProvider
 from app.auth.urls import SecureUrl
 from app.core.runtime import Runtime
 from app.core.settings import ModuleSettings, RequiredOutsideLocal

@@ -1,0 +1,82 @@
+"""Clerk's webhook: keeps users in step (https://clerk.com/docs/guides/development/webhooks/overview)."""
+
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Request
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.auth.claims import Claims, is_subject, section
+from app.auth.events import IdentityChanged, IdentityDeleted
+from app.auth.providers.clerk_settings import NAME, ClerkSettings
+from app.auth.providers.clerk_user import email_of, name_of
+from app.auth.standard_webhooks import MalformedEventError, Shape, read_event, verify
+from app.core import inbox
+from app.core.dependencies import RuntimeDep
+from app.core.errors import NotFoundError
+from app.core.queue import Json
+from app.core.runtime import Runtime
+
+router = APIRouter()
+
+SHAPE: Shape = {
+    "type": None,
+    "timestamp": None,
+    "data": {
+        "id": None,
+        "first_name": None,
+        "last_name": None,
+        "primary_email_address_id": None,
+        "email_addresses": {"id": None, "email_address": None, "verification": {"status": None}},
+        "updated_at": None,
+    },
+}
+
+
+@router.post("/webhooks/clerk", status_code=202)
+async def receive_clerk_event(request: Request, runtime: RuntimeDep) -> dict[str, bool]:
+    """Takes an event in. One that was sent before is acknowledged and dropped."""
+    secret = runtime.resource(ClerkSettings).CLERK_WEBHOOK_SECRET
+    if secret is None:
+        raise NotFoundError("Webhook")
+    body = await request.body()
+    event_id = verify(secret, request.headers, body, prefix="svix")
+    await inbox.receive(
+        runtime, provider=NAME, event_id=event_id, payload=read_event(body, SHAPE), handler=apply_clerk_event
+    )
+    return {"received": True}
+
+
+async def apply_clerk_event(runtime: Runtime, session: AsyncSession, payload: dict[str, Json]) -> None:
+    """Tells the application of a user who is new, changed or gone; other events are none of its business.
+
+    Raises:
+        MalformedEventError: the event is not what Clerk documents.
+    """
+    kind = payload.get("type")
+    if not isinstance(kind, str):
+        raise MalformedEventError("the event has no type")
+    if kind not in {"user.created", "user.updated", "user.deleted"}:
+        return
+    user = section(payload, "data")
+    subject = user.get("id")
+    if not isinstance(subject, str) or not is_subject(subject):
+        raise MalformedEventError("data.id is not a user's id")
+    if kind == "user.deleted":
+        at = _moment(payload, "timestamp")
+        await runtime.events.publish(session, IdentityDeleted(provider=NAME, subject=subject, at=at))
+        return
+    changed = IdentityChanged(
+        provider=NAME, subject=subject, email=email_of(user), name=name_of(user), at=_moment(user, "updated_at")
+    )
+    await runtime.events.publish(session, changed)
+
+
+def _moment(claims: Claims, name: str) -> datetime:
+    """A time that Clerk gives in milliseconds."""
+    value = claims.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise MalformedEventError(f"{name} is not a time")
+    try:
+        return datetime.fromtimestamp(value / 1000, UTC)
+    except (ValueError, ArithmeticError, OSError):
+        raise MalformedEventError(f"{name} is not a time") from None

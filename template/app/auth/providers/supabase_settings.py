@@ -1,0 +1,19 @@
+"""The settings of Supabase."""
+
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+
+from app.auth.standard_webhooks import WebhookSecret
+from app.auth.urls import BaseUrl
+from app.core.settings import MIN_SECRET_LENGTH, ModuleSettings, RequiredOutsideLocal
+
+NAME = "supabase"
+
+
+class SupabaseSettings(ModuleSettings):
+    """The project's address is enough; the secrets switch the legacy tokens and the webhook on."""
+
+    SUPABASE_PROJECT_URL: Annotated[BaseUrl, RequiredOutsideLocal] = None
+    SUPABASE_JWT_SECRET: Annotated[SecretStr, Field(min_length=MIN_SECRET_LENGTH)] | None = None
+    SUPABASE_WEBHOOK_SECRET: WebhookSecret = None

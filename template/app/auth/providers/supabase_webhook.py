@@ -1,0 +1,86 @@
+"""The webhook on `auth.users`: keeps users in step. docs/auth-supabase.md has the trigger that sends it."""
+
+from datetime import datetime
+
+from fastapi import APIRouter, Request
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.auth.claims import Claims, clean_email, clean_name, is_subject, section
+from app.auth.events import IdentityChanged, IdentityDeleted
+from app.auth.providers.supabase_settings import NAME, SupabaseSettings
+from app.auth.standard_webhooks import MalformedEventError, Shape, read_event, verify
+from app.core import inbox
+from app.core.dependencies import RuntimeDep
+from app.core.errors import NotFoundError
+from app.core.queue import Json
+from app.core.runtime import Runtime
+
+router = APIRouter()
+
+_USER: Shape = {
+    "id": None,
+    "email": None,
+    "raw_user_meta_data": {"full_name": None, "name": None},
+    "deleted_at": None,
+}
+SHAPE: Shape = {
+    "type": None,
+    "schema": None,
+    "table": None,
+    "timestamp": None,
+    "record": _USER,
+    "old_record": _USER,
+}
+
+
+@router.post("/webhooks/supabase", status_code=202)
+async def receive_supabase_event(request: Request, runtime: RuntimeDep) -> dict[str, bool]:
+    """Takes an event in. One that was sent before is acknowledged and dropped."""
+    secret = runtime.resource(SupabaseSettings).SUPABASE_WEBHOOK_SECRET
+    if secret is None:
+        raise NotFoundError("Webhook")
+    body = await request.body()
+    event_id = verify(secret, request.headers, body)
+    await inbox.receive(
+        runtime, provider=NAME, event_id=event_id, payload=read_event(body, SHAPE), handler=apply_supabase_event
+    )
+    return {"received": True}
+
+
+async def apply_supabase_event(runtime: Runtime, session: AsyncSession, payload: dict[str, Json]) -> None:
+    """Tells the application of a row of `auth.users` that is new, changed or gone; other tables are ignored.
+
+    Raises:
+        MalformedEventError: the event is not what the trigger sends.
+    """
+    kind = payload.get("type")
+    if kind not in {"INSERT", "UPDATE", "DELETE"}:
+        raise MalformedEventError("type is not INSERT, UPDATE or DELETE")
+    if (payload.get("schema"), payload.get("table")) != ("auth", "users"):
+        return
+    user = section(payload, "old_record" if kind == "DELETE" else "record")
+    subject = user.get("id")
+    if not isinstance(subject, str) or not is_subject(subject):
+        raise MalformedEventError("the row has no id")
+    at = _moment(payload)
+    if kind == "DELETE" or user.get("deleted_at") is not None:
+        await runtime.events.publish(session, IdentityDeleted(provider=NAME, subject=subject, at=at))
+        return
+    editable = section(user, "raw_user_meta_data")
+    name = clean_name(editable.get("full_name")) or clean_name(editable.get("name"))
+    email = clean_email(user.get("email"))
+    await runtime.events.publish(
+        session, IdentityChanged(provider=NAME, subject=subject, email=email, name=name, at=at)
+    )
+
+
+def _moment(payload: Claims) -> datetime:
+    """When the trigger ran. It holds the row's lock then, so that a user's events are in order."""
+    value = payload.get("timestamp")
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise MalformedEventError("timestamp is not a time with its zone")
+    return moment
