@@ -8,7 +8,6 @@ out of its reach. What comes out is one tree that `landing.land` puts in place i
 import json
 import re
 import tempfile
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from omnistack import conflicts
 from omnistack.errors import OmniError
 from omnistack.plumbing import line, names, plumb
 from omnistack.project import ANSWERS_FILE, Answers, Project, parse_answers, public_answers
+from omnistack.requirements import MANIFEST, settle
 
 CURRENT = ":current:"
 RESULT_REF = "refs/omnistack/result"
@@ -68,6 +68,7 @@ def rehearse(project: Project, *, source: str, ref: str, answers: Mapping[str, s
             _point_at(scratch / project.prefix / ANSWERS_FILE, source)
             plumb(scratch, "commit", "--quiet", "--all", "--no-verify", "--message", "Another source")
         _copier_update(scratch / project.prefix, ref, answers)
+        _settle_requirements(scratch / project.prefix)
         yield _outcome(project, scratch, base)
 
 
@@ -81,10 +82,9 @@ def _point_at(file: Path, source: str) -> None:
 def _copier_update(folder: Path, ref: str, answers: Mapping[str, str | bool]) -> None:
     from copier import VcsRef, run_update
 
-    from omnistack.copying import plain_errors
+    from omnistack.copying import plain_errors, repeatable_git
 
-    with plain_errors("the update failed, and the project is as it was"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with plain_errors("the update failed, and the project is as it was"), repeatable_git():
         run_update(
             folder,
             data=dict(answers),
@@ -93,6 +93,26 @@ def _copier_update(folder: Path, ref: str, answers: Mapping[str, str | bool]) ->
             overwrite=True,
             quiet=True,
         )
+
+
+def _settle_requirements(folder: Path) -> None:
+    """Merge a `pyproject.toml` with conflicts again, package by package."""
+    stages = names(folder, "ls-files", "--unmerged", "-z", "--", MANIFEST)
+    blobs = {stage: blob for _mode, blob, stage in (entry.split("\t")[0].split() for entry in stages)}
+    if set(blobs) != {"1", "2", "3"}:
+        return
+    base, ours, theirs = (plumb(folder, "cat-file", "blob", blobs[stage]).decode() for stage in "123")
+    with tempfile.TemporaryDirectory(prefix="omnistack-merge-") as temporary:
+        sides = [Path(temporary) / name for name in ("ours", "base", "theirs")]
+        settled = settle(base, ours, theirs)
+        for side, text in zip(sides, (settled[1], settled[0], settled[2]), strict=True):
+            side.write_bytes(text.encode())
+        labels = [part for label in ("before updating", "last update", "after updating") for part in ("-L", label)]
+        files = [str(side) for side in sides]
+        merged = plumb(folder, "merge-file", "-p", *labels, *files, retcodes=tuple(range(128)))
+    (folder / MANIFEST).write_bytes(merged)
+    if not conflicts.marked_lines(merged):
+        plumb(folder, "add", "--", MANIFEST)
 
 
 def _outcome(project: Project, scratch: Path, base: str) -> Outcome:
