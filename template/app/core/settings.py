@@ -1,18 +1,20 @@
 """Settings: read from the environment and `.env`, checked once, all of them together, before anything starts."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Any, Final, Self, get_args, get_origin
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.core.database_url import has_example_password, normal_url
 from app.core.limiter import Rate
+from app.core.secrets import is_example, looks_made_up
 
-EXAMPLE_SECRETS = frozenset({"changeme", "change-me", "secret", "password", "example", "your-secret-key"})
-"""Values that stand in documentation somewhere and therefore protect nothing."""
-
-MIN_SECRET_LENGTH = 32
+MIN_SECRET_LENGTH: Final = 32
+MAKE_ONE: Final = "make one with: openssl rand -hex 32"
 
 
 class Environment(StrEnum):
@@ -37,7 +39,8 @@ class ConfigurationError(Exception):
 
 
 def _deployed(info: ValidationInfo) -> bool:
-    return info.data.get("ENVIRONMENT", Environment.LOCAL) is not Environment.LOCAL
+    # Not there means not valid: then the strict rules hold, so that all of their problems are named as well.
+    return info.data.get("ENVIRONMENT") is not Environment.LOCAL
 
 
 def _required_outside_local[T](value: T, info: ValidationInfo) -> T:
@@ -46,18 +49,40 @@ def _required_outside_local[T](value: T, info: ValidationInfo) -> T:
     return value
 
 
-def _strong_outside_local(value: SecretStr, info: ValidationInfo) -> SecretStr:
+def _strong(value: SecretStr, info: ValidationInfo) -> SecretStr:
     secret = value.get_secret_value()
     if len(secret) < MIN_SECRET_LENGTH:
-        raise ValueError(f"needs at least {MIN_SECRET_LENGTH} characters; make one with: openssl rand -hex 32")
-    is_example = len(set(secret)) < 8 or any(word in secret.lower() for word in EXAMPLE_SECRETS)
-    if _deployed(info) and is_example:
-        raise ValueError("is an example value; make one with: openssl rand -hex 32")
+        raise ValueError(f"needs at least {MIN_SECRET_LENGTH} characters; {MAKE_ONE}")
+    if _deployed(info) and looks_made_up(secret):
+        raise ValueError(f"is an example value; {MAKE_ONE}")
     return value
 
 
+def _database_url(value: str | None, info: ValidationInfo) -> str | None:
+    url = None if value is None else normal_url(value)
+    if url is not None and _deployed(info) and has_example_password(url):
+        raise ValueError("has an example password")
+    return url
+
+
+def _not_in_production(value: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - a validator's signature
+    if value and info.data.get("ENVIRONMENT") is Environment.PRODUCTION:
+        raise ValueError("has to be false in production: it logs what people send")
+    return value
+
+
+def _origins(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        scheme, separator, host = value.partition("://")
+        if value != "*" and not (scheme and separator and host and "/" not in host):
+            raise ValueError('has to list origins like "https://app.example.com", without a path')
+    return values
+
+
 RequiredOutsideLocal = AfterValidator(_required_outside_local)
-StrongSecret = Annotated[SecretStr, AfterValidator(_strong_outside_local)]
+StrongSecret = Annotated[SecretStr, AfterValidator(_strong)]
+Origins = Annotated[tuple[str, ...], AfterValidator(_origins)]
+"""Of browsers' pages: scheme, host and port, or `*`."""
 
 
 class ModuleSettings(BaseSettings):
@@ -65,6 +90,9 @@ class ModuleSettings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_file=".env",
+        env_file_encoding="utf-8",
+        # Decoded below instead: there one malformed value is a problem of that setting and hides no other.
+        enable_decoding=False,
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
@@ -74,6 +102,23 @@ class ModuleSettings(BaseSettings):
     )
 
     ENVIRONMENT: Environment = Environment.LOCAL
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _decode(cls, value: object, info: ValidationInfo) -> object:
+        if not isinstance(value, str) or not _takes_json(cls.model_fields[str(info.field_name)].annotation):
+            return value
+        try:
+            return json.loads(value)
+        except ValueError:
+            raise ValueError('is not JSON; a list looks like ["one", "two"]') from None
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _refuse_examples(cls, value: object, info: ValidationInfo) -> object:
+        if isinstance(value, SecretStr) and _deployed(info) and is_example(value.get_secret_value()):
+            raise ValueError("is an example value")
+        return value
 
     @property
     def is_local(self) -> bool:
@@ -90,16 +135,13 @@ class Settings(ModuleSettings):
     """What the core itself needs."""
 
     PROJECT_NAME: str = Field(min_length=1)
-    DEBUG: bool = False
+    DEBUG: Annotated[bool, AfterValidator(_not_in_production)] = False
     LOG_LEVEL: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     SECRET_KEY: StrongSecret
     API_V1_STR: str = Field(default="/api/v1", pattern="^(/[a-z0-9._-]+)+$")
-    BACKEND_CORS_ORIGINS: tuple[str, ...] = ()
-    DATABASE_URL: Annotated[
-        str | None,
-        Field(pattern=r"^(postgresql\+asyncpg|sqlite\+aiosqlite)://"),
-        RequiredOutsideLocal,
-    ] = None
+    BACKEND_CORS_ORIGINS: Origins = ()
+    # Its password would show wherever the settings are printed.
+    DATABASE_URL: Annotated[str | None, Field(repr=False), AfterValidator(_database_url), RequiredOutsideLocal] = None
     DB_POOL_SIZE: int = Field(default=10, ge=1, le=500)
     DB_POOL_RECYCLE: int = Field(default=3600, ge=1)
     DB_USE_NULL_POOL: bool = False
@@ -110,14 +152,15 @@ class Settings(ModuleSettings):
 
     def with_database(self, url: str) -> Self:
         """The same settings on another database."""
-        return self.model_copy(update={"DATABASE_URL": url})
+        return self.model_copy(update={"DATABASE_URL": normal_url(url)})
 
 
 def load_settings(classes: Iterable[type[ModuleSettings]]) -> dict[type[ModuleSettings], ModuleSettings]:
     """Reads every class's settings.
 
     Raises:
-        ConfigurationError: naming every missing, malformed and weak value of all classes at once.
+        ConfigurationError: naming every missing, malformed and weak value of all classes at once, and none of the
+            values.
     """
     loaded: dict[type[ModuleSettings], ModuleSettings] = {}
     problems: dict[str, None] = {}
@@ -126,9 +169,25 @@ def load_settings(classes: Iterable[type[ModuleSettings]]) -> dict[type[ModuleSe
             loaded[cls] = cls()
         except ValidationError as error:
             for item in error.errors(include_url=False, include_context=False, include_input=False):
-                name = ".".join(str(part) for part in item["loc"]) or cls.__name__
-                what = "is not set" if item["type"] == "missing" else item["msg"].removeprefix("Value error, ")
-                problems[f"{name} {what}"] = None
+                problems[_problem(item, cls)] = None
+        except UnicodeDecodeError:
+            problems[".env is not a text in UTF-8"] = None
     if problems:
         raise ConfigurationError(problems)
     return loaded
+
+
+def _problem(item: ErrorDetails, cls: type[ModuleSettings]) -> str:
+    name = str(item["loc"][0]) if item["loc"] else cls.__name__
+    if item["type"] == "missing":
+        return f"{name} is not set"
+    message = item["msg"].removeprefix("Value error, ").removeprefix("Input ").removeprefix("String ")
+    return f"{name} {message}"
+
+
+def _takes_json(annotation: Any) -> bool:  # noqa: ANN401 - any type that a field may have
+    """Whether a field of this type is written as JSON: a list, a mapping, or either of them or nothing."""
+    origin = get_origin(annotation) or annotation
+    if isinstance(origin, type) and issubclass(origin, tuple | list | set | frozenset | Mapping):
+        return True
+    return any(_takes_json(part) for part in get_args(annotation) if origin is not Annotated or part is not annotation)
