@@ -3,21 +3,24 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from fastapi import APIRouter, FastAPI
+from fastapi import Depends, FastAPI
 
-from app.core.error_handlers import add_error_handlers
+from app.core.error_handlers import ERROR_RESPONSES, add_error_handlers
 from app.core.health import router as health_router
+from app.core.logging import configure_logging
 from app.core.middleware import add_middleware
 from app.core.module import Guards, Module
+from app.core.rate_limit import limit_address
 from app.core.routes import RouteTable
 from app.core.runtime import Runtime, create_runtime, running
 from app.modules import MODULES
 
 
 def create_app(modules: Sequence[Module] = MODULES, *, runtime: Runtime | None = None) -> FastAPI:
-    """Builds the application of these modules.
+    """Builds the application.
 
     Args:
+        modules: what it consists of, besides the core.
         runtime: instead of one made from the environment.
 
     Raises:
@@ -25,39 +28,48 @@ def create_app(modules: Sequence[Module] = MODULES, *, runtime: Runtime | None =
     """
     runtime = runtime or create_runtime(modules)
     settings = runtime.settings
+    configure_logging(settings)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with running(runtime):
             yield
 
-    app = FastAPI(title=settings.PROJECT_NAME, lifespan=lifespan, openapi_url=f"{settings.API_V1_STR}/openapi.json")
+    # Strangers need no map of a production system; its owners get the schema from `app openapi`.
+    mapped = not settings.is_production
+    app = FastAPI(
+        title=settings.PROJECT_NAME,
+        lifespan=lifespan,
+        docs_url="/docs" if mapped else None,
+        redoc_url="/redoc" if mapped else None,
+        openapi_url=f"{settings.API_V1_STR}/openapi.json" if mapped else None,
+        responses=ERROR_RESPONSES,
+        # Every route has one spelling.
+        redirect_slashes=False,
+    )
     app.state.runtime = runtime
-    add_middleware(app, settings)
-    add_error_handlers(app)
-    app.include_router(api_router(modules), prefix=settings.API_V1_STR)
+    include_routes(app, modules, settings.API_V1_STR)
     app.state.routes = RouteTable(app)
+    health = f"{settings.API_V1_STR}/public/health"
+    add_middleware(app, settings, docs=("/docs", "/redoc"), unlogged=(health, f"{health}/ready"))
+    add_error_handlers(app)
     return app
 
 
-def api_router(modules: Sequence[Module]) -> APIRouter:
-    """The routes of all modules, each area behind its guard."""
+def include_routes(app: FastAPI, modules: Sequence[Module], prefix: str) -> None:
+    """Adds the routes of all modules, each area behind its guard."""
     guards = _guards(modules)
-    public, private, admin = APIRouter(prefix="/public"), APIRouter(prefix="/app"), APIRouter(prefix="/admin")
-    public.include_router(health_router)
+    # Straight into the application: each router between costs every request another search.
+    app.include_router(health_router, prefix=f"{prefix}/public")
     for module in modules:
         if module.public_router is not None:
-            public.include_router(module.public_router, tags=[module.name])
-        if module.router is not None:
-            private.include_router(module.router, tags=[module.name])
-        if module.admin_router is not None:
-            admin.include_router(module.admin_router, tags=[module.name])
-    router = APIRouter()
-    router.include_router(public)
-    if guards is not None:
-        router.include_router(private, dependencies=[guards.app])
-        router.include_router(admin, dependencies=[guards.admin])
-    return router
+            limit = [Depends(limit_address)]
+            app.include_router(module.public_router, prefix=f"{prefix}/public", tags=[module.name], dependencies=limit)
+        if module.router is not None and guards is not None:
+            app.include_router(module.router, prefix=f"{prefix}/app", tags=[module.name], dependencies=[guards.app])
+        if module.admin_router is not None and guards is not None:
+            admin = f"{prefix}/admin"
+            app.include_router(module.admin_router, prefix=admin, tags=[module.name], dependencies=[guards.admin])
 
 
 def _guards(modules: Sequence[Module]) -> Guards | None:

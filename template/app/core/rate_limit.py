@@ -19,7 +19,9 @@ UNROUTED = "unrouted"
 
 
 class RateLimit:
-    """A route's own rate, in place of RATE_LIMIT_DEFAULT: `dependencies=[Depends(RateLimit("5/hour", name="contact"))]`.
+    """A rate of a route's own, in place of RATE_LIMIT_DEFAULT.
+
+    Use: `@router.post("/contact", dependencies=[Depends(RateLimit("5/hour", name="contact"))])`.
 
     Args:
         rate: such as `5/hour`, or what reads it from the settings:
@@ -50,6 +52,7 @@ async def limit_user(request: Request, identity: str) -> None:
     """Counts a request of a known caller. To be called before any work is done for them.
 
     Args:
+        request: the one to count.
         identity: what tells the caller from all others, such as `provider:subject`.
 
     Raises:
@@ -97,12 +100,12 @@ def _address_key(request: Request) -> str:
 async def _limit_route(request: Request, who: str) -> None:
     runtime = get_runtime(request)
     route = route_table(request).find(request)
-    own = None if route is None else _own_limit(route)
     if route is None:
-        what = UNROUTED
+        await _hit(request, runtime.settings.RATE_LIMIT_DEFAULT, f"{who} {UNROUTED}")
+    elif (own := _own_limit(route)) is not None:
+        await _hit(request, own.rate(runtime), f"{who} {own.name}")
     else:
-        what = f"{request.method} {route.template}" if own is None else own.name
-    await _hit(request, runtime.settings.RATE_LIMIT_DEFAULT if own is None else own.rate(runtime), f"{who} {what}")
+        await _hit(request, runtime.settings.RATE_LIMIT_DEFAULT, f"{who} {request.method} {route.template}")
 
 
 @lru_cache(maxsize=4096)

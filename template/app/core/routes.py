@@ -35,7 +35,9 @@ class RouteTable:
     """The application's routes by endpoint."""
 
     def __init__(self, app: FastAPI) -> None:
-        self._routes = [(context.endpoint, _known(context)) for context in iter_route_contexts(app.routes) if context.path]
+        self._routes = [
+            (context.endpoint, _known(context)) for context in iter_route_contexts(app.routes) if context.path
+        ]
         self._by_endpoint: dict[Endpoint | None, list[KnownRoute]] = defaultdict(list)
         for endpoint, route in self._routes:
             self._by_endpoint[endpoint].append(route)

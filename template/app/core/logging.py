@@ -1,0 +1,123 @@
+"""Logs: JSON lines where they are collected, readable ones in local; the standard library's loggers included.
+
+No line carries a query string, a body, or the e-mail or network address of a person.
+"""
+
+import logging
+import sys
+
+import structlog
+from pydantic_core import to_json
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from app.core.context import current_request
+from app.core.settings import Settings
+from app.core.tracebacks import redact, safe_traceback
+
+LIBRARIES = ("uvicorn", "alembic")
+"""Loggers that follow LOG_LEVEL; all others of the standard library speak from WARNING on, as some log URLs at INFO."""
+
+
+def configure_logging(settings: Settings) -> None:
+    """Sends every log line of the process to standard output. May be called again."""
+    level = logging.DEBUG if settings.DEBUG else logging.getLevelNamesMapping()[settings.LOG_LEVEL]
+    common: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        add_request,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    last: list[Processor]
+    if settings.is_local:
+        last = [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())]
+    else:
+        last = [structlog.processors.ExceptionRenderer(safe_traceback), _render_json]
+    structlog.configure(
+        processors=[*common, *last],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=_Output,
+        cache_logger_on_first_use=False,
+    )
+    foreign: list[Processor] = [*common, structlog.stdlib.ExtraAdder(), redact_event]
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=foreign,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+    )
+    _take_over_standard_logging(formatter, level)
+
+
+def add_request(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Adds which request the line belongs to, and whose it is."""
+    context = current_request.get()
+    if context is not None:
+        event["request_id"] = context.request_id
+        if context.user_id is not None:
+            event["user_id"] = context.user_id
+    return event
+
+
+def redact_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Takes addresses out of what a library says."""
+    event["event"] = redact(str(event["event"]))
+    return event
+
+
+def _render_json(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes:
+    return to_json(event, fallback=str, inf_nan_mode="strings")
+
+
+def _write(line: str | bytes) -> None:
+    try:
+        sys.stdout.buffer.write((line if isinstance(line, bytes) else line.encode()) + b"\n")
+        sys.stdout.buffer.flush()
+    except (OSError, ValueError):
+        # Nobody listens any more, or the disk is full: no reason to fail a request.
+        return
+
+
+class _Output:
+    """What structlog writes to. Standard output is looked up each time, so that tests may replace it."""
+
+    def __init__(self, name: str = "app") -> None:
+        self.name = name
+
+    def msg(self, line: str | bytes) -> None:
+        _write(line)
+
+    debug = info = warning = error = critical = msg
+
+
+class _Handler(logging.Handler):
+    """Writes what the standard library's loggers say."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            _write(self.format(record))
+        except Exception:  # noqa: BLE001 - as every handler of the standard library does
+            self.handleError(record)
+
+
+def _take_over_standard_logging(formatter: logging.Formatter, level: int) -> None:
+    root = logging.getLogger()
+    for old in [handler for handler in root.handlers if isinstance(handler, _Handler)]:
+        root.removeHandler(old)
+    handler = _Handler()
+    handler.setFormatter(formatter)
+    root.addHandler(handler)
+    root.setLevel(max(level, logging.WARNING))
+    for name in LIBRARIES:
+        logging.getLogger(name).setLevel(level)
+    # The server brings handlers of its own, and an access log with addresses and query strings.
+    for name in ("uvicorn", "uvicorn.error"):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [], True
+    access = logging.getLogger("uvicorn.access")
+    access.handlers, access.propagate = [], False
+    logging.getLogger("uvicorn.error").addFilter(_not_a_websocket_handshake)
+    # Else SQLAlchemy adds a handler of its own when DEBUG shows SQL.
+    logging.getLogger("sqlalchemy.engine.Engine").handlers = [logging.NullHandler()]
+
+
+def _not_a_websocket_handshake(record: logging.LogRecord) -> bool:
+    return not str(record.msg).startswith('%s - "WebSocket')
