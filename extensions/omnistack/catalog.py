@@ -145,6 +145,11 @@ class Catalog:
         return tuple(choice.value for choice in question.choices) if question else ()
 
 
+def plain(value: Answer) -> str:
+    """Write an answer as `-d` takes it."""
+    return str(value).lower() if isinstance(value, bool) else value
+
+
 def suggest(name: str, known: Iterable[str], otherwise: str = "") -> str:
     """Say which known names are meant; where none is near, list them all (or say `otherwise`)."""
     names = sorted(known)

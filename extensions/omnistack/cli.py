@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from omnistack import change, new
+from omnistack import change, listing, matrix, new, why
 from omnistack.errors import OmniError
 from omnistack.process import forget_outer_environment
 
@@ -47,7 +47,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for commands in (new, change):
+for commands in (new, change, listing, why, matrix):
     commands.register(app)
 
 

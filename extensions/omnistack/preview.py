@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from omnistack.answers import Evaluation
-from omnistack.catalog import Answer, Catalog
+from omnistack.catalog import Answer, Catalog, plain
 from omnistack.ondisk import rendered_files
 from omnistack.progress import out
 from omnistack.template import Template
@@ -72,11 +72,6 @@ def describe_version(template: Template) -> str:
 def _answers(answers: Mapping[str, Answer], catalog: Catalog) -> str:
     """List the answers that choose something; the texts are none of the preview's business."""
     return ", ".join(f"{name}={plain(value)}" for name, value in answers.items() if catalog.questions[name].values)
-
-
-def plain(value: Answer) -> str:
-    """Write an answer as `-d` takes it."""
-    return str(value).lower() if isinstance(value, bool) else value
 
 
 def _unique(values: Iterable[str]) -> tuple[str, ...]:
