@@ -82,6 +82,14 @@ class Database:
             return AsyncSession(bind, expire_on_commit=False, autoflush=False, info={_READ_ONLY: True})
         return AsyncSession(self.engine, expire_on_commit=False)
 
+    def require(self) -> None:
+        """Makes sure that there is a database, without connecting to it.
+
+        Raises:
+            ConfigurationError: none is configured.
+        """
+        _configured(self._engine)
+
     async def dispose(self) -> None:
         """Closes every connection."""
         if self._engine is not None:

@@ -27,11 +27,11 @@ class Subscriber[E: Event]:
     @property
     def name(self) -> str:
         """Identifies the handler in a queue."""
-        return f"{self.handler.__module__}.{self.handler.__qualname__}"
+        return f"{self.handler.__module__}.{self.handler.__qualname__}({self.event.__qualname__})"
 
 
 class Events:
-    """Hands each event to its subscribers, through the queue."""
+    """Hands each event to its subscribers through the queue, one job each, so that none can fail another's."""
 
     def __init__(self, runtime: "Runtime", subscribers: "Sequence[Subscriber[Any]]") -> None:
         self._runtime = runtime
@@ -44,8 +44,14 @@ class Events:
                 await self._runtime.queue.enqueue(session, deliver_event, name, event.model_dump(mode="json"))
 
     async def deliver(self, subscriber_name: str, payload: dict[str, Any]) -> None:
-        """Calls one subscriber with the event that the payload describes."""
-        subscriber = self._subscribers[subscriber_name]
+        """Calls one subscriber with the event that the payload describes.
+
+        Raises:
+            LookupError: there is no such subscriber, as when it was renamed while the job waited.
+        """
+        subscriber = self._subscribers.get(subscriber_name)
+        if subscriber is None:
+            raise LookupError(f"No module lists the subscriber {subscriber_name}.")
         await subscriber.handler(self._runtime, subscriber.event.model_validate(payload))
 
 

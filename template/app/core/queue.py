@@ -2,23 +2,33 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextvars import Context
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Concatenate, Protocol
+from typing import TYPE_CHECKING, Concatenate, Final, Protocol
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
+from structlog.contextvars import bind_contextvars
 from uuid_utils.compat import uuid7
 
+from app.core.context import current_request
 from app.core.database import after_commit
+from app.kit.backoff import backoff
 
 if TYPE_CHECKING:
     from app.core.runtime import Runtime
 
 logger = structlog.stdlib.get_logger(__name__)
 
-type Json = None | bool | int | float | str | Sequence[Json] | dict[str, Json]
+TIMEOUT: Final = timedelta(minutes=5)
+"""How long one attempt at a job may take: without an end, a few that hang would stop all others."""
+FIRST_PAUSE: Final = timedelta(seconds=1)
+LONGEST_PAUSE: Final = timedelta(minutes=1)
+
+type Json = bool | int | float | str | Sequence[Json] | dict[str, Json] | None
 type JobFunction = Callable[Concatenate["Runtime", ...], Awaitable[None]]
 """A coroutine function; its first argument is the runtime, the others are JSON."""
 
@@ -62,36 +72,47 @@ class Queue(Protocol):
         Raises:
             LookupError: no module lists the function in its manifest.
             TypeError: an argument is not JSON.
+            RuntimeError: the session only reads, so that nothing will ever be committed.
         """
         ...
 
 
-class InProcessQueue:
-    """Runs jobs in this process, one after another, each up to `attempts` times with a growing pause.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Job:
+    """What waits. Arguments are kept as JSON, so that a job meets here what it will meet on a queue with a server."""
 
-    What is waiting when the process is killed is lost; a queue that survives comes with the jobs piece. A graceful
-    shutdown finishes what has been queued.
+    id: str
+    name: str
+    args: str
+    delay: float
+    request_id: str | None
+
+
+class InProcessQueue:
+    """Runs jobs in this process, a few at a time, each up to `attempts` times with a growing pause.
+
+    What is waiting when the process is killed is lost, and so is what is not yet due when it stops; a queue that
+    survives comes with the jobs piece.
+
+    Args:
+        functions: every job that may be queued.
+        attempts: how often a job is tried.
+        concurrency: how many jobs run at once; fewer than the database has connections, so that requests have some.
     """
 
-    def __init__(self, runtime: "Runtime", functions: Sequence[JobFunction], *, attempts: int = 5) -> None:
+    def __init__(
+        self, runtime: "Runtime", functions: Sequence[JobFunction], *, attempts: int = 5, concurrency: int = 4
+    ) -> None:
         self._runtime = runtime
-        self._functions = {job_name(function): function for function in functions}
+        self._functions = by_job_name(functions)
         self._attempts = attempts
+        self._slots = asyncio.Semaphore(concurrency)
+        self._closing = asyncio.Event()
         self._waiting: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._backlog: list[tuple[str, str, str, float]] = []
+        self._backlog: deque[_Job] = deque()
         self.eager = True
         """Whether jobs start at the commit; else they wait for `drain` (tests want that)."""
-
-    def function(self, name: str) -> JobFunction:
-        """The job of that name.
-
-        Raises:
-            LookupError: no module lists it.
-        """
-        if name not in self._functions:
-            raise LookupError(f"{name} is in no module's `jobs`; add it to the manifest.")
-        return self._functions[name]
 
     async def enqueue(
         self,
@@ -103,43 +124,122 @@ class InProcessQueue:
     ) -> str:
         """See `Queue.enqueue`."""
         name = job_name(function)
-        self.function(name)
-        job_id = job_id or str(uuid7())
-        job = (job_id, name, json.dumps(args), defer_by.total_seconds() if defer_by else 0.0)
+        if name not in self._functions:
+            raise LookupError(f"{name} is in no module's `jobs`; add it to the manifest.")
+        request = current_request.get()
+        job = _Job(
+            id=job_id or str(uuid7()),
+            name=name,
+            args=json.dumps(args),
+            delay=max(defer_by.total_seconds(), 0.0) if defer_by else 0.0,
+            request_id=request.request_id if request else None,
+        )
         after_commit(session, lambda: self._submit(job))
-        return job_id
-
-    def _submit(self, job: tuple[str, str, str, float]) -> None:
-        if job[0] in self._waiting:
-            return
-        self._waiting.add(job[0])
-        self._backlog.append(job)
-        if self.eager:
-            self._start_backlog()
-
-    def _start_backlog(self) -> None:
-        while self._backlog:
-            task = asyncio.create_task(self._run(*self._backlog.pop(0)))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    async def _run(self, job_id: str, name: str, args: str, delay: float) -> None:
-        await asyncio.sleep(delay)
-        self._waiting.discard(job_id)
-        for attempt in range(1, self._attempts + 1):
-            try:
-                await self._functions[name](self._runtime, *json.loads(args))
-            except Exception as error:
-                if attempt == self._attempts:
-                    logger.exception("job_failed", job=name, job_id=job_id, attempts=attempt)
-                    return
-                logger.warning("job_retried", job=name, job_id=job_id, attempt=attempt, error=type(error).__name__)
-                await asyncio.sleep(2.0 ** (attempt - 1))
-            else:
-                return
+        return job.id
 
     async def drain(self) -> None:
-        """Runs all that is queued, and what those jobs queue, to the end."""
+        """Runs all that is queued, and what those jobs queue, to the end and without a pause, one after another."""
         while self._backlog or self._tasks:
-            self._start_backlog()
-            await asyncio.gather(*self._tasks)
+            while self._backlog:
+                job = self._backlog.popleft()
+                self._waiting.discard(job.id)
+                await self._start(self._attempt_all(job, pausing=False))
+            if self._tasks:
+                await asyncio.wait(self._tasks)
+
+    async def close(self, within: timedelta) -> None:
+        """Finishes what is due, tries once more what was to be tried again, and tells in the log what is lost.
+
+        Args:
+            within: how long all of that may take; what is still running then is cancelled.
+        """
+        self._closing.set()
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + within.total_seconds()
+        # What runs may queue more, which counts as due.
+        while self._tasks and (left := deadline - clock()) > 0:
+            await asyncio.wait(self._tasks, timeout=left)
+        late = tuple(self._tasks)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+    def _submit(self, job: _Job) -> None:
+        if job.id in self._waiting:
+            return
+        self._waiting.add(job.id)
+        if self.eager:
+            self._spawn(job)
+        else:
+            self._backlog.append(job)
+
+    def _spawn(self, job: _Job) -> None:
+        task = self._start(self._run(job))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    @staticmethod
+    def _start(work: Coroutine[None, None, None]) -> "asyncio.Task[None]":
+        # A job is not part of the request that queued it: it begins with nothing of what that had around it.
+        return asyncio.create_task(work, context=Context())
+
+    async def _run(self, job: _Job) -> None:
+        try:
+            if job.delay and not await self._pause(job.delay):
+                _lost(job, "it is not due yet")
+                return
+            self._waiting.discard(job.id)
+            await self._attempt_all(job, pausing=True)
+        except asyncio.CancelledError:
+            _lost(job, "it took too long")
+            raise
+
+    async def _attempt_all(self, job: _Job, *, pausing: bool) -> None:
+        bind_contextvars(job=job.name, job_id=job.id)
+        if job.request_id:
+            bind_contextvars(request_id=job.request_id)
+        for attempt in range(1, self._attempts + 1):
+            # The last attempt comes early when the process stops: better than none.
+            final = attempt == self._attempts or self._closing.is_set()
+            if await self._attempt(job, attempt, final=final) or final:
+                return
+            if pausing:
+                await self._pause(backoff(attempt, first=FIRST_PAUSE, longest=LONGEST_PAUSE).total_seconds())
+
+    async def _attempt(self, job: _Job, attempt: int, *, final: bool) -> bool:
+        try:
+            async with self._slots, asyncio.timeout(TIMEOUT.total_seconds()):
+                await self._functions[job.name](self._runtime, *json.loads(job.args))
+        except Exception as error:
+            if final:
+                logger.exception("job_failed", attempts=attempt)
+            else:
+                logger.warning("job_retried", attempt=attempt, error=type(error).__name__)
+            return False
+        return True
+
+    async def _pause(self, seconds: float) -> bool:
+        """Waits; whether the whole time has passed without the queue being closed."""
+        try:
+            await asyncio.wait_for(self._closing.wait(), seconds)
+        except TimeoutError:
+            return True
+        return False
+
+
+def by_job_name(functions: Iterable[JobFunction]) -> dict[str, JobFunction]:
+    """The functions under the names by which they are queued.
+
+    Raises:
+        ValueError: two have the same name.
+    """
+    named: dict[str, JobFunction] = {}
+    for function in functions:
+        name = job_name(function)
+        if named.setdefault(name, function) is not function:
+            raise ValueError(f"Two jobs are called {name}; rename one of them.")
+    return named
+
+
+def _lost(job: _Job, why: str) -> None:
+    logger.error("job_lost", job=job.name, job_id=job.id, reason=f"The process stops and {why}.")

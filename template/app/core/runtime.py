@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import cast
+from datetime import timedelta
+from typing import Final, cast
 
 from fastapi import Request
 
@@ -17,6 +18,9 @@ from app.core.module import Module
 from app.core.plans import FreePlan, Plans
 from app.core.queue import InProcessQueue, JobFunction, Queue
 from app.core.settings import ModuleSettings, Settings, load_settings
+
+QUEUE_TIMEOUT: Final = timedelta(seconds=10)
+"""How long a stopping process works on what is queued; platforms kill it after thirty seconds, some after ten more."""
 
 CORE_JOBS: tuple[JobFunction, ...] = (deliver_event, process_inbox_event)
 
@@ -94,12 +98,13 @@ async def running(runtime: Runtime, *, background: bool = True) -> AsyncIterator
         ConfigurationError: no database is configured.
     """
     async with AsyncExitStack() as stack:
+        runtime.database.require()
         stack.push_async_callback(runtime.database.dispose)
         for module in runtime.modules:
             if module.lifespan is not None:
                 await stack.enter_async_context(module.lifespan(runtime))
         if isinstance(runtime.queue, InProcessQueue):
-            stack.push_async_callback(runtime.queue.drain)
+            stack.push_async_callback(runtime.queue.close, QUEUE_TIMEOUT)
         if background:
             await stack.enter_async_context(sweeping(runtime))
         yield runtime

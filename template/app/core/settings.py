@@ -190,4 +190,4 @@ def _takes_json(annotation: Any) -> bool:  # noqa: ANN401 - any type that a fiel
     origin = get_origin(annotation) or annotation
     if isinstance(origin, type) and issubclass(origin, tuple | list | set | frozenset | Mapping):
         return True
-    return any(_takes_json(part) for part in get_args(annotation) if origin is not Annotated or part is not annotation)
+    return any(_takes_json(part) for part in get_args(annotation))
