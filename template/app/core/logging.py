@@ -63,13 +63,13 @@ def redact_event(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
     return event
 
 
-def _render_json(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes:
-    return to_json(event, fallback=str, inf_nan_mode="strings")
+def _render_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    return to_json(event, fallback=str, inf_nan_mode="strings").decode()
 
 
-def _write(line: str | bytes) -> None:
+def _write(line: str) -> None:
     try:
-        sys.stdout.buffer.write((line if isinstance(line, bytes) else line.encode()) + b"\n")
+        sys.stdout.buffer.write(line.encode(errors="replace") + b"\n")
         sys.stdout.buffer.flush()
     except (OSError, ValueError):
         # Nobody listens any more, or the disk is full: no reason to fail a request.
@@ -82,7 +82,7 @@ class _Output:
     def __init__(self, name: str = "app") -> None:
         self.name = name
 
-    def msg(self, line: str | bytes) -> None:
+    def msg(self, line: str) -> None:
         _write(line)
 
     debug = info = warning = error = critical = msg

@@ -1,0 +1,166 @@
+"""How fast a rendered project answers, as shares of a bare FastAPI route: `python -m benchmarks.http PROJECT`.
+
+Both applications run at the same time, one uvicorn worker each, and take turns, so that a busy machine slows both.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import secrets
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+from benchmarks.load import requests_per_second
+
+HOST = "127.0.0.1"
+PROBES = Path(__file__).with_name("probes")
+STARTING_SECONDS = 60
+PROJECTS = 20
+API = "/api/v1"
+BAD_REQUEST = 400
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """A rendered project, and what its processes are given."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def command(self, probe: str, *arguments: str) -> list[str]:
+        """How one of `probes/` is run by the project's own Python."""
+        return [str(self.folder / ".venv" / "bin" / "python"), str(PROBES / probe), *arguments]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A route to measure, and the share of the bare one that it should reach."""
+
+    name: str
+    port: int
+    path: str
+    goal: float
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Print one line a route."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.http", description=__doc__)
+    parser.add_argument("project", type=Path, help="a rendered project after `uv sync`")
+    parser.add_argument("--seconds", type=float, default=2, help="how long each route is driven in a round")
+    parser.add_argument("--rounds", type=int, default=5, help="how often; the median counts")
+    options = parser.parse_args(arguments)
+    if not (options.project / ".venv" / "bin" / "python").exists():
+        parser.error(f"{options.project} has no .venv. Run `uv sync` there first.")
+    measure(options.project, seconds=options.seconds, rounds=options.rounds)
+
+
+def measure(folder: Path, *, seconds: float = 2, rounds: int = 5) -> None:
+    """Print what each route of the project reaches."""
+    folder = folder.resolve()
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(folder),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PROJECT_NAME": "Benchmark",
+        "ENVIRONMENT": "local",
+        "SECRET_KEY": secrets.token_hex(32),
+        "RATE_LIMIT_DEFAULT": "1000000000/day",
+    }
+    project = Project(folder=folder, environment=environment)
+    bare, rendered = _free_port(), _free_port()
+    with (
+        _server(project, "bare.py", bare, "/bare"),
+        _server(project, "rendered.py", rendered, f"{API}/public/health"),
+    ):
+        targets = _targets(project, bare, rendered)
+        _report(targets, _take_turns(targets, seconds, rounds))
+
+
+def _targets(project: Project, bare: int, rendered: int) -> list[Target]:
+    targets = [
+        Target(name="bare FastAPI route", port=bare, path="/bare", goal=1),
+        Target(name="health", port=rendered, path=f"{API}/public/health", goal=0.8),
+        Target(name="trivial route, everything on", port=rendered, path=f"{API}/public/trivial", goal=0.5),
+    ]
+    if (project.folder / "app" / "projects").is_dir():
+        command = project.command("sign_in.py")
+        token = subprocess.run(command, env=project.environment, capture_output=True, text=True, check=True).stdout
+        headers = {"Authorization": f"Bearer {token}"}
+        path = f"{API}/app/projects"
+        for number in range(PROJECTS):
+            _request("POST", rendered, path, {**headers, "Content-Type": "application/json"}, {"name": f"No. {number}"})
+        targets.append(Target(name=f"list of {PROJECTS}", port=rendered, path=path, goal=0.045, headers=headers))
+    return targets
+
+
+def _take_turns(targets: list[Target], seconds: float, rounds: int) -> dict[str, list[float]]:
+    results: dict[str, list[float]] = {target.name: [] for target in targets}
+    for target in targets:
+        requests_per_second(HOST, target.port, target.path, target.headers, 1)
+    for _ in range(rounds):
+        for target in targets:
+            results[target.name].append(requests_per_second(HOST, target.port, target.path, target.headers, seconds))
+    return results
+
+
+def _report(targets: list[Target], results: dict[str, list[float]]) -> None:
+    base = results[targets[0].name]
+    for target in targets:
+        # Each round is compared with the bare route of the same round.
+        shares = [mine / theirs for mine, theirs in zip(results[target.name], base, strict=True)]
+        rate = statistics.median(results[target.name])
+        share = statistics.median(shares)
+        spread = f"{min(shares):.1%} to {max(shares):.1%}"
+        sys.stdout.write(f"{target.name:30}{rate:8.0f}/s {share:7.1%}   ({spread}; goal {target.goal:.1%})\n")
+
+
+@contextlib.contextmanager
+def _server(project: Project, probe: str, port: int, path: str) -> Iterator[None]:
+    command = project.command(probe, str(port))
+    process = subprocess.Popen(command, cwd=project.folder, env=project.environment, stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + STARTING_SECONDS
+        while not _answers(port, path):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit(f"{probe} did not start; what it said stands above.")
+            time.sleep(0.05)
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _answers(port: int, path: str) -> bool:
+    try:
+        _request("GET", port, path, {})
+    except (OSError, HTTPException):
+        return False
+    return True
+
+
+def _request(method: str, port: int, path: str, headers: dict[str, str], body: object = None) -> None:
+    connection = HTTPConnection(HOST, port, timeout=10)
+    with contextlib.closing(connection):
+        connection.request(method, path, None if body is None else json.dumps(body), headers)
+        answer = connection.getresponse()
+        if answer.status >= BAD_REQUEST:
+            raise SystemExit(f"{method} {path} answered {answer.status}: {answer.read().decode()}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+if __name__ == "__main__":
+    main()
