@@ -1,0 +1,66 @@
+"""Real git repositories: a template with two releases, and projects rendered from it."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from omnistack.copying import render
+
+from tests.updates.workshop import ENV, V1, MakeProject, Project, Repository, make_releases
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the settings of whoever runs the tests out."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(("COPIER", "GIT", "OMNISTACK"))]:
+            patch.delenv(name)
+        patch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path_factory.mktemp("git") / "config"))
+        patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+        yield
+
+
+@pytest.fixture(scope="session")
+def releases(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """A template with the tags v1.0.0 and v2.0.0. Not to be changed: clone it."""
+    return make_releases(tmp_path_factory.mktemp("releases") / "template")
+
+
+@pytest.fixture(scope="session")
+def _renders() -> dict[str, Path]:
+    return {}
+
+
+@pytest.fixture
+def fresh(
+    releases: Repository, tmp_path_factory: pytest.TempPathFactory, _renders: dict[str, Path]
+) -> Callable[..., Path]:
+    """Render a release with these answers; the same only once, so that the folder is not to be changed."""
+
+    def render_once(version: str = V1, **answers: str | bool) -> Path:
+        key = f"{version} {sorted(answers.items())}"
+        if key not in _renders:
+            folder = tmp_path_factory.mktemp("render") / "project"
+            render(str(releases.root), version, answers, folder)
+            _renders[key] = folder
+        return _renders[key]
+
+    return render_once
+
+
+@pytest.fixture
+def project(fresh: Callable[..., Path], tmp_path: Path) -> MakeProject:
+    """Make a project from a release, committed, with a `.env` and a cache that git ignores."""
+
+    def make(version: str = V1, folder: str = "project", **answers: str | bool) -> Project:
+        made = Project(tmp_path / folder)
+        shutil.copytree(fresh(version, **answers), made.root)
+        made.start()
+        made.write(".git/info/exclude", ".env\n__pycache__/\n")
+        made.write(".env", ENV)
+        made.write("app/__pycache__/main.cpython-312.pyc", "compiled")
+        return made
+
+    return make
