@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from omnistack import change, listing, matrix, new, why
+from omnistack.suites import command as suites
 from omnistack.errors import OmniError
 from omnistack.process import forget_outer_environment
 
@@ -47,7 +48,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for commands in (new, change, listing, why, matrix):
+for commands in (new, change, listing, why, matrix, suites):
     commands.register(app)
 
 

@@ -1,7 +1,6 @@
 """One cell: an answer set, rendered and taken through every step."""
 
 import hashlib
-import json
 import shutil
 import sys
 import time
@@ -120,8 +119,3 @@ def run_cell(
 
 def _tail(text: str) -> str:
     return "\n".join(text.strip().splitlines()[-SHOWN_LINES:])
-
-
-def describe(cell: Cell) -> str:
-    """The cell's answers as JSON, for people and for a matrix."""
-    return json.dumps(dict(cell.answers), sort_keys=True)

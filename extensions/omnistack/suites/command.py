@@ -1,0 +1,169 @@
+"""`omnistack suites`: a covering array, executed."""
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from omnistack.errors import OmniError
+from omnistack.matrix import Row, make_rows, parse_shard, take_shard
+from omnistack.options import TemplateOption
+from omnistack.process import CommandError, run
+from omnistack.progress import working
+from omnistack.suites.cell import Cell, Ledger, Outcome, run_cell
+from omnistack.suites.coverage import coverage, page
+from omnistack.suites.server import database_server
+from omnistack.template import Template, open_template
+
+HELP = """\
+Render a covering array and, in each cell, install, lint, type, migrate, boot, test and downgrade.
+
+A cell whose rendering is byte-identical to one that passed on this machine at the same lock is skipped.
+
+\b
+    omnistack suites                        all pairs
+    omnistack suites --strength 3           all triples
+    omnistack suites --shard 2/4            a quarter, for one of four machines
+    omnistack suites --only "preset saas"   one cell, again with --fresh
+"""
+
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "omnistack"
+PAGE = Path("docs/coverage.md")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be executed here."""
+
+    cells: tuple[Cell, ...]
+    rows: tuple[Row, ...]
+    not_run: tuple[str, ...]
+    """Why something could not be, a sentence each."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command("suites", help=HELP)(suites)
+
+
+def suites(
+    *,
+    strength: Annotated[int, typer.Option(metavar="N", help="Cover every combination of N answers.")] = 2,
+    shard: Annotated[str, typer.Option(metavar="I/N", help="Only the I-th of N equal parts.")] = "1/1",
+    seed: Annotated[int, typer.Option(metavar="S", help="Another number gives other cells.")] = 0,
+    only: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only the cell of this name.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Run cells again that have passed.")] = False,
+    jobs: Annotated[int, typer.Option(metavar="N", min=1, help="Cells at a time.")] = os.cpu_count() or 1,
+    keep: Annotated[Path | None, typer.Option(metavar="DIR", help="Where failed cells stay.")] = None,
+    write: Annotated[bool, typer.Option("--write", help=f"Write {PAGE}.")] = False,
+    template: TemplateOption = None,
+) -> None:
+    """Execute a covering array."""
+    started = time.monotonic()
+    with open_template(template) as found:
+        with working("Computing the covering array"):
+            everything = make_rows(found, strength=strength, seed=seed)
+        plan = make_plan(take_shard(_named(everything, only), parse_shard(shard)))
+        folder = keep or Path(tempfile.gettempdir()) / f"omnistack-suites-{os.getuid()}"
+        outcomes = list(execute(found, plan.cells, folder, jobs=jobs, fresh=fresh))
+        covered = [coverage(found.catalog, [one.cell.answers for one in outcomes if one.passed], n) for n in (2, 3)]
+        if write:
+            cells = [(row.name, " ".join(row.arguments)) for row in plan.rows]
+            (found.root / PAGE).write_text(page(covered, cells, plan.not_run), encoding="utf-8")
+    failed = [one for one in outcomes if not one.passed]
+    for reason in plan.not_run:
+        typer.echo(f"not run here: {reason}")
+    if only is None and shard == "1/1":
+        for count in covered:
+            typer.echo(f"executed: {count}")
+    typer.echo(f"{len(outcomes)} cells in {time.monotonic() - started:.0f} s")
+    typer.echo(f"{len(outcomes) - len(failed)} passed, {len(failed)} failed")
+    if failed:
+        raise typer.Exit(1)
+
+
+def make_plan(rows: Sequence[Row]) -> Plan:
+    """Turn rows into cells. Where a row's Python is not on this machine, the rest of its answers run on another.
+
+    Raises:
+        OmniError: there is none that the template supports.
+    """
+    wanted = sorted({str(row.answers["python_version"]) for row in rows}, key=_version)
+    here = [version for version in wanted if _has_python(version)]
+    if rows and not here:
+        raise OmniError(f"no Python {' or '.join(wanted)} is installed here", "install one, or put it on the PATH")
+    rows = [row if str(row.answers["python_version"]) in here else _on(row, here[-1]) for row in rows]
+    missing = [version for version in wanted if version not in here]
+    reasons = [f"Python {version} is not installed; its cells ran on {here[-1]}." for version in missing]
+    cells = [Cell(row.name, row.answers) for row in rows]
+    return Plan(tuple(cells), tuple(rows), tuple(reasons))
+
+
+def execute(template: Template, cells: Sequence[Cell], folder: Path, *, jobs: int, fresh: bool) -> Iterator[Outcome]:
+    """Run the cells, some at a time; prints and gives each outcome as it comes."""
+    from omnistack.render import Renderer
+
+    passed = Ledger(CACHE / "suites-passed.txt")
+    renderer = Renderer(template.root)
+    names = [f"cell_{number}" for number, _ in enumerate(cells)]
+    with tempfile.TemporaryDirectory(prefix="omnistack-suites-") as data:
+        renderings = [renderer.render(cell.answers) for cell in cells]
+        with (
+            database_server(template.root / "template", Path(data) / "postgres", names) as url,
+            ThreadPoolExecutor(jobs) as pool,
+        ):
+            futures = [
+                pool.submit(run_cell, cell, files, folder / name, url.replace("{}", name), passed, fresh=fresh)
+                for cell, files, name in zip(cells, renderings, names, strict=True)
+            ]
+            for number, future in enumerate(as_completed(futures), start=1):
+                outcome = future.result()
+                typer.echo(f"[{number}/{len(cells)}] {_line(outcome, folder)}")
+                yield outcome
+
+
+def _line(outcome: Outcome, folder: Path) -> str:
+    cell = outcome.cell
+    if outcome.skipped:
+        return f"{cell.name}: the same rendering has passed here before, skipped"
+    if outcome.passed:
+        return f"{cell.name}: passed in {outcome.seconds:.0f} s"
+    again = f'uv run omnistack suites --fresh --only "{cell.name}"'
+    return (
+        f"{cell.name}: FAILED at {outcome.failed_step}: {outcome.message}\n{outcome.output}\n"
+        f"  its folder stays below {folder}; run it again with: {again}"
+    )
+
+
+def _named(rows: Sequence[Row], only: Sequence[str] | None) -> list[Row]:
+    if not only:
+        return list(rows)
+    names = {row.name for row in rows}
+    for name in only:
+        if name not in names:
+            raise OmniError(f"there is no cell {name!r}", "`omnistack matrix` lists them")
+    return [row for row in rows if row.name in only]
+
+
+def _on(row: Row, version: str) -> Row:
+    return replace(
+        row, given={**row.given, "python_version": version}, answers={**row.answers, "python_version": version}
+    )
+
+
+def _has_python(version: str) -> bool:
+    try:
+        run(["uv", "python", "find", "--no-python-downloads", version])
+    except CommandError:
+        return False
+    return True
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split("."))
