@@ -11,9 +11,9 @@ from typing import Annotated
 import typer
 
 from omnistack import change, listing, matrix, new, why
-from omnistack.suites import command as suites
 from omnistack.errors import OmniError
 from omnistack.process import forget_outer_environment
+from omnistack.suites import command as suites
 
 DEBUG_VARIABLE = "OMNISTACK_DEBUG"
 INTERRUPTED = 130

@@ -4,7 +4,7 @@ import hashlib
 import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from omnistack.suites import steps
 from omnistack.suites.steps import STEPS, Site, StepError
 
 SHOWN_LINES = 40
+ANSWERS_FILE = ".copier-answers.yml"
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,9 @@ class Outcome:
     output: str = ""
     skipped: bool = False
     """A byte-identical rendering passed before on this machine, at the same lock."""
+
+    twin: str = ""
+    """The cell of the same rendering that was run in its stead."""
 
     @property
     def passed(self) -> bool:
@@ -72,15 +76,23 @@ def write(files: Mapping[str, tuple[int, bytes]], folder: Path) -> None:
         target.chmod(mode & 0o777)
 
 
-def key_of(cell: Cell, folder: Path, files: Sequence[str]) -> str:
-    """Hash the rendering, its lock, the steps and the Python that runs it."""
+def fingerprint(cell: Cell, files: Mapping[str, tuple[int, bytes]]) -> str:
+    """Hash a rendering and the Python that runs it.
+
+    The answers file is left out: nothing runs it, and it records the template's commit, which is another each time.
+    """
     digest = hashlib.sha256(f"{cell.python} {sys.platform}".encode())
-    for own in (Path(__file__), Path(steps.__file__)):
-        digest.update(own.read_bytes())
-    for path in sorted({*files, "uv.lock"}):
-        # The answers file records the template's commit, which changes with every commit of ours.
-        if path != ".copier-answers.yml":
-            digest.update(f"{path}\0".encode() + (folder / path).read_bytes() + b"\0")
+    for path, (mode, content) in sorted(files.items()):
+        if path != ANSWERS_FILE:
+            digest.update(f"{path}\0{mode & 0o111}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
+
+
+def _key(rendering: str, folder: Path) -> str:
+    """Hash what else a pass depends on: the lock and the steps."""
+    digest = hashlib.sha256(rendering.encode())
+    for file in (folder / "uv.lock", Path(__file__), Path(steps.__file__)):
+        digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
@@ -95,7 +107,7 @@ def run_cell(
     key = ""
     try:
         run(["uv", "lock", "--quiet", "--python", cell.python], cwd=folder)
-        key = key_of(cell, folder, list(files))
+        key = _key(fingerprint(cell, files), folder)
         if key in passed and not fresh:
             shutil.rmtree(folder)
             return Outcome(cell, time.monotonic() - started, skipped=True)

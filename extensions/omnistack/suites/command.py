@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,10 +16,13 @@ from omnistack.matrix import Row, make_rows, parse_shard, take_shard
 from omnistack.options import TemplateOption
 from omnistack.process import CommandError, run
 from omnistack.progress import working
-from omnistack.suites.cell import Cell, Ledger, Outcome, run_cell
+from omnistack.suites.cell import Cell, Ledger, Outcome, fingerprint, run_cell
 from omnistack.suites.coverage import coverage, page
 from omnistack.suites.server import database_server
 from omnistack.template import Template, open_template
+
+if TYPE_CHECKING:
+    from omnistack.render import RenderedFile
 
 HELP = """\
 Render a covering array and, in each cell, install, lint, type, migrate, boot, test and downgrade.
@@ -107,29 +110,52 @@ def make_plan(rows: Sequence[Row]) -> Plan:
 
 def execute(template: Template, cells: Sequence[Cell], folder: Path, *, jobs: int, fresh: bool) -> Iterator[Outcome]:
     """Run the cells, some at a time; prints and gives each outcome as it comes."""
+    passed = Ledger(CACHE / "suites-passed.txt")
+    groups, files = _render(template, cells)
+    databases = {key: f"cell_{number}" for number, key in enumerate(groups)}
+    with (
+        tempfile.TemporaryDirectory(prefix="omnistack-suites-") as data,
+        database_server(template.root / "template", Path(data) / "postgres", list(databases.values())) as url,
+        ThreadPoolExecutor(jobs) as pool,
+    ):
+        futures = {
+            pool.submit(
+                run_cell, groups[key][0], files[key], folder / name, url.replace("{}", name), passed, fresh=fresh
+            ): key
+            for key, name in databases.items()
+        }
+        done = 0
+        for future in as_completed(futures):
+            first = future.result()
+            for cell in groups[futures[future]]:
+                # Another cell of the same rendering has the same outcome: it is not run twice.
+                outcome = first if cell is first.cell else replace(first, cell=cell, twin=first.cell.name)
+                done += 1
+                typer.echo(f"[{done}/{len(cells)}] {_line(outcome, folder)}")
+                yield outcome
+
+
+def _render(
+    template: Template, cells: Sequence[Cell]
+) -> tuple[dict[str, list[Cell]], dict[str, dict[str, "RenderedFile"]]]:
+    """Render every cell; give the cells and the files by fingerprint."""
     from omnistack.render import Renderer
 
-    passed = Ledger(CACHE / "suites-passed.txt")
     renderer = Renderer(template.root)
-    names = [f"cell_{number}" for number, _ in enumerate(cells)]
-    with tempfile.TemporaryDirectory(prefix="omnistack-suites-") as data:
-        renderings = [renderer.render(cell.answers) for cell in cells]
-        with (
-            database_server(template.root / "template", Path(data) / "postgres", names) as url,
-            ThreadPoolExecutor(jobs) as pool,
-        ):
-            futures = [
-                pool.submit(run_cell, cell, files, folder / name, url.replace("{}", name), passed, fresh=fresh)
-                for cell, files, name in zip(cells, renderings, names, strict=True)
-            ]
-            for number, future in enumerate(as_completed(futures), start=1):
-                outcome = future.result()
-                typer.echo(f"[{number}/{len(cells)}] {_line(outcome, folder)}")
-                yield outcome
+    groups: dict[str, list[Cell]] = {}
+    files: dict[str, dict[str, RenderedFile]] = {}
+    for cell in cells:
+        rendered = renderer.render(cell.answers)
+        key = fingerprint(cell, rendered)
+        groups.setdefault(key, []).append(cell)
+        files[key] = rendered
+    return groups, files
 
 
 def _line(outcome: Outcome, folder: Path) -> str:
     cell = outcome.cell
+    if outcome.twin:
+        return f"{cell.name}: the same rendering as {outcome.twin}, {'passed' if outcome.passed else 'FAILED'} with it"
     if outcome.skipped:
         return f"{cell.name}: the same rendering has passed here before, skipped"
     if outcome.passed:
