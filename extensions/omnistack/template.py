@@ -14,8 +14,10 @@ from omnistack.process import CommandError, git, run
 from omnistack.progress import working
 
 ENV_VAR = "OMNISTACK_TEMPLATE"
+QUIET_GIT = {"GIT_TERMINAL_PROMPT": "0"}
 RENDERED_FROM = (QUESTIONS_FILE, "template", "extensions/catalog")
 SHOWN = 3
+REMOTE_PREFIXES = ("git+", "git@", "gh:", "gl:")
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -39,11 +41,15 @@ class Template:
     def commit(self) -> str:
         """The full hash of the commit that it is rendered from."""
         try:
-            return git("rev-parse", "--verify", "HEAD^{commit}", cwd=self.root)
-        except CommandError as error:
+            top = Path(git("rev-parse", "--show-toplevel", cwd=self.root)).resolve()
+            commit = git("rev-parse", "--verify", "HEAD^{commit}", cwd=self.root)
+        except CommandError:
+            top, commit = None, ""
+        if top != self.root.resolve():  # the folder of another repository has versions of something else
             raise OmniError(
                 f"{self.root} is no git checkout with a commit", "a template is rendered from a commit: clone it"
-            ) from error
+            )
+        return commit
 
     @cached_property
     def version(self) -> str:
@@ -72,8 +78,7 @@ class Template:
 
     def require_clean(self) -> None:
         """Refuse uncommitted changes: a project that has them in no commit can never be updated."""
-        changed = self.changes()
-        if changed:
+        if self.commit and (changed := self.changes()):
             shown = ", ".join(changed[:SHOWN]) + (f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else "")
             raise OmniError(
                 f"the template has uncommitted changes ({shown}); a project rendered from them could never be updated",
@@ -117,17 +122,12 @@ def locate(source: str | None = None) -> str:
     path = Path(given).expanduser()
     if path.is_dir():
         return str(path.resolve())
-    if "://" in given or given.startswith(("git@", "gh:", "gl:")):
-        return _expand(given)
+    if given.startswith(REMOTE_PREFIXES) or given.endswith(".git"):
+        return given
+    if "://" in given:
+        # Copier takes any other URL for a web page.
+        return given if given.startswith(("https://github.com/", "https://gitlab.com/")) else f"git+{given}"
     raise OmniError(f"there is no template at {given}", "give a folder that holds copier.yml, or a git URL")
-
-
-def _expand(url: str) -> str:
-    shortcuts = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/"}
-    for short, full in shortcuts.items():
-        if url.startswith(short):
-            return f"{full}{url.removeprefix(short).removesuffix('.git')}.git"
-    return url
 
 
 def _releases(template: Template) -> list[str]:
@@ -137,9 +137,14 @@ def _releases(template: Template) -> list[str]:
 
 
 def _clone(source: str, folder: Path) -> None:
+    from copier._vcs import get_repo  # what Copier makes of a source (gh:, git+https:) is told nowhere else
+
+    url = get_repo(source)
+    if url is None:
+        raise OmniError(f"the template at {source} is no git repository, so it has no versions", "clone it with git")
     hint = "check the address, your access and the network"
-    shared = ["--shared"] if Path(source).is_dir() else []
-    run(["git", "clone", "--quiet", "--no-checkout", *shared, source, folder], env=_quiet_git(), hint=hint)
+    shared = ["--shared"] if Path(url).is_dir() else []
+    run(["git", "clone", "--quiet", "--no-checkout", *shared, "--", url, folder], env=QUIET_GIT, hint=hint)
 
 
 def _checkout(template: Template, ref: str) -> None:
@@ -158,7 +163,3 @@ def _require_template(root: Path, where: str) -> None:
     for needed in (QUESTIONS_FILE, CATALOG_DIR):
         if not (root / needed).exists():
             raise OmniError(f"{where} is no OmniStack template: it has no {needed}", "give another with --template")
-
-
-def _quiet_git() -> dict[str, str]:
-    return {"GIT_TERMINAL_PROMPT": "0"}

@@ -1,0 +1,65 @@
+"""What all tests share: git that knows nobody's settings, and a copy of the template to change at will."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+TEMPLATE_PARTS = ("copier.yml", "template", "extensions/catalog")
+GIT_CONFIG = """\
+[user]
+name = A Tester
+email = tester@example.com
+[init]
+defaultBranch = main
+[commit]
+gpgSign = false
+"""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the settings of whoever runs the tests out."""
+    config = tmp_path_factory.mktemp("git") / "config"
+    config.write_text(GIT_CONFIG)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(("COPIER", "GIT", "OMNISTACK"))]:
+            patch.delenv(name)
+        patch.setenv("GIT_CONFIG_GLOBAL", str(config))
+        patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+        patch.setenv("COPIER_CACHE_DIR", str(tmp_path_factory.mktemp("copier")))
+        yield
+
+
+@pytest.fixture
+def template_repo(tmp_path: Path) -> Path:
+    """The template as it lies in this checkout, committed to a repository of its own."""
+    root = tmp_path / "template-repo"
+    for part in TEMPLATE_PARTS:
+        source, target = CHECKOUT / part, root / part
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc", ".*_cache"))
+        else:
+            shutil.copy2(source, target)
+    commit_all(root, "The template", first=True)
+    return root
+
+
+def commit_all(root: Path, message: str, *, first: bool = False, tag: str | None = None) -> None:
+    """Commit all there is."""
+    if first:
+        git(root, "init", "--quiet")
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--message", message)
+    if tag:
+        git(root, "tag", tag)
+
+
+def git(root: Path, *arguments: str) -> str:
+    """Run git and return its output."""
+    return subprocess.run(["git", *arguments], cwd=root, check=True, capture_output=True, text=True).stdout.strip()

@@ -1,0 +1,177 @@
+"""Bad input and failures on the way: one clear line, nothing made, nothing lost."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import commit_all, git
+from tests.tool.conftest import Run, files_in, write
+
+QUIET = ("--defaults", "--no-sync")
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Path:
+    """Where nothing may be left."""
+    return tmp_path / "work/deep/made"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["-d", "project_slug=Bad Slug"], "project_slug: A slug has lower-case letters"),
+        (["-d", "project_name="], "project_name: The name is shown to people"),
+        (["-d", "author_email=nobody"], 'author_email: An e-mail address like "me@example.com"'),
+        (["-d", "auth=okta"], "auth: 'okta' is not one of its answers. choose one of custom, supabase, clerk."),
+        (["-d", "python_version=2.7"], "choose one of 3.12, 3.13, 3.14."),
+        (["-d", "projects=perhaps"], "write projects=true or projects=false."),
+        (["-d", "projcts=true"], "there is no question 'projcts'. did you mean projects"),
+        (["-d", "chosen=[]"], "there is no question 'chosen'"),
+        (["-d", "auth"], "write it as key=value, like -d auth=clerk."),
+        (["-d", "=clerk"], "write it as key=value"),
+        (["--preset", "huge"], "preset: 'huge' is not one of its answers. choose one of minimal, saas,"),
+        (["--answers", "/nowhere.yml"], "the answers file /nowhere.yml cannot be read: No such file"),
+        (["--vcs-ref", "v9"], "the template has no version 'v9'. its newest tags are: none."),
+        (["--template", "/nowhere"], "there is no template at /nowhere. give a folder that holds copier.yml"),
+        (["--start"], "--start needs the packages. leave --no-sync out."),
+        (["--colour"], "No such option: --colour"),
+    ],
+)
+def test_bad_input_is_one_line(run: Run, made: Path, arguments: list[str], says: str) -> None:
+    done = run("new", made, *arguments, *QUIET)
+    assert done.status in {1, 2}
+    assert says in done.err
+    assert done.err.startswith("error: ")
+    assert done.err.count("\n") == 1
+    assert not made.parents[1].exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("a.yml", "auth: [", "is no YAML"),
+        ("a.json", "{", "is no JSON"),
+        ("a.yml", "- auth", "holds no answers"),
+        ("a.yml", "auth: ", "auth: None is no text"),
+        ("a.yml", "project_name: true", "put it in quotes"),
+        ("a.yml", "projects: 3", "neither true nor false"),
+    ],
+)
+def test_a_bad_answers_file_is_one_line(run: Run, made: Path, tmp_path: Path, name: str, text: str, says: str) -> None:
+    (tmp_path / name).write_text(text)
+    done = run("new", made, "--answers", tmp_path / name, *QUIET)
+    assert done.status == 1
+    assert says in done.err
+    assert done.err.count("\n") == 1
+    assert not made.exists()
+
+
+def test_questions_without_a_terminal_name_the_way_out(run: Run, made: Path) -> None:
+    done = run("new", made)
+    assert done.status == 1
+    assert "the questions need a terminal. add --defaults" in done.err
+
+
+def test_a_folder_with_something_in_it_is_left_alone(run: Run, made: Path) -> None:
+    write(made / "thesis.txt", "years of work")
+    done = run("new", made, *QUIET)
+    assert done.status == 1
+    assert "exists and is not empty" in done.err
+    assert files_in(made) == {"thesis.txt"}
+
+
+def test_a_file_in_the_way_is_left_alone(run: Run, made: Path) -> None:
+    write(made, "years of work")
+    assert "exists and is no folder" in run("new", made, *QUIET).err
+    assert "is no folder" in run("new", made / "below", *QUIET).err
+    assert made.read_text() == "years of work"
+
+
+@pytest.mark.parametrize("name", ["template/app/main.py", "template/new.py", "extensions/catalog/core.yml"])
+def test_uncommitted_changes_of_the_template_are_refused(run: Run, small: Path, made: Path, name: str) -> None:
+    with (small / name).open("a") as file:
+        file.write("# changed\n")
+    done = run("new", made, *QUIET)
+    assert done.status == 1
+    assert f"the template has uncommitted changes ({name})" in done.err
+    assert "commit or stash them" in done.err
+    assert not made.exists()
+
+
+def test_a_template_without_a_commit_is_refused(run: Run, small: Path, made: Path) -> None:
+    (small / ".git").rename(small.parent / "elsewhere")
+    assert "is no git checkout" in run("new", made, *QUIET).err
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("template/zz.txt.jinja", "{{ nothing_of_that_name }}", "'nothing_of_that_name' is undefined"),
+        ("template/zz.txt.jinja", "{% if %}", "cannot be rendered"),
+        ("template/.gitignore.jinja", ".venv/\n", "does not ignore .env"),
+        ("extensions/catalog/core.yml", "name: core\n", "extensions/catalog/core.yml: label: Field required"),
+    ],
+)
+def test_a_failure_half_way_leaves_nothing(run: Run, small: Path, made: Path, name: str, text: str, says: str) -> None:
+    (small / name).write_text(text)
+    commit_all(small, "Broken")
+    done = run("new", made, *QUIET)
+    assert done.status == 1
+    assert says in done.err
+    assert done.err.count("\n") == 1
+    assert not made.parents[1].exists()
+
+
+def test_a_failure_leaves_an_empty_destination_empty(run: Run, small: Path, made: Path) -> None:
+    made.mkdir(parents=True)
+    write(small / "template/.gitignore.jinja", "")
+    commit_all(small, "Broken")
+    assert run("new", made, *QUIET).status == 1
+    assert list(made.iterdir()) == []
+
+
+def test_a_requirement_answered_with_no_is_refused(run: Run, small: Path, made: Path) -> None:
+    add_billing(small)
+    done = run("new", made, "-d", "billing=true", "-d", "projects=false", *QUIET)
+    assert done.status == 1
+    assert "billing: billing needs projects: answer projects=true as well, or billing=false." in done.err
+
+
+def test_a_requirement_that_a_default_leaves_out_is_refused(run: Run, small: Path, made: Path) -> None:
+    add_billing(small, before="projects")
+    done = run("new", made, "-d", "preset=minimal", "-d", "billing=true", *QUIET)
+    assert "billing needs projects" in done.err
+    assert not made.exists()
+
+
+@pytest.mark.slow
+def test_packages_that_cannot_be_had_leave_the_project_whole(run: Run, small: Path, made: Path, tmp_path: Path) -> None:
+    pyproject = small / "template/pyproject.toml.jinja"
+    wanted = f'dependencies = ["nowhere-to-be-had @ file://{tmp_path}/nowhere"]'
+    pyproject.write_text(pyproject.read_text().replace("dependencies = []", wanted))
+    commit_all(small, "A package that is not there")
+    done = run("new", made, "--defaults")
+    assert done.status == 1
+    assert "the project itself is whole" in done.err
+    assert f"cd {made} && uv sync" in done.err
+    assert done.err.count("\n") == 1
+    assert git(made, "status", "--porcelain") == ""
+    assert (made / ".env").is_file()
+
+
+def add_billing(small: Path, before: str | None = None) -> None:
+    """Add a piece with a question that needs another question's yes."""
+    catalog = small / "extensions/catalog"
+    text = (catalog / "projects.yml").read_text()
+    text = text.replace("name: projects", "name: billing", 1).replace("requires: [users]", "requires: [projects]")
+    text = text.replace("label: Projects", "label: Billing").replace("module: projects", "module: billing")
+    text = "\n".join("paths: [app/billing]" if line.startswith("paths:") else line for line in text.splitlines())
+    (catalog / "billing.yml").write_text(text + "\n")
+    questions = (small / "copier.yml").read_text()
+    start = questions.index("projects:\n  type: bool")
+    end = questions.index("# --- what follows")
+    asked = questions[start : questions.find("\n\n", start) + 2]
+    mine = asked.replace("projects", "billing").replace("Projects: ", "Billing: ")
+    at = start if before else end
+    (small / "copier.yml").write_text(questions[:at] + mine + questions[at:])
+    commit_all(small, "Billing")
