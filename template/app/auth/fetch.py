@@ -3,11 +3,12 @@
 import asyncio
 import json
 import time
+from functools import cache
 from http.client import HTTPException, HTTPMessage
 from typing import IO, override
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_opener
 
 MAX_BYTES = 256 * 1024
 TIMEOUT_SECONDS = 3.0
@@ -54,10 +55,16 @@ async def fetch_json(url: str, *, timeout: float = TIMEOUT_SECONDS, max_bytes: i
     return document
 
 
+@cache
+def _opener() -> OpenerDirector:
+    """Made once: reading the certificates that it trusts takes longer than a fetch."""
+    return build_opener(_SameScheme)
+
+
 def _read(url: str, timeout: float, max_bytes: int) -> bytes:
     deadline = time.monotonic() + timeout
     request = Request(url, headers={"Accept": "application/json"})  # noqa: S310 - settings allow http and https only
-    with build_opener(_SameScheme).open(request, timeout=timeout) as response:
+    with _opener().open(request, timeout=timeout) as response:
         body = bytearray()
         while chunk := response.read1(65536):
             body += chunk

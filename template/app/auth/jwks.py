@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 import structlog
 from jwt import PyJWK, PyJWTError
 
-from app.auth.fetch import FetchError, fetch_json
+from app.auth.fetch import TIMEOUT_SECONDS, FetchError, fetch_json
 from app.auth.port import InvalidTokenError
 from app.core.errors import ServiceUnavailableError
 
@@ -35,12 +35,21 @@ class KeySet:
     Args:
         url: of the JSON Web Key Set.
         algorithms: what the issuer signs with; any of `KEY_TYPES`.
+        timeout: seconds for one fetch.
         clock: gives monotonic seconds.
     """
 
-    def __init__(self, url: str, algorithms: Collection[str], *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        url: str,
+        algorithms: Collection[str],
+        *,
+        timeout: float = TIMEOUT_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._url = url
         self._algorithms = frozenset(algorithms)
+        self._timeout = timeout
         self._clock = clock
         self._keys: dict[tuple[str, str | None], PyJWK] = {}
         self._loaded_at: float | None = None
@@ -100,7 +109,7 @@ class KeySet:
 
     async def _load(self) -> None:
         try:
-            keys = parse_keys(await fetch_json(self._url), self._algorithms)
+            keys = parse_keys(await fetch_json(self._url, timeout=self._timeout), self._algorithms)
         except FetchError as error:
             self._failed_at = self._clock()
             logger.warning("jwks_unavailable", url=self._url, error=str(error), keys_held=len(self._keys))

@@ -1,0 +1,34 @@
+"""What the tests of authentication have in common."""
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import pytest
+
+from app.auth.authenticator import Authenticator
+from app.auth.module import module
+from app.core.runtime import create_runtime, running
+from tests.fakes.issuer import Issuer, issuing
+
+type OpenAuthenticator = Callable[[Mapping[str, str]], AbstractAsyncContextManager[Authenticator]]
+
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    """An issuer of tokens."""
+    with issuing() as started:
+        yield started
+
+
+@pytest.fixture
+def open_authenticator(environment: None, monkeypatch: pytest.MonkeyPatch) -> OpenAuthenticator:  # noqa: ARG001 - the order matters
+    """Makes an authenticator from settings: `async with open_authenticator({"NAME": "value"}) as authenticator`."""
+
+    @asynccontextmanager
+    async def opened(values: Mapping[str, str]) -> AsyncIterator[Authenticator]:
+        for name, value in values.items():
+            monkeypatch.setenv(name, value)
+        async with running(create_runtime([module])) as runtime:
+            yield runtime.resource(Authenticator)
+
+    return opened

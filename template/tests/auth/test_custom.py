@@ -1,0 +1,199 @@
+from collections.abc import AsyncIterator
+
+import jwt
+import pytest
+
+from app.auth.authenticator import Authenticator
+from app.auth.module import module
+from app.auth.port import Identity, InvalidTokenError
+from app.core.runtime import create_runtime
+from app.core.settings import ConfigurationError, Settings
+from tests.auth.conftest import OpenAuthenticator
+from tests.auth.contract import Claims, ProviderContract
+from tests.fakes.issuer import Issuer, SigningKey, forge_hs256, now
+
+ISSUER = "https://auth.example.com/"
+AUDIENCE = "https://api.example.com"
+
+
+class TestRsaKeys(ProviderContract):
+    provider = "custom"
+
+    def settings(self, issuer: Issuer) -> dict[str, str]:
+        return {"OAUTH_JWKS_URL": f"{issuer.url}/jwks.json", "OAUTH_AUDIENCE": AUDIENCE, "OAUTH_ISSUER": ISSUER}
+
+    def issuer_claims(self, issuer: Issuer) -> Claims:  # noqa: ARG002 - the contract's signature
+        return {"iss": ISSUER, "aud": AUDIENCE}
+
+    async def test_the_audience_has_to_be_there(
+        self, authenticator: Authenticator, issuer: Issuer, claims: Claims
+    ) -> None:
+        without = {name: value for name, value in claims.items() if name != "aud"}
+        for changed in (without, claims | {"aud": None}, claims | {"aud": ""}, claims | {"aud": []}):
+            with pytest.raises(InvalidTokenError):
+                await authenticator.authenticate(issuer.sign(changed))
+
+    async def test_one_of_several_audiences_is_enough(
+        self, authenticator: Authenticator, issuer: Issuer, claims: Claims
+    ) -> None:
+        token = issuer.sign(claims | {"aud": ["https://other.example.com", AUDIENCE]})
+
+        assert (await authenticator.authenticate(token)).subject == "user_1"
+
+    async def test_address_and_name_come_along(
+        self, authenticator: Authenticator, issuer: Issuer, claims: Claims
+    ) -> None:
+        token = issuer.sign(claims | {"email": "me@example.com", "name": "Me Myself"})
+        identity = await authenticator.authenticate(token)
+
+        assert identity == Identity(provider="custom", subject="user_1", email="me@example.com", name="Me Myself")
+        assert await authenticator.profile(identity) == identity
+
+    async def test_an_address_that_is_not_verified_is_left_out(
+        self, authenticator: Authenticator, issuer: Issuer, claims: Claims
+    ) -> None:
+        token = issuer.sign(claims | {"email": "me@example.com", "email_verified": False})
+
+        assert (await authenticator.authenticate(token)).email is None
+
+    async def test_secret_key_signs_nothing_here(
+        self, authenticator: Authenticator, settings: Settings, claims: Claims
+    ) -> None:
+        token = jwt.encode(claims, settings.SECRET_KEY.get_secret_value(), algorithm="HS256")
+
+        with pytest.raises(InvalidTokenError):
+            await authenticator.authenticate(token)
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "EdDSA"])
+class TestOtherKinds:
+    """Of keys, at the same issuer."""
+
+    @pytest.fixture
+    async def authenticator(
+        self, issuer: Issuer, open_authenticator: OpenAuthenticator, algorithm: str
+    ) -> AsyncIterator[Authenticator]:
+        issuer.keys = [SigningKey(algorithm), SigningKey("RS256")]
+        async with open_authenticator(TestRsaKeys().settings(issuer)) as opened:
+            yield opened
+
+    @pytest.fixture
+    def claims(self) -> Claims:
+        return {"iss": ISSUER, "aud": AUDIENCE, "sub": "user_1", "exp": now() + 60}
+
+    async def test_its_tokens_are_accepted(self, authenticator: Authenticator, issuer: Issuer, claims: Claims) -> None:
+        assert (await authenticator.authenticate(issuer.sign(claims))).subject == "user_1"
+
+    async def test_its_public_key_is_no_shared_secret(
+        self, authenticator: Authenticator, issuer: Issuer, claims: Claims
+    ) -> None:
+        key = issuer.keys[0]
+        for secret in (key.pem, str(key.jwk["x"]).encode()):
+            with pytest.raises(InvalidTokenError):
+                await authenticator.authenticate(forge_hs256(claims, secret, kid=key.kid))
+
+    async def test_its_name_is_not_good_for_another_kind(
+        self, authenticator: Authenticator, issuer: Issuer, claims: Claims
+    ) -> None:
+        with pytest.raises(InvalidTokenError):
+            await authenticator.authenticate(issuer.keys[1].sign(claims, {"kid": issuer.keys[0].kid}))
+
+    async def test_somebody_elses_key_under_its_name_is_refused(
+        self, authenticator: Authenticator, issuer: Issuer, claims: Claims, algorithm: str
+    ) -> None:
+        other = SigningKey(algorithm, number=99, kid=issuer.keys[0].kid)
+
+        with pytest.raises(InvalidTokenError):
+            await authenticator.authenticate(other.sign(claims))
+
+
+class TestSharedSecret:
+    """Without OAUTH_JWKS_URL."""
+
+    @pytest.fixture
+    def claims(self) -> Claims:
+        return {"iss": ISSUER, "sub": "user_1", "exp": now() + 60}
+
+    def sign(self, settings: Settings, claims: Claims, algorithm: str = "HS256") -> str:
+        return jwt.encode(claims, settings.SECRET_KEY.get_secret_value().ljust(64, "x")[:64], algorithm=algorithm)
+
+    async def test_a_token_of_secret_key_is_accepted(
+        self, open_authenticator: OpenAuthenticator, settings: Settings, claims: Claims
+    ) -> None:
+        async with open_authenticator({"OAUTH_ISSUER": ISSUER}) as authenticator:
+            assert (await authenticator.authenticate(self.sign(settings, claims))).subject == "user_1"
+
+    async def test_other_tokens_are_refused(
+        self, open_authenticator: OpenAuthenticator, settings: Settings, claims: Claims
+    ) -> None:
+        tokens = [
+            jwt.encode(claims, "another-secret-of-a-decent-length", algorithm="HS256"),
+            self.sign(settings, claims, "HS512"),
+            SigningKey().sign(claims),
+            jwt.encode(claims, "", algorithm="none"),
+            self.sign(settings, claims | {"iss": "https://evil.example.com"}),
+            self.sign(settings, claims | {"exp": now() - 60}),
+            self.sign(settings, claims | {"aud": "somebody-else"}),
+        ]
+        async with open_authenticator({"OAUTH_ISSUER": ISSUER}) as authenticator:
+            for token in tokens:
+                with pytest.raises(InvalidTokenError):
+                    await authenticator.authenticate(token)
+
+    async def test_the_audience_is_checked_where_one_is_set(
+        self, open_authenticator: OpenAuthenticator, settings: Settings, claims: Claims
+    ) -> None:
+        async with open_authenticator({"OAUTH_ISSUER": ISSUER, "OAUTH_AUDIENCE": AUDIENCE}) as authenticator:
+            assert await authenticator.authenticate(self.sign(settings, claims | {"aud": AUDIENCE}))
+            for wrong in ({}, {"aud": "somebody-else"}):
+                with pytest.raises(InvalidTokenError):
+                    await authenticator.authenticate(self.sign(settings, claims | wrong))
+
+    async def test_without_an_issuer_only_local_tokens_are_accepted(
+        self, open_authenticator: OpenAuthenticator, settings: Settings, claims: Claims
+    ) -> None:
+        async with open_authenticator({}) as authenticator:
+            with pytest.raises(InvalidTokenError, match="OAUTH_ISSUER"):
+                await authenticator.authenticate(self.sign(settings, claims))
+
+
+@pytest.mark.usefixtures("environment")
+class TestSettings:
+    def problems(self, monkeypatch: pytest.MonkeyPatch, **values: str) -> str:
+        for name, value in values.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(ConfigurationError) as raised:
+            create_runtime([module])
+        return str(raised.value)
+
+    def test_the_issuer_is_required_outside_local(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert "OAUTH_ISSUER is required outside local" in self.problems(monkeypatch, ENVIRONMENT="production")
+
+    def test_audience_and_issuer_are_required_with_keys(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        told = self.problems(monkeypatch, OAUTH_JWKS_URL="https://auth.example.com/jwks.json")
+
+        assert "OAUTH_AUDIENCE is required with OAUTH_JWKS_URL" in told
+        assert "OAUTH_ISSUER is required with OAUTH_JWKS_URL" in told
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "http://auth.example.com/jwks.json",
+            "file:///etc/passwd",
+            "auth.example.com",
+            "https://",
+            "https://user:password@auth.example.com/",
+            "https://auth.example.com/ x",
+            "https://auth.example.com:port/",
+        ],
+    )
+    def test_the_address_of_the_keys_has_to_be_https(self, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+        told = self.problems(
+            monkeypatch, ENVIRONMENT="staging", OAUTH_JWKS_URL=url, OAUTH_AUDIENCE=AUDIENCE, OAUTH_ISSUER=ISSUER
+        )
+
+        assert "OAUTH_JWKS_URL" in told
+        assert "password" not in told
+
+    def test_another_provider_is_not_part_of_the_project(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert "AUTH_PROVIDER has to be custom" in self.problems(monkeypatch, AUTH_PROVIDER="other")
