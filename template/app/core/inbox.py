@@ -18,7 +18,7 @@ from uuid import UUID
 
 import structlog
 from pydantic import ValidationError
-from sqlalchemy import JSON, CheckConstraint, ColumnElement, CursorResult, Index, UniqueConstraint, select, text, update
+from sqlalchemy import JSON, CheckConstraint, ColumnElement, CursorResult, Index, UniqueConstraint, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col
@@ -49,7 +49,6 @@ FIRST_PAUSE = timedelta(seconds=15)
 LONGEST_PAUSE = timedelta(hours=1)
 STOP_TIMEOUT = timedelta(seconds=5)
 LOST: Final = "The process ended during the last attempt."
-_PENDING: Final = text("status = 'pending'")
 _NO_SYNC: Final = {"synchronize_session": False}
 
 
@@ -68,8 +67,7 @@ class InboxEvent(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("provider", "event_id"),
         CheckConstraint("status IN ('pending', 'done', 'failed')", name="status"),
-        # Only of what is still to do: the sweep's question stays cheap however many events have been handled.
-        Index("ix_inbox_events_due", "next_attempt_at", postgresql_where=_PENDING, sqlite_where=_PENDING),
+        Index("ix_inbox_events_status_next_attempt_at", "status", "next_attempt_at"),
     )
 
     id: UUID = Field(default_factory=uuid7, primary_key=True)

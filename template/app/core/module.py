@@ -5,7 +5,6 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import click
 from fastapi import APIRouter
 from fastapi.params import Depends
 from sqlmodel import SQLModel
@@ -16,6 +15,8 @@ from app.core.queue import Cron, JobFunction
 from app.core.settings import ModuleSettings
 
 if TYPE_CHECKING:
+    import click
+
     from app.core.runtime import Runtime
 
 
@@ -73,4 +74,4 @@ class Module:
     inbox_handlers: tuple[InboxHandler, ...] = ()
     health_checks: tuple[HealthCheck, ...] = ()
     lifespan: "Callable[[Runtime], AbstractAsyncContextManager[None]] | None" = None
-    commands: tuple[click.Command, ...] = ()
+    commands: "tuple[click.Command, ...]" = ()

@@ -33,12 +33,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("provider", "event_id", name=op.f("uq_inbox_events_provider_event_id")),
         sa.CheckConstraint("status IN ('pending', 'done', 'failed')", name=op.f("ck_inbox_events_status")),
     )
-    pending = sa.text("status = 'pending'")
-    op.create_index(
-        "ix_inbox_events_due", "inbox_events", ["next_attempt_at"], postgresql_where=pending, sqlite_where=pending
-    )
+    op.create_index("ix_inbox_events_status_next_attempt_at", "inbox_events", ["status", "next_attempt_at"])
 
 
 def downgrade() -> None:
-    op.drop_index("ix_inbox_events_due", table_name="inbox_events")
+    op.drop_index("ix_inbox_events_status_next_attempt_at", table_name="inbox_events")
     op.drop_table("inbox_events")
