@@ -1,11 +1,12 @@
-"""How Alembic reaches the database. The command `app db` (app/cli/migrations.py) sets the configuration's attributes."""
+"""How Alembic reaches the database. `app db` (app/cli/migrations.py) sets the configuration's attributes."""
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, cast
 
 from alembic import context
 from alembic.runtime.migration import MigrationContext, MigrationInfo
+from alembic.script import Script
 from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
@@ -24,12 +25,18 @@ def load_metadata() -> MetaData:
     return metadata
 
 
-def report(*, ctx: MigrationContext, step: MigrationInfo, heads: Collection[Any], run_args: dict[str, Any]) -> None:  # noqa: ARG001
+def report(ctx: MigrationContext, step: MigrationInfo, heads: Collection[Any], run_args: Mapping[str, Any]) -> None:  # noqa: ARG001
     """Tells of each revision."""
     say = cast("Callable[[str], None] | None", context.config.attributes.get("report"))
     revision = step.up_revision
     if say is not None and revision is not None:
-        say(f"{'Applied' if step.is_upgrade else 'Reverted'} {revision.revision}: {revision.doc}")
+        say(f"{'Applied' if step.is_upgrade else 'Reverted'} {revision.revision}: {cast('Script', revision).doc}")
+
+
+def includes(_object: object, name: str | None, kind: str, _reflected: bool, _other: object) -> bool:  # noqa: FBT001
+    """Whether autogenerate looks at it."""
+    wanted = cast("Callable[[str], bool] | None", context.config.attributes.get("tables"))
+    return kind != "table" or name is None or wanted is None or wanted(name)
 
 
 def migrate(connection: Connection) -> None:
@@ -41,6 +48,7 @@ def migrate(connection: Connection) -> None:
         # SQLite cannot alter a table: batches make it anew.
         render_as_batch=True,
         compare_type=True,
+        include_object=includes,
         on_version_apply=report,
     )
     with context.begin_transaction():

@@ -1,7 +1,8 @@
 """What every test may ask for: the application on a real database, in one transaction that is rolled back.
 
 The database is a private PostgreSQL server that lives as long as the test run. TEST_DATABASE_URL chooses another:
-a PostgreSQL server (databases are made on it and dropped again), or `sqlite+aiosqlite://` (files in a temporary folder).
+a PostgreSQL server (databases are made on it and dropped again), or `sqlite+aiosqlite://` (files in a temporary
+folder).
 """
 
 import os
@@ -34,7 +35,8 @@ ME = "/api/v1/app/users/me"
 @pytest.fixture(scope="session")
 def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
     """Makes databases: empty ones, and ones with the application's tables."""
-    with open_databases(os.environ.get("TEST_DATABASE_URL"), tmp_path_factory.mktemp("databases"), upgrade) as opened:
+    folder = tmp_path_factory.mktemp("databases")
+    with open_databases(os.environ.get("TEST_DATABASE_URL"), folder, upgrade) as opened:
         yield opened
 
 
@@ -42,7 +44,8 @@ def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
 def environment(databases: Databases) -> Iterator[None]:
     """Settings that depend neither on the developer's `.env` nor on the shell."""
     with pytest.MonkeyPatch.context() as patch:
-        for cls in (ModuleSettings, *settings_classes(MODULES)):
+        classes: tuple[type[ModuleSettings], ...] = (ModuleSettings, *settings_classes(MODULES))
+        for cls in classes:
             patch.setitem(cls.model_config, "env_file", None)
             for name in cls.model_fields:
                 patch.delenv(name, raising=False)

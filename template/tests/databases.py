@@ -15,7 +15,7 @@ from sqlalchemy.pool import NullPool
 
 from app.dev.private_postgres import private_postgres
 
-type Migrate = Callable[[str], None]
+type Migrate = Callable[[str], object]
 
 
 class Databases(Protocol):
@@ -56,12 +56,12 @@ class SqliteDatabases:
         self._folder = folder
         self._template = folder / "template.db"
         apart(lambda: migrate(self._url(self._template)))
-        self.shared = self._url(shutil.copy(self._template, folder / "shared.db"))
+        self.shared = self._url(Path(shutil.copy(self._template, folder / "shared.db")))
 
     @asynccontextmanager
     async def fresh(self) -> AsyncIterator[str]:
         """See `Databases.fresh`."""
-        yield self._url(shutil.copy(self._template, self._folder / new_name()))
+        yield self._url(Path(shutil.copy(self._template, self._folder / new_name())))
 
     @asynccontextmanager
     async def empty(self) -> AsyncIterator[str]:
@@ -137,7 +137,7 @@ def new_name() -> str:
     return f"test_{secrets.token_hex(6)}"
 
 
-def apart(work: Callable[[], None]) -> None:
+def apart(work: Callable[[], object]) -> None:
     """Runs something that has an event loop of its own, which must not meet the tests'."""
     with ThreadPoolExecutor(1) as executor:
         executor.submit(work).result()

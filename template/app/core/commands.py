@@ -21,6 +21,10 @@ from app.core.module import Module
 from app.core.runtime import Runtime, create_runtime, running
 
 
+CORE_COMMANDS: tuple[click.Command, ...] = ()
+"""What the core adds to the command `app`."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CommandLine:
     """What the command `app` gives to every command, as click's context object.

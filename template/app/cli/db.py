@@ -1,0 +1,103 @@
+"""`app db`: the database's tables, one revision after another."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+
+@contextmanager
+def database_url(command: str) -> Iterator[str]:
+    """Where the database is; imported when a command needs it."""
+    from app.dev import local
+
+    with local.database_url(command) as url:
+        yield url
+
+
+@click.group()
+def db() -> None:
+    """The database's tables."""
+
+
+@db.command()
+def upgrade() -> None:
+    """Apply every revision that the database lacks."""
+    from app.cli import migrations
+
+    with database_url("app db upgrade") as url:
+        count = migrations.upgrade(url, say=click.echo)
+    if not count:
+        click.echo("Nothing to do: the database has every revision.")
+
+
+@db.command()
+@click.argument("target")
+def downgrade(target: str) -> None:
+    """Take revisions back: NAME@base a module's, NAME@-1 its newest, ID what came after it, base all."""
+    from app.cli import migrations
+
+    with database_url("app db downgrade") as url:
+        count = migrations.downgrade(url, target, say=click.echo)
+    if not count:
+        click.echo("Nothing to do: the database has none of these revisions.")
+
+
+@db.command()
+@click.option("-m", "--message", required=True, help="What it does, in a few words.")
+@click.option("--empty", is_flag=True, help="Write it even if there is nothing to do, to be filled by hand.")
+@click.option("--module", help="Put it into a module's own branch, with changes of that module's tables only.")
+def revision(message: str, *, empty: bool, module: str | None) -> None:
+    """Write a revision with what the models have and the database lacks."""
+    from app.cli import differences
+
+    with database_url("app db revision") as url:
+        path = differences.make_revision(url, message, module=module, empty=empty)
+    if path is None:
+        click.echo("Nothing to do: the models and the database agree. (--empty writes one all the same.)")
+    else:
+        click.echo(f"Wrote {click.format_filename(path)}. Read it, then run: app db upgrade")
+
+
+@db.command()
+def check() -> None:
+    """Tell whether the models and the database agree."""
+    from app.cli import differences
+    from app.cli.errors import CommandLineError
+
+    with database_url("app db check") as url:
+        found = differences.differences(url)
+    if found:
+        lines = "\n".join(f"  {line}" for line in found)
+        raise CommandLineError(
+            f"The models and the database differ:\n{lines}\nWrite a revision: app db revision -m 'What changes'"
+        )
+    click.echo("The models and the database agree.")
+
+
+@db.command()
+def current() -> None:
+    """Show the newest revision that the database has of every module."""
+    from app.cli import migrations
+
+    with database_url("app db current") as url:
+        found = migrations.branches(migrations.configuration(url, needs_metadata=False))
+        applied = migrations.applied_revisions(url, found)
+    for name in found.names:
+        line = found.line(name)
+        have = [revision for revision in line if revision.revision in applied]
+        newest = f"{have[-1].revision} ({have[-1].doc})" if have else "none"
+        click.echo(f"{name:<16} {newest}{'' if len(have) == len(line) else f', {len(line) - len(have)} to apply'}")
+
+
+@db.command()
+def history() -> None:
+    """List all revisions in the order in which an empty database gets them."""
+    from app.cli import migrations
+
+    with database_url("app db history") as url:
+        found = migrations.branches(migrations.configuration(url, needs_metadata=False))
+        applied = migrations.applied_revisions(url, found)
+    for revision in found.revisions:
+        mark = "applied" if revision.revision in applied else "-"
+        click.echo(f"{mark:<8} {found.name_of(revision):<16} {revision.revision:<20} {revision.doc}")

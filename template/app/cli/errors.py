@@ -1,0 +1,26 @@
+"""What the command line tells its user instead of a traceback."""
+
+
+class CommandLineError(Exception):
+    """Something that the user can put right; the message says what and how."""
+
+
+def explanation(error: Exception) -> str | None:
+    """What went wrong and what to do about it, if that is the user's affair; `None` for a mistake in the code."""
+    from alembic.util.exc import CommandError
+    from sqlalchemy.exc import DBAPIError
+
+    from app.core.errors import AppError
+    from app.core.settings import ConfigurationError
+    from app.dev.errors import DevError
+
+    if isinstance(error, (CommandLineError, ConfigurationError, DevError, CommandError)):
+        return str(error)
+    if isinstance(error, AppError):
+        return error.message
+    if isinstance(error, DBAPIError):
+        reason = str(error.orig).splitlines()[0].removeprefix("<class 'asyncpg.exceptions.").partition("'>: ")
+        return f"The database refused: {reason[2] or reason[0]}\nCheck DATABASE_URL and the statement above."
+    if isinstance(error, OSError):
+        return f"The database does not answer ({error}). Check DATABASE_URL, and that the server runs."
+    return None

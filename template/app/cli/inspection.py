@@ -1,0 +1,39 @@
+"""`app routes` and `app openapi`: what the application answers to."""
+
+import json
+from pathlib import Path
+
+import click
+
+
+@click.command()
+def routes() -> None:
+    """List every route."""
+    from fastapi.routing import APIRoute
+
+    from app.main import create_app
+
+    rows = sorted(
+        (route.path, method, route.name)
+        for route in create_app().routes
+        if isinstance(route, APIRoute)
+        for method in route.methods or ()
+    )
+    width = max(len(path) for path, _, _ in rows)
+    for path, method, name in rows:
+        click.echo(f"{method:<7} {path:<{width}}  {name}")
+
+
+@click.command()
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write it there instead.")
+def openapi(*, output: Path | None) -> None:
+    """Print the OpenAPI schema, from which clients are generated."""
+    from app.main import create_app
+
+    schema = json.dumps(create_app().openapi(), indent=2, ensure_ascii=False)
+    if output is None:
+        click.echo(schema)
+    else:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(f"{schema}\n", encoding="utf-8")
+        click.echo(f"Wrote {click.format_filename(output)}.")

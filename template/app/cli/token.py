@@ -1,0 +1,18 @@
+"""`app token`: somebody to be, on one's own machine."""
+
+import click
+
+
+@click.command()
+@click.option("--email", required=True, help="Who it is for; the same address is the same user.")
+@click.option("--name", help="What that user is called.")
+def token(*, email: str, name: str | None) -> None:
+    """Print a bearer token that this machine's application accepts. In ENVIRONMENT=local only."""
+    from app.auth.local import NotLocalError, mint
+    from app.cli.errors import CommandLineError
+    from app.dev.local import core_settings
+
+    try:
+        click.echo(mint(core_settings(), email=email, name=name))
+    except NotLocalError as error:
+        raise CommandLineError(str(error)) from None

@@ -1,0 +1,122 @@
+"""What a project keeps on a developer's machine: `.env`, and in `.local/` the private PostgreSQL."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, cast
+
+from pydantic import AfterValidator
+
+from app.core.database_url import normal_url
+from app.core.settings import ModuleSettings, Settings, load_settings
+from app.dev import lock
+from app.dev.errors import DevError
+from app.dev.places import DATA, DEV, LOCK, PROJECT, already_running
+from app.dev.private_postgres import private_postgres, running_server
+
+PATIENCE = 60.0
+
+
+class DatabaseSettings(ModuleSettings):
+    """All that a command on the database has to know: it works before the rest is configured."""
+
+    DATABASE_URL: Annotated[str, AfterValidator(normal_url)] | None = None
+
+
+def database_settings() -> DatabaseSettings:
+    """Reads them.
+
+    Raises:
+        ConfigurationError: one is malformed.
+    """
+    return cast("DatabaseSettings", load_settings([DatabaseSettings])[DatabaseSettings])
+
+
+def core_settings() -> Settings:
+    """Reads the core's settings, without those of the modules.
+
+    Raises:
+        ConfigurationError: naming every unusable one.
+    """
+    return cast("Settings", load_settings([Settings])[Settings])
+
+
+def write_env() -> bool:
+    """Writes `.env` from `.env.example` with fresh secrets, unless there is one or this is not a developer's machine.
+
+    Returns:
+        Whether it did.
+    """
+    target, example = PROJECT / ".env", PROJECT / ".env.example"
+    if target.exists() or not example.exists() or not database_settings().is_local or "SECRET_KEY" in os.environ:
+        return False
+    lines = example.read_text(encoding="utf-8").splitlines()
+    fresh = [f"SECRET_KEY={secrets.token_hex(32)}" if line.strip() == "SECRET_KEY=" else line for line in lines]
+    # Nobody else's eyes, from the first byte on.
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write("\n".join(fresh) + "\n")
+    return True
+
+
+@contextmanager
+def private_database(command: str, *, url: str = "") -> Iterator[str]:
+    """The private server's DATABASE_URL: of the server that `app dev` runs, or of one that runs for this block.
+
+    Args:
+        command: what it is for. `app dev` shares its server with others, but not with another `app dev`.
+        url: where the application is to be found, told to those who come later.
+
+    Raises:
+        DevError: the server cannot be had; says why and what to do.
+    """
+    for _turn in lock.patience(PATIENCE):
+        try:
+            with lock.hold(LOCK, command=command, url=url), private_postgres(DATA) as server:
+                yield server.url()
+                return
+        except lock.LockedError as locked:
+            holder = locked.holder
+        if holder is not None and holder.command == DEV:
+            if command == DEV:
+                raise already_running(holder)
+            if (running := running_server(DATA)) is not None:
+                yield running.url()
+                return
+    raise DevError(f"The private PostgreSQL in {DATA.parent} is busy. Another `app` command uses it; try again.")
+
+
+@contextmanager
+def database_url(command: str, *, url: str = "") -> Iterator[str]:
+    """DATABASE_URL as it is set, else the private server's, which is in the environment for the length of the block.
+
+    Args:
+        command: see `private_database`.
+        url: see `private_database`.
+
+    Raises:
+        DevError: outside local there has to be one.
+    """
+    settings = database_settings()
+    if settings.DATABASE_URL:
+        yield settings.DATABASE_URL
+        return
+    if not settings.is_local:
+        raise DevError("DATABASE_URL is not set. Set it in the environment or in .env.")
+    with private_database(command, url=url) as private, in_environment("DATABASE_URL", private):
+        yield private
+
+
+@contextmanager
+def in_environment(name: str, value: str) -> Iterator[None]:
+    """Sets a variable for the length of the block."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
