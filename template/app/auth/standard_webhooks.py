@@ -11,6 +11,7 @@ from pydantic import AfterValidator, SecretStr
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from app.core.errors import BadRequestError
+from app.core.inbox import UnusableEventError
 from app.core.queue import Json
 
 logger = structlog.stdlib.get_logger(__name__)
@@ -73,7 +74,7 @@ def verify(secret: SecretStr, headers: Mapping[str, str], body: bytes, *, prefix
     return standard["webhook-id"]
 
 
-class MalformedEventError(Exception):
+class MalformedEventError(UnusableEventError):
     """A signed event is not what its sender documents. The message is what the inbox keeps as the reason."""
 
 

@@ -52,6 +52,10 @@ LOST: Final = "The process ended during the last attempt."
 _NO_SYNC: Final = {"synchronize_session": False}
 
 
+class UnusableEventError(Exception):
+    """Raised by a handler when no further attempt can make anything of the event: it fails at once, with the message."""
+
+
 class InboxStatus(StrEnum):
     """Where an event stands."""
 
@@ -244,7 +248,7 @@ async def _handle(runtime: "Runtime", claim: _Claim) -> None:
 
 
 async def _give_back(runtime: "Runtime", claim: _Claim, error: Exception) -> None:
-    final = claim.attempt >= MAX_ATTEMPTS
+    final = claim.attempt >= MAX_ATTEMPTS or isinstance(error, UnusableEventError)
     pause = backoff(claim.attempt, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
     status = InboxStatus.FAILED if final else InboxStatus.PENDING
     reason = _reason(error)
