@@ -11,7 +11,7 @@ from app.core.logging import configure_logging
 from app.core.middleware import add_middleware
 from app.core.module import Guards, Module
 from app.core.rate_limit import limit_address
-from app.core.routes import RouteTable
+from app.core.routes import RouteTable, index_paths
 from app.core.runtime import Runtime, create_runtime, running
 from app.modules import MODULES
 
@@ -50,6 +50,7 @@ def create_app(modules: Sequence[Module] = MODULES, *, runtime: Runtime | None =
     app.state.runtime = runtime
     include_routes(app, modules, settings.API_V1_STR)
     app.state.routes = RouteTable(app)
+    index_paths(app)
     health = f"{settings.API_V1_STR}/public/health"
     add_middleware(app, settings, docs=("/docs", "/redoc"), unlogged=(health, f"{health}/ready"))
     add_error_handlers(app)

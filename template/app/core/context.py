@@ -1,13 +1,9 @@
 """What is known of the request being served, wherever the code is: in a handler, a dependency or a log line."""
 
-from collections.abc import MutableMapping
 from contextvars import ContextVar
-from typing import Any
 
 from starlette.requests import HTTPConnection
-
-# ASGI's own type of a scope.
-type Scope = MutableMapping[str, Any]
+from starlette.types import Scope
 
 SCOPE_KEY = "app.request_context"
 

@@ -10,8 +10,9 @@ from pydantic import BaseModel, Field
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import Scope
 
-from app.core.context import Scope, context_of
+from app.core.context import context_of
 from app.core.errors import AppError, PayloadTooLargeError, RateLimitedError
 from app.core.rate_limit import ensure_limited
 from app.core.routes import route_table
@@ -100,7 +101,7 @@ async def _http_exception(request: Request, error: Exception) -> Response:
     headers = dict(error.headers or {})
     message, details = _spoken(error)
     if status == METHOD_NOT_ALLOWED:
-        allowed = route_table(request).allowed_methods(request.url.path)
+        allowed = route_table(request).allowed_methods(request)
         headers["Allow"] = ", ".join(allowed) or headers.get("Allow", "")
         message = f"This route answers {headers['Allow']}, not {request.method}."
     elif status == NOT_FOUND and "endpoint" not in request.scope:

@@ -9,9 +9,8 @@ from typing import cast
 from fastapi import FastAPI
 from fastapi.routing import RouteContext, iter_route_contexts
 from starlette.requests import HTTPConnection
-from starlette.routing import compile_path
-
-from app.core.context import Scope
+from starlette.routing import BaseRoute, Match, compile_path
+from starlette.types import Receive, Scope, Send
 
 type Endpoint = Callable[..., object]
 
@@ -52,10 +51,12 @@ class RouteTable:
         if len(routes) == 1:
             return routes[0]
         # One endpoint may serve several paths.
-        return next((route for route in routes if route.pattern.match(scope["path"])), None)
+        path = _path(scope)
+        return next((route for route in routes if route.pattern.match(path)), None)
 
-    def allowed_methods(self, path: str) -> list[str]:
-        """The methods that the path answers (RFC 9110 §10.2.1)."""
+    def allowed_methods(self, request: HTTPConnection) -> list[str]:
+        """The methods that the request's path answers (RFC 9110 §10.2.1)."""
+        path = _path(request.scope)
         return sorted({method for _, route in self._routes if route.pattern.match(path) for method in route.methods})
 
 
@@ -63,6 +64,51 @@ def route_table(request: HTTPConnection | Scope) -> RouteTable:
     """The table of the application that serves the request."""
     scope = request.scope if isinstance(request, HTTPConnection) else request
     return cast("RouteTable", scope["app"].state.routes)
+
+
+class PathIndex:
+    """Asks only those routers that have a route for the path; FastAPI asks each of their routes, one by one.
+
+    It stands in front of the application's own search, which gets whatever is not found here, and gives the same
+    results: the order stays, and the router that is asked decides.
+    """
+
+    def __init__(self, app: FastAPI) -> None:
+        self._router = app.router
+        self._search = app.router.middleware_stack
+        self._entries = [(re.compile(pattern), route) for route in app.routes if (pattern := _patterns(route))]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hands the request to its route."""
+        # The search tells telemetry which route it is.
+        if scope["type"] == "http" and "fastapi.telemetry" not in scope:
+            path = _path(scope)
+            for pattern, route in self._entries:
+                if pattern.match(path):
+                    match, child_scope = route.matches(scope)
+                    if match is Match.FULL:
+                        scope.update(child_scope, router=self._router)
+                        await route.handle(scope, receive, send)
+                        return
+        await self._search(scope, receive, send)
+
+
+def index_paths(app: FastAPI) -> None:
+    """Makes the application find its routes, all of which have been added, by an index."""
+    app.router.middleware_stack = PathIndex(app)
+
+
+def _path(scope: Scope) -> str:
+    """The path below the prefix that a proxy has taken away, if it has (`--root-path`)."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
+
+
+def _patterns(route: BaseRoute) -> str:
+    """One pattern for all paths below a route or router."""
+    paths = (context.path for context in iter_route_contexts([route]) if context.path)
+    # Without the names of the parameters, which one pattern may have but once.
+    return "|".join(re.sub(r"\(\?P<\w+>", "(?:", compile_path(path)[0].pattern) for path in paths)
 
 
 def _known(context: RouteContext) -> KnownRoute:
