@@ -133,7 +133,7 @@ def update(
             return 0
         before = _chosen(Questionnaire(origin.template), found)
         with _rehearsed(found, origin, commit, {}) as outcome, origin.at(commit) as newer:
-            lost = find_losses(found, origin.source, outcome, ())
+            lost = find_losses(found, origin.template, outcome, ())
             also = tuple(Conflict(path, note=EDITED_AND_REMOVED) for path in lost.edited)
             report.say([f"{found.version} -> {outcome.version}", *report.answers(found.answers, outcome.answers)])
             after = _chosen(Questionnaire(newer), replace(found, answers=outcome.answers))
@@ -190,7 +190,7 @@ def _switch(project: Project, origin: Origin, plan: Plan, options: Options) -> i
         report.say(["Nothing to do."])
         return 0
     with _rehearsed(project, origin, CURRENT, plan.answers) as outcome:
-        lost = find_losses(project, origin.source, outcome, plan.removed)
+        lost = find_losses(project, origin.template, outcome, plan.removed)
         warnings = [*report.losses(lost), *report.downgrades(plan.downgrades)]
         report.say(warnings)
         if not options.dry_run:

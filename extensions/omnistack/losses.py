@@ -1,15 +1,13 @@
 """What of the user's own is in files that an update takes away."""
 
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from omnistack.catalog import Piece
-from omnistack.copying import render
 from omnistack.plumbing import names, plumb
 from omnistack.project import Project
 from omnistack.rehearsal import Outcome
+from omnistack.template import Template
 
 PYTHON = "*.py"
 
@@ -26,26 +24,27 @@ class Losses:
     """`file:line` of code that stays and imports what is removed."""
 
 
-def find_losses(project: Project, source: str, outcome: Outcome, removed: Sequence[Piece]) -> Losses:
+def find_losses(project: Project, template: Template, outcome: Outcome, removed: Sequence[Piece]) -> Losses:
     """Compare what is removed with a fresh render of the version that the project is from."""
-    gone = outcome.paths("D")
+    from omnistack.render import Renderer
+
+    gone = set(outcome.paths("D"))
     if not gone and not removed:
         return Losses()
-    with tempfile.TemporaryDirectory(prefix="omnistack-baseline-", ignore_cleanup_errors=True) as folder:
-        baseline = Path(folder) / "project"
-        render(source, project.version, project.answers, baseline)
-        edited = [path for path in gone if _content(project.root / path) != _content(baseline / path)]
-        paths = [path for piece in removed for path in piece.paths]
-        inside = names(project.root, "ls-files", "-z", "--", *paths) if paths else []
-        own = [path for path in inside if path not in gone and not (baseline / path).exists()]
+    baseline = Renderer(template.root).render(project.answers)
+    edited = [
+        path for path in sorted(gone) if path not in baseline or _content(project, path) != baseline[path].content
+    ]
+    paths = [path for piece in removed for path in piece.paths]
+    inside = names(project.root, "ls-files", "-z", "--", *paths) if paths else []
+    own = [path for path in inside if path not in gone and path not in baseline]
     importing = _imports(project, outcome, [piece for piece in removed if piece.module])
     return Losses(tuple(edited), tuple(own), tuple(importing))
 
 
-def _content(file: Path) -> bytes | None:
-    if file.is_symlink():
-        return str(file.readlink()).encode()
-    return file.read_bytes() if file.is_file() else None
+def _content(project: Project, path: str) -> bytes:
+    # As git has it: a checkout may have changed line ends.
+    return plumb(project.root, "cat-file", "blob", f"HEAD:./{path}")
 
 
 def _imports(project: Project, outcome: Outcome, removed: Iterable[Piece]) -> list[str]:

@@ -20,6 +20,7 @@ IDENTITY = {
     for role in ("AUTHOR", "COMMITTER")
     for field, value in (("NAME", "omnistack"), ("EMAIL", "omnistack@localhost"))
 }
+UNATTENDED = {"GIT_TERMINAL_PROMPT": "0", "GIT_LFS_SKIP_SMUDGE": "1", "GIT_TEMPLATE_DIR": "", "LC_ALL": "C"}
 
 
 def plumb(cwd: Path, *arguments: str, stdin: bytes = b"", retcodes: tuple[int, ...] = (0,)) -> bytes:
@@ -29,7 +30,7 @@ def plumb(cwd: Path, *arguments: str, stdin: bytes = b"", retcodes: tuple[int, .
     done = subprocess.run(
         [program("git"), *settings, *arguments],
         cwd=cwd,
-        env={**variables, **IDENTITY, "GIT_TERMINAL_PROMPT": "0", "GIT_LFS_SKIP_SMUDGE": "1", "LC_ALL": "C"},
+        env={**variables, **IDENTITY, **UNATTENDED},
         input=stdin,
         capture_output=True,
         check=False,

@@ -80,19 +80,9 @@ def _point_at(file: Path, source: str) -> None:
 
 
 def _copier_update(folder: Path, ref: str, answers: Mapping[str, str | bool]) -> None:
-    from copier import VcsRef, run_update
+    from omnistack.copying import update
 
-    from omnistack.copying import plain_errors, repeatable_git
-
-    with plain_errors("the update failed, and the project is as it was"), repeatable_git():
-        run_update(
-            folder,
-            data=dict(answers),
-            vcs_ref=VcsRef.CURRENT if ref == CURRENT else ref,
-            defaults=True,
-            overwrite=True,
-            quiet=True,
-        )
+    update(folder, None if ref == CURRENT else ref, answers)
 
 
 def _settle_requirements(folder: Path) -> None:

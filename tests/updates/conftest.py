@@ -2,11 +2,12 @@
 
 import os
 import shutil
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from omnistack.copying import render
+from copier import run_copy
 
 from tests.updates.workshop import ENV, V1, MakeProject, Project, Repository, make_releases
 
@@ -43,7 +44,8 @@ def fresh(
         key = f"{version} {sorted(answers.items())}"
         if key not in _renders:
             folder = tmp_path_factory.mktemp("render") / "project"
-            render(str(releases.root), version, answers, folder)
+            with warnings.catch_warnings(action="ignore"):
+                run_copy(str(releases.root), folder, data=answers, vcs_ref=version, defaults=True, quiet=True)
             _renders[key] = folder
         return _renders[key]
 
