@@ -9,15 +9,15 @@ import click
 @click.command()
 def routes() -> None:
     """List every route."""
-    from fastapi.routing import APIRoute
+    from fastapi.routing import iter_route_contexts
 
     from app.main import create_app
 
     rows = sorted(
-        (route.path, method, route.name)
-        for route in create_app().routes
-        if isinstance(route, APIRoute)
-        for method in route.methods or ()
+        (context.path, method, str(getattr(context.endpoint, "__name__", "")))
+        for context in iter_route_contexts(create_app().routes)
+        for method in context.methods or ()
+        if context.path and method != "HEAD"
     )
     width = max(len(path) for path, _, _ in rows)
     for path, method, name in rows:

@@ -14,7 +14,7 @@ from app.core.context import current_request
 from app.core.settings import Settings
 from app.core.tracebacks import redact, safe_traceback
 
-LIBRARIES = ("uvicorn", "alembic")
+LIBRARIES = ("uvicorn",)
 """Loggers that follow LOG_LEVEL; all others of the standard library speak from WARNING on, as some log URLs at INFO."""
 
 
