@@ -21,7 +21,7 @@ class AdminRequiredError(ForbiddenError):
         super().__init__("This needs an administrator.")
 
 
-class OwnAccountError(ConflictError):
+class OwnAccountError(ForbiddenError):
     """An administrator would lock themselves out."""
 
     code = "OWN_ACCOUNT"

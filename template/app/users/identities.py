@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from app.auth.port import Identity
-from app.core.database import Database
+from app.core.database import Database, is_unique_violation
 from app.core.models import utc_now
 from app.core.runtime import Runtime
 from app.users.caller import Caller
@@ -72,7 +72,9 @@ async def make_user(runtime: Runtime, identity: Identity, *, profile_at: datetim
             await session.execute(_insert_user(user_id, email, name))
             await add_identity(session, identity, user_id=user_id, profile_at=profile_at)
             await runtime.events.publish(session, UserCreated(user_id=user_id, email=email, full_name=name))
-    except IntegrityError:
+    except IntegrityError as error:
+        if not is_unique_violation(error):
+            raise
         # The identity is unique: of a hundred first requests at once one makes the user, the others find it.
         return False
     return True

@@ -6,6 +6,7 @@ from app.auth.events import IdentityChanged, IdentityDeleted
 from app.core.events import Subscriber
 from app.core.module import Guards, Module
 from app.users.admin_routes import router as admin_router
+from app.users.commands import user
 from app.users.dependencies import admin_user, current_user
 from app.users.models import User, UserIdentity
 from app.users.routes import router
@@ -21,4 +22,5 @@ module = Module(
         Subscriber(IdentityChanged, on_identity_changed),
         Subscriber(IdentityDeleted, on_identity_deleted),
     ),
+    commands=(user,),
 )

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.auth.events import IdentityChanged, IdentityDeleted
 from app.auth.port import Identity
+from app.core.database import is_unique_violation
 from app.core.models import utc_now
 from app.core.runtime import Runtime
 from app.users.identities import add_identity, make_user, stored_email
@@ -61,7 +62,9 @@ async def on_identity_deleted(runtime: Runtime, event: IdentityDeleted) -> None:
         async with runtime.database.transaction() as session:
             if not await _mark_deleted(session, event):
                 await add_identity(session, identity, user_id=None, profile_at=event.at, deleted_at=event.at)
-    except IntegrityError:
+    except IntegrityError as error:
+        if not is_unique_violation(error):
+            raise
         # Its first request came in between: the row is there now.
         async with runtime.database.transaction() as session:
             await _mark_deleted(session, event)
