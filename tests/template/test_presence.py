@@ -8,7 +8,6 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-
 from omnistack.catalog import Answer, Piece, load_catalog
 from omnistack.render import Renderer, Rendering
 

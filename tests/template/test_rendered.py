@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import yaml
 from dotenv import dotenv_values
-
 from omnistack.catalog import Answer
 from omnistack.matrix import Row, make_rows
 from omnistack.render import Renderer
