@@ -13,10 +13,12 @@ import typer
 from omnistack import change, listing, matrix, new, why
 from omnistack.errors import OmniError
 from omnistack.process import forget_outer_environment
+from omnistack.prove import command as prove
 from omnistack.suites import command as suites
 
 DEBUG_VARIABLE = "OMNISTACK_DEBUG"
 INTERRUPTED = 130
+INTERRUPTION = "interrupted. Nothing was left half done."
 
 HELP = """\
 Make FastAPI backends with only the pieces that you choose, and keep them up to date.
@@ -48,7 +50,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for commands in (new, change, listing, why, matrix, suites):
+for commands in (new, change, listing, why, matrix, prove, suites):
     commands.register(app)
 
 
@@ -100,8 +102,8 @@ def run(arguments: list[str]) -> int:
             error,
             status=error.exit_code,
         )
-    except (KeyboardInterrupt, typer.Abort) as error:
-        return _fail("interrupted. Nothing was left half done.", error, status=INTERRUPTED)
+    except typer.Abort as error:
+        return _fail(INTERRUPTION, error, status=INTERRUPTED)
     except BrokenPipeError as error:
         # `omnistack list | head` is no fault; what is still buffered has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -109,6 +111,8 @@ def run(arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001 - whatever it is, the user gets one line
         what = " ".join(str(error).split()) or type(error).__name__
         return _fail(f"{what} ({type(error).__name__}). This is a bug: `omnistack --debug …` shows where.", error)
+    if result == INTERRUPTED:  # what Typer makes of Ctrl-C
+        return _fail(INTERRUPTION, KeyboardInterrupt(), status=INTERRUPTED)
     return result if isinstance(result, int) else 0
 
 

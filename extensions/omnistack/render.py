@@ -81,6 +81,12 @@ class Renderer:
             settings=SettingsModel(),
         )
         self._worker.commit = commit
+        self._worker.reset()
+
+    @property
+    def environment(self) -> SandboxedEnvironment:
+        """Copier's Jinja environment, with this template's options."""
+        return self._worker.jinja_env
 
     def render(self, answers: Mapping[str, object]) -> dict[str, RenderedFile]:
         """Render the project of these answers; defaults complete them. A refused answer is an OmniError."""
@@ -100,6 +106,11 @@ class Renderer:
 def render(template_root: Path, answers: Mapping[str, object]) -> dict[str, RenderedFile]:
     """Render one project in memory; for many, keep a Renderer."""
     return Renderer(template_root).render(answers)
+
+
+def jinja_environment(template_root: Path) -> SandboxedEnvironment:
+    """Give the Jinja environment in which Copier renders a template."""
+    return Renderer(template_root).environment
 
 
 class _MemoryTemplate(CopierTemplate):
@@ -159,13 +170,17 @@ class _MemoryWorker(Worker):
             found.append(_Source(file.relative_to(root), name, file.stat().st_mode, file.read_bytes(), fixed))
         return tuple(found)
 
+    def reset(self) -> None:
+        """Forget the render before."""
+        self._context = None
+        self._answers_file = None
+        self.__dict__.pop("match_exclude", None)
+
     @as_operation("copy")
     def collect(self, data: dict[str, Any]) -> Rendering:
         """Do what `run_copy` does, without a disk."""
         self.data = data
-        self._context = None
-        self.__dict__.pop("match_exclude", None)
-        self._answers_file = None
+        self.reset()
         with Phase.use(Phase.PROMPT):
             self._ask()
         with Phase.use(Phase.RENDER):

@@ -1,0 +1,62 @@
+"""Imports: a module, and the very name that is imported from it, exist wherever the importing line does."""
+
+from omnistack.prove.code import Code, Module
+from omnistack.prove.finding import Report
+from omnistack.prove.python import Import, Reference
+
+
+def check_imports(code: Code, report: Report) -> None:
+    """Check every import of the project's own modules, in functions and under TYPE_CHECKING too."""
+    for module in code:
+        if module.facts.error is not None:
+            line, message = module.facts.error
+            report(module.file.source, module.file.where(line), f"it is no Python: {message}", module.file.cond)
+        for target, lines in module.facts.stars:
+            report(
+                module.file.source,
+                module.file.where(lines[-1]),
+                f"`from {target} import *` hides what is imported: name it",
+                module.at(lines),
+            )
+        for found in module.facts.imports:
+            if code.is_first_party(found.module):
+                _check_import(code, module, found, report)
+        aliases = {found.bound: found for found in module.facts.imports if _is_module(code, found)}
+        for reference in module.facts.references:
+            if reference.name in aliases and reference.name not in module.facts.local:
+                _check_attribute(code, module, aliases[reference.name], reference, report)
+
+
+def _check_import(code: Code, module: Module, found: Import, report: Report) -> None:
+    here = module.at(found.lines)
+    line = module.file.where(found.lines[-1])
+    exists = code.exists(found.module)
+    report(module.file.source, line, f"imports {found.module}, which is not there", here & ~exists)
+    if found.name is not None:
+        missing = here & exists & ~code.defines(found.module, found.name)
+        report(module.file.source, line, f"imports {found.name} from {found.module}, which does not define it", missing)
+
+
+def _is_module(code: Code, found: Import) -> bool:
+    if not code.is_first_party(found.module):
+        return False
+    if found.name is None:
+        return found.bound != found.module.split(".")[0] or "." not in found.module
+    # A name of the same spelling that the package itself binds wins over the module.
+    holder = code.modules.get(found.module)
+    bound_there = holder is not None and found.name in holder.facts.names
+    return f"{found.module}.{found.name}" in code.modules and not bound_there
+
+
+def _check_attribute(code: Code, module: Module, found: Import, reference: Reference, report: Report) -> None:
+    target = found.module if found.name is None else f"{found.module}.{found.name}"
+    if reference.attribute is None or target not in code.modules:
+        return
+    here = module.at(reference.lines) & code.exists(target)
+    missing = here & ~code.defines(target, reference.attribute)
+    report(
+        module.file.source,
+        module.file.where(reference.lines[-1]),
+        f"uses {reference.name}.{reference.attribute}, which {target} does not define",
+        missing,
+    )

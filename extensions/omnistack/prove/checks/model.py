@@ -1,0 +1,152 @@
+"""The feature model: no dead piece, no unreachable choice, every preset valid, requirements and conflicts kept."""
+
+from omnistack.catalog import CATALOG_DIR, QUESTIONS_FILE, Answer, Piece
+from omnistack.prove.finding import Report
+from omnistack.prove.model import Model
+from omnistack.prove.space import Cond
+
+
+def check_model(model: Model, report: Report) -> None:
+    """Check the questions and the pieces against each other."""
+    _check_questions(model, report)
+    _check_presets(model, report)
+    _check_order(model, report)
+    for name in model.chosen.keys() - model.pieces.keys():
+        report(
+            QUESTIONS_FILE, _line(model, QUESTIONS_FILE, "chosen:"), f"chooses {name!r}, which is no piece", model.valid
+        )
+    for piece in model.pieces.values():
+        _check_piece(model, piece, report)
+        _check_requirements(model, piece, report)
+
+
+def _catalog_file(piece: Piece) -> str:
+    return f"{CATALOG_DIR}/{piece.name}.yml"
+
+
+def _line(model: Model, file: str, start: str) -> int:
+    lines = model.source.text(file).splitlines()
+    return next((number for number, line in enumerate(lines, start=1) if line.startswith(start)), 1)
+
+
+def _check_piece(model: Model, piece: Piece, report: Report) -> None:
+    file, chosen, valid = _catalog_file(piece), model.chosen[piece.name], model.valid
+    if chosen == model.space.nothing:
+        report(file, 1, "is dead: no valid answers choose it", valid)
+    if piece.always:
+        report(file, _line(model, file, "always:"), "is always there, and yet not chosen", valid & ~chosen)
+    elif chosen == valid:
+        report(file, _line(model, file, "always:"), "is chosen by every answer, and yet not `always`", valid)
+    reasons = model.wanted(piece) | (valid if piece.always else model.space.nothing)
+    for other in model.pieces.values():
+        if piece.name in other.requires:
+            reasons = reasons | model.chosen[other.name]
+    report(file, 1, "is chosen though neither an answer nor another piece asks for it", chosen & ~reasons)
+    report(file, 1, "is answered for, and yet not chosen", model.wanted(piece) & ~chosen)
+
+
+def _check_requirements(model: Model, piece: Piece, report: Report) -> None:
+    file = _catalog_file(piece)
+    for other in piece.requires:
+        line = _line(model, file, "requires:")
+        if other not in model.pieces:
+            report(file, line, f"requires {other!r}, which is no piece", model.valid)
+            continue
+        report(file, line, f"comes without {other}, which it requires", model.chosen[piece.name] & ~model.chosen[other])
+        refused = model.given(other, False)  # noqa: FBT003 - an answer
+        report(
+            file,
+            line,
+            f"is accepted though {other}, which it requires, is answered with false",
+            model.wanted(piece) & refused,
+        )
+    for other in piece.conflicts:
+        if other not in model.pieces:
+            report(file, _line(model, file, "conflicts:"), f"conflicts with {other!r}, which is no piece", model.valid)
+            continue
+        both = model.chosen[piece.name] & model.chosen[other]
+        report(file, _line(model, file, "conflicts:"), f"is accepted together with {other}, its conflict", both)
+
+
+def _check_questions(model: Model, report: Report) -> None:
+    ports = {piece.port: set[Answer]() for piece in model.pieces.values() if piece.port}
+    for piece in model.pieces.values():
+        if piece.port:
+            ports[piece.port].add(piece.name)
+    asked = model.valid
+    for name, question in model.asked.items():
+        line = _line(model, QUESTIONS_FILE, f"{name}:")
+        asked = asked & question.alone
+        for value in question.question.values:
+            if model.given(name, value) == model.space.nothing:
+                report(
+                    QUESTIONS_FILE,
+                    line,
+                    f"{name}={value} cannot be answered: nothing valid has it",
+                    model.space.everything,
+                )
+            if name in ports and value not in ports[name] | {"none"}:
+                report(
+                    QUESTIONS_FILE,
+                    line,
+                    f"{name}={value} is offered, and no piece provides it",
+                    model.given(name, value),
+                )
+        if question.question.type == "bool" and name not in model.pieces:
+            report(QUESTIONS_FILE, line, f"{name} is asked, and no piece has that name", model.valid)
+    one_by_one = model.space.everything
+    for question in model.asked.values():
+        one_by_one = one_by_one & question.alone
+    report(
+        QUESTIONS_FILE,
+        1,
+        "these answers pass when asked one by one, and are refused together: a validator needs a later answer",
+        one_by_one & ~model.valid,
+    )
+
+
+def _check_presets(model: Model, report: Report) -> None:
+    variable = model.space.variables.get("preset")
+    for preset in variable.conditions if variable is not None else ():
+        line = _line(model, QUESTIONS_FILE, "preset:")
+        here = model.given("preset", preset)
+        answers = model.preset_defaults(str(preset))
+        cond = here
+        for name, value in answers.items():
+            options = model.space.variables[name].conditions
+            if value not in options:
+                report(
+                    QUESTIONS_FILE, line, f"preset {preset} answers {name}={value!r}, which is no choice", model.valid
+                )
+            cond = cond & options.get(value, model.space.nothing)
+        if cond == model.space.nothing:
+            report(QUESTIONS_FILE, line, f"preset {preset} is not valid: {answers}", model.space.everything)
+        for name in model.space.variables.keys() - answers.keys():
+            report(QUESTIONS_FILE, line, f"preset {preset} leaves the answer to {name} open", model.valid)
+        for piece in model.pieces.values():
+            _check_preset_piece(model, piece, str(preset), cond, report)
+
+
+def _check_preset_piece(model: Model, piece: Piece, preset: str, cond: Cond, report: Report) -> None:
+    wanted, file = model.wanted(piece), _catalog_file(piece)
+    line = _line(model, file, "presets:")
+    if wanted == model.space.nothing:
+        return
+    if preset in piece.presets:
+        report(file, line, f"is in preset {preset}, and its answers do not choose it", cond & ~wanted)
+    else:
+        report(file, line, f"is not in preset {preset}, and yet chosen by it", cond & wanted)
+
+
+def _check_order(model: Model, report: Report) -> None:
+    """A requirement comes before what requires it, and each piece once: `app/modules.py` is in this order."""
+    items = model.interpreter.algebra.items(model.names.get("chosen", []), model.valid)
+    before: dict[str, Cond] = {}
+    for cond, name in items:
+        piece = model.pieces.get(name)
+        file = _catalog_file(piece) if piece else QUESTIONS_FILE
+        report(file, 1, "is chosen twice", cond & before.get(name, model.space.nothing))
+        for other in piece.requires if piece else ():
+            late = cond & ~before.get(other, model.space.nothing)
+            report(file, 1, f"comes before {other}, which it requires", late)
+        before[name] = before.get(name, model.space.nothing) | cond

@@ -1,0 +1,99 @@
+"""The Python of the product line: modules, what they define, and where names come from."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from omnistack.prove.python import Call, Facts, Import, Lines, read_python
+from omnistack.prove.space import Cond
+from omnistack.prove.tree import File, Tree
+
+FIRST_PARTY = ("app", "tests", "migrations")
+
+
+@dataclass(frozen=True, eq=False)
+class Module:
+    """A Python file and what it says."""
+
+    name: str
+    file: File
+    facts: Facts
+
+    def at(self, lines: Lines) -> Cond:
+        """Give the condition that something stands there."""
+        return self.file.at(lines)
+
+
+class Code:
+    """All Python files that may be there."""
+
+    def __init__(self, tree: Tree) -> None:
+        self.tree = tree
+        self.space = tree.space
+        self.modules: dict[str, Module] = {}
+        for path, file in tree.files.items():
+            if path.endswith(".py"):
+                name = path.removesuffix(".py").replace("/", ".")
+                package = name.rpartition(".")[0]
+                if name.endswith(".__init__"):
+                    name = package
+                self.modules[name] = Module(name, file, read_python(file.text, package))
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self.modules.values())
+
+    @cached_property
+    def _packages(self) -> dict[str, Cond]:
+        """Folders count as packages without `__init__.py` too."""
+        found: dict[str, Cond] = {}
+        for module in self:
+            name = module.name
+            while name:
+                found[name] = found.get(name, self.space.nothing) | module.file.cond
+                name = name.rpartition(".")[0]
+        return found
+
+    def exists(self, module: str) -> Cond:
+        """Give when a module can be imported."""
+        return self._packages.get(module, self.space.nothing)
+
+    def is_first_party(self, module: str) -> bool:
+        """Tell whether a module is one of the project's own."""
+        return module.split(".", maxsplit=1)[0] in FIRST_PARTY
+
+    def defines(self, module: str, name: str) -> Cond:
+        """Give when `from module import name` works: a name bound there, or a module below it."""
+        cond = self.exists(f"{module}.{name}")
+        found = self.modules.get(module)
+        if found is not None:
+            if name in {"__name__", "__file__", "__doc__"}:
+                return found.file.cond
+            for lines in found.facts.names.get(name, ()):
+                cond = cond | found.at(lines)
+            if "__getattr__" in found.facts.names:
+                cond = cond | found.file.cond
+        return cond
+
+    def resolve(self, module: Module, dotted: str) -> tuple[str, str]:
+        """Follow a dotted name, as it is used in a module, to the module and the name that it stands for."""
+        head, _, rest = dotted.partition(".")
+        found = next((each for each in module.facts.imports if each.bound == head), None)
+        if found is None:
+            return module.name, head
+        return self._target(found, rest)
+
+    def _target(self, found: Import, rest: str) -> tuple[str, str]:
+        if found.name is None:
+            full = f"{found.module}.{rest}" if found.bound == found.module else f"{found.bound}.{rest}"
+            return full.rpartition(".")[0], full.rpartition(".")[2]
+        submodule = f"{found.module}.{found.name}"
+        if submodule in self._packages:
+            return (submodule, rest.split(".", maxsplit=1)[0]) if rest else (found.module, found.name)
+        return found.module, found.name
+
+    def calls(self, *functions: str) -> Iterator[tuple[Module, Call]]:
+        """Give all calls of functions with these names, however they are reached."""
+        for module in self:
+            for call in module.facts.calls:
+                if call.function.rpartition(".")[2] in functions:
+                    yield module, call

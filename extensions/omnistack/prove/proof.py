@@ -1,0 +1,127 @@
+"""The proof: every check over one template, and what it found."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+
+from omnistack.catalog import QUESTIONS_FILE
+from omnistack.prove.checks.imports import check_imports
+from omnistack.prove.checks.model import check_model
+from omnistack.prove.code import Code
+from omnistack.prove.finding import Finding, Report
+from omnistack.prove.model import Model
+from omnistack.prove.source import Source
+from omnistack.prove.space import Cond, Space
+from omnistack.prove.tree import Tree
+from omnistack.prove.values import FailureError
+
+type Check = Callable[[Code, Report], None]
+
+CHECKS: dict[str, Check] = {
+    "imports": check_imports,
+}
+
+
+@dataclass
+class Proof:
+    """What was proved, or what stands against it."""
+
+    source: Source
+    model: Model | None = None
+    tree: Tree | None = None
+    code: Code | None = None
+    findings: list[Finding] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def answer_sets(self) -> int:
+        """How many answer sets are valid."""
+        return self.model.space.count(self.model.valid) if self.model else 0
+
+    @property
+    def projects(self) -> int:
+        """How many of them render a project of their own; a preset, say, is only recorded."""
+        if self.model is None or self.tree is None:
+            return 0
+        recorded = str(self.model.configuration.get("_answers_file", ".copier-answers.yml"))
+        conditions = {part.cond for file in self.tree.files.values() if file.path != recorded for part in file.parts}
+        space = self.model.space
+        cond = self.model.valid
+        for name, variable in space.variables.items():
+            if not any(name in space.depends_on(condition) for condition in conditions):
+                cond = space.project(cond, name) & next(iter(variable.conditions.values()))
+        return space.count(cond)
+
+    def counterexample(self, finding: Finding) -> str:
+        """Give the answers that show a fault."""
+        return self.model.counterexample(finding.cond) if self.model else ""
+
+
+def prove(
+    source: Source,
+    *,
+    space: Space | None = None,
+    show: Callable[[str], None] = lambda _name: None,
+    until: Callable[[Proof], bool] = lambda _proof: False,
+) -> Proof:
+    """Run all checks; `show` is told the name of each; no further one is run when `until` says so."""
+    proof = Proof(source)
+    for name, step in _steps(proof, space):
+        show(name)
+        start = time.perf_counter()
+        try:
+            step(_Collector(proof, name))
+        except FailureError as error:
+            proof.findings.append(Finding(name, QUESTIONS_FILE, 1, error.message, error.cond))
+            return proof
+        finally:
+            proof.seconds[name] = time.perf_counter() - start
+        if until(proof):
+            break
+    return proof
+
+
+def _steps(proof: Proof, space: Space | None) -> Iterator[tuple[str, Callable[[Report], None]]]:
+    def read_model(_report: Report) -> None:
+        proof.model = Model(proof.source, space)
+
+    def read_tree(_report: Report) -> None:
+        if proof.model is not None:
+            proof.tree = Tree(proof.model)
+            proof.code = Code(proof.tree)
+
+    yield "model", read_model
+    if proof.model is None:
+        return
+    model = proof.model
+    yield "answers", lambda report: check_model(model, report)
+    yield "presence", read_tree
+    if proof.code is None:
+        return
+    code = proof.code
+    for name, check in CHECKS.items():
+        yield name, partial(check, code)
+
+
+class _Collector:
+    """Keeps the faults of one check, the same one at the same place once."""
+
+    def __init__(self, proof: Proof, check: str) -> None:
+        self._proof = proof
+        self._check = check
+        self._places: dict[tuple[str, int, str], int] = {}
+
+    def __call__(self, file: str, line: int, message: str, cond: Cond) -> None:
+        model = self._proof.model
+        if model is None or cond == model.space.nothing:
+            return
+        key = (file, line, message)
+        findings = self._proof.findings
+        if key in self._places:
+            place = self._places[key]
+            cond = findings[place].cond | cond
+            findings[place] = Finding(self._check, file, line, message, cond)
+        else:
+            self._places[key] = len(findings)
+            findings.append(Finding(self._check, file, line, message, cond))

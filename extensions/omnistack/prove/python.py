@@ -1,0 +1,339 @@
+"""What a Python file says, read from its syntax tree once for all answer sets.
+
+A file that varies is read with all its lines at once; what is found carries the numbers of the lines that it stands on,
+from which `File.at` makes its condition. Files that cannot be read so are refused (`splice.py` proves that they can).
+"""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+type Lines = tuple[int, ...]
+
+MISSING_MODULE = ("ImportError", "ModuleNotFoundError")
+
+
+@dataclass(frozen=True)
+class Import:
+    """One name that an import binds."""
+
+    module: str
+    name: str | None
+    """The name out of the module; nothing for `import module`."""
+    bound: str
+    """What it is called here."""
+    lines: Lines
+    top: bool
+    """Whether it stands at the module's own level, where it defines a name."""
+    guarded: bool
+    """Whether the import may fail (`try: … except ImportError`)."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A use of a name, or of an attribute of a name: `jobs`, or `jobs.send` as `("jobs", "send")`."""
+
+    name: str
+    attribute: str | None
+    owner: str
+    """The definition at the module's level in which it stands; empty outside of all."""
+    lines: Lines
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call: what is called, and what each argument refers to."""
+
+    function: str
+    arguments: tuple[tuple[str, ...], ...]
+    """The dotted names in each positional argument."""
+    keywords: tuple[tuple[str, tuple[str, ...]], ...]
+    texts: tuple[str, ...]
+    """The strings in it."""
+    keyword_texts: tuple[tuple[str, tuple[str, ...]], ...]
+    owner: str
+    lines: Lines
+
+    def refers(self, keyword: str) -> tuple[str, ...]:
+        """Give the dotted names in a keyword argument."""
+        return next((names for name, names in self.keywords if name == keyword), ())
+
+
+@dataclass(frozen=True)
+class Class:
+    """A class at the module's level."""
+
+    name: str
+    bases: tuple[str, ...]
+    keywords: tuple[str, ...]
+    fields: tuple[tuple[str, Lines], ...]
+    tablename: str | None
+    lines: Lines
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function or method."""
+
+    name: str
+    arguments: tuple[str, ...]
+    decorators: tuple[str, ...]
+    decorator_texts: tuple[str, ...]
+    """The strings in its decorators: fixtures' names, parametrized arguments."""
+    top: bool
+    lines: Lines
+
+
+@dataclass
+class Facts:
+    """All that the checks want to know of a file."""
+
+    imports: list[Import] = field(default_factory=list)
+    stars: list[tuple[str, Lines]] = field(default_factory=list)
+    names: dict[str, list[Lines]] = field(default_factory=dict)
+    references: list[Reference] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    classes: list[Class] = field(default_factory=list)
+    functions: list[Function] = field(default_factory=list)
+    values: dict[str, tuple[object, Lines]] = field(default_factory=dict)
+    """Constants at the module's level."""
+    local: set[str] = field(default_factory=set)
+    """Names that are bound somewhere below the module's level."""
+    error: tuple[int, str] | None = None
+
+
+@lru_cache(maxsize=4096)
+def read_python(text: str, package: str) -> Facts:
+    """Read a file; `package` is the dotted name of the package that it lies in, for relative imports."""
+    facts = Facts()
+    try:
+        tree = ast.parse(text)
+    except SyntaxError as error:
+        facts.error = (error.lineno or 1, error.msg)
+        return facts
+    _Reader(facts, package).read(tree)
+    return facts
+
+
+class _Reader(ast.NodeVisitor):
+    def __init__(self, facts: Facts, package: str) -> None:
+        self.facts = facts
+        self._package = package
+        self._lines: list[int] = []
+        self._owner = ""
+        self._depth = 0
+        self._guarded = False
+
+    def read(self, tree: ast.Module) -> None:
+        for statement in tree.body:
+            names = list(_bound_by(statement))
+            self._owner = names[0] if names else ""
+            self.visit(statement)
+
+    def visit(self, node: ast.AST) -> None:
+        line = getattr(node, "lineno", None)
+        fresh = isinstance(node, ast.stmt | ast.expr | ast.alias) and line is not None and line not in self._lines
+        if fresh and line is not None:
+            self._lines.append(line)
+        if isinstance(node, ast.stmt):
+            for name in _bound_by(node):
+                self._bind(name)
+        super().visit(node)
+        if fresh:
+            self._lines.pop()
+
+    def _bind(self, name: str) -> None:
+        if self._depth:
+            self.facts.local.add(name)
+        else:
+            self.facts.names.setdefault(name, []).append(tuple(self._lines))
+
+    # --- statements ---------------------------------------------------------------------------------------------
+
+    def visit_Import(self, node: ast.Import) -> None:
+        for alias in node.names:
+            bound = alias.asname or alias.name.split(".")[0]
+            self._import(alias.name, None, bound, alias.lineno)
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        module = node.module or ""
+        if node.level:
+            parts = self._package.split(".")
+            base = parts[: len(parts) - node.level + 1]
+            module = ".".join([*base, *([module] if module else [])])
+        for alias in node.names:
+            if alias.name == "*":
+                self.facts.stars.append((module, tuple(self._lines)))
+            else:
+                self._import(module, alias.name, alias.asname or alias.name, alias.lineno)
+
+    def _import(self, module: str, name: str | None, bound: str, line: int) -> None:
+        lines = tuple(dict.fromkeys((*self._lines, line)))
+        self.facts.imports.append(Import(module, name, bound, lines, self._depth == 0, self._guarded))
+
+    def visit_Try(self, node: ast.Try) -> None:
+        caught = " ".join(ast.unparse(handler.type) for handler in node.handlers if handler.type is not None)
+        before, self._guarded = self._guarded, any(name in caught for name in MISSING_MODULE)
+        for statement in node.body:
+            self.visit(statement)
+        self._guarded = before
+        for part in (*node.handlers, *node.orelse, *node.finalbody):
+            self.visit(part)
+
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
+        if node.name:
+            self._bind(node.name)
+        self.generic_visit(node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        names = tuple(argument.arg for argument in arguments)
+        self.facts.functions.append(
+            Function(
+                node.name,
+                names,
+                tuple(filter(None, (dotted(_called(decorator)) for decorator in node.decorator_list))),
+                tuple(text for decorator in node.decorator_list for text in _texts(decorator)),
+                self._depth == 0,
+                tuple(self._lines),
+            )
+        )
+        self.facts.local.update(names)
+        self._inside(node)
+
+    visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815 - the visitor's interface
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        if self._depth == 0:
+            fields: list[tuple[str, Lines]] = []
+            tablename = None
+            for statement in node.body:
+                if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+                    fields.append((statement.target.id, (*self._lines, statement.lineno)))
+                if isinstance(statement, ast.Assign) and _targets(statement) == ["__tablename__"]:
+                    tablename = next(iter(_texts(statement.value)), None)
+            self.facts.classes.append(
+                Class(
+                    node.name,
+                    tuple(filter(None, (dotted(_called(base)) for base in node.bases))),
+                    tuple(f"{pair.arg}={ast.unparse(pair.value)}" for pair in node.keywords),
+                    tuple(fields),
+                    tablename,
+                    tuple(self._lines),
+                )
+            )
+        self._inside(node)
+
+    def _inside(self, node: ast.AST) -> None:
+        self._depth += 1
+        self.generic_visit(node)
+        self._depth -= 1
+
+    def visit_Lambda(self, node: ast.Lambda) -> None:
+        self.facts.local.update(argument.arg for argument in node.args.args)
+        self.generic_visit(node)
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        self._constant(_targets(node), node.value)
+        self.generic_visit(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        if node.value is not None:
+            self._constant(_targets(node), node.value)
+        self.generic_visit(node)
+
+    def _constant(self, names: list[str], value: ast.expr) -> None:
+        if self._depth == 0:
+            try:
+                constant = ast.literal_eval(value)
+            except (ValueError, TypeError):
+                return
+            self.facts.values.update(dict.fromkeys(names, (constant, tuple(self._lines))))
+
+    # --- expressions --------------------------------------------------------------------------------------------
+
+    def visit_comprehension(self, node: ast.comprehension) -> None:
+        self.facts.local.update(part.id for part in ast.walk(node.target) if isinstance(part, ast.Name))
+        self.generic_visit(node)
+
+    def visit_Name(self, node: ast.Name) -> None:
+        if isinstance(node.ctx, ast.Load):
+            self.facts.references.append(Reference(node.id, None, self._owner, tuple(self._lines)))
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        base = dotted(node.value)
+        if base:
+            self.facts.references.append(Reference(base, node.attr, self._owner, tuple(self._lines)))
+        self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> None:
+        function = dotted(node.func) or (node.func.attr if isinstance(node.func, ast.Attribute) else "")
+        self.facts.calls.append(
+            Call(
+                function,
+                tuple(tuple(_dotted_in(argument)) for argument in node.args),
+                tuple((pair.arg or "**", tuple(_dotted_in(pair.value))) for pair in node.keywords),
+                tuple(text for argument in node.args for text in _texts(argument)),
+                tuple((pair.arg or "**", tuple(_texts(pair.value))) for pair in node.keywords),
+                self._owner,
+                tuple(self._lines),
+            )
+        )
+        self.generic_visit(node)
+
+
+def dotted(node: ast.AST) -> str:
+    """Write a chain of attributes of a name as `a.b.c`; empty for anything else."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        base = dotted(node.value)
+        return f"{base}.{node.attr}" if base else ""
+    return ""
+
+
+def _called(node: ast.expr) -> ast.expr:
+    if isinstance(node, ast.Call):
+        return node.func
+    return node.value if isinstance(node, ast.Subscript) else node
+
+
+def _dotted_in(node: ast.AST) -> Iterator[str]:
+    name = dotted(node)
+    if name:
+        yield name
+        return
+    for child in ast.iter_child_nodes(node):
+        yield from _dotted_in(child)
+
+
+def _texts(node: ast.AST) -> list[str]:
+    return [part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+
+
+def _targets(node: ast.Assign | ast.AnnAssign) -> list[str]:
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
+def _bound_by(statement: ast.stmt) -> Iterator[str]:
+    """Give the names that a statement itself binds, its blocks apart."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield statement.name
+    elif isinstance(statement, ast.Import | ast.ImportFrom):
+        yield from (alias.asname or alias.name.split(".")[0] for alias in statement.names if alias.name != "*")
+    elif isinstance(statement, ast.TypeAlias):
+        yield statement.name.id
+    else:
+        targets: list[ast.expr] = []
+        if isinstance(statement, ast.Assign):
+            targets = statement.targets
+        elif isinstance(statement, ast.AnnAssign | ast.AugAssign | ast.For | ast.AsyncFor):
+            targets = [statement.target]
+        elif isinstance(statement, ast.With | ast.AsyncWith):
+            targets = [item.optional_vars for item in statement.items if item.optional_vars is not None]
+        for target in targets:
+            yield from (
+                part.id for part in ast.walk(target) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
+            )

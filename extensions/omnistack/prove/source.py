@@ -1,0 +1,85 @@
+"""The files of a template, in memory, so that a changed template can be tried without a disk."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from omnistack.catalog import CATALOG_DIR, QUESTIONS_FILE
+from omnistack.errors import OmniError
+from omnistack.process import CommandError, git
+
+FOLDERS = ("template", "extensions/catalog")
+CACHES = {"__pycache__", ".ruff_cache", ".mypy_cache", ".pytest_cache", ".import_linter_cache"}
+
+
+@dataclass(frozen=True)
+class Source:
+    """What Copier reads: `copier.yml`, the catalog, the template's files; by path, with `/`."""
+
+    root: Path
+    files: Mapping[str, bytes] = field(repr=False)
+
+    def text(self, path: str) -> str:
+        """Give a file as text."""
+        if path not in self.files:
+            raise OmniError(f"the template has no file {path}", "correct the name where it is used")
+        return self.files[path].decode("utf-8", errors="replace")
+
+    def changed(self, changes: Mapping[str, str | None]) -> "Source":
+        """Give the same template with some files written anew, or without them."""
+        files = dict(self.files)
+        for path, text in changes.items():
+            if text is None:
+                files.pop(path, None)
+            else:
+                files[path] = text.encode()
+        return Source(self.root, files)
+
+    def catalog(self) -> list[dict[str, Any]]:
+        """Read the catalog as Copier's `!include` does; the order is by file name here, and may not matter."""
+        return [
+            yaml.safe_load(self.files[path])
+            for path in sorted(self.files)
+            if path.startswith(f"{CATALOG_DIR}/") and path.endswith(".yml")
+        ]
+
+    def configuration(self) -> dict[str, Any]:
+        """Read `copier.yml`, the catalog included."""
+        documents = self.catalog()
+
+        class Loader(yaml.SafeLoader):
+            pass
+
+        Loader.add_constructor("!include", lambda _loader, _node: documents)
+        loaded: dict[str, Any] = yaml.load(self.files[QUESTIONS_FILE], Loader=Loader)  # noqa: S506 - it is a SafeLoader
+        return loaded
+
+    def write(self, folder: Path) -> None:
+        """Write the template to a folder, for Copier to render."""
+        for path, content in self.files.items():
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+            mode = self.root / path
+            if mode.exists():
+                target.chmod(mode.stat().st_mode)
+
+
+def read_source(root: Path) -> Source:
+    """Read a template as it lies, without what git ignores."""
+    names = [QUESTIONS_FILE, *(name for folder in FOLDERS for name in _names(root, folder))]
+    return Source(root, {name: (root / name).read_bytes() for name in sorted(names) if (root / name).is_file()})
+
+
+def _names(root: Path, folder: str) -> list[str]:
+    try:
+        listed = git("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", folder, cwd=root)
+        names = [name for name in listed.split("\0") if name]
+    except CommandError:
+        names = []
+    if not names:
+        names = [path.relative_to(root).as_posix() for path in (root / folder).rglob("*") if path.is_file()]
+    return [name for name in names if not CACHES.intersection(Path(name).parts)]

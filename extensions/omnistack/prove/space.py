@@ -1,0 +1,172 @@
+"""The space of answers: sets of answer sets as binary decision diagrams.
+
+A condition (`Cond`) is a set of answer sets. A yes-or-no question is one variable; a question with choices has one
+variable a choice, exactly one of which is true; whether a free text is empty is one variable, made when something asks.
+Every condition lies within `everything`, so that equal conditions are equal objects: the complement is `without`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from oxidd.bdd import BDDFunction, BDDManager
+
+from omnistack.catalog import Answer, Question
+
+type Cond = BDDFunction
+
+NODES = 1 << 21
+CACHE = 1 << 18
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A question with finitely many answers, and the condition of each."""
+
+    name: str
+    conditions: Mapping[Answer, Cond]
+
+
+class Space:
+    """All answer sets of some questions."""
+
+    def __init__(self, questions: Iterable[Question]) -> None:
+        self._manager = BDDManager(NODES, CACHE, 1)
+        self.nothing: Cond = self._manager.false()
+        self.questions = tuple(questions)
+        everything = self._manager.true()
+        raw: dict[str, dict[Answer, Cond]] = {}
+        for question in self.questions:
+            if not question.values:
+                continue
+            names = [question.name] if question.type == "bool" else [f"{question.name}={v}" for v in question.values]
+            bits = [self._manager.var(bit) for bit in self._manager.add_named_vars(names)]
+            if question.type == "bool":
+                raw[question.name] = {True: bits[0], False: ~bits[0]}
+                continue
+            alone = {value: self._alone(bits, place) for place, value in enumerate(question.values)}
+            raw[question.name] = alone
+            everything = everything & self.union(alone.values())
+        self._finite = self._manager.num_vars()
+        self._texts: dict[str, Cond] = {}
+        self.everything: Cond = everything
+        self.variables = {
+            name: Variable(name, {value: cond & everything for value, cond in values.items()})
+            for name, values in raw.items()
+        }
+
+    def _alone(self, bits: Sequence[Cond], place: int) -> Cond:
+        cond = self._manager.true()
+        for position, bit in enumerate(bits):
+            cond = cond & (bit if position == place else ~bit)
+        return cond
+
+    def union(self, conditions: Iterable[Cond]) -> Cond:
+        """Give what lies in any of the conditions."""
+        cond = self.nothing
+        for other in conditions:
+            cond = cond | other
+        return cond
+
+    def without(self, cond: Cond) -> Cond:
+        """Give all answer sets outside a condition."""
+        return self.everything & ~cond
+
+    def text_is_set(self, name: str) -> Cond:
+        """Give the condition that a free text is not empty."""
+        if name not in self._texts:
+            (bit,) = self._manager.add_named_vars([f"{name}!=''"])
+            self._texts[name] = self._manager.var(bit)
+        return self.everything & self._texts[name]
+
+    def count(self, cond: Cond) -> int:
+        """Count the answers to the questions with choices that some texts put into a condition."""
+        for bit in self._texts.values():
+            cond = cond.exists(bit)
+        return cond.sat_count(self._finite)
+
+    def project(self, cond: Cond, *forget: str) -> Cond:
+        """Forget the answers to some questions."""
+        for name in forget:
+            for value in self.variables[name].conditions:
+                bit = name if isinstance(value, bool) else f"{name}={value}"
+                cond = cond.exists(self._manager.var(bit))
+        return cond
+
+    def depends_on(self, cond: Cond) -> set[str]:
+        """Name the questions that decide a condition."""
+        return {name for name in self.variables if self._matters(cond, name)}
+
+    def _matters(self, cond: Cond, name: str) -> bool:
+        return self.everything & self.project(cond, name) != cond
+
+    def pick(self, cond: Cond, preferred: Mapping[str, Answer] | None = None) -> dict[str, Answer] | None:
+        """Pick one answer set of a condition, with the preferred answers where possible; nothing where it is empty."""
+        if cond == self.nothing:
+            return None
+        picked: dict[str, Answer] = {}
+        for name, variable in self.variables.items():
+            first = (preferred or {}).get(name)
+            for value in sorted(variable.conditions, key=lambda value: value != first):
+                rest = cond & variable.conditions[value]
+                if rest != self.nothing:
+                    picked[name], cond = value, rest
+                    break
+        for name, bit in self._texts.items():
+            rest = cond & bit
+            if rest == self.nothing:
+                picked[name] = ""
+            elif cond & ~bit == self.nothing:
+                picked[name] = "set@example.com"
+        return picked
+
+    def condition(self, answers: Mapping[str, Answer]) -> Cond:
+        """Give the condition that these answers are given; those to free texts count as empty or not."""
+        cond = self.everything
+        for name, value in answers.items():
+            if name in self.variables:
+                cond = cond & self.variables[name].conditions[value]
+            elif name in self._texts:
+                cond = cond & (self._texts[name] if value else ~self._texts[name])
+        return cond
+
+    def holds(self, cond: Cond, at: Mapping[str, Answer]) -> bool:
+        """Tell whether one complete answer set lies in a condition."""
+        return cond.eval(self.bits(at))
+
+    def bits(self, at: Mapping[str, Answer]) -> list[tuple[int, bool]]:
+        """Write a complete answer set as values of the variables, for `eval`."""
+        values: dict[str, bool] = {}
+        for name, variable in self.variables.items():
+            for value in variable.conditions:
+                if isinstance(value, bool):
+                    values[name] = at[name] is True
+                else:
+                    values[f"{name}={value}"] = at[name] == value
+        for name in self._texts:
+            values[f"{name}!=''"] = bool(at.get(name))
+        return [(self._number(name), value) for name, value in values.items()]
+
+    def _number(self, name: str) -> int:
+        number = self._manager.name_to_var(name)
+        if number is None:
+            raise KeyError(name)
+        return number
+
+    @cached_property
+    def signature(self) -> tuple[object, ...]:
+        """Equal for spaces of the same questions and choices."""
+        return tuple((question.name, question.values) for question in self.questions)
+
+    def all_answers(self, cond: Cond) -> Iterator[dict[str, Answer]]:
+        """Enumerate a condition's answer sets, for small ones."""
+        yield from self._extend({}, list(self.variables), cond)
+
+    def _extend(self, so_far: dict[str, Answer], names: list[str], cond: Cond) -> Iterator[dict[str, Answer]]:
+        if not names:
+            yield dict(so_far)
+            return
+        for value, option in self.variables[names[0]].conditions.items():
+            rest = cond & option
+            if rest != self.nothing:
+                yield from self._extend({**so_far, names[0]: value}, names[1:], rest)

@@ -1,0 +1,226 @@
+"""The rendered project as a product line: every file and every line of it with the condition under which it is there.
+
+`_exclude`, the parts of paths and the contents of `.jinja` files are run by the interpreter; patterns are matched by
+the library that Copier matches them with. So what is here follows from what Copier reads, and from nothing else.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import PurePosixPath
+from unicodedata import normalize
+
+from copier._main import _pathspec_pattern
+from pathspec import PathSpec
+from pathspec.pattern import Pattern
+
+from omnistack.catalog import Answer
+from omnistack.prove.model import Model
+from omnistack.prove.space import Cond
+from omnistack.prove.values import Opaque, Part, RefusedError, Text
+
+SKIPPED = {".pyc", ".png", ".ico"}
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """A line that may be there."""
+
+    text: str
+    cond: Cond
+    number: int
+    """Where it stands in the template's file."""
+
+
+@dataclass(frozen=True, eq=False)
+class File:
+    """A file that may be there."""
+
+    path: str
+    """In the rendered project."""
+    source: str
+    """In the template."""
+    cond: Cond
+    parts: tuple[Part, ...]
+
+    @property
+    def name(self) -> str:
+        """The last part of its path."""
+        return PurePosixPath(self.path).name
+
+    @cached_property
+    def fixed(self) -> bool:
+        """Whether it reads the same wherever it is there."""
+        return all(part.cond == self.cond for part in self.parts)
+
+    @cached_property
+    def lines(self) -> tuple[Line, ...]:
+        """All lines that may be there, in order."""
+        if self.fixed and len(self.parts) == 1:
+            return tuple(
+                Line(text, self.cond, number) for number, text in enumerate(plain(self.parts[0]).split("\n"), start=1)
+            )
+        return tuple(split_lines(self.parts, self.cond))
+
+    @cached_property
+    def text(self) -> str:
+        """All lines that may be there, as one text."""
+        return "\n".join(line.text for line in self.lines)
+
+    def at(self, numbers: Iterable[int]) -> Cond:
+        """Give the condition that these lines of `text` (from 1) are there."""
+        cond = self.cond
+        if not self.fixed:
+            for number in numbers:
+                cond = cond & self.lines[number - 1].cond
+        return cond
+
+    def where(self, number: int) -> int:
+        """Give the line of the template's file for a line of `text`."""
+        return self.lines[number - 1].number if 0 < number <= len(self.lines) else number
+
+
+class Tree:
+    """All files of all projects."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.space = model.space
+        self.valid = model.valid
+        configuration = model.configuration
+        self._below = f"{configuration.get('_subdirectory', '') or '.'}/".removeprefix("./")
+        self._suffix = configuration.get("_templates_suffix", ".jinja")
+        self._patterns = self._read_patterns()
+        self.files = {file.path: file for file in sorted(self._files(), key=lambda file: file.path)}
+
+    def _read_patterns(self) -> list[tuple[Cond, PathSpec[Pattern], bool]]:
+        found: list[tuple[Cond, PathSpec[Pattern], bool]] = []
+        for item in self.model.configuration.get("_exclude", ()):
+            text = self._render(item, "copier.yml: _exclude", self.valid)
+            lines = split_lines(text.parts, self.valid)
+            found.extend((line.cond, *pattern(line.text)) for line in lines if line.text.strip())
+        return found
+
+    def _render(self, source: str, where: str, cond: Cond) -> Text:
+        names = {**self.model.names, "_copier_operation": "copy"}
+        return self.model.interpreter.render(source, names, cond, where)
+
+    def excluded(self, path: str) -> Cond:
+        """Give the condition under which `_exclude` leaves a path out."""
+        cond = self.space.nothing
+        for here, spec, excludes in self._patterns:
+            if spec.match_file(path):
+                cond = cond | here if excludes else cond & ~here
+        return cond
+
+    def _files(self) -> Iterator[File]:
+        files = self.model.source.files
+        for source in files:
+            if not source.startswith(self._below) or f"{source}{self._suffix}" in files:
+                continue
+            for path, cond in self._paths(source):
+                here = cond & ~self.excluded(path)
+                if here == self.space.nothing:
+                    continue
+                if source.endswith(self._suffix):
+                    text = self._render(self.model.source.text(source), source, here)
+                    yield File(path, source, here, text.parts)
+                elif PurePosixPath(path).suffix not in SKIPPED:
+                    yield File(path, source, here, (Part(here, self.model.source.text(source), 1),))
+
+    def _paths(self, source: str) -> list[tuple[str, Cond]]:
+        path = source.removeprefix(self._below)
+        path = path.removesuffix(self._suffix)
+        found: list[tuple[str, Cond]] = [("", self.valid)]
+        for part in path.split("/"):
+            options = [(self.valid, part)]
+            if "{" in part:
+                text = self._render(part, source, self.valid)
+                options = self.model.interpreter.algebra.options(text, self.valid)
+            found = [
+                (f"{before}/{name}" if before else name, cond & here)
+                for before, cond in found
+                for here, name in options
+                if name and cond & here != self.space.nothing
+            ]
+        return found
+
+    @cached_property
+    def signature(self) -> dict[str, object]:
+        """Equal for trees, over one space, that render the same project for every answer set."""
+        return {path: (file.cond, tuple(_merged(file.parts))) for path, file in self.files.items()}
+
+    def render(self, answers: dict[str, Answer]) -> dict[str, str]:
+        """Give the project of one answer set."""
+        bits = self.space.bits(answers)
+        return {
+            path: "".join(plain(part) for part in file.parts if part.cond.eval(bits))
+            for path, file in self.files.items()
+            if file.cond.eval(bits)
+        }
+
+
+def pattern(line: str) -> tuple[PathSpec[Pattern], bool]:
+    """Read one line of `_exclude`: what it matches, and whether it excludes or takes back."""
+    negated = line.startswith("!")
+    text = normalize("NFD", line[1:] if negated else line)
+    if text not in _KNOWN:
+        _KNOWN[text] = PathSpec.from_lines(_pathspec_pattern, [text])
+    return _KNOWN[text], not negated
+
+
+_KNOWN: dict[str, PathSpec[Pattern]] = {}
+
+
+def plain(part: Part) -> str:
+    """Give a part as text; a free text as the sample's answer."""
+    if isinstance(part.text, Opaque):
+        return part.text.sample
+    if not isinstance(part.text, str):
+        raise RefusedError("the JSON of a list that varies is printed into a file", "loop over the list")
+    return part.text
+
+
+def _merged(parts: Iterable[Part]) -> Iterator[tuple[Cond, str]]:
+    last: tuple[Cond, str] | None = None
+    for part in parts:
+        if last is not None and last[0] == part.cond:
+            last = (part.cond, last[1] + plain(part))
+            continue
+        if last is not None:
+            yield last
+        last = (part.cond, plain(part))
+    if last is not None:
+        yield last
+
+
+def split_lines(parts: Iterable[Part], cond: Cond) -> Iterator[Line]:
+    """Split output into lines: a line that reads differently here and there comes once for every form."""
+    nothing = cond & ~cond
+    pending: list[tuple[Cond, str, int]] = [(cond, "", 0)]
+    for part in parts:
+        line = part.line
+        for place, chunk in enumerate(re.split(r"\r\n|\r|\n", plain(part))):
+            if place:
+                for inner, text, number in pending:
+                    if inner & part.cond != nothing:
+                        yield Line(text, inner & part.cond, number or line)
+                line += 1
+                ended = [(inner & ~part.cond, text, number) for inner, text, number in pending]
+                pending = _joined([*ended, (part.cond & cond, "", 0)], nothing)
+            if chunk:
+                longer = [(inner & part.cond, text + chunk, number or line) for inner, text, number in pending]
+                pending = _joined([*((i & ~part.cond, t, n) for i, t, n in pending), *longer], nothing)
+    for inner, text, number in pending:
+        if text:
+            yield Line(text, inner, number)
+
+
+def _joined(pending: Iterable[tuple[Cond, str, int]], nothing: Cond) -> list[tuple[Cond, str, int]]:
+    found: dict[str, tuple[Cond, str, int]] = {}
+    for cond, text, number in pending:
+        if cond != nothing:
+            known = found.get(text)
+            found[text] = (known[0] | cond, text, known[2] or number) if known else (cond, text, number)
+    return list(found.values())

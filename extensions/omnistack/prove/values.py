@@ -1,0 +1,255 @@
+"""Values that differ from answer set to answer set, and how they combine.
+
+A plain Python value is the same everywhere. `Choice` is one of several values, each under its condition; `Seq` is a
+list whose elements are each there under a condition; `Text` is output whose parts are each there under a condition;
+`Opaque` is a free text, of which nothing may depend but what is printed. What cannot be combined exactly is refused,
+never guessed.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from omnistack.errors import OmniError
+from omnistack.prove.space import Cond, Space
+
+type Value = Any
+"""What an expression of a template gives: anything that YAML and Jinja know, plain or varying."""
+
+LIMIT = 4096
+"""More different values than this at one place are refused; wiring loops over pieces instead of multiplying them."""
+
+
+class RefusedError(OmniError):
+    """A construct that the proof cannot follow exactly."""
+
+
+class FailureError(OmniError):
+    """A template that fails to render under a condition."""
+
+    def __init__(self, message: str, cond: Cond) -> None:
+        super().__init__(message)
+        self.cond = cond
+
+
+@dataclass(frozen=True)
+class Opaque:
+    """A free text after some filters; `sample` is what the sample's answer gives."""
+
+    name: str
+    sample: str
+    filled: bool = False
+    """Known not to be empty."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What Jinja calls undefined."""
+
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """One of several plain values; the conditions exclude each other."""
+
+    options: tuple[tuple[Cond, Value], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Seq:
+    """A list of plain values, each present under its condition."""
+
+    items: tuple[tuple[Cond, Value], ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of output: a string, a free text, or the JSON of a list."""
+
+    cond: Cond
+    text: "str | Opaque | Seq"
+    line: int
+
+
+@dataclass(frozen=True, eq=False)
+class Text:
+    """Output, part after part."""
+
+    parts: tuple[Part, ...]
+
+
+class Algebra:
+    """Combines values over one space."""
+
+    def __init__(self, space: Space) -> None:
+        self.space = space
+        self.everything, self.nothing = space.everything, space.nothing
+
+    def flag(self, cond: Cond) -> object:
+        """Give the truth value that is true under a condition."""
+        if cond == self.everything:
+            return True
+        if cond == self.nothing:
+            return False
+        return Choice(((cond, True), (self.everything & ~cond, False)))
+
+    def choice(self, results: Iterable[tuple[Cond, Value]]) -> Value:
+        """Give one of several values, equal ones together; lists of which one varies become one list."""
+        flat: list[tuple[Cond, Value]] = []
+        for cond, value in results:
+            if isinstance(value, Choice):
+                flat.extend((cond & inner, option) for inner, option in value.options)
+            else:
+                flat.append((cond, value))
+        flat = [(cond, value) for cond, value in flat if cond != self.nothing]
+        if any(isinstance(value, Seq) for _, value in flat):
+            return Seq(tuple(item for cond, value in flat for item in self.items(value, cond)))
+        if any(isinstance(value, Text) for _, value in flat):
+            return Text(tuple(part for cond, value in flat for part in self.parts(value, cond, 0)))
+        merged: list[tuple[Cond, Value]] = []
+        for cond, value in flat:
+            for place, (known, other) in enumerate(merged):
+                if same(value, other):
+                    merged[place] = (known | cond, other)
+                    break
+            else:
+                merged.append((cond, value))
+                if len(merged) > LIMIT:
+                    raise RefusedError("a value of the template takes too many forms", "loop over the pieces instead")
+        return merged[0][1] if len(merged) == 1 else Choice(tuple(merged))
+
+    def options(self, value: Value, cond: Cond) -> list[tuple[Cond, Value]]:
+        """List the plain values that something takes under a condition."""
+        if isinstance(value, Choice):
+            found = [(cond & inner, option) for inner, option in value.options]
+            return [(inner, option) for inner, option in found if inner != self.nothing]
+        if isinstance(value, Seq | Text):
+            found = [(cond, [])]
+            for inner, element in self._elements(value):
+                found = [
+                    (rest, [*so_far, *extra])
+                    for known, so_far in found
+                    for rest, extra in ((known & inner, (element,)), (known & ~inner, ()))
+                    if rest != self.nothing
+                ]
+                if len(found) > LIMIT:
+                    raise RefusedError("a list of the template takes too many forms", "loop over it instead")
+            return found if isinstance(value, Seq) else [(inner, self._joined(texts)) for inner, texts in found]
+        return [(cond, value)]
+
+    def _elements(self, value: Seq | Text) -> list[tuple[Cond, Value]]:
+        return list(value.items) if isinstance(value, Seq) else [(part.cond, part.text) for part in value.parts]
+
+    def _joined(self, texts: list[Value]) -> Value:
+        if any(isinstance(text, Seq) for text in texts):
+            raise RefusedError("the JSON of a list that varies is used as a string", "print it, or loop over the list")
+        opaque = [text for text in texts if isinstance(text, Opaque)]
+        joined = "".join(text.sample if isinstance(text, Opaque) else text for text in texts)
+        return Opaque(opaque[0].name, joined) if opaque else joined
+
+    def lift(self, cond: Cond, function: Callable[..., Value], *arguments: Value) -> Value:
+        """Apply a function to every combination of its arguments' values."""
+        if not any(isinstance(argument, Choice | Seq | Text | Opaque | Missing) for argument in arguments):
+            return function(*arguments)
+        combined: list[tuple[Cond, tuple[Value, ...]]] = [(cond, ())]
+        for argument in arguments:
+            combined = [
+                (rest, (*values, value))
+                for known, values in combined
+                for inner, value in self.options(argument, known)
+                if (rest := known & inner) != self.nothing
+            ]
+            if len(combined) > LIMIT:
+                raise RefusedError("an expression of the template takes too many forms", "loop over the pieces instead")
+        return self.choice([(known, self._apply(known, function, values)) for known, values in combined])
+
+    def _apply(self, cond: Cond, function: Callable[..., Value], values: Sequence[Value]) -> Value:
+        for value in values:
+            if isinstance(value, Missing):
+                raise FailureError(f"{value.name} is undefined", cond)
+        opaque = [value for value in values if isinstance(value, Opaque)]
+        if not opaque:
+            return function(*values)
+        result = function(*(value.sample if isinstance(value, Opaque) else value for value in values))
+        if not isinstance(result, str):
+            raise RefusedError(
+                f"the template decides on the free text {opaque[0].name}", "free texts may only be printed"
+            )
+        return Opaque(opaque[0].name, str(result))
+
+    def truth(self, value: Value, cond: Cond) -> Cond:
+        """Give the condition, within another, under which a value counts as true."""
+        if isinstance(value, Choice):
+            return self.space.union(self.truth(option, cond & inner) for inner, option in value.options)
+        if isinstance(value, Seq | Text):
+            return cond & self.space.union(inner for inner, element in self._elements(value) if element != "")
+        if isinstance(value, Opaque) and not value.filled:
+            raise RefusedError(f"the template decides on the free text {value.name}", "free texts may only be printed")
+        if isinstance(value, Missing):
+            raise FailureError(f"{value.name} is undefined", cond)
+        return cond if value else self.nothing
+
+    def items(self, value: Value, cond: Cond) -> list[tuple[Cond, Value]]:
+        """List what a loop over a value meets under a condition."""
+        if isinstance(value, Seq):
+            found = [(cond & inner, element) for inner, element in value.items]
+        elif isinstance(value, Choice):
+            found = [item for inner, option in value.options for item in self.items(option, cond & inner)]
+        elif isinstance(value, Missing):
+            raise FailureError(f"{value.name} is undefined", cond)
+        elif isinstance(value, str | Opaque | Text):
+            raise RefusedError("the template loops over the letters of a string", "loop over a list")
+        else:
+            found = [pair for element in value for pair in self.options(element, cond)]
+        return [(inner, element) for inner, element in found if inner != self.nothing]
+
+    def contains(self, container: Value, value: Value, cond: Cond) -> Value:
+        """Say when a value is in a list."""
+        if not isinstance(container, Seq):
+            return self.lift(cond, lambda value, container: value in container, value, container)
+        found = (
+            inner & known
+            for inner, element in container.items
+            for known, option in self.options(value, cond)
+            if element == option
+        )
+        return self.flag(self.space.union(found))
+
+    def merge(self, cond: Cond, new: Value, old: Value) -> Value:
+        """Give one value under a condition and another one elsewhere."""
+        if new is old or cond == self.everything:
+            return new
+        elsewhere = self.everything & ~cond
+        if isinstance(new, Seq | list) and isinstance(old, Seq | list):
+            mine, theirs = self.items(new, self.everything), self.items(old, self.everything)
+            # What both begin with stays one list; only the rest depends on the condition.
+            shared = 0
+            for (inner, element), (other, known) in zip(mine, theirs, strict=False):
+                if not same(element, known) or cond & inner != cond & other:
+                    break
+                shared += 1
+            rest = [(cond & inner, element) for inner, element in mine[shared:]]
+            rest += [(elsewhere & inner, element) for inner, element in theirs[shared:]]
+            return Seq((*theirs[:shared], *((inner, element) for inner, element in rest if inner != self.nothing)))
+        return self.choice([(cond, new), (elsewhere, old)])
+
+    def parts(self, value: Value, cond: Cond, line: int) -> list[Part]:
+        """Print a value."""
+        if isinstance(value, Text):
+            found = [Part(cond & part.cond, part.text, line or part.line) for part in value.parts]
+            return [part for part in found if part.cond != self.nothing]
+        if isinstance(value, Missing):
+            raise FailureError(f"{value.name} is undefined", cond)
+        if isinstance(value, Opaque):
+            return [Part(cond, value, line)]
+        if isinstance(value, Choice):
+            return [part for inner, option in self.options(value, cond) for part in self.parts(option, inner, line)]
+        if isinstance(value, Seq):
+            return [part for inner, option in self.options(value, cond) for part in self.parts(option, inner, line)]
+        return [Part(cond, str(value), line)]
+
+
+def same(one: Value, other: Value) -> bool:
+    """Tell whether two plain values are the same, `True` and `1` not being."""
+    return type(one) is type(other) and bool(one == other)
