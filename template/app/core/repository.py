@@ -1,12 +1,11 @@
 """The generic repository: the statements that every table needs, written once."""
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 from uuid import UUID
 
-from pydantic import BaseModel, TypeAdapter
-from sqlalchemy import ColumnElement, Select, func, inspect, or_, select
+from pydantic import BaseModel
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, Mapped
@@ -15,34 +14,9 @@ from sqlmodel import SQLModel, col
 from app.core.database import is_unique_violation
 from app.core.errors import ConflictError, NotFoundError
 from app.core.models import Entity, SoftDelete, utc_now
+from app.core.page_query import PageShape, items_of, page_statement
 from app.core.pagination import MAX_LIMIT, Page, PageParams
 from app.kit.search import like_pattern
-
-
-@lru_cache(maxsize=512)
-def columns_of(model: type[SQLModel], schema: type[BaseModel]) -> tuple[InstrumentedAttribute[object], ...]:
-    """The columns that a response shows, in the order of its fields.
-
-    Raises:
-        TypeError: a field is no column of the table.
-    """
-    attributes = inspect(model).column_attrs
-    missing = [name for name in schema.model_fields if name not in attributes]
-    if missing:
-        raise TypeError(f"{schema.__name__} has fields that {model.__name__} has no column for: {', '.join(missing)}.")
-    return tuple(getattr(model, name) for name in schema.model_fields)
-
-
-@lru_cache(maxsize=512)
-def _adapter[S: BaseModel](schema: type[S]) -> TypeAdapter[list[S]]:
-    return TypeAdapter(list[schema])  # type: ignore[valid-type]  # a type that is known at run time only
-
-
-def items_of[S: BaseModel](schema: type[S], rows: Sequence[Sequence[object]]) -> list[S]:
-    """The rows of `columns_of` as the response shows them."""
-    names = tuple(schema.model_fields)
-    # Rows may be longer than the schema (a window's count): zip stops at the names.
-    return _adapter(schema).validate_python([dict(zip(names, row, strict=False)) for row in rows])
 
 
 class Repository[M: Entity]:
@@ -71,12 +45,24 @@ class Repository[M: Entity]:
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
 
-    async def get(self, id: UUID, *, owner_id: UUID | None = None, with_deleted: bool = False) -> M | None:  # noqa: A002 - the column's name
+    async def get(
+        self,
+        id: UUID,  # noqa: A002 - the column's name
+        *,
+        owner_id: UUID | None = None,
+        with_deleted: bool = False,
+    ) -> M | None:
         """The row with this key, if it is visible."""
         statement = self._select(col(self.model.id) == id, owner_id=owner_id, with_deleted=with_deleted)
-        return await self.session.scalar(statement)
+        return (await self.session.scalars(statement)).one_or_none()
 
-    async def require(self, id: UUID, *, owner_id: UUID | None = None, with_deleted: bool = False) -> M:  # noqa: A002 - the column's name
+    async def require(
+        self,
+        id: UUID,  # noqa: A002 - the column's name
+        *,
+        owner_id: UUID | None = None,
+        with_deleted: bool = False,
+    ) -> M:
         """The row with this key.
 
         Raises:
@@ -88,9 +74,9 @@ class Repository[M: Entity]:
         return entity
 
     async def get_by_field[V](self, column: Mapped[V], value: V, *, with_deleted: bool = False) -> M | None:
-        """The first visible row with this value: `get_by_field(col(User.email), address)`."""
+        """The oldest visible row with this value: `get_by_field(col(Project.name), "Apollo")`."""
         statement = self._select(column == value, with_deleted=with_deleted).order_by(col(self.model.id)).limit(1)
-        return await self.session.scalar(statement)
+        return (await self.session.scalars(statement)).one_or_none()
 
     async def get_multi(
         self,
@@ -111,7 +97,8 @@ class Repository[M: Entity]:
 
     async def count(self, *where: ColumnElement[bool], owner_id: UUID | None = None, with_deleted: bool = False) -> int:
         """How many visible rows fit every condition."""
-        return await self._count(self._conditions(where, owner_id=owner_id, with_deleted=with_deleted))
+        conditions = self._conditions(where, owner_id=owner_id, with_deleted=with_deleted)
+        return (await self.session.scalars(select(func.count()).select_from(self.model).where(*conditions))).one()
 
     async def page[S: BaseModel](
         self,
@@ -121,31 +108,38 @@ class Repository[M: Entity]:
         search: str | None = None,
         owner_id: UUID | None = None,
         with_deleted: bool = False,
-        order_by: Sequence[ColumnElement[object]] = (),
+        order_by: Sequence[ColumnElement[Any]] = (),
     ) -> Page[S]:
         """A page of the visible rows, the newest first, as the response shows them, in one statement.
-
-        Selects only the columns that the schema names and builds no entities, which halves the time of a list.
 
         Args:
             schema: of one item; each of its fields is a column of the table.
             search: text that one of the searchable columns has to contain, whatever its case.
             order_by: instead of the newest first; the key is added, so that no row shows up on two pages.
+
+        Raises:
+            TypeError: a field of the schema is no column of the table, or there is no column to search.
         """
-        conditions = self._conditions((*where, *self._matches(search)), owner_id=owner_id, with_deleted=with_deleted)
-        newest_first = col(self.model.id).desc()
-        statement = (
-            select(*columns_of(self.model, schema), func.count().over().label("total"))
-            .where(*conditions)
-            .order_by(*order_by, newest_first)
-            .offset(params.skip)
-            .limit(params.limit)
+        shape = PageShape(
+            model=self.model,
+            schema=schema,
+            owner=None if owner_id is None else self._owner().key,
+            searched=self._searched() if search else (),
+            empty="deleted_at" if issubclass(self.model, SoftDelete) and not with_deleted else None,
+            newest_first=not order_by,
         )
-        rows = (await self.session.execute(statement)).all()
-        total = cast("int", rows[0][-1]) if rows else 0
+        statement = page_statement(shape)
+        if where:
+            statement = statement.where(*where)
+        if order_by:
+            statement = statement.order_by(*order_by, col(self.model.id).desc())
+        values = {"owner_id": owner_id, "pattern": like_pattern(search or "")}
+        rows = (await self.session.execute(statement, values | {"skip": params.skip, "limit": params.limit})).all()
+        total = rows[0][-1] if rows else 0
         if not rows and params.skip:
-            # A window counts nothing where it has no row, and past its end the list may still be long.
-            total = await self._count(conditions)
+            # Past the end no row brings the total along: the first one does, if there is any.
+            first = (await self.session.execute(statement, values | {"skip": 0, "limit": 1})).one_or_none()
+            total = first[-1] if first else 0
         return Page(items=items_of(schema, rows), total=total, skip=params.skip, limit=params.limit)
 
     async def create(self, data: BaseModel | Mapping[str, object]) -> M:
@@ -154,7 +148,9 @@ class Repository[M: Entity]:
         Raises:
             ConflictError: a value that has to be unique is taken.
         """
-        return await self._add(_values(data))
+        entity = self.model()
+        self.session.add(entity)
+        return await self._write(entity, data.model_dump() if isinstance(data, BaseModel) else data)
 
     async def create_with_owner(self, data: BaseModel | Mapping[str, object], owner_id: UUID) -> M:
         """Adds a row that belongs to this owner, whatever the data say.
@@ -162,7 +158,8 @@ class Repository[M: Entity]:
         Raises:
             ConflictError: a value that has to be unique is taken.
         """
-        return await self._add({**_values(data), self._owner_column().key: owner_id})
+        values = data.model_dump() if isinstance(data, BaseModel) else data
+        return await self.create({**values, self._owner().key: owner_id})
 
     async def update(self, entity: M, data: BaseModel | Mapping[str, object]) -> M:
         """Changes the row; of a schema only the fields that were set, as PATCH means it.
@@ -170,49 +167,33 @@ class Repository[M: Entity]:
         Raises:
             ConflictError: a value that has to be unique is taken.
         """
-        values = data.model_dump(exclude_unset=True) if isinstance(data, BaseModel) else dict(data)
-        return await self._change(entity, values)
+        return await self._write(entity, data.model_dump(exclude_unset=True) if isinstance(data, BaseModel) else data)
 
     async def delete(self, entity: M) -> None:
         """Removes the row for good."""
         await self.session.delete(entity)
-        await self._flush()
+        await self.session.flush()
 
     async def soft_delete(self, entity: M) -> M:
-        """Hides the row; `restore` brings it back."""
-        return await self._change(entity, {"deleted_at": utc_now()})
+        """Hides the row of a `SoftDelete` model; `restore` brings it back."""
+        return await self._write(entity, {"deleted_at": utc_now()})
 
     async def restore(self, entity: M) -> M:
         """Shows a soft-deleted row again; find it with `with_deleted=True`."""
-        return await self._change(entity, {"deleted_at": None})
+        return await self._write(entity, {"deleted_at": None})
 
-    async def _add(self, values: Mapping[str, object]) -> M:
-        _check_fields(self.model, values)
-        entity = self.model()
-        for name, value in values.items():
-            setattr(entity, name, value)
-        self.session.add(entity)
-        await self._flush()
-        return entity
-
-    async def _change(self, entity: M, values: Mapping[str, object]) -> M:
+    async def _write(self, entity: M, values: Mapping[str, object]) -> M:
+        """Sets the values and sends them, so that a violated constraint shows here and not at the commit."""
         _check_fields(self.model, values)
         for name, value in values.items():
             setattr(entity, name, value)
-        await self._flush()
-        return entity
-
-    async def _flush(self) -> None:
-        """Sends what is pending, so that a violated constraint shows here and not at the commit."""
         try:
             await self.session.flush()
         except IntegrityError as error:
             if is_unique_violation(error):
                 raise ConflictError(f"There is already such a {self.model.__name__}.") from error
             raise
-
-    async def _count(self, conditions: Sequence[ColumnElement[bool]]) -> int:
-        return await self.session.scalar(select(func.count()).select_from(self.model).where(*conditions)) or 0
+        return entity
 
     def _select(
         self, *where: ColumnElement[bool], owner_id: UUID | None = None, with_deleted: bool = False
@@ -224,29 +205,22 @@ class Repository[M: Entity]:
     ) -> list[ColumnElement[bool]]:
         conditions = list(where)
         if owner_id is not None:
-            conditions.append(self._owner_column() == owner_id)
+            conditions.append(self._owner() == owner_id)
         if issubclass(self.model, SoftDelete) and not with_deleted:
             conditions.append(col(self.model.deleted_at).is_(None))
         return conditions
 
-    def _matches(self, search: str | None) -> list[ColumnElement[bool]]:
-        if not search:
-            return []
+    def _searched(self) -> tuple[str, ...]:
         if not self.searchable:
             raise TypeError(f"{type(self).__name__} has no searchable columns: set `searchable = (col(…), …)`.")
-        pattern = like_pattern(search)
-        return [or_(*(column.ilike(pattern, escape="\\") for column in self.searchable))]
+        return tuple(cast("InstrumentedAttribute[str]", column).key for column in self.searchable)
 
-    def _owner_column(self) -> InstrumentedAttribute[UUID]:
+    def _owner(self) -> InstrumentedAttribute[UUID]:
         # Of the class: read from an instance, a column would look for its value there.
         owner = type(self).owner
         if owner is None:
             raise TypeError(f"{type(self).__name__} has no owner: set `owner = col({self.model.__name__}.…)`.")
         return owner
-
-
-def _values(data: BaseModel | Mapping[str, object]) -> dict[str, object]:
-    return data.model_dump() if isinstance(data, BaseModel) else dict(data)
 
 
 def _check_fields(model: type[SQLModel], values: Mapping[str, object]) -> None:

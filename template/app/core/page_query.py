@@ -1,0 +1,82 @@
+"""The statement behind a page: one for the rows and their total, built once, without entities."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter
+from sqlalchemy import BindParameter, ColumnElement, Integer, Select, bindparam, func, inspect, or_, select
+from sqlmodel import SQLModel
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PageShape:
+    """What distinguishes one statement for a page from another.
+
+    The values are parameters: `skip` and `limit`, `owner_id` if there is an owner, `pattern` if something is searched.
+
+    Attributes:
+        schema: of one item; each of its fields is a column of the table.
+        owner: the name of the column that has to equal `owner_id`.
+        searched: the names of the columns of which one has to match `pattern`.
+        empty: the name of the column that has to be empty.
+        newest_first: whether the rows are in the order of their keys, else in that which the caller adds.
+    """
+
+    model: type[SQLModel]
+    schema: type[BaseModel]
+    owner: str | None
+    searched: tuple[str, ...]
+    empty: str | None
+    newest_first: bool
+
+
+@lru_cache(maxsize=512)
+def page_statement(shape: PageShape) -> Select[*tuple[Any, ...]]:
+    """Selects the schema's columns and, last, the total.
+
+    Building a statement takes as long as running it, so each shape is built once; and it is made of the table's
+    columns instead of the entity's attributes, so that SQLAlchemy leaves its slower half out.
+
+    Raises:
+        TypeError: a field of the schema is no column of the table.
+    """
+    columns = inspect(shape.model).columns
+    conditions: list[ColumnElement[bool]] = []
+    if shape.owner:
+        conditions.append(columns[shape.owner] == bindparam("owner_id"))
+    if shape.empty:
+        conditions.append(columns[shape.empty].is_(None))
+    if shape.searched:
+        pattern: BindParameter[str] = bindparam("pattern")
+        conditions.append(or_(*(columns[name].ilike(pattern, escape="\\") for name in shape.searched)))
+    statement = select(*columns_of(shape.model, shape.schema), func.count().over().label("total")).where(*conditions)
+    if shape.newest_first:
+        statement = statement.order_by(columns["id"].desc())
+    return statement.offset(bindparam("skip", type_=Integer)).limit(bindparam("limit", type_=Integer))
+
+
+def columns_of(model: type[SQLModel], schema: type[BaseModel]) -> tuple[ColumnElement[Any], ...]:
+    """The columns that a response shows, in the order of its fields.
+
+    Raises:
+        TypeError: a field is no column of the table.
+    """
+    columns = inspect(model).columns
+    missing = [name for name in schema.model_fields if name not in columns]
+    if missing:
+        raise TypeError(f"{schema.__name__} has fields that {model.__name__} has no column for: {', '.join(missing)}.")
+    return tuple(columns[name] for name in schema.model_fields)
+
+
+def items_of[S: BaseModel](schema: type[S], rows: Sequence[Sequence[object]]) -> list[S]:
+    """The rows of `columns_of`, as the response shows them."""
+    names = tuple(schema.model_fields)
+    # A row may be longer than the schema, by the total: zip stops at the names.
+    return _adapter(schema).validate_python([dict(zip(names, row, strict=False)) for row in rows], by_name=True)
+
+
+@lru_cache(maxsize=512)
+def _adapter[S: BaseModel](schema: type[S]) -> TypeAdapter[list[S]]:
+    return TypeAdapter(list[schema])  # type: ignore[valid-type]  # a type that is known at run time only
