@@ -104,10 +104,6 @@ def run(arguments: list[str]) -> int:
         )
     except typer.Abort as error:
         return _fail(INTERRUPTION, error, status=INTERRUPTED)
-    except BrokenPipeError as error:
-        # `omnistack list | head` is no fault; what is still buffered has nowhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _fail("the output was cut off. Nothing else is wrong.", error)
     except Exception as error:  # noqa: BLE001 - whatever it is, the user gets one line
         what = " ".join(str(error).split()) or type(error).__name__
         return _fail(f"{what} ({type(error).__name__}). This is a bug: `omnistack --debug …` shows where.", error)

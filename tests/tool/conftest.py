@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
 from omnistack import cli
+
 from tests.conftest import CHECKOUT, commit_all
 
 SMALL_TEMPLATE = {

@@ -57,7 +57,9 @@ def test_bad_input_is_one_line(run: Run, made: Path, arguments: list[str], says:
         ("a.yml", "projects: 3", "neither true nor false"),
     ],
 )
-def test_a_bad_answers_file_is_one_line(run: Run, made: Path, tmp_path: Path, name: str, text: str, says: str) -> None:
+def test_a_bad_answers_file_is_one_line(
+    run: Run, made: Path, tmp_path: Path, *, name: str, text: str, says: str
+) -> None:
     (tmp_path / name).write_text(text)
     done = run("new", made, "--answers", tmp_path / name, *QUIET)
     assert done.status == 1
@@ -112,7 +114,9 @@ def test_a_template_without_a_commit_is_refused(run: Run, small: Path, made: Pat
         ("extensions/catalog/core.yml", "name: core\n", "extensions/catalog/core.yml: label: Field required"),
     ],
 )
-def test_a_failure_half_way_leaves_nothing(run: Run, small: Path, made: Path, name: str, text: str, says: str) -> None:
+def test_a_failure_half_way_leaves_nothing(
+    run: Run, small: Path, made: Path, *, name: str, text: str, says: str
+) -> None:
     (small / name).write_text(text)
     commit_all(small, "Broken")
     done = run("new", made, *QUIET)
