@@ -7,7 +7,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.core.commands import with_runtime
-from app.core.errors import AppError
 from app.core.pagination import MAX_LIMIT, PageParams
 from app.core.runtime import Runtime
 from app.users.models import Role, User
@@ -18,7 +17,7 @@ from app.users.service import set_role
 
 @click.group("user")
 def user() -> None:
-    """Lists users and gives them roles."""
+    """List users and give them roles."""
 
 
 @user.command("promote")
@@ -26,13 +25,9 @@ def user() -> None:
 @click.option("--role", type=click.Choice([role.value for role in Role]), default=Role.ADMIN.value, show_default=True)
 @with_runtime
 async def promote(runtime: Runtime, who: str, role: str) -> None:
-    """Gives a user a role, from their next request on."""
-    try:
-        async with runtime.database.transaction() as session:
-            found = await _find(session, who)
-            changed = await set_role(session, found.id, Role(role))
-    except AppError as error:
-        raise click.ClickException(error.message) from error
+    """Give a user a role, from their next request on."""
+    async with runtime.database.transaction() as session:
+        changed = await set_role(session, (await _find(session, who)).id, Role(role))
     click.echo(f"{_describe(changed)} now has the role {changed.role.value}.")
 
 
@@ -42,7 +37,7 @@ async def promote(runtime: Runtime, who: str, role: str) -> None:
 @click.option("--limit", type=click.IntRange(1, MAX_LIMIT), default=50, show_default=True)
 @with_runtime
 async def list_users(runtime: Runtime, search: str, role: str | None, limit: int) -> None:
-    """Lists users, the newest first: id, role, whether active, address, name."""
+    """List users, the newest first: id, role, whether active, address, name."""
     where = [] if role is None else [col(User.role) == Role(role)]
     async with runtime.database.reading() as session:
         found = await UserRepository(session).page(UserRead, PageParams(limit=limit), *where, search=search)

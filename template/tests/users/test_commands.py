@@ -1,0 +1,134 @@
+"""The command `app user`."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+from click.testing import CliRunner, Result
+
+from app.auth.port import Identity
+from app.cli.main import cli
+from app.core.database import create_database
+from app.core.runtime import Runtime
+from app.core.settings import Settings
+from app.users.identities import find_caller, make_user
+from app.users.models import Role
+from tests.conftest import make_runtime
+from tests.databases import Databases
+
+
+@pytest.fixture
+async def data(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Runtime]:
+    """A runtime on the database that the command will find in its environment."""
+    async with databases.fresh() as url:
+        monkeypatch.setenv("DATABASE_URL", url)
+        runtime = make_runtime(create_database(Settings()))
+        yield runtime
+        await runtime.database.dispose()
+
+
+async def app_user(*arguments: str) -> Result:
+    """Runs `app user …`; in a thread, since it brings its own event loop."""
+    return await asyncio.to_thread(CliRunner().invoke, cli, ["user", *arguments])
+
+
+async def a_user(runtime: Runtime, subject: str, email: str | None, name: str | None = None) -> str:
+    identity = Identity(provider="test", subject=subject, email=email, name=name)
+    await make_user(runtime, identity)
+    caller = await find_caller(runtime.database, identity)
+    assert caller is not None
+    return str(caller.id)
+
+
+async def role_of(runtime: Runtime, subject: str) -> Role:
+    caller = await find_caller(runtime.database, Identity(provider="test", subject=subject))
+    assert caller is not None
+    return caller.role
+
+
+class TestPromote:
+    async def test_makes_an_administrator_by_address_in_any_case(self, data: Runtime) -> None:
+        user_id = await a_user(data, "ada", "ada@example.com")
+
+        result = await app_user("promote", "Ada@Example.com")
+
+        assert (result.exit_code, result.output) == (0, f"ada@example.com ({user_id}) now has the role admin.\n")
+        assert await role_of(data, "ada") is Role.ADMIN
+
+    async def test_makes_an_administrator_by_id(self, data: Runtime) -> None:
+        user_id = await a_user(data, "ada", None)
+
+        result = await app_user("promote", user_id)
+
+        assert (result.exit_code, result.output) == (0, f"{user_id} now has the role admin.\n")
+        assert await role_of(data, "ada") is Role.ADMIN
+
+    async def test_takes_the_role_away_again(self, data: Runtime) -> None:
+        for name in ("ada", "grace"):
+            await a_user(data, name, f"{name}@example.com")
+            await app_user("promote", f"{name}@example.com")
+
+        result = await app_user("promote", "ada@example.com", "--role", "user")
+
+        assert result.exit_code == 0
+        assert await role_of(data, "ada") is Role.USER
+
+    async def test_keeps_the_last_administrator(self, data: Runtime) -> None:
+        await a_user(data, "ada", "ada@example.com")
+        await app_user("promote", "ada@example.com")
+
+        result = await app_user("promote", "ada@example.com", "--role", "user")
+
+        assert result.exit_code == 1
+        assert "the last active administrator" in result.output
+        assert await role_of(data, "ada") is Role.ADMIN
+
+    async def test_an_address_of_two_users_is_told_with_their_ids(self, data: Runtime) -> None:
+        ids = [await a_user(data, subject, "shared@example.com") for subject in ("one", "two")]
+
+        result = await app_user("promote", "shared@example.com")
+
+        assert result.exit_code == 1
+        assert "2 users" in result.output
+        assert all(user_id in result.output for user_id in ids)
+        assert await role_of(data, "one") is await role_of(data, "two") is Role.USER
+
+    @pytest.mark.parametrize("who", ["nobody@example.com", str(uuid4()), "%", ""])
+    async def test_nobody_is_told_in_one_line(self, data: Runtime, who: str) -> None:
+        await a_user(data, "ada", "ada@example.com")
+
+        result = await app_user("promote", who)
+
+        assert result.exit_code == 1
+        assert result.output.startswith(f"Error: There is no user {who}")
+        assert len(result.output.splitlines()) == 1
+
+    async def test_another_role_is_refused(self, data: Runtime) -> None:
+        del data
+        result = await app_user("promote", "ada@example.com", "--role", "root")
+
+        assert result.exit_code == 2
+
+
+class TestList:
+    async def test_shows_users_the_newest_first(self, data: Runtime) -> None:
+        ada = await a_user(data, "ada", "ada@example.com", "Ada Lovelace")
+        someone = await a_user(data, "someone", None)
+
+        result = await app_user("list")
+
+        assert result.stdout.splitlines() == [
+            f"{someone}\tuser\tactive\t-\t-",
+            f"{ada}\tuser\tactive\tada@example.com\tAda Lovelace",
+        ]
+        assert result.stderr == "2 of 2 users.\n"
+
+    async def test_searches_and_filters(self, data: Runtime) -> None:
+        for name in ("ada", "grace"):
+            await a_user(data, name, f"{name}@example.com")
+        await app_user("promote", "grace@example.com")
+
+        assert "ada@" in (await app_user("list", "--search", "ADA")).stdout
+        assert (await app_user("list", "--role", "admin")).stderr == "1 of 1 users.\n"
+        assert (await app_user("list", "--search", "nobody")).stdout == ""
