@@ -36,7 +36,7 @@ ME = "/api/v1/app/users/me"
 def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
     """Makes databases: empty ones, and ones with the application's tables."""
     folder = tmp_path_factory.mktemp("databases")
-    with open_databases(os.environ.get("TEST_DATABASE_URL"), folder, upgrade) as opened:
+    with open_databases(os.environ.get("TEST_DATABASE_URL") or None, folder, upgrade) as opened:
         yield opened
 
 

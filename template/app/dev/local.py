@@ -1,6 +1,7 @@
 """What a project keeps on a developer's machine: `.env`, and in `.local/` the private PostgreSQL."""
 
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from app.dev.places import DATA, DEV, LOCK, PROJECT, already_running
 from app.dev.private_postgres import private_postgres, running_server
 
 PATIENCE = 60.0
+SECRET_HINT = "# Make one with: openssl rand -hex 32"
+"""Stands above each secret of this application's own in `.env.example`."""
 
 
 class DatabaseSettings(ModuleSettings):
@@ -51,13 +54,17 @@ def write_env() -> bool:
     target, example = PROJECT / ".env", PROJECT / ".env.example"
     if target.exists() or not example.exists() or not database_settings().is_local or "SECRET_KEY" in os.environ:
         return False
-    lines = example.read_text(encoding="utf-8").splitlines()
-    fresh = [f"SECRET_KEY={secrets.token_hex(32)}" if line.strip() == "SECRET_KEY=" else line for line in lines]
+    text = example.read_text(encoding="utf-8")
+    fresh = re.sub(rf"(?<={re.escape(SECRET_HINT)}\n)([A-Z0-9_]+)=$", _with_secret, text, flags=re.MULTILINE)
     # Nobody else's eyes, from the first byte on.
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write("\n".join(fresh) + "\n")
+        file.write(fresh)
     return True
+
+
+def _with_secret(match: re.Match[str]) -> str:
+    return f"{match[1]}={secrets.token_hex(32)}"
 
 
 @contextmanager
