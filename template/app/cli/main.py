@@ -39,7 +39,7 @@ class Application(click.Group):
 
 
 def _module_commands() -> dict[str, click.Command]:
-    from app.core.commands import CORE_COMMANDS
+    from app.core.inbox_commands import CORE_COMMANDS
     from app.modules import MODULES
 
     commands = [*CORE_COMMANDS, *(command for module in MODULES for command in module.commands)]

@@ -21,10 +21,6 @@ from app.core.module import Module
 from app.core.runtime import Runtime, create_runtime, running
 
 
-CORE_COMMANDS: tuple[click.Command, ...] = ()
-"""What the core adds to the command `app`."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CommandLine:
     """What the command `app` gives to every command, as click's context object.
@@ -51,7 +47,7 @@ def with_runtime[**P](function: Callable[Concatenate[Runtime, P], Awaitable[None
             raise RuntimeError("A command with a runtime runs below the command `app`, or with a CommandLine as `obj`.")
 
         async def run() -> None:
-            async with running(create_runtime(command_line.modules)) as runtime:
+            async with running(create_runtime(command_line.modules), background=False) as runtime:
                 await function(runtime, *args, **kwargs)
 
         with command_line.database():

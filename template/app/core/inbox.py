@@ -7,9 +7,7 @@ transaction, so that the handler's effect on the database happens exactly once, 
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
-from contextvars import Context
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -44,16 +42,13 @@ MAX_ATTEMPTS: Final = 10
 HANDLER_TIMEOUT = timedelta(seconds=60)
 LEASE = timedelta(seconds=90)
 """How long an event is one process's own; longer than a handler may take."""
-SWEEP_INTERVAL = timedelta(seconds=30)
 FIRST_PAUSE = timedelta(seconds=15)
 LONGEST_PAUSE = timedelta(hours=1)
-STOP_TIMEOUT = timedelta(seconds=5)
-LOST: Final = "The process ended during the last attempt."
 _NO_SYNC: Final = {"synchronize_session": False}
 
 
 class UnusableEventError(Exception):
-    """Raised by a handler when no further attempt can make anything of the event: it fails at once, with the message."""
+    """Raised by a handler when no other attempt can make anything of the event: it fails at once, with the message."""
 
 
 class InboxStatus(StrEnum):
@@ -129,18 +124,30 @@ async def process_inbox_event(runtime: "Runtime", id_: str) -> None:
         await _give_back(runtime, claim, error)
 
 
-async def replay(runtime: "Runtime", id_: UUID) -> bool:
+async def replay(runtime: "Runtime", id_: UUID, *, now: bool = False) -> bool:
     """Gives a failed event all its attempts again.
+
+    Args:
+        now: whether the first of them is made before this returns, instead of in a job.
 
     Returns:
         Whether there is a failed event with this id.
     """
+    failed = (col(InboxEvent.id) == id_, col(InboxEvent.status) == InboxStatus.FAILED)
     async with runtime.database.transaction() as session:
-        failed = (col(InboxEvent.id) == id_, col(InboxEvent.status) == InboxStatus.FAILED)
-        found = await _set(session, *failed, status=InboxStatus.PENDING, attempts=0, next_attempt_at=utc_now())
-        if found:
+        values = {"status": InboxStatus.PENDING, "attempts": 0, "next_attempt_at": utc_now(), "error": None}
+        found = await set_where(session, *failed, **values)
+        if found and not now:
             await runtime.queue.enqueue(session, process_inbox_event, str(id_), job_id=f"inbox:{id_}")
+    if found and now:
+        await process_inbox_event(runtime, str(id_))
     return found
+
+
+async def get_event(runtime: "Runtime", id_: UUID) -> InboxEvent | None:
+    """The event with this id."""
+    async with runtime.database.reading() as session:
+        return await session.get(InboxEvent, id_)
 
 
 async def list_events(
@@ -154,47 +161,11 @@ async def list_events(
         return (await session.scalars(statement)).all()
 
 
-async def sweep(runtime: "Runtime", *, batch: int = 100) -> None:
-    """Works off every event that is due: those that wait for another attempt, and those whose process was killed."""
-    now = utc_now()
-    due = (col(InboxEvent.status) == InboxStatus.PENDING, col(InboxEvent.next_attempt_at) <= now)
-    async with runtime.database.transaction() as session:
-        spent = col(InboxEvent.attempts) >= MAX_ATTEMPTS
-        await _set(session, *due, spent, status=InboxStatus.FAILED, error=LOST)
-    statement = select(col(InboxEvent.id)).where(*due).order_by(col(InboxEvent.next_attempt_at)).limit(batch)
-    while True:
-        async with runtime.database.reading() as session:
-            ids = (await session.scalars(statement)).all()
-        if not ids:
-            return
-        for id_ in ids:
-            await process_inbox_event(runtime, str(id_))
-
-
-@asynccontextmanager
-async def sweeping(runtime: "Runtime") -> AsyncIterator[None]:
-    """Sweeps when the block is entered and then every half a minute, until the block is left."""
-    stop = asyncio.Event()
-    task = asyncio.create_task(_sweep_until(stop, runtime), context=Context())
-    try:
-        yield
-    finally:
-        stop.set()
-        # An event that is being handled may finish; a cancelled one is taken up again when its lease ends.
-        _, late = await asyncio.wait({task}, timeout=STOP_TIMEOUT.total_seconds())
-        for unfinished in late:
-            unfinished.cancel()
-            await asyncio.wait({unfinished})
-
-
-async def _sweep_until(stop: asyncio.Event, runtime: "Runtime") -> None:
-    while not stop.is_set():
-        try:
-            await sweep(runtime)
-        except Exception:
-            logger.exception("inbox_sweep_failed")
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), SWEEP_INTERVAL.total_seconds())
+async def set_where(session: AsyncSession, *where: ColumnElement[bool], **values: object) -> bool:
+    """Changes the events that fit every condition; whether there were any."""
+    statement = update(InboxEvent).where(*where).values(**values)
+    result = await session.execute(statement, execution_options=_NO_SYNC)
+    return cast("CursorResult[object]", result).rowcount > 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -243,7 +214,7 @@ async def _handle(runtime: "Runtime", claim: _Claim) -> None:
     handler = _handler(runtime, claim.handler)
     async with asyncio.timeout(HANDLER_TIMEOUT.total_seconds()), runtime.database.transaction() as session:
         # Marked first, which locks the row: whoever else thinks to own the event waits here, and then does not.
-        if await _set(session, *claim.holds, status=InboxStatus.DONE, processed_at=utc_now(), error=None):
+        if await set_where(session, *claim.holds, status=InboxStatus.DONE, processed_at=utc_now(), error=None):
             await handler(runtime, session, claim.payload)
 
 
@@ -253,18 +224,12 @@ async def _give_back(runtime: "Runtime", claim: _Claim, error: Exception) -> Non
     status = InboxStatus.FAILED if final else InboxStatus.PENDING
     reason = _reason(error)
     async with runtime.database.transaction() as session:
-        await _set(session, *claim.holds, status=status, error=reason, next_attempt_at=utc_now() + pause)
+        await set_where(session, *claim.holds, status=status, error=reason, next_attempt_at=utc_now() + pause)
     log = logger.bind(provider=claim.provider, inbox_event=str(claim.id), attempt=claim.attempt, reason=reason)
     if final:
         log.error("inbox_event_failed", exc_info=error)
     else:
         log.warning("inbox_event_retried", seconds=round(pause.total_seconds()))
-
-
-async def _set(session: AsyncSession, *where: ColumnElement[bool], **values: object) -> bool:
-    statement = update(InboxEvent).where(*where).values(**values)
-    result = await session.execute(statement, execution_options=_NO_SYNC)
-    return cast("CursorResult[object]", result).rowcount > 0
 
 
 def _handler(runtime: "Runtime", name: str) -> InboxHandler:

@@ -12,7 +12,8 @@ from app.core.audit import Audit, NoAudit
 from app.core.cache import Cache, MemoryCache
 from app.core.database import Database, create_database
 from app.core.events import Events, deliver_event
-from app.core.inbox import process_inbox_event, sweeping
+from app.core.inbox import process_inbox_event
+from app.core.inbox_sweeper import sweeping
 from app.core.limiter import BoundedMemoryStorage, Limiter, SlidingWindowLimiter
 from app.core.module import Module
 from app.core.plans import FreePlan, Plans
