@@ -160,14 +160,16 @@ def _require_known(origin: Origin, project: Project, pieces: Sequence[str]) -> N
 def _target(project: Project, origin: Origin, to: str | None) -> str | None:
     """Find the commit to go to; none when there is nothing to do."""
     current = origin.template.commit
-    name = to or origin.newest()
+    name = origin.newest() if to is None else to
     target = origin.resolve(name)
     if not origin.contains(target, current):
         return target
     if origin.source != project.source and to is None:
         return current
     if target == current:
-        report.say([f"Nothing to do: the project is at {project.version}{'' if to else ', the newest version'}."])
+        report.say(
+            [f"Nothing to do: the project is at {project.version}{'' if to is not None else ', the newest version'}."]
+        )
         return None
     if to is None:
         report.say(

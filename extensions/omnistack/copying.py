@@ -51,6 +51,7 @@ def repeatable_git() -> Iterator[None]:
         "apply.whitespace": "nowarn",
         "merge.conflictStyle": "merge",
         "commit.gpgSign": "false",
+        "core.fsync": "none",  # all that is written meanwhile is thrown away
     }
     before = dict(os.environ)
     first = int(before.get("GIT_CONFIG_COUNT") or 0)
