@@ -1,7 +1,6 @@
 """Signed webhooks (https://www.standardwebhooks.com): whether one is genuine and new, and what of it is kept."""
 
 import base64
-import binascii
 import json
 from collections.abc import Mapping
 from typing import Annotated, NoReturn
@@ -29,7 +28,7 @@ def _key(value: SecretStr | None) -> SecretStr | None:
     encoded = value.get_secret_value().removeprefix(PREFIX)
     try:
         key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
-    except binascii.Error:
+    except ValueError:
         key = b""
     if len(key) < MIN_KEY_BYTES:
         raise ValueError(f"has to be {PREFIX} and the base64 of at least {MIN_KEY_BYTES} bytes, as the sender shows it")

@@ -98,6 +98,11 @@ class Issuer:
         return len(self._server.requests)
 
     @property
+    def paths(self) -> list[str]:
+        """What it was asked for."""
+        return [request.path for request in self._server.requests]
+
+    @property
     def jwks(self) -> dict[str, object]:
         """The key set."""
         return {"keys": [*(key.jwk for key in self.keys), *self.extra_jwks]}

@@ -1,0 +1,99 @@
+import pytest
+
+from app.auth.authenticator import Authenticator
+from app.auth.module import module
+from app.auth.port import InvalidTokenError
+from app.core.runtime import create_runtime
+from app.core.settings import ConfigurationError
+from tests.auth.conftest import OpenAuthenticator
+from tests.auth.contract import Claims, ProviderContract
+from tests.fakes.issuer import Issuer, now
+
+APP = "https://app.example.com"
+
+
+class TestTokens(ProviderContract):
+    provider = "clerk"
+
+    def settings(self, issuer: Issuer) -> dict[str, str]:
+        return {"CLERK_ISSUER_URL": issuer.url, "CLERK_AUTHORIZED_PARTIES": f'["{APP}", "https://www.example.com"]'}
+
+    def issuer_claims(self, issuer: Issuer) -> Claims:
+        return {"iss": issuer.url, "azp": APP, "sid": "sess_1", "v": 2, "fva": [0, -1], "sts": "active"}
+
+    async def test_a_token_that_another_page_fetched_is_refused(
+        self, authenticator: Authenticator, issuer: Issuer, claims: Claims
+    ) -> None:
+        for party in ("https://evil.example.com", f"{APP}/", f"{APP}.evil.com", APP.upper(), "", [APP], 5, {"a": APP}):
+            with pytest.raises(InvalidTokenError):
+                await authenticator.authenticate(issuer.sign(claims | {"azp": party}))
+
+    async def test_a_native_apps_token_names_no_page(
+        self, authenticator: Authenticator, issuer: Issuer, claims: Claims
+    ) -> None:
+        del claims["azp"]
+
+        assert (await authenticator.authenticate(issuer.sign(claims))).subject == "user_1"
+
+    async def test_a_token_for_somebody_else_is_refused(
+        self, authenticator: Authenticator, issuer: Issuer, claims: Claims
+    ) -> None:
+        with pytest.raises(InvalidTokenError):
+            await authenticator.authenticate(issuer.sign(claims | {"aud": "convex"}))
+
+    async def test_a_pending_session_is_refused(
+        self, authenticator: Authenticator, issuer: Issuer, claims: Claims
+    ) -> None:
+        with pytest.raises(InvalidTokenError, match="pending"):
+            await authenticator.authenticate(issuer.sign(claims | {"sts": "pending"}))
+
+    async def test_a_key_of_another_kind_is_refused(
+        self, authenticator: Authenticator, issuer: Issuer, claims: Claims
+    ) -> None:
+        await authenticator.authenticate(issuer.sign(claims))
+
+        with pytest.raises(InvalidTokenError):
+            await authenticator.authenticate(issuer.rotate("ES256").sign(claims))
+
+
+class TestUnconfigured:
+    async def test_it_says_what_to_set(self, open_authenticator: OpenAuthenticator) -> None:
+        async with open_authenticator({}) as authenticator:
+            with pytest.raises(InvalidTokenError, match="CLERK_ISSUER_URL is not set"):
+                await authenticator.authenticate("a.b.c")
+
+    async def test_a_slash_at_the_end_of_the_issuer_is_no_difference(
+        self, issuer: Issuer, open_authenticator: OpenAuthenticator
+    ) -> None:
+        claims = {"sub": "user_1", "exp": now() + 60, "iss": issuer.url}
+        async with open_authenticator({"CLERK_ISSUER_URL": f"{issuer.url}/"}) as authenticator:
+            assert (await authenticator.authenticate(issuer.sign(claims))).subject == "user_1"
+
+
+@pytest.mark.usefixtures("environment")
+class TestSettings:
+    def problems(self, monkeypatch: pytest.MonkeyPatch, **values: str) -> str:
+        for name, value in values.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(ConfigurationError) as raised:
+            create_runtime([module])
+        return str(raised.value)
+
+    def test_all_that_is_required_outside_local_is_named_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        told = self.problems(monkeypatch, ENVIRONMENT="production", CLERK_WEBHOOK_SECRET="whsec_no")
+
+        assert "CLERK_ISSUER_URL is required outside local" in told
+        assert "CLERK_AUTHORIZED_PARTIES is required outside local" in told
+        assert "CLERK_WEBHOOK_SECRET has to be whsec_" in told
+        assert "whsec_no" not in told
+
+    def test_an_http_issuer_is_for_local_only(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        told = self.problems(monkeypatch, ENVIRONMENT="staging", CLERK_ISSUER_URL="http://clerk.example.com")
+
+        assert "CLERK_ISSUER_URL has to start with https://" in told
+
+    @pytest.mark.parametrize("value", ['["app.example.com"]', '["https://app.example.com/"]', '["*"]', '[""]'])
+    def test_parties_are_origins(self, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+        assert "CLERK_AUTHORIZED_PARTIES has to list origins" in self.problems(
+            monkeypatch, CLERK_AUTHORIZED_PARTIES=value
+        )

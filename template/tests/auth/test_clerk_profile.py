@@ -1,0 +1,112 @@
+import json
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+
+from app.auth.port import Identity
+from app.auth.providers.clerk import ClerkProvider
+from app.auth.providers.clerk_settings import ClerkSettings
+from tests.fakes.server import FakeServer, Received, Reply, serving
+
+IDENTITY = Identity(provider="clerk", subject="user_1")
+USER = {
+    "id": "user_1",
+    "object": "user",
+    "first_name": "Ada",
+    "last_name": "Lovelace",
+    "primary_email_address_id": "idn_2",
+    "email_addresses": [
+        {"id": "idn_1", "email_address": "old@example.com", "verification": {"status": "verified"}},
+        {"id": "idn_2", "email_address": "ada@example.com", "verification": {"status": "verified"}},
+    ],
+    "unsafe_metadata": {"name": "somebody else"},
+}
+
+
+class Api:
+    """Clerk's Backend API."""
+
+    def __init__(self) -> None:
+        self.reply = Reply(body=json.dumps(USER).encode())
+
+    def answer(self, request: Received) -> Reply:
+        if request.headers.get("authorization") != "Bearer sk_test_1":
+            return Reply(status=401)
+        return self.reply if request.path == "/v1/users/user_1" else Reply(status=404)
+
+
+@pytest.fixture
+def api() -> Api:
+    return Api()
+
+
+@pytest.fixture
+def server(api: Api) -> Iterator[FakeServer]:
+    with serving(api.answer) as started:
+        yield started
+
+
+@pytest.fixture
+def secret_key() -> str:
+    return "sk_test_1"
+
+
+@pytest.fixture
+async def provider(
+    environment: None,  # noqa: ARG001 - the order matters
+    monkeypatch: pytest.MonkeyPatch,
+    server: FakeServer,
+    secret_key: str,
+) -> AsyncIterator[ClerkProvider]:
+    monkeypatch.setenv("CLERK_SECRET_KEY", secret_key)
+    async with httpx.AsyncClient(base_url=server.url, timeout=0.3) as client:
+        yield ClerkProvider("https://clerk.example.com", ClerkSettings(), client)
+
+
+class TestProfile:
+    async def test_address_and_name_are_looked_up(self, provider: ClerkProvider) -> None:
+        expected = Identity(provider="clerk", subject="user_1", email="ada@example.com", name="Ada Lovelace")
+
+        assert await provider.profile(IDENTITY) == expected
+
+    async def test_an_address_that_is_not_verified_is_left_out(self, provider: ClerkProvider, api: Api) -> None:
+        address = {"id": "idn_2", "email_address": "ada@example.com", "verification": {"status": "unverified"}}
+        api.reply = Reply(body=json.dumps(USER | {"email_addresses": [address]}).encode())
+
+        assert (await provider.profile(IDENTITY)).email is None
+
+    async def test_what_the_token_said_stays_where_nothing_is_known(self, provider: ClerkProvider, api: Api) -> None:
+        api.reply = Reply(body=b'{"id": "user_1", "email_addresses": [null, 5, {"id": null}], "first_name": null}')
+        known = Identity(provider="clerk", subject="user_1", email="me@example.com", name="Me")
+
+        assert await provider.profile(known) == known
+
+    async def test_a_subject_cannot_reach_another_address(self, provider: ClerkProvider, server: FakeServer) -> None:
+        await provider.profile(Identity(provider="clerk", subject="../../v1/users?limit=500#"))
+
+        assert [request.path for request in server.requests] == ["/v1/users/..%2F..%2Fv1%2Fusers%3Flimit%3D500%23"]
+
+    @pytest.mark.parametrize(
+        "reply",
+        [Reply(status=500), Reply(status=429), Reply(status=404), Reply(body=b"<html>"), Reply(body=b"[]"), Reply()],
+        ids=["error", "rate limit", "not found", "HTML", "a list", "nothing"],
+    )
+    async def test_a_failing_lookup_fails_nothing(self, provider: ClerkProvider, api: Api, reply: Reply) -> None:
+        api.reply = reply
+
+        assert await provider.profile(IDENTITY) == IDENTITY
+
+    async def test_a_server_that_is_down_fails_nothing(self, provider: ClerkProvider, server: FakeServer) -> None:
+        server.stop()
+
+        assert await provider.profile(IDENTITY) == IDENTITY
+
+    @pytest.mark.parametrize("secret_key", ["sk_test_wrong"])
+    async def test_a_wrong_key_fails_nothing(self, provider: ClerkProvider) -> None:
+        assert await provider.profile(IDENTITY) == IDENTITY
+
+    @pytest.mark.parametrize("secret_key", [""])
+    async def test_without_a_key_nobody_is_asked(self, provider: ClerkProvider, server: FakeServer) -> None:
+        assert await provider.profile(IDENTITY) == IDENTITY
+        assert server.requests == []
