@@ -1,5 +1,6 @@
 """`omnistack why`: which answer put a file there."""
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -63,7 +64,7 @@ def why(
     """Say why a file is there."""
     recorded = read_project(find_root(file))
     # A link in the project is a file of the project, wherever it points.
-    place = file.expanduser().absolute()
+    place = Path(os.path.abspath(file.expanduser()))  # noqa: PTH100 - `absolute` keeps `..`, `resolve` follows links
     name = (place.parent.resolve() / place.name).relative_to(recorded.root).as_posix()
     with recorded.template(template) as found:
         with working("Rendering for comparison"):

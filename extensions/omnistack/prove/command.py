@@ -2,15 +2,16 @@
 
 import json
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from omnistack.options import TemplateOption
 from omnistack.progress import out, working
-from omnistack.prove.proof import Proof, prove
-from omnistack.prove.source import read_source
 from omnistack.template import open_template
+
+if TYPE_CHECKING:
+    from omnistack.prove.proof import Proof
 
 HELP = """\
 Prove that every valid answer set renders a consistent project, without rendering them one by one.
@@ -31,6 +32,9 @@ def prove_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Run the proof and print what it shows."""
+    from omnistack.prove.proof import prove
+    from omnistack.prove.source import read_source
+
     start = time.perf_counter()
     with open_template(template) as opened:
         source = read_source(opened.root)
@@ -45,7 +49,7 @@ def prove_command(
         raise typer.Exit(1)
 
 
-def _print(proof: Proof, seconds: float) -> None:
+def _print(proof: "Proof", seconds: float) -> None:
     console = out()
     for finding in proof.findings:
         console.print(f"{finding.file}:{finding.line}: {finding.message}  ({finding.check})", markup=False)
@@ -57,7 +61,7 @@ def _print(proof: Proof, seconds: float) -> None:
     )
 
 
-def _document(proof: Proof, seconds: float) -> dict[str, object]:
+def _document(proof: "Proof", seconds: float) -> dict[str, object]:
     return {
         "answer_sets": proof.answer_sets,
         "projects": proof.projects,

@@ -1,0 +1,78 @@
+"""What holds for every command: help that teaches, one line for whatever goes wrong."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from omnistack import cli
+from omnistack.errors import OmniError
+from omnistack.process import CommandError
+from omnistack.process import run as run_program
+
+from tests.tool.conftest import Run
+
+
+@pytest.mark.parametrize("command", ["new", "add", "remove", "update", "list", "why", "matrix"])
+def test_every_command_explains_itself_with_an_example(run: Run, command: str) -> None:
+    done = run(command, "--help")
+    assert done.status == 0
+    assert f"omnistack {command}" in done.out
+    assert command in run("--help").out
+
+
+def test_the_version_is_told(run: Run) -> None:
+    assert run("--version").out.startswith("omnistack ")
+
+
+def test_an_unknown_command_is_one_line(run: Run) -> None:
+    done = run("bogus")
+    assert done.status == 2
+    assert done.err == "error: No such command 'bogus'. See `omnistack --help`.\n"
+
+
+def test_an_unforeseen_error_is_one_line_and_a_traceback_only_when_asked(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @cli.app.command("fail", hidden=True)
+    def fail() -> None:
+        raise RuntimeError("two\nlines")
+
+    done = run("fail")
+    assert done.status == 1
+    assert done.err == "error: two lines (RuntimeError). This is a bug: `omnistack --debug …` shows where.\n"
+    assert "Traceback" in run("--debug", "fail").err
+    monkeypatch.setenv("OMNISTACK_DEBUG", "1")
+    assert "Traceback" in run("fail").err
+
+
+def test_a_cut_off_output_is_no_traceback(small: Path) -> None:
+    code = "from omnistack.cli import main; main()"
+    command = f'{sys.executable} -c "{code}" list --template {small} | head -n 1'
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)  # noqa: S602 - a pipe
+    assert "Traceback" not in done.stderr
+
+
+def test_errors_join_what_and_what_next() -> None:
+    assert str(OmniError("this is\nwrong.", "do that")) == "this is wrong. do that."
+    assert str(OmniError("wrong")) == "wrong."
+
+
+def test_a_missing_program_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    with pytest.raises(OmniError, match=r"the program 'uv' is not installed\. install it with `pip install uv`"):
+        run_program(["uv", "sync"])
+
+
+def test_a_failing_program_is_one_line_and_its_output_is_kept(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="`git status` failed: fatal: not a git repository") as caught:
+        run_program(["git", "status"], cwd=tmp_path, hint="run git init")
+    assert str(caught.value).endswith("run git init.")
+    assert caught.value.returncode == 128
+    assert "fatal" in caught.value.output
+
+
+def test_a_missing_folder_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(OmniError, match=r"git could not be started in .*nowhere: No such file"):
+        run_program(["git", "status"], cwd=tmp_path / "nowhere")

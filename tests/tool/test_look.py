@@ -1,0 +1,156 @@
+"""`omnistack list` and `omnistack why`: they only look."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import commit_all, git
+from tests.tool.conftest import Run, write
+from tests.tool.test_new_refuses import add_billing
+
+QUIET = ("--defaults", "--no-sync")
+
+
+@pytest.fixture
+def project(run: Run, tmp_path: Path) -> Path:
+    """A project with Clerk and projects, its template since changed."""
+    made = run("new", tmp_path / "made", "-d", "auth=clerk", *QUIET)
+    assert made.status == 0, made.err
+    return tmp_path / "made"
+
+
+def test_the_table_shows_each_piece_and_what_it_brings(run: Run) -> None:
+    shown = run("list").out
+    for text in ("projects=true", "auth=clerk", "always there", "CLERK_ISSUER_URL", "app/projects", "fastapi>="):
+        assert text in shown
+
+
+def test_json_holds_all_that_is_known(run: Run) -> None:
+    pieces = {piece["name"]: piece for piece in json.loads(run("list", "--json").out)}
+    assert pieces["projects"]["chosen_by"] == "projects=true"
+    assert pieces["projects"]["paths"] == ["app/projects", "tests/projects", "migrations/versions/projects"]
+    assert {"users", "auth", "core"} <= set(pieces["projects"]["brings_along"])
+    assert "projects" in pieces["users"]["required_by"]
+    assert "chosen" not in pieces["projects"]
+
+
+def test_a_project_marks_what_it_has(run: Run, project: Path) -> None:
+    pieces = {piece["name"]: piece for piece in json.loads(run("list", "--json", "--project", project).out)}
+    assert {name for name, piece in pieces.items() if piece["chosen"]} >= {"core", "auth", "clerk", "users", "projects"}
+    assert not pieces["custom"]["chosen"]
+    assert "clerk ✓" in run("list", "--project", project).out
+
+
+def test_a_project_is_listed_as_of_its_own_version(run: Run, small: Path, project: Path) -> None:
+    add_billing(small)
+    assert "billing" in {piece["name"] for piece in json.loads(run("list", "--json").out)}
+    assert "billing" not in {piece["name"] for piece in json.loads(run("list", "--json", "--project", project).out)}
+
+
+def test_a_folder_that_is_no_project_is_refused(run: Run, tmp_path: Path) -> None:
+    done = run("list", "--project", tmp_path)
+    assert done.status == 1
+    assert "in no project rendered from this template" in done.err
+
+
+def test_it_is_quick_because_copier_is_not_imported() -> None:
+    code = "import sys, omnistack.cli; print('copier' in sys.modules or 'questionary' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("app/projects/service.py", "app/projects/service.py: there because of projects=true."),
+        ("app/projects", "app/projects: there because of projects=true."),
+        ("app/auth/providers/clerk.py", "there because of auth=clerk."),
+        ("app/main.py", "app/main.py: always there."),
+        ("app/auth", "app/auth: always there, part of auth.\n  1 of its files: there because of auth=clerk"),
+        ("README.md", "README.md: always there; filled from: project_name."),
+        ("app/modules.py", "app/modules.py: always there; filled from: the module of auth, users, projects."),
+        (".env.example", ".env.example: always there; filled from: the settings of core, auth,"),
+        (".copier-answers.yml", "filled from: all answers."),
+        (".env", ".env: yours:"),
+    ],
+)
+def test_why_names_the_answer(run: Run, project: Path, name: str, says: str) -> None:
+    done = run("why", project / name)
+    assert (done.status, done.err) == (0, "")
+    assert says in done.out
+    assert "changed" not in done.out
+
+
+def test_why_knows_what_the_user_made(run: Run, project: Path) -> None:
+    write(project / "app/projects/mine.py", "")
+    write(project / "notes.txt", "")
+    assert "notes.txt: yours." in run("why", project / "notes.txt").out
+    done = run("why", project / "app/projects/mine.py")
+    assert "yours." in done.out
+    assert "omnistack remove projects" in done.out
+    assert "yours: app/projects/mine.py" in run("why", project / "app/projects").out
+
+
+def test_why_knows_what_the_user_changed_or_deleted(run: Run, project: Path) -> None:
+    write(project / "app/main.py", "changed = True\n")
+    (project / "README.md").unlink()
+    assert "You changed it" in run("why", project / "app/main.py").out
+    assert "You deleted it" in run("why", project / "README.md").out
+
+
+def test_why_reads_the_version_that_the_project_is_from(run: Run, small: Path, project: Path) -> None:
+    write(small / "template/app/main.py", '"""The next version."""\n')
+    commit_all(small, "Next")
+    assert "changed" not in run("why", project / "app/main.py").out
+
+
+def test_why_works_from_within_the_project(run: Run, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project / "app")
+    assert run("why", "main.py").out == "app/main.py: always there.\n"
+    assert ".: always there." in run("why", "..").out
+
+
+def test_why_tells_what_would_bring_a_missing_file(run: Run, project: Path) -> None:
+    done = run("why", project / "app/auth/providers/custom.py")
+    assert done.status == 1
+    assert "it comes with custom (auth=custom). `omnistack add custom` brings it." in done.err
+
+
+def test_why_refuses_what_is_nowhere(run: Run, project: Path, tmp_path: Path) -> None:
+    assert "there is no nothing.py in" in run("why", project / "nothing.py").err
+    assert "is in no project" in run("why", tmp_path / "elsewhere.txt").err
+
+
+def test_why_says_where_to_look_when_the_template_is_gone(
+    run: Run, small: Path, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OMNISTACK_TEMPLATE")
+    small.rename(tmp_path / "moved")
+    done = run("why", project / "app/main.py")
+    assert done.status == 1
+    assert f"the project's template is not at {small} any more. say where it is with --template." in done.err
+    assert run("why", project / "app/main.py", "--template", tmp_path / "moved").out == "app/main.py: always there.\n"
+
+
+def test_a_piece_that_came_along_names_who_brought_it(run: Run, small: Path, tmp_path: Path) -> None:
+    catalog = small / "extensions/catalog"
+    text = (catalog / "projects.yml").read_text()
+    ledger = text.replace("name: projects", "name: ledger", 1).replace("module: projects", "module: null")
+    ledger = "\n".join("paths: [ledger.txt]" if line.startswith("paths:") else line for line in ledger.splitlines())
+    (catalog / "ledger.yml").write_text(ledger + "\n")
+    (catalog / "projects.yml").write_text(text.replace("requires: [users]", "requires: [users, ledger]"))
+    write(small / "template/ledger.txt", "")
+    commit_all(small, "Ledger")
+    run("new", tmp_path / "made", *QUIET)
+    assert (
+        run("why", tmp_path / "made/ledger.txt").out
+        == "ledger.txt: there because of ledger, which comes along with projects=true.\n"
+    )
+
+
+def test_looking_changes_nothing(run: Run, project: Path) -> None:
+    run("why", project / "app")
+    run("list", "--project", project)
+    assert git(project, "status", "--porcelain") == ""
