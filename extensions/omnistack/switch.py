@@ -46,7 +46,8 @@ class Plan:
 def plan_add(questions: Questionnaire, answers: Answers, names: Sequence[str]) -> Plan:
     """Work out how to add pieces."""
     catalog = questions.catalog
-    before = questions.evaluate(answers).chosen
+    evaluation = questions.evaluate(answers)
+    answers, before = evaluation.answers, evaluation.chosen
     changed: Answers = {}
     notes: list[str] = []
     for name in dict.fromkeys(names):
@@ -72,7 +73,8 @@ def plan_add(questions: Questionnaire, answers: Answers, names: Sequence[str]) -
 def plan_remove(questions: Questionnaire, answers: Answers, names: Sequence[str]) -> Plan:
     """Work out how to remove pieces; refuses what other chosen pieces cannot be without."""
     catalog = questions.catalog
-    before = questions.evaluate(answers).chosen
+    evaluation = questions.evaluate(answers)
+    answers, before = evaluation.answers, evaluation.chosen
     changed: Answers = {}
     notes: list[str] = []
     for name in dict.fromkeys(names):

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import pexpect
+import pexpect  # type: ignore[import-untyped]  # it has no type information
 import pytest
 
 from tests.updates.test_update import contents
@@ -53,24 +53,6 @@ def test_adding_a_provider_answers_its_port_and_says_what_it_replaces(
     assert contents(made.root) == contents(fresh(sms="sms_http", auth="supabase"))
 
 
-@pytest.mark.parametrize(
-    ("answers", "pieces", "says"),
-    [
-        ({"clock": True}, ["clock"], "clock is there already\n"),
-        ({}, ["custom"], "custom is there already\n"),
-        ({}, ["users"], "users is there already: it is part of every project\n"),
-        ({"shop": True}, ["ledger"], "ledger is there already: shop needs it\n"),
-        ({"sms": "sms_http"}, ["sms_log", "clock", "clock"], "sms_log is there already: sms_http needs it\n"),
-    ],
-)
-def test_what_is_there_already_is_said_and_is_no_error(
-    project: MakeProject, answers: dict[str, str | bool], pieces: list[str], says: str
-) -> None:
-    ran = project(**answers).omnistack("add", *pieces)
-    assert ran.status == 0, ran.text
-    assert says in ran.out
-
-
 def test_an_unknown_piece_is_refused_with_the_nearest_name(project: MakeProject) -> None:
     for command in ("add", "remove"):
         ran = project(folder=command).omnistack(command, "proyects")
@@ -83,38 +65,6 @@ def test_a_piece_of_a_newer_version_is_named_as_such(project: MakeProject) -> No
     assert ran.status == 1
     assert "from version v1.0.0, which has no newsletter" in ran.err
     assert "v2.0.0 has: run `omnistack update` first" in ran.err
-
-
-@pytest.mark.parametrize(
-    ("answers", "command", "says"),
-    [
-        ({}, ["add", "ledger"], "comes along with other pieces. add shop"),
-        ({}, ["add", "clerk", "supabase"], "clerk and supabase both answer 'auth'"),
-        ({"right": True}, ["add", "left"], "left cannot be chosen together with right. first: omnistack remove right"),
-        ({"left": True}, ["add", "right"], "right cannot be chosen together with left"),
-        ({}, ["add", "left", "right"], "cannot be chosen together"),
-        ({}, ["remove", "users"], "users is part of every project and cannot be removed"),
-        ({}, ["remove", "custom"], "choose another instead: omnistack add clerk | supabase"),
-        ({"cron": True, "clock": True}, ["remove", "clock"], "cron needs clock. remove cron clock together"),
-        ({"shop": True}, ["remove", "ledger"], "comes along with other pieces. remove shop"),
-        ({"sms": "sms_http"}, ["remove", "sms_log"], "sms_http needs sms_log"),
-    ],
-)
-def test_what_cannot_be_is_refused_with_what_to_do(
-    project: MakeProject, answers: dict[str, str | bool], command: list[str], says: str
-) -> None:
-    made = project(**answers)
-    ran = made.omnistack(*command)
-    assert ran.status == 1
-    assert says in ran.err
-    assert made.status == ""
-
-
-def test_what_is_not_there_needs_no_removal(project: MakeProject) -> None:
-    ran = project().omnistack("remove", "clock", "clerk")
-    assert ran.status == 0
-    assert "clock is not there" in ran.out
-    assert "clerk is not there" in ran.out
 
 
 def test_a_piece_goes_together_with_what_needs_it_and_what_only_it_needed(
