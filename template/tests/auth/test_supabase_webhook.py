@@ -239,7 +239,7 @@ class TestDocumentedTrigger:
 
     async def deliver(self, project: Driver, client: httpx.AsyncClient) -> list[int]:
         """Sends what is in the queue, as `pg_net` does, and gives the answers' status."""
-        requests = await project.fetch("delete from net.http_request_queue returning url, headers, body")
+        requests = await project.fetch("delete from net.http_request_queue returning url, headers::text, body")
         return [
             (await client.post(row["url"], content=row["body"], headers=json.loads(row["headers"]))).status_code
             for row in requests
