@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from omnistack.prove.python import Call, Facts, Import, Lines, read_python
+from omnistack.prove.facts import Call, Facts, Import, Lines
+from omnistack.prove.python import read_python
 from omnistack.prove.space import Cond
 from omnistack.prove.tree import File, Tree
 

@@ -107,6 +107,12 @@ class Expressions:
 
     def value(self, node: nodes.Node, scope: Scope, cond: Cond) -> Value:
         """Evaluate an expression under a condition."""
+        outer, self.algebra.site = self.algebra.site, node
+        result = self._evaluate(node, scope, cond)
+        self.algebra.site = outer
+        return result
+
+    def _evaluate(self, node: nodes.Node, scope: Scope, cond: Cond) -> Value:
         binary = BINARY.get(type(node))
         if binary is not None and isinstance(node, nodes.BinExpr):
             return self._binary(binary, self.value(node.left, scope, cond), self.value(node.right, scope, cond), cond)
@@ -155,6 +161,8 @@ class Expressions:
         return self._member(holder, key, cond, self.environment.getitem)
 
     def _member(self, holder: Value, key: Value, cond: Cond, get: Callable[[Value, Value], Value]) -> Value:
+        if isinstance(holder, Scope):
+            return holder.find(str(key))
         if isinstance(holder, Namespace):
             return holder.values.get(key, Missing(str(key)))
         if isinstance(holder, Loop):
@@ -192,7 +200,9 @@ class Expressions:
                 return self._lift_call(target, arguments, named, cond)
         elif isinstance(node.node, nodes.Getattr):
             holder, name = self.value(node.node.node, scope, cond), node.node.attr
-            if not isinstance(holder, Seq | Text | Namespace | Loop | Missing):
+            if isinstance(holder, Scope) and isinstance(target := holder.find(name), Macro):
+                return self._call_macro(target, arguments, named, cond)
+            if not isinstance(holder, Seq | Text | Namespace | Loop | Missing | Scope):
                 return self._lift_call(
                     lambda owner, *rest, **options: self.environment.getattr(owner, name)(*rest, **options),
                     [holder, *arguments],

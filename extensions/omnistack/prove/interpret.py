@@ -35,6 +35,7 @@ class Interpreter(Expressions):
             nodes.AssignBlock: self._set_block,
             nodes.Macro: self._macro,
             nodes.FromImport: self._from_import,
+            nodes.Import: self._import,
         }
 
     def render(self, source: str, names: Mapping[str, Value], cond: Cond, where: str) -> Text:
@@ -181,12 +182,20 @@ class Interpreter(Expressions):
         return []
 
     def _from_import(self, node: nodes.FromImport, scope: Scope, cond: Cond) -> list[Part]:
-        name = self.value(node.template, scope, cond)
-        if not isinstance(name, str):
-            raise RefusedError("the name of an imported template varies", "write it as a constant")
-        module = Scope(cond, {}, scope if node.with_context else None)
-        self._body(self._parse(self._load(name)).body, module, cond)
+        module = self._module(node, scope, cond)
         for imported in node.names:
             old, new = (imported, imported) if isinstance(imported, str) else imported
             scope.names[new] = module.find(old)
         return []
+
+    def _import(self, node: nodes.Import, scope: Scope, cond: Cond) -> list[Part]:
+        scope.names[node.target] = self._module(node, scope, cond)
+        return []
+
+    def _module(self, node: nodes.FromImport | nodes.Import, scope: Scope, cond: Cond) -> Scope:
+        names = self.algebra.options(self.value(node.template, scope, cond), cond)
+        if len(names) != 1 or not isinstance(names[0][1], str):
+            raise RefusedError("the name of an imported template varies", "import it in a loop, or as a constant")
+        module = Scope(cond, {}, scope if node.with_context else None)
+        self._body(self._parse(self._load(names[0][1])).body, module, cond)
+        return module

@@ -16,14 +16,10 @@ from omnistack.catalog import CATALOG_DIR, Answer, Choice, Piece, Question
 from omnistack.errors import OmniError
 from omnistack.prove.interpret import Interpreter
 from omnistack.prove.source import Source
-from omnistack.prove.space import Cond, Space
+from omnistack.prove.space import SAMPLE_TEXT, Cond, Space
 from omnistack.prove.values import Choice as Options
 from omnistack.prove.values import Opaque, RefusedError, Seq, Text, Value
 from omnistack.render import jinja_environment
-
-SAMPLE_TEXT = "set@example.com"
-"""Stands for a free text that may be empty and is not."""
-
 
 @dataclass(frozen=True)
 class Asked:

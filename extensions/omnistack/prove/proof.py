@@ -6,8 +6,17 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from omnistack.catalog import QUESTIONS_FILE
+from omnistack.prove.checks.dependencies import check_dependencies
+from omnistack.prove.checks.direction import check_direction
+from omnistack.prove.checks.fixtures import check_fixtures
 from omnistack.prove.checks.imports import check_imports
+from omnistack.prove.checks.links import check_links
+from omnistack.prove.checks.manifest import check_manifest
+from omnistack.prove.checks.migrations import check_migrations
 from omnistack.prove.checks.model import check_model
+from omnistack.prove.checks.owns import check_owns
+from omnistack.prove.checks.services import check_services
+from omnistack.prove.checks.settings import check_settings
 from omnistack.prove.code import Code
 from omnistack.prove.finding import Finding, Report
 from omnistack.prove.model import Model
@@ -20,6 +29,15 @@ type Check = Callable[[Code, Report], None]
 
 CHECKS: dict[str, Check] = {
     "imports": check_imports,
+    "direction": check_direction,
+    "dependencies": check_dependencies,
+    "settings": check_settings,
+    "manifest": check_manifest,
+    "migrations": check_migrations,
+    "fixtures": check_fixtures,
+    "links": check_links,
+    "owns": check_owns,
+    "services": check_services,
 }
 
 

@@ -6,101 +6,11 @@ from which `File.at` makes its condition. Files that cannot be read so are refus
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import lru_cache
 
-type Lines = tuple[int, ...]
+from omnistack.prove.facts import Call, Class, Decorator, Facts, Function, Import, Lines, Reference
 
 MISSING_MODULE = ("ImportError", "ModuleNotFoundError")
-
-
-@dataclass(frozen=True)
-class Import:
-    """One name that an import binds."""
-
-    module: str
-    name: str | None
-    """The name out of the module; nothing for `import module`."""
-    bound: str
-    """What it is called here."""
-    lines: Lines
-    top: bool
-    """Whether it stands at the module's own level, where it defines a name."""
-    guarded: bool
-    """Whether the import may fail (`try: … except ImportError`)."""
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A use of a name, or of an attribute of a name: `jobs`, or `jobs.send` as `("jobs", "send")`."""
-
-    name: str
-    attribute: str | None
-    owner: str
-    """The definition at the module's level in which it stands; empty outside of all."""
-    lines: Lines
-
-
-@dataclass(frozen=True)
-class Call:
-    """A call: what is called, and what each argument refers to."""
-
-    function: str
-    arguments: tuple[tuple[str, ...], ...]
-    """The dotted names in each positional argument."""
-    keywords: tuple[tuple[str, tuple[str, ...]], ...]
-    texts: tuple[str, ...]
-    """The strings in it."""
-    keyword_texts: tuple[tuple[str, tuple[str, ...]], ...]
-    owner: str
-    lines: Lines
-
-    def refers(self, keyword: str) -> tuple[str, ...]:
-        """Give the dotted names in a keyword argument."""
-        return next((names for name, names in self.keywords if name == keyword), ())
-
-
-@dataclass(frozen=True)
-class Class:
-    """A class at the module's level."""
-
-    name: str
-    bases: tuple[str, ...]
-    keywords: tuple[str, ...]
-    fields: tuple[tuple[str, Lines], ...]
-    tablename: str | None
-    lines: Lines
-
-
-@dataclass(frozen=True)
-class Function:
-    """A function or method."""
-
-    name: str
-    arguments: tuple[str, ...]
-    decorators: tuple[str, ...]
-    decorator_texts: tuple[str, ...]
-    """The strings in its decorators: fixtures' names, parametrized arguments."""
-    top: bool
-    lines: Lines
-
-
-@dataclass
-class Facts:
-    """All that the checks want to know of a file."""
-
-    imports: list[Import] = field(default_factory=list)
-    stars: list[tuple[str, Lines]] = field(default_factory=list)
-    names: dict[str, list[Lines]] = field(default_factory=dict)
-    references: list[Reference] = field(default_factory=list)
-    calls: list[Call] = field(default_factory=list)
-    classes: list[Class] = field(default_factory=list)
-    functions: list[Function] = field(default_factory=list)
-    values: dict[str, tuple[object, Lines]] = field(default_factory=dict)
-    """Constants at the module's level."""
-    local: set[str] = field(default_factory=set)
-    """Names that are bound somewhere below the module's level."""
-    error: tuple[int, str] | None = None
 
 
 @lru_cache(maxsize=4096)
@@ -124,6 +34,8 @@ class _Reader(ast.NodeVisitor):
         self._owner = ""
         self._depth = 0
         self._guarded = False
+        self._around: tuple[Decorator, ...] = ()
+        self._class = ""
 
     def read(self, tree: ast.Module) -> None:
         for statement in tree.body:
@@ -187,19 +99,21 @@ class _Reader(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-        arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-        names = tuple(argument.arg for argument in arguments)
+        positional = [*node.args.posonlyargs, *node.args.args]
+        named = [pair[0] for pair in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True) if pair[1] is None]
+        required = positional[: len(positional) - len(node.args.defaults)] + named
+        decorators = tuple(_decorator(decorator) for decorator in node.decorator_list)
         self.facts.functions.append(
             Function(
                 node.name,
-                names,
-                tuple(filter(None, (dotted(_called(decorator)) for decorator in node.decorator_list))),
-                tuple(text for decorator in node.decorator_list for text in _texts(decorator)),
+                tuple(argument.arg for argument in required),
+                (*self._around, *decorators),
                 self._depth == 0,
+                self._class,
                 tuple(self._lines),
             )
         )
-        self.facts.local.update(names)
+        self.facts.local.update(argument.arg for argument in (*positional, *node.args.kwonlyargs))
         self._inside(node)
 
     visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815 - the visitor's interface
@@ -223,7 +137,11 @@ class _Reader(ast.NodeVisitor):
                     tuple(self._lines),
                 )
             )
+        before = self._around, self._class
+        self._around = (*self._around, *(_decorator(decorator) for decorator in node.decorator_list))
+        self._class = node.name
         self._inside(node)
+        self._around, self._class = before
 
     def _inside(self, node: ast.AST) -> None:
         self._depth += 1
@@ -263,6 +181,9 @@ class _Reader(ast.NodeVisitor):
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
         base = dotted(node.value)
+        if not base and node.attr.isupper():
+            # Of something computed, as in `runtime.resource(Kind).NAME`: only what settings are read by.
+            base = f"().{node.value.attr}" if isinstance(node.value, ast.Attribute) else "()"
         if base:
             self.facts.references.append(Reference(base, node.attr, self._owner, tuple(self._lines)))
         self.generic_visit(node)
@@ -291,6 +212,18 @@ def dotted(node: ast.AST) -> str:
         base = dotted(node.value)
         return f"{base}.{node.attr}" if base else ""
     return ""
+
+
+def _decorator(node: ast.expr) -> Decorator:
+    if not isinstance(node, ast.Call):
+        return Decorator(dotted(node), (), (), None)
+    names = [_texts(pair.value) for pair in node.keywords if pair.arg == "name"]
+    return Decorator(
+        dotted(node.func),
+        tuple(_texts(node.args[0])) if node.args else (),
+        tuple(text for argument in node.args for text in _texts(argument)),
+        names[0][0] if names and names[0] else None,
+    )
 
 
 def _called(node: ast.expr) -> ast.expr:

@@ -11,7 +11,8 @@ from omnistack.catalog import CATALOG_DIR, QUESTIONS_FILE
 from omnistack.errors import OmniError
 from omnistack.process import CommandError, git
 
-FOLDERS = ("template", "extensions/catalog")
+FOLDERS = ("template", "extensions")
+TOOL = "extensions/omnistack/"
 CACHES = {"__pycache__", ".ruff_cache", ".mypy_cache", ".pytest_cache", ".import_linter_cache"}
 
 
@@ -82,4 +83,4 @@ def _names(root: Path, folder: str) -> list[str]:
         names = []
     if not names:
         names = [path.relative_to(root).as_posix() for path in (root / folder).rglob("*") if path.is_file()]
-    return [name for name in names if not CACHES.intersection(Path(name).parts)]
+    return [name for name in names if not name.startswith(TOOL) and not CACHES.intersection(Path(name).parts)]

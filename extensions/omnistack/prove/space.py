@@ -15,6 +15,8 @@ from omnistack.catalog import Answer, Question
 
 type Cond = BDDFunction
 
+SAMPLE_TEXT = "set@example.com"
+"""Stands for a free text that may be empty and is not."""
 NODES = 1 << 21
 CACHE = 1 << 18
 
@@ -49,6 +51,7 @@ class Space:
             everything = everything & self.union(alone.values())
         self._finite = self._manager.num_vars()
         self._texts: dict[str, Cond] = {}
+        self._facts: dict[str, tuple[Cond, bool]] = {}
         self.everything: Cond = everything
         self.variables = {
             name: Variable(name, {value: cond & everything for value, cond in values.items()})
@@ -79,9 +82,19 @@ class Space:
             self._texts[name] = self._manager.var(bit)
         return self.everything & self._texts[name]
 
+    def text_fact(self, what: str, *, sample: bool) -> Cond:
+        """Give the condition that something else holds of a free text; `sample` tells whether of the sample's.
+
+        Nothing is known of it, so that both is looked at: what is proved holds whatever people write.
+        """
+        if what not in self._facts:
+            (bit,) = self._manager.add_named_vars([what])
+            self._facts[what] = (self._manager.var(bit), sample)
+        return self.everything & self._facts[what][0]
+
     def count(self, cond: Cond) -> int:
         """Count the answers to the questions with choices that some texts put into a condition."""
-        for bit in self._texts.values():
+        for bit in (*self._texts.values(), *(fact for fact, _ in self._facts.values())):
             cond = cond.exists(bit)
         return cond.sat_count(self._finite)
 
@@ -113,11 +126,10 @@ class Space:
                     picked[name], cond = value, rest
                     break
         for name, bit in self._texts.items():
-            rest = cond & bit
-            if rest == self.nothing:
+            if cond & bit == self.nothing:
                 picked[name] = ""
             elif cond & ~bit == self.nothing:
-                picked[name] = "set@example.com"
+                picked[name] = SAMPLE_TEXT
         return picked
 
     def condition(self, answers: Mapping[str, Answer]) -> Cond:
@@ -144,7 +156,8 @@ class Space:
                 else:
                     values[f"{name}={value}"] = at[name] == value
         for name in self._texts:
-            values[f"{name}!=''"] = bool(at.get(name))
+            values[f"{name}!=''"] = bool(at.get(name, True))
+        values |= {name: sample for name, (_, sample) in self._facts.items()}
         return [(self._number(name), value) for name, value in values.items()]
 
     def _number(self, name: str) -> int:

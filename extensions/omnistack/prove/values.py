@@ -7,7 +7,7 @@ never guessed.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from omnistack.errors import OmniError
@@ -40,6 +40,8 @@ class Opaque:
     sample: str
     filled: bool = False
     """Known not to be empty."""
+    trace: str = ""
+    """What was done to it, exactly: empty for the text as it was answered."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,8 @@ class Algebra:
 
     def __init__(self, space: Space) -> None:
         self.space = space
+        self.site: object = None
+        """The expression that is being evaluated."""
         self.everything, self.nothing = space.everything, space.nothing
 
     def flag(self, cond: Cond) -> object:
@@ -144,9 +148,8 @@ class Algebra:
     def _joined(self, texts: list[Value]) -> Value:
         if any(isinstance(text, Seq) for text in texts):
             raise RefusedError("the JSON of a list that varies is used as a string", "print it, or loop over the list")
-        opaque = [text for text in texts if isinstance(text, Opaque)]
         joined = "".join(text.sample if isinstance(text, Opaque) else text for text in texts)
-        return Opaque(opaque[0].name, joined) if opaque else joined
+        return self._derived(texts, joined) if any(isinstance(text, Opaque) for text in texts) else joined
 
     def lift(self, cond: Cond, function: Callable[..., Value], *arguments: Value) -> Value:
         """Apply a function to every combination of its arguments' values."""
@@ -168,15 +171,23 @@ class Algebra:
         for value in values:
             if isinstance(value, Missing):
                 raise FailureError(f"{value.name} is undefined", cond)
-        opaque = [value for value in values if isinstance(value, Opaque)]
-        if not opaque:
+        if not any(isinstance(value, Opaque) for value in values):
             return function(*values)
         result = function(*(value.sample if isinstance(value, Opaque) else value for value in values))
-        if not isinstance(result, str):
-            raise RefusedError(
-                f"the template decides on the free text {opaque[0].name}", "free texts may only be printed"
-            )
-        return Opaque(opaque[0].name, str(result))
+        derived = self._derived(values, str(result) if isinstance(result, str) else "")
+        if isinstance(result, str):
+            return derived
+        if result is not None and not isinstance(result, bool):
+            raise RefusedError(f"the template computes with the free text {derived.name}", "texts may only be printed")
+        fact = self.space.text_fact(derived.trace, sample=result is True)
+        if result is None:
+            return Choice(((fact, replace(derived, filled=True)), (self.space.without(fact), None)))
+        return self.flag(fact)
+
+    def _derived(self, values: Sequence[Value], sample: str) -> Opaque:
+        texts = [value for value in values if isinstance(value, Opaque)]
+        others = [value if isinstance(value, Opaque) else repr(value) for value in values]
+        return Opaque(texts[0].name, sample, trace=f"{self.site!r}{others}")
 
     def truth(self, value: Value, cond: Cond) -> Cond:
         """Give the condition, within another, under which a value counts as true."""
@@ -185,7 +196,9 @@ class Algebra:
         if isinstance(value, Seq | Text):
             return cond & self.space.union(inner for inner, element in self._elements(value) if element != "")
         if isinstance(value, Opaque) and not value.filled:
-            raise RefusedError(f"the template decides on the free text {value.name}", "free texts may only be printed")
+            if not value.trace:
+                return cond & self.space.text_is_set(value.name)
+            return cond & self.space.text_fact(value.trace, sample=bool(value.sample))
         if isinstance(value, Missing):
             raise FailureError(f"{value.name} is undefined", cond)
         return cond if value else self.nothing

@@ -1,8 +1,8 @@
 """Imports: a module, and the very name that is imported from it, exist wherever the importing line does."""
 
 from omnistack.prove.code import Code, Module
+from omnistack.prove.facts import Import, Reference
 from omnistack.prove.finding import Report
-from omnistack.prove.python import Import, Reference
 
 
 def check_imports(code: Code, report: Report) -> None:

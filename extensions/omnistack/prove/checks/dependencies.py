@@ -1,0 +1,139 @@
+"""Dependencies: what is imported is declared, and what is declared is imported or needed."""
+
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from omnistack.catalog import CATALOG_DIR
+from omnistack.prove.code import FIRST_PARTY, Code, Module
+from omnistack.prove.distributions import NEEDED, candidates, requirement_name
+from omnistack.prove.facts import Import
+from omnistack.prove.finding import Report
+from omnistack.prove.space import Cond
+from omnistack.prove.tree import File
+
+PYPROJECT = "pyproject.toml"
+SHIPPED = ("app", "migrations")
+"""What runs in production, where no dev dependency is installed."""
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A requirement in `pyproject.toml`."""
+
+    name: str
+    extras: frozenset[str]
+    dev: bool
+    line: int
+    cond: Cond
+
+
+def check_dependencies(code: Code, report: Report) -> None:
+    """Check imports against `pyproject.toml`, both ways."""
+    file = code.tree.files.get(PYPROJECT)
+    if file is None:
+        report(PYPROJECT, 1, "there is no pyproject.toml", code.tree.valid)
+        return
+    declared = list(read_requirements(file, report))
+    for module in code:
+        shipped = module.name.split(".")[0] in SHIPPED
+        for found in module.facts.imports:
+            if not _is_own(found.module):
+                _check_import(code, module, found, declared, shipped=shipped, report=report)
+    for requirement in declared:
+        unused = requirement.cond & ~_used(code, requirement)
+        where, line = _declaration(code, requirement)
+        report(where, line, f"{requirement.name} is declared, and nothing imports or needs it", unused)
+
+
+def _is_own(module: str) -> bool:
+    top = module.split(".")[0]
+    return top in FIRST_PARTY or top in sys.stdlib_module_names or top == "__future__"
+
+
+def read_requirements(file: File, report: Report) -> Iterator[Declared]:
+    """Read the requirements out of a `pyproject.toml` whose lines may or may not be there."""
+    table, key = "", ""
+    for number, line in enumerate(file.lines, start=1):
+        text = line.text.strip()
+        if text.startswith("["):
+            table, key = text.strip("[] "), ""
+        elif match := re.match(r"([\w-]+)\s*=\s*\[$", text):
+            key = match[1]
+        elif text == "]":
+            key = ""
+        elif text and not text.startswith("#") and (table, key) in {("project", "dependencies"), ("dependency-groups", "dev")}:
+            try:
+                (requirement,) = tomllib.loads(f"x = [{text}]")["x"]
+                parsed = Requirement(requirement)
+            except (tomllib.TOMLDecodeError, InvalidRequirement, ValueError):
+                report(file.source, line.number, f"{text} is no requirement", line.cond)
+                continue
+            name = str(canonicalize_name(parsed.name))
+            yield Declared(name, frozenset(parsed.extras), table != "project", number, line.cond)
+
+
+def _check_import(
+    code: Code, module: Module, found: Import, declared: list[Declared], *, shipped: bool, report: Report
+) -> None:
+    names = candidates(f"{found.module}.{found.name}" if found.name else found.module)
+    here = module.at(found.lines)
+    missing = here
+    for requirement in declared:
+        known = any(
+            requirement.name == name and (extra is None or extra in requirement.extras) for name, extra in names
+        )
+        # What serves development may import a tool of development, when it is called and not before.
+        optional = found.guarded or (module.name.startswith("app.dev.") and not found.top)
+        if known and (not requirement.dev or not shipped or optional):
+            missing = missing & ~requirement.cond
+    kind = "as a dependency" if shipped else "as a dependency or for development"
+    message = f"imports {found.module}, and {names[0][0]} is not declared {kind}"
+    report(module.file.source, module.file.where(found.lines[-1]), message, missing)
+
+
+def _used(code: Code, requirement: Declared) -> Cond:
+    used = code.space.nothing
+    for module in code:
+        if not requirement.dev and module.name.split(".")[0] not in SHIPPED:
+            continue
+        for found in module.facts.imports:
+            top = found.module.split(".")[0]
+            if top in FIRST_PARTY or top in sys.stdlib_module_names:
+                continue
+            names = candidates(f"{found.module}.{found.name}" if found.name else found.module)
+            if any(name == requirement.name for name, _ in names):
+                used = used | module.at(found.lines)
+    need = NEEDED.get(requirement.name)
+    if need is not None:
+        for path, file in code.tree.files.items():
+            if path.startswith(need.under) and path != "uv.lock":
+                for line in matching(file, need.pattern):
+                    used = used | line
+    return used
+
+
+def matching(file: File, pattern: str) -> Iterator[Cond]:
+    """Give the conditions of the lines that match; what a `pyproject.toml` requires does not count."""
+    if re.search(pattern, file.text, re.MULTILINE) is None:
+        return
+    for line in file.lines:
+        if re.search(pattern, line.text) and not line.text.strip().startswith('"'):
+            yield line.cond
+
+
+def _declaration(code: Code, requirement: Declared) -> tuple[str, int]:
+    for piece in code.tree.model.pieces.values():
+        texts = piece.dev_dependencies if requirement.dev else piece.dependencies
+        for text in texts:
+            if requirement_name(text) == requirement.name:
+                path = f"{CATALOG_DIR}/{piece.name}.yml"
+                lines = code.tree.model.source.text(path).splitlines()
+                return path, next((number for number, line in enumerate(lines, 1) if text in line), 1)
+    file = code.tree.files[PYPROJECT]
+    return file.source, file.where(requirement.line)

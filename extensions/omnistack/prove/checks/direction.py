@@ -1,0 +1,85 @@
+"""The direction of imports: kit ← core ← modules ← main, and a piece imports only what it requires."""
+
+from omnistack.catalog import Piece
+from omnistack.prove.code import Code, Module
+from omnistack.prove.facts import Import
+from omnistack.prove.finding import Report
+
+CORE = "core"
+LAYERS = {"kit": 0, "core": 1}
+TOP = ("app.main", "app.modules", "app.project_modules", "app.cli", "app.dev")
+"""What stands above the modules."""
+
+
+def check_direction(code: Code, report: Report) -> None:
+    """Check who imports whom. Wiring files name whatever was chosen and are let off."""
+    owners = {module.name: owner(code, module) for module in code}
+    for module in code:
+        if module.name.startswith("migrations") or not module.file.fixed:
+            continue
+        for found in module.facts.imports:
+            target = _target(code, found)
+            if target is None:
+                continue
+            line = module.file.where(found.lines[-1])
+            here = module.at(found.lines)
+            problem = _layers(module.name, target.name) if module.name.startswith("app.") else None
+            mine, theirs = owners[module.name], owners[target.name]
+            # Whether what the core's tests and the command line import is there, is for the check of imports.
+            lax = mine == CORE or (module.name.startswith("tests") and code.tree.model.pieces[theirs].always)
+            if problem is None and not lax and not _may(code, mine, theirs):
+                problem = f"belongs to {mine}, which does not require {theirs}"
+            if problem is not None:
+                report(module.file.source, line, f"imports {target.name}: {problem}", here)
+
+
+def owner(code: Code, module: Module) -> str:
+    """Name the piece that a file belongs to: the one with the longest path that it lies under, else the core."""
+    path = module.file.path
+    best: tuple[int, str] = (0, CORE)
+    for piece in code.tree.model.pieces.values():
+        for own in piece.paths:
+            if path == own or path.startswith(f"{own.rstrip('/')}/"):
+                best = max(best, (len(own), piece.name))
+    return best[1]
+
+
+def _target(code: Code, found: Import) -> Module | None:
+    if not code.is_first_party(found.module):
+        return None
+    return code.modules.get(f"{found.module}.{found.name}") or code.modules.get(found.module)
+
+
+def _layers(module: str, target: str) -> str | None:
+    if not target.startswith("app.") or target == "app.__init__":
+        return None
+    mine, theirs = _layer(module), _layer(target)
+    if mine < theirs:
+        return "imports go from main to modules to core to kit, never back"
+    return None
+
+
+def _layer(module: str) -> int:
+    if any(module == top or module.startswith(f"{top}.") for top in TOP):
+        return 3
+    return LAYERS.get(module.split(".")[1], 2)
+
+
+def _may(code: Code, mine: str, theirs: str) -> bool:
+    return theirs in {mine, CORE} and _reaches_core(code, mine) or theirs in _required(code, mine)
+
+
+def _reaches_core(code: Code, mine: str) -> bool:
+    return mine == CORE or CORE in _required(code, mine)
+
+
+def _required(code: Code, name: str) -> set[str]:
+    pieces: dict[str, Piece] = code.tree.model.pieces
+    seen: set[str] = set()
+    pending = list(pieces[name].requires) if name in pieces else []
+    while pending:
+        other = pending.pop()
+        if other not in seen and other in pieces:
+            seen.add(other)
+            pending.extend(pieces[other].requires)
+    return seen

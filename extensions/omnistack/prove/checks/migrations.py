@@ -1,0 +1,183 @@
+"""Tables and migrations: every target of a foreign key and of `depends_on` is there, and made before it is needed."""
+
+import re
+from dataclasses import dataclass
+
+from omnistack.prove.checks.manifest import manifests
+from omnistack.prove.code import Code, Module
+from omnistack.prove.facts import Lines
+from omnistack.prove.finding import Report
+from omnistack.prove.space import Cond
+
+FOLDER = "migrations/versions/"
+CORE, USER = "core", "app"
+COLUMN = re.compile(r"[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$")
+
+
+@dataclass(frozen=True, eq=False)
+class Revision:
+    """One file of migrations."""
+
+    id: str
+    branch: str
+    """The folder that it lies in."""
+    before: tuple[str, ...]
+    """What `down_revision` and `depends_on` name."""
+    first: bool
+    labels: tuple[str, ...]
+    creates: frozenset[str]
+    targets: tuple[tuple[str, Lines], ...]
+    module: Module
+
+    @property
+    def cond(self) -> Cond:
+        """When it is there."""
+        return self.module.file.cond
+
+
+def check_migrations(code: Code, report: Report) -> None:
+    """Check models against migrations, and migrations against each other."""
+    revisions = {revision.id: revision for revision in map(_read, _files(code)) if revision is not None}
+    for module in _files(code):
+        if _read(module) is None:
+            report(module.file.source, 1, "has no revision of its own", module.file.cond)
+    _check_models(code, revisions, report)
+    for revision in revisions.values():
+        _check_revision(code, revision, revisions, report)
+    _check_heads(code, revisions, report)
+    there = dict(manifests(code))
+    for revision in revisions.values():
+        if revision.branch not in {CORE, USER}:
+            missing = revision.cond & ~there.get(revision.branch, code.space.nothing)
+            report(revision.module.file.source, 1, f"there is no module {revision.branch}", missing)
+
+
+def _files(code: Code) -> list[Module]:
+    return [module for module in code if module.file.path.startswith(FOLDER) and module.file.name != "__init__.py"]
+
+
+def _names(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (value,)
+    return tuple(str(each) for each in value) if isinstance(value, list | tuple) else ()
+
+
+def _read(module: Module) -> Revision | None:
+    values = {name: value for name, (value, _) in module.facts.values.items()}
+    if not isinstance(values.get("revision"), str):
+        return None
+    creates = {call.texts[0] for call in module.facts.calls if call.function.endswith("create_table") and call.texts}
+    targets: list[tuple[str, Lines]] = []
+    for call in module.facts.calls:
+        if call.function.rpartition(".")[2] in {"ForeignKeyConstraint", "ForeignKey", "create_foreign_key"}:
+            targets.extend((text.split(".")[0], call.lines) for text in call.texts if COLUMN.match(text))
+    return Revision(
+        str(values["revision"]),
+        module.file.path.removeprefix(FOLDER).split("/")[0],
+        (*_names(values.get("down_revision")), *_names(values.get("depends_on"))),
+        values.get("down_revision") is None,
+        _names(values.get("branch_labels")),
+        frozenset(creates),
+        tuple(targets),
+        module,
+    )
+
+
+def _ancestors(revision: Revision, revisions: dict[str, Revision]) -> set[str]:
+    seen: set[str] = set()
+    pending = list(revision.before)
+    while pending:
+        name = pending.pop()
+        if name not in seen and name in revisions:
+            seen.add(name)
+            pending.extend(revisions[name].before)
+    return seen
+
+
+def _check_revision(code: Code, revision: Revision, revisions: dict[str, Revision], report: Report) -> None:
+    source, nothing = revision.module.file.source, code.space.nothing
+    for name in revision.before:
+        there = revisions[name].cond if name in revisions else nothing
+        report(source, 1, f"comes after {name}, which is not there", revision.cond & ~there)
+    ancestors = _ancestors(revision, revisions)
+    if revision.id in ancestors:
+        report(source, 1, "comes after itself", revision.cond)
+    made = {table for name in ancestors for table in revisions[name].creates} | revision.creates
+    for table, lines in revision.targets:
+        if table not in made:
+            message = f"refers to the table {table}, which no revision before it makes"
+            report(source, revision.module.file.where(lines[-1]), message, revision.cond)
+    if revision.first and revision.branch not in revision.labels:
+        report(source, 1, f"the first revision of {revision.branch} has not its name as branch label", revision.cond)
+    if not revision.first and revision.labels:
+        report(source, 1, "only the first revision of a branch has a label", revision.cond)
+    if revision.first:
+        behind = {revisions[name].branch for name in ancestors}
+        for branch in _required(code, revision.branch):
+            if branch not in behind:
+                report(source, 1, f"does not depend on the migrations of {branch}", revision.cond)
+
+
+def _required(code: Code, branch: str) -> set[str]:
+    """Name the branches that a module's first revision has to follow: of the core, and of what its piece requires."""
+    if branch == CORE:
+        return set()
+    branches = {module.file.path.removeprefix(FOLDER).split("/")[0] for module in _files(code)}
+    pieces = code.tree.model.pieces
+    pending = [name for piece in pieces.values() if piece.module == branch for name in piece.requires]
+    seen: set[str] = set()
+    while pending:
+        name = pending.pop()
+        if name not in seen and name in pieces:
+            seen.add(name)
+            pending.extend(pieces[name].requires)
+    return ({CORE} | {str(pieces[name].module) for name in seen}) & branches
+
+
+def _check_heads(code: Code, revisions: dict[str, Revision], report: Report) -> None:
+    """A branch is a line: one first revision, one last."""
+    branches = {revision.branch for revision in revisions.values()}
+    for branch in branches:
+        mine = [revision for revision in revisions.values() if revision.branch == branch]
+        followed = {name for revision in mine for name in revision.before}
+        for kind, some in (
+            ("first", [revision for revision in mine if revision.first]),
+            ("last", [revision for revision in mine if revision.id not in followed]),
+        ):
+            for revision in some[1:]:
+                report(revision.module.file.source, 1, f"{branch} has a second {kind} revision", revision.cond)
+            if not some:
+                report(mine[0].module.file.source, 1, f"{branch} has no {kind} revision", mine[0].cond)
+
+
+def _check_models(code: Code, revisions: dict[str, Revision], report: Report) -> None:
+    nothing = code.space.nothing
+    tables: dict[str, Cond] = {}
+    made: dict[str, Cond] = {}
+    for revision in revisions.values():
+        for table in revision.creates:
+            made[table] = made.get(table, nothing) | revision.cond
+    models = [(module, each) for module in code for each in module.facts.classes if "table=True" in each.keywords]
+    models = [(module, each) for module, each in models if module.name.startswith("app.")]
+    for module, each in models:
+        table = each.tablename or each.name.lower()
+        tables[table] = tables.get(table, nothing) | module.at(each.lines)
+        missing = module.at(each.lines) & ~made.get(table, nothing)
+        line = module.file.where(each.lines[-1])
+        report(module.file.source, line, f"no revision makes the table {table}", missing)
+    for revision in revisions.values():
+        for table in revision.creates:
+            message = f"makes the table {table}, which no model describes"
+            report(revision.module.file.source, 1, message, revision.cond & ~tables.get(table, nothing))
+    for module in code:
+        if not module.name.startswith("app."):
+            continue
+        for call in module.facts.calls:
+            texts = [text for name, found in call.keyword_texts if name == "foreign_key" for text in found]
+            if call.function.rpartition(".")[2] in {"ForeignKey", "ForeignKeyConstraint"}:
+                texts.extend(text for text in call.texts if COLUMN.match(text))
+            for text in texts:
+                table = text.split(".")[0]
+                missing = module.at(call.lines) & ~tables.get(table, nothing)
+                line = module.file.where(call.lines[-1])
+                report(module.file.source, line, f"refers to the table {table}, which is not there", missing)

@@ -1,0 +1,100 @@
+"""Services: what a chosen piece needs is started by compose and by every deploy file, and nothing else is."""
+
+import re
+from collections.abc import Iterator
+
+import yaml
+
+from omnistack.catalog import CATALOG_DIR
+from omnistack.prove.code import Code
+from omnistack.prove.finding import Report
+from omnistack.prove.space import Cond
+from omnistack.prove.tree import File
+
+COMPOSE = "compose.yaml"
+DEPLOY = {"render.yaml", "railway.json", "railway.toml", "fly.toml"}
+"""Files that describe a deployment with its services."""
+SPEAKS_OF = {"postgres": r"postgres", "redis": r"redis|keyvalue"}
+
+type Names = dict[str, tuple[Cond, int]]
+
+
+def check_services(code: Code, report: Report) -> None:
+    """Check the services of the chosen pieces against the files that start them."""
+    compose = code.tree.files.get(COMPOSE)
+    services: Names = {}
+    if compose is not None:
+        services = _check_compose(code, compose, report)
+    wanted: dict[str, Cond] = {}
+    for piece in code.tree.model.pieces.values():
+        chosen = code.tree.model.chosen[piece.name]
+        for service in piece.services:
+            wanted[service] = wanted.get(service, code.space.nothing) | chosen
+            started = services.get(service, (code.space.nothing, 0))[0]
+            message = f"needs the service {service}, which {COMPOSE} does not start"
+            report(f"{CATALOG_DIR}/{piece.name}.yml", 1, message, chosen & ~started)
+            for file in code.tree.files.values():
+                if file.path in DEPLOY:
+                    spoken = _speaks(code, file, service)
+                    report(file.source, 1, f"does not start {service}, which {piece.name} needs", file.cond & chosen & ~spoken)
+    for service, (cond, number) in services.items():
+        if compose is not None and service not in _own(compose):
+            needless = cond & ~wanted.get(service, code.space.nothing)
+            report(compose.source, compose.where(number), f"starts {service}, which no chosen piece needs", needless)
+
+
+def _speaks(code: Code, file: File, service: str) -> Cond:
+    pattern = re.compile(SPEAKS_OF.get(service, re.escape(service)), re.IGNORECASE)
+    return code.space.union(line.cond for line in file.lines if pattern.search(line.text))
+
+
+def _mapping(node: yaml.Node | None) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
+    if isinstance(node, yaml.MappingNode):
+        yield from ((str(key.value), key, value) for key, value in node.value)
+
+
+def _section(file: File, name: str) -> yaml.Node | None:
+    # Composing keeps keys that are there twice: these are the forms that a line takes.
+    root = yaml.compose(file.text, Loader=yaml.SafeLoader)
+    return next((value for key, _, value in _mapping(root) if key == name), None)
+
+
+def _own(file: File) -> set[str]:
+    """Name the services that are the application itself: they merge its definition, or build it."""
+    return {
+        name for name, _, body in _mapping(_section(file, "services")) if {"<<", "build"} & {key for key, _, _ in _mapping(body)}
+    }
+
+
+def _names(code: Code, file: File, node: yaml.Node | None) -> Names:
+    found: Names = {}
+    for name, key, _ in _mapping(node):
+        number = key.start_mark.line + 1
+        cond = file.at((number,))
+        found[name] = (found[name][0] | cond if name in found else cond, number)
+    del code
+    return found
+
+
+def _check_compose(code: Code, file: File, report: Report) -> Names:
+    try:
+        services = _names(code, file, _section(file, "services"))
+        volumes = _names(code, file, _section(file, "volumes"))
+    except yaml.YAMLError as error:
+        report(file.source, 1, f"is no YAML: {' '.join(str(error).split())}", file.cond)
+        return {}
+    nothing = code.space.nothing
+    for _, _, body in _mapping(_section(file, "services")):
+        for key, _, value in _mapping(body):
+            if key == "depends_on":
+                for name, (cond, number) in _names(code, file, value).items():
+                    missing = cond & ~services.get(name, (nothing, 0))[0]
+                    report(file.source, file.where(number), f"depends on {name}, which is not started", missing)
+            if key == "volumes" and isinstance(value, yaml.SequenceNode):
+                for item in value.value:
+                    name = str(item.value).split(":")[0]
+                    number = item.start_mark.line + 1
+                    missing = file.at((number,)) & ~volumes.get(name, (nothing, 0))[0]
+                    if "/" not in name:
+                        report(file.source, file.where(number), f"mounts the volume {name}, which is not there", missing)
+    return services

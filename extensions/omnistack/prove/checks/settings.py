@@ -1,0 +1,115 @@
+"""Settings: what is read is declared, what is declared is read, and both are documented in `.env.example`."""
+
+import re
+from collections.abc import Iterator
+
+from omnistack.catalog import CATALOG_DIR
+from omnistack.prove.code import Code, Module
+from omnistack.prove.facts import Class, Lines
+from omnistack.prove.finding import Report
+from omnistack.prove.space import Cond
+
+EXAMPLE = ".env.example"
+BASE = "ModuleSettings"
+VARIABLE = re.compile(r"#?\s*([A-Z][A-Z0-9_]+)=")
+
+type Places = dict[str, list[tuple[Module, Lines]]]
+
+
+def check_settings(code: Code, report: Report) -> None:
+    """Check the settings of every module."""
+    declared = _declared(code)
+    documented = _documented(code)
+    nothing = code.space.nothing
+    known = {name: code.space.union(module.at(lines) for module, lines in places) for name, places in declared.items()}
+    read: dict[str, Cond] = {}
+    for module, name, lines, surely in _reads(code):
+        here = module.at(lines)
+        if module.name.startswith("app."):
+            read[name] = read.get(name, nothing) | here
+        if surely or name in declared:
+            message = f"reads the setting {name}, which no settings class declares"
+            report(module.file.source, module.file.where(lines[-1]), message, here & ~known.get(name, nothing))
+    for name, places in declared.items():
+        for module, lines in places:
+            here, source, line = module.at(lines), module.file.source, module.file.where(lines[-1])
+            report(source, line, f"the setting {name} is not in {EXAMPLE}", here & ~documented.get(name, nothing))
+            report(source, line, f"the setting {name} is declared, and nothing reads it", here & ~read.get(name, nothing))
+    for piece in code.tree.model.pieces.values():
+        chosen = code.tree.model.chosen[piece.name]
+        for setting in piece.settings:
+            file = f"{CATALOG_DIR}/{piece.name}.yml"
+            line = _line(code, file, setting.name)
+            there = known.get(setting.name, nothing) | _substituted(code, setting.name)
+            report(file, line, f"{setting.name} is declared by no settings class", chosen & ~there)
+            undocumented = chosen & ~documented.get(setting.name, nothing)
+            report(file, line, f"{setting.name} is not in {EXAMPLE}", undocumented)
+    for name, cond in documented.items():
+        source = code.tree.files[EXAMPLE].source
+        there = known.get(name, nothing) | _substituted(code, name)
+        report(source, 1, f"{name} is documented, and no settings class declares it", cond & ~there)
+
+
+def _substituted(code: Code, name: str) -> Cond:
+    """Give when a file that is no Python takes a variable out of the environment, as `${NAME}`."""
+    found = (
+        line.cond
+        for file in code.tree.files.values()
+        if f"${{{name}" in file.text
+        for line in file.lines
+        if f"${{{name}" in line.text
+    )
+    return code.space.union(found)
+
+
+def _line(code: Code, file: str, word: str) -> int:
+    lines = code.tree.model.source.text(file).splitlines()
+    return next((number for number, line in enumerate(lines, 1) if re.search(rf"\b{word}\b", line)), 1)
+
+
+def settings_classes(code: Code) -> Iterator[tuple[Module, Class]]:
+    """Give the base of all settings classes and everything that descends from it."""
+    known: set[tuple[str, str]] = set()
+    grown = True
+    while grown:
+        grown = False
+        for module in code:
+            for each in module.facts.classes:
+                key = (module.name, each.name)
+                descends = each.name == BASE or any(code.resolve(module, base) in known for base in each.bases)
+                if descends and module.name.startswith("app.") and key not in known:
+                    known.add(key)
+                    grown = True
+    for module in code:
+        for each in module.facts.classes:
+            if (module.name, each.name) in known:
+                yield module, each
+
+
+def _declared(code: Code) -> Places:
+    found: Places = {}
+    for module, each in settings_classes(code):
+        for name, lines in each.fields:
+            if name.isupper():
+                found.setdefault(name, []).append((module, lines))
+    return found
+
+
+def _documented(code: Code) -> dict[str, Cond]:
+    found: dict[str, Cond] = {}
+    file = code.tree.files.get(EXAMPLE)
+    for line in file.lines if file else ():
+        match = VARIABLE.match(line.text)
+        if match:
+            found[match[1]] = found.get(match[1], code.space.nothing) | line.cond
+    return found
+
+
+def _reads(code: Code) -> Iterator[tuple[Module, str, Lines, bool]]:
+    """Give each read: where, which setting, and whether it can be nothing else (an upper-case attribute may be)."""
+    for module in code:
+        for reference in module.facts.references:
+            name = reference.attribute
+            if name is not None and name.isupper():
+                surely = reference.name.rpartition(".")[2].endswith("settings")
+                yield module, name, reference.lines, surely

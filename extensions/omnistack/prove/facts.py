@@ -1,0 +1,107 @@
+"""What there is to know of a Python file, as plain values. Lines are those of the text with all lines that may be there."""
+
+from dataclasses import dataclass, field
+
+type Lines = tuple[int, ...]
+"""The lines that must be there for something to be: of the statements around it, and its own."""
+
+
+@dataclass(frozen=True)
+class Import:
+    """One name that an import binds."""
+
+    module: str
+    name: str | None
+    """The name out of the module; nothing for `import module`."""
+    bound: str
+    """What it is called here."""
+    lines: Lines
+    top: bool
+    """Whether it stands at the module's own level, where it defines a name."""
+    guarded: bool
+    """Whether the import may fail (`try: … except ImportError`)."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A use of a name, or of an attribute of a name: `jobs`, or `jobs.send` as `("jobs", "send")`."""
+
+    name: str
+    attribute: str | None
+    owner: str
+    """The definition at the module's level in which it stands; empty outside of all."""
+    lines: Lines
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call: what is called, and what each argument refers to."""
+
+    function: str
+    arguments: tuple[tuple[str, ...], ...]
+    """The dotted names in each positional argument."""
+    keywords: tuple[tuple[str, tuple[str, ...]], ...]
+    texts: tuple[str, ...]
+    """The strings in it."""
+    keyword_texts: tuple[tuple[str, tuple[str, ...]], ...]
+    owner: str
+    lines: Lines
+
+    def refers(self, keyword: str) -> tuple[str, ...]:
+        """Give the dotted names in a keyword argument."""
+        return next((names for name, names in self.keywords if name == keyword), ())
+
+
+@dataclass(frozen=True)
+class Class:
+    """A class at the module's level."""
+
+    name: str
+    bases: tuple[str, ...]
+    keywords: tuple[str, ...]
+    fields: tuple[tuple[str, Lines], ...]
+    tablename: str | None
+    lines: Lines
+
+
+@dataclass(frozen=True)
+class Decorator:
+    """A decorator, the strings in its first argument, all strings in its positional ones, and its `name`."""
+
+    function: str
+    first: tuple[str, ...]
+    texts: tuple[str, ...]
+    name: str | None
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function or method."""
+
+    name: str
+    arguments: tuple[str, ...]
+    """Those that have no default."""
+    decorators: tuple[Decorator, ...]
+    """Its own and those of the classes around it."""
+    top: bool
+    cls: str
+    """The class that it is a method of; empty for none."""
+    lines: Lines
+
+
+@dataclass
+class Facts:
+    """All that the checks want to know of a file."""
+
+    imports: list[Import] = field(default_factory=list)
+    stars: list[tuple[str, Lines]] = field(default_factory=list)
+    names: dict[str, list[Lines]] = field(default_factory=dict)
+    references: list[Reference] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    classes: list[Class] = field(default_factory=list)
+    functions: list[Function] = field(default_factory=list)
+    values: dict[str, tuple[object, Lines]] = field(default_factory=dict)
+    """Constants at the module's level."""
+    local: set[str] = field(default_factory=set)
+    """Names that are bound somewhere below the module's level."""
+    error: tuple[int, str] | None = None
