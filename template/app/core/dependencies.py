@@ -8,15 +8,22 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.runtime import Runtime, get_runtime
 
-RuntimeDep = Annotated[Runtime, Depends(get_runtime)]
-
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-async def get_session(request: Request, runtime: RuntimeDep) -> AsyncIterator[AsyncSession]:
+async def runtime_of(request: Request) -> Runtime:
+    """The application's runtime; a coroutine, since FastAPI would run a plain function in a thread."""
+    return get_runtime(request)
+
+
+RuntimeDep = Annotated[Runtime, Depends(runtime_of)]
+
+
+async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
     """One transaction a request, committed before the response is sent; a safe method only reads."""
+    database = get_runtime(request).database
     safe = request.method in SAFE_METHODS
-    async with runtime.database.reading() if safe else runtime.database.transaction() as session:
+    async with database.reading() if safe else database.transaction() as session:
         yield session
 
 

@@ -8,10 +8,9 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from app.auth.authenticator import Authenticator
 from app.auth.port import Identity
 from app.core.context import bind_user
-from app.core.dependencies import RuntimeDep
 from app.core.errors import UnauthorizedError
 from app.core.rate_limit import limit_address, limit_failed_authentication, limit_user
-from app.core.runtime import Runtime
+from app.core.runtime import Runtime, get_runtime
 from app.users.caller import Caller
 from app.users.errors import AdminRequiredError
 from app.users.identities import find_caller, make_user
@@ -21,9 +20,7 @@ _bearer = HTTPBearer(auto_error=False, scheme_name="token")
 
 
 async def current_user(
-    request: Request,
-    runtime: RuntimeDep,
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Caller:
     """The active user whose bearer token the request carries. Before the database is asked, the limits are.
 
@@ -36,6 +33,7 @@ async def current_user(
         # Nobody has tried anything: a failed authentication is a token that was refused.
         await limit_address(request)
         raise UnauthorizedError
+    runtime = get_runtime(request)
     identity = await _authenticate(request, runtime, credentials.credentials)
     await limit_user(request, f"{identity.provider}:{identity.subject}")
     caller = await find_caller(runtime.database, identity) or await _first_seen(runtime, identity)
