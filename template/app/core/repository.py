@@ -5,7 +5,7 @@ from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, Mapped
@@ -108,7 +108,7 @@ class Repository[M: Entity]:
         search: str | None = None,
         owner_id: UUID | None = None,
         with_deleted: bool = False,
-        order_by: Sequence[ColumnElement[Any]] = (),
+        order_by: Sequence[SQLColumnExpression[Any]] = (),
     ) -> Page[S]:
         """A page of the visible rows, the newest first, as the response shows them, in one statement.
 

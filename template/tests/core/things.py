@@ -1,0 +1,68 @@
+"""A table of the tests' own, which no migration knows."""
+
+from typing import ClassVar
+from uuid import UUID
+
+from pydantic import BaseModel
+from sqlalchemy import MetaData, UniqueConstraint
+from sqlmodel import Field, col
+
+from app.core.models import Entity, SoftDelete
+from app.core.repository import Repository
+
+
+class Thing(Entity, SoftDelete, table=True):
+    """Something that somebody has."""
+
+    metadata = MetaData()
+    __tablename__ = "things"
+    __table_args__ = (UniqueConstraint("code", name="uq_things_code"),)
+
+    owner_id: UUID
+    name: str = Field(max_length=50)
+    note: str | None = None
+    code: int | None = None
+
+
+class ThingCreate(BaseModel):
+    """A new thing."""
+
+    name: str
+    note: str | None = None
+    code: int | None = None
+
+
+class ThingUpdate(BaseModel):
+    """Changes."""
+
+    name: str = ""
+    note: str | None = None
+
+
+class ThingRead(BaseModel):
+    """What of a thing is shown."""
+
+    id: UUID
+    name: str
+    note: str | None
+
+
+class ThingRepository(Repository[Thing]):
+    """Things."""
+
+    model = Thing
+    owner: ClassVar = col(Thing.owner_id)
+    searchable: ClassVar = (col(Thing.name), col(Thing.note))
+
+
+class Plain(Entity, table=True):
+    """Something that belongs to nobody and is there or not."""
+
+    metadata = Thing.metadata
+    __tablename__ = "plain_things"
+
+
+class PlainRepository(Repository[Plain]):
+    """Such things."""
+
+    model = Plain
