@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import Depends, FastAPI
 
 from app.core.error_handlers import ERROR_RESPONSES, add_error_handlers
+from app.core.health import Readiness
 from app.core.health import router as health_router
 from app.core.logging import configure_logging
 from app.core.middleware import add_middleware
@@ -27,6 +28,7 @@ def create_app(modules: Sequence[Module] = MODULES, *, runtime: Runtime | None =
         ConfigurationError: naming every unusable setting at once.
     """
     runtime = runtime or create_runtime(modules)
+    runtime.provide(Readiness, Readiness(runtime))
     settings = runtime.settings
     configure_logging(settings)
 

@@ -42,5 +42,6 @@ def _network(text: str) -> str | None:
 def _without_port(text: str) -> str:
     """Some proxies append the port: `192.0.2.1:4711`, `[2001:db8::1]:4711`."""
     if text.startswith("["):
-        return text[1:].partition("]")[0]
+        address, bracket, _ = text[1:].partition("]")
+        return address if bracket else text
     return text.partition(":")[0] if text.count(":") == 1 else text

@@ -2,7 +2,6 @@
 
 import asyncio
 
-import structlog
 from fastapi import APIRouter
 from pydantic import BaseModel
 from sqlalchemy import text
@@ -12,8 +11,6 @@ from app.core.dependencies import RuntimeDep
 from app.core.errors import ServiceUnavailableError
 from app.core.module import HealthCheck
 from app.core.runtime import Runtime
-
-logger = structlog.stdlib.get_logger(__name__)
 
 PATIENCE = 2.0
 """Seconds that each check is given."""
@@ -27,23 +24,21 @@ class Health(BaseModel):
     status: str = "ok"
 
 
-_OK = Response(b'{"status":"ok"}', media_type="application/json")
+_WELL = Response(Health().model_dump_json(), media_type="application/json")
 
 
 @router.get("/health", response_model=Health)
 async def health() -> Response:
     """Answers as long as the process lives."""
-    return _OK
+    return _WELL
 
 
 @router.get("/health/ready")
 async def ready(runtime: RuntimeDep) -> Health:
     """Answers 200 when the application and all that it stands on can serve; else 503, naming each part that fails."""
-    checks = [DATABASE, *(check for module in runtime.modules for check in module.health_checks)]
-    outcomes = await asyncio.gather(*(_failure(check, runtime) for check in checks))
-    failures = {check.name: outcome for check, outcome in zip(checks, outcomes, strict=True) if outcome is not None}
+    failures = await runtime.resource(Readiness).failures()
     if failures:
-        raise ServiceUnavailableError("Not ready: " + ", ".join(failures) + ".", details=dict(failures))
+        raise ServiceUnavailableError(f"Not ready: {', '.join(failures)}.", details=failures)
     return Health()
 
 
@@ -52,16 +47,40 @@ async def _ask_database(runtime: Runtime) -> None:
         await session.execute(text("SELECT 1"))
 
 
-DATABASE = HealthCheck(name="database", check=_ask_database)
+class Readiness:
+    """Asks the database and all that the modules stand on."""
 
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        database = HealthCheck(name="database", check=_ask_database)
+        self._checks = (database, *(check for module in runtime.modules for check in module.health_checks))
+        self._asking: asyncio.Task[dict[str, str]] | None = None
 
-async def _failure(check: HealthCheck, runtime: Runtime) -> str | None:
-    """What is wrong, in a word; the message may hold addresses and passwords, so only the log gets more."""
-    try:
-        async with asyncio.timeout(PATIENCE):
-            await check.check(runtime)
-    except TimeoutError:
-        return "timeout"
-    except Exception as error:  # noqa: BLE001 - whatever it is, the part is not ready
-        return type(error).__name__
-    return None
+    async def failures(self) -> dict[str, str]:
+        """What is wrong, by part; empty when all is well.
+
+        Whoever asks while an answer is on its way gets the same one: the route is open to everybody and not limited,
+        and must not be a way to keep the database busy.
+        """
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask())
+        # Somebody who hangs up does not end it for the others.
+        return await asyncio.shield(self._asking)
+
+    async def _ask(self) -> dict[str, str]:
+        outcomes = await asyncio.gather(*(self._failure(check) for check in self._checks))
+        return {check.name: outcome for check, outcome in zip(self._checks, outcomes, strict=True) if outcome}
+
+    async def _failure(self, check: HealthCheck) -> str | None:
+        """The kind of error, and no more: its message may hold addresses and passwords."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await check.check(self._runtime)
+        except TimeoutError:
+            return "timeout"
+        except Exception as error:  # noqa: BLE001 - whatever it is, the part is not ready
+            while error.__cause__ is not None and isinstance(error.__cause__, Exception):
+                # What the database's driver says is more telling than what wraps it.
+                error = error.__cause__
+            return type(error).__name__
+        return None

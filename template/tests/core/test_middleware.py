@@ -1,0 +1,292 @@
+"""What every request passes through."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from fastapi import FastAPI, Request
+from starlette.responses import HTMLResponse, StreamingResponse
+
+from tests.core.applications import API, PUBLIC, Build, client_of, error_of, module
+
+ORIGIN = "https://app.example.com"
+CORS = {"BACKEND_CORS_ORIGINS": f'["{ORIGIN}"]'}
+
+
+async def read() -> dict[str, str]:
+    return {}
+
+
+async def fail() -> None:
+    raise RuntimeError
+
+
+async def swallow(request: Request) -> dict[str, int]:
+    return {"size": len(await request.body())}
+
+
+async def take(body: dict[str, str]) -> dict[str, int]:
+    return {"size": len(body)}
+
+
+async def break_off() -> StreamingResponse:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"first"
+        raise RuntimeError
+
+    return StreamingResponse(pieces())
+
+
+SMALL = module(
+    ("GET", "/thing", read),
+    ("GET", "/fail", fail),
+    ("POST", "/swallow", swallow),
+    ("POST", "/take", take),
+    ("GET", "/break", break_off),
+)
+
+
+async def pieces_of(*sizes: int) -> AsyncIterator[bytes]:
+    """A body that does not say how long it is."""
+    for size in sizes:
+        yield b"x" * size
+
+
+async def call(app: FastAPI, path: str, *received: dict[str, Any], method: str = "GET") -> list[dict[str, Any]]:
+    """What the application sends, message by message."""
+    sent: list[dict[str, Any]] = []
+    messages = iter(received or ({"type": "http.request", "body": b"", "more_body": False},))
+
+    async def receive() -> dict[str, Any]:
+        return next(messages, {"type": "http.disconnect"})
+
+    async def send(message: Any) -> None:  # noqa: ANN401 - as ASGI has it
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": method,
+        "path": path,
+        "raw_path": path.encode(),
+        "root_path": "",
+        "scheme": "http",
+        "query_string": b"",
+        "headers": [(b"host", b"testserver")],
+        "client": ("192.0.2.1", 1),
+        "server": ("testserver", 80),
+    }
+    try:
+        await app(scope, receive, send)
+    except RuntimeError as error:
+        sent.append({"type": "raised", "error": error})
+    return sent
+
+
+class TestRequestId:
+    @pytest.mark.parametrize("own", ["abcdefgh", "0190c7e2-8f3a.B_c-9", "x" * 64])
+    async def test_of_the_client_is_kept(self, build: Build, own: str) -> None:
+        async with client_of(build(SMALL), headers={"X-Request-ID": own}) as client:
+            assert (await client.get(f"{PUBLIC}/thing")).headers["x-request-id"] == own
+
+    @pytest.mark.parametrize(
+        "forged",
+        [
+            b"",
+            b"short",
+            b"x" * 65,
+            b"with space",
+            b'quote"quote',
+            b"two\nlines",
+            b"semi;colon",
+            b"<b>bold</b>",
+            b"\xc3\xa4" * 9,
+        ],
+    )
+    async def test_that_is_no_harmless_token_is_replaced(self, build: Build, forged: bytes) -> None:
+        async with client_of(build(SMALL)) as client:
+            answer = await client.get(f"{PUBLIC}/thing", headers=[(b"x-request-id", forged)])
+
+        made = answer.headers["x-request-id"]
+        assert len(made) == 32
+        assert made.isalnum()
+
+    async def test_is_new_each_time(self, build: Build) -> None:
+        async with client_of(build(SMALL)) as client:
+            ids = {(await client.get(f"{PUBLIC}/thing")).headers["x-request-id"] for _ in range(5)}
+
+        assert len(ids) == 5
+
+    async def test_is_in_an_error_s_body(self, build: Build) -> None:
+        async with client_of(build(), headers={"X-Request-ID": "of-the-client"}) as client:
+            assert error_of(await client.get("/nothing"))["request_id"] == "of-the-client"
+
+
+class TestSecurityHeaders:
+    @pytest.mark.parametrize("path", [f"{PUBLIC}/health", f"{PUBLIC}/thing", f"{PUBLIC}/fail", "/nothing"])
+    async def test_are_on_every_answer(self, build: Build, path: str) -> None:
+        async with client_of(build(SMALL)) as client:
+            headers = (await client.get(path)).headers
+
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["cache-control"] == "no-store"
+        assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+
+    async def test_do_not_override_what_a_route_says(self, build: Build) -> None:
+        async def page() -> HTMLResponse:
+            return HTMLResponse("", headers={"Cache-Control": "max-age=60", "Content-Security-Policy": "img-src *"})
+
+        async with client_of(build(module(("GET", "/page", page)))) as client:
+            headers = (await client.get(f"{PUBLIC}/page")).headers
+
+        assert headers.get_list("cache-control") == ["max-age=60"]
+        assert headers.get_list("content-security-policy") == ["img-src *"]
+
+    @pytest.mark.parametrize(("where", "there"), [("local", False), ("staging", False), ("production", True)])
+    async def test_insist_on_https_in_production_only(self, build: Build, where: str, there: bool) -> None:  # noqa: FBT001
+        async with client_of(build(ENVIRONMENT=where)) as client:
+            headers = (await client.get(f"{PUBLIC}/health")).headers
+
+        assert ("strict-transport-security" in headers) is there
+
+
+class TestDocs:
+    @pytest.mark.parametrize("where", ["local", "staging"])
+    @pytest.mark.parametrize("path", ["/docs", "/redoc"])
+    async def test_may_load_what_they_consist_of(self, build: Build, where: str, path: str) -> None:
+        async with client_of(build(ENVIRONMENT=where)) as client:
+            page = await client.get(path)
+
+        policy = dict(part.split(" ", 1) for part in page.headers["content-security-policy"].split("; "))
+        assert page.status_code == 200
+        assert "https://cdn.jsdelivr.net" in page.text
+        assert "https://cdn.jsdelivr.net" in policy["script-src"]
+        assert "<script>" not in page.text or "'unsafe-inline'" in policy["script-src"]
+        assert ("fonts.googleapis.com" in page.text) <= ("https://fonts.googleapis.com" in policy["style-src"])
+        assert policy["connect-src"] == "'self'"
+
+    @pytest.mark.parametrize("path", ["/docs", "/redoc", f"{API}/openapi.json"])
+    async def test_are_not_there_in_production(self, build: Build, path: str) -> None:
+        async with client_of(build(ENVIRONMENT="production")) as client:
+            assert (await client.get(path)).status_code == 404
+
+
+class TestCors:
+    @pytest.mark.parametrize(
+        ("path", "settings", "status"),
+        [
+            ("thing", {}, 200),
+            ("nothing", {}, 404),
+            ("fail", {}, 500),
+            ("thing", {"RATE_LIMIT_DEFAULT": "1/hour"}, 429),
+        ],
+    )
+    async def test_covers_every_answer(self, build: Build, path: str, settings: dict[str, str], status: int) -> None:
+        async with client_of(build(SMALL, **CORS, **settings), headers={"Origin": ORIGIN}) as client:
+            for _ in range(2):
+                answer = await client.get(f"{PUBLIC}/{path}")
+
+        assert answer.status_code == status
+        assert answer.headers["access-control-allow-origin"] == ORIGIN
+        assert "Origin" in answer.headers["vary"]
+        exposed = answer.headers["access-control-expose-headers"].split(", ")
+        assert set(exposed) == {
+            "X-Request-ID",
+            "X-RateLimit-Limit",
+            "X-RateLimit-Remaining",
+            "X-RateLimit-Reset",
+            "Retry-After",
+        }
+
+    @pytest.mark.parametrize("chunked", [False, True])
+    async def test_covers_bodies_that_are_too_large(self, build: Build, chunked: bool) -> None:  # noqa: FBT001
+        async with client_of(build(SMALL, **CORS, MAX_BODY_SIZE="1024"), headers={"Origin": ORIGIN}) as client:
+            content = pieces_of(2000) if chunked else b"x" * 2000
+            answer = await client.post(f"{PUBLIC}/swallow", content=content)
+
+        assert answer.status_code == 413
+        assert answer.headers["access-control-allow-origin"] == ORIGIN
+
+    async def test_answers_a_preflight(self, build: Build) -> None:
+        headers = {
+            "Origin": ORIGIN,
+            "Access-Control-Request-Method": "PATCH",
+            "Access-Control-Request-Headers": "authorization, content-type, x-request-id",
+        }
+        async with client_of(build(SMALL, **CORS)) as client:
+            answer = await client.options(f"{PUBLIC}/thing", headers=headers)
+
+        assert answer.status_code == 200
+        assert answer.headers["access-control-allow-origin"] == ORIGIN
+        assert "PATCH" in answer.headers["access-control-allow-methods"]
+        assert "authorization" in answer.headers["access-control-allow-headers"]
+
+    async def test_knows_no_other_origin(self, build: Build) -> None:
+        async with client_of(build(SMALL, **CORS), headers={"Origin": "https://evil.example"}) as client:
+            assert "access-control-allow-origin" not in (await client.get(f"{PUBLIC}/thing")).headers
+
+    async def test_is_off_where_no_origin_is_set(self, build: Build) -> None:
+        async with client_of(build(SMALL), headers={"Origin": ORIGIN}) as client:
+            assert "access-control-allow-origin" not in (await client.get(f"{PUBLIC}/thing")).headers
+
+
+class TestBodySize:
+    async def test_up_to_the_limit_is_read(self, build: Build) -> None:
+        async with client_of(build(SMALL, MAX_BODY_SIZE="1024")) as client:
+            declared = await client.post(f"{PUBLIC}/swallow", content=b"x" * 1024)
+            streamed = await client.post(f"{PUBLIC}/swallow", content=pieces_of(1000, 24))
+
+        assert declared.json() == streamed.json() == {"size": 1024}
+
+    @pytest.mark.parametrize("path", ["swallow", "take", "thing", "nothing", "health"])
+    async def test_declared_beyond_it_is_refused_by_every_route(self, build: Build, path: str) -> None:
+        async with client_of(build(SMALL, MAX_BODY_SIZE="1024")) as client:
+            answer = await client.post(f"{PUBLIC}/{path}", content=b"x" * 1025)
+
+        assert answer.status_code == 413
+        assert error_of(answer)["code"] == "PAYLOAD_TOO_LARGE"
+        assert error_of(answer)["message"] == "A request's body may have at most 1024 bytes."
+        assert answer.headers["connection"] == "close"
+
+    @pytest.mark.parametrize("path", ["swallow", "take"])
+    async def test_streamed_beyond_it_is_refused_by_every_route_that_reads(self, build: Build, path: str) -> None:
+        async with client_of(build(SMALL, MAX_BODY_SIZE="1024")) as client:
+            headers = {"Content-Type": "application/json"}
+            answer = await client.post(f"{PUBLIC}/{path}", content=pieces_of(1000, 25), headers=headers)
+
+        assert answer.status_code == 413
+        assert error_of(answer)["code"] == "PAYLOAD_TOO_LARGE"
+
+    async def test_streamed_without_end_is_not_read_to_the_end(self, build: Build) -> None:
+        read: list[int] = []
+
+        async def endless() -> AsyncIterator[bytes]:
+            while len(read) < 1000:
+                read.append(1)
+                yield b"x" * 512
+
+        async with client_of(build(SMALL, MAX_BODY_SIZE="1024")) as client:
+            assert (await client.post(f"{PUBLIC}/swallow", content=endless())).status_code == 413
+
+        assert len(read) == 3
+
+
+class TestErrorBoundary:
+    async def test_answers_an_unexpected_error_itself_so_that_the_server_hears_of_none(self, build: Build) -> None:
+        sent = await call(build(SMALL), f"{PUBLIC}/fail")
+
+        assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
+        assert sent[0]["status"] == 500
+
+    async def test_lets_the_server_cut_an_answer_that_has_started(self, build: Build) -> None:
+        sent = await call(build(SMALL), f"{PUBLIC}/break")
+
+        assert [message["type"] for message in sent] == ["http.response.start", "http.response.body", "raised"]
+        assert sent[0]["status"] == 200
+        assert sent[1]["body"] == b"first"
+
+    async def test_takes_a_client_that_has_gone_for_no_error(self, build: Build) -> None:
+        assert await call(build(SMALL), f"{PUBLIC}/swallow", {"type": "http.disconnect"}, method="POST") == []
