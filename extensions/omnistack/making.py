@@ -13,7 +13,7 @@ from omnistack.dotenv import generated, write_dotenv
 from omnistack.errors import OmniError
 from omnistack.ondisk import copy_template
 from omnistack.preview import describe_version, preview, show
-from omnistack.process import CommandError, run
+from omnistack.process import CommandError, program, run
 from omnistack.progress import out, working
 from omnistack.repository import commit, init
 from omnistack.staging import Stage, enclosing_repository, staged
@@ -48,13 +48,19 @@ def collect(
 
 
 def make(source: str | None, ref: str | None, wish: Wish) -> None:
-    """Make a project from a version of the template."""
+    """Make a project from a version of the template, and serve it where that is wished."""
+    for needed in ("git", *(["uv"] if wish.sync else [])):
+        program(needed)
     with open_template(source, ref) as template:
         template.require_clean()
-        _make(template, wish)
+        made = _make(template, wish)
+    if made and wish.start:
+        from omnistack.start import start
+
+        start(made[0], str(made[1].answers.get("author_email") or "me@example.com"))
 
 
-def _make(template: Template, wish: Wish) -> None:
+def _make(template: Template, wish: Wish) -> tuple[Path, Evaluation] | None:
     with staged(wish.destination) as stage:
         evaluation = _answer(template, wish)
         with working("Rendering"):
@@ -65,23 +71,15 @@ def _make(template: Template, wish: Wish) -> None:
             out().print(f"It lies inside the repository {outer}, and gets its own all the same.", markup=False)
         if wish.dry_run:
             out().print("Nothing was made: this was a dry run.")
-            return
+            return None
         if wish.ask and not _confirmed():
             out().print("Nothing was made.")
             raise typer.Exit(1)
         trouble = _finish(template, evaluation, stage, wish)
     if trouble is None and wish.sync:
         trouble = _sync(stage.destination)
-    _report(template, evaluation, stage.destination, synced=wish.sync and trouble is None)
-    if trouble is not None:
-        raise OmniError(
-            f"{trouble.message}; the project itself is whole",
-            f"go on with: cd {stage.destination} && uv sync && git add uv.lock && git commit -m 'Lock the packages'",
-        )
-    if wish.start:
-        from omnistack.start import start
-
-        start(stage.destination, str(evaluation.answers.get("author_email") or "me@example.com"))
+    _report(template, evaluation, stage.destination, wish, trouble)
+    return stage.destination, evaluation
 
 
 def _answer(template: Template, wish: Wish) -> Evaluation:
@@ -128,14 +126,26 @@ def _sync(project: Path) -> CommandError | None:
             run(["uv", "sync", "--quiet", "--frozen"], cwd=project)
     except CommandError as error:
         return error
+    except KeyboardInterrupt:
+        out().print(f"{project} is made and committed; `uv sync` in it installs the packages.", markup=False)
+        raise
     return None
 
 
-def _report(template: Template, evaluation: Evaluation, project: Path, *, synced: bool) -> None:
+def _report(
+    template: Template, evaluation: Evaluation, project: Path, wish: Wish, trouble: CommandError | None
+) -> None:
     console = out()
     console.print(f"\nMade {project} from OmniStack {describe_version(template)}.", markup=False, style="bold")
     console.print(
         f"{len(evaluation.chosen)} pieces, one commit. Its secrets are in .env, which git ignores.", markup=False
     )
-    steps = [f"cd {project}", *([] if synced else ["uv sync"]), "uv run app dev"]
-    console.print("\n" + "".join(f"  {step}\n" for step in steps), markup=False)
+    if trouble is not None:
+        raise OmniError(
+            f"{trouble.message}; the project itself is whole",
+            f"go on with: cd {project} && uv sync && git add uv.lock && git commit -m 'Lock the packages'",
+        )
+    if not wish.start:
+        sync = [] if wish.sync else ["uv sync && git add uv.lock && git commit -m 'Lock the packages'"]
+        steps = [f"cd {project}", *sync, "uv run app dev"]
+        console.print("\n" + "".join(f"  {step}\n" for step in steps), markup=False)

@@ -94,12 +94,9 @@ class Server:
         )
 
     def show_output(self) -> None:
-        """Print what the server said so far and all that it says from now on."""
+        """Print all that the server says from now on."""
         with self._lock:
             self._shown = True
-            for line in self._lines:
-                sys.stderr.write(line)
-            sys.stderr.flush()
 
     def wait(self) -> int:
         """Wait for the server's end and return its exit status."""
