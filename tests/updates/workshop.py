@@ -148,8 +148,9 @@ def ask(template: Repository, question: str) -> None:
 def make_releases(root: Path) -> Repository:
     """This template with a few pieces more, as v1.0.0; and a v2.0.0."""
     template = Repository(root)
-    ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
-    for folder in ("template", "extensions/catalog"):
+    # What is not committed yet is there too; the tool itself is nothing that a project is rendered from.
+    ignored = shutil.ignore_patterns("__pycache__", "*.pyc", "omnistack")
+    for folder in ("template", "extensions"):
         shutil.copytree(ROOT / folder, template.root / folder, ignore=ignored)
     shutil.copy(ROOT / "copier.yml", template.root)
     for name, fields in TOYS.items():
