@@ -12,8 +12,12 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from app.core.errors import BadRequestError
 from app.core.inbox import UnusableEventError
 from app.core.queue import Json
+from app.core.rate_limit import RateLimit
 
 logger = structlog.stdlib.get_logger(__name__)
+
+RATE = RateLimit("6000/minute", name="webhooks")
+"""All of a sender's events come from a few addresses, at times many at once, and not every sender tries again."""
 
 PREFIX = "whsec_"
 MIN_KEY_BYTES = 24

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import ClassVar
 
+import httpx
 import jwt
 import pytest
 
@@ -16,6 +17,8 @@ from tests.auth.conftest import OpenAuthenticator
 from tests.fakes.issuer import Issuer, SigningKey, encode_segment, forge, forge_hs256, issuing, now
 
 type Claims = dict[str, object]
+
+ME = "/api/v1/app/users/me"
 
 UNUSABLE_CLAIMS: dict[str, Claims] = {
     "expired": {"exp": now() - 60},
@@ -288,6 +291,40 @@ class ProviderContract(ABC):
             identity = await authenticator.authenticate(issuer.sign(claims | {"email": email, "name": name}))
 
             assert (identity.email, identity.name) == (None, None)
+
+    @pytest.fixture
+    def trust(self, environment: None, issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG002 - the order matters
+        """Makes the application trust the issuer. `usefixtures` has it done before there is a client."""
+        issuer.keys = [SigningKey(self.algorithm)]
+        for name, value in self.settings(issuer).items():
+            monkeypatch.setenv(name, value)
+
+    @pytest.mark.usefixtures("trust")
+    async def test_the_application_knows_its_users_by_it(
+        self, client: httpx.AsyncClient, issuer: Issuer, claims: Claims
+    ) -> None:
+        headers = {"Authorization": f"Bearer {issuer.sign(claims)}"}
+        first, second = [(await client.get(ME, headers=headers)) for _ in range(2)]
+
+        assert first.status_code == 200
+        assert first.json()["id"] == second.json()["id"]
+        assert first.json()["role"] == "user"
+
+    @pytest.mark.usefixtures("trust")
+    async def test_the_application_tells_a_bad_token_from_an_issuer_that_is_down(
+        self, client: httpx.AsyncClient, issuer: Issuer, claims: Claims
+    ) -> None:
+        good, bad = issuer.sign(claims), issuer.sign(claims | {"exp": 0})
+        refused = await client.get(ME, headers={"Authorization": f"Bearer {bad}"})
+        issuer.go_down()
+        issuer.rotate(self.algorithm)
+        unknown = await client.get(ME, headers={"Authorization": f"Bearer {issuer.sign(claims)}"})
+        known = await client.get(ME, headers={"Authorization": f"Bearer {good}"})
+
+        assert (refused.status_code, refused.json()["error"]["code"]) == (401, "INVALID_TOKEN")
+        assert refused.headers["WWW-Authenticate"] == "Bearer"
+        assert (unknown.status_code, unknown.json()["error"]["code"]) == (503, "SERVICE_UNAVAILABLE")
+        assert known.status_code == 200
 
 
 def _sign_anything(key: SigningKey, claims: Claims) -> str:

@@ -125,6 +125,9 @@ class TestReceive:
 
         assert (await client.post(URL, content=body, headers=signed(body) | {"svix-id": "msg_2"})).status_code == 400
 
+    async def test_a_burst_is_no_reason_to_refuse(self, client: httpx.AsyncClient) -> None:
+        assert (await send(client, event())).headers["X-RateLimit-Limit"] == "6000"
+
     @pytest.mark.parametrize("secret", [""])
     async def test_without_a_secret_there_is_no_such_address(self, client: httpx.AsyncClient) -> None:
         answer = await send(client, event())

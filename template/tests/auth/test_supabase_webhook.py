@@ -117,6 +117,9 @@ class TestReceive:
             assert answer.json()["error"]["code"] == "INVALID_SIGNATURE"
         assert await work_off(runtime) == []
 
+    async def test_a_burst_is_no_reason_to_refuse(self, client: httpx.AsyncClient) -> None:
+        assert (await send(client, event())).headers["X-RateLimit-Limit"] == "6000"
+
     @pytest.mark.parametrize("secret", [""])
     async def test_without_a_secret_there_is_no_such_address(self, client: httpx.AsyncClient) -> None:
         assert (await send(client, event())).status_code == 404

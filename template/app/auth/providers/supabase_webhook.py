@@ -2,20 +2,20 @@
 
 from datetime import datetime
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.auth.claims import Claims, clean_email, clean_name, is_subject, section
 from app.auth.events import IdentityChanged, IdentityDeleted
 from app.auth.providers.supabase_settings import NAME, SupabaseSettings
-from app.auth.standard_webhooks import MalformedEventError, Shape, read_event, verify
+from app.auth.standard_webhooks import RATE, MalformedEventError, Shape, read_event, verify
 from app.core import inbox
 from app.core.dependencies import RuntimeDep
 from app.core.errors import NotFoundError
 from app.core.queue import Json
 from app.core.runtime import Runtime
 
-router = APIRouter()
+router = APIRouter(dependencies=[Depends(RATE)])
 
 _USER: Shape = {
     "id": None,
