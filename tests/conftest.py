@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-TEMPLATE_PARTS = ("copier.yml", "template", "extensions/catalog")
 GIT_CONFIG = """\
 [user]
 name = A Tester
@@ -39,13 +38,10 @@ def plain_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 def template_repo(tmp_path: Path) -> Path:
     """The template as it lies in this checkout, committed to a repository of its own."""
     root = tmp_path / "template-repo"
-    for part in TEMPLATE_PARTS:
-        source, target = CHECKOUT / part, root / part
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc", ".*_cache"))
-        else:
-            shutil.copy2(source, target)
+    for part in ("template", "extensions"):
+        ignored = shutil.ignore_patterns("__pycache__", "*.pyc", ".*_cache", "omnistack")
+        shutil.copytree(CHECKOUT / part, root / part, ignore=ignored)
+    shutil.copy2(CHECKOUT / "copier.yml", root)
     commit_all(root, "The template", first=True)
     return root
 

@@ -15,7 +15,7 @@ from omnistack.progress import working
 
 ENV_VAR = "OMNISTACK_TEMPLATE"
 QUIET_GIT = {"GIT_TERMINAL_PROMPT": "0"}
-RENDERED_FROM = (QUESTIONS_FILE, "template", "extensions/catalog")
+RENDERED_FROM = (QUESTIONS_FILE, "template", "extensions", ":(exclude)extensions/omnistack")
 SHOWN = 3
 REMOTE_PREFIXES = ("git+", "git@", "gh:", "gl:")
 _CHECKOUT = Path(__file__).resolve().parents[2]
