@@ -1,0 +1,88 @@
+"""What a process holds, and how it starts and stops."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import pytest
+
+from app.core.database import Database, create_database
+from app.core.module import Module
+from app.core.queue import InProcessQueue
+from app.core.runtime import Runtime, create_runtime, running
+from app.core.settings import ConfigurationError, ModuleSettings, Settings
+from tests.databases import Databases
+
+
+class SmallSettings(ModuleSettings):
+    """Of a module."""
+
+    SMALL_SIZE: int = 1
+
+
+def lifespan_of(
+    name: str, log: list[str], *, fails: bool = False
+) -> Callable[[Runtime], AbstractAsyncContextManager[None]]:
+    """Notes when it is opened and closed."""
+
+    @asynccontextmanager
+    async def lifespan(_runtime: Runtime) -> AsyncIterator[None]:
+        log.append(f"+{name}")
+        if fails:
+            raise LookupError
+        try:
+            yield
+        finally:
+            log.append(f"-{name}")
+
+    return lifespan
+
+
+class TestResources:
+    def test_are_what_was_provided(self, database: Database) -> None:
+        runtime = create_runtime([Module(name="small", settings=(SmallSettings,))], database=database)
+        assert runtime.resource(SmallSettings).SMALL_SIZE == 1
+        assert runtime.resource(Settings) is runtime.settings
+
+    def test_that_nobody_provides_are_named(self, database: Database) -> None:
+        with pytest.raises(LookupError, match="Nothing provides SmallSettings"):
+            create_runtime([], database=database).resource(SmallSettings)
+
+
+class TestRunning:
+    async def test_opens_the_modules_in_order_and_closes_them_in_reverse(self, database: Database) -> None:
+        log: list[str] = []
+        modules = [Module(name=name, lifespan=lifespan_of(name, log)) for name in ("a", "b")]
+        async with running(create_runtime(modules, database=database), background=False):
+            assert log == ["+a", "+b"]
+        assert log == ["+a", "+b", "-b", "-a"]
+
+    async def test_closes_what_was_open_when_one_fails_to_open(self, database: Database) -> None:
+        log: list[str] = []
+        modules = [Module(name=name, lifespan=lifespan_of(name, log, fails=name == "b")) for name in ("a", "b")]
+        with pytest.raises(LookupError):
+            async with running(create_runtime(modules, database=database), background=False):
+                log.append("never")
+        assert log == ["+a", "+b", "-a"]
+
+    async def test_finishes_what_is_queued_while_the_modules_are_open(
+        self, databases: Databases, settings: Settings
+    ) -> None:
+        log: list[str] = []
+
+        async def job(_runtime: Runtime) -> None:
+            log.append("job")
+
+        async with databases.fresh() as url:
+            modules = [Module(name="a", lifespan=lifespan_of("a", log), jobs=(job,))]
+            runtime = create_runtime(modules, database=create_database(settings.with_database(url)))
+            async with running(runtime), runtime.database.transaction() as session:
+                await runtime.queue.enqueue(session, job)
+            assert isinstance(runtime.queue, InProcessQueue)
+        assert log == ["+a", "job", "-a"]
+
+    async def test_needs_a_database(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("DATABASE_URL")
+        runtime = create_runtime([])
+        with pytest.raises(ConfigurationError, match="DATABASE_URL is not set; `app dev` starts"):
+            async with running(runtime):
+                pass

@@ -1,0 +1,13 @@
+"""Patterns for LIKE."""
+
+import pytest
+
+from app.kit.search import like_pattern
+
+
+class TestLikePattern:
+    @pytest.mark.parametrize(
+        ("text", "pattern"), [("", "%%"), ("a b", "%a b%"), ("100%", r"%100\%%"), ("a_b", r"%a\_b%"), ("\\", r"%\\%")]
+    )
+    def test_takes_wildcards_literally(self, text: str, pattern: str) -> None:
+        assert like_pattern(text) == pattern
