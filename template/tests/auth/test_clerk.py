@@ -6,7 +6,8 @@ from app.auth.port import InvalidTokenError
 from app.core.runtime import create_runtime
 from app.core.settings import ConfigurationError
 from tests.auth.conftest import OpenAuthenticator
-from tests.auth.contract import Claims, ProviderContract
+from tests.auth.contract import ProviderContract
+from tests.auth.provider_case import Claims
 from tests.fakes.issuer import Issuer, now
 
 APP = "https://app.example.com"

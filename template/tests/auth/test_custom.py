@@ -9,7 +9,8 @@ from app.auth.port import Identity, InvalidTokenError
 from app.core.runtime import create_runtime
 from app.core.settings import ConfigurationError, Settings
 from tests.auth.conftest import OpenAuthenticator
-from tests.auth.contract import Claims, ProviderContract
+from tests.auth.contract import ProviderContract
+from tests.auth.provider_case import Claims
 from tests.fakes.issuer import Issuer, SigningKey, forge_hs256, now
 
 ISSUER = "https://auth.example.com/"

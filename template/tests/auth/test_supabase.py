@@ -7,7 +7,8 @@ from app.auth.port import Identity, InvalidTokenError
 from app.core.runtime import create_runtime
 from app.core.settings import ConfigurationError
 from tests.auth.conftest import OpenAuthenticator
-from tests.auth.contract import Claims, ProviderContract
+from tests.auth.contract import ProviderContract
+from tests.auth.provider_case import Claims
 from tests.fakes.issuer import Issuer, SigningKey, forge_hs256, now
 
 LEGACY_SECRET = "legacy-secret-of-forty-characters-or-more"
