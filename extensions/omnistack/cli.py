@@ -12,7 +12,7 @@ import typer
 
 from omnistack import change, listing, matrix, new, why
 from omnistack.errors import OmniError
-from omnistack.process import forget_outer_environment
+from omnistack.process import CommandError, forget_outer_environment
 from omnistack.prove import command as prove
 from omnistack.suites import command as suites
 
@@ -115,5 +115,8 @@ def run(arguments: list[str]) -> int:
 def _fail(message: str, error: BaseException, status: int = 1) -> int:
     if os.environ.get(DEBUG_VARIABLE, "0") not in {"", "0", "false"}:
         traceback.print_exception(error)
+        cause = error if isinstance(error, CommandError) else error.__cause__
+        if isinstance(cause, CommandError):
+            typer.echo(cause.output, err=True)
     typer.echo(f"error: {message}", err=True)
     return status

@@ -20,7 +20,7 @@ from jinja2 import TemplateError
 from plumbum import ProcessExecutionError
 
 from omnistack.errors import OmniError
-from omnistack.process import last_line
+from omnistack.process import gist
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def plain_errors(what: str) -> Iterator[None]:
     try:
         yield
     except ProcessExecutionError as error:
-        said = last_line(str(error.stderr)) or f"exit status {error.retcode}"
+        said = gist(str(error.stderr)) or f"exit status {error.retcode}"
         raise OmniError(f"{what}: git says: {said}") from error
     except (CopierError, TemplateError, ValueError, OSError, subprocess.SubprocessError) as error:
         if isinstance(error, KeyboardInterrupt):

@@ -4,7 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from omnistack.process import LEAKING_VARIABLES, CommandError, last_line, program
+from omnistack.process import LEAKING_VARIABLES, CommandError, gist, program
 
 OVERRIDES = (
     f"core.hooksPath={os.devnull}",
@@ -40,7 +40,7 @@ def plumb(cwd: Path, *arguments: str, stdin: bytes = b"", retcodes: tuple[int, .
     if done.returncode not in retcodes:
         said = done.stderr.decode(errors="replace")
         raise CommandError(
-            f"`git {arguments[0]}` failed: {last_line(said) or f'exit status {done.returncode}'}",
+            f"`git {arguments[0]}` failed: {gist(said) or f'exit status {done.returncode}'}",
             "",
             returncode=done.returncode,
             output=said.strip(),

@@ -23,6 +23,7 @@ LEAKING_VARIABLES = (
     "UV_PROJECT_ENVIRONMENT",
     "UV_WORKING_DIRECTORY",
 )
+LONGEST = 300
 INSTALL_HINTS = {
     "git": "install git (https://git-scm.com/downloads) and run the command again",
     "uv": "install it with `pip install uv` and run the command again",
@@ -45,8 +46,10 @@ def forget_outer_environment() -> None:
 
 
 def program(name: str) -> str:
-    """Find a program on PATH, or beside the running Python (where `uv run` puts tools)."""
-    found = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
+    """Find a program: the uv that runs this one, else on PATH, else beside the running Python."""
+    # A version manager's `uv` on PATH may refuse to run in a folder that names another Python.
+    own = os.environ.get(name.upper(), "") if name == "uv" else ""
+    found = shutil.which(own) or shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
     if found is None:
         raise OmniError(f"the program {name!r} is not installed", INSTALL_HINTS.get(name, f"install {name}"))
     return found
@@ -82,7 +85,7 @@ def run(
         raise OmniError(f"{command[0]} could not be started in {cwd or '.'}: {error.strerror}", hint) from error
     if done.returncode:
         output = f"{done.stdout}\n{done.stderr}".strip()
-        said = last_line(done.stderr) or last_line(done.stdout) or f"exit status {done.returncode}"
+        said = gist(done.stderr) or gist(done.stdout) or f"exit status {done.returncode}"
         shown = " ".join(str(part) for part in command[:3])
         raise CommandError(f"`{shown}` failed: {said}", hint, returncode=done.returncode, output=output)
     return done.stdout.strip()
@@ -93,8 +96,14 @@ def git(*arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None,
     return run(["git", *arguments], cwd=cwd, env=env, hint=hint)
 
 
-def last_line(text: str) -> str:
-    """Give the line that says most: the last that names an error, else the last."""
+def gist(text: str) -> str:
+    """Give the line that says most: an `error:` or `fatal:`, uv's `×` with its reasons, a traceback's end, the first."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
+    for number, line in enumerate(lines):
+        if line.startswith("×"):
+            reasons = " ".join(part.strip("×│╰─▶ ") for part in lines[number:])
+            return reasons[:LONGEST]
     telling = [line for line in lines if line.lower().startswith(("error", "fatal"))]
-    return (telling or lines or [""])[-1]
+    if not telling and lines and lines[0].startswith("Traceback"):
+        return lines[-1]
+    return (telling or lines or [""])[0]

@@ -9,7 +9,7 @@ from pathlib import Path
 from omnistack.catalog import CATALOG_DIR, QUESTIONS_FILE
 from omnistack.errors import OmniError
 from omnistack.plumbing import line, plumb, succeeds
-from omnistack.process import CommandError, last_line
+from omnistack.process import CommandError, gist
 from omnistack.progress import working
 from omnistack.project import ANSWERS_FILE, Project
 from omnistack.template import Template
@@ -107,7 +107,7 @@ def _clone(source: str, folder: Path) -> None:
         plumb(folder.parent, "clone", "--quiet", "--no-checkout", *shared, "--", url, str(folder))
     except CommandError as error:
         raise OmniError(
-            f"the template at {source} cannot be reached: {last_line(error.output)}",
+            f"the template at {source} cannot be reached: {gist(error.output)}",
             f"check the network and your access; {ELSEWHERE}",
         ) from error
 
