@@ -24,6 +24,7 @@ LEAKING_VARIABLES = (
     "UV_WORKING_DIRECTORY",
 )
 LONGEST = 300
+CROSS = "\N{MULTIPLICATION SIGN}"
 INSTALL_HINTS = {
     "git": "install git (https://git-scm.com/downloads) and run the command again",
     "uv": "install it with `pip install uv` and run the command again",
@@ -97,12 +98,11 @@ def git(*arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None,
 
 
 def gist(text: str) -> str:
-    """Give the line that says most: an `error:` or `fatal:`, uv's `×` with its reasons, a traceback's end, the first."""
+    """Give the line that says most: an `error:` or `fatal:`, uv's cross and its reasons, a traceback's end, the first."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     for number, line in enumerate(lines):
-        if line.startswith("×"):
-            reasons = " ".join(part.strip("×│╰─▶ ") for part in lines[number:])
-            return reasons[:LONGEST]
+        if line.startswith(CROSS):
+            return " ".join(part.strip(f"{CROSS}│╰─▶ ") for part in lines[number:])[:LONGEST]
     telling = [line for line in lines if line.lower().startswith(("error", "fatal"))]
     if not telling and lines and lines[0].startswith("Traceback"):
         return lines[-1]

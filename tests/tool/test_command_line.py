@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from omnistack import cli
 from omnistack.errors import OmniError
-from omnistack.process import CommandError
+from omnistack.process import CommandError, gist, program
 from omnistack.process import run as run_program
 
 from tests.tool.conftest import Run
@@ -61,6 +61,7 @@ def test_errors_join_what_and_what_next() -> None:
 def test_a_missing_program_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.delenv("UV", raising=False)
     with pytest.raises(OmniError, match=r"the program 'uv' is not installed\. install it with `pip install uv`"):
         run_program(["uv", "sync"])
 
@@ -76,3 +77,31 @@ def test_a_failing_program_is_one_line_and_its_output_is_kept(tmp_path: Path) ->
 def test_a_missing_folder_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(OmniError, match=r"git could not be started in .*nowhere: No such file"):
         run_program(["git", "status"], cwd=tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("said", "gist_of_it"),
+    [
+        ("warning: old\nfatal: no repository\n", "fatal: no repository"),
+        ("Resolving\nerror: nothing there\n  hint: look\n", "error: nothing there"),
+        (
+            "  \N{MULTIPLICATION SIGN} No solution found when resolving dependencies:\n  ╰─▶ Because a needs b,\n      and b is not there.\n",
+            "No solution found when resolving dependencies: Because a needs b, and b is not there.",
+        ),
+        ("Traceback (most recent call last):\n  File x\nKeyError: 'y'\n", "KeyError: 'y'"),
+        ("pyenv: uv: command not found\n\nNote: see help\n", "pyenv: uv: command not found"),
+        ("", ""),
+    ],
+)
+def test_the_line_that_says_most_is_told(said: str, gist_of_it: str) -> None:
+    assert gist(said) == gist_of_it
+
+
+def test_the_uv_that_runs_the_tool_is_the_uv_that_it_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    own = tmp_path / "uv"
+    own.write_text("")
+    own.chmod(0o755)
+    monkeypatch.setenv("UV", str(own))
+    assert program("uv") == str(own)
+    monkeypatch.setenv("UV", str(tmp_path / "gone"))
+    assert program("uv") != str(own)
