@@ -98,7 +98,7 @@ def git(*arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None,
 
 
 def gist(text: str) -> str:
-    """Give the line that says most: an `error:` or `fatal:`, uv's cross and its reasons, a traceback's end, the first."""
+    """Give the line that says most: an `error:` or `fatal:`, uv's cross and its reasons, a traceback's end."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     for number, line in enumerate(lines):
         if line.startswith(CROSS):

@@ -85,8 +85,8 @@ def test_a_missing_folder_is_one_line(tmp_path: Path) -> None:
         ("warning: old\nfatal: no repository\n", "fatal: no repository"),
         ("Resolving\nerror: nothing there\n  hint: look\n", "error: nothing there"),
         (
-            "  \N{MULTIPLICATION SIGN} No solution found when resolving dependencies:\n  ╰─▶ Because a needs b,\n      and b is not there.\n",
-            "No solution found when resolving dependencies: Because a needs b, and b is not there.",
+            "  \N{MULTIPLICATION SIGN} No solution found:\n  ╰─▶ Because a needs b,\n      and b is not there.\n",
+            "No solution found: Because a needs b, and b is not there.",
         ),
         ("Traceback (most recent call last):\n  File x\nKeyError: 'y'\n", "KeyError: 'y'"),
         ("pyenv: uv: command not found\n\nNote: see help\n", "pyenv: uv: command not found"),
