@@ -102,6 +102,8 @@ class Facts:
     functions: list[Function] = field(default_factory=list)
     values: dict[str, tuple[object, Lines]] = field(default_factory=dict)
     """Constants at the module's level."""
+    words: set[str] = field(default_factory=set)
+    """Words in its strings: annotations that are written as strings, `__all__`."""
     local: set[str] = field(default_factory=set)
     """Names that are bound somewhere below the module's level."""
     error: tuple[int, str] | None = None

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from omnistack.catalog import QUESTIONS_FILE
+from omnistack.prove.checks.answers import check_answers
 from omnistack.prove.checks.dependencies import check_dependencies
 from omnistack.prove.checks.direction import check_direction
 from omnistack.prove.checks.fixtures import check_fixtures
@@ -17,6 +18,7 @@ from omnistack.prove.checks.model import check_model
 from omnistack.prove.checks.owns import check_owns
 from omnistack.prove.checks.services import check_services
 from omnistack.prove.checks.settings import check_settings
+from omnistack.prove.checks.unused import check_unused
 from omnistack.prove.code import Code
 from omnistack.prove.finding import Finding, Report
 from omnistack.prove.model import Model
@@ -38,6 +40,8 @@ CHECKS: dict[str, Check] = {
     "links": check_links,
     "owns": check_owns,
     "services": check_services,
+    "unused": check_unused,
+    "answers and paths": check_answers,
 }
 
 

@@ -5,6 +5,7 @@ from which `File.at` makes its condition. Files that cannot be read so are refus
 """
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -174,6 +175,10 @@ class _Reader(ast.NodeVisitor):
     def visit_comprehension(self, node: ast.comprehension) -> None:
         self.facts.local.update(part.id for part in ast.walk(node.target) if isinstance(part, ast.Name))
         self.generic_visit(node)
+
+    def visit_Constant(self, node: ast.Constant) -> None:  # noqa: N802
+        if isinstance(node.value, str):
+            self.facts.words.update(re.findall(r"\w+", node.value))
 
     def visit_Name(self, node: ast.Name) -> None:
         if isinstance(node.ctx, ast.Load):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ class Source:
     def catalog(self) -> list[dict[str, Any]]:
         """Read the catalog as Copier's `!include` does; the order is by file name here, and may not matter."""
         return [
-            yaml.safe_load(self.files[path])
+            _read_yaml(self.files[path])
             for path in sorted(self.files)
             if path.startswith(f"{CATALOG_DIR}/") and path.endswith(".yml")
         ]
@@ -67,6 +68,13 @@ class Source:
             mode = self.root / path
             if mode.exists():
                 target.chmod(mode.stat().st_mode)
+
+
+@lru_cache(maxsize=1024)
+def _read_yaml(content: bytes) -> dict[str, Any]:
+    """Read a document of the catalog, which nobody changes afterwards."""
+    document: dict[str, Any] = yaml.safe_load(content)
+    return document
 
 
 def read_source(root: Path) -> Source:

@@ -75,6 +75,11 @@ class Space:
         """Give all answer sets outside a condition."""
         return self.everything & ~cond
 
+    @property
+    def texts(self) -> frozenset[str]:
+        """The free texts of which it matters somewhere whether they are empty."""
+        return frozenset(self._texts)
+
     def text_is_set(self, name: str) -> Cond:
         """Give the condition that a free text is not empty."""
         if name not in self._texts:

@@ -7,7 +7,7 @@ the library that Copier matches them with. So what is here follows from what Cop
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import PurePosixPath
 from unicodedata import normalize
 
@@ -67,6 +67,10 @@ class File:
     def text(self) -> str:
         """All lines that may be there, as one text."""
         return "\n".join(line.text for line in self.lines)
+
+    def matching(self, pattern: str) -> Iterator[Line]:
+        """Give the lines that match a regular expression."""
+        return (self.lines[number] for number in matching_lines(self.text, pattern))
 
     def at(self, numbers: Iterable[int]) -> Cond:
         """Give the condition that these lines of `text` (from 1) are there."""
@@ -159,6 +163,15 @@ class Tree:
             for path, file in self.files.items()
             if file.cond.eval(bits)
         }
+
+
+@lru_cache(maxsize=1 << 16)
+def matching_lines(text: str, pattern: str) -> tuple[int, ...]:
+    """Give the numbers (from 0) of the lines that match: most files are the same in every template that is tried."""
+    compiled = re.compile(pattern, re.MULTILINE)
+    if compiled.search(text) is None:
+        return ()
+    return tuple(number for number, line in enumerate(text.split("\n")) if compiled.search(line))
 
 
 def pattern(line: str) -> tuple[PathSpec[Pattern], bool]:

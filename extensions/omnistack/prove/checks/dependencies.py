@@ -45,8 +45,12 @@ def check_dependencies(code: Code, report: Report) -> None:
         for found in module.facts.imports:
             if not _is_own(found.module):
                 _check_import(code, module, found, declared, shipped=shipped, report=report)
+    imported = _imported(code)
     for requirement in declared:
-        unused = requirement.cond & ~_used(code, requirement)
+        used = imported.get((requirement.name, True), code.space.nothing) | _needed(code, requirement.name)
+        if requirement.dev:
+            used = used | imported.get((requirement.name, False), code.space.nothing)
+        unused = requirement.cond & ~used
         where, line = _declaration(code, requirement)
         report(where, line, f"{requirement.name} is declared, and nothing imports or needs it", unused)
 
@@ -97,34 +101,30 @@ def _check_import(
     report(module.file.source, module.file.where(found.lines[-1]), message, missing)
 
 
-def _used(code: Code, requirement: Declared) -> Cond:
-    used = code.space.nothing
+def _imported(code: Code) -> dict[tuple[str, bool], Cond]:
+    """Give when each distribution is imported, and whether by what is shipped."""
+    found: dict[tuple[str, bool], Cond] = {}
     for module in code:
-        if not requirement.dev and module.name.split(".")[0] not in SHIPPED:
-            continue
-        for found in module.facts.imports:
-            top = found.module.split(".")[0]
-            if top in FIRST_PARTY or top in sys.stdlib_module_names:
-                continue
-            names = candidates(f"{found.module}.{found.name}" if found.name else found.module)
-            if any(name == requirement.name for name, _ in names):
-                used = used | module.at(found.lines)
-    need = NEEDED.get(requirement.name)
-    if need is not None:
-        for path, file in code.tree.files.items():
-            if path.startswith(need.under) and path != "uv.lock":
-                for line in matching(file, need.pattern):
-                    used = used | line
-    return used
+        shipped = module.name.split(".")[0] in SHIPPED
+        for each in module.facts.imports:
+            if not _is_own(each.module):
+                for name, _ in candidates(f"{each.module}.{each.name}" if each.name else each.module):
+                    known = found.get((name, shipped), code.space.nothing)
+                    found[name, shipped] = known | module.at(each.lines)
+    return found
 
 
-def matching(file: File, pattern: str) -> Iterator[Cond]:
-    """Give the conditions of the lines that match; what a `pyproject.toml` requires does not count."""
-    if re.search(pattern, file.text, re.MULTILINE) is None:
-        return
-    for line in file.lines:
-        if re.search(pattern, line.text) and not line.text.strip().startswith('"'):
-            yield line.cond
+def _needed(code: Code, name: str) -> Cond:
+    need = NEEDED.get(name)
+    if need is None:
+        return code.space.nothing
+    return code.space.union(
+        line.cond
+        for path, file in code.tree.files.items()
+        if path.startswith(need.under)
+        for line in file.matching(need.pattern)
+        if not line.text.strip().startswith('"')
+    )
 
 
 def _declaration(code: Code, requirement: Declared) -> tuple[str, int]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from omnistack.prove.checks.settings import settings_classes
 from omnistack.prove.code import Code, Module
+from omnistack.prove.facts import Call
 from omnistack.prove.finding import Report
 from omnistack.prove.space import Cond
 
@@ -33,14 +34,15 @@ def is_manifest(function: str) -> bool:
 def _listed(code: Code, *fields: str) -> Names:
     """Give what the manifests list in some fields, and when."""
     found: Names = {}
-    for module in code:
-        for call in module.facts.calls:
-            if not is_manifest(call.function):
-                continue
-            for name in (name for field in fields for name in call.refers(field)):
-                key = code.resolve(module, name)
-                found[key] = found.get(key, code.space.nothing) | module.at(call.lines)
+    for module, call in _manifest_calls(code):
+        for name in (name for field in fields for name in call.refers(field)):
+            key = code.resolve(module, name)
+            found[key] = found.get(key, code.space.nothing) | module.at(call.lines)
     return found
+
+
+def _manifest_calls(code: Code) -> Iterator[tuple[Module, Call]]:
+    return ((module, call) for module in code for call in module.facts.calls if is_manifest(call.function))
 
 
 def _missing(code: Code, found: Names, key: tuple[str, str], here: Cond) -> Cond:
@@ -62,11 +64,10 @@ def _check_list(code: Code, report: Report) -> None:
             message = f"the module's manifest is not in {LIST}"
             listed = _listed_in(code, LIST, (module.name, call.owner))
             report(module.file.source, module.file.where(call.lines[-1]), message, module.at(call.lines) & ~listed)
-    for module in code:
-        for call in module.facts.calls:
-            if is_manifest(call.function) and call.function != "Module" and call.owner and module.name.startswith("app."):
-                missing = _missing(code, used, (module.name, call.owner), module.at(call.lines))
-                report(module.file.source, module.file.where(call.lines[-1]), "no registry names this provider", missing)
+    for module, call in _manifest_calls(code):
+        if call.function != "Module" and call.owner and module.name.startswith("app."):
+            missing = _missing(code, used, (module.name, call.owner), module.at(call.lines))
+            report(module.file.source, module.file.where(call.lines[-1]), "no registry names this provider", missing)
 
 
 def _listed_in(code: Code, name: str, key: tuple[str, str]) -> Cond:
@@ -121,18 +122,16 @@ def _check_settings(code: Code, report: Report) -> None:
 
 
 def _check_functions(code: Code, report: Report) -> None:
+    listed = {field: _listed(code, field) for field in (*FUNCTION_FILES.values(), "commands")}
     for module in filter(_in_module, code):
         field = FUNCTION_FILES.get(module.name.rpartition(".")[2])
         for function in module.facts.functions:
-            commands = any(each.function.startswith("click.") for each in function.decorators)
-            if not function.top or function.name.startswith("_") or not (field or commands):
+            # A command of a group is reached through the group.
+            command = any(each.function in {"click.command", "click.group"} for each in function.decorators)
+            if not function.top or function.name.startswith("_") or not (field or command):
                 continue
             wanted = field or "commands"
-            listed = _listed(code, wanted)
-            grouped = any(each.function.rpartition(".")[2] == "command" and "click" not in each.function for each in function.decorators)
-            if grouped:
-                continue
-            missing = _missing(code, listed, (module.name, function.name), module.at(function.lines))
+            missing = _missing(code, listed[wanted], (module.name, function.name), module.at(function.lines))
             line = module.file.where(function.lines[-1])
             report(module.file.source, line, f"{function.name} is in no manifest's `{wanted}`", missing)
 

@@ -35,6 +35,9 @@ def _check_piece(model: Model, piece: Piece, report: Report) -> None:
         report(file, 1, "is dead: no valid answers choose it", valid)
     if piece.always:
         report(file, _line(model, file, "always:"), "is always there, and yet not chosen", valid & ~chosen)
+        asked = model.asked.get(piece.port or piece.name)
+        if asked is not None and (piece.name if piece.port else True) in asked.question.values:
+            report(file, _line(model, file, "always:"), "is always there, and yet asked for", valid)
     elif chosen == valid:
         report(file, _line(model, file, "always:"), "is chosen by every answer, and yet not `always`", valid)
     reasons = model.wanted(piece) | (valid if piece.always else model.space.nothing)

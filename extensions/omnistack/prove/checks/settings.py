@@ -27,7 +27,7 @@ def check_settings(code: Code, report: Report) -> None:
         here = module.at(lines)
         if module.name.startswith("app."):
             read[name] = read.get(name, nothing) | here
-        if surely or name in declared:
+        if name in declared or (surely and module.name.startswith("app.")):
             message = f"reads the setting {name}, which no settings class declares"
             report(module.file.source, module.file.where(lines[-1]), message, here & ~known.get(name, nothing))
     for name, places in declared.items():
@@ -52,14 +52,8 @@ def check_settings(code: Code, report: Report) -> None:
 
 def _substituted(code: Code, name: str) -> Cond:
     """Give when a file that is no Python takes a variable out of the environment, as `${NAME}`."""
-    found = (
-        line.cond
-        for file in code.tree.files.values()
-        if f"${{{name}" in file.text
-        for line in file.lines
-        if f"${{{name}" in line.text
-    )
-    return code.space.union(found)
+    pattern = re.escape(f"${{{name}")
+    return code.space.union(line.cond for file in code.tree.files.values() for line in file.matching(pattern))
 
 
 def _line(code: Code, file: str, word: str) -> int:

@@ -1,0 +1,66 @@
+"""Answers and paths: each answer has an effect, each path of the catalog has files, and `.env.example` reads well."""
+
+import re
+
+from omnistack.catalog import CATALOG_DIR, QUESTIONS_FILE
+from omnistack.prove.checks.settings import EXAMPLE
+from omnistack.prove.code import Code
+from omnistack.prove.finding import Report
+from omnistack.prove.space import Cond
+from omnistack.prove.tree import Tree
+from omnistack.prove.values import Opaque
+
+VALUE = re.compile(r"([A-Z][A-Z0-9_]+)=(.*)$")
+BARE = re.compile(r"[A-Za-z0-9_./:@,+-]*$")
+EMPTY = re.compile(r"""=\s*(""|\'\')\s*[,}\]]""")
+
+
+def check_answers(code: Code, report: Report) -> None:
+    """Check what the questionnaire and the catalog say against what is rendered."""
+    tree = code.tree
+    _check_texts(tree, report)
+    _check_paths(tree, report)
+    _check_example(tree, report)
+    pyproject = tree.files.get("pyproject.toml")
+    for line in pyproject.lines if pyproject else ():
+        if pyproject and EMPTY.search(line.text):
+            report(pyproject.source, line.number, "says something empty: leave it out", line.cond)
+
+
+def _check_texts(tree: Tree, report: Report) -> None:
+    """A free text is printed somewhere whenever it is not empty."""
+    printed: dict[str, Cond] = {}
+    recorded = str(tree.model.configuration.get("_answers_file", ".copier-answers.yml"))
+    for file in tree.files.values():
+        for part in file.parts:
+            if isinstance(part.text, Opaque) and file.path != recorded:
+                printed[part.text.name] = printed.get(part.text.name, tree.space.nothing) | part.cond
+    for name, asked in tree.model.asked.items():
+        if not asked.question.values:
+            here = tree.valid & (tree.space.text_is_set(name) if name in tree.space.texts else tree.valid)
+            unused = here & ~printed.get(name, tree.space.nothing)
+            report(QUESTIONS_FILE, 1, f"{name} is asked, and its answer is printed nowhere", unused)
+
+
+def _check_paths(tree: Tree, report: Report) -> None:
+    for piece in tree.model.pieces.values():
+        for path in piece.paths:
+            below = f"{path.rstrip('/')}/"
+            if not any(name == path or name.startswith(below) for name in tree.files):
+                chosen = tree.model.chosen[piece.name]
+                report(f"{CATALOG_DIR}/{piece.name}.yml", 1, f"has the path {path}, where there is nothing", chosen)
+
+
+def _check_example(tree: Tree, report: Report) -> None:
+    """A value is in quotes where it needs them, so that every reader of the file takes the same from it."""
+    file = tree.files.get(EXAMPLE)
+    opaque = {part.line for part in file.parts if isinstance(part.text, Opaque)} if file else set()
+    for line in file.lines if file else ():
+        match = VALUE.match(line.text)
+        if file is None or match is None or line.number in opaque:
+            continue
+        value = match[2]
+        quoted = len(value) > 1 and value[0] == value[-1] == "'"
+        inner = value[1:-1] if quoted else value
+        if quoted == bool(BARE.match(inner)):
+            report(file.source, line.number, f"{match[1]} has quotes without need, or needs them", line.cond)

@@ -1,0 +1,43 @@
+"""What is there and serves nothing: imports and private names that nothing uses under the same answers."""
+
+from omnistack.prove.code import Code, Module
+from omnistack.prove.finding import Report
+from omnistack.prove.space import Cond
+
+
+def check_unused(code: Code, report: Report) -> None:
+    """Check that what a file imports or keeps to itself is used wherever it is there."""
+    for module in code:
+        used: dict[str, Cond] = {}
+        definitions = {each.name for each in (*module.facts.functions, *module.facts.classes)}
+        for reference in module.facts.references:
+            name = reference.name.split(".")[0]
+            if reference.owner != name or name not in definitions:
+                used[name] = used.get(name, code.space.nothing) | module.at(reference.lines)
+        for each in module.facts.imports:
+            if "noqa" not in module.file.lines[each.lines[-1] - 1].text and each.bound not in module.facts.words:
+                unused = module.at(each.lines) & ~used.get(each.bound, code.space.nothing)
+                line = module.file.where(each.lines[-1])
+                report(module.file.source, line, f"imports {each.bound}, and nothing uses it", unused)
+        _check_private(code, module, used, report)
+
+
+def _check_private(code: Code, module: Module, used: dict[str, Cond], report: Report) -> None:
+    for name, places in module.facts.names.items():
+        if not name.startswith("_") or name.startswith("__") or name in module.facts.words or name == "_":
+            continue
+        if any(each.bound == name for each in module.facts.imports) or _decorated(module, name):
+            continue
+        for lines in places:
+            unused = module.at(lines) & ~used.get(name, code.space.nothing)
+            report(module.file.source, module.file.where(lines[-1]), f"{name} is private, and nothing uses it", unused)
+
+
+def _decorated(module: Module, name: str) -> bool:
+    """Tell whether a decorator may have registered a function."""
+    return any(
+        each.function.rpartition(".")[2] not in {"contextmanager", "asynccontextmanager", "cache", "lru_cache"}
+        for function in module.facts.functions
+        if function.name == name and function.top
+        for each in function.decorators
+    )

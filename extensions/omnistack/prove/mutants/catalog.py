@@ -1,0 +1,84 @@
+"""Faults in the catalog and in the questions."""
+
+from collections.abc import Callable
+from typing import Any
+
+import yaml
+
+from omnistack.catalog import CATALOG_DIR, QUESTIONS_FILE
+from omnistack.prove.mutants.base import Mutant, Mutants
+from omnistack.prove.proof import Proof
+
+type Document = dict[str, Any]
+
+LISTS = ("requires", "paths", "dependencies", "dev_dependencies", "settings", "services")
+
+
+def catalog_mutants(proof: Proof) -> Mutants:
+    """Take an entry out of each list of each piece, add one that is too many, or lie about the piece."""
+    for document in proof.source.catalog():
+        for field in LISTS:
+            for place, entry in enumerate(document[field]):
+                name = entry["name"] if isinstance(entry, dict) else entry
+                yield _changed(document, f"drop {field}", str(name), lambda new, f=field, p=place: new[f].pop(p))
+        for field, extra in (("dependencies", "nobody-needs-this>=1"), ("dev_dependencies", "nobody-needs-this>=1")):
+            yield _changed(document, f"add {field}", extra, lambda new, f=field, e=extra: new[f].append(e))
+        extra_setting = {"name": "NOBODY_READS_THIS", "help": "Nothing.", "default": ""}
+        yield _changed(document, "add settings", "NOBODY_READS_THIS", lambda new: new["settings"].append(extra_setting))
+        yield _changed(document, "add paths", "docs/nowhere.md", lambda new: new["paths"].append("docs/nowhere.md"))
+        yield _changed(document, "flip always", "", lambda new: new.update(always=not new["always"]))
+        if document["module"]:
+            yield _changed(document, "rename module", document["module"], lambda new: new.update(module="elsewhere"))
+        for entry in document["dependencies"]:
+            yield _changed(document, "move to dev", entry, lambda new, e=entry: _to_dev(new, e))
+        if document["port"]:
+            for preset in document["presets"]:
+                yield _changed(document, "drop preset", preset, lambda new, p=preset: new["presets"].remove(p))
+
+
+def _to_dev(document: Document, entry: str) -> None:
+    document["dependencies"].remove(entry)
+    document["dev_dependencies"].append(entry)
+
+
+def _changed(document: Document, rule: str, place: str, change: Callable[[Document], object]) -> Mutant:
+    copy: Document = yaml.safe_load(yaml.safe_dump(document))
+    change(copy)
+    path = f"{CATALOG_DIR}/{document['name']}.yml"
+    return Mutant(rule, f"{document['name']} {place}".strip(), {path: yaml.safe_dump(copy, sort_keys=False)})
+
+
+def question_mutants(proof: Proof) -> Mutants:
+    """Drop each question that chooses a piece, drop or add a choice of a port, ask for a piece that is none."""
+    text = proof.source.text(QUESTIONS_FILE)
+    blocks = _blocks(text)
+    if proof.model is None:
+        return
+    ports = {piece.port for piece in proof.model.pieces.values() if piece.port}
+    for name, asked in proof.model.asked.items():
+        block = blocks.get(name, "")
+        if asked.question.type == "bool":
+            yield Mutant("drop question", name, {QUESTIONS_FILE: text.replace(block, "")})
+            ghost = block.replace(f"{name}:", "ghost:", 1)
+            yield Mutant("add question", f"ghost like {name}", {QUESTIONS_FILE: text.replace(block, block + ghost)})
+        if name in ports:
+            lines = block.splitlines(keepends=True)
+            for place, line in enumerate(lines):
+                if any(line.rstrip().endswith(f": {value}") and '"' in line for value in asked.question.values):
+                    without = "".join(lines[:place] + lines[place + 1 :])
+                    yield Mutant("drop choice", f"{name} {line.strip()}", {QUESTIONS_FILE: text.replace(block, without)})
+                    more = "".join([*lines[: place + 1], '    "Somebody else": ghost\n', *lines[place + 1 :]])
+                    yield Mutant("add choice", f"{name} ghost", {QUESTIONS_FILE: text.replace(block, more)})
+
+
+def _blocks(text: str) -> dict[str, str]:
+    found: dict[str, list[str]] = {}
+    name = ""
+    for line in text.splitlines(keepends=True):
+        if line[:1].isalpha() and ":" in line:
+            name = line.split(":")[0]
+        elif line.startswith(("#", "_")):
+            name = ""
+        if name:
+            found.setdefault(name, []).append(line)
+    return {key: "".join(lines) for key, lines in found.items()}
