@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from alembic import context
 from alembic.runtime.migration import MigrationContext, MigrationInfo
@@ -39,6 +39,17 @@ def includes(_object: object, name: str | None, kind: str, _reflected: bool, _ot
     return kind != "table" or name is None or wanted is None or wanted(name)
 
 
+def plain_type(kind: str, item: object, _context: object) -> str | Literal[False]:
+    """SQLModel's types as what they are in the database: a revision then needs no SQLModel, now or in years."""
+    from sqlmodel.sql.sqltypes import AutoString, UTCDateTime  # noqa: PLC0415 - as above
+
+    if kind == "type" and isinstance(item, UTCDateTime):
+        return "sa.DateTime(timezone=True)"
+    if kind == "type" and isinstance(item, AutoString):
+        return f"sa.{item.impl!r}"
+    return False
+
+
 def migrate(connection: Connection) -> None:
     """Runs the command on one connection, in one transaction where the database can do that."""
     needs_metadata = context.config.attributes.get("needs_metadata", True)
@@ -49,6 +60,7 @@ def migrate(connection: Connection) -> None:
         render_as_batch=True,
         compare_type=True,
         include_object=includes,
+        render_item=plain_type,
         on_version_apply=report,
     )
     with context.begin_transaction():

@@ -8,7 +8,7 @@ from app.core.settings import ConfigurationError
 from tests.auth.conftest import OpenAuthenticator
 from tests.auth.contract import ProviderContract
 from tests.auth.provider_case import Claims
-from tests.fakes.issuer import Issuer, now
+from tests.fakes.issuer import Issuer, SigningKey, now
 
 APP = "https://app.example.com"
 
@@ -61,7 +61,7 @@ class TestUnconfigured:
     async def test_it_says_what_to_set(self, open_authenticator: OpenAuthenticator) -> None:
         async with open_authenticator({}) as authenticator:
             with pytest.raises(InvalidTokenError, match="CLERK_ISSUER_URL is not set"):
-                await authenticator.authenticate("a.b.c")
+                await authenticator.authenticate(SigningKey().sign({"iss": "https://auth.example.com"}))
 
     async def test_a_slash_at_the_end_of_the_issuer_is_no_difference(
         self, issuer: Issuer, open_authenticator: OpenAuthenticator

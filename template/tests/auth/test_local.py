@@ -7,6 +7,7 @@ from app.auth.local import LocalTokens, NotLocalError, local_subject, mint
 from app.auth.port import Identity, InvalidTokenError
 from app.auth.unconfigured import UnconfiguredProvider
 from app.core.settings import Environment, Settings
+from tests.fakes.issuer import SigningKey
 
 
 @pytest.fixture
@@ -56,6 +57,10 @@ class TestAuthenticate:
 
     async def test_other_tokens_go_to_the_provider(self, authenticator: Authenticator) -> None:
         with pytest.raises(InvalidTokenError, match="SOME_SETTING"):
+            await authenticator.authenticate(SigningKey().sign({"iss": "https://auth.example.com"}))
+
+    async def test_what_is_no_token_goes_nowhere(self, authenticator: Authenticator) -> None:
+        with pytest.raises(InvalidTokenError, match="not valid"):
             await authenticator.authenticate("a.b.c")
 
     async def test_it_is_refused_outside_local(self, settings: Settings) -> None:

@@ -108,7 +108,7 @@ class TestUnconfigured:
     async def test_it_says_what_to_set(self, open_authenticator: OpenAuthenticator) -> None:
         async with open_authenticator({}) as authenticator:
             with pytest.raises(InvalidTokenError, match="SUPABASE_PROJECT_URL is not set"):
-                await authenticator.authenticate("a.b.c")
+                await authenticator.authenticate(SigningKey().sign({"iss": "https://auth.example.com"}))
 
 
 @pytest.mark.usefixtures("environment")

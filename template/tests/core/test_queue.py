@@ -277,7 +277,7 @@ class TestNames:
         async def note(runtime: Runtime) -> None:
             """Is called like another one."""
 
-        with pytest.raises(ValueError, match=r"Two jobs are called tests\.note"):
+        with pytest.raises(ValueError, match=r"Two functions are called tests\.note"):
             by_job_name([*JOBS, note])
 
     def test_the_same_job_twice_is_one(self) -> None:
