@@ -83,7 +83,8 @@ def _make(template: Template, wish: Wish) -> tuple[Path, Evaluation] | None:
 
 
 def _answer(template: Template, wish: Wish) -> Evaluation:
-    questionnaire = Questionnaire(template)
+    with working("Reading the questions"):
+        questionnaire = Questionnaire(template)
     given: Mapping[str, Answer] = parse(wish.given, template.catalog)
     if wish.ask:
         from omnistack.questions import ask

@@ -106,8 +106,8 @@ class Server:
         """End the server as Ctrl-C would, so that it ends its database; harder where it does not."""
         for step in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
             if self._process.poll() is None:
-                self._process.send_signal(step)
                 with suppress(subprocess.TimeoutExpired):
+                    self._process.send_signal(step)
                     self._process.wait(STOPPED_WITHIN)
         self._reader.join(1)
 

@@ -72,7 +72,8 @@ class Template:
         """List the changed files that are not committed: any tracked one, and new ones among those it renders."""
         if not self.working_tree:
             return []
-        tracked = git("status", "--porcelain", "--untracked-files=no", cwd=self.root)
+        # `uv run` itself may rewrite the lock file behind another package index; no project is rendered from it.
+        tracked = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)uv.lock", cwd=self.root)
         new = git("status", "--porcelain", "--untracked-files=all", "--", *RENDERED_FROM, cwd=self.root)
         return list(dict.fromkeys(line[2:].strip() for line in (*tracked.splitlines(), *new.splitlines())))
 

@@ -100,6 +100,18 @@ def test_uncommitted_changes_of_the_template_are_refused(run: Run, small: Path, 
     assert not made.exists()
 
 
+def test_what_uv_does_to_the_templates_own_lock_file_is_no_change(run: Run, small: Path, made: Path) -> None:
+    write(small / "uv.lock", "version = 1\n")
+    commit_all(small, "Lock")
+    write(small / "uv.lock", "version = 2\n")
+    assert run("new", made, *QUIET).status == 0
+
+
+def test_notes_beside_the_template_are_no_change(run: Run, small: Path, made: Path) -> None:
+    write(small / "notes/mine.txt", "")
+    assert run("new", made, *QUIET).status == 0
+
+
 def test_a_template_without_a_commit_is_refused(run: Run, small: Path, made: Path) -> None:
     (small / ".git").rename(small.parent / "elsewhere")
     assert "is no git checkout" in run("new", made, *QUIET).err
