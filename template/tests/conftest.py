@@ -7,15 +7,15 @@ folder).
 
 import os
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import update
+from sqlalchemy import Executable, Row, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from app.auth.local import mint
@@ -75,6 +75,10 @@ class OneConnection(Database):
         session.sync_session.bind = self._connection.sync_connection
         session.sync_session.join_transaction_mode = "create_savepoint"
         return session
+
+    async def fetch(self, statement: Executable, parameters: Mapping[str, object]) -> Sequence[Row[*tuple[Any, ...]]]:
+        """See `Database.fetch`."""
+        return (await self._connection.execute(statement, parameters)).all()
 
     async def dispose(self) -> None:
         """The connection is closed by who has opened it."""

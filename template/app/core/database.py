@@ -3,14 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, Executable, Row, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+from sqlalchemy.util import greenlet_spawn
 from sqlmodel import SQLModel
 
 from app.core.settings import ConfigurationError, Settings
@@ -78,6 +79,12 @@ class Database:
             if session.new or session.dirty or session.deleted:
                 raise RuntimeError("A reading session keeps no changes: use Database.transaction().")
 
+    async def fetch(self, statement: Executable, parameters: Mapping[str, object]) -> Sequence[Row[*tuple[Any, ...]]]:
+        """The rows of one statement that only reads. Takes half the time of a session: for what every request asks."""
+        engine = _configured(self._reading_engine)
+        # One switch into the driver's world instead of one to connect, one to execute and one to close.
+        return await greenlet_spawn(_fetch, engine.sync_engine, statement, parameters)
+
     def new_session(self, *, reading: bool) -> AsyncSession:
         """A session that nobody has opened yet. `transaction` and `reading` open and close one; use those."""
         if reading:
@@ -99,10 +106,50 @@ class Database:
             await self._engine.dispose()
 
 
+class JoinedDatabase(Database):
+    """A database whose transactions are parts of one that is under way: kept when that one is, and undone with it.
+
+    Args:
+        outer: the session whose transaction it is; what is to happen after a commit waits for its commit.
+        connection: the session's own.
+    """
+
+    def __init__(self, outer: AsyncSession, connection: AsyncConnection) -> None:
+        super().__init__(None)
+        self._outer = outer
+        self._connection = connection
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """See `Database.transaction`: a savepoint, so that whoever expects it to fail may go on."""
+        async with self.new_session(reading=False) as session:
+            yield session
+            await session.commit()
+            actions: list[AfterCommit] = session.info.pop(_AFTER_COMMIT, [])
+        for action in actions:
+            after_commit(self._outer, action)
+
+    async def fetch(self, statement: Executable, parameters: Mapping[str, object]) -> Sequence[Row[*tuple[Any, ...]]]:
+        """See `Database.fetch`."""
+        return (await self._connection.execute(statement, parameters)).all()
+
+    def new_session(self, *, reading: bool) -> AsyncSession:
+        """See `Database.new_session`."""
+        info = {_READ_ONLY: True} if reading else {}
+        return AsyncSession(
+            self._connection, expire_on_commit=False, join_transaction_mode="create_savepoint", info=info
+        )
+
+
 def _configured(engine: AsyncEngine | None) -> AsyncEngine:
     if engine is None:
         raise ConfigurationError(["DATABASE_URL is not set; `app dev` starts a private database and sets it"])
     return engine
+
+
+def _fetch(engine: Engine, statement: Executable, parameters: Mapping[str, object]) -> Sequence[Row[*tuple[Any, ...]]]:
+    with engine.connect() as connection:
+        return connection.execute(statement, parameters).all()
 
 
 async def _commit(session: AsyncSession) -> None:

@@ -40,13 +40,10 @@ async def find_caller(database: Database, identity: Identity) -> Caller | None:
     Raises:
         AccountDeactivatedError: the user was shut out, or is gone at the provider.
     """
-    async with database.reading() as session:
-        parameters = {"provider": identity.provider, "subject": identity.subject}
-        row = (await session.execute(_CALLER, parameters)).one_or_none()
-    if row is None:
+    rows = await database.fetch(_CALLER, {"provider": identity.provider, "subject": identity.subject})
+    if not rows:
         return None
-    *columns, deleted_at = row
-    id_, email, full_name, role, is_active, created_at, updated_at = columns
+    id_, email, full_name, role, is_active, created_at, updated_at, deleted_at = rows[0]
     if not is_active or deleted_at is not None:
         raise AccountDeactivatedError
     return Caller(
