@@ -30,6 +30,9 @@ def plain_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
             patch.delenv(name)
         patch.setenv("GIT_CONFIG_GLOBAL", str(config))
         patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+        settings = config.with_name("copier.yml")
+        settings.write_text("defaults: {}\n")
+        patch.setenv("COPIER_SETTINGS_PATH", str(settings))
         patch.setenv("COPIER_CACHE_DIR", str(tmp_path_factory.mktemp("copier")))
         yield
 

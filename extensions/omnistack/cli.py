@@ -5,6 +5,7 @@ import signal
 import sys
 import traceback
 from importlib.metadata import version as installed_version
+from io import TextIOWrapper
 from types import FrameType
 from typing import Annotated
 
@@ -18,7 +19,6 @@ from omnistack.suites import command as suites
 
 DEBUG_VARIABLE = "OMNISTACK_DEBUG"
 INTERRUPTED = 130
-INTERRUPTION = "interrupted. Nothing was left half done."
 
 HELP = """\
 Make FastAPI backends with only the pieces that you choose, and keep them up to date.
@@ -71,14 +71,15 @@ def options(
     ] = False,
 ) -> None:
     """Set what holds for every command."""
-    del version
-    if debug:
-        os.environ[DEBUG_VARIABLE] = "1"
+    del version, debug  # `run` has to know of the second also where parsing fails
 
 
 def main() -> None:
     """Run the command line; whatever goes wrong is one line on stderr."""
     forget_outer_environment()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a tick that a terminal cannot show is no reason to fail
     for name in ("SIGTERM", "SIGHUP"):
         if number := getattr(signal, name, None):  # Windows knows no SIGHUP
             signal.signal(number, _end)
@@ -93,30 +94,38 @@ def _end(number: int, _frame: FrameType | None) -> None:
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit status."""
     try:
-        result = app(args=arguments, prog_name="omnistack", standalone_mode=False)
-    except OmniError as error:
-        return _fail(str(error), error)
-    except typer.TyperException as error:
-        return _fail(
-            f"{' '.join(error.format_message().split()).rstrip('.')}. See `omnistack --help`.",
-            error,
-            status=error.exit_code,
-        )
-    except typer.Abort as error:
-        return _fail(INTERRUPTION, error, status=INTERRUPTED)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the user gets one line
-        what = " ".join(str(error).split()) or type(error).__name__
-        return _fail(f"{what} ({type(error).__name__}). This is a bug: `omnistack --debug …` shows where.", error)
+        return _invoke(arguments)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever it is, the user gets one line
+        message, status = _explain(error)
+        if "--debug" in arguments or os.environ.get(DEBUG_VARIABLE, "0") not in {"", "0", "false"}:
+            _show_all(error)
+        typer.echo(f"error: {message}", err=True)
+        return status
+
+
+def _invoke(arguments: list[str]) -> int:
+    result = app(args=arguments, prog_name="omnistack", standalone_mode=False)
     if result == INTERRUPTED:  # what Typer makes of Ctrl-C
-        return _fail(INTERRUPTION, KeyboardInterrupt(), status=INTERRUPTED)
+        raise KeyboardInterrupt
     return result if isinstance(result, int) else 0
 
 
-def _fail(message: str, error: BaseException, status: int = 1) -> int:
-    if os.environ.get(DEBUG_VARIABLE, "0") not in {"", "0", "false"}:
-        traceback.print_exception(error)
-        cause = error if isinstance(error, CommandError) else error.__cause__
-        if isinstance(cause, CommandError):
-            typer.echo(cause.output, err=True)
-    typer.echo(f"error: {message}", err=True)
-    return status
+def _explain(error: BaseException) -> tuple[str, int]:
+    """Say in one line what is wrong, and with which exit status the program ends."""
+    match error:
+        case OmniError():
+            return str(error), 1
+        case typer.TyperException():
+            return f"{' '.join(error.format_message().split()).rstrip('.')}. See `omnistack --help`.", error.exit_code
+        case KeyboardInterrupt() | typer.Abort():
+            return "interrupted. Nothing was left half done.", INTERRUPTED
+        case _:
+            what = " ".join(str(error).split()) or type(error).__name__
+            return f"{what} ({type(error).__name__}). This is a bug: `omnistack --debug …` shows where.", 1
+
+
+def _show_all(error: BaseException) -> None:
+    traceback.print_exception(error)
+    cause = error if isinstance(error, CommandError) else error.__cause__
+    if isinstance(cause, CommandError):
+        typer.echo(cause.output, err=True)

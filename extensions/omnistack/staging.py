@@ -57,8 +57,9 @@ def staged(destination: Path) -> Iterator[Stage]:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
         stage = Stage(destination, folder / destination.name)
         yield stage
-    except PermissionError as error:
-        raise OmniError(f"{error.filename or destination} cannot be written", "choose another destination") from error
+    except OSError as error:
+        where, why = error.filename or destination, error.strerror or type(error).__name__
+        raise OmniError(f"{where} cannot be written: {why}", "choose another destination") from error
     finally:
         with _uninterrupted():
             if folder is not None:

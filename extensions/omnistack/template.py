@@ -10,7 +10,7 @@ from pathlib import Path
 
 from omnistack.catalog import CATALOG_DIR, QUESTIONS_FILE, Catalog, load_catalog
 from omnistack.errors import OmniError
-from omnistack.process import CommandError, git, run
+from omnistack.process import CommandError, gist, git, run
 from omnistack.progress import working
 
 ENV_VAR = "OMNISTACK_TEMPLATE"
@@ -40,15 +40,14 @@ class Template:
     @cached_property
     def commit(self) -> str:
         """The full hash of the commit that it is rendered from."""
+        hint = "a template is rendered from a commit: clone it, or commit what is there"
         try:
             top = Path(git("rev-parse", "--show-toplevel", cwd=self.root)).resolve()
             commit = git("rev-parse", "--verify", "HEAD^{commit}", cwd=self.root)
-        except CommandError:
-            top, commit = None, ""
+        except CommandError as error:
+            raise OmniError(f"{self.root} is no git checkout with a commit ({gist(error.output)})", hint) from error
         if top != self.root.resolve():  # the folder of another repository has versions of something else
-            raise OmniError(
-                f"{self.root} is no git checkout with a commit", "a template is rendered from a commit: clone it"
-            )
+            raise OmniError(f"{self.root} is no git checkout of its own, but a part of {top}", hint)
         return commit
 
     @cached_property

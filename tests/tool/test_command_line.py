@@ -1,5 +1,6 @@
 """What holds for every command: help that teaches, one line for whatever goes wrong."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +43,7 @@ def test_an_unforeseen_error_is_one_line_and_a_traceback_only_when_asked(
     assert done.status == 1
     assert done.err == "error: two lines (RuntimeError). This is a bug: `omnistack --debug …` shows where.\n"
     assert "Traceback" in run("--debug", "fail").err
+    assert "Traceback" not in run("fail").err
     monkeypatch.setenv("OMNISTACK_DEBUG", "1")
     assert "Traceback" in run("fail").err
 
@@ -51,6 +53,17 @@ def test_a_cut_off_output_is_no_traceback(small: Path) -> None:
     command = f'{sys.executable} -c "{code}" list --template {small} | head -n 1'
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)  # noqa: S602 - a pipe
     assert "Traceback" not in done.stderr
+
+
+def test_a_terminal_without_unicode_is_no_reason_to_fail(small: Path) -> None:
+    code = "from omnistack.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "matrix", "--template", str(small)],
+        env={**os.environ, "PYTHONIOENCODING": "ascii:strict"},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_errors_join_what_and_what_next() -> None:

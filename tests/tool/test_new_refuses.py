@@ -114,7 +114,20 @@ def test_notes_beside_the_template_are_no_change(run: Run, small: Path, made: Pa
 
 def test_a_template_without_a_commit_is_refused(run: Run, small: Path, made: Path) -> None:
     (small / ".git").rename(small.parent / "elsewhere")
-    assert "is no git checkout" in run("new", made, *QUIET).err
+    assert "is no git checkout with a commit (fatal: not a git repository" in run("new", made, *QUIET).err
+
+
+def test_a_folder_of_another_repository_is_no_template(run: Run, small: Path, made: Path, tmp_path: Path) -> None:
+    (small / ".git").rename(tmp_path / ".git")
+    assert f"is no git checkout of its own, but a part of {tmp_path}" in run("new", made, *QUIET).err
+
+
+def test_a_place_that_cannot_be_written_is_one_line(run: Run, tmp_path: Path) -> None:
+    done = run("new", tmp_path / "work" / ("x" * 300), *QUIET)
+    assert done.status == 1
+    assert "File name too long. choose another destination." in done.err
+    assert done.err.count("\n") == 1
+    assert not (tmp_path / "work").exists()
 
 
 @pytest.mark.parametrize(
