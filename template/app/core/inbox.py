@@ -17,7 +17,7 @@ from uuid import UUID
 import structlog
 from pydantic import ValidationError
 from sqlalchemy import JSON, CheckConstraint, ColumnElement, CursorResult, Index, UniqueConstraint, select, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col
 from uuid_utils.compat import uuid7
@@ -227,17 +227,16 @@ async def _give_back(runtime: "Runtime", claim: _Claim, error: Exception) -> Non
         await set_where(session, *claim.holds, status=status, error=reason, next_attempt_at=utc_now() + pause)
     log = logger.bind(provider=claim.provider, inbox_event=str(claim.id), attempt=claim.attempt, reason=reason)
     if final:
-        log.error("inbox_event_failed", exc_info=error)
+        log.error("inbox_event_failed", exc_info=None if isinstance(error, UnusableEventError) else error)
     else:
         log.warning("inbox_event_retried", seconds=round(pause.total_seconds()))
 
 
 def _handler(runtime: "Runtime", name: str) -> InboxHandler:
-    for module in runtime.modules:
-        for handler in module.inbox_handlers:
-            if job_name(handler) == name:
-                return handler
-    raise LookupError(f"{name} is in no module's `inbox_handlers`; add it to the manifest.")
+    handler = runtime.inbox_handlers.get(name)
+    if handler is None:
+        raise LookupError(f"{name} is in no module's `inbox_handlers`; add it to the manifest.")
+    return handler
 
 
 def _check(event_id: str, payload: Mapping[str, Json]) -> None:
@@ -256,8 +255,10 @@ def _reason(error: Exception) -> str:
     if isinstance(error, ValidationError):
         problems = error.errors(include_url=False, include_context=False, include_input=False)
         message = "; ".join(f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in problems)
-    elif isinstance(error, DBAPIError):
+    elif isinstance(error, IntegrityError):
         message = str(error.orig)
+    elif isinstance(error, DBAPIError):
+        message = f"SQLSTATE {getattr(error.orig, 'sqlstate', None)}"
     else:
         message = str(error)
     line = message.replace("\0", "").partition("\n")[0]

@@ -227,17 +227,17 @@ class InProcessQueue:
         return False
 
 
-def by_job_name(functions: Iterable[JobFunction]) -> dict[str, JobFunction]:
+def by_job_name[F: JobFunction](functions: Iterable[F]) -> dict[str, F]:
     """The functions under the names by which they are queued.
 
     Raises:
         ValueError: two have the same name.
     """
-    named: dict[str, JobFunction] = {}
+    named: dict[str, F] = {}
     for function in functions:
         name = job_name(function)
         if named.setdefault(name, function) is not function:
-            raise ValueError(f"Two jobs are called {name}; rename one of them.")
+            raise ValueError(f"Two functions are called {name}; rename one of them.")
     return named
 
 

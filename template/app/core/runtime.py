@@ -1,6 +1,6 @@
 """The runtime: what a running process holds. Routes, jobs and commands get it; nothing else is global."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,12 +12,12 @@ from app.core.audit import Audit, NoAudit
 from app.core.cache import Cache, MemoryCache
 from app.core.database import Database, create_database
 from app.core.events import Events, deliver_event
-from app.core.inbox import process_inbox_event
+from app.core.inbox import InboxHandler, process_inbox_event
 from app.core.inbox_sweeper import sweeping
 from app.core.limiter import BoundedMemoryStorage, Limiter, SlidingWindowLimiter
 from app.core.module import Module
 from app.core.plans import FreePlan, Plans
-from app.core.queue import InProcessQueue, JobFunction, Queue
+from app.core.queue import InProcessQueue, JobFunction, Queue, by_job_name
 from app.core.settings import ModuleSettings, Settings, load_settings
 
 QUEUE_TIMEOUT: Final = timedelta(seconds=10)
@@ -39,12 +39,14 @@ class Runtime:
     limiter: Limiter = field(default_factory=lambda: SlidingWindowLimiter(BoundedMemoryStorage()))
     queue: Queue = field(init=False)
     events: Events = field(init=False)
+    inbox_handlers: Mapping[str, InboxHandler] = field(init=False)
     _resources: dict[type, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Gives the ports that need the runtime themselves."""
         self.queue = InProcessQueue(self, jobs_of(self.modules))
         self.events = Events(self, [subscriber for module in self.modules for subscriber in module.subscribers])
+        self.inbox_handlers = by_job_name(handler for module in self.modules for handler in module.inbox_handlers)
 
     def provide[T](self, key: type[T], value: T) -> None:
         """Makes a module's own object available to its routes and jobs."""
