@@ -2,17 +2,16 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from enum import Enum
 
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 
+from app.core.dispatch import dispatch_by_table
 from app.core.error_handlers import ERROR_RESPONSES, add_error_handlers
-from app.core.health import Readiness
-from app.core.health import router as health_router
+from app.core.health import Readiness, add_health_routes
 from app.core.logging import configure_logging
 from app.core.middleware import add_middleware
 from app.core.module import Guards, Module
-from app.core.rate_limit import limit_address
-from app.core.routes import RouteTable, index_paths
 from app.core.runtime import Runtime, create_runtime, running
 from app.modules import MODULES
 
@@ -39,6 +38,7 @@ def create_app(modules: Sequence[Module] = MODULES, *, runtime: Runtime | None =
 
     # Strangers need no map of a production system; its owners get the schema from `app openapi`.
     mapped = not settings.is_production
+    observed = any(module.telemetry for module in modules)
     app = FastAPI(
         title=settings.PROJECT_NAME,
         lifespan=lifespan,
@@ -48,13 +48,16 @@ def create_app(modules: Sequence[Module] = MODULES, *, runtime: Runtime | None =
         responses=ERROR_RESPONSES,
         # Every route has one spelling.
         redirect_slashes=False,
+        telemetry={"tracing": observed, "metrics": observed, "logs": observed},
     )
     app.state.runtime = runtime
+    public = f"{settings.API_V1_STR}/public"
+    health = add_health_routes(app, public)
     include_routes(app, modules, settings.API_V1_STR)
-    app.state.routes = RouteTable(app)
-    index_paths(app)
-    health = f"{settings.API_V1_STR}/public/health"
-    add_middleware(app, settings, docs=("/docs", "/redoc"), unlogged=(health, f"{health}/ready"))
+    dispatch_by_table(
+        app, limited=lambda route: route.template.startswith(f"{public}/") and route.template not in health
+    )
+    add_middleware(app, settings, docs=("/docs", "/redoc"), unlogged=health)
     add_error_handlers(app)
     return app
 
@@ -63,16 +66,14 @@ def include_routes(app: FastAPI, modules: Sequence[Module], prefix: str) -> None
     """Adds the routes of all modules, each area behind its guard."""
     guards = _guards(modules)
     # Straight into the application: each router between costs every request another search.
-    app.include_router(health_router, prefix=f"{prefix}/public")
     for module in modules:
+        tags: list[str | Enum] = [module.name]
         if module.public_router is not None:
-            limit = [Depends(limit_address)]
-            app.include_router(module.public_router, prefix=f"{prefix}/public", tags=[module.name], dependencies=limit)
+            app.include_router(module.public_router, prefix=f"{prefix}/public", tags=tags)
         if module.router is not None and guards is not None:
-            app.include_router(module.router, prefix=f"{prefix}/app", tags=[module.name], dependencies=[guards.app])
+            app.include_router(module.router, prefix=f"{prefix}/app", tags=tags, dependencies=[guards.app])
         if module.admin_router is not None and guards is not None:
-            admin = f"{prefix}/admin"
-            app.include_router(module.admin_router, prefix=admin, tags=[module.name], dependencies=[guards.admin])
+            app.include_router(module.admin_router, prefix=f"{prefix}/admin", tags=tags, dependencies=[guards.admin])
 
 
 def _guards(modules: Sequence[Module]) -> Guards | None:

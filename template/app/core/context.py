@@ -1,9 +1,13 @@
 """What is known of the request being served, wherever the code is: in a handler, a dependency or a log line."""
 
 from contextvars import ContextVar
+from typing import TYPE_CHECKING
 
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
+
+if TYPE_CHECKING:
+    from app.core.routes import KnownRoute
 
 SCOPE_KEY = "app.request_context"
 
@@ -11,13 +15,15 @@ SCOPE_KEY = "app.request_context"
 class RequestContext:
     """Filled in while the request is served. The object is shared, so what a dependency adds, the access log sees."""
 
-    __slots__ = ("identity", "rate_limit_headers", "request_id", "started_at", "status", "user_id")
+    __slots__ = ("identity", "rate_limit_headers", "request_id", "route", "started_at", "status", "user_id")
 
     def __init__(self, request_id: str, started_at: float = 0.0) -> None:
         self.request_id = request_id
         self.started_at = started_at
         self.status: int | None = None
         """Of the response, once it has started."""
+        self.route: KnownRoute | None = None
+        """Which route it has been given to."""
         self.user_id: str | None = None
         self.identity: str | None = None
         """Whose rate limits count, once the caller is known."""

@@ -13,9 +13,9 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from app.core.context import context_of
+from app.core.dispatch import allowed_methods
 from app.core.errors import AppError, PayloadTooLargeError, RateLimitedError
 from app.core.rate_limit import ensure_limited
-from app.core.routes import route_table
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -101,7 +101,8 @@ async def _http_exception(request: Request, error: Exception) -> Response:
     headers = dict(error.headers or {})
     message, details = _spoken(error)
     if status == METHOD_NOT_ALLOWED:
-        allowed = route_table(request).allowed_methods(request)
+        # Starlette names those of one route, where the path may have several.
+        allowed = allowed_methods(request)
         headers["Allow"] = ", ".join(allowed) or headers.get("Allow", "")
         message = f"This route answers {headers['Allow']}, not {request.method}."
     elif status == NOT_FOUND and "endpoint" not in request.scope:

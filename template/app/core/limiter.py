@@ -3,19 +3,17 @@
 import math
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Annotated, Protocol
+from typing import Annotated, NamedTuple, Protocol
 
-from limits import RateLimitItem, parse
-from limits.aio.storage import MemoryStorage, Storage
-from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from limits import parse
+from limits.aio.storage import MemoryStorage
 from pydantic import AfterValidator
 
 
 @lru_cache(maxsize=256)
-def parse_rate(rate: str) -> RateLimitItem:
-    """Reads a rate such as `60/minute` or `100/15 minutes`.
+def parse_rate(rate: str) -> tuple[int, int]:
+    """How many requests in how many seconds a rate such as `60/minute` or `100/15 minutes` allows.
 
     Raises:
         ValueError: saying what a rate looks like.
@@ -27,7 +25,7 @@ def parse_rate(rate: str) -> RateLimitItem:
         raise ValueError(hint) from None
     if ";" in rate or "," in rate or "|" in rate or item.amount < 1:
         raise ValueError(hint)
-    return item
+    return item.amount, item.get_expiry()
 
 
 def _checked(rate: str) -> str:
@@ -39,8 +37,7 @@ Rate = Annotated[str, AfterValidator(_checked)]
 """The type of a setting that holds a rate; checked when the application starts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """Whether a request may pass, and how many more may.
 
     Attributes:
@@ -61,19 +58,39 @@ class Limiter(Protocol):
         ...
 
 
-class SlidingWindowLimiter:
-    """Counts in a storage of the `limits` package, by a sliding window counter."""
+class WindowStorage(Protocol):
+    """What the storages of the `limits` package have that can count sliding windows."""
 
-    def __init__(self, storage: Storage) -> None:
-        self._strategy = SlidingWindowCounterRateLimiter(storage)
+    async def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
+        """Counts `amount` if there is room for it in the limit."""
+        ...
+
+    async def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
+        """The count of the window before with its remaining seconds, and of this one with its."""
+        ...
+
+
+class SlidingWindowLimiter:
+    """Counts in a storage of the `limits` package, by a sliding window counter.
+
+    The window before counts for the part of it that still lies within one window's length from now.
+    """
+
+    def __init__(self, storage: WindowStorage) -> None:
+        self._storage = storage
 
     async def hit(self, rate: str, key: str) -> Verdict:
         """See `Limiter.hit`."""
-        item = parse_rate(rate)
-        allowed = await self._strategy.hit(item, key)
-        stats = await self._strategy.get_window_stats(item, key)
-        reset = max(1, math.ceil(stats.reset_time - time.time()))
-        return Verdict(allowed, item.amount, stats.remaining if allowed else 0, reset)
+        limit, seconds = parse_rate(rate)
+        key = f"{key} {rate}"
+        allowed = await self._storage.acquire_sliding_window_entry(key, limit, seconds)
+        before, before_left, count, count_left = await self._storage.get_sliding_window(key, seconds)
+        remaining = limit - math.floor(before * before_left / seconds + count) if allowed else 0
+        # This window begins to fade when it ends; the one before loses one request at a time.
+        waits = [count_left - seconds] if count else []
+        if before:
+            waits.append(before_left % (seconds / before))
+        return Verdict(allowed, limit, max(0, remaining), max(1, math.ceil(min(waits, default=0))))
 
 
 class BoundedMemoryStorage(MemoryStorage):

@@ -5,6 +5,7 @@ No line carries a query string, a body, or the e-mail or network address of a pe
 
 import logging
 import sys
+from datetime import UTC, datetime
 
 import structlog
 from pydantic_core import to_json
@@ -21,13 +22,7 @@ LIBRARIES = ("uvicorn",)
 def configure_logging(settings: Settings) -> None:
     """Sends every log line of the process to standard output. May be called again."""
     level = logging.DEBUG if settings.DEBUG else logging.getLevelNamesMapping()[settings.LOG_LEVEL]
-    common: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        add_request,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
+    common: list[Processor] = [structlog.contextvars.merge_contextvars, add_facts]
     last: list[Processor]
     if settings.is_local:
         last = [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())]
@@ -39,16 +34,21 @@ def configure_logging(settings: Settings) -> None:
         logger_factory=_Output,
         cache_logger_on_first_use=False,
     )
-    foreign: list[Processor] = [*common, structlog.stdlib.ExtraAdder(), redact_event]
     formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=foreign,
+        # What libraries add to a record besides is not ours to publish.
+        foreign_pre_chain=[*common, redact_event],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
     )
     _take_over_standard_logging(formatter, level)
 
 
-def add_request(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Adds which request the line belongs to, and whose it is."""
+def add_facts(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """Adds when, how bad, who says it, which request it belongs to, and whose that is."""
+    # One step instead of the library's four: this runs for every request.
+    record: logging.LogRecord | None = event.get("_record")
+    event["timestamp"] = datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    event["level"] = "error" if method == "exception" else method
+    event["logger"] = logger.name if record is None else record.name
     context = current_request.get()
     if context is not None:
         event["request_id"] = context.request_id
@@ -59,7 +59,7 @@ def add_request(_logger: WrappedLogger, _method: str, event: EventDict) -> Event
 
 def redact_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Takes addresses out of what a library says."""
-    event["event"] = redact(str(event["event"]))
+    event["event"] = redact(str(event["event"])).strip()
     return event
 
 

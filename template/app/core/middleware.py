@@ -19,7 +19,6 @@ from uuid_utils import uuid7
 from app.core.context import SCOPE_KEY, RequestContext, context_of, current_request
 from app.core.error_handlers import TOO_LARGE, render_app_error, render_internal
 from app.core.errors import PayloadTooLargeError
-from app.core.routes import RouteTable
 from app.core.settings import Settings
 
 type Headers = list[tuple[bytes, bytes]]
@@ -116,13 +115,11 @@ class RequestMiddleware:
     def _log_line(self, scope: Scope, context: RequestContext) -> None:
         if scope["type"] != "http":
             return
-        routes: RouteTable | None = getattr(scope["app"].state, "routes", None)
-        route = routes.find(scope) if routes else None
         self._log.info(
             "request",
             method=scope["method"],
             path=scope["path"],
-            route=route.template if route else None,
+            route=context.route.template if context.route else None,
             status=context.status or CLIENT_CLOSED,
             duration_ms=round((time.perf_counter() - context.started_at) * 1000, 2),
         )

@@ -9,7 +9,7 @@ from app.core.client_address import client_address
 from app.core.context import context_of
 from app.core.errors import RateLimitedError
 from app.core.limiter import Verdict, parse_rate
-from app.core.routes import KnownRoute, route_table
+from app.core.routes import KnownRoute
 from app.core.runtime import Runtime, get_runtime
 
 type RateSource = str | Callable[[Runtime], str]
@@ -59,16 +59,17 @@ async def limit_user(request: Request, identity: str) -> None:
         RateLimitedError: the route's rate, or RATE_LIMIT_DEFAULT, is exceeded.
     """
     context_of(request).identity = identity
-    await _limit_route(request, f"user:{identity}")
+    await _limit_route(request, get_runtime(request), f"user:{identity}")
 
 
 async def limit_address(request: Request) -> None:
-    """Counts a request by its client's address: the dependency before every public route.
+    """Counts a request by its client's address, as is done before every public route.
 
     Raises:
         RateLimitedError: the route's rate, or RATE_LIMIT_DEFAULT, is exceeded.
     """
-    await _limit_route(request, _address_key(request))
+    runtime = get_runtime(request)
+    await _limit_route(request, runtime, _address_key(request, runtime))
 
 
 async def limit_failed_authentication(request: Request) -> None:
@@ -77,8 +78,8 @@ async def limit_failed_authentication(request: Request) -> None:
     Raises:
         RateLimitedError: RATE_LIMIT_AUTH is exceeded.
     """
-    rate = get_runtime(request).settings.RATE_LIMIT_AUTH
-    await _hit(request, rate, f"{_address_key(request)} authentication")
+    runtime = get_runtime(request)
+    await _hit(request, runtime, runtime.settings.RATE_LIMIT_AUTH, f"{_address_key(request, runtime)} authentication")
 
 
 async def ensure_limited(request: Request) -> None:
@@ -90,22 +91,23 @@ async def ensure_limited(request: Request) -> None:
     context = context_of(request)
     if context.rate_limit_headers is not None:
         return
-    await _limit_route(request, f"user:{context.identity}" if context.identity else _address_key(request))
-
-
-def _address_key(request: Request) -> str:
-    return f"address:{client_address(request, get_runtime(request).settings.TRUSTED_PROXY_COUNT)}"
-
-
-async def _limit_route(request: Request, who: str) -> None:
     runtime = get_runtime(request)
-    route = route_table(request).find(request)
+    who = f"user:{context.identity}" if context.identity else _address_key(request, runtime)
+    await _limit_route(request, runtime, who)
+
+
+def _address_key(request: Request, runtime: Runtime) -> str:
+    return f"address:{client_address(request, runtime.settings.TRUSTED_PROXY_COUNT)}"
+
+
+async def _limit_route(request: Request, runtime: Runtime, who: str) -> None:
+    route = context_of(request).route
     if route is None:
-        await _hit(request, runtime.settings.RATE_LIMIT_DEFAULT, f"{who} {UNROUTED}")
+        await _hit(request, runtime, runtime.settings.RATE_LIMIT_DEFAULT, f"{who} {UNROUTED}")
     elif (own := _own_limit(route)) is not None:
-        await _hit(request, own.rate(runtime), f"{who} {own.name}")
+        await _hit(request, runtime, own.rate(runtime), f"{who} {own.name}")
     else:
-        await _hit(request, runtime.settings.RATE_LIMIT_DEFAULT, f"{who} {request.method} {route.template}")
+        await _hit(request, runtime, runtime.settings.RATE_LIMIT_DEFAULT, f"{who} {request.method} {route.template}")
 
 
 @lru_cache(maxsize=4096)
@@ -114,8 +116,8 @@ def _own_limit(route: KnownRoute) -> RateLimit | None:
     return next((item for item in reversed(route.dependencies) if isinstance(item, RateLimit)), None)
 
 
-async def _hit(request: Request, rate: str, key: str) -> None:
-    verdict = await get_runtime(request).limiter.hit(rate, key)
+async def _hit(request: Request, runtime: Runtime, rate: str, key: str) -> None:
+    verdict = await runtime.limiter.hit(rate, key)
     context_of(request).rate_limit_headers = _headers(verdict)
     if not verdict.allowed:
         raise RateLimitedError(verdict.reset)

@@ -1,7 +1,10 @@
-"""Routes are found by an index, which gives what the framework's own search gives."""
+"""Routes are found in a table, which gives what the framework's own search gives."""
 
+import httpx
 import pytest
-from fastapi import APIRouter
+from fastapi import APIRouter, WebSocket
+from starlette.responses import PlainTextResponse
+from starlette.types import Message, Receive, Scope, Send
 
 from app.core.module import Module
 from tests.core.applications import PUBLIC, Build, client_of, module
@@ -44,20 +47,14 @@ PATHS = [
 ]
 
 
-class TestPathIndex:
+class TestDispatcher:
     @pytest.mark.parametrize(("request_line", "status", "body"), PATHS)
-    @pytest.mark.parametrize("indexed", [True, False])
-    async def test_finds_what_a_search_finds(
-        self,
-        build: Build,
-        request_line: str,
-        status: int,
-        body: dict[str, str] | None,
-        *,
-        indexed: bool,
+    @pytest.mark.parametrize("by_table", [True, False])
+    async def test_finds_what_the_search_finds(
+        self, build: Build, request_line: str, status: int, body: dict[str, str] | None, *, by_table: bool
     ) -> None:
         app = build(*modules())
-        if not indexed:
+        if not by_table:
             app.router.middleware_stack = app.router.app
         async with client_of(app) as client:
             method, path = request_line.split(" ")
@@ -72,13 +69,53 @@ class TestPathIndex:
         async with client_of(app) as client:
             assert (await client.get("/later")).json() == {"mine": ""}
 
-    async def test_asks_no_router_without_a_route_for_the_path(
+    async def test_leaves_to_the_search_what_a_mounted_application_might_have(self, build: Build) -> None:
+        async def mounted(scope: Scope, receive: Receive, send: Send) -> None:
+            await PlainTextResponse("mounted")(scope, receive, send)
+
+        router = APIRouter()
+        router.mount("/things/mine", mounted)
+        app = build(Module(name="mounted", public_router=router), *modules())
+        async with client_of(app) as client:
+            assert (await client.get(f"{PUBLIC}/things/mine/too")).text == "mounted"
+            assert (await client.get(f"{PUBLIC}/things/7")).json() == {"one": "7"}
+
+    async def test_asks_no_router_but_the_one_that_has_the_route(
         self, build: Build, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         app = build(*modules())
-        routers = [route for route in app.routes if not hasattr(route, "endpoint")]
-        for router in routers[:-1]:
-            # The last one has the path; no other may be asked.
+        for router in (route for route in app.routes if not hasattr(route, "endpoint")):
+            # Whoever asks fails.
             monkeypatch.setattr(router, "matches", None)
         async with client_of(app) as client:
             assert (await client.get(f"{PUBLIC}/files/a")).json() == {"path": "a"}
+
+    async def test_knows_the_path_below_what_a_proxy_has_taken_away(self, build: Build) -> None:
+        transport = httpx.ASGITransport(build(*modules()), root_path="/behind")
+        async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+            assert (await client.get(f"/behind{PUBLIC}/things/7")).json() == {"one": "7"}
+
+    async def test_leaves_websockets_to_the_search(self, build: Build) -> None:
+        heard: list[str] = []
+
+        async def listen(socket: WebSocket) -> None:
+            await socket.accept()
+            heard.append(socket.url.path)
+            await socket.close()
+
+        router = APIRouter()
+        router.add_api_websocket_route("/socket", listen)
+        app = build(Module(name="sockets", public_router=router))
+        sent: list[Message] = []
+
+        async def receive() -> Message:
+            return {"type": "websocket.connect"}
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        scope = {"type": "websocket", "path": f"{PUBLIC}/socket", "headers": [], "query_string": b"", "scheme": "ws"}
+        await app(scope, receive, send)
+
+        assert heard == [f"{PUBLIC}/socket"]
+        assert [message["type"] for message in sent] == ["websocket.accept", "websocket.close"]
