@@ -1,11 +1,14 @@
 """Events: what a module tells the others without knowing them."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.database import JoinedDatabase
 
 if TYPE_CHECKING:
     from app.core.runtime import Runtime
@@ -42,6 +45,18 @@ class Events:
         for name, subscriber in self._subscribers.items():
             if subscriber.event is type(event):
                 await self._runtime.queue.enqueue(session, deliver_event, name, event.model_dump(mode="json"))
+
+    async def apply(self, session: AsyncSession, event: Event) -> None:
+        """Calls every subscriber now, as a part of the session's transaction: all that they write is kept, or nothing.
+
+        For handlers of the inbox. Their event is done with the commit, so that nothing may be left to a queue that can
+        lose it; and when a subscriber raises, the inbox tries the whole event again.
+        """
+        joined = copy(self._runtime)
+        joined.database = JoinedDatabase(session, await session.connection())
+        for subscriber in self._subscribers.values():
+            if subscriber.event is type(event):
+                await subscriber.handler(joined, event)
 
     async def deliver(self, subscriber_name: str, payload: dict[str, Any]) -> None:
         """Calls one subscriber with the event that the payload describes.

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 from standardwebhooks.webhooks import Webhook
 
-from app.core.inbox import InboxEvent, list_events
+from app.core.inbox import InboxEvent, list_events, process_inbox_event
 from app.core.queue import InProcessQueue
 from app.core.runtime import Runtime
 from app.users.models import user_identities, users
@@ -143,6 +143,17 @@ class TestApply:
         await work_off(runtime)
 
         assert await people(runtime) == [("user_1", "new@example.com", "Ada King", True)]
+
+    async def test_what_is_done_is_done_even_if_the_process_dies_now(
+        self, client: httpx.AsyncClient, runtime: Runtime
+    ) -> None:
+        await send(client, event())
+        (stored,) = await list_events(runtime)
+        await process_inbox_event(runtime, str(stored.id))
+        (handled,) = await list_events(runtime)
+
+        assert handled.status == "done"
+        assert await people(runtime) == [ADA]
 
     async def test_an_older_change_that_comes_late_is_not(self, client: httpx.AsyncClient, runtime: Runtime) -> None:
         await send(client, event("user.updated", at=NOW + 5))

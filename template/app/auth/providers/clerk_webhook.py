@@ -63,12 +63,12 @@ async def apply_clerk_event(runtime: Runtime, session: AsyncSession, payload: di
         raise MalformedEventError("data.id is not a user's id")
     if kind == "user.deleted":
         at = _moment(payload, "timestamp")
-        await runtime.events.publish(session, IdentityDeleted(provider=NAME, subject=subject, at=at))
+        await runtime.events.apply(session, IdentityDeleted(provider=NAME, subject=subject, at=at))
         return
     changed = IdentityChanged(
         provider=NAME, subject=subject, email=email_of(user), name=name_of(user), at=_moment(user, "updated_at")
     )
-    await runtime.events.publish(session, changed)
+    await runtime.events.apply(session, changed)
 
 
 def _moment(claims: Claims, name: str) -> datetime:

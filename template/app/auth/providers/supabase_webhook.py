@@ -64,14 +64,12 @@ async def apply_supabase_event(runtime: Runtime, session: AsyncSession, payload:
         raise MalformedEventError("the row has no id")
     at = _moment(payload)
     if kind == "DELETE" or user.get("deleted_at") is not None:
-        await runtime.events.publish(session, IdentityDeleted(provider=NAME, subject=subject, at=at))
+        await runtime.events.apply(session, IdentityDeleted(provider=NAME, subject=subject, at=at))
         return
     editable = section(user, "raw_user_meta_data")
     name = clean_name(editable.get("full_name")) or clean_name(editable.get("name"))
     email = clean_email(user.get("email"))
-    await runtime.events.publish(
-        session, IdentityChanged(provider=NAME, subject=subject, email=email, name=name, at=at)
-    )
+    await runtime.events.apply(session, IdentityChanged(provider=NAME, subject=subject, email=email, name=name, at=at))
 
 
 def _moment(payload: Claims) -> datetime:
