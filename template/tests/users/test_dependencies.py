@@ -164,3 +164,16 @@ class TestRoles:
 
         assert (await client.get(ME, headers=headers)).json()["role"] == "user"
         assert (await client.get(ADMIN, headers=headers)).status_code == 403
+
+
+class TestAccessLog:
+    async def test_names_the_user_and_not_their_address(
+        self, capsys: pytest.CaptureFixture[str], client: httpx.AsyncClient, sign_in: SignIn
+    ) -> None:
+        headers = await sign_in(email="private@example.com")
+        me = (await client.get(ME, headers=headers)).json()
+
+        log = capsys.readouterr().out
+
+        assert me["id"] in log
+        assert "private@example.com" not in log

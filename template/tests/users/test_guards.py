@@ -69,3 +69,12 @@ class TestAdminArea:
         answers = {route: (await client.request(*route, headers=headers)).status_code for route in routes}
 
         assert set(answers.values()) == {403}, answers
+
+
+class TestSchema:
+    async def test_says_which_routes_want_a_token(self, app: FastAPI, settings: Settings) -> None:
+        private = (f"{settings.API_V1_STR}/app/", f"{settings.API_V1_STR}/admin/")
+
+        for path, operations in app.openapi()["paths"].items():
+            for operation in operations.values():
+                assert operation.get("security", []) == ([{"token": []}] if path.startswith(private) else []), path
