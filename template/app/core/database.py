@@ -1,19 +1,19 @@
 """The database: one engine a process, one transaction a request."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from sqlalchemy import Connection, Engine, Executable, Row, event
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+from sqlalchemy import Engine, Executable, Row
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlalchemy.util import greenlet_spawn
 from sqlmodel import SQLModel
 
+from app.core.engine import READ_ONLY, DatabaseUnavailableError, postgresql_engine, sqlite_engine
 from app.core.settings import ConfigurationError, Settings
 
 if TYPE_CHECKING:
@@ -23,9 +23,6 @@ logger = structlog.stdlib.get_logger(__name__)
 
 AfterCommit = Callable[[], None]
 _AFTER_COMMIT = "after_commit"
-_READ_ONLY = "read_only"
-CONNECT_TIMEOUT = 10.0
-"""Seconds to wait for a connection, from the server or from the pool, before the request is answered with an error."""
 
 
 def after_commit(session: AsyncSession, action: AfterCommit) -> None:
@@ -34,7 +31,7 @@ def after_commit(session: AsyncSession, action: AfterCommit) -> None:
     Raises:
         RuntimeError: the session only reads, so that nothing will ever be committed.
     """
-    if session.info.get(_READ_ONLY):
+    if session.info.get(READ_ONLY):
         raise RuntimeError("This session only reads and commits nothing: use Database.transaction().")
     session.info.setdefault(_AFTER_COMMIT, []).append(action)
 
@@ -62,34 +59,42 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
-        """A session whose work is committed at the end of the block, or rolled back if the block raises."""
-        async with self.new_session(reading=False) as session:
-            yield session
-            await _to_the_end(_commit(session))
+        """A session whose work is committed at the end of the block, or rolled back if the block raises.
+
+        Raises:
+            DatabaseUnavailableError: there is no connection to be had, or it broke; nothing was kept for certain.
+        """
+        with _availability():
+            async with self.new_session(reading=False) as session:
+                yield session
+                await _to_the_end(_commit(session))
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """A session for reading, without a transaction: each statement sees what is committed when it starts.
 
         Raises:
+            DatabaseUnavailableError: there is no connection to be had, or it broke.
             RuntimeError: at the end of the block, when something was changed that will not be kept.
         """
-        async with self.new_session(reading=True) as session:
-            yield session
-            if session.new or session.dirty or session.deleted:
-                raise RuntimeError("A reading session keeps no changes: use Database.transaction().")
+        with _availability():
+            async with self.new_session(reading=True) as session:
+                yield session
+                if session.new or session.dirty or session.deleted:
+                    raise RuntimeError("A reading session keeps no changes: use Database.transaction().")
 
     async def fetch(self, statement: Executable, parameters: Mapping[str, object]) -> Sequence[Row[*tuple[Any, ...]]]:
         """The rows of one statement that only reads. Takes half the time of a session: for what every request asks."""
         engine = _configured(self._reading_engine)
         # One switch into the driver's world instead of one to connect, one to execute and one to close.
-        return await greenlet_spawn(_fetch, engine.sync_engine, statement, parameters)
+        with _availability():
+            return await greenlet_spawn(_fetch, engine.sync_engine, statement, parameters)
 
     def new_session(self, *, reading: bool) -> AsyncSession:
         """A session that nobody has opened yet. `transaction` and `reading` open and close one; use those."""
         if reading:
             bind = _configured(self._reading_engine)
-            return AsyncSession(bind, expire_on_commit=False, autoflush=False, info={_READ_ONLY: True})
+            return AsyncSession(bind, expire_on_commit=False, autoflush=False, info={READ_ONLY: True})
         return AsyncSession(self.engine, expire_on_commit=False)
 
     def require(self) -> None:
@@ -135,7 +140,7 @@ class JoinedDatabase(Database):
 
     def new_session(self, *, reading: bool) -> AsyncSession:
         """See `Database.new_session`."""
-        info = {_READ_ONLY: True} if reading else {}
+        info = {READ_ONLY: True} if reading else {}
         return AsyncSession(
             self._connection, expire_on_commit=False, join_transaction_mode="create_savepoint", info=info
         )
@@ -145,6 +150,19 @@ def _configured(engine: AsyncEngine | None) -> AsyncEngine:
     if engine is None:
         raise ConfigurationError(["DATABASE_URL is not set; `app dev` starts a private database and sets it"])
     return engine
+
+
+@contextmanager
+def _availability() -> Iterator[None]:
+    """Tells what is the database's trouble from what is the statement's."""
+    try:
+        yield
+    except PoolTimeoutError as error:
+        raise DatabaseUnavailableError from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise DatabaseUnavailableError from error
+        raise
 
 
 def _fetch(engine: Engine, statement: Executable, parameters: Mapping[str, object]) -> Sequence[Row[*tuple[Any, ...]]]:
@@ -209,62 +227,10 @@ def create_database(settings: Settings) -> Database:
     if url is None:
         return Database(None)
     if url.startswith("sqlite"):
-        return Database(_sqlite_engine(settings, url))
-    return Database(_postgresql_engine(settings, url))
-
-
-def _postgresql_engine(settings: Settings, url: str) -> AsyncEngine:
-    connect_args: dict[str, object] = {"timeout": CONNECT_TIMEOUT}
-    if settings.DB_USE_NULL_POOL:
-        # Poolers in transaction mode cannot keep prepared statements between transactions.
-        connect_args |= {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
-        return create_async_engine(
-            url,
-            echo=settings.DEBUG,
-            hide_parameters=not settings.is_local,
-            poolclass=NullPool,
-            connect_args=connect_args,
-        )
-    return create_async_engine(
-        url,
-        echo=settings.DEBUG,
-        # Their values would end up in the log with the error that they caused.
-        hide_parameters=not settings.is_local,
-        connect_args=connect_args,
-        pool_size=settings.DB_POOL_SIZE,
-        max_overflow=0,
-        pool_timeout=CONNECT_TIMEOUT,
-        pool_recycle=settings.DB_POOL_RECYCLE,
-        pool_use_lifo=True,
-    )
+        return Database(sqlite_engine(settings, url))
+    return Database(postgresql_engine(settings, url))
 
 
 def _reading_options(engine: AsyncEngine) -> dict[str, object]:
-    # SQLite's driver is in autocommit as it is (see below) and begins only where it is not told otherwise.
-    return {_READ_ONLY: True} if engine.dialect.name == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
-
-
-def _sqlite_engine(settings: Settings, url: str) -> AsyncEngine:
-    engine = create_async_engine(url, echo=settings.DEBUG, hide_parameters=not settings.is_local)
-    listen_for_sqlite(engine.sync_engine)
-    return engine
-
-
-def listen_for_sqlite(engine: Engine) -> None:
-    """Makes SQLite keep foreign keys and begin transactions when it is told to, which its driver does not."""
-
-    @event.listens_for(engine, "connect")
-    def _configure(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
-        # The driver's own idea of when to begin leaves savepoints and DDL outside of transactions.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.execute("PRAGMA busy_timeout=5000")
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        if not connection.get_execution_options().get(_READ_ONLY):
-            # A transaction that reads first and writes later would fail, without waiting, if another wrote meanwhile.
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+    # SQLite's driver is in autocommit as it is (core/engine.py) and begins only where it is not told otherwise.
+    return {READ_ONLY: True} if engine.dialect.name == "sqlite" else {"isolation_level": "AUTOCOMMIT"}

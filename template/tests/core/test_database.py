@@ -1,7 +1,6 @@
 """Transactions, reading sessions, and what happens after the commit."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import func, select, text
@@ -18,17 +17,14 @@ from app.core.database import (
     is_unique_violation,
 )
 from app.core.inbox import InboxEvent
+from app.core.runtime import Runtime
 from app.core.settings import ConfigurationError, Settings
-from tests.databases import Databases
 
 
 @pytest.fixture
-async def live(databases: Databases, settings: Settings) -> AsyncIterator[Database]:
+def live(live_runtime: Runtime) -> Database:
     """A database with a pool and real commits."""
-    async with databases.fresh() as url:
-        database = create_database(settings.with_database(url))
-        yield database
-        await database.dispose()
+    return live_runtime.database
 
 
 def event(name: str = "one") -> InboxEvent:
@@ -233,27 +229,6 @@ async def insert(database: Database, name: str, **values: object) -> bool:
     row: dict[str, object] = {"id": uuid7(), "provider": "shop", "event_id": name, "payload": {}, "handler": "shop.x"}
     async with database.transaction() as session:
         return await insert_if_absent(session, InboxEvent, row | values, unique=("provider", "event_id"))
-
-
-class TestSqlite:
-    async def test_keeps_foreign_keys_and_undoes_tables(self, settings: Settings, databases: Databases) -> None:
-        async with databases.empty() as url:
-            if not url.startswith("sqlite"):
-                return
-            database = create_database(settings.with_database(url))
-            with pytest.raises(LookupError):
-                await make_table_and_fail(database)
-            async with database.reading() as session:
-                assert await session.scalar(text("SELECT count(*) FROM sqlite_master")) == 0
-                assert await session.scalar(text("PRAGMA foreign_keys")) == 1
-            await database.dispose()
-
-
-async def make_table_and_fail(database: Database) -> None:
-    """Makes a table in a transaction that is rolled back."""
-    async with database.transaction() as session:
-        await session.execute(text("CREATE TABLE a (id INTEGER PRIMARY KEY)"))
-        raise LookupError
 
 
 class TestWithoutUrl:
