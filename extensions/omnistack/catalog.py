@@ -1,10 +1,10 @@
 """The pieces and the questions, read from the template: `extensions/catalog/*.yml` and `copier.yml`."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -95,9 +95,11 @@ class Question(BaseModel):
 class Catalog:
     """All pieces sorted by name, and all questions in the order in which they are asked."""
 
-    def __init__(self, pieces: Iterable[Piece], questions: Iterable[Question]) -> None:
+    def __init__(self, pieces: Iterable[Piece], questions: Iterable[Question], kept: Iterable[str] = ()) -> None:
         self._pieces = {piece.name: piece for piece in sorted(pieces, key=lambda piece: piece.name)}
         self.questions = {question.name: question for question in questions}
+        self.kept = tuple(kept)
+        """The files that Copier renders once and never again."""
 
     @property
     def pieces(self) -> tuple[Piece, ...]:
@@ -164,7 +166,9 @@ def load_catalog(root: Path) -> Catalog:
     files = sorted((root / CATALOG_DIR).glob("*.yml"))
     if not files:
         raise OmniError(f"{root} has no {CATALOG_DIR}/*.yml", "give a checkout of the template with --template")
-    catalog = Catalog((_read_piece(file) for file in files), _read_questions(root / QUESTIONS_FILE))
+    document = _read_document(root / QUESTIONS_FILE)
+    pieces = [_read_piece(file) for file in files]
+    catalog = Catalog(pieces, _read_questions(document), map(str, document.get("_skip_if_exists", ())))
     for piece in catalog.pieces:
         for field, names in (("requires", piece.requires), ("conflicts", piece.conflicts)):
             for name in names:
@@ -200,7 +204,7 @@ class _QuestionsLoader(yaml.SafeLoader):
 _QuestionsLoader.add_constructor("!include", lambda _loader, _node: None)
 
 
-def _read_questions(file: Path) -> list[Question]:
+def _read_document(file: Path) -> dict[str, Any]:
     try:
         # The loader is a SafeLoader, and the file is the template's own.
         document = yaml.load(file.read_text(encoding="utf-8"), Loader=_QuestionsLoader)  # noqa: S506
@@ -208,24 +212,26 @@ def _read_questions(file: Path) -> list[Question]:
         raise OmniError(f"{file} cannot be read", "give a checkout of the template with --template") from error
     except yaml.YAMLError as error:
         raise OmniError(f"{file.name} is no YAML: {_first_line(error)}", "correct the file") from error
+    if not isinstance(document, dict):
+        raise OmniError(f"{file.name} holds no questions", "correct the file")
+    return document
+
+
+def _read_questions(document: Mapping[str, Any]) -> list[Question]:
     questions: list[Question] = []
     for name, body in document.items():
-        if name.startswith("_") or body.get("when") is False:
+        if name.startswith("_") or not isinstance(body, dict) or body.get("when") is False:
             continue
         try:
+            asked = {key: body[key] for key in ("type", "help", "default") if key in body}
+            choices = _read_choices(body.get("choices", ()))
             questions.append(
-                Question(
-                    name=name,
-                    type=body.get("type"),
-                    help=body.get("help", name),
-                    choices=_read_choices(body.get("choices", ())),
-                    default=body.get("default", ""),
-                )
+                Question.model_validate({"help": name, "default": "", **asked, "name": name, "choices": choices})
             )
         except ValidationError as error:
             first = error.errors()[0]
             field = ".".join(str(part) for part in first["loc"])
-            raise OmniError(f"{file.name}: {name}.{field}: {first['msg']}", "correct the question") from error
+            raise OmniError(f"{QUESTIONS_FILE}: {name}.{field}: {first['msg']}", "correct the question") from error
     return questions
 
 

@@ -14,6 +14,7 @@ from omnistack.catalog import Catalog, Piece
 from omnistack.errors import OmniError
 from omnistack.listing import chosen_by
 from omnistack.options import TemplateOption
+from omnistack.process import CommandError, git
 from omnistack.progress import out, working
 from omnistack.project import ANSWERS_FILE
 from omnistack.recorded import Recorded, find_root, read_project
@@ -121,15 +122,21 @@ def _folder(name: str, inside: Iterable[str], rendered: Rendered) -> Iterator[st
             guests[piece.name] = guests.get(piece.name, 0) + 1
     for guest, count in sorted(guests.items()):
         yield f"  {count} of its files: {_reason(rendered.catalog.piece(guest), rendered)}"
-    own = sorted(
-        path.relative_to(rendered.root).as_posix()
-        for path in place.rglob("*")
-        if path.is_file() and not {"__pycache__", ".git", ".venv"} & set(path.parts)
-    )
-    own = [file for file in own if file not in rendered.files and file not in BY_HAND]
+    own = [file for file in _tracked(place) if file not in rendered.files and file not in BY_HAND]
     if own:
         more = f" and {len(own) - SHOWN} more" if len(own) > SHOWN else ""
         yield f"  yours: {', '.join(own[:SHOWN])}{more}"
+
+
+def _tracked(folder: Path) -> list[str]:
+    """List the files in a folder that git tracks or would, relative to the project."""
+    arguments = ("ls-files", "--full-name", "--cached", "--others", "--exclude-standard", "-z")
+    try:
+        prefix = git("rev-parse", "--show-prefix", cwd=find_root(folder))
+        files = git(*arguments, cwd=folder).split("\0")
+    except CommandError:  # no repository
+        return []
+    return sorted(file.removeprefix(prefix) for file in files if file)
 
 
 def _file(name: str, rendered: Rendered) -> Iterator[str]:
@@ -141,7 +148,9 @@ def _file(name: str, rendered: Rendered) -> Iterator[str]:
     filled = f"; filled from: {', '.join(sources)}" if sources else ""
     yield f"{name}: {_reason(owner, rendered)}{filled}."
     place = rendered.root / name
-    if not place.is_file():
+    if name in rendered.catalog.kept:
+        yield "Rendered once: it is yours to change, and no update touches it."
+    elif not place.is_file():
         yield "You deleted it."
     elif place.read_bytes() != rendered.files[name]:
         yield "You changed it since it was rendered."

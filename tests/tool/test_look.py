@@ -91,6 +91,8 @@ def test_why_knows_what_the_user_made(run: Run, project: Path) -> None:
     assert "yours." in done.out
     assert "omnistack remove projects" in done.out
     assert "yours: app/projects/mine.py" in run("why", project / "app/projects").out
+    shown = run("why", project).out
+    assert "yours: app/projects/mine.py, notes.txt" in shown
 
 
 def test_why_knows_what_the_user_changed_or_deleted(run: Run, project: Path) -> None:
@@ -98,6 +100,15 @@ def test_why_knows_what_the_user_changed_or_deleted(run: Run, project: Path) -> 
     (project / "README.md").unlink()
     assert "You changed it" in run("why", project / "app/main.py").out
     assert "You deleted it" in run("why", project / "README.md").out
+
+
+def test_why_knows_what_is_rendered_only_once(run: Run, small: Path, tmp_path: Path) -> None:
+    write(small / "template/app/project_modules.py", "MODULES = ()\n")
+    commit_all(small, "A file for the user")
+    run("new", tmp_path / "made", *QUIET)
+    write(tmp_path / "made/app/project_modules.py", "MODULES = (1,)\n")
+    shown = run("why", tmp_path / "made/app/project_modules.py").out
+    assert shown.splitlines()[1] == "Rendered once: it is yours to change, and no update touches it."
 
 
 def test_why_reads_the_version_that_the_project_is_from(run: Run, small: Path, project: Path) -> None:
