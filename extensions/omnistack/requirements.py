@@ -13,7 +13,7 @@ MANIFEST = "pyproject.toml"
 
 _TABLE = re.compile(r"^\[(?P<table>[^\[\]]+)\]\s*(#.*)?$")
 _OPENING = re.compile(r"^(?P<key>[A-Za-z0-9_-]+)\s*=\s*\[$")
-_ITEM = re.compile(r"""^\s*(?P<quote>["'])(?P<text>.*?)(?P=quote)\s*(?P<comma>,?)\s*(#.*)?$""")
+_ITEM = re.compile(r"""^\s*(?P<quote>["'])(?P<text>(?:(?!(?P=quote)).)*)(?P=quote)\s*(?P<comma>,?)\s*(#.*)?$""")
 _PACKAGE = re.compile(r"^[A-Za-z0-9._-]+")
 _WHOLE_TABLES = {"dependency-groups", "project.optional-dependencies"}
 

@@ -14,7 +14,7 @@ from omnistack import cli
 
 ROOT = Path(__file__).resolve().parents[2]
 V1, V2 = "v1.0.0", "v2.0.0"
-ENV = "SECRET_KEY=a-secret-of-the-user\n"
+ENV = "SECRET_KEY=a-secret-of-the-user-that-is-long-enough\n"
 LINES = 30
 
 # Pieces of every kind that the rules of `add` and `remove` tell apart, whatever the real catalog has at the time.
