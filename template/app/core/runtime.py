@@ -14,7 +14,7 @@ from app.core.database import Database, create_database
 from app.core.events import Events, deliver_event
 from app.core.inbox import InboxHandler, process_inbox_event
 from app.core.inbox_sweeper import sweeping
-from app.core.limiter import BoundedMemoryStorage, Limiter, SlidingWindowLimiter
+from app.core.limiter import Limiter, memory_limiter
 from app.core.module import Module
 from app.core.plans import FreePlan, Plans
 from app.core.queue import InProcessQueue, JobFunction, Queue, by_job_name
@@ -36,7 +36,7 @@ class Runtime:
     plans: Plans = field(default_factory=FreePlan)
     cache: Cache = field(default_factory=MemoryCache)
     audit: Audit = field(default_factory=NoAudit)
-    limiter: Limiter = field(default_factory=lambda: SlidingWindowLimiter(BoundedMemoryStorage()))
+    limiter: Limiter = field(default_factory=memory_limiter)
     queue: Queue = field(init=False)
     events: Events = field(init=False)
     inbox_handlers: Mapping[str, InboxHandler] = field(init=False)

@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from app.core.limiter import BoundedMemoryStorage, SlidingWindowLimiter, parse_rate
+from app.core.limiter import SlidingWindowLimiter, parse_rate
+from app.core.limiter_memory import BoundedMemoryStorage
 
 
 @pytest.fixture
