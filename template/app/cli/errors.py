@@ -1,5 +1,7 @@
 """What the command line tells its user instead of a traceback."""
 
+from app.dev.errors import DevError
+
 
 class CommandLineError(Exception):
     """Something that the user can put right; the message says what and how."""
@@ -7,14 +9,15 @@ class CommandLineError(Exception):
 
 def explanation(error: Exception) -> str | None:
     """What went wrong and what to do about it, if that is the user's affair; `None` for a mistake in the code."""
+    if isinstance(error, (CommandLineError, DevError)):
+        return str(error)
     from alembic.util.exc import CommandError
     from sqlalchemy.exc import DBAPIError
 
     from app.core.errors import AppError
     from app.core.settings import ConfigurationError
-    from app.dev.errors import DevError
 
-    if isinstance(error, (CommandLineError, ConfigurationError, DevError, CommandError)):
+    if isinstance(error, (ConfigurationError, CommandError)):
         return str(error)
     if isinstance(error, AppError):
         return error.message

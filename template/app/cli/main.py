@@ -72,3 +72,7 @@ for _command in (db, dev, openapi, routes, serve, token):
 def main() -> None:
     """The entry point."""
     cli(prog_name="app")
+
+
+if __name__ == "__main__":
+    main()

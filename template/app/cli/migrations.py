@@ -6,6 +6,7 @@ Each module has a branch of its own in `migrations/versions/<module>`, and so do
 import asyncio
 import io
 import re
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def configuration(url: str, *, report: Say | None = None, needs_metadata: bool =
     """
     versions = MIGRATIONS / "versions"
     folders = sorted(path for path in versions.iterdir() if path.is_dir() and not path.name.startswith(("_", ".")))
-    config = Config(stdout=io.StringIO())
+    config = Config(stdout=io.StringIO(), cmd_opts=Namespace(quiet=True))
     for name, value in (
         ("script_location", str(MIGRATIONS)),
         ("file_template", "%(rev)s_%(slug)s"),

@@ -17,7 +17,7 @@ from app.dev.places import DATA, DEV, LOCK, PROJECT, already_running
 from app.dev.private_postgres import private_postgres, running_server
 
 PATIENCE = 60.0
-SECRET_HINT = "# Make one with: openssl rand -hex 32"
+HINT = "# Make one with: openssl rand -hex 32"
 """Stands above each secret of this application's own in `.env.example`."""
 
 
@@ -55,7 +55,7 @@ def write_env() -> bool:
     if target.exists() or not example.exists() or not database_settings().is_local or "SECRET_KEY" in os.environ:
         return False
     text = example.read_text(encoding="utf-8")
-    fresh = re.sub(rf"(?<={re.escape(SECRET_HINT)}\n)([A-Z0-9_]+)=$", _with_secret, text, flags=re.MULTILINE)
+    fresh = re.sub(rf"(?<={re.escape(HINT)}\n)([A-Z0-9_]+)=$", _with_secret, text, flags=re.MULTILINE)
     # Nobody else's eyes, from the first byte on.
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:

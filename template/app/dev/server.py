@@ -53,6 +53,7 @@ def main(arguments: list[str]) -> int:
         application,
         access_log=False,
         log_config=None,
+        log_level="warning",
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,

@@ -1,0 +1,127 @@
+import asyncio
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Column, ForeignKey, MetaData, String, Table, Uuid
+
+from app.cli import migrations
+from app.cli.differences import differences, make_revision
+from app.cli.errors import CommandLineError
+from app.core.models import metadata
+from tests.migrations.rows import count, fill
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.usefixtures("folder")
+
+
+@pytest.fixture
+def invoices() -> Iterator[Table]:
+    """A table of the project's own, which refers to users."""
+    table = Table(
+        "invoices",
+        metadata,
+        Column[UUID]("id", Uuid, primary_key=True),
+        Column[UUID]("user_id", Uuid, ForeignKey("users.id"), nullable=False, index=True),
+        Column[str]("number", String(20), nullable=False, unique=True),
+    )
+    yield table
+    metadata.remove(table)
+
+
+class TestMakeRevision:
+    async def test_picks_up_a_table_and_goes_both_ways(self, url: str, folder: Path, invoices: Table) -> None:
+        await asyncio.to_thread(migrations.upgrade, url)
+        path = await asyncio.to_thread(make_revision, url, "Invoices")
+        assert path is not None
+        assert path.parent == folder / "versions" / "app"
+        text = path.read_text()
+        assert 'branch_labels: str | Sequence[str] | None = ("app",)\n' in text
+        # Of the module that it refers to, and of no other.
+        assert 'depends_on: str | Sequence[str] | None = "users_0001"\n' in text
+        await asyncio.to_thread(migrations.upgrade, url)
+        assert await asyncio.to_thread(differences, url) == []
+        await fill(url, metadata)
+        assert await count(url, invoices) == 1
+        with pytest.raises(CommandLineError, match=r"app: [0-9a-f]+ \(Invoices\)"):
+            await asyncio.to_thread(migrations.downgrade, url, "users@base")
+        await asyncio.to_thread(migrations.downgrade, url, "app@base")
+        await asyncio.to_thread(migrations.upgrade, url)
+
+    async def test_follows_the_one_before(self, url: str, invoices: Table) -> None:
+        await asyncio.to_thread(migrations.upgrade, url)
+        first = await asyncio.to_thread(make_revision, url, "Invoices")
+        await asyncio.to_thread(migrations.upgrade, url)
+        invoices.append_column(Column("note", String(20), nullable=True))
+        second = await asyncio.to_thread(make_revision, url, "A note")
+        assert first is not None
+        assert second is not None
+        assert first.name.split("_")[0] in second.read_text()
+        assert "depends_on: str | Sequence[str] | None = None" in second.read_text()
+        await asyncio.to_thread(migrations.upgrade, url)
+        assert await asyncio.to_thread(differences, url) == []
+
+    async def test_leaves_a_file_that_the_linter_accepts(
+        self,
+        url: str,
+        folder: Path,
+        invoices: Table,  # noqa: ARG002
+    ) -> None:
+        await asyncio.to_thread(migrations.upgrade, url)
+        await asyncio.to_thread(make_revision, url, "Invoices")
+        shutil.copy(ROOT / "ruff.toml", folder.parent)
+        for command in (["check", "--no-cache"], ["format", "--check", "--no-cache"]):
+            arguments = [sys.executable, "-m", "ruff", *command, "migrations/versions/app"]
+            run = partial(subprocess.run, arguments, cwd=folder.parent, capture_output=True, text=True, check=False)
+            done = await asyncio.to_thread(run)
+            assert done.returncode == 0, done.stdout
+
+    async def test_writes_nothing_when_there_is_nothing_to_do(self, url: str, folder: Path) -> None:
+        await asyncio.to_thread(migrations.upgrade, url)
+        assert await asyncio.to_thread(make_revision, url, "Nothing") is None
+        assert not (folder / "versions" / "app").exists()
+
+    async def test_writes_an_empty_one_when_asked_to(self, url: str) -> None:
+        await asyncio.to_thread(migrations.upgrade, url)
+        path = await asyncio.to_thread(make_revision, url, "Fill", empty=True)
+        assert path is not None
+        assert "pass" in path.read_text()
+        assert await asyncio.to_thread(migrations.upgrade, url) == 1
+
+    async def test_puts_a_module_s_changes_into_its_branch(self, url: str, folder: Path) -> None:
+        await asyncio.to_thread(migrations.upgrade, url)
+        users = metadata.tables["users"]
+        column = Column("nickname", String(20), nullable=True)
+        users.append_column(column)
+        try:
+            path = await asyncio.to_thread(make_revision, url, "Nickname", module="users")
+        finally:
+            _remove(metadata, users, column)
+        assert path == folder / "versions" / "users" / "users_0002_nickname.py"
+
+    async def test_refuses_an_unknown_module(self, url: str) -> None:
+        await asyncio.to_thread(migrations.upgrade, url)
+        with pytest.raises(CommandLineError, match="no module nobody"):
+            await asyncio.to_thread(make_revision, url, "Nothing", module="nobody")
+
+    async def test_refuses_a_database_that_lacks_revisions(self, url: str) -> None:
+        with pytest.raises(CommandLineError, match="app db upgrade"):
+            await asyncio.to_thread(make_revision, url, "Early")
+
+
+class TestDifferences:
+    async def test_are_told_in_words(self, url: str, invoices: Table) -> None:  # noqa: ARG002
+        await asyncio.to_thread(migrations.upgrade, url)
+        found = await asyncio.to_thread(differences, url)
+        assert "table invoices: in the models, not in the database" in found
+
+
+def _remove(of: MetaData, table: Table, column: Column[str]) -> None:
+    """Takes a column out of a table again, for which SQLAlchemy has no word."""
+    assert table in of.sorted_tables
+    table._columns.remove(column)  # noqa: SLF001
