@@ -21,6 +21,8 @@ def _plain_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
             patch.delenv(name)
         patch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path_factory.mktemp("git") / "config"))
         patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+        # Without it every command would compile all that it imports anew.
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         if os.access("/dev/shm", os.W_OK):  # noqa: S108 - in memory: each update makes six temporary repositories
             patch.setattr(tempfile, "tempdir", "/dev/shm")  # noqa: S108 - as above
         yield
