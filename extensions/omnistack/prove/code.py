@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from omnistack.prove.facts import Call, Facts, Import, Lines
-from omnistack.prove.python import read_python
+from omnistack.prove.python import FIRST_PARTY, read_python
 from omnistack.prove.space import Cond
 from omnistack.prove.tree import File, Tree
-
-FIRST_PARTY = ("app", "tests", "migrations")
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +93,8 @@ class Code:
     def calls(self, *functions: str) -> Iterator[tuple[Module, Call]]:
         """Give all calls of functions with these names, however they are reached."""
         for module in self:
+            if module.facts.called.isdisjoint(functions):
+                continue
             for call in module.facts.calls:
                 if call.function.rpartition(".")[2] in functions:
                     yield module, call

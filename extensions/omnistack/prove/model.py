@@ -21,6 +21,7 @@ from omnistack.prove.values import Choice as Options
 from omnistack.prove.values import Opaque, RefusedError, Seq, Text, Value
 from omnistack.render import jinja_environment
 
+
 @dataclass(frozen=True)
 class Asked:
     """A question, its default after the answers before it, and when its validator lets the answers pass."""

@@ -93,7 +93,9 @@ def _judge_all(mutants: list[Mutant]) -> list[Verdict]:
     return [judge(_STATE["proof"], mutant) for mutant in mutants]
 
 
-def judge_all(proof: Proof, mutants: list[Mutant], show: Callable[[int], None], jobs: int | None = None) -> list[Verdict]:
+def judge_all(
+    proof: Proof, mutants: list[Mutant], show: Callable[[int], None], jobs: int | None = None
+) -> list[Verdict]:
     """Judge all mutants in as many processes as there are cores; `show` is told how many are done."""
     jobs = jobs or os.cpu_count() or 1
     if jobs == 1:

@@ -7,18 +7,20 @@ from functools import partial
 
 from omnistack.catalog import QUESTIONS_FILE
 from omnistack.prove.checks.answers import check_answers
+from omnistack.prove.checks.contracts import check_contracts
 from omnistack.prove.checks.dependencies import check_dependencies
 from omnistack.prove.checks.direction import check_direction
 from omnistack.prove.checks.fixtures import check_fixtures
-from omnistack.prove.checks.imports import check_imports
+from omnistack.prove.checks.imports import check_imports, check_reached
 from omnistack.prove.checks.links import check_links
+from omnistack.prove.checks.listings import check_listings
 from omnistack.prove.checks.manifest import check_manifest
 from omnistack.prove.checks.migrations import check_migrations
 from omnistack.prove.checks.model import check_model
+from omnistack.prove.checks.names import check_names
 from omnistack.prove.checks.owns import check_owns
 from omnistack.prove.checks.services import check_services
 from omnistack.prove.checks.settings import check_settings
-from omnistack.prove.checks.unused import check_unused
 from omnistack.prove.code import Code
 from omnistack.prove.finding import Finding, Report
 from omnistack.prove.model import Model
@@ -31,6 +33,7 @@ type Check = Callable[[Code, Report], None]
 
 CHECKS: dict[str, Check] = {
     "imports": check_imports,
+    "reach": check_reached,
     "direction": check_direction,
     "dependencies": check_dependencies,
     "settings": check_settings,
@@ -40,7 +43,9 @@ CHECKS: dict[str, Check] = {
     "links": check_links,
     "owns": check_owns,
     "services": check_services,
-    "unused": check_unused,
+    "names": check_names,
+    "contracts": check_contracts,
+    "listings": check_listings,
     "answers and paths": check_answers,
 }
 

@@ -6,11 +6,13 @@ from which `File.at` makes its condition. Files that cannot be read so are refus
 
 import ast
 import re
+import sys
 from collections.abc import Iterator
 from functools import lru_cache
 
 from omnistack.prove.facts import Call, Class, Decorator, Facts, Function, Import, Lines, Reference
 
+FIRST_PARTY = ("app", "tests", "migrations")
 MISSING_MODULE = ("ImportError", "ModuleNotFoundError")
 
 
@@ -83,7 +85,11 @@ class _Reader(ast.NodeVisitor):
 
     def _import(self, module: str, name: str | None, bound: str, line: int) -> None:
         lines = tuple(dict.fromkeys((*self._lines, line)))
-        self.facts.imports.append(Import(module, name, bound, lines, self._depth == 0, self._guarded))
+        found = Import(module, name, bound, lines, self._depth == 0, self._guarded)
+        self.facts.imports.append(found)
+        top = module.split(".", maxsplit=1)[0]
+        if top not in FIRST_PARTY and top not in sys.stdlib_module_names:
+            self.facts.foreign.append(found)
 
     def visit_Try(self, node: ast.Try) -> None:
         caught = " ".join(ast.unparse(handler.type) for handler in node.handlers if handler.type is not None)
@@ -114,7 +120,6 @@ class _Reader(ast.NodeVisitor):
                 tuple(self._lines),
             )
         )
-        self.facts.local.update(argument.arg for argument in (*positional, *node.args.kwonlyargs))
         self._inside(node)
 
     visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815 - the visitor's interface
@@ -149,8 +154,27 @@ class _Reader(ast.NodeVisitor):
         self.generic_visit(node)
         self._depth -= 1
 
+    def visit_NamedExpr(self, node: ast.NamedExpr) -> None:
+        self.facts.local.add(node.target.id)
+        self.generic_visit(node)
+
+    def visit_TypeVar(self, node: ast.TypeVar) -> None:
+        self.facts.local.add(node.name)
+        self.generic_visit(node)
+
+    def visit_ParamSpec(self, node: ast.ParamSpec) -> None:
+        self.facts.local.add(node.name)
+
+    def visit_arg(self, node: ast.arg) -> None:
+        self.facts.local.add(node.arg)
+        self.generic_visit(node)
+
+    def visit_MatchAs(self, node: ast.MatchAs) -> None:
+        if node.name:
+            self.facts.local.add(node.name)
+        self.generic_visit(node)
+
     def visit_Lambda(self, node: ast.Lambda) -> None:
-        self.facts.local.update(argument.arg for argument in node.args.args)
         self.generic_visit(node)
 
     def visit_Assign(self, node: ast.Assign) -> None:
@@ -176,9 +200,11 @@ class _Reader(ast.NodeVisitor):
         self.facts.local.update(part.id for part in ast.walk(node.target) if isinstance(part, ast.Name))
         self.generic_visit(node)
 
-    def visit_Constant(self, node: ast.Constant) -> None:  # noqa: N802
+    def visit_Constant(self, node: ast.Constant) -> None:
         if isinstance(node.value, str):
             self.facts.words.update(re.findall(r"\w+", node.value))
+            if node.value.startswith("app."):
+                self.facts.modules.append((node.value, tuple(self._lines)))
 
     def visit_Name(self, node: ast.Name) -> None:
         if isinstance(node.ctx, ast.Load):
@@ -195,6 +221,9 @@ class _Reader(ast.NodeVisitor):
 
     def visit_Call(self, node: ast.Call) -> None:
         function = dotted(node.func) or (node.func.attr if isinstance(node.func, ast.Attribute) else "")
+        self.facts.called.add(function.rpartition(".")[2])
+        if function.endswith("Piece"):
+            self.facts.called.add("Piece")
         self.facts.calls.append(
             Call(
                 function,
@@ -221,13 +250,14 @@ def dotted(node: ast.AST) -> str:
 
 def _decorator(node: ast.expr) -> Decorator:
     if not isinstance(node, ast.Call):
-        return Decorator(dotted(node), (), (), None)
+        return Decorator(dotted(node), (), (), None, automatic=False)
     names = [_texts(pair.value) for pair in node.keywords if pair.arg == "name"]
     return Decorator(
         dotted(node.func),
         tuple(_texts(node.args[0])) if node.args else (),
         tuple(text for argument in node.args for text in _texts(argument)),
         names[0][0] if names and names[0] else None,
+        automatic=any(pair.arg == "autouse" for pair in node.keywords),
     )
 
 

@@ -31,6 +31,8 @@ class Line:
     cond: Cond
     number: int
     """Where it stands in the template's file."""
+    free: bool = False
+    """Whether a free text is in it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +68,8 @@ class File:
     @cached_property
     def text(self) -> str:
         """All lines that may be there, as one text."""
+        if self.fixed and len(self.parts) == 1:
+            return plain(self.parts[0])
         return "\n".join(line.text for line in self.lines)
 
     def matching(self, pattern: str) -> Iterator[Line]:
@@ -208,32 +212,37 @@ def _merged(parts: Iterable[Part]) -> Iterator[tuple[Cond, str]]:
         yield last
 
 
+type Pending = list[tuple[Cond, str, int, bool]]
+
+
 def split_lines(parts: Iterable[Part], cond: Cond) -> Iterator[Line]:
     """Split output into lines: a line that reads differently here and there comes once for every form."""
     nothing = cond & ~cond
-    pending: list[tuple[Cond, str, int]] = [(cond, "", 0)]
+    pending: Pending = [(cond, "", 0, False)]
     for part in parts:
-        line = part.line
+        line, here, free = part.line, part.cond, isinstance(part.text, Opaque)
         for place, chunk in enumerate(re.split(r"\r\n|\r|\n", plain(part))):
             if place:
-                for inner, text, number in pending:
-                    if inner & part.cond != nothing:
-                        yield Line(text, inner & part.cond, number or line)
+                for inner, text, number, known in pending:
+                    if inner & here != nothing:
+                        yield Line(text, inner & here, number or line, known)
                 line += 1
-                ended = [(inner & ~part.cond, text, number) for inner, text, number in pending]
-                pending = _joined([*ended, (part.cond & cond, "", 0)], nothing)
+                ended = [(inner & ~here, text, number, known) for inner, text, number, known in pending]
+                pending = _joined([*ended, (here & cond, "", 0, False)], nothing)
             if chunk:
-                longer = [(inner & part.cond, text + chunk, number or line) for inner, text, number in pending]
-                pending = _joined([*((i & ~part.cond, t, n) for i, t, n in pending), *longer], nothing)
-    for inner, text, number in pending:
+                longer = [(i & here, text + chunk, number or line, known or free) for i, text, number, known in pending]
+                rest = [(inner & ~here, text, number, known) for inner, text, number, known in pending]
+                pending = _joined([*rest, *longer], nothing)
+    for inner, text, number, known in pending:
         if text:
-            yield Line(text, inner, number)
+            yield Line(text, inner, number, known)
 
 
-def _joined(pending: Iterable[tuple[Cond, str, int]], nothing: Cond) -> list[tuple[Cond, str, int]]:
-    found: dict[str, tuple[Cond, str, int]] = {}
-    for cond, text, number in pending:
+def _joined(pending: Pending, nothing: Cond) -> Pending:
+    found: dict[tuple[str, bool], tuple[Cond, str, int, bool]] = {}
+    for cond, text, number, free in pending:
         if cond != nothing:
-            known = found.get(text)
-            found[text] = (known[0] | cond, text, known[2] or number) if known else (cond, text, number)
+            known = found.get((text, free))
+            both = (known[0] | cond, text, known[2] or number, free) if known else (cond, text, number, free)
+            found[text, free] = both
     return list(found.values())

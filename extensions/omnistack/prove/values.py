@@ -260,6 +260,8 @@ class Algebra:
             return [part for inner, option in self.options(value, cond) for part in self.parts(option, inner, line)]
         if isinstance(value, Seq):
             return [part for inner, option in self.options(value, cond) for part in self.parts(option, inner, line)]
+        if value is None:
+            raise FailureError("it prints None", cond)
         return [Part(cond, str(value), line)]
 
 

@@ -54,13 +54,19 @@ def _check_paths(tree: Tree, report: Report) -> None:
 def _check_example(tree: Tree, report: Report) -> None:
     """A value is in quotes where it needs them, so that every reader of the file takes the same from it."""
     file = tree.files.get(EXAMPLE)
-    opaque = {part.line for part in file.parts if isinstance(part.text, Opaque)} if file else set()
+    generated = {setting.name for piece in tree.model.pieces.values() for setting in piece.settings if setting.generate}
+    told = tree.space.nothing
     for line in file.lines if file else ():
         match = VALUE.match(line.text)
-        if file is None or match is None or line.number in opaque:
+        if line.text.startswith("#") and "openssl" in line.text:
+            told = told | line.cond
+        if file is None or match is None:
             continue
+        wrong = line.cond & (~told if match[1] in generated else told)
+        report(file.source, line.number, f"{match[1]} says how to make a secret and is none, or does not say it", wrong)
+        told = told & ~line.cond
         value = match[2]
         quoted = len(value) > 1 and value[0] == value[-1] == "'"
         inner = value[1:-1] if quoted else value
-        if quoted == bool(BARE.match(inner)):
+        if not line.free and quoted == bool(BARE.match(inner)):
             report(file.source, line.number, f"{match[1]} has quotes without need, or needs them", line.cond)

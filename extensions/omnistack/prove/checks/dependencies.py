@@ -1,7 +1,6 @@
 """Dependencies: what is imported is declared, and what is declared is imported or needed."""
 
 import re
-import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from omnistack.catalog import CATALOG_DIR
-from omnistack.prove.code import FIRST_PARTY, Code, Module
+from omnistack.prove.code import Code, Module
 from omnistack.prove.distributions import NEEDED, candidates, requirement_name
 from omnistack.prove.facts import Import
 from omnistack.prove.finding import Report
@@ -42,9 +41,12 @@ def check_dependencies(code: Code, report: Report) -> None:
     declared = list(read_requirements(file, report))
     for module in code:
         shipped = module.name.split(".")[0] in SHIPPED
-        for found in module.facts.imports:
-            if not _is_own(found.module):
-                _check_import(code, module, found, declared, shipped=shipped, report=report)
+        for found in module.facts.foreign:
+            _check_import(module, found, declared, shipped=shipped, report=report)
+    for name, need in NEEDED.items():
+        there = code.space.union(each.cond for each in declared if each.name == name and (need.dev or not each.dev))
+        message = f"{name} is needed, and not declared: {need.reason}"
+        report(file.source, 1, message, _needed(code, name) & ~there)
     imported = _imported(code)
     for requirement in declared:
         used = imported.get((requirement.name, True), code.space.nothing) | _needed(code, requirement.name)
@@ -53,11 +55,6 @@ def check_dependencies(code: Code, report: Report) -> None:
         unused = requirement.cond & ~used
         where, line = _declaration(code, requirement)
         report(where, line, f"{requirement.name} is declared, and nothing imports or needs it", unused)
-
-
-def _is_own(module: str) -> bool:
-    top = module.split(".")[0]
-    return top in FIRST_PARTY or top in sys.stdlib_module_names or top == "__future__"
 
 
 def read_requirements(file: File, report: Report) -> Iterator[Declared]:
@@ -71,7 +68,11 @@ def read_requirements(file: File, report: Report) -> Iterator[Declared]:
             key = match[1]
         elif text == "]":
             key = ""
-        elif text and not text.startswith("#") and (table, key) in {("project", "dependencies"), ("dependency-groups", "dev")}:
+        elif (
+            text
+            and not text.startswith("#")
+            and (table, key) in {("project", "dependencies"), ("dependency-groups", "dev")}
+        ):
             try:
                 (requirement,) = tomllib.loads(f"x = [{text}]")["x"]
                 parsed = Requirement(requirement)
@@ -82,9 +83,7 @@ def read_requirements(file: File, report: Report) -> Iterator[Declared]:
             yield Declared(name, frozenset(parsed.extras), table != "project", number, line.cond)
 
 
-def _check_import(
-    code: Code, module: Module, found: Import, declared: list[Declared], *, shipped: bool, report: Report
-) -> None:
+def _check_import(module: Module, found: Import, declared: list[Declared], *, shipped: bool, report: Report) -> None:
     names = candidates(f"{found.module}.{found.name}" if found.name else found.module)
     here = module.at(found.lines)
     missing = here
@@ -106,11 +105,10 @@ def _imported(code: Code) -> dict[tuple[str, bool], Cond]:
     found: dict[tuple[str, bool], Cond] = {}
     for module in code:
         shipped = module.name.split(".")[0] in SHIPPED
-        for each in module.facts.imports:
-            if not _is_own(each.module):
-                for name, _ in candidates(f"{each.module}.{each.name}" if each.name else each.module):
-                    known = found.get((name, shipped), code.space.nothing)
-                    found[name, shipped] = known | module.at(each.lines)
+        for each in module.facts.foreign:
+            for name, _ in candidates(f"{each.module}.{each.name}" if each.name else each.module):
+                known = found.get((name, shipped), code.space.nothing)
+                found[name, shipped] = known | module.at(each.lines)
     return found
 
 

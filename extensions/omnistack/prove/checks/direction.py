@@ -66,7 +66,7 @@ def _layer(module: str) -> int:
 
 
 def _may(code: Code, mine: str, theirs: str) -> bool:
-    return theirs in {mine, CORE} and _reaches_core(code, mine) or theirs in _required(code, mine)
+    return (theirs in {mine, CORE} and _reaches_core(code, mine)) or theirs in _required(code, mine)
 
 
 def _reaches_core(code: Code, mine: str) -> bool:

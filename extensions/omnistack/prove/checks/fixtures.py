@@ -19,9 +19,12 @@ BUILT_IN = frozenset({
 def check_fixtures(code: Code, report: Report) -> None:
     """Check the arguments of tests and fixtures."""
     known = {module.name: dict(_defined(code, module)) for module in code if module.name.startswith("tests")}
+    asked = {name for module in code for function in module.facts.functions for name in _named(function)}
+    asked |= {text for _, call in code.calls("getfixturevalue") for text in call.texts}
     for module in code:
         if not module.name.startswith("tests"):
             continue
+        _check_unused(module, asked, report)
         for function in module.facts.functions:
             if not is_test(module, function) and fixture_name(function) is None:
                 continue
@@ -30,6 +33,15 @@ def check_fixtures(code: Code, report: Report) -> None:
                 message = f"{function.name} asks for the fixture {name}, which is not defined"
                 line = module.file.where(function.lines[-1])
                 report(module.file.source, line, message, module.at(function.lines) & ~there)
+
+
+def _check_unused(module: Module, asked: set[str], report: Report) -> None:
+    for function in module.facts.functions:
+        name = fixture_name(function)
+        automatic = any(each.automatic for each in function.decorators)
+        if name is not None and name not in asked and not automatic:
+            line = module.file.where(function.lines[-1])
+            report(module.file.source, line, f"nothing asks for the fixture {name}", module.at(function.lines))
 
 
 def is_test(module: Module, function: Function) -> bool:
@@ -43,6 +55,13 @@ def fixture_name(function: Function) -> str | None:
         if decorator.function in {"fixture", "pytest.fixture", "pytest_asyncio.fixture"}:
             return decorator.name or function.name
     return None
+
+
+def _named(function: Function) -> Iterator[str]:
+    yield from function.arguments
+    for decorator in function.decorators:
+        if decorator.function.endswith("mark.usefixtures"):
+            yield from decorator.texts
 
 
 def _asked(function: Function) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from omnistack.prove.code import Code, Module
 from omnistack.prove.facts import Import, Reference
 from omnistack.prove.finding import Report
+from omnistack.prove.space import Cond
 
 
 def check_imports(code: Code, report: Report) -> None:
@@ -25,6 +26,28 @@ def check_imports(code: Code, report: Report) -> None:
         for reference in module.facts.references:
             if reference.name in aliases and reference.name not in module.facts.local:
                 _check_attribute(code, module, aliases[reference.name], reference, report)
+
+
+ENTRIES = ("app.main", "app.cli.main", "app.project_modules", "app.modules", "migrations.env")
+"""Where the application is entered from outside."""
+
+
+def check_reached(code: Code, report: Report) -> None:
+    """Check that every file of the application is imported by another one of it."""
+    reached: dict[str, Cond] = {}
+    for module in code:
+        if module.name.split(".")[0] not in {"app", "migrations"}:
+            continue
+        for found in module.facts.imports:
+            for target in (found.module, f"{found.module}.{found.name}"):
+                if target != module.name:
+                    reached[target] = reached.get(target, code.space.nothing) | module.at(found.lines)
+        for target, lines in module.facts.modules:
+            reached[target] = reached.get(target, code.space.nothing) | module.at(lines)
+    for module in code:
+        if module.name.startswith("app.") and module.name not in ENTRIES and module.file.name != "__init__.py":
+            unreached = module.file.cond & ~reached.get(module.name, code.space.nothing)
+            report(module.file.source, 1, "nothing of the application imports it", unreached)
 
 
 def _check_import(code: Code, module: Module, found: Import, report: Report) -> None:

@@ -12,6 +12,12 @@ LIST = "app.modules"
 FUNCTION_FILES = {"subscribers": "subscribers", "jobs": "jobs"}
 """Files whose public functions are all meant for one field of the manifest."""
 
+UNREAD = {
+    "models": "importing a table is what registers it; the list is for those who read it",
+    "crons": "read by the worker, which comes with jobs",
+}
+"""Fields of the manifest that need no reader, and why."""
+
 type Names = dict[tuple[str, str], Cond]
 
 
@@ -23,6 +29,8 @@ def check_manifest(code: Code, report: Report) -> None:
     _check_settings(code, report)
     _check_functions(code, report)
     _check_queued(code, report)
+    _check_fields(code, report)
+    _check_order(code, report)
 
 
 def is_manifest(function: str) -> bool:
@@ -42,7 +50,10 @@ def _listed(code: Code, *fields: str) -> Names:
 
 
 def _manifest_calls(code: Code) -> Iterator[tuple[Module, Call]]:
-    return ((module, call) for module in code for call in module.facts.calls if is_manifest(call.function))
+    yield from code.calls("Module")
+    for module in code:
+        if "Piece" in module.facts.called:
+            yield from ((module, call) for call in module.facts.calls if call.function.endswith("Piece"))
 
 
 def _missing(code: Code, found: Names, key: tuple[str, str], here: Cond) -> Cond:
@@ -51,23 +62,30 @@ def _missing(code: Code, found: Names, key: tuple[str, str], here: Cond) -> Cond
 
 def _check_list(code: Code, report: Report) -> None:
     """Each manifest is a value that the list, or a registry of providers, names."""
-    used: Names = {}
-    for module in code:
-        for reference in module.facts.references:
-            dotted = f"{reference.name}.{reference.attribute}" if reference.attribute else reference.name
-            key = code.resolve(module, dotted)
-            inside = key[0] == module.name
-            if not inside and module.name.startswith("app."):
-                used[key] = used.get(key, code.space.nothing) | module.at(reference.lines)
-    for module, call in code.calls("Module"):
-        if module.name.startswith("app.") and call.owner:
-            message = f"the module's manifest is not in {LIST}"
-            listed = _listed_in(code, LIST, (module.name, call.owner))
-            report(module.file.source, module.file.where(call.lines[-1]), message, module.at(call.lines) & ~listed)
     for module, call in _manifest_calls(code):
-        if call.function != "Module" and call.owner and module.name.startswith("app."):
-            missing = _missing(code, used, (module.name, call.owner), module.at(call.lines))
-            report(module.file.source, module.file.where(call.lines[-1]), "no registry names this provider", missing)
+        if not module.name.startswith("app.") or not call.owner:
+            continue
+        here, line = module.at(call.lines), module.file.where(call.lines[-1])
+        key = (module.name, call.owner)
+        if call.function.endswith("Module"):
+            missing = here & ~_listed_in(code, LIST, key)
+            report(module.file.source, line, f"the module's manifest is not in {LIST}", missing)
+        else:
+            report(module.file.source, line, "no registry names this provider", here & ~_named(code, key))
+
+
+def _named(code: Code, key: tuple[str, str]) -> Cond:
+    """Give when another file of the application names a value."""
+    found = code.space.nothing
+    for module in code:
+        if module.name == key[0] or not module.name.startswith("app."):
+            continue
+        for reference in module.facts.references:
+            if key[1] in {reference.name, reference.attribute}:
+                dotted = f"{reference.name}.{reference.attribute}" if reference.attribute else reference.name
+                if code.resolve(module, dotted) == key:
+                    found = found | module.at(reference.lines)
+    return found
 
 
 def _listed_in(code: Code, name: str, key: tuple[str, str]) -> Cond:
@@ -103,7 +121,12 @@ def _check_routers(code: Code, report: Report) -> None:
             key = code.resolve(module, name)
             listed[key] = listed.get(key, code.space.nothing) | module.at(call.lines)
     for module, call in code.calls("APIRouter"):
-        if call.owner and module.name.startswith("app.") and module.facts.names.get(call.owner) and _is_value(module, call.owner):
+        if (
+            call.owner
+            and module.name.startswith("app.")
+            and module.facts.names.get(call.owner)
+            and _is_value(module, call.owner)
+        ):
             missing = _missing(code, listed, (module.name, call.owner), module.at(call.lines))
             line = module.file.where(call.lines[-1])
             report(module.file.source, line, f"the routes of `{call.owner}` are in no manifest", missing)
@@ -146,6 +169,50 @@ def _check_queued(code: Code, report: Report) -> None:
     for module, call in code.calls("receive"):
         for name in call.refers("handler") if module.name.startswith("app.") else ():
             _check_one(code, module, name, call.lines, handlers, "inbox_handlers", report)
+
+
+def _check_fields(code: Code, report: Report) -> None:
+    """What a manifest can say is read by somebody, or saying it does nothing."""
+    # What a provider says is read by its own module, what a module says by anybody.
+    read: dict[tuple[str, str], Cond] = {}
+    for module in code:
+        package = ".".join(module.name.split(".")[:2])
+        for reference in module.facts.references:
+            for place in ("app", package):
+                if reference.attribute is not None and module.name.startswith("app."):
+                    key = (place, reference.attribute)
+                    read[key] = read.get(key, code.space.nothing) | module.at(reference.lines)
+    for module in code:
+        for each in module.facts.classes:
+            for field, lines in each.fields if is_manifest(each.name) and module.name.startswith("app.") else ():
+                if field in UNREAD:
+                    continue
+                place = "app" if each.name == "Module" else ".".join(module.name.split(".")[:2])
+                unread = module.at(lines) & ~read.get((place, field), code.space.nothing)
+                line = module.file.where(lines[-1])
+                report(module.file.source, line, f"nothing reads what a manifest says as `{field}`", unread)
+
+
+def _check_order(code: Code, report: Report) -> None:
+    """The list names a module once, and after those that it requires."""
+    holder = code.modules.get(LIST)
+    if holder is None:
+        return
+    pieces = {piece.module: piece for piece in code.tree.model.pieces.values() if piece.module}
+    before: dict[str, Cond] = {}
+    for reference in holder.facts.references:
+        name = code.resolve(holder, reference.name)[0].removeprefix("app.").split(".")[0]
+        if reference.owner != "MODULES" or name not in pieces:
+            continue
+        here, line = holder.at(reference.lines), holder.file.where(reference.lines[-1])
+        twice = here & before.get(name, code.space.nothing)
+        report(holder.file.source, line, f"the module {name} is listed twice", twice)
+        for required in pieces[name].requires:
+            other = code.tree.model.pieces[required].module if required in code.tree.model.pieces else None
+            if other:
+                late = here & ~before.get(other, code.space.nothing)
+                report(holder.file.source, line, f"{name} is listed before {other}, which it requires", late)
+        before[name] = before.get(name, code.space.nothing) | here
 
 
 def _core_jobs(code: Code) -> Names:

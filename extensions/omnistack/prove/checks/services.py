@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 import yaml
 
 from omnistack.catalog import CATALOG_DIR
+from omnistack.prove.checks.settings import EXAMPLE
 from omnistack.prove.code import Code
 from omnistack.prove.finding import Report
 from omnistack.prove.space import Cond
@@ -36,11 +38,46 @@ def check_services(code: Code, report: Report) -> None:
             for file in code.tree.files.values():
                 if file.path in DEPLOY:
                     spoken = _speaks(code, file, service)
-                    report(file.source, 1, f"does not start {service}, which {piece.name} needs", file.cond & chosen & ~spoken)
+                    report(
+                        file.source,
+                        1,
+                        f"does not start {service}, which {piece.name} needs",
+                        file.cond & chosen & ~spoken,
+                    )
+    if compose is not None:
+        _check_variables(code, compose, report)
     for service, (cond, number) in services.items():
+        if compose is not None and service not in _own(compose):
+            hosts = compose.matching(rf"(@|//){re.escape(service)}[:/]")
+            lonely = cond & ~code.space.union(line.cond for line in hosts)
+            report(
+                compose.source, compose.where(number), f"starts {service}, and tells the application nowhere", lonely
+            )
         if compose is not None and service not in _own(compose):
             needless = cond & ~wanted.get(service, code.space.nothing)
             report(compose.source, compose.where(number), f"starts {service}, which no chosen piece needs", needless)
+
+
+def _awaited(file: File, service: str) -> Cond:
+    """Give when a service of the application itself waits for another."""
+    found = file.cond & ~file.cond
+    own = _own(file)
+    for name, _, body in _mapping(_section(file, "services")):
+        for key, _, value in _mapping(body) if name in own else ():
+            for other, node, _ in _mapping(value) if key == "depends_on" else ():
+                if other == service:
+                    found = found | file.at((node.start_mark.line + 1,))
+    return found
+
+
+def _check_variables(code: Code, file: File, report: Report) -> None:
+    """What has to be in `.env` is documented there; `${NAME:-default}` need not be."""
+    example = code.tree.files.get(EXAMPLE)
+    for line in file.matching(r"\$\{[A-Z_]+(:\?|\})"):
+        for name in re.findall(r"\$\{([A-Z_]+)(?::\?|\})", line.text):
+            there = [each.cond for each in example.matching(rf"^#?\s*{name}=")] if example else []
+            missing = line.cond & ~code.space.union(there)
+            report(file.source, line.number, f"takes {name} from .env, and {EXAMPLE} does not tell", missing)
 
 
 def _speaks(code: Code, file: File, service: str) -> Cond:
@@ -53,33 +90,39 @@ def _mapping(node: yaml.Node | None) -> Iterator[tuple[str, yaml.Node, yaml.Node
         yield from ((str(key.value), key, value) for key, value in node.value)
 
 
+@lru_cache(maxsize=64)
+def _compose(text: str) -> yaml.Node | None:
+    return yaml.compose(text, Loader=yaml.SafeLoader)
+
+
 def _section(file: File, name: str) -> yaml.Node | None:
     # Composing keeps keys that are there twice: these are the forms that a line takes.
-    root = yaml.compose(file.text, Loader=yaml.SafeLoader)
+    root = _compose(file.text)
     return next((value for key, _, value in _mapping(root) if key == name), None)
 
 
 def _own(file: File) -> set[str]:
     """Name the services that are the application itself: they merge its definition, or build it."""
     return {
-        name for name, _, body in _mapping(_section(file, "services")) if {"<<", "build"} & {key for key, _, _ in _mapping(body)}
+        name
+        for name, _, body in _mapping(_section(file, "services"))
+        if {"<<", "build"} & {key for key, _, _ in _mapping(body)}
     }
 
 
-def _names(code: Code, file: File, node: yaml.Node | None) -> Names:
+def _names(file: File, node: yaml.Node | None) -> Names:
     found: Names = {}
     for name, key, _ in _mapping(node):
         number = key.start_mark.line + 1
         cond = file.at((number,))
         found[name] = (found[name][0] | cond if name in found else cond, number)
-    del code
     return found
 
 
 def _check_compose(code: Code, file: File, report: Report) -> Names:
     try:
-        services = _names(code, file, _section(file, "services"))
-        volumes = _names(code, file, _section(file, "volumes"))
+        services = _names(file, _section(file, "services"))
+        volumes = _names(file, _section(file, "volumes"))
     except yaml.YAMLError as error:
         report(file.source, 1, f"is no YAML: {' '.join(str(error).split())}", file.cond)
         return {}
@@ -87,7 +130,7 @@ def _check_compose(code: Code, file: File, report: Report) -> Names:
     for _, _, body in _mapping(_section(file, "services")):
         for key, _, value in _mapping(body):
             if key == "depends_on":
-                for name, (cond, number) in _names(code, file, value).items():
+                for name, (cond, number) in _names(file, value).items():
                     missing = cond & ~services.get(name, (nothing, 0))[0]
                     report(file.source, file.where(number), f"depends on {name}, which is not started", missing)
             if key == "volumes" and isinstance(value, yaml.SequenceNode):
@@ -96,5 +139,7 @@ def _check_compose(code: Code, file: File, report: Report) -> Names:
                     number = item.start_mark.line + 1
                     missing = file.at((number,)) & ~volumes.get(name, (nothing, 0))[0]
                     if "/" not in name:
-                        report(file.source, file.where(number), f"mounts the volume {name}, which is not there", missing)
+                        report(
+                            file.source, file.where(number), f"mounts the volume {name}, which is not there", missing
+                        )
     return services

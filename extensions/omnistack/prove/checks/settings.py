@@ -34,7 +34,9 @@ def check_settings(code: Code, report: Report) -> None:
         for module, lines in places:
             here, source, line = module.at(lines), module.file.source, module.file.where(lines[-1])
             report(source, line, f"the setting {name} is not in {EXAMPLE}", here & ~documented.get(name, nothing))
-            report(source, line, f"the setting {name} is declared, and nothing reads it", here & ~read.get(name, nothing))
+            report(
+                source, line, f"the setting {name} is declared, and nothing reads it", here & ~read.get(name, nothing)
+            )
     for piece in code.tree.model.pieces.values():
         chosen = code.tree.model.chosen[piece.name]
         for setting in piece.settings:

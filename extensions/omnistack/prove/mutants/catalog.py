@@ -1,6 +1,5 @@
 """Faults in the catalog and in the questions."""
 
-from collections.abc import Callable
 from typing import Any
 
 import yaml
@@ -11,6 +10,13 @@ from omnistack.prove.proof import Proof
 
 type Document = dict[str, Any]
 
+EXTRA: dict[str, Any] = {
+    "dependencies": "nobody-needs-this>=1",
+    "dev_dependencies": "nobody-needs-this>=1",
+    "settings": {"name": "NOBODY_READS_THIS", "help": "Nothing.", "default": ""},
+    "paths": "docs/nowhere.md",
+    "services": "nobody-starts-this",
+}
 LISTS = ("requires", "paths", "dependencies", "dev_dependencies", "settings", "services")
 
 
@@ -20,32 +26,27 @@ def catalog_mutants(proof: Proof) -> Mutants:
         for field in LISTS:
             for place, entry in enumerate(document[field]):
                 name = entry["name"] if isinstance(entry, dict) else entry
-                yield _changed(document, f"drop {field}", str(name), lambda new, f=field, p=place: new[f].pop(p))
-        for field, extra in (("dependencies", "nobody-needs-this>=1"), ("dev_dependencies", "nobody-needs-this>=1")):
-            yield _changed(document, f"add {field}", extra, lambda new, f=field, e=extra: new[f].append(e))
-        extra_setting = {"name": "NOBODY_READS_THIS", "help": "Nothing.", "default": ""}
-        yield _changed(document, "add settings", "NOBODY_READS_THIS", lambda new: new["settings"].append(extra_setting))
-        yield _changed(document, "add paths", "docs/nowhere.md", lambda new: new["paths"].append("docs/nowhere.md"))
-        yield _changed(document, "flip always", "", lambda new: new.update(always=not new["always"]))
+                rest = [other for position, other in enumerate(document[field]) if position != place]
+                yield _changed(document, f"drop {field}", str(name), {field: rest})
+        for field, extra in EXTRA.items():
+            name = extra["name"] if isinstance(extra, dict) else extra
+            yield _changed(document, f"add {field}", name, {field: [*document[field], extra]})
+        yield _changed(document, "flip always", "", {"always": not document["always"]})
         if document["module"]:
-            yield _changed(document, "rename module", document["module"], lambda new: new.update(module="elsewhere"))
+            yield _changed(document, "rename module", document["module"], {"module": "elsewhere"})
         for entry in document["dependencies"]:
-            yield _changed(document, "move to dev", entry, lambda new, e=entry: _to_dev(new, e))
-        if document["port"]:
-            for preset in document["presets"]:
-                yield _changed(document, "drop preset", preset, lambda new, p=preset: new["presets"].remove(p))
+            rest = [other for other in document["dependencies"] if other != entry]
+            dev = [*document["dev_dependencies"], entry]
+            yield _changed(document, "move to dev", entry, {"dependencies": rest, "dev_dependencies": dev})
+        for preset in document["presets"] if document["port"] else ():
+            rest = [other for other in document["presets"] if other != preset]
+            yield _changed(document, "drop preset", preset, {"presets": rest})
 
 
-def _to_dev(document: Document, entry: str) -> None:
-    document["dependencies"].remove(entry)
-    document["dev_dependencies"].append(entry)
-
-
-def _changed(document: Document, rule: str, place: str, change: Callable[[Document], object]) -> Mutant:
-    copy: Document = yaml.safe_load(yaml.safe_dump(document))
-    change(copy)
+def _changed(document: Document, rule: str, place: str, change: Document) -> Mutant:
     path = f"{CATALOG_DIR}/{document['name']}.yml"
-    return Mutant(rule, f"{document['name']} {place}".strip(), {path: yaml.safe_dump(copy, sort_keys=False)})
+    text = yaml.safe_dump({**document, **change}, sort_keys=False)
+    return Mutant(rule, f"{document['name']} {place}".strip(), {path: text})
 
 
 def question_mutants(proof: Proof) -> Mutants:
@@ -66,7 +67,9 @@ def question_mutants(proof: Proof) -> Mutants:
             for place, line in enumerate(lines):
                 if any(line.rstrip().endswith(f": {value}") and '"' in line for value in asked.question.values):
                     without = "".join(lines[:place] + lines[place + 1 :])
-                    yield Mutant("drop choice", f"{name} {line.strip()}", {QUESTIONS_FILE: text.replace(block, without)})
+                    yield Mutant(
+                        "drop choice", f"{name} {line.strip()}", {QUESTIONS_FILE: text.replace(block, without)}
+                    )
                     more = "".join([*lines[: place + 1], '    "Somebody else": ghost\n', *lines[place + 1 :]])
                     yield Mutant("add choice", f"{name} ghost", {QUESTIONS_FILE: text.replace(block, more)})
 

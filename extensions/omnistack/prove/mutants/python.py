@@ -37,7 +37,7 @@ def _static(module: Module) -> bool:
 
 
 def _foreign_imports(proof: Proof, code: Code) -> Mutants:
-    """Import, where every project has it, what only some have: one module a piece, and a package that nobody declares."""
+    """Import, where every project has it, what only some have (a module a piece), and what nobody declares."""
     for path in SOURCE_OF_ALL:
         file = code.tree.files.get(path)
         if file is None:
@@ -45,7 +45,9 @@ def _foreign_imports(proof: Proof, code: Code) -> Mutants:
         text = proof.source.text(file.source)
         yield Mutant("import undeclared", path, {file.source: f"{text}\nimport nobody_declares_this\n"})
         for piece in code.tree.model.pieces.values():
-            names = [module.name for module in code if module.file.cond != code.tree.valid and _belongs(module, piece.paths)]
+            names = [
+                module.name for module in code if module.file.cond != code.tree.valid and _belongs(module, piece.paths)
+            ]
             for name in names[:1]:
                 yield Mutant("import optional", f"{name} in {path}", {file.source: f"{text}\nimport {name}\n"})
                 late = f"{text}\n\ndef _late() -> None:\n    from {name.rpartition('.')[0]} import {name.rpartition('.')[2]}\n"
@@ -57,17 +59,20 @@ def _belongs(module: Module, paths: list[str]) -> bool:
 
 
 def _renamed(code: Code) -> Mutants:
-    """Rename, in each file, the first definition that another one imports."""
+    """Rename, in each folder, the first definition that another file imports."""
     wanted: dict[str, str] = {}
     for module in code:
         for each in module.facts.imports:
             holder = code.modules.get(each.module)
             if each.name and holder and each.name in holder.facts.names and not _is_import(holder, each.name):
                 wanted.setdefault(holder.name, each.name)
+    folders: set[str] = set()
     for module_name, name in sorted(wanted.items()):
         module = code.modules[module_name]
-        if not _static(module):
+        folder = module.file.path.rpartition("/")[0]
+        if not _static(module) or folder in folders:
             continue
+        folders.add(folder)
         text = module.file.text
         for lines in module.facts.names[name]:
             old = text.split("\n")[lines[-1] - 1]
@@ -156,8 +161,12 @@ def _lost_files(proof: Proof, code: Code) -> Mutants:
 
 
 def _imports(code: Code) -> Mutants:
-    """Turn each file's first import from another module of the project into one of a name that is not there."""
+    """Turn each folder's first import from another module of the project into one of a name that is not there."""
+    folders: set[str] = set()
     for module in code:
+        folder = module.file.path.rpartition("/")[0]
+        if folder in folders:
+            continue
         for each in module.facts.imports:
             if each.name is None or not code.is_first_party(each.module) or not _static(module):
                 continue
@@ -165,5 +174,8 @@ def _imports(code: Code) -> Mutants:
             if re.search(rf"\b{each.name}\b", row):
                 new = re.sub(rf"\b{each.name}\b(?!.*\b{each.name}\b)", f"{each.name}_gone", row)
                 text = replace_line(module.file.text, each.lines[-1], new)
-                yield Mutant("import a name that is not there", f"{module.name}: {each.name}", {_template(module): text})
+                folders.add(folder)
+                yield Mutant(
+                    "import a name that is not there", f"{module.name}: {each.name}", {_template(module): text}
+                )
                 break

@@ -7,9 +7,9 @@ from omnistack.prove.code import Code
 from omnistack.prove.mutants.base import Mutant, Mutants, replace_line
 from omnistack.prove.proof import Proof
 
-DEPENDS = re.compile(r"^(depends_on\b.*=).*$", re.MULTILINE)
-DOWN = re.compile(r"^(down_revision\b.*=).*$", re.MULTILINE)
-LABELS = re.compile(r"^(branch_labels\b.*=).*$", re.MULTILINE)
+DEPENDS = re.compile(r"^(depends_on\b.*=)(.*)$", re.MULTILINE)
+DOWN = re.compile(r"^(down_revision\b.*=)(.*)$", re.MULTILINE)
+LABELS = re.compile(r"^(branch_labels\b.*=)(.*)$", re.MULTILINE)
 TARGET = re.compile(r"([\"'])([a-z_]+)\.id\1")
 TABLENAME = re.compile(r"(__tablename__ = \")(\w+)\"")
 
@@ -34,7 +34,7 @@ def _migrations(code: Code) -> Mutants:
     for name, file in files.items():
         text = file.text
         depends = DEPENDS.search(text)
-        if depends and "None" not in depends[0]:
+        if depends and "None" not in depends[2]:
             yield Mutant("drop depends_on", name, {file.source: DEPENDS.sub(r"\1 None", text)})
             yield Mutant("misname depends_on", name, {file.source: DEPENDS.sub(r'\1 ("nobody_0001",)', text)})
             for other, behind in files.items():
@@ -44,9 +44,12 @@ def _migrations(code: Code) -> Mutants:
                     yield Mutant("misorder depends_on", f"{name} and {other}", both)
         yield Mutant("misname down_revision", name, {file.source: DOWN.sub(r'\1 "nobody_0000"', text)})
         labels = LABELS.search(text)
-        if labels and "None" not in labels[0]:
+        if labels and "None" not in labels[2]:
             yield Mutant("drop branch label", name, {file.source: LABELS.sub(r"\1 None", text)})
-        if len([other for other in files.values() if other.path.rpartition("/")[0] == file.path.rpartition("/")[0]]) == 1:
+        if (
+            len([other for other in files.values() if other.path.rpartition("/")[0] == file.path.rpartition("/")[0]])
+            == 1
+        ):
             yield Mutant("lose migration", name, {file.source: None})
 
 
@@ -58,7 +61,10 @@ def _tables(code: Code) -> Mutants:
         text = module.file.text
         for match in TARGET.finditer(text):
             new = f"{text[: match.start(2)]}nobody{text[match.end(2) :]}"
-            if "foreign_key" in _row(text, match.start()) or "ForeignKey" in text[max(0, match.start() - 80) : match.start()]:
+            if (
+                "foreign_key" in _row(text, match.start())
+                or "ForeignKey" in text[max(0, match.start() - 80) : match.start()]
+            ):
                 yield Mutant("misname foreign key", f"{module.name} {match[2]}", {module.file.source: new})
         for match in TABLENAME.finditer(text):
             new = f"{text[: match.start(2)]}{match[2]}_x{text[match.end(2) :]}"
@@ -96,4 +102,4 @@ def _words(proof: Proof) -> Mutants:
                     text = proof.source.text(file.source)
                     new = replace_line(text, 1, f"{text.split(chr(10))[0]}\n\n# {word}")
                     yield Mutant("say an owned word", f"{word} in {path}", {file.source: new})
-            yield Mutant("own word in a name", word, {f"template/docs/{word.strip('_').lower()}_notes.txt": "Nothing.\n"})
+            yield Mutant("own word in a name", word, {f"template/docs/{word}_notes.txt": "Nothing.\n"})

@@ -1,11 +1,13 @@
-"""What is there and serves nothing: imports and private names that nothing uses under the same answers."""
+"""Names: each that is used is bound, and each import and private name is used, under the same answers."""
+
+import builtins
 
 from omnistack.prove.code import Code, Module
 from omnistack.prove.finding import Report
 from omnistack.prove.space import Cond
 
 
-def check_unused(code: Code, report: Report) -> None:
+def check_names(code: Code, report: Report) -> None:
     """Check that what a file imports or keeps to itself is used wherever it is there."""
     for module in code:
         used: dict[str, Cond] = {}
@@ -20,6 +22,17 @@ def check_unused(code: Code, report: Report) -> None:
                 line = module.file.where(each.lines[-1])
                 report(module.file.source, line, f"imports {each.bound}, and nothing uses it", unused)
         _check_private(code, module, used, report)
+        _check_bound(code, module, report)
+
+
+def _check_bound(code: Code, module: Module, report: Report) -> None:
+    for reference in module.facts.references:
+        name = reference.name.split(".")[0]
+        if name.startswith(("(", "__")) or name in module.facts.local or hasattr(builtins, name):
+            continue
+        bound = code.space.union(module.at(lines) for lines in module.facts.names.get(name, ()))
+        line = module.file.where(reference.lines[-1])
+        report(module.file.source, line, f"uses {name}, which is not defined", module.at(reference.lines) & ~bound)
 
 
 def _check_private(code: Code, module: Module, used: dict[str, Cond], report: Report) -> None:

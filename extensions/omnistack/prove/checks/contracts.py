@@ -1,0 +1,96 @@
+"""import-linter's contracts: each module has one, which forbids what the module does not require."""
+
+import re
+from dataclasses import dataclass, field
+
+from omnistack.catalog import Piece
+from omnistack.prove.code import Code
+from omnistack.prove.finding import Report
+from omnistack.prove.space import Cond
+from omnistack.prove.tree import File
+
+PYPROJECT = "pyproject.toml"
+MODULE = re.compile(r'"(app(?:\.\w+)*)"')
+
+
+@dataclass
+class Contract:
+    """A contract that forbids imports."""
+
+    cond: Cond
+    line: int
+    sources: dict[str, Cond] = field(default_factory=dict)
+    forbidden: dict[str, Cond] = field(default_factory=dict)
+
+
+class Contracts:
+    """All contracts of a project that may be there."""
+
+    def __init__(self, code: Code, file: File) -> None:
+        self.code = code
+        self.file = file
+        self.contracts = list(_read(code, file))
+        pieces = code.tree.model.pieces.values()
+        self.pieces: dict[str, Piece] = {f"app.{piece.module}": piece for piece in pieces if piece.module}
+
+    def holding(self, source: str) -> Cond:
+        """Give when a contract speaks of what a module may import."""
+        nothing = self.code.space.nothing
+        return self.code.space.union(each.cond & each.sources.get(source, nothing) for each in self.contracts)
+
+    def forbidding(self, source: str, target: str) -> Cond:
+        """Give when a contract forbids an import."""
+        nothing = self.code.space.nothing
+        return self.code.space.union(
+            each.cond & each.sources.get(source, nothing) & each.forbidden.get(target, nothing)
+            for each in self.contracts
+        )
+
+    def required(self, source: str, target: str) -> bool:
+        """Tell whether a module may import another one."""
+        piece = self.pieces.get(source)
+        return piece is not None and self.pieces[target].name in (*piece.requires, piece.name)
+
+
+def check_contracts(code: Code, report: Report) -> None:
+    """Check the contracts against the modules that are there and against what each requires."""
+    file = code.tree.files.get(PYPROJECT)
+    if file is None:
+        return
+    contracts = Contracts(code, file)
+    for contract in contracts.contracts:
+        for name, cond in (*contract.sources.items(), *contract.forbidden.items()):
+            message = f"a contract speaks of {name}, which is not there"
+            report(file.source, contract.line, message, contract.cond & cond & ~code.exists(name))
+    for source in ("app.core", *contracts.pieces):
+        here = code.exists(source)
+        report(file.source, 1, f"no contract holds {source}", here & ~contracts.holding(source))
+        for target in contracts.pieces:
+            both, forbidden = here & code.exists(target), contracts.forbidding(source, target)
+            if contracts.required(source, target):
+                report(file.source, 1, f"a contract forbids {source} to import {target}", both & forbidden)
+            else:
+                report(file.source, 1, f"no contract forbids {source} to import {target}", both & ~forbidden)
+
+
+def _read(code: Code, file: File) -> list[Contract]:
+    found: list[Contract] = []
+    key = ""
+    inside = False
+    for number, line in enumerate(file.lines, start=1):
+        text = line.text.strip()
+        if text.startswith("[["):
+            inside = text == "[[tool.importlinter.contracts]]"
+            if inside:
+                found.append(Contract(line.cond, file.where(number)))
+        elif text.startswith("["):
+            inside = False
+        if not inside:
+            continue
+        match = re.match(r"(\w+)\s*=", text)
+        key = match[1] if match else key
+        names = {"source_modules": found[-1].sources, "forbidden_modules": found[-1].forbidden}.get(key)
+        for name in MODULE.findall(text) if names is not None else ():
+            if names is not None:
+                names[name] = names.get(name, code.space.nothing) | line.cond
+    return found
