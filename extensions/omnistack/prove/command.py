@@ -2,16 +2,22 @@
 
 import json
 import time
-from typing import TYPE_CHECKING, Annotated
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated
 
 import typer
 
+from omnistack.errors import OmniError
 from omnistack.options import TemplateOption
-from omnistack.progress import out, working
+from omnistack.process import CommandError, git
+from omnistack.progress import err, out
+from omnistack.prove.mutation import Verdict, all_mutants, judge_all
+from omnistack.prove.proof import Proof, prove
+from omnistack.prove.sample import Sampled, sample
+from omnistack.prove.source import read_source
 from omnistack.template import open_template
-
-if TYPE_CHECKING:
-    from omnistack.prove.proof import Proof
 
 HELP = """\
 Prove that every valid answer set renders a consistent project, without rendering them one by one.
@@ -19,6 +25,7 @@ Prove that every valid answer set renders a consistent project, without renderin
 Every check is an implication over all answer sets; one that does not hold is printed with the file, the line, and
 answers that show it, to paste behind `copier copy`.
 """
+SHOWN = 20
 
 
 def register(app: typer.Typer) -> None:
@@ -29,43 +36,153 @@ def register(app: typer.Typer) -> None:
 def prove_command(
     *,
     template: TemplateOption = None,
+    mutants: Annotated[
+        bool, typer.Option("--mutants", help="Seed faults by rules, and show that the proof finds each.")
+    ] = False,
+    rendered: Annotated[
+        int, typer.Option("--sample", metavar="N", min=0, help="Render N random answer sets and compare.")
+    ] = 0,
+    seed: Annotated[str, typer.Option(help="What the sample follows from. Default: the template's commit.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Run the proof and print what it shows."""
-    from omnistack.prove.proof import prove
-    from omnistack.prove.source import read_source
-
-    start = time.perf_counter()
+    result = Result()
     with open_template(template) as opened:
         source = read_source(opened.root)
-        with working("Proving"):
-            proof = prove(source)
-        seconds = time.perf_counter() - start
-        if as_json:
-            typer.echo(json.dumps(_document(proof, seconds), indent=2))
-        else:
-            _print(proof, seconds)
-    if proof.findings:
+        with _progress("Proving", 0) as show:
+            result.proof = proof = prove(source, show=lambda _name: show(0))
+        result.prove_seconds = result.lap()
+        if rendered and proof.model is not None:
+            result.seed = seed or _commit(opened.root)
+            with _progress("Rendering", rendered) as show:
+                result.sampled = sample(source, proof.model, rendered, result.seed, show)
+            result.sample_seconds = result.lap()
+        if mutants:
+            if proof.findings:
+                _report(result, as_json=as_json)
+                raise OmniError("faults are seeded in a template that has none", "correct what was found first")
+            seeded = all_mutants(proof)
+            with _progress("Seeding faults", len(seeded)) as show:
+                result.verdicts = judge_all(proof, seeded, show)
+            result.mutant_seconds = result.lap()
+    _report(result, as_json=as_json)
+    if result.failed:
         raise typer.Exit(1)
 
 
-def _print(proof: "Proof", seconds: float) -> None:
+class Result:
+    """What the parts of the proof gave, and how long each took."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+        self.proof: Proof | None = None
+        self.sampled: Sampled | None = None
+        self.verdicts: list[Verdict] | None = None
+        self.seed = ""
+        self.prove_seconds = self.sample_seconds = self.mutant_seconds = 0.0
+
+    def lap(self) -> float:
+        """Give the seconds since the last part."""
+        now = time.perf_counter()
+        spent, self._start = now - self._start, now
+        return spent
+
+    @property
+    def survivors(self) -> list[Verdict]:
+        """The seeded faults that nothing found."""
+        return [verdict for verdict in self.verdicts or () if verdict.outcome == "survived"]
+
+    @property
+    def failed(self) -> bool:
+        """Whether anything stands against the template or the proof."""
+        found = self.proof is not None and self.proof.findings
+        return bool(found or self.survivors or (self.sampled and self.sampled.problems))
+
+    @property
+    def killed(self) -> tuple[int, int, int]:
+        """How many seeded faults were found, of how many, and how many changes were no faults."""
+        counts = Counter(verdict.outcome for verdict in self.verdicts or ())
+        return counts["killed"], counts["killed"] + counts["survived"], counts["equivalent"]
+
+
+def _commit(root: object) -> str:
+    try:
+        return git("rev-parse", "HEAD", cwd=root)  # type: ignore[arg-type]
+    except CommandError:
+        return "no commit"
+
+
+@contextmanager
+def _progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show a bar where somebody watches."""
+    console = err()
+    if not console.is_terminal:
+        yield lambda _done: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()]
+    if total:
+        columns.insert(3, MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(title, total=total or None)
+        yield lambda done: progress.update(task, completed=done)
+
+
+def _report(result: Result, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(document(result), indent=2))
+        return
     console = out()
+    proof = result.proof
+    if proof is None:
+        return
     for finding in proof.findings:
         console.print(f"{finding.file}:{finding.line}: {finding.message}  ({finding.check})", markup=False)
         console.print(f"    copier copy {proof.counterexample(finding)}", style="dim", markup=False)
-    verdict = f"{len(proof.findings)} faults found in" if proof.findings else "proved"
-    console.print(
-        f"{verdict} {proof.answer_sets:,} valid answer sets, {proof.projects:,} different projects, in {seconds:.1f} s",
-        markup=False,
+    for problem in (result.sampled.problems if result.sampled else ())[:SHOWN]:
+        console.print(f"{problem.message}  (sample)", markup=False)
+        console.print(f"    copier copy {problem.answers}", style="dim", markup=False)
+    for verdict in result.survivors:
+        console.print(f"not found: {verdict.rule}: {verdict.place}  (mutants)", markup=False)
+    for line in summary(result, proof):
+        console.print(line, markup=False)
+
+
+def summary(result: Result, proof: Proof) -> Iterator[str]:
+    """Say what was proved, in a line a part."""
+    number = len(proof.findings)
+    verdict = f"{number} fault{'s' if number > 1 else ''} found in" if number else "proved:"
+    yield (
+        f"{verdict} {proof.answer_sets:,} valid answer sets ({proof.projects:,} different projects), "
+        f"{len(proof.seconds)} steps in {result.prove_seconds:.1f} s"
     )
+    if result.sampled is not None:
+        which = "all" if result.sampled.complete else "a sample of"
+        wrong = len(result.sampled.problems)
+        yield (
+            f"rendered: {which} {result.sampled.count:,} answer sets, {wrong or 'no'} differences, "
+            f"seed {result.seed[:12]}, in {result.sample_seconds:.1f} s"
+        )
+    if result.verdicts is not None:
+        killed, faults, equivalent = result.killed
+        rules = len({verdict.rule for verdict in result.verdicts})
+        yield (
+            f"mutants: {killed}/{faults} seeded faults found, by {rules} rules, in {result.mutant_seconds:.1f} s "
+            f"({equivalent} more changes render the same project for every answer set)"
+        )
 
 
-def _document(proof: "Proof", seconds: float) -> dict[str, object]:
+def document(result: Result) -> dict[str, object]:
+    """Give all that is known, for programs."""
+    proof = result.proof
+    if proof is None:
+        return {}
+    killed, faults, equivalent = result.killed
     return {
         "answer_sets": proof.answer_sets,
         "projects": proof.projects,
-        "seconds": round(seconds, 2),
+        "seconds": round(result.prove_seconds, 2),
         "checks": {name: round(spent, 3) for name, spent in proof.seconds.items()},
         "findings": [
             {
@@ -77,4 +194,22 @@ def _document(proof: "Proof", seconds: float) -> dict[str, object]:
             }
             for finding in proof.findings
         ],
+        "sample": None
+        if result.sampled is None
+        else {
+            "count": result.sampled.count,
+            "complete": result.sampled.complete,
+            "seed": result.seed,
+            "seconds": round(result.sample_seconds, 2),
+            "problems": [vars(problem) for problem in result.sampled.problems],
+        },
+        "mutants": None
+        if result.verdicts is None
+        else {
+            "killed": killed,
+            "faults": faults,
+            "equivalent": equivalent,
+            "seconds": round(result.mutant_seconds, 2),
+            "verdicts": [vars(verdict) for verdict in result.verdicts],
+        },
     }

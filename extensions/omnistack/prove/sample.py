@@ -1,0 +1,196 @@
+"""Real renders at random: the conditions that the proof worked with are those of what Copier writes.
+
+Each answer set is rendered by Copier (in memory, `render.py`) and has to equal, byte for byte, what the product line
+says of it. Then the render is looked at by itself, by means that have nothing to do with the proof.
+"""
+
+import ast
+import json
+import multiprocessing
+import os
+import random
+import re
+import tempfile
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import yaml
+
+from omnistack.catalog import Answer
+from omnistack.errors import OmniError
+from omnistack.prove.checks.owns import word_pattern
+from omnistack.prove.model import Model
+from omnistack.prove.source import Source, read_source
+from omnistack.prove.space import SAMPLE_TEXT
+from omnistack.prove.tree import Tree
+from omnistack.render import Renderer
+
+MARKS = re.compile(r"(?<!\$)\{\{|\{%|\{#")
+BATCH = 25
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with one render."""
+
+    answers: str
+    """To paste behind `copier copy`."""
+    message: str
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """What was rendered."""
+
+    count: int
+    complete: bool
+    """Whether these are all valid answer sets."""
+    problems: tuple[Problem, ...]
+
+
+def draw(model: Model, count: int, seed: str) -> list[dict[str, Answer]]:
+    """Draw valid answer sets at random, all of them where there are no more than asked for."""
+    if model.space.count(model.valid) <= count:
+        found = list(model.space.all_answers(model.valid))
+    else:
+        chance = random.Random(seed)  # noqa: S311 - a repeatable choice, no secret
+        found = [_one(model, chance) for _ in range(count)]
+    chance = random.Random(f"texts {seed}")  # noqa: S311 - as above
+    for answers in found:
+        answers |= {
+            name: chance.choice(("", SAMPLE_TEXT)) for name in sorted(model.space.texts) if _may_be_empty(model, name)
+        }
+    return found
+
+
+def _may_be_empty(model: Model, name: str) -> bool:
+    return name in model.asked and model.asked[name].default == ""
+
+
+def _one(model: Model, chance: random.Random) -> dict[str, Answer]:
+    """Draw one, each with the same chance."""
+    cond = model.valid
+    answers: dict[str, Answer] = {}
+    for name, variable in model.space.variables.items():
+        options = {value: cond & option for value, option in variable.conditions.items()}
+        weights = [model.space.count(option) for option in options.values()]
+        (value,) = chance.choices(list(options), weights)
+        answers[name], cond = value, options[value]
+    return answers
+
+
+def sample(source: Source, model: Model, count: int, seed: str, show: Callable[[int], None]) -> Sampled:
+    """Render answer sets in as many processes as there are cores and check each; `show` is told how many are done."""
+    drawn = draw(model, count, seed)
+    batches = [drawn[place : place + BATCH] for place in range(0, len(drawn), BATCH)]
+    problems: list[Problem] = []
+    done = 0
+    with tempfile.TemporaryDirectory(prefix="omnistack-prove-") as folder:
+        source.write(Path(folder))
+        with ProcessPoolExecutor(
+            min(os.cpu_count() or 1, len(batches)),
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_start,
+            initargs=(folder,),
+        ) as pool:
+            for future in as_completed([pool.submit(_check_batch, batch) for batch in batches]):
+                found, number = future.result()
+                problems.extend(found)
+                done += number
+                show(done)
+    complete = len(drawn) == model.space.count(model.valid)
+    return Sampled(
+        len(drawn), complete, tuple(sorted(problems, key=lambda problem: (problem.message, problem.answers)))
+    )
+
+
+class Sampler:
+    """Renders and checks, in one process."""
+
+    def __init__(self, folder: Path) -> None:
+        self.model = Model(read_source(folder))
+        self.tree = Tree(self.model)
+        self._renderer = Renderer(folder)
+
+    def check(self, answers: Mapping[str, Answer]) -> Iterator[str]:
+        """Say what is wrong with the render of one answer set."""
+        try:
+            rendering = self._renderer.rendering(answers)
+        except OmniError as error:
+            yield str(error)
+            return
+        files = {path: file.text for path, file in rendering.files.items()}
+        expected = self.tree.render(dict(answers))
+        for path in files.keys() ^ expected.keys():
+            yield f"{path} is {'rendered' if path in files else 'not rendered'}, against the conditions of the proof"
+        for path in files.keys() & expected.keys():
+            if files[path] != expected[path]:
+                yield f"{path} reads otherwise than the proof has it"
+        chosen = set(rendering.answers.get("chosen") or ())
+        yield from self._look_at(files, chosen)
+
+    def _look_at(self, files: Mapping[str, str], chosen: set[str]) -> Iterator[str]:
+        absent = {
+            word: piece.name for piece in self.model.pieces.values() if piece.name not in chosen for word in piece.owns
+        }
+        rendered = {file.path for file in self.tree.files.values() if file.source.endswith(".jinja")}
+        for path, text in files.items():
+            problem = parses(path, text)
+            if problem:
+                yield f"{path} does not parse: {problem}"
+            if path in rendered and MARKS.search(text):
+                yield f"{path} has a mark of Jinja in it"
+            for word, name in absent.items():
+                if speaks(path, word) or speaks(text, word):
+                    yield f"{path} says {word!r}, which {name} owns"
+        for module in re.findall(r"^from (app(?:\.\w+)+) import", files.get("app/modules.py", ""), re.MULTILINE):
+            base = module.replace(".", "/")
+            if f"{base}.py" not in files and f"{base}/__init__.py" not in files:
+                yield f"app/modules.py imports {module}, which is not there"
+
+
+@lru_cache(maxsize=1 << 16)
+def speaks(text: str, word: str) -> bool:
+    """Tell whether a text says an owned word."""
+    return re.search(word_pattern(word), text) is not None
+
+
+@lru_cache(maxsize=1 << 14)
+def parses(path: str, text: str) -> str:
+    """Say why a file cannot be read by what reads its kind; empty where it can."""
+    try:
+        if path.endswith(".py"):
+            ast.parse(text)
+        elif path.endswith(".toml"):
+            tomllib.loads(text)
+        elif path.endswith((".yml", ".yaml")):
+            list(yaml.safe_load_all(text))
+        elif path.endswith(".json"):
+            json.loads(text)
+    except (SyntaxError, ValueError, yaml.YAMLError) as error:
+        return " ".join(str(error).split())
+    return ""
+
+
+_STATE: dict[str, Sampler] = {}
+
+
+def _start(folder: str) -> None:
+    _STATE["sampler"] = Sampler(Path(folder))
+
+
+def _check_batch(batch: list[dict[str, Answer]]) -> tuple[list[Problem], int]:
+    sampler = _STATE["sampler"]
+    found: list[Problem] = []
+    for answers in batch:
+        shown = " ".join(
+            f"-d {name}={str(value).lower() if isinstance(value, bool) else value}"
+            for name, value in answers.items()
+            if value != ""
+        )
+        found.extend(Problem(shown, message) for message in sampler.check(answers))
+    return found, len(batch)
