@@ -70,7 +70,10 @@ class KeySet:
         if found is not None:
             return found
         if self._failed_at is not None:
-            raise ServiceUnavailableError("The token's issuer cannot be reached at the moment. Try again later.")
+            raise ServiceUnavailableError(
+                "The token's issuer cannot be reached at the moment. Try again later.",
+                headers={"Retry-After": f"{RETRY_SECONDS:.0f}"},
+            )
         logger.info("token_refused", reason="unknown key")
         raise InvalidTokenError
 

@@ -13,6 +13,12 @@ from tests.fakes.issuer import Issuer, issuing
 type OpenAuthenticator = Callable[[Mapping[str, str]], AbstractAsyncContextManager[Authenticator]]
 
 
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's proxy cannot reach this machine's loopback interface."""
+    monkeypatch.setenv("no_proxy", "*")
+
+
 @pytest.fixture
 def issuer() -> Iterator[Issuer]:
     """An issuer of tokens."""

@@ -111,4 +111,5 @@ class ProviderContract(Attacks):
         assert (refused.status_code, refused.json()["error"]["code"]) == (401, "INVALID_TOKEN")
         assert refused.headers["WWW-Authenticate"] == "Bearer"
         assert (unknown.status_code, unknown.json()["error"]["code"]) == (503, "SERVICE_UNAVAILABLE")
+        assert unknown.headers["Retry-After"] == "5"
         assert known.status_code == 200
