@@ -5,7 +5,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,11 +14,12 @@ from omnistack.errors import OmniError
 from omnistack.options import TemplateOption
 from omnistack.process import CommandError, git
 from omnistack.progress import err, out
-from omnistack.prove.mutation import Verdict, all_mutants, judge_all
-from omnistack.prove.proof import Proof, prove
-from omnistack.prove.sample import Sampled, sample
-from omnistack.prove.source import read_source
 from omnistack.template import open_template
+
+if TYPE_CHECKING:
+    from omnistack.prove.mutation import Verdict
+    from omnistack.prove.proof import Proof
+    from omnistack.prove.sample import Sampled
 
 HELP = """\
 Prove that every valid answer set renders a consistent project, without rendering them one by one.
@@ -46,6 +48,11 @@ def prove_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Run the proof and print what it shows."""
+    from omnistack.prove.mutation import all_mutants, judge_all
+    from omnistack.prove.proof import prove
+    from omnistack.prove.sample import sample
+    from omnistack.prove.source import read_source
+
     result = Result()
     with open_template(template) as opened:
         source = read_source(opened.root)
@@ -88,7 +95,7 @@ class Result:
         return spent
 
     @property
-    def survivors(self) -> list[Verdict]:
+    def survivors(self) -> "list[Verdict]":
         """The seeded faults that nothing found."""
         return [verdict for verdict in self.verdicts or () if verdict.outcome == "survived"]
 
@@ -105,9 +112,9 @@ class Result:
         return counts["killed"], counts["killed"] + counts["survived"], counts["equivalent"]
 
 
-def _commit(root: object) -> str:
+def _commit(root: Path) -> str:
     try:
-        return git("rev-parse", "HEAD", cwd=root)  # type: ignore[arg-type]
+        return git("rev-parse", "HEAD", cwd=root)
     except CommandError:
         return "no commit"
 
@@ -149,7 +156,7 @@ def _report(result: Result, *, as_json: bool) -> None:
         console.print(line, markup=False)
 
 
-def summary(result: Result, proof: Proof) -> Iterator[str]:
+def summary(result: Result, proof: "Proof") -> Iterator[str]:
     """Say what was proved, in a line a part."""
     number = len(proof.findings)
     verdict = f"{number} fault{'s' if number > 1 else ''} found in" if number else "proved:"

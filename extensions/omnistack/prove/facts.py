@@ -1,4 +1,4 @@
-"""What there is to know of a Python file, as plain values. Lines are those of the text with all lines that may be there."""
+"""What there is to know of a Python file, as plain values. Lines are those of the text with all that may be there."""
 
 from dataclasses import dataclass, field
 

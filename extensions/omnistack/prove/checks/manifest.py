@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from omnistack.prove.checks.settings import settings_classes
 from omnistack.prove.code import Code, Module
-from omnistack.prove.facts import Call
+from omnistack.prove.facts import Call, Lines
 from omnistack.prove.finding import Report
 from omnistack.prove.space import Cond
 
@@ -162,13 +162,18 @@ def _check_functions(code: Code, report: Report) -> None:
 def _check_queued(code: Code, report: Report) -> None:
     """What is queued or handed to the inbox is listed, or the application refuses it when it runs."""
     jobs, handlers = _listed(code, "jobs") | _core_jobs(code), _listed(code, "inbox_handlers")
+    used: list[tuple[Module, Lines, str, str, Names]] = []
     for module, call in code.calls("enqueue"):
-        function = call.arguments[1] if len(call.arguments) > 1 else ()
-        for name in function if module.name.startswith("app.") else ():
-            _check_one(code, module, name, call.lines, jobs, "jobs", report)
+        functions = call.arguments[1] if len(call.arguments) > 1 else ()
+        used.extend((module, call.lines, name, "jobs", jobs) for name in functions)
     for module, call in code.calls("receive"):
-        for name in call.refers("handler") if module.name.startswith("app.") else ():
-            _check_one(code, module, name, call.lines, handlers, "inbox_handlers", report)
+        used.extend((module, call.lines, name, "inbox_handlers", handlers) for name in call.refers("handler"))
+    for module, lines, name, field, listed in used:
+        key = code.resolve(module, name)
+        holder = code.modules.get(key[0])
+        if holder is not None and key[1] in holder.facts.names and module.name.startswith("app."):
+            missing = _missing(code, listed, key, module.at(lines))
+            report(module.file.source, module.file.where(lines[-1]), f"{key[1]} is in no manifest's `{field}`", missing)
 
 
 def _check_fields(code: Code, report: Report) -> None:
@@ -223,17 +228,6 @@ def _core_jobs(code: Code) -> Names:
             if module.name.startswith("app.core.") and reference.owner.endswith("JOBS"):
                 found[code.resolve(module, reference.name)] = module.at(reference.lines)
     return found
-
-
-def _check_one(
-    code: Code, module: Module, name: str, lines: tuple[int, ...], listed: Names, field: str, report: Report
-) -> None:
-    key = code.resolve(module, name)
-    holder = code.modules.get(key[0])
-    if holder is None or key[1] not in holder.facts.names:
-        return
-    missing = _missing(code, listed, key, module.at(lines))
-    report(module.file.source, module.file.where(lines[-1]), f"{key[1]} is in no manifest's `{field}`", missing)
 
 
 def manifests(code: Code) -> Iterator[tuple[str, Cond]]:

@@ -1,6 +1,7 @@
 """Tables and migrations: every target of a foreign key and of `depends_on` is there, and made before it is needed."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from omnistack.prove.checks.manifest import manifests
@@ -44,7 +45,7 @@ def check_migrations(code: Code, report: Report) -> None:
     _check_models(code, revisions, report)
     for revision in revisions.values():
         _check_revision(code, revision, revisions, report)
-    _check_heads(code, revisions, report)
+    _check_heads(revisions, report)
     there = dict(manifests(code))
     for revision in revisions.values():
         if revision.branch not in {CORE, USER}:
@@ -134,7 +135,7 @@ def _required(code: Code, branch: str) -> set[str]:
     return ({CORE} | {str(pieces[name].module) for name in seen}) & branches
 
 
-def _check_heads(code: Code, revisions: dict[str, Revision], report: Report) -> None:
+def _check_heads(revisions: dict[str, Revision], report: Report) -> None:
     """A branch is a line: one first revision, one last."""
     branches = {revision.branch for revision in revisions.values()}
     for branch in branches:
@@ -169,15 +170,16 @@ def _check_models(code: Code, revisions: dict[str, Revision], report: Report) ->
         for table in revision.creates:
             message = f"makes the table {table}, which no model describes"
             report(revision.module.file.source, 1, message, revision.cond & ~tables.get(table, nothing))
+    for module, table, lines in _references(code):
+        missing = module.at(lines) & ~tables.get(table, nothing)
+        line = module.file.where(lines[-1])
+        report(module.file.source, line, f"refers to the table {table}, which is not there", missing)
+
+
+def _references(code: Code) -> Iterator[tuple[Module, str, Lines]]:
     for module in code:
-        if not module.name.startswith("app."):
-            continue
-        for call in module.facts.calls:
+        for call in module.facts.calls if module.name.startswith("app.") else ():
             texts = [text for name, found in call.keyword_texts if name == "foreign_key" for text in found]
             if call.function.rpartition(".")[2] in {"ForeignKey", "ForeignKeyConstraint"}:
                 texts.extend(text for text in call.texts if COLUMN.match(text))
-            for text in texts:
-                table = text.split(".")[0]
-                missing = module.at(call.lines) & ~tables.get(table, nothing)
-                line = module.file.where(call.lines[-1])
-                report(module.file.source, line, f"refers to the table {table}, which is not there", missing)
+            yield from ((module, text.split(".")[0], call.lines) for text in texts)

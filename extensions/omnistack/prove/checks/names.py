@@ -11,7 +11,7 @@ def check_names(code: Code, report: Report) -> None:
     """Check that what a file imports or keeps to itself is used wherever it is there."""
     for module in code:
         used: dict[str, Cond] = {}
-        definitions = {each.name for each in (*module.facts.functions, *module.facts.classes)}
+        definitions = {each.name for each in module.facts.functions} | {each.name for each in module.facts.classes}
         for reference in module.facts.references:
             name = reference.name.split(".")[0]
             if reference.owner != name or name not in definitions:

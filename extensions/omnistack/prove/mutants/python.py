@@ -50,7 +50,8 @@ def _foreign_imports(proof: Proof, code: Code) -> Mutants:
             ]
             for name in names[:1]:
                 yield Mutant("import optional", f"{name} in {path}", {file.source: f"{text}\nimport {name}\n"})
-                late = f"{text}\n\ndef _late() -> None:\n    from {name.rpartition('.')[0]} import {name.rpartition('.')[2]}\n"
+                package, _, last = name.rpartition(".")
+                late = f"{text}\n\ndef late() -> None:\n    from {package} import {last}\n"
                 yield Mutant("import optional in a function", f"{name} in {path}", {file.source: late})
 
 
