@@ -93,8 +93,7 @@ def plan_remove(questions: Questionnaire, answers: Answers, names: Sequence[str]
     for name in dict.fromkeys(names):
         needing = [other for other in _roots(catalog, after) if name in catalog.requires(other)]
         if name in before and needing:
-            verb = "needs" if len(needing) == 1 else "need"
-            raise OmniError(f"{' and '.join(needing)} {verb} {name}", f"remove {' '.join([*needing, name])} together")
+            raise OmniError(_needs(needing, name), f"remove {' '.join([*needing, name])} together")
     if not changed:
         return Plan({}, tuple(notes))
     return _plan(questions, answers, changed, notes, names)
@@ -105,7 +104,10 @@ def _plan(questions: Questionnaire, answers: Answers, changed: Answers, notes: l
     before = questions.evaluate(answers).chosen
     after = questions.evaluate({**answers, **changed}).chosen
     told = {*names, *(value for value in answers.values() if isinstance(value, str)), *changed}
-    notes.extend(f"{name} comes along" for name in after if name not in before and name not in told)
+    for name in after:
+        if name not in before and name not in told:
+            needing = [other for other in names if name in catalog.requires(other)]
+            notes.append(f"{name} comes along: {_needs(needing)}")
     notes.extend(f"{name} goes too: nothing else needs it" for name in before if name not in after and name not in told)
     return Plan(
         changed,
@@ -131,9 +133,7 @@ def _whose(catalog: Catalog, answers: Answers, piece: Piece) -> str:
         return ": it is part of every project"
     if piece.question and answers.get(piece.question) in {True, piece.name}:
         return ""
-    return (
-        f": {' and '.join(name for name in _roots(catalog, answers) if piece.name in catalog.requires(name))} needs it"
-    )
+    return f": {_needs([name for name in _roots(catalog, answers) if piece.name in catalog.requires(name)])}"
 
 
 def _replaces(catalog: Catalog, answers: Answers, piece: Piece) -> list[str]:
@@ -155,7 +155,7 @@ def _bring_along(catalog: Catalog, answers: Answers, changed: Answers, name: str
         question: Answer | None = piece.question
         if not piece.port and question in catalog.questions and wanted.get(required) is not True:
             changed[required] = True
-            notes.append(f"{required} comes along: {name} needs it")
+            notes.append(f"{required} comes along: {_needs([name])}")
     return notes
 
 
@@ -177,3 +177,7 @@ def _roots(catalog: Catalog, answers: Answers) -> list[str]:
         for piece in catalog.pieces
         if piece.question and answers.get(piece.question) == (piece.name if piece.port else True)
     ]
+
+
+def _needs(needing: Sequence[str], what: str = "it") -> str:
+    return f"{' and '.join(needing)} {'needs' if len(needing) == 1 else 'need'} {what}"

@@ -27,7 +27,7 @@ def test_requirements_come_along_and_are_told(project: MakeProject, fresh: Calla
     ran = made.omnistack("add", "cron", "shop")
     assert ran.status == 0, ran.text
     assert "clock comes along: cron needs it" in ran.out
-    assert "ledger comes along" in ran.out
+    assert "ledger comes along: shop needs it" in ran.out
     assert made.answers()["clock"] is True
     assert contents(made.root) == contents(fresh(cron=True, clock=True, shop=True))
     assert '"idna>=3"' in made.read("pyproject.toml")
