@@ -14,11 +14,13 @@ def explanation(error: Exception) -> str | None:
     from alembic.util.exc import CommandError
     from sqlalchemy.exc import DBAPIError
 
-    from app.core.errors import AppError
+    from app.core.errors import AppError, ServiceUnavailableError
     from app.core.settings import ConfigurationError
 
     if isinstance(error, (ConfigurationError, CommandError)):
         return str(error)
+    if isinstance(error, ServiceUnavailableError):
+        return f"{error.message} Check the settings that say where it is, such as DATABASE_URL."
     if isinstance(error, AppError):
         return error.message
     if isinstance(error, DBAPIError):
