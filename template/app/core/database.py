@@ -191,6 +191,16 @@ async def _to_the_end(work: Coroutine[object, object, None]) -> None:
         raise
 
 
+async def fetch_in(
+    session: AsyncSession, statement: Executable, parameters: Mapping[str, object]
+) -> Sequence[Row[*tuple[Any, ...]]]:
+    """The rows of a statement that only reads, as the session sees them; without the session where that is the same."""
+    bind = session.sync_session.bind
+    if session.info.get(READ_ONLY) and isinstance(bind, Engine):
+        return await greenlet_spawn(_fetch, bind, statement, parameters)
+    return (await session.execute(statement, parameters)).all()
+
+
 async def insert_if_absent(
     session: AsyncSession, model: type[SQLModel], values: Mapping[str, object], *, unique: Sequence[str]
 ) -> bool:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, Mapped
 from sqlmodel import SQLModel, col
 
-from app.core.database import is_unique_violation
+from app.core.database import fetch_in, is_unique_violation
 from app.core.errors import ConflictError, NotFoundError
 from app.core.models import Entity, SoftDelete, utc_now
 from app.core.page_query import PageShape, items_of, page_statement
@@ -134,12 +134,12 @@ class Repository[M: Entity]:
         if order_by:
             statement = statement.order_by(*order_by, col(self.model.id).desc())
         values = {"owner_id": owner_id, "pattern": like_pattern(search or "")}
-        rows = (await self.session.execute(statement, values | {"skip": params.skip, "limit": params.limit})).all()
+        rows = await fetch_in(self.session, statement, values | {"skip": params.skip, "limit": params.limit})
         total = rows[0][-1] if rows else 0
         if not rows and params.skip:
             # Past the end no row brings the total along: the first one does, if there is any.
-            first = (await self.session.execute(statement, values | {"skip": 0, "limit": 1})).one_or_none()
-            total = first[-1] if first else 0
+            first = await fetch_in(self.session, statement, values | {"skip": 0, "limit": 1})
+            total = first[0][-1] if first else 0
         return Page(items=items_of(schema, rows), total=total, skip=params.skip, limit=params.limit)
 
     async def create(self, data: BaseModel | Mapping[str, object]) -> M:

@@ -12,6 +12,7 @@ from uuid_utils.compat import uuid7
 from app.core.database import Database
 from app.core.errors import ConflictError, NotFoundError
 from app.core.pagination import PageParams
+from app.core.runtime import Runtime
 from tests.core.things import Plain, PlainRepository, Thing, ThingCreate, ThingRead, ThingRepository, ThingUpdate
 from tests.statements import statements_of
 
@@ -197,6 +198,22 @@ class TestPage:
         with statements_of(database) as statements:
             await things.page(ThingRead, PageParams(), owner_id=ME, search="o")
         assert len(statements) == 1
+
+    async def test_is_the_same_on_a_connection_of_its_own(self, live_runtime: Runtime) -> None:
+        async with live_runtime.database.transaction() as session:
+            await (await session.connection()).run_sync(Thing.metadata.create_all)
+            await make(ThingRepository(session), "one", "two")
+        for params in (PageParams(limit=1), PageParams(skip=5)):
+            with statements_of(live_runtime.database) as statements:
+                async with live_runtime.database.reading() as session:
+                    page = await ThingRepository(session).page(ThingRead, params, owner_id=ME)
+            assert page.total == 2
+            assert len(statements) == (1 if page.items else 2)
+
+    async def test_sees_what_its_own_transaction_has_not_sent_yet(self, things: ThingRepository) -> None:
+        (thing,) = await make(things, "one")
+        thing.name = "two"
+        assert [item.name for item in (await things.page(ThingRead, PageParams())).items] == ["two"]
 
     async def test_a_field_without_a_column_is_named(self, things: ThingRepository) -> None:
         class Wrong(BaseModel):
