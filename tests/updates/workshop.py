@@ -23,7 +23,7 @@ TOYS: dict[str, dict[str, object]] = {
     "sms_http": {"kind": "provider", "port": "sms", "requires": ["sms_log"]},
     "clock": {"kind": "module"},
     "cron": {"kind": "module", "requires": ["clock"], "dependencies": ["idna>=3"]},
-    "ledger": {"kind": "module", "paths": ["app/ledger", "migrations/versions/ledger"]},
+    "ledger": {"kind": "infrastructure", "paths": ["app/ledger", "migrations/versions/ledger"]},
     "shop": {"kind": "module", "requires": ["ledger"]},
     "left": {"kind": "module", "conflicts": ["right"]},
     "right": {"kind": "module"},
@@ -127,7 +127,7 @@ def omnistack(*arguments: str) -> Ran:
 
 
 def write_piece(template: Repository, name: str, **fields: object) -> None:
-    """Add a piece with one file to a template; a question too, unless it has a port or says otherwise."""
+    """Add a piece with one file to a template, and its question, unless it is a provider or comes along only."""
     piece: dict[str, object] = {
         "name": name, "label": name, "help": f"The piece {name}.", "kind": "module", "always": False, "port": None,
         "module": None, "requires": [], "conflicts": [], "presets": [], "dependencies": [], "dev_dependencies": [],
@@ -135,8 +135,10 @@ def write_piece(template: Repository, name: str, **fields: object) -> None:
     }  # fmt: skip
     template.write(f"extensions/catalog/{name}.yml", yaml.safe_dump(piece | fields, sort_keys=False))
     template.write(f"template/app/{name}/__init__.py", f'"""The piece {name}."""\n')
-    if piece["port"] is None and name != "ledger" and "port" not in fields:
-        ask(template, f'{name}:\n  type: bool\n  help: "{name}?"\n  default: false\n\n')
+    if "port" not in fields and fields.get("kind") != "infrastructure":
+        check = "{% from 'extensions/catalog/requirements.jinja' import check with context %}"
+        validator = f"{check}{{{{ check('{name}', {name}) }}}}"
+        ask(template, f'{name}:\n  type: bool\n  help: "{name}?"\n  default: false\n  validator: "{validator}"\n\n')
 
 
 def ask(template: Repository, question: str) -> None:
