@@ -132,7 +132,9 @@ class Expressions:
         if function is operator.add and isinstance(left, Seq | list) and isinstance(right, Seq | list):
             if isinstance(left, list) and isinstance(right, list):
                 return left + right
-            return Seq((*self.algebra.items(left, cond), *self.algebra.items(right, cond)))
+            # The left list as it is, even where this is not reached: what it has in common with the old value of a
+            # variable is then seen to be common.
+            return Seq((*self.algebra.items(left, self.algebra.everything), *self.algebra.items(right, cond)))
         return self.algebra.lift(cond, function, left, right)
 
     def _list(self, node: nodes.List | nodes.Tuple, scope: Scope, cond: Cond) -> Value:

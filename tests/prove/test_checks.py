@@ -1,0 +1,98 @@
+"""Each check, on the template with one thing wrong: where, what, and answers that show it."""
+
+import re
+
+import pytest
+from omnistack.prove.finding import Finding
+from omnistack.prove.proof import Proof, prove
+from omnistack.prove.source import Source
+from omnistack.render import Renderer
+
+MAIN = "template/app/main.py"
+CORE = "extensions/catalog/core.yml"
+REVISION = "template/migrations/versions/projects/projects_0001_projects.py"
+
+
+def found_in(source: Source, changes: dict[str, str | None], check: str) -> tuple[Proof, list[Finding]]:
+    proof = prove(source.changed(changes))
+    return proof, [finding for finding in proof.findings if finding.check == check]
+
+
+def appended(source: Source, path: str, text: str) -> dict[str, str | None]:
+    return {path: f"{source.text(path)}{text}"}
+
+
+def replaced(source: Source, path: str, old: str, new: str) -> dict[str, str | None]:
+    text = source.text(path)
+    assert re.search(old, text, re.MULTILINE), f"{old} is not in {path}"
+    return {path: re.sub(old, new, text, count=1, flags=re.MULTILINE)}
+
+
+def test_an_import_of_what_only_some_projects_have(source: Source) -> None:
+    proof, (finding, *rest) = found_in(source, appended(source, MAIN, "\nimport app.projects.models\n"), "imports")
+    assert not rest
+    assert finding.file == MAIN
+    assert finding.line == len(source.text(MAIN).split("\n")) + 1
+    assert finding.message == "imports app.projects.models, which is not there"
+    # The default already shows it: projects is a piece that one asks for.
+    assert proof.counterexample(finding) == "-d preset=custom"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from app.users import nobody",
+        "from app.users.models import Nobody",
+        "def late() -> None:\n    from app.projects.models import Project\n",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from app.auth.providers.clerk import provider\n",
+        "from app.core import errors\nerrors.NobodyError\n",
+        "from app.users.models import *",
+    ],
+)
+def test_imports_of_every_kind(source: Source, line: str) -> None:
+    assert found_in(source, appended(source, MAIN, f"\n{line}\n"), "imports")[1]
+
+
+def test_a_counterexample_is_a_project_that_shows_the_fault(source: Source) -> None:
+    proof, (finding, *_) = found_in(source, appended(source, MAIN, "\nimport app.auth.providers.clerk\n"), "imports")
+    given = dict(pair.split("=") for pair in proof.counterexample(finding).replace("-d ", "").split())
+    files = Renderer(source.root).render(given)
+    assert "app/auth/providers/clerk.py" not in files
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "check", "said"),
+    [
+        (CORE, r"^  - fastapi.*\n", "", "dependencies", "fastapi is not declared as a dependency"),
+        (CORE, r"^  - asyncpg.*\n", "", "dependencies", "asyncpg is needed"),
+        (CORE, r"^dependencies:\n", "dependencies:\n  - leftpad>=1\n", "dependencies", "leftpad is declared, and nothing"),
+        (CORE, r"name: LOG_LEVEL", "name: LOG_LEVELS", "settings", "LOG_LEVEL is not in .env.example"),
+        ("template/app/core/settings.py", r"^    DEBUG: .*\n", "", "settings", "DEBUG"),
+        ("template/app/projects/module.py", r", router=router", "", "manifest", "are in no manifest"),
+        ("template/app/projects/module.py", r"models=\(Project,\), ", "", "manifest", "Project is in no manifest's `models`"),
+        ("template/app/projects/models.py", r'"users\.id"', '"user.id"', "migrations", "the table user, which is not there"),
+        (REVISION, r'"users_0001"', '"users_0099"', "migrations", "users_0099, which is not there"),
+        (REVISION, r'\("users_0001",\)', '("core_0001",)', "migrations", "which no revision before it makes"),
+        ("template/tests/conftest.py", r"^def settings\(", "def setting(", "fixtures", "asks for the fixture settings"),
+        ("template/README.md.jinja", r"\]\(docs/README\.md\)", "](docs/none.md)", "links", "links to docs/none.md"),
+        ("extensions/catalog/core.yml", r"services: \[postgres\]", "services: []", "services", ""),
+        ("extensions/catalog/projects.yml", r"requires: \[users\]", "requires: [core]", "direction", "does not require"),
+        (MAIN, r"^", "# clerk\n", "owns", "says 'clerk', which clerk owns"),
+        (MAIN, r"^from app\.modules import MODULES\n", "", "names", "uses MODULES, which is not defined"),
+    ],
+)  # fmt: skip
+def test_finds(source: Source, path: str, old: str, new: str, check: str, said: str) -> None:
+    proof, found = found_in(source, replaced(source, path, old, new), check)
+    if said:
+        assert any(said in finding.message for finding in found), proof.findings
+    else:
+        assert proof.findings
+
+
+def test_a_template_that_does_not_render_is_a_fault(source: Source) -> None:
+    proof = prove(
+        source.changed(appended(source, "template/README.md.jinja", "{% if projects %}{{ nobody }}{% endif %}"))
+    )
+    (finding,) = proof.findings
+    assert "nobody is undefined" in finding.message
+    assert "-d projects=true" in proof.counterexample(finding)
