@@ -15,6 +15,8 @@ from app.core.module import Guards, Module
 from app.core.runtime import Runtime, create_runtime, running
 from app.modules import MODULES
 
+DOCS, REDOC = "/docs", "/redoc"
+
 
 def create_app(modules: Sequence[Module] = MODULES, *, runtime: Runtime | None = None) -> FastAPI:
     """Builds the application.
@@ -31,19 +33,33 @@ def create_app(modules: Sequence[Module] = MODULES, *, runtime: Runtime | None =
     settings = runtime.settings
     configure_logging(settings)
 
+    public = f"{settings.API_V1_STR}/public"
+    app = _empty_app(runtime)
+    health = add_health_routes(app, public)
+    include_routes(app, modules, settings.API_V1_STR)
+    dispatch_by_table(
+        app, limited=lambda route: route.template.startswith(f"{public}/") and route.template not in health
+    )
+    add_middleware(app, settings, docs=(DOCS, REDOC), unlogged=health)
+    add_error_handlers(app)
+    return app
+
+
+def _empty_app(runtime: Runtime) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with running(runtime):
             yield
 
+    settings = runtime.settings
     # Strangers need no map of a production system; its owners get the schema from `app openapi`.
     mapped = not settings.is_production
-    observed = any(module.telemetry for module in modules)
+    observed = any(module.telemetry for module in runtime.modules)
     app = FastAPI(
         title=settings.PROJECT_NAME,
         lifespan=lifespan,
-        docs_url="/docs" if mapped else None,
-        redoc_url="/redoc" if mapped else None,
+        docs_url=DOCS if mapped else None,
+        redoc_url=REDOC if mapped else None,
         openapi_url=f"{settings.API_V1_STR}/openapi.json" if mapped else None,
         responses=ERROR_RESPONSES,
         # Every route has one spelling.
@@ -51,14 +67,6 @@ def create_app(modules: Sequence[Module] = MODULES, *, runtime: Runtime | None =
         telemetry={"tracing": observed, "metrics": observed, "logs": observed},
     )
     app.state.runtime = runtime
-    public = f"{settings.API_V1_STR}/public"
-    health = add_health_routes(app, public)
-    include_routes(app, modules, settings.API_V1_STR)
-    dispatch_by_table(
-        app, limited=lambda route: route.template.startswith(f"{public}/") and route.template not in health
-    )
-    add_middleware(app, settings, docs=("/docs", "/redoc"), unlogged=health)
-    add_error_handlers(app)
     return app
 
 
