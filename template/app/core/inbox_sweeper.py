@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 logger = structlog.stdlib.get_logger(__name__)
 
 INTERVAL: Final = timedelta(seconds=30)
-STOP_TIMEOUT: Final = timedelta(seconds=5)
+STOP_TIMEOUT: Final = timedelta(seconds=3)
 BATCH: Final = 100
 LOST: Final = "The process ended during the last attempt."
 

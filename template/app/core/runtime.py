@@ -20,8 +20,8 @@ from app.core.plans import FreePlan, Plans
 from app.core.queue import InProcessQueue, JobFunction, Queue, by_job_name
 from app.core.settings import ModuleSettings, Settings, load_settings
 
-QUEUE_TIMEOUT: Final = timedelta(seconds=10)
-"""How long a stopping process works on what is queued; platforms kill it after thirty seconds, some after ten more."""
+QUEUE_TIMEOUT: Final = timedelta(seconds=5)
+"""How long a stopping process works on what is queued: Docker kills it after ten seconds, others after thirty."""
 
 CORE_JOBS: tuple[JobFunction, ...] = (deliver_event, process_inbox_event)
 

@@ -20,8 +20,18 @@ class TestLine:
     def test_white_space_around_it_is_taken_off(self) -> None:
         assert LINE.validate_python("\t a b \n") == "a b"
 
+    def test_what_looks_the_same_is_the_same(self) -> None:
+        assert LINE.validate_python("Zoe\u0308") == "Zo\xeb"
+
+    @pytest.mark.parametrize("text", ["\u200b", "\u200d \u200d", "\u00ad"], ids=ascii)
+    def test_what_shows_nothing_is_refused(self, text: str) -> None:
+        with pytest.raises(ValidationError):
+            LINE.validate_python(text)
+
     @pytest.mark.parametrize(
-        "text", ["", "  ", "a\0", "a\nb", "a\rb", "a\tb", "a\x1bb", "a\x85b", "a\u2028b", "\ud800"], ids=ascii
+        "text",
+        ["", "  ", "a\0", "a\nb", "a\rb", "a\tb", "a\x1bb", "a\x85b", "a\u2028b", "a\u202eb", "\ud800"],
+        ids=ascii,
     )
     def test_what_is_not_one_line_of_text_is_refused(self, text: str) -> None:
         with pytest.raises(ValidationError):
