@@ -34,7 +34,11 @@ def upgrade() -> None:
 @db.command()
 @click.argument("target")
 def downgrade(target: str) -> None:
-    """Take revisions back: NAME@base a module's, NAME@-1 its newest, ID what came after it, base all."""
+    """Take revisions back.
+
+    TARGET says how far: NAME@base all of a module, NAME@-1 its newest, a revision's id what came after it in its
+    module, base everything. `app` is the name of your own.
+    """
     from app.cli import migrations
 
     with database_url("app db downgrade") as url:
@@ -48,7 +52,10 @@ def downgrade(target: str) -> None:
 @click.option("--empty", is_flag=True, help="Write it even if there is nothing to do, to be filled by hand.")
 @click.option("--module", help="Put it into a module's own branch, with changes of that module's tables only.")
 def revision(message: str, *, empty: bool, module: str | None) -> None:
-    """Write a revision with what the models have and the database lacks."""
+    """Write a revision.
+
+    It has what the models have and the database lacks. Read it before you apply it.
+    """
     from app.cli import differences
 
     with database_url("app db revision") as url:
@@ -77,7 +84,7 @@ def check() -> None:
 
 @db.command()
 def current() -> None:
-    """Show the newest revision that the database has of every module."""
+    """Show how far the database is."""
     from app.cli import migrations
 
     with database_url("app db current") as url:
@@ -92,7 +99,10 @@ def current() -> None:
 
 @db.command()
 def history() -> None:
-    """List all revisions in the order in which an empty database gets them."""
+    """List all revisions.
+
+    In the order in which an empty database gets them.
+    """
     from app.cli import migrations
 
     with database_url("app db history") as url:

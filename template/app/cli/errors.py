@@ -1,5 +1,7 @@
 """What the command line tells its user instead of a traceback."""
 
+import socket
+
 from app.dev.errors import DevError
 
 
@@ -11,6 +13,14 @@ def explanation(error: Exception) -> str | None:
     """What went wrong and what to do about it, if that is the user's affair; `None` for a mistake in the code."""
     if isinstance(error, (CommandLineError, DevError)):
         return str(error)
+    if isinstance(error, (ConnectionError, TimeoutError, socket.gaierror)):
+        return f"The database does not answer ({error}). Check DATABASE_URL, and that the server runs."
+    if isinstance(error, OSError):
+        return str(error)
+    return _explanation_of_libraries(error)
+
+
+def _explanation_of_libraries(error: Exception) -> str | None:
     from alembic.util.exc import CommandError
     from sqlalchemy.exc import DBAPIError
 
@@ -19,13 +29,12 @@ def explanation(error: Exception) -> str | None:
 
     if isinstance(error, (ConfigurationError, CommandError)):
         return str(error)
-    if isinstance(error, ServiceUnavailableError):
-        return f"{error.message} Check the settings that say where it is, such as DATABASE_URL."
     if isinstance(error, AppError):
-        return error.message
+        hint = " Check DATABASE_URL, and that the server runs." if isinstance(error, ServiceUnavailableError) else ""
+        return f"{error.message}{hint}"
     if isinstance(error, DBAPIError):
-        reason = str(error.orig).splitlines()[0].removeprefix("<class 'asyncpg.exceptions.").partition("'>: ")
-        return f"The database refused: {reason[2] or reason[0]}\nCheck DATABASE_URL and the statement above."
-    if isinstance(error, OSError):
-        return f"The database does not answer ({error}). Check DATABASE_URL, and that the server runs."
+        # The driver's own message, without the class that SQLAlchemy puts before it, and without values of rows.
+        reason = str(error.orig).splitlines()[0].rpartition("'>: ")[2]
+        statement = f"\nIt was doing: {' '.join(error.statement.split())[:300]}" if error.statement else ""
+        return f"The database refused: {reason}{statement}\nCheck DATABASE_URL if that is not what you expect."
     return None

@@ -7,7 +7,10 @@ import click
 @click.option("--email", required=True, help="Who it is for; the same address is the same user.")
 @click.option("--name", help="What that user is called.")
 def token(*, email: str, name: str | None) -> None:
-    """Print a bearer token that this machine's application accepts. In ENVIRONMENT=local only."""
+    """Print a bearer token, for trying things.
+
+    The application accepts it in ENVIRONMENT=local only.
+    """
     from app.auth.local import NotLocalError, mint
     from app.cli.errors import CommandLineError
     from app.dev.local import core_settings
