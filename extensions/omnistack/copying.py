@@ -11,10 +11,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, cached_property
 from pathlib import Path
+from typing import ClassVar
 
 from copier import VcsRef
 from copier._jinja_ext import SandboxedEnvironment
 from copier._main import Worker
+from copier._template import Template
 from copier.errors import CopierError
 from jinja2 import TemplateError
 from plumbum import ProcessExecutionError
@@ -71,14 +73,45 @@ def repeatable_git() -> Iterator[None]:
 
 def update(folder: Path, ref: str | None, answers: Mapping[str, str | bool]) -> None:
     """Run `copier update` on a project: to a version of its template, or (none) with other answers at its own."""
-    with plain_errors("the update failed, and the project is as it was"), repeatable_git():
-        settings = {"data": dict(answers), "defaults": True, "overwrite": True, "quiet": True}
-        with _Worker(dst_path=folder, vcs_ref=VcsRef.CURRENT if ref is None else ref, **settings) as worker:
+    with (
+        plain_errors("the update failed, and the project is as it was"),
+        repeatable_git(),
+        _Worker(
+            dst_path=folder,
+            vcs_ref=VcsRef.CURRENT if ref is None else ref,
+            data=dict(answers),
+            defaults=True,
+            overwrite=True,
+            quiet=True,
+        ) as worker,
+    ):
+        try:
             worker.run_update()
+        finally:
+            _Worker.forget()
 
 
 class _Worker(Worker):
     """Copier's own, remembering what it would work out anew for each of a project's files in each of three renders."""
+
+    _templates: ClassVar[dict[tuple[str, str | None], Template]] = {}
+
+    @classmethod
+    def forget(cls) -> None:
+        """Delete the clones of the template."""
+        for template in cls._templates.values():
+            template._cleanup()  # noqa: SLF001 - a worker would do so at its end, when the next still needs it
+        cls._templates.clear()
+
+    @cached_property
+    def template(self) -> Template:
+        """The template at one version: cloned and read once, where Copier does so for each of its four workers."""
+        before = self.subproject.template
+        url = self.src_path or (before.url if before else "")
+        key = (str(url), self.resolved_vcs_ref)
+        if key not in self._templates:
+            self._templates[key] = Template(url=key[0], ref=key[1])
+        return self._templates[key]
 
     @cached_property
     def jinja_env(self) -> SandboxedEnvironment:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -134,6 +135,9 @@ class _Snapshot:
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
     """Let the block finish first when Ctrl-C is pressed or the program is told to end."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals reach the main thread alone
+        return
     held: list[int] = []
 
     def hold(number: int, _frame: FrameType | None) -> None:
