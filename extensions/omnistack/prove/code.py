@@ -26,7 +26,8 @@ class Module:
 class Code:
     """All Python files that may be there."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, known: "Code | None" = None) -> None:
+        """Read the files; one that `known` has read already is taken from there."""
         self.tree = tree
         self.space = tree.space
         self.modules: dict[str, Module] = {}
@@ -36,7 +37,11 @@ class Code:
                 package = name.rpartition(".")[0]
                 if name.endswith(".__init__"):
                     name = package
-                self.modules[name] = Module(name, file, read_python(file.text, package))
+                before = known.modules.get(name) if known else None
+                same = before is not None and before.file is file
+                self.modules[name] = (
+                    before if before is not None and same else Module(name, file, read_python(file.text, package))
+                )
 
     def __iter__(self) -> Iterator[Module]:
         return iter(self.modules.values())

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from packaging.utils import canonicalize_name
 
@@ -46,6 +47,7 @@ NEEDED = {
 """A short list: what has no reason here must be imported; where the reason holds, it must be declared."""
 
 
+@lru_cache(maxsize=4096)
 def candidates(module: str) -> list[tuple[str, str | None]]:
     """Name the distributions, each with the extra that it takes, that an import may come from."""
     parts = module.split(".")

@@ -91,7 +91,7 @@ class Function:
     lines: Lines
 
 
-@dataclass
+@dataclass(eq=False)
 class Facts:
     """All that the checks want to know of a file."""
 

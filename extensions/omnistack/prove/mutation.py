@@ -62,6 +62,7 @@ def judge(proof: Proof, mutant: Mutant) -> Verdict:
         mutated = prove(
             proof.source.changed(mutant.changes),
             space=proof.model.space if proof.model else None,
+            known=proof,
             until=lambda mutated: bool(fresh(mutated)),
         )
     except OmniError as error:

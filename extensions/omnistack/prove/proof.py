@@ -89,12 +89,16 @@ def prove(
     source: Source,
     *,
     space: Space | None = None,
+    known: Proof | None = None,
     show: Callable[[str], None] = lambda _name: None,
     until: Callable[[Proof], bool] = lambda _proof: False,
 ) -> Proof:
-    """Run all checks; `show` is told the name of each; no further one is run when `until` says so."""
+    """Run all checks; `show` is told the name of each; no further one is run when `until` says so.
+
+    `known` is the proof of a template that differs little: what is the same in both is not worked out again.
+    """
     proof = Proof(source)
-    for name, step in _steps(proof, space):
+    for name, step in _steps(proof, space, known):
         show(name)
         start = time.perf_counter()
         try:
@@ -109,14 +113,15 @@ def prove(
     return proof
 
 
-def _steps(proof: Proof, space: Space | None) -> Iterator[tuple[str, Callable[[Report], None]]]:
+def _steps(proof: Proof, space: Space | None, known: Proof | None) -> Iterator[tuple[str, Callable[[Report], None]]]:
     def read_model(_report: Report) -> None:
-        proof.model = Model(proof.source, space)
+        same = known is not None and known.source.questionnaire == proof.source.questionnaire
+        proof.model = known.model if known is not None and same else Model(proof.source, space)
 
     def read_tree(_report: Report) -> None:
         if proof.model is not None:
-            proof.tree = Tree(proof.model)
-            proof.code = Code(proof.tree)
+            proof.tree = Tree(proof.model, proof.source, known.tree if known else None)
+            proof.code = Code(proof.tree, known.code if known else None)
 
     yield "model", read_model
     if proof.model is None:

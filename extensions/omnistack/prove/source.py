@@ -30,6 +30,11 @@ class Source:
             raise OmniError(f"the template has no file {path}", "correct the name where it is used")
         return self.files[path].decode("utf-8", errors="replace")
 
+    @property
+    def questionnaire(self) -> dict[str, bytes]:
+        """What the answers and the chosen pieces follow from: all but the files that are rendered."""
+        return {path: content for path, content in self.files.items() if not path.startswith("template/")}
+
     def changed(self, changes: Mapping[str, str | None]) -> "Source":
         """Give the same template with some files written anew, or without them."""
         files = dict(self.files)

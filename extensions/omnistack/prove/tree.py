@@ -17,6 +17,7 @@ from pathspec.pattern import Pattern
 
 from omnistack.catalog import Answer
 from omnistack.prove.model import Model
+from omnistack.prove.source import Source
 from omnistack.prove.space import Cond
 from omnistack.prove.values import Opaque, Part, RefusedError, Text
 
@@ -86,14 +87,22 @@ class File:
 
     def where(self, number: int) -> int:
         """Give the line of the template's file for a line of `text`."""
+        if self.fixed and len(self.parts) == 1:
+            return number
         return self.lines[number - 1].number if 0 < number <= len(self.lines) else number
 
 
 class Tree:
     """All files of all projects."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, source: Source | None = None, known: "Tree | None" = None) -> None:
+        """Run the templates; `source` has other files than the model was read from.
+
+        `known` is a tree of the same model: what is the same there is taken from it.
+        """
         self.model = model
+        self.source = source or model.source
+        self._known = known if known is not None and known.model is model else None
         self.space = model.space
         self.valid = model.valid
         configuration = model.configuration
@@ -123,8 +132,14 @@ class Tree:
         return cond
 
     def _files(self) -> Iterator[File]:
-        files = self.model.source.files
+        files = self.source.files
+        before: dict[str, list[File]] = {}
+        for file in self._known.files.values() if self._known else ():
+            before.setdefault(file.source, []).append(file)
         for source in files:
+            if self._known is not None and source in before and files[source] == self._known.source.files.get(source):
+                yield from before[source]
+                continue
             if not source.startswith(self._below) or f"{source}{self._suffix}" in files:
                 continue
             for path, cond in self._paths(source):
@@ -132,10 +147,10 @@ class Tree:
                 if here == self.space.nothing:
                     continue
                 if source.endswith(self._suffix):
-                    text = self._render(self.model.source.text(source), source, here)
+                    text = self._render(self.source.text(source), source, here)
                     yield File(path, source, here, text.parts)
                 elif PurePosixPath(path).suffix not in SKIPPED:
-                    yield File(path, source, here, (Part(here, self.model.source.text(source), 1),))
+                    yield File(path, source, here, (Part(here, self.source.text(source), 1),))
 
     def _paths(self, source: str) -> list[tuple[str, Cond]]:
         path = source.removeprefix(self._below)

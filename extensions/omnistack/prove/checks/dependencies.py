@@ -39,10 +39,13 @@ def check_dependencies(code: Code, report: Report) -> None:
         report(PYPROJECT, 1, "there is no pyproject.toml", code.tree.valid)
         return
     declared = list(read_requirements(file, report))
+    by_name: dict[str, list[Declared]] = {}
+    for requirement in declared:
+        by_name.setdefault(requirement.name, []).append(requirement)
     for module in code:
         shipped = module.name.split(".")[0] in SHIPPED
         for found in module.facts.foreign:
-            _check_import(module, found, declared, shipped=shipped, report=report)
+            _check_import(module, found, by_name, shipped=shipped, report=report)
     for name, need in NEEDED.items():
         there = code.space.union(each.cond for each in declared if each.name == name and (need.dev or not each.dev))
         message = f"{name} is needed, and not declared: {need.reason}"
@@ -83,18 +86,17 @@ def read_requirements(file: File, report: Report) -> Iterator[Declared]:
             yield Declared(name, frozenset(parsed.extras), table != "project", number, line.cond)
 
 
-def _check_import(module: Module, found: Import, declared: list[Declared], *, shipped: bool, report: Report) -> None:
+def _check_import(
+    module: Module, found: Import, declared: dict[str, list[Declared]], *, shipped: bool, report: Report
+) -> None:
     names = candidates(f"{found.module}.{found.name}" if found.name else found.module)
-    here = module.at(found.lines)
-    missing = here
-    for requirement in declared:
-        known = any(
-            requirement.name == name and (extra is None or extra in requirement.extras) for name, extra in names
-        )
-        # What serves development may import a tool of development, when it is called and not before.
-        optional = found.guarded or (module.name.startswith("app.dev.") and not found.top)
-        if known and (not requirement.dev or not shipped or optional):
-            missing = missing & ~requirement.cond
+    # What serves development may import a tool of development, when it is called and not before.
+    lax = not shipped or found.guarded or (module.name.startswith("app.dev.") and not found.top)
+    missing = module.at(found.lines)
+    for name, extra in names:
+        for requirement in declared.get(name, ()):
+            if (extra is None or extra in requirement.extras) and (lax or not requirement.dev):
+                missing = missing & ~requirement.cond
     kind = "as a dependency" if shipped else "as a dependency or for development"
     message = f"imports {found.module}, and {names[0][0]} is not declared {kind}"
     report(module.file.source, module.file.where(found.lines[-1]), message, missing)

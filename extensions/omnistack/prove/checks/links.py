@@ -18,20 +18,25 @@ def check_links(code: Code, report: Report) -> None:
     """Check Markdown links with their anchors, and every mention of a file of the project."""
     tree = code.tree
     for file in tree.files.values():
-        fenced = False
-        for line in file.lines:
-            if line.text.lstrip().startswith("```"):
-                fenced = not fenced
-            if file.path.endswith(".md") and not fenced:
-                for target in LINK.findall(line.text):
-                    if not target.startswith(ELSEWHERE):
-                        missing = line.cond & ~_target(tree, file, target)
-                        report(file.source, line.number, f"links to {target}, which is not there", missing)
+        if file.path.endswith(".md"):
+            _check_markdown(tree, file, report)
+        for line in file.matching(MENTION.pattern):
             for mention in MENTION.findall(line.text):
                 there = _mentioned(tree, file, mention)
                 if there is not None:
                     message = f"speaks of {mention}, which is not there"
                     report(file.source, line.number, message, line.cond & ~there)
+
+
+def _check_markdown(tree: Tree, file: File, report: Report) -> None:
+    fenced = False
+    for line in file.lines:
+        if line.text.lstrip().startswith("```"):
+            fenced = not fenced
+        for target in LINK.findall(line.text) if not fenced else ():
+            if not target.startswith(ELSEWHERE):
+                missing = line.cond & ~_target(tree, file, target)
+                report(file.source, line.number, f"links to {target}, which is not there", missing)
 
 
 def _target(tree: Tree, file: File, target: str) -> Cond:
