@@ -18,6 +18,10 @@ from pathlib import Path
 from threading import Thread
 
 PR_SET_PDEATHSIG = 1
+PR_SET_KEEPCAPS = 8
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 47, 2
+CAP_DAC_OVERRIDE = 1
+CAPABILITY_VERSION = 0x20080522
 INNER_ID = 1000
 FAST_SHUTDOWN = signal.SIGINT
 
@@ -50,15 +54,35 @@ def become_nobody(folders: list[Path]) -> None:
     """Gives the folders to the user `nobody` and continues as that user."""
     nobody = pwd.getpwnam("nobody")
     take_over(folders, nobody.pw_uid, nobody.pw_gid)
+    libc = ctypes.CDLL(None, use_errno=True)
+    if sys.platform == "linux":
+        libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
     os.setgroups([])
     os.setgid(nobody.pw_gid)
     os.setuid(nobody.pw_uid)
+    if sys.platform == "linux":
+        keep_reaching(libc)
     for folder in folders:
-        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        try:
+            list(folder.iterdir())
+        except PermissionError:
             sys.exit(
                 f"PostgreSQL does not run as root, and the user nobody cannot enter {folder}.\n"
                 "Run this as another user, move the project out of root's home, or set DATABASE_URL."
             )
+
+
+def keep_reaching(libc: ctypes.CDLL) -> None:
+    """Keeps root's right to pass folders that are closed to others, as root's home is, and loses all other rights.
+
+    Where root has not got that right, nothing changes.
+    """
+    mask = 1 << CAP_DAC_OVERRIDE
+    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0)
+    # Effective, permitted and inheritable, of the lower and of the upper 32 capabilities.
+    rights = (ctypes.c_uint32 * 6)(mask, mask, mask, 0, 0, 0)
+    if libc.capset(header, rights) == 0:
+        libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_OVERRIDE, 0, 0)
 
 
 def take_over(folders: list[Path], uid: int, gid: int) -> None:
