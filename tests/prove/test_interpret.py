@@ -62,12 +62,18 @@ TEMPLATES = [
     "{% for p in pieces | rejectattr('name', 'in', chosen) %}{{ p.name }} {% endfor %}",
     "{{ chosen | join(', ') }}|{{ chosen | first }}|{{ chosen | last }}|{{ chosen | length }}",
     "{{ chosen | sort | join('-') }}|{{ chosen | map('upper') | join }}|{{ 'redis' in chosen }}",
-    "{% for r in pieces | selectattr('name', 'in', chosen) | map(attribute='requires') | sum(start=[]) | unique | sort %}"
-    "{{ r }};{% endfor %}",
-    "{% set n = namespace(seen=[]) %}{% for p in pieces if p.name in chosen %}{% set n.seen = n.seen + p.requires %}"
-    "{% endfor %}{{ n.seen | join(',') }}",
-    "{% set n = namespace(seen=[]) %}{% for _ in pieces %}{% for p in pieces if p.name in chosen and p.name not in n.seen %}"
-    "{% set n.seen = n.seen + [p.name] %}{% endfor %}{% endfor %}{{ n.seen | join(',') }}",
+    (
+        "{% for r in pieces | selectattr('name', 'in', chosen) | map(attribute='requires') | sum(start=[]) | unique %}{{ r }};"
+        "{% endfor %}"
+    ),
+    (
+        "{% set n = namespace(seen=[]) %}{% for p in pieces if p.name in chosen %}"
+        "{% set n.seen = n.seen + p.requires %}{% endfor %}{{ n.seen | join(',') }}"
+    ),
+    (
+        "{% set n = namespace(seen=[]) %}{% for _ in pieces %}{% for p in pieces if p.name in chosen and p.name not in n.seen %}"
+        "{% set n.seen = n.seen + [p.name] %}{% endfor %}{% endfor %}{{ n.seen | join(',') }}"
+    ),
     "{% macro m(x, y='d') %}{{ x }}{% if jobs %}{{ y }}{% endif %}{% endmacro %}{{ m(auth) }}{{ m('k', y=auth) }}",
     "{% set x = 1 %}{% if jobs %}{% set x = 2 %}{% endif %}{{ x }}{{ x + 1 }}",
     "{% set t %}a{% if redis %}b{% endif %}{% endset %}{{ t | upper }}",

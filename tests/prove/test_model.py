@@ -6,6 +6,7 @@ from omnistack.catalog import QUESTIONS_FILE
 from omnistack.prove.model import Model
 from omnistack.prove.proof import Proof, prove
 from omnistack.prove.source import Source
+from omnistack.prove.tree import Tree
 from omnistack.template import Template
 
 
@@ -36,8 +37,6 @@ def test_counts_the_answer_sets_and_the_projects(proof: Proof) -> None:
 
 
 def test_the_catalogs_order_does_not_matter(source: Source, proof: Proof) -> None:
-    from omnistack.prove.tree import Tree
-
     assert proof.model is not None
     assert proof.tree is not None
     turned = Tree(Model(source, proof.model.space, reverse=True))

@@ -1,7 +1,6 @@
 """The in-memory renderer writes what Copier writes."""
 
 import random
-import shutil
 import time
 import warnings
 from pathlib import Path
@@ -11,18 +10,15 @@ from copier import run_copy
 from copier._settings import SettingsModel
 from omnistack.catalog import load_catalog
 from omnistack.errors import OmniError
+from omnistack.prove.source import Source
 from omnistack.render import FOLDER, Renderer, render
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def template(source: Source, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the template outside git, so that Copier renders it as it lies."""
     copy = tmp_path_factory.mktemp("template")
-    shutil.copy(ROOT / "copier.yml", copy)
-    for folder in ("template", "extensions/catalog"):
-        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    source.write(copy)
     return copy
 
 

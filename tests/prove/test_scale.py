@@ -21,7 +21,10 @@ WIRING = """\
 from app.{{ piece.module }}.module import module as {{ piece.module }}
 {% endfor %}
 {% endfor %}
-{{ catalog | selectattr('name', 'in', chosen) | map(attribute='dependencies') | sum(start=[]) | unique | sort | join(',') }}
+{% set requirements = catalog | selectattr('name', 'in', chosen) | map(attribute='dependencies') | sum(start=[]) %}
+{% for requirement in requirements | unique | sort %}
+{{ requirement }}
+{% endfor %}
 """
 
 

@@ -131,9 +131,21 @@ def _steps(proof: Proof, space: Space | None, known: Proof | None) -> Iterator[t
     yield "presence", read_tree
     if proof.code is None:
         return
+    if known is None:
+        yield "order", partial(check_order, proof.code.tree)
     code = proof.code
     for name, check in CHECKS.items():
         yield name, partial(check, code)
+
+
+def check_order(tree: Tree, report: Report) -> None:
+    """Check that nothing depends on the order in which Copier finds the catalog's files: it is not sorted."""
+    model = tree.model
+    turned = Tree(Model(tree.source, model.space, reverse=True))
+    for path in sorted(tree.files.keys() | turned.files.keys()):
+        if tree.signature.get(path) != turned.signature.get(path):
+            file = tree.files.get(path) or turned.files[path]
+            report(file.source, 1, "depends on the order of the catalog's files: sort what it loops over", file.cond)
 
 
 class _Collector:
