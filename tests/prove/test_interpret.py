@@ -63,15 +63,16 @@ TEMPLATES = [
     "{{ chosen | join(', ') }}|{{ chosen | first }}|{{ chosen | last }}|{{ chosen | length }}",
     "{{ chosen | sort | join('-') }}|{{ chosen | map('upper') | join }}|{{ 'redis' in chosen }}",
     (
-        "{% for r in pieces | selectattr('name', 'in', chosen) | map(attribute='requires') | sum(start=[]) | unique %}{{ r }};"
-        "{% endfor %}"
+        "{% for r in pieces | selectattr('name', 'in', chosen) | map(attribute='requires') | sum(start=[]) | unique %}"
+        "{{ r }};{% endfor %}"
     ),
     (
         "{% set n = namespace(seen=[]) %}{% for p in pieces if p.name in chosen %}"
         "{% set n.seen = n.seen + p.requires %}{% endfor %}{{ n.seen | join(',') }}"
     ),
     (
-        "{% set n = namespace(seen=[]) %}{% for _ in pieces %}{% for p in pieces if p.name in chosen and p.name not in n.seen %}"
+        "{% set n = namespace(seen=[]) %}{% for _ in pieces %}"
+        "{% for p in pieces if p.name in chosen and p.name not in n.seen %}"
         "{% set n.seen = n.seen + [p.name] %}{% endfor %}{% endfor %}{{ n.seen | join(',') }}"
     ),
     "{% macro m(x, y='d') %}{{ x }}{% if jobs %}{{ y }}{% endif %}{% endmacro %}{{ m(auth) }}{{ m('k', y=auth) }}",

@@ -7,10 +7,10 @@ from which `File.at` makes its condition. Files that cannot be read so are refus
 import ast
 import re
 import sys
-from collections.abc import Iterator
 from functools import lru_cache
 
 from omnistack.prove.facts import Call, Class, Decorator, Facts, Function, Import, Lines, Reference
+from omnistack.prove.syntax import assigned, bound_by, dotted, dotted_names, read_decorator, strings, what_is_called
 
 FIRST_PARTY = ("app", "tests", "migrations")
 MISSING_MODULE = ("ImportError", "ModuleNotFoundError")
@@ -42,7 +42,7 @@ class _Reader(ast.NodeVisitor):
 
     def read(self, tree: ast.Module) -> None:
         for statement in tree.body:
-            names = list(_bound_by(statement))
+            names = list(bound_by(statement))
             self._owner = names[0] if names else ""
             self.visit(statement)
 
@@ -52,7 +52,7 @@ class _Reader(ast.NodeVisitor):
         if fresh and line is not None:
             self._lines.append(line)
         if isinstance(node, ast.stmt):
-            for name in _bound_by(node):
+            for name in bound_by(node):
                 self._bind(name)
         super().visit(node)
         if fresh:
@@ -109,7 +109,7 @@ class _Reader(ast.NodeVisitor):
         positional = [*node.args.posonlyargs, *node.args.args]
         named = [pair[0] for pair in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True) if pair[1] is None]
         required = positional[: len(positional) - len(node.args.defaults)] + named
-        decorators = tuple(_decorator(decorator) for decorator in node.decorator_list)
+        decorators = tuple(read_decorator(decorator) for decorator in node.decorator_list)
         self.facts.functions.append(
             Function(
                 node.name,
@@ -131,12 +131,12 @@ class _Reader(ast.NodeVisitor):
             for statement in node.body:
                 if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
                     fields.append((statement.target.id, (*self._lines, statement.lineno)))
-                if isinstance(statement, ast.Assign) and _targets(statement) == ["__tablename__"]:
-                    tablename = next(iter(_texts(statement.value)), None)
+                if isinstance(statement, ast.Assign) and assigned(statement) == ["__tablename__"]:
+                    tablename = next(iter(strings(statement.value)), None)
             self.facts.classes.append(
                 Class(
                     node.name,
-                    tuple(filter(None, (dotted(_called(base)) for base in node.bases))),
+                    tuple(filter(None, (dotted(what_is_called(base)) for base in node.bases))),
                     tuple(f"{pair.arg}={ast.unparse(pair.value)}" for pair in node.keywords),
                     tuple(fields),
                     tablename,
@@ -144,7 +144,7 @@ class _Reader(ast.NodeVisitor):
                 )
             )
         before = self._around, self._class
-        self._around = (*self._around, *(_decorator(decorator) for decorator in node.decorator_list))
+        self._around = (*self._around, *(read_decorator(decorator) for decorator in node.decorator_list))
         self._class = node.name
         self._inside(node)
         self._around, self._class = before
@@ -178,12 +178,12 @@ class _Reader(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_Assign(self, node: ast.Assign) -> None:
-        self._constant(_targets(node), node.value)
+        self._constant(assigned(node), node.value)
         self.generic_visit(node)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
         if node.value is not None:
-            self._constant(_targets(node), node.value)
+            self._constant(assigned(node), node.value)
         self.generic_visit(node)
 
     def _constant(self, names: list[str], value: ast.expr) -> None:
@@ -227,81 +227,12 @@ class _Reader(ast.NodeVisitor):
         self.facts.calls.append(
             Call(
                 function,
-                tuple(tuple(_dotted_in(argument)) for argument in node.args),
-                tuple((pair.arg or "**", tuple(_dotted_in(pair.value))) for pair in node.keywords),
-                tuple(text for argument in node.args for text in _texts(argument)),
-                tuple((pair.arg or "**", tuple(_texts(pair.value))) for pair in node.keywords),
+                tuple(tuple(dotted_names(argument)) for argument in node.args),
+                tuple((pair.arg or "**", tuple(dotted_names(pair.value))) for pair in node.keywords),
+                tuple(text for argument in node.args for text in strings(argument)),
+                tuple((pair.arg or "**", tuple(strings(pair.value))) for pair in node.keywords),
                 self._owner,
                 tuple(self._lines),
             )
         )
         self.generic_visit(node)
-
-
-def dotted(node: ast.AST) -> str:
-    """Write a chain of attributes of a name as `a.b.c`; empty for anything else."""
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute):
-        base = dotted(node.value)
-        return f"{base}.{node.attr}" if base else ""
-    return ""
-
-
-def _decorator(node: ast.expr) -> Decorator:
-    if not isinstance(node, ast.Call):
-        return Decorator(dotted(node), (), (), None, automatic=False)
-    names = [_texts(pair.value) for pair in node.keywords if pair.arg == "name"]
-    return Decorator(
-        dotted(node.func),
-        tuple(_texts(node.args[0])) if node.args else (),
-        tuple(text for argument in node.args for text in _texts(argument)),
-        names[0][0] if names and names[0] else None,
-        automatic=any(pair.arg == "autouse" for pair in node.keywords),
-    )
-
-
-def _called(node: ast.expr) -> ast.expr:
-    if isinstance(node, ast.Call):
-        return node.func
-    return node.value if isinstance(node, ast.Subscript) else node
-
-
-def _dotted_in(node: ast.AST) -> Iterator[str]:
-    name = dotted(node)
-    if name:
-        yield name
-        return
-    for child in ast.iter_child_nodes(node):
-        yield from _dotted_in(child)
-
-
-def _texts(node: ast.AST) -> list[str]:
-    return [part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and isinstance(part.value, str)]
-
-
-def _targets(node: ast.Assign | ast.AnnAssign) -> list[str]:
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-    return [target.id for target in targets if isinstance(target, ast.Name)]
-
-
-def _bound_by(statement: ast.stmt) -> Iterator[str]:
-    """Give the names that a statement itself binds, its blocks apart."""
-    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        yield statement.name
-    elif isinstance(statement, ast.Import | ast.ImportFrom):
-        yield from (alias.asname or alias.name.split(".")[0] for alias in statement.names if alias.name != "*")
-    elif isinstance(statement, ast.TypeAlias):
-        yield statement.name.id
-    else:
-        targets: list[ast.expr] = []
-        if isinstance(statement, ast.Assign):
-            targets = statement.targets
-        elif isinstance(statement, ast.AnnAssign | ast.AugAssign | ast.For | ast.AsyncFor):
-            targets = [statement.target]
-        elif isinstance(statement, ast.With | ast.AsyncWith):
-            targets = [item.optional_vars for item in statement.items if item.optional_vars is not None]
-        for target in targets:
-            yield from (
-                part.id for part in ast.walk(target) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
-            )

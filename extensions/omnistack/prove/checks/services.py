@@ -24,9 +24,7 @@ type Names = dict[str, tuple[Cond, int]]
 def check_services(code: Code, report: Report) -> None:
     """Check the services of the chosen pieces against the files that start them."""
     compose = code.tree.files.get(COMPOSE)
-    services: Names = {}
-    if compose is not None:
-        services = _check_compose(code, compose, report)
+    services = _check_compose(code, compose, report) if compose is not None else {}
     wanted: dict[str, Cond] = {}
     for piece in code.tree.model.pieces.values():
         chosen = code.tree.model.chosen[piece.name]
@@ -37,25 +35,36 @@ def check_services(code: Code, report: Report) -> None:
             report(f"{CATALOG_DIR}/{piece.name}.yml", 1, message, chosen & ~started)
             for file in code.tree.files.values():
                 if file.path in DEPLOY:
-                    spoken = _speaks(code, file, service)
-                    report(
-                        file.source,
-                        1,
-                        f"does not start {service}, which {piece.name} needs",
-                        file.cond & chosen & ~spoken,
-                    )
+                    message = f"does not start {service}, which {piece.name} needs"
+                    report(file.source, 1, message, file.cond & chosen & ~_speaks(code, file, service))
     if compose is not None:
         _check_variables(code, compose, report)
+        _check_started(code, compose, services, wanted, report)
+
+
+def _check_started(code: Code, file: File, services: Names, wanted: dict[str, Cond], report: Report) -> None:
+    """What is started besides the application is needed, known to it, and waited for."""
     for service, (cond, number) in services.items():
-        if compose is not None and service not in _own(compose):
-            hosts = compose.matching(rf"(@|//){re.escape(service)}[:/]")
-            lonely = cond & ~code.space.union(line.cond for line in hosts)
-            report(
-                compose.source, compose.where(number), f"starts {service}, and tells the application nowhere", lonely
-            )
-        if compose is not None and service not in _own(compose):
-            needless = cond & ~wanted.get(service, code.space.nothing)
-            report(compose.source, compose.where(number), f"starts {service}, which no chosen piece needs", needless)
+        if service in _own(file):
+            continue
+        hosts = file.matching(rf"(@|//){re.escape(service)}[:/]")
+        found = (
+            (f"starts {service}, which no chosen piece needs", wanted.get(service, code.space.nothing)),
+            (f"starts {service}, and tells the application nowhere", code.space.union(line.cond for line in hosts)),
+            (f"starts {service}, and the application does not wait for it", _awaited(file, service)),
+        )
+        for message, there in found:
+            report(file.source, file.where(number), message, cond & ~there)
+
+
+def _check_variables(code: Code, file: File, report: Report) -> None:
+    """What has to be in `.env` is documented there; `${NAME:-default}` need not be."""
+    example = code.tree.files.get(EXAMPLE)
+    for line in file.matching(r"\$\{[A-Z_]+(:\?|\})"):
+        for name in re.findall(r"\$\{([A-Z_]+)(?::\?|\})", line.text):
+            there = [each.cond for each in example.matching(rf"^#?\s*{name}=")] if example else []
+            missing = line.cond & ~code.space.union(there)
+            report(file.source, line.number, f"takes {name} from .env, and {EXAMPLE} does not tell", missing)
 
 
 def _awaited(file: File, service: str) -> Cond:
@@ -68,16 +77,6 @@ def _awaited(file: File, service: str) -> Cond:
                 if other == service:
                     found = found | file.at((node.start_mark.line + 1,))
     return found
-
-
-def _check_variables(code: Code, file: File, report: Report) -> None:
-    """What has to be in `.env` is documented there; `${NAME:-default}` need not be."""
-    example = code.tree.files.get(EXAMPLE)
-    for line in file.matching(r"\$\{[A-Z_]+(:\?|\})"):
-        for name in re.findall(r"\$\{([A-Z_]+)(?::\?|\})", line.text):
-            there = [each.cond for each in example.matching(rf"^#?\s*{name}=")] if example else []
-            missing = line.cond & ~code.space.union(there)
-            report(file.source, line.number, f"takes {name} from .env, and {EXAMPLE} does not tell", missing)
 
 
 def _speaks(code: Code, file: File, service: str) -> Cond:
