@@ -27,7 +27,7 @@ def types(session: nox.Session) -> None:
 @nox.session
 def prove(session: nox.Session) -> None:
     """Shows for every valid answer set that it renders a consistent project, and that the proof catches faults."""
-    session.run("omnistack", "prove", *(session.posargs or ["--mutants"]))
+    session.run("omnistack", "prove", *(session.posargs or ["--mutants", "--sample", "2000"]))
 
 
 @nox.session

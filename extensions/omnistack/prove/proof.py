@@ -21,6 +21,7 @@ from omnistack.prove.checks.names import check_names
 from omnistack.prove.checks.owns import check_owns
 from omnistack.prove.checks.services import check_services
 from omnistack.prove.checks.settings import check_settings
+from omnistack.prove.checks.splices import check_splices
 from omnistack.prove.code import Code
 from omnistack.prove.finding import Finding, Report
 from omnistack.prove.model import Model
@@ -32,6 +33,7 @@ from omnistack.prove.values import FailureError
 type Check = Callable[[Code, Report], None]
 
 CHECKS: dict[str, Check] = {
+    "splices": check_splices,
     "imports": check_imports,
     "reach": check_reached,
     "direction": check_direction,

@@ -1,7 +1,7 @@
 """What a Python file says, read from its syntax tree once for all answer sets.
 
 A file that varies is read with all its lines at once; what is found carries the numbers of the lines that it stands on,
-from which `File.at` makes its condition. Files that cannot be read so are refused (`splice.py` proves that they can).
+from which `File.at` makes its condition. `checks/splices.py` shows that a file may be read so.
 """
 
 import ast
