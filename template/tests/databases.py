@@ -42,10 +42,10 @@ def open_databases(url: str | None, folder: Path, migrate: Migrate) -> Iterator[
         with postgres_databases(url, migrate) as databases:
             yield databases
     else:
-        with (
-            private_postgres(folder / "postgres", durable=False) as server,
-            postgres_databases(server.url(), migrate) as databases,
-        ):
+        with private_postgres(folder / "postgres", durable=False) as server:
+            # They go with their server.
+            databases = PostgresDatabases(server.url())
+            apart(lambda: asyncio.run(databases.set_up(migrate)))
             yield databases
 
 
