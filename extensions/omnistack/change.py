@@ -227,12 +227,17 @@ def _carry_out(project: Project, outcome: Outcome, options: Options, settings: l
     status = 1 if outcome.conflicts else 0
     if options.dry_run:
         report.say(
-            [*report.files(outcome), *report.conflicts(outcome), *settings, f"Would be {report.totals(outcome)}"]
+            [
+                *report.files(outcome),
+                *report.conflicts(outcome),
+                *settings,
+                f"Would be {report.totals(outcome)}; nothing is done",
+            ]
         )
         return status
     with landed(project, outcome):
         synced = _sync(project, outcome, options)
-    report.say([f"Changed {report.totals(outcome)}", *settings, *report.conflicts(outcome)])
+    report.say([f"Files: {report.totals(outcome)}", *settings, *report.conflicts(outcome)])
     report.say(report.next_steps(project, outcome, options.message, synced=synced))
     if options.sync and not synced and not outcome.conflicts:
         return 1

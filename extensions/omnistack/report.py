@@ -25,13 +25,13 @@ def files(outcome: Outcome) -> list[str]:
 
 
 def totals(outcome: Outcome) -> str:
-    """Count the files."""
+    """Count the files, as "1 added, 2 changed, 0 removed"."""
     counted = [
         (len(outcome.paths("A")), "added"),
         (len(outcome.paths("M")), "changed"),
         (len(outcome.paths("D")), "removed"),
     ]
-    return "files: " + ", ".join(f"{number} {verb}" for number, verb in counted)
+    return ", ".join(f"{number} {verb}" for number, verb in counted)
 
 
 def losses(found: Losses) -> list[str]:
