@@ -108,6 +108,7 @@ def render(template_root: Path, answers: Mapping[str, object]) -> dict[str, Rend
     return Renderer(template_root).render(answers)
 
 
+@lru_cache(maxsize=8)
 def jinja_environment(template_root: Path) -> SandboxedEnvironment:
     """Give the Jinja environment in which Copier renders a template."""
     return Renderer(template_root).environment

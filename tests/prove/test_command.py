@@ -29,3 +29,20 @@ def test_exits_with_1_and_shows_where(
     said = capsys.readouterr().out
     assert f"{path}:1: imports app.projects.models, which is not there" in said
     assert "copier copy -d preset=custom" in said
+
+
+def test_renders_a_sample_whose_seed_is_told(source: Source, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["prove", "--sample", "6", "--seed", "mine", "--template", str(source.root)]) == 0
+    assert "rendered: a sample of 6 answer sets, no differences, seed mine" in capsys.readouterr().out
+
+
+def test_seeds_no_faults_where_there_are_some(
+    source: Source, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path_factory.mktemp("template")
+    path = "template/app/main.py"
+    source.changed({path: f"import app.projects.models\n{source.text(path)}"}).write(folder)
+    assert run(["prove", "--mutants", "--template", str(folder)]) == 1
+    told = capsys.readouterr()
+    assert "1 fault found in" in told.out
+    assert "correct what was found first" in told.err
