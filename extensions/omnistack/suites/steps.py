@@ -5,6 +5,7 @@ import secrets
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -69,6 +70,9 @@ class Site:
 def environment(database_url: str) -> dict[str, str]:
     """The environment of a cell: nothing of the caller's settings, a fresh secret, the cell's own database."""
     kept = {name: value for name, value in os.environ.items() if name not in LEAKING_VARIABLES}
+    # Without this program's own environment, whose tools would stand in for those that a project forgets to declare.
+    ours = Path(sys.executable).parent
+    kept["PATH"] = os.pathsep.join(path for path in kept["PATH"].split(os.pathsep) if Path(path) != ours)
     return kept | {
         "ENVIRONMENT": "local",
         "PROJECT_NAME": "Suite",
