@@ -25,7 +25,9 @@ def configure_logging(settings: Settings) -> None:
     common: list[Processor] = [structlog.contextvars.merge_contextvars, add_facts]
     last: list[Processor]
     if settings.is_local:
-        last = [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())]
+        # rich, which development tools bring along, would take a second for each traceback and show what is in them.
+        plain = structlog.dev.plain_traceback
+        last = [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), exception_formatter=plain)]
     else:
         last = [structlog.processors.ExceptionRenderer(safe_traceback), _render_json]
     structlog.configure(
