@@ -36,5 +36,7 @@ def _explanation_of_libraries(error: Exception) -> str | None:
         # The driver's own message, without the class that SQLAlchemy puts before it, and without values of rows.
         reason = str(error.orig).splitlines()[0].rpartition("'>: ")[2]
         statement = f"\nIt was doing: {' '.join(error.statement.split())[:300]}" if error.statement else ""
-        return f"The database refused: {reason}{statement}\nCheck DATABASE_URL if that is not what you expect."
+        missing = "does not exist" in reason or "no such table" in reason
+        hint = "Run `app db upgrade` first, or check DATABASE_URL." if missing else "Check DATABASE_URL."
+        return f"The database refused: {reason}{statement}\n{hint}"
     return None
