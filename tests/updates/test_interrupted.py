@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -33,10 +34,12 @@ class Halted:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._process: subprocess.Popen[str] | None = None
-        for name in ("reached", "go"):
-            os.mkfifo(folder / name)
-        # Opened both ways, it blocks nobody.
-        self._go = os.open(folder / "go", os.O_RDWR)
+        # Opened both ways, a pipe blocks nobody.
+        self._reached, self._go = (self._pipe(name) for name in ("reached", "go"))
+
+    def _pipe(self, name: str) -> int:
+        os.mkfifo(self._folder / name)
+        return os.open(self._folder / name, os.O_RDWR)
 
     def halt(self, program: str, command: str, *, before: str = "", after: str = "") -> None:
         real = shutil.which(program) or "true"
@@ -46,13 +49,17 @@ class Halted:
         file.chmod(0o755)
 
     def start(self, project: Project, *arguments: str) -> None:
-        path = f"{self._folder}{os.pathsep}{os.environ['PATH']}"
+        # `uv run`, which may run the tests, names itself in UV, and that goes before PATH.
+        environment = {name: value for name, value in os.environ.items() if name != "UV"}
+        environment["PATH"] = f"{self._folder}{os.pathsep}{environment['PATH']}"
         self._process = subprocess.Popen(
-            [OMNISTACK, *arguments], cwd=project.root, env={**os.environ, "PATH": path},
+            [OMNISTACK, *arguments], cwd=project.root, env=environment,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
-        with (self._folder / "reached").open() as reached:
-            assert reached.read().strip() == "reached"
+        process = self._process
+        threading.Thread(target=lambda: (process.wait(), os.write(self._reached, b"ended\n")), daemon=True).start()
+        if os.read(self._reached, 100) != b"reached\n":
+            pytest.fail("".join(process.communicate()))
 
     def interrupt(self) -> None:
         assert self._process is not None
@@ -68,7 +75,6 @@ class Halted:
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.communicate()
-        os.close(self._go)
 
 
 @pytest.fixture
