@@ -1,5 +1,6 @@
 """`app db`: the database's tables, one revision after another."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -63,7 +64,7 @@ def revision(message: str, *, empty: bool, module: str | None) -> None:
     if path is None:
         click.echo("Nothing to do: the models and the database agree. (--empty writes one all the same.)")
     else:
-        click.echo(f"Wrote {click.format_filename(path)}. Read it, then run: app db upgrade")
+        click.echo(f"Wrote {os.path.relpath(path)}. Read it, then run: app db upgrade")
 
 
 @db.command()

@@ -65,6 +65,8 @@ def make_revision(url: str, message: str, *, module: str | None = None, empty: b
     folder = migrations.MIGRATIONS / "versions" / name
     folder.mkdir(exist_ok=True)
     config = configuration(url)
+    # Without it Alembic would not ask `complete` about an empty one.
+    config.set_main_option("revision_environment", "true")
     config.attributes["tables"] = (lambda table: owner_of(table) == module) if module is not None else None
     found = branches(config)
     head = found.head(name)
