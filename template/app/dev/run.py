@@ -29,6 +29,8 @@ def run(host: str, port: int, *, reload: bool, say: Say) -> int:
         if local.write_env():
             say("Wrote .env with a fresh SECRET_KEY.")
         settings = local.core_settings()
+        if not settings.is_local:
+            raise DevError("`app dev` changes the database as it likes: ENVIRONMENT=local only. Use `app serve`.")
         with local.database_url(DEV, url=url) as database:
             migrations.upgrade(database, say=say)
             start = Start(database_url=database, greeting=greeting(settings.PROJECT_NAME, url, settings.API_V1_STR))

@@ -119,6 +119,21 @@ class TestPort:
 
 
 class TestSettings:
+    def test_of_a_deployed_environment_are_refused(self, project: Project, port: int) -> None:
+        database = "postgresql://app:Xk2r8Wq5@127.0.0.1:9/app"
+        secret = "".join(map(str, range(40)))
+        done = project.run(
+            "dev",
+            "--port",
+            str(port),
+            ENVIRONMENT="staging",
+            DATABASE_URL=database,
+            SECRET_KEY=secret,
+            PROJECT_NAME="x",
+        )
+        assert done.returncode == 1
+        assert "app serve" in done.stderr
+
     def test_that_are_unusable_are_named(self, tmp_path: Path, port: int) -> None:
         project = copy_project(tmp_path)
         done = project.run("dev", "--port", str(port), ENVIRONMENT="nowhere")
