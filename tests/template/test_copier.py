@@ -56,7 +56,6 @@ def test_the_answers_file_keeps_one_line_an_answer(template_repo: Path, tmp_path
         ("auth=okta", "auth"),
         ("python_version=3.11", "python_version"),
         ("preset=huge", "preset"),
-        ("projects=perhaps", "projects"),
     ],
 )
 def test_a_bad_answer_is_refused_with_its_reason(template_repo: Path, tmp_path: Path, answer: str, says: str) -> None:
