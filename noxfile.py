@@ -32,8 +32,14 @@ def prove(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """The tests of the template and of the tool, on every core."""
-    session.run("pytest", "-n", "auto", "--dist", "worksteal", *session.posargs)
+    """The tests of the template and of the tool, on every core; those that take long are in `slow`."""
+    session.run("pytest", "-n", "auto", "--dist", "worksteal", "-m", "not slow", *session.posargs)
+
+
+@nox.session
+def slow(session: nox.Session) -> None:
+    """The tests that install and run whole projects, or drive a terminal."""
+    session.run("pytest", "-n", "auto", "--dist", "worksteal", "-m", "slow", *session.posargs)
 
 
 @nox.session
