@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from omnistack.errors import OmniError
 
@@ -58,11 +58,13 @@ class Piece(Strict):
     settings: list[Setting]
     services: list[str]
     owns: list[str]
+    is_port: bool = Field(default=False, exclude=True)
+    """Whether its name is that of a port, whose answers name the providers and never it; found out, not written."""
 
     @property
     def question(self) -> str | None:
         """The question that chooses it; nothing for what is always there (or only comes along)."""
-        return None if self.always else self.port or self.name
+        return None if self.always or self.is_port else self.port or self.name
 
 
 class Choice(BaseModel):
@@ -97,6 +99,8 @@ class Catalog:
 
     def __init__(self, pieces: Iterable[Piece], questions: Iterable[Question], kept: Iterable[str] = ()) -> None:
         self._pieces = {piece.name: piece for piece in sorted(pieces, key=lambda piece: piece.name)}
+        for name in {piece.port for piece in self._pieces.values()} & self._pieces.keys():
+            self._pieces[name] = self._pieces[name].model_copy(update={"is_port": True})
         self.questions = {question.name: question for question in questions}
         self.kept = tuple(kept)
         """The files that Copier renders once and never again."""

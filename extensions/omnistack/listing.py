@@ -58,7 +58,7 @@ def chosen_by(piece: Piece, catalog: Catalog) -> str:
         return "always there"
     if piece.port:
         return f"{piece.port}={piece.name}"
-    if piece.name in catalog.questions:
+    if piece.question in catalog.questions:
         return f"{piece.name}=true"
     others = ", ".join(other for other in catalog.required_by(piece.name)) or "nothing yet"
     return f"comes with {others}"

@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
 
+from app.core.body_limit import body_limit
 from app.core.context import SCOPE_KEY, RequestContext, context_of, current_request
 from app.core.error_handlers import TOO_LARGE, render_app_error, render_internal
 from app.core.errors import PayloadTooLargeError
@@ -137,14 +138,17 @@ class ErrorBoundary:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        length = _content_length(scope["headers"])
-        if length is not None and length > self._max_body_size:
+        length, limit = _content_length(scope["headers"]), self._max_body_size
+        if length is None or length > limit:
+            # Which route it is costs a search; a body that is known to be small is small enough for all.
+            limit = body_limit(scope, limit)
+        if length is not None and length > limit:
             # Told to close, the server reads no further.
-            error = PayloadTooLargeError(_too_large(self._max_body_size), headers={"Connection": "close"})
+            error = PayloadTooLargeError(_too_large(limit), headers={"Connection": "close"})
             await render_app_error(scope, error)(scope, receive, send)
             return
         try:
-            await self.app(scope, receive if length is not None else _counted(receive, self._max_body_size), send)
+            await self.app(scope, receive if length is not None else _counted(receive, limit), send)
         except ClientDisconnect:
             logger.info("client_disconnected")
         except Exception:

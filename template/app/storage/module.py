@@ -1,0 +1,47 @@
+"""Storage: users' files, and a store for whatever other modules keep."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter
+
+from app.core.module import Module
+from app.core.queue import Cron
+from app.core.runtime import Runtime
+from app.storage.commands import files
+from app.storage.jobs import delete_file, remove_orphans, sweep_files
+from app.storage.models import File
+from app.storage.providers.registry import PROVIDERS
+from app.storage.routes import router
+from app.storage.service import StorageService
+from app.storage.settings import StorageSettings
+
+
+def _links() -> APIRouter:
+    public = APIRouter()
+    for provider in PROVIDERS:
+        if provider.public_router is not None:
+            public.include_router(provider.public_router)
+    return public
+
+
+@asynccontextmanager
+async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
+    settings = runtime.resource(StorageSettings)
+    piece = next(provider for provider in PROVIDERS if provider.name == settings.STORAGE_PROVIDER)
+    async with piece.open(runtime) as provider:
+        runtime.provide(StorageService, StorageService(provider, max_upload_size=settings.MAX_UPLOAD_SIZE))
+        yield
+
+
+module = Module(
+    name="storage",
+    models=(File,),
+    router=router,
+    public_router=_links(),
+    settings=(StorageSettings, *(provider.settings for provider in PROVIDERS)),
+    jobs=(delete_file, sweep_files, remove_orphans),
+    crons=(Cron(function=sweep_files, minute=17), Cron(function=remove_orphans, minute=41, hour=3)),
+    lifespan=_lifespan,
+    commands=(files,),
+)

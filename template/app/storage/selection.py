@@ -1,0 +1,30 @@
+"""Which provider is selected, as far as a provider's own settings have to know it."""
+
+from pydantic import AfterValidator, ValidationInfo
+
+from app.core.settings import Environment, ModuleSettings
+
+LOCAL = "local"
+
+
+class ProviderSettings(ModuleSettings):
+    """Base of a provider's settings: what it cannot do without is required only while it is selected."""
+
+    STORAGE_PROVIDER: str = ""
+
+
+def is_selected(name: str, info: ValidationInfo) -> bool:
+    """Whether STORAGE_PROVIDER names the provider. Unset, it means `local` in local and the chosen one elsewhere."""
+    selected = info.data.get("STORAGE_PROVIDER")
+    return selected == name or (not selected and info.data.get("ENVIRONMENT") is not Environment.LOCAL)
+
+
+def required_for(name: str) -> AfterValidator:
+    """A validator that refuses an empty value while the provider is selected."""
+
+    def check[T](value: T, info: ValidationInfo) -> T:
+        if not value and is_selected(name, info):
+            raise ValueError(f"is required for STORAGE_PROVIDER={name}")
+        return value
+
+    return AfterValidator(check)

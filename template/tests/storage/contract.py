@@ -1,0 +1,290 @@
+"""What every store has to do. A provider's tests inherit from the class."""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from typing import ClassVar
+from urllib.parse import parse_qs, urlsplit, urlunsplit
+
+import httpx
+import pytest
+from sqlalchemy import select
+from sqlmodel import col
+
+from app.core.queue import InProcessQueue
+from app.core.runtime import Runtime
+from app.storage.keys import InvalidKeyError
+from app.storage.models import File
+from app.storage.port import ObjectMissingError, PresignedRequest, StorageUnavailableError
+from app.storage.service import StorageService
+from tests.storage.conftest import MAX_UPLOAD
+from tests.storage.requests import PNG, FileClient, code, send
+
+FILE_KEYS = select(col(File.key))
+KEY = "files/ada/0123456789abcdef"
+BAD_KEYS = [
+    "",
+    "/",
+    "/etc/passwd",
+    "../x",
+    "a/../b",
+    "a/./b",
+    "a//b",
+    "a/",
+    ".a",
+    "a/.b",
+    "a.",
+    "a\\b",
+    "a\0",
+    "a b",
+    "ä",
+]
+
+
+async def content(storage: StorageService, key: str, *, first: int | None = None) -> bytes:
+    """All of an object, or its start."""
+    return b"".join([piece async for piece in storage.download(key, first=first)])
+
+
+async def keys(storage: StorageService, prefix: str) -> list[str]:
+    """The keys below a folder."""
+    return sorted([item.key async for batch in storage.list_files(prefix) for item in batch])
+
+
+def altered(link: PresignedRequest) -> PresignedRequest:
+    """The same link for another object."""
+    url = urlsplit(link.url)
+    return PresignedRequest(
+        method=link.method,
+        url=urlunsplit(url._replace(path=url.path.replace("abcdef", "fedcba"))),
+        headers=link.headers,
+        fields={name: value.replace("abcdef", "fedcba") for name, value in link.fields.items()},
+        expires_at=link.expires_at,
+    )
+
+
+@pytest.mark.usefixtures("configured")
+class StorageContract(ABC):
+    """It keeps objects, gives them back, and its links permit what they say and nothing else."""
+
+    binds_size: ClassVar[bool] = True
+    """Whether the store itself refuses an upload of another size; where not, the confirmation does."""
+    binds_type: ClassVar[bool] = True
+    serves_names: ClassVar[bool] = True
+    """Whether a download link names the type and the file."""
+
+    @pytest.fixture
+    def file_client(self, client: httpx.AsyncClient, web: httpx.AsyncClient) -> FileClient:
+        """The file API, for nobody yet."""
+        return FileClient(api=client, web=web, headers={})
+
+    @abstractmethod
+    def break_down(self, runtime: Runtime) -> None:
+        """Makes the store unusable."""
+
+    async def test_keeps_an_object(self, storage: StorageService) -> None:
+        await storage.upload(KEY, PNG, content_type="image/png")
+
+        found = await storage.find(KEY)
+        assert found is not None
+        assert (found.key, found.size, found.content_type) in {
+            (KEY, len(PNG), "image/png"),
+            (KEY, len(PNG), None),
+        }
+        assert await storage.exists(KEY)
+        assert await content(storage, KEY) == PNG
+        assert await content(storage, KEY, first=8) == PNG[:8]
+        assert await content(storage, KEY, first=10**6) == PNG
+
+    async def test_streams_a_large_object(self, storage: StorageService) -> None:
+        piece = bytes(range(256)) * 4096
+
+        async def pieces() -> AsyncIterator[bytes]:
+            for _ in range(6):
+                yield piece
+
+        await storage.upload(KEY, pieces(), content_type="application/octet-stream")
+
+        received = [received async for received in storage.download(KEY)]
+        assert len(received) > 1
+        assert b"".join(received) == piece * 6
+
+    async def test_replaces_an_object(self, storage: StorageService) -> None:
+        await storage.upload(KEY, b"old", content_type="text/plain")
+        await storage.upload(KEY, b"new and longer", content_type="text/plain")
+
+        assert await content(storage, KEY) == b"new and longer"
+
+    async def test_keeps_nothing_of_what_breaks_off(self, storage: StorageService) -> None:
+        async def pieces() -> AsyncIterator[bytes]:
+            yield b"x" * 1000
+            raise LookupError
+
+        with pytest.raises(LookupError):
+            await storage.upload(KEY, pieces(), content_type="text/plain")
+
+        assert not await storage.exists(KEY)
+        assert await keys(storage, "files") == []
+
+    async def test_what_is_not_there_is_said_so(self, storage: StorageService) -> None:
+        assert await storage.find(KEY) is None
+        assert not await storage.exists(KEY)
+        with pytest.raises(ObjectMissingError):
+            await content(storage, KEY)
+        with pytest.raises(ObjectMissingError):
+            await content(storage, KEY, first=5)
+
+    async def test_deletes_an_object_and_does_not_mind_if_it_is_gone(self, storage: StorageService) -> None:
+        await storage.upload(KEY, PNG, content_type="image/png")
+        await storage.delete(KEY)
+        await storage.delete(KEY)
+
+        assert not await storage.exists(KEY)
+
+    async def test_lists_a_folder(self, storage: StorageService) -> None:
+        for key in ("files/a/1", "files/a/2", "files/ab/3", "other/4"):
+            await storage.upload(key, b"x", content_type="text/plain")
+
+        assert await keys(storage, "files/a") == ["files/a/1", "files/a/2"]
+        assert await keys(storage, "files") == ["files/a/1", "files/a/2", "files/ab/3"]
+        assert await keys(storage, "nothing") == []
+
+    @pytest.mark.parametrize("key", [*BAD_KEYS, "a" * 201], ids=lambda key: ascii(key)[:12])
+    async def test_what_is_no_key_is_refused(self, storage: StorageService, key: str) -> None:
+        for call in (storage.find, storage.delete, storage.exists):
+            with pytest.raises(InvalidKeyError):
+                await call(key)
+        with pytest.raises(InvalidKeyError):
+            await storage.get_presigned_upload_url(key, content_type="image/png", size=1)
+
+    async def test_a_link_uploads(self, storage: StorageService, web: httpx.AsyncClient) -> None:
+        link = await storage.get_presigned_upload_url(KEY, content_type="image/png", size=len(PNG))
+
+        assert (await send(web, link, PNG)).is_success
+        assert await content(storage, KEY) == PNG
+
+    async def test_a_link_uploads_once(self, storage: StorageService, web: httpx.AsyncClient) -> None:
+        link = await storage.get_presigned_upload_url(KEY, content_type="image/png", size=len(PNG))
+        await send(web, link, PNG)
+        await send(web, link, PNG[::-1])
+
+        assert await content(storage, KEY) == PNG
+
+    async def test_a_link_is_for_one_size(self, storage: StorageService, web: httpx.AsyncClient) -> None:
+        if not self.binds_size:
+            return
+        link = await storage.get_presigned_upload_url(KEY, content_type="image/png", size=len(PNG))
+        for other in (PNG + b"x", PNG[:-1], b""):
+            assert (await send(web, link, other)).is_client_error
+
+        assert not await storage.exists(KEY)
+
+    async def test_a_link_is_for_one_type(self, storage: StorageService, web: httpx.AsyncClient) -> None:
+        if not self.binds_type:
+            return
+        link = await storage.get_presigned_upload_url(KEY, content_type="image/png", size=len(PNG))
+
+        assert (await send(web, link, PNG, headers={"Content-Type": "text/html"})).is_client_error
+        assert not await storage.exists(KEY)
+
+    async def test_a_link_is_for_one_object(self, storage: StorageService, web: httpx.AsyncClient) -> None:
+        await storage.upload(KEY, PNG, content_type="image/png")
+        await storage.upload(KEY.replace("abcdef", "fedcba"), b"secret", content_type="text/plain")
+        up = await storage.get_presigned_upload_url(f"{KEY}abcdef", content_type="image/png", size=len(PNG))
+        down = await storage.get_presigned_download_url(KEY, filename="a.png", content_type="image/png")
+
+        assert (await send(web, altered(up), PNG)).is_client_error
+        assert (await send(web, altered(down))).is_client_error
+        assert len(await keys(storage, "files")) == 2
+
+    async def test_a_link_is_for_one_method(self, storage: StorageService, web: httpx.AsyncClient) -> None:
+        await storage.upload(KEY, PNG, content_type="image/png")
+        down = await storage.get_presigned_download_url(KEY, filename="a.png", content_type="image/png")
+        for method in ("PUT", "DELETE", "POST"):
+            assert (await send(web, down, b"x", method=method)).is_client_error
+
+        assert await content(storage, KEY) == PNG
+
+    async def test_a_link_downloads_what_is_to_be_saved(self, storage: StorageService, web: httpx.AsyncClient) -> None:
+        await storage.upload(KEY, PNG, content_type="image/png")
+        link = await storage.get_presigned_download_url(KEY, filename="Katze “1”.png", content_type="image/png")
+        answer = await send(web, link)
+
+        assert answer.status_code == 200
+        assert answer.content == PNG
+        if self.serves_names:
+            assert answer.headers["Content-Type"] == "image/png"
+            disposition = answer.headers["Content-Disposition"]
+            assert disposition.startswith("attachment;")
+            assert "filename*=UTF-8''Katze%20%E2%80%9C1%E2%80%9D.png" in disposition
+
+    async def test_a_link_to_nothing_finds_nothing(self, storage: StorageService, web: httpx.AsyncClient) -> None:
+        link = await storage.get_presigned_download_url(KEY, filename="a.png", content_type="image/png")
+
+        assert (await send(web, link)).status_code == 404
+
+    async def test_no_link_carries_a_secret(self, storage: StorageService, runtime: Runtime) -> None:
+        up = await storage.get_presigned_upload_url(KEY, content_type="image/png", size=1)
+        down = await storage.get_presigned_download_url(KEY, filename="a.png", content_type="image/png")
+        sent = f"{up}{down}{parse_qs(urlsplit(up.url).query)}"
+
+        assert runtime.settings.SECRET_KEY.get_secret_value() not in sent
+        assert "very-secret" not in sent
+
+    async def test_a_store_that_is_down_is_said_to_be(self, storage: StorageService, runtime: Runtime) -> None:
+        self.break_down(runtime)
+        with pytest.raises(StorageUnavailableError):
+            await storage.upload(KEY, b"x", content_type="text/plain")
+        with pytest.raises(StorageUnavailableError):
+            await storage.find(KEY)
+        with pytest.raises(StorageUnavailableError):
+            await content(storage, KEY)
+        with pytest.raises(StorageUnavailableError):
+            await storage.delete(KEY)
+
+    async def test_the_application_takes_a_file_and_gives_it_back(
+        self, files: FileClient, storage: StorageService, queue: InProcessQueue
+    ) -> None:
+        id_ = await files.store(name="../Cat.png")
+
+        assert [(item["id"], item["name"], item["size"]) for item in (await files.list())["items"]] == [
+            (id_, "Cat.png", len(PNG))
+        ]
+        assert (await files.download(id_)).content == PNG
+
+        assert (await files.delete(id_)).status_code == 204
+        await queue.drain()
+        assert await keys(storage, "files") == []
+        assert code(await files.read(id_)) == (404, "NOT_FOUND")
+
+    async def test_the_application_refuses_what_was_not_announced(
+        self, files: FileClient, storage: StorageService, queue: InProcessQueue
+    ) -> None:
+        id_ = await files.upload(b"<html>" + b" " * 100)
+
+        assert code(await files.confirm(id_)) == (409, "UPLOAD_MISMATCH")
+        await queue.drain()
+        assert await keys(storage, "files") == []
+        assert code(await files.confirm(id_)) == (404, "NOT_FOUND")
+
+    async def test_the_application_keeps_a_row_until_its_object_is_gone(
+        self, files: FileClient, queue: InProcessQueue, runtime: Runtime
+    ) -> None:
+        id_ = await files.store()
+        self.break_down(runtime)
+
+        assert (await files.delete(id_)).status_code == 204
+        await queue.drain()
+
+        assert code(await files.read(id_)) == (404, "NOT_FOUND")
+        assert code(await files.confirm(id_)) == (404, "NOT_FOUND")
+        async with runtime.database.reading() as session:
+            assert len((await session.execute(FILE_KEYS)).all()) == 1
+
+    async def test_the_application_says_when_its_store_is_down(self, files: FileClient, runtime: Runtime) -> None:
+        id_ = await files.upload()
+        self.break_down(runtime)
+
+        assert code(await files.confirm(id_)) == (503, "STORAGE_UNAVAILABLE")
+
+    def test_the_largest_upload_is_the_settings(self, storage: StorageService) -> None:
+        assert storage.max_upload_size == MAX_UPLOAD

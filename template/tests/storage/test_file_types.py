@@ -1,0 +1,68 @@
+"""What a file is, by its first bytes."""
+
+import pytest
+
+from app.storage.file_types import check_content_type, real_type, sniff
+
+STARTS = {
+    "image/png": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
+    "image/jpeg": b"\xff\xd8\xff\xe0\0\x10JFIF",
+    "image/gif": b"GIF89a\1\0",
+    "image/webp": b"RIFF\1\0\0\0WEBPVP8 ",
+    "audio/wav": b"RIFF\1\0\0\0WAVEfmt ",
+    "video/mp4": b"\0\0\0\x20ftypisom",
+    "video/quicktime": b"\0\0\0\x14ftypqt  ",
+    "application/pdf": b"%PDF-1.7\n",
+    "application/zip": b"PK\3\4\x14\0",
+    "application/gzip": b"\x1f\x8b\x08\0",
+    "audio/mpeg": b"ID3\4\0\0",
+}
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+
+
+@pytest.mark.parametrize("content_type", STARTS)
+def test_a_type_is_known_by_its_start(content_type: str) -> None:
+    start = STARTS[content_type]
+
+    assert sniff(start) == content_type
+    assert real_type(content_type, start) == content_type
+    assert real_type("application/octet-stream", start) == content_type
+
+
+@pytest.mark.parametrize("content_type", STARTS)
+def test_what_has_another_start_is_not_of_the_type(content_type: str) -> None:
+    for other, start in STARTS.items():
+        if other != content_type and {other, content_type} != {"video/mp4", "video/quicktime"}:
+            assert real_type(content_type, start) is None
+    assert content_type == "audio/mpeg" or real_type(content_type, b"plain text") is None
+
+
+def test_office_files_are_archives() -> None:
+    assert real_type(DOCX, STARTS["application/zip"]) == DOCX
+    assert real_type(DOCX, b"plain text") is None
+
+
+@pytest.mark.parametrize("start", [b"<html>", b"  <!DOCTYPE html>", b"\xef\xbb\xbf<?xml", b"x<script>"])
+def test_pages_are_no_pictures(start: bytes) -> None:
+    assert real_type("image/x-icon", start) is None
+    assert real_type("text/html", start) == "text/html"
+
+
+def test_text_has_no_zeros() -> None:
+    assert real_type("text/plain", b"BM is how this begins, as do MZ and ID3") == "text/plain"
+    assert real_type("text/csv", b"a,b\n1,2") == "text/csv"
+    assert real_type("text/plain", b"a\0b") is None
+
+
+def test_what_nobody_knows_stays_what_it_was_said_to_be() -> None:
+    assert real_type("application/octet-stream", b"\1\2\3") == "application/octet-stream"
+    assert real_type("model/stl", b"solid") == "model/stl"
+    assert real_type("model/stl", b"") == "model/stl"
+
+
+@pytest.mark.parametrize(
+    "value", ["", "image", "Image/png", "image/png;a=b", "a/b/c", "a /b", "x" * 60 + "/" + "y" * 60]
+)
+def test_what_is_no_type_is_refused(value: str) -> None:
+    with pytest.raises(ValueError, match="content type"):
+        check_content_type(value)
