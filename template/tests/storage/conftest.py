@@ -15,6 +15,11 @@ from tests.storage.requests import FileClient
 MAX_UPLOAD = 8 * 1024 * 1024
 
 
+def stored_in(folder: Path) -> list[Path]:
+    """The files of the store."""
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
 @pytest.fixture(autouse=True)
 def own_folder(environment: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:  # noqa: ARG001 - the order matters
     """The folder of the local store, each test's own."""

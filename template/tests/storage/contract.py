@@ -73,6 +73,22 @@ class StorageContract(ABC):
     """Whether a download link names the type and the file."""
 
     @pytest.fixture
+    def provider_settings(self) -> dict[str, str]:
+        """The settings that select the provider."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def configured(
+        self,
+        environment: None,  # noqa: ARG002 - the order matters
+        monkeypatch: pytest.MonkeyPatch,
+        provider_settings: dict[str, str],
+    ) -> None:
+        """Selects the provider. `usefixtures` has it done before there is an application."""
+        for name, value in provider_settings.items():
+            monkeypatch.setenv(name, value)
+
+    @pytest.fixture
     def file_client(self, client: httpx.AsyncClient, web: httpx.AsyncClient) -> FileClient:
         """The file API, for nobody yet."""
         return FileClient(api=client, web=web, headers={})

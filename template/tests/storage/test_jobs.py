@@ -4,7 +4,6 @@ import os
 from datetime import timedelta
 from pathlib import Path
 
-import pytest
 from click.testing import CliRunner
 from sqlalchemy import delete, select, update
 from sqlmodel import col
@@ -17,6 +16,7 @@ from app.storage.jobs import ORPHAN_AGE, delete_file, remove_orphans, sweep_file
 from app.storage.models import File
 from app.storage.service import StorageService
 from app.users.models import User
+from tests.storage.conftest import stored_in
 from tests.storage.requests import PNG, FileClient, code
 
 
@@ -35,11 +35,6 @@ async def states(runtime: Runtime) -> list[str]:
 async def objects(storage: StorageService) -> int:
     """How many objects the store has."""
     return sum([len(batch) async for batch in storage.list_files("files")])
-
-
-def stored_in(folder: Path) -> list[Path]:
-    """The files of the store."""
-    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 def break_store(folder: Path) -> None:

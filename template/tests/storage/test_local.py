@@ -15,15 +15,15 @@ from app.storage.providers.local_links import Permission
 from app.storage.providers.local_storage import LocalStorage
 from app.storage.service import StorageService
 from app.storage.settings import CHOSEN, StorageSettings
-from tests.storage.conftest import MAX_UPLOAD
+from tests.storage.conftest import MAX_UPLOAD, stored_in
 from tests.storage.contract import KEY, StorageContract, content
 from tests.storage.requests import PNG, FileClient, code, send
 
 
 class TestLocal(StorageContract):
     @pytest.fixture
-    def configured(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("STORAGE_PROVIDER", "local")
+    def provider_settings(self) -> dict[str, str]:
+        return {"STORAGE_PROVIDER": "local"}
 
     @pytest.fixture
     def web(self, client: httpx.AsyncClient) -> httpx.AsyncClient:
@@ -109,7 +109,7 @@ class TestLocal(StorageContract):
         answer = await client.put(link.url, headers=link.headers, content=endless())
 
         assert code(answer) == (413, "PAYLOAD_TOO_LARGE")
-        assert [path for path in own_folder.rglob("*") if path.is_file()] == []
+        assert stored_in(own_folder) == []
 
     async def test_a_link_that_was_used_says_so(self, storage: StorageService, client: httpx.AsyncClient) -> None:
         link = await storage.get_presigned_upload_url(KEY, content_type="image/png", size=len(PNG))
@@ -138,9 +138,7 @@ class TestLocal(StorageContract):
     async def test_a_symbolic_link_leads_nowhere(
         self, storage: StorageService, client: httpx.AsyncClient, own_folder: Path, tmp_path: Path
     ) -> None:
-        (tmp_path / "secret").write_text("secret")
-        own_folder.mkdir()
-        (own_folder / "files").symlink_to(tmp_path)
+        lead_astray(own_folder, tmp_path)
         link = await storage.get_presigned_download_url("files/secret", filename="a", content_type="text/plain")
 
         assert code(await send(client, link)) == (403, "INVALID_LINK")
@@ -152,6 +150,13 @@ class TestLocal(StorageContract):
         for lifetime in (timedelta(0), timedelta(days=2)):
             with pytest.raises(ValueError, match="one second to one day"):
                 await storage.get_presigned_download_url(KEY, filename="a", content_type="a/b", expires_in=lifetime)
+
+
+def lead_astray(folder: Path, elsewhere: Path) -> None:
+    """Makes the store's folder of files lead to another one, which has a secret."""
+    (elsewhere / "secret").write_text("secret")
+    folder.mkdir()
+    (folder / "files").symlink_to(elsewhere)
 
 
 @pytest.mark.usefixtures("address")

@@ -1,7 +1,7 @@
 """What users do with their files."""
 
 import asyncio
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -26,7 +26,7 @@ async def rows(runtime: Runtime) -> list[str]:
 async def key_of(runtime: Runtime, id_: str) -> str:
     """The key of a file."""
     async with runtime.database.reading() as session:
-        return str(await session.scalar(select(col(File.key)).where(col(File.id) == id_)))
+        return str(await session.scalar(select(col(File.key)).where(col(File.id) == UUID(id_))))
 
 
 class TestUploadUrl:
