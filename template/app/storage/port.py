@@ -10,7 +10,7 @@ from fastapi import APIRouter
 
 from app.core.errors import ServiceUnavailableError
 from app.core.runtime import Runtime
-from app.storage.selection import ProviderSettings
+from app.core.settings import ModuleSettings
 
 
 class StorageUnavailableError(ServiceUnavailableError):
@@ -113,6 +113,6 @@ class StoragePiece:
     """
 
     name: str
-    settings: type[ProviderSettings]
+    settings: type[ModuleSettings]
     open: Callable[[Runtime], AbstractAsyncContextManager[Storage]]
     public_router: APIRouter | None = None

@@ -2,15 +2,9 @@
 
 from pydantic import AfterValidator, ValidationInfo
 
-from app.core.settings import Environment, ModuleSettings
+from app.core.settings import Environment
 
 LOCAL = "local"
-
-
-class ProviderSettings(ModuleSettings):
-    """Base of a provider's settings: what it cannot do without is required only while it is selected."""
-
-    STORAGE_PROVIDER: str = ""
 
 
 def is_selected(name: str, info: ValidationInfo) -> bool:
@@ -20,7 +14,10 @@ def is_selected(name: str, info: ValidationInfo) -> bool:
 
 
 def required_for(name: str) -> AfterValidator:
-    """A validator that refuses an empty value while the provider is selected."""
+    """A validator that refuses an empty value while the provider is selected.
+
+    The settings class has to declare `STORAGE_PROVIDER: str = ""` before the field.
+    """
 
     def check[T](value: T, info: ValidationInfo) -> T:
         if not value and is_selected(name, info):

@@ -8,12 +8,13 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from app.core.runtime import Runtime
+from app.core.settings import ModuleSettings
 from app.storage.port import Storage, StoragePiece
 from app.storage.providers import local_routes
 from app.storage.providers.local_disk import LocalDisk
 from app.storage.providers.local_links import LinkSigner
 from app.storage.providers.local_storage import LocalStorage
-from app.storage.selection import LOCAL, ProviderSettings
+from app.storage.selection import LOCAL
 
 
 def _base(value: str) -> str:
@@ -23,7 +24,7 @@ def _base(value: str) -> str:
     return value.rstrip("/")
 
 
-class LocalSettings(ProviderSettings):
+class LocalSettings(ModuleSettings):
     """The folder, and the address under which links reach this application."""
 
     STORAGE_LOCAL_PATH: Path = Path(".local/files")
