@@ -99,7 +99,7 @@ class Catalog:
 
     def __init__(self, pieces: Iterable[Piece], questions: Iterable[Question], kept: Iterable[str] = ()) -> None:
         self._pieces = {piece.name: piece for piece in sorted(pieces, key=lambda piece: piece.name)}
-        for name in {piece.port for piece in self._pieces.values()} & self._pieces.keys():
+        for name in {piece.port for piece in self._pieces.values() if piece.port} & self._pieces.keys():
             self._pieces[name] = self._pieces[name].model_copy(update={"is_port": True})
         self.questions = {question.name: question for question in questions}
         self.kept = tuple(kept)
