@@ -10,7 +10,8 @@ from omnistack.catalog import load_catalog
 ROOT = Path(__file__).resolve().parents[2]
 CATALOG = load_catalog(ROOT)
 WIRING = sorted((ROOT / "template").rglob("*.jinja"))
-OPTIONAL = {piece.name for piece in CATALOG.pieces if not piece.always}
+# A port's name says of which providers there is a list; of these, none is named.
+OPTIONAL = {piece.name for piece in CATALOG.pieces if not piece.always and not piece.is_port}
 CHOOSING = {question for piece in CATALOG.pieces if (question := piece.question) in CATALOG.questions}
 
 # Each exception: (file, the name): why it cannot be a loop.
