@@ -33,7 +33,7 @@ class File(Entity, table=True):
     again. A row whose owner is gone is deleted as well.
     """
 
-    __tablename__ = "files"
+    __tablename__ = "stored_files"
     __table_args__ = (
         CheckConstraint("status IN ('pending', 'stored', 'deleting')", name="status"),
         # An owner's files, the newest first, are read off this index.
