@@ -9,6 +9,8 @@ from omnistack.catalog import Catalog, load_catalog
 from tests.updates.test_update import contents
 from tests.updates.workshop import ROOT, MakeProject, Project
 
+pytestmark = pytest.mark.slow
+
 CATALOG: Catalog = load_catalog(ROOT)
 BARE: dict[str, str | bool] = {"preset": "minimal"}
 
