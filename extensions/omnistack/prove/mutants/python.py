@@ -133,11 +133,14 @@ def _offset(text: str, line: int, column: int) -> int:
 
 
 def _fixtures(code: Code) -> Mutants:
-    """Rename each fixture that something asks for; one that works by itself (`autouse`) is asked for by nobody."""
+    """Rename each fixture that is asked for where it is seen; one that works by itself (`autouse`) may be by nobody."""
     asked = {name for module in code for function in module.facts.functions for name in function.arguments}
     for module in code:
+        # A fixture of a test file is seen there only; another file may ask for one of its own of that name.
+        here = {name for function in module.facts.functions for name in function.arguments}
+        seen = asked if module.name.endswith("conftest") else here
         for function in module.facts.functions:
-            if fixture_name(function) == function.name and function.name in asked and _static(module):
+            if fixture_name(function) == function.name and function.name in seen and _static(module):
                 row = next(
                     number
                     for number, line in enumerate(module.file.text.split("\n"), 1)
