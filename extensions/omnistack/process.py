@@ -22,6 +22,9 @@ LEAKING_VARIABLES = (
     "UV_PROJECT",
     "UV_PROJECT_ENVIRONMENT",
     "UV_WORKING_DIRECTORY",
+    # Set by pyenv for what its shims start: they would hide every other Python.
+    "PYENV_VERSION",
+    "PYENV_DIR",
 )
 LONGEST = 300
 CROSS = "\N{MULTIPLICATION SIGN}"

@@ -184,10 +184,13 @@ def _on(row: Row, version: str) -> Row:
 
 
 def _has_python(version: str) -> bool:
-    try:
-        run(["uv", "python", "find", "--no-python-downloads", version])
-    except CommandError:
-        return False
+    with tempfile.TemporaryDirectory() as folder:
+        # As in a rendered project: where versions are switched by folder (pyenv), one is found only where it is named.
+        (Path(folder) / ".python-version").write_text(f"{version}\n", encoding="utf-8")
+        try:
+            run(["uv", "python", "find", "--no-python-downloads", version], cwd=Path(folder))
+        except CommandError:
+            return False
     return True
 
 
