@@ -102,6 +102,15 @@ class TestProfile:
 
         assert await provider.profile(IDENTITY) == IDENTITY
 
+    async def test_a_server_that_keeps_failing_is_left_alone(
+        self, provider: ClerkProvider, api: Api, server: FakeServer
+    ) -> None:
+        api.reply = Reply(status=503)
+        for _ in range(8):
+            assert await provider.profile(IDENTITY) == IDENTITY
+
+        assert len(server.requests) == 5
+
     @pytest.mark.parametrize("secret_key", ["sk_test_wrong"])
     async def test_a_wrong_key_fails_nothing(self, provider: ClerkProvider) -> None:
         assert await provider.profile(IDENTITY) == IDENTITY

@@ -3,10 +3,14 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
+from functools import partial
 from urllib.parse import quote
 
 import httpx
 import structlog
+from httpx import codes
+from pydantic import SecretStr
 
 from app.auth.claims import Claims, identity_of
 from app.auth.jwks import KeySet
@@ -17,12 +21,13 @@ from app.auth.providers.clerk_user import email_of, name_of
 from app.auth.tokens import TokenVerifier
 from app.auth.unconfigured import UnconfiguredProvider
 from app.core.runtime import Runtime
+from app.kit.resilience import Resilient, UnavailableError
 
 logger = structlog.stdlib.get_logger(__name__)
 
 ALGORITHMS = ("RS256",)
 API_URL = "https://api.clerk.com"
-TIMEOUT_SECONDS = 3.0
+TIMEOUT = timedelta(seconds=3)
 
 
 class ClerkProvider:
@@ -41,6 +46,8 @@ class ClerkProvider:
         self._parties = frozenset(settings.CLERK_AUTHORIZED_PARTIES)
         self._secret = settings.CLERK_SECRET_KEY
         self._api = api
+        # Somebody waits for the answer, and can be served without it: one attempt, and none while Clerk is down.
+        self._calls = Resilient("Clerk", transient=_passes, timeout=TIMEOUT, attempts=1)
 
     async def authenticate(self, token: str) -> Identity:
         """See `AuthProvider.authenticate`."""
@@ -70,17 +77,25 @@ class ClerkProvider:
         if self._secret is None:
             return identity
         try:
-            response = await self._api.get(
-                f"/v1/users/{quote(identity.subject, safe='')}",
-                headers={"Authorization": f"Bearer {self._secret.get_secret_value()}"},
-            )
-            user = response.raise_for_status().json()
-        except (httpx.HTTPError, ValueError, RecursionError) as error:
+            user = await self._calls.call(partial(self._user, identity.subject, self._secret))
+        except (httpx.HTTPError, ValueError, RecursionError, TimeoutError, UnavailableError) as error:
             logger.warning("profile_unavailable", provider=NAME, error=type(error).__name__)
             return identity
         if not isinstance(user, dict):
             return identity
         return replace(identity, email=email_of(user) or identity.email, name=name_of(user) or identity.name)
+
+    async def _user(self, subject: str, secret: SecretStr) -> object:
+        headers = {"Authorization": f"Bearer {secret.get_secret_value()}"}
+        response = await self._api.get(f"/v1/users/{quote(subject, safe='')}", headers=headers)
+        user: object = response.raise_for_status().json()
+        return user
+
+
+def _passes(error: Exception) -> bool:
+    if isinstance(error, httpx.HTTPStatusError):
+        return error.response.status_code == codes.TOO_MANY_REQUESTS or error.response.is_server_error
+    return isinstance(error, httpx.TransportError)
 
 
 @asynccontextmanager
@@ -89,7 +104,7 @@ async def _open(runtime: Runtime) -> AsyncIterator[AuthProvider]:
     if settings.CLERK_ISSUER_URL is None:
         yield UnconfiguredProvider("CLERK_ISSUER_URL")
         return
-    async with httpx.AsyncClient(base_url=API_URL, timeout=TIMEOUT_SECONDS) as api:
+    async with httpx.AsyncClient(base_url=API_URL, timeout=TIMEOUT.total_seconds()) as api:
         yield ClerkProvider(settings.CLERK_ISSUER_URL, settings, api)
 
 

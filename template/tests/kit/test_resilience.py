@@ -1,0 +1,224 @@
+"""Calls to other systems."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from app.kit.resilience import Resilient, UnavailableError
+
+SOON = timedelta(milliseconds=1)
+
+
+class System:
+    """Another system, which fails as it is told to: one entry a call, the last one for all that follow."""
+
+    def __init__(self, *outcomes: Exception | str) -> None:
+        self.calls = 0
+        self._outcomes = outcomes
+
+    async def __call__(self) -> str:
+        outcome = self._outcomes[min(self.calls, len(self._outcomes) - 1)]
+        self.calls += 1
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
+class Hanging:
+    """A system that takes a call and never answers."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.called = asyncio.Event()
+
+    async def __call__(self) -> None:
+        self.calls += 1
+        self.called.set()
+        await asyncio.Event().wait()
+
+
+def connection_errors(error: Exception) -> bool:
+    return isinstance(error, ConnectionError)
+
+
+def resilient(
+    *,
+    transient: Callable[[Exception], bool] = connection_errors,
+    attempts: int = 3,
+    threshold: int = 100,
+    recovery: timedelta = timedelta(hours=1),
+    timeout: timedelta = timedelta(seconds=10),
+) -> Resilient:
+    return Resilient(
+        "shop",
+        transient=transient,
+        timeout=timeout,
+        attempts=attempts,
+        threshold=threshold,
+        recovery=recovery,
+        first_pause=SOON,
+        longest_pause=SOON,
+    )
+
+
+class TestAgain:
+    async def test_an_answer_is_given_back(self) -> None:
+        assert await resilient().call(System("well")) == "well"
+
+    async def test_what_passes_is_tried_again(self) -> None:
+        system = System(ConnectionError(), ConnectionError(), "well")
+
+        assert await resilient().call(system) == "well"
+        assert system.calls == 3
+
+    async def test_the_last_attempts_error_is_raised(self) -> None:
+        system = System(ConnectionResetError(), ConnectionResetError(), ConnectionRefusedError())
+
+        with pytest.raises(ConnectionRefusedError):
+            await resilient().call(system)
+        assert system.calls == 3
+
+    async def test_what_does_not_pass_is_not_tried_again(self) -> None:
+        system = System(ValueError())
+
+        with pytest.raises(ValueError):  # noqa: PT011 - the very one
+            await resilient().call(system)
+        assert system.calls == 1
+
+    async def test_what_would_do_harm_is_not_repeated(self) -> None:
+        system = System(ConnectionError())
+
+        with pytest.raises(ConnectionError):
+            await resilient().call(system, repeatable=False)
+        assert system.calls == 1
+
+    async def test_each_attempt_has_an_end(self) -> None:
+        system = Hanging()
+
+        with pytest.raises(TimeoutError):
+            await resilient(timeout=SOON).call(system)
+        assert system.calls == 3
+
+    async def test_a_cancelled_call_is_not_tried_again(self) -> None:
+        system = Hanging()
+        task = asyncio.create_task(resilient().call(system))
+        await system.called.wait()
+
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert system.calls == 1
+
+
+class TestCircuit:
+    async def test_a_system_that_is_down_is_left_alone(self) -> None:
+        system = System(ConnectionError())
+        shop = resilient(attempts=1, threshold=2)
+        for _ in range(2):
+            with pytest.raises(ConnectionError):
+                await shop.call(system)
+
+        with pytest.raises(UnavailableError, match="shop has failed too often"):
+            await shop.call(system)
+        assert system.calls == 2
+
+    async def test_an_open_circuit_is_not_tried_again(self) -> None:
+        system = System(ConnectionError())
+        shop = resilient(attempts=5, threshold=2)
+
+        with pytest.raises(UnavailableError):
+            await shop.call(system)
+        assert system.calls == 2
+
+    async def test_timeouts_open_it(self) -> None:
+        shop = resilient(attempts=1, threshold=1, timeout=SOON)
+        with pytest.raises(TimeoutError):
+            await shop.call(Hanging())
+
+        with pytest.raises(UnavailableError):
+            await shop.call(System("well"))
+
+    async def test_a_system_that_refuses_works(self) -> None:
+        refused = System(ValueError())
+        shop = resilient(attempts=1, threshold=1)
+        for _ in range(3):
+            with pytest.raises(ValueError):  # noqa: PT011 - the very one
+                await shop.call(refused)
+
+        assert await shop.call(System("well")) == "well"
+
+    async def test_an_answer_in_between_starts_the_count_anew(self) -> None:
+        shop = resilient(attempts=1, threshold=2)
+        for outcome in (ConnectionError(), "well", ConnectionError(), "well"):
+            system = System(outcome)
+            if isinstance(outcome, str):
+                assert await shop.call(system) == "well"
+            else:
+                with pytest.raises(ConnectionError):
+                    await shop.call(system)
+
+    async def test_it_closes_when_the_system_is_back(self) -> None:
+        shop = resilient(attempts=1, threshold=1, recovery=timedelta())
+        with pytest.raises(ConnectionError):
+            await shop.call(System(ConnectionError()))
+
+        assert await shop.call(System("well")) == "well"
+        assert await shop.call(System("well")) == "well"
+
+    async def test_it_opens_again_when_the_system_is_not(self) -> None:
+        shop = resilient(attempts=1, threshold=3, recovery=timedelta(milliseconds=1))
+        for _ in range(3):
+            with pytest.raises(ConnectionError):
+                await shop.call(System(ConnectionError()))
+        still_down = System(ConnectionError())
+        while not still_down.calls:
+            with pytest.raises((ConnectionError, UnavailableError)):
+                await shop.call(still_down)
+
+        with pytest.raises(UnavailableError):
+            await shop.call(System("well"))
+
+    async def test_a_cancelled_call_counts_neither_way(self) -> None:
+        shop = resilient(attempts=1, threshold=2)
+        with pytest.raises(ConnectionError):
+            await shop.call(System(ConnectionError()))
+        hanging = Hanging()
+        task = asyncio.create_task(shop.call(hanging))
+        await hanging.called.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+        with pytest.raises(ConnectionError):
+            await shop.call(System(ConnectionError()))
+        with pytest.raises(UnavailableError):
+            await shop.call(System("well"))
+
+    async def test_a_stream_counts(self) -> None:
+        shop = resilient(threshold=1)
+        with pytest.raises(ConnectionError):
+            async with shop.guard():
+                raise ConnectionError
+
+        with pytest.raises(UnavailableError):
+            async with shop.guard():
+                pytest.fail("The circuit is open.")
+
+    async def test_an_open_circuit_gathers_nothing(self) -> None:
+        shop = resilient(attempts=1, threshold=1)
+        with pytest.raises(ConnectionError):
+            await shop.call(System(ConnectionError()))
+        lengths = set()
+        for _ in range(5):
+            with pytest.raises(UnavailableError) as caught:
+                await shop.call(System("well"))
+            state = caught.value.__context__
+            length = 0
+            step = state.__traceback__ if state is not None else None
+            while step is not None:
+                length, step = length + 1, step.tb_next
+            lengths.add(length)
+
+        assert len(lengths) == 1
