@@ -13,6 +13,7 @@ from app.core.logging import configure_logging
 from app.core.middleware import add_middleware
 from app.core.module import Guards, Module
 from app.core.runtime import Runtime, create_runtime, running
+from app.core.settings import Settings
 from app.modules import MODULES
 
 DOCS, REDOC = "/docs", "/redoc"
@@ -29,12 +30,9 @@ def create_app(modules: Sequence[Module] = MODULES, *, runtime: Runtime | None =
         ConfigurationError: naming every unusable setting at once.
     """
     runtime = runtime or create_runtime(modules)
-    runtime.provide(Readiness, Readiness(runtime))
     settings = runtime.settings
-    configure_logging(settings)
-
     public = f"{settings.API_V1_STR}/public"
-    app = _empty_app(runtime)
+    app = _empty_app(settings, observed=any(module.telemetry for module in modules))
     health = add_health_routes(app, public)
     include_routes(app, modules, settings.API_V1_STR)
     dispatch_by_table(
@@ -42,20 +40,26 @@ def create_app(modules: Sequence[Module] = MODULES, *, runtime: Runtime | None =
     )
     add_middleware(app, settings, docs=(DOCS, REDOC), unlogged=health)
     add_error_handlers(app)
+    run_on(app, runtime)
     return app
 
 
-def _empty_app(runtime: Runtime) -> FastAPI:
+def run_on(app: FastAPI, runtime: Runtime) -> None:
+    """Gives the application the runtime that its routes work with: one with the settings that it was built for."""
+    runtime.provide(Readiness, Readiness(runtime))
+    configure_logging(runtime.settings)
+    app.state.runtime = runtime
+
+
+def _empty_app(settings: Settings, *, observed: bool) -> FastAPI:
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with running(runtime):
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with running(app.state.runtime):
             yield
 
-    settings = runtime.settings
     # Strangers need no map of a production system; its owners get the schema from `app openapi`.
     mapped = not settings.is_production
-    observed = any(module.telemetry for module in runtime.modules)
-    app = FastAPI(
+    return FastAPI(
         title=settings.PROJECT_NAME,
         lifespan=lifespan,
         docs_url=DOCS if mapped else None,
@@ -66,8 +70,6 @@ def _empty_app(runtime: Runtime) -> FastAPI:
         redirect_slashes=False,
         telemetry={"tracing": observed, "metrics": observed, "logs": observed},
     )
-    app.state.runtime = runtime
-    return app
 
 
 def include_routes(app: FastAPI, modules: Sequence[Module], prefix: str) -> None:

@@ -24,7 +24,7 @@ from app.core.database import Database, create_database
 from app.core.queue import InProcessQueue
 from app.core.runtime import Runtime, create_runtime, running, settings_classes
 from app.core.settings import ModuleSettings, Settings
-from app.main import create_app
+from app.main import create_app, run_on
 from app.modules import MODULES
 from app.users.models import Role, users
 from tests.databases import Databases, open_databases
@@ -130,10 +130,20 @@ async def runtime(database: Database) -> AsyncIterator[Runtime]:
         yield started
 
 
+@pytest.fixture(scope="session")
+def applications() -> dict[Settings, FastAPI]:
+    """Applications by the settings they were built for: putting one together takes longer than most tests."""
+    return {}
+
+
 @pytest.fixture
-def app(runtime: Runtime) -> FastAPI:
-    """The application."""
-    return create_app(MODULES, runtime=runtime)
+def app(runtime: Runtime, applications: dict[Settings, FastAPI]) -> FastAPI:
+    """The application. Others get the same one: a test that changes it makes its own with `create_app`."""
+    if runtime.settings in applications:
+        run_on(applications[runtime.settings], runtime)
+    else:
+        applications[runtime.settings] = create_app(MODULES, runtime=runtime)
+    return applications[runtime.settings]
 
 
 @pytest.fixture
