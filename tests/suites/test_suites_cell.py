@@ -28,7 +28,9 @@ def test_the_commit_of_the_template_makes_no_difference() -> None:
 
 def test_a_failed_cell_names_its_step_and_leaves_its_folder(tmp_path: Path) -> None:
     passed = Ledger(tmp_path / "passed.txt")
-    outcome = run_cell(CELL, FILES, tmp_path / "cell", "sqlite+aiosqlite://", passed, fresh=False)
+    outcome = run_cell(
+        CELL, FILES, tmp_path / "cell", "sqlite+aiosqlite://", passed, types_cache=tmp_path / "types", fresh=False
+    )
     assert not outcome.passed
     assert outcome.failed_step == "lint"
     assert "ruff" in outcome.message
@@ -39,7 +41,10 @@ def test_a_failed_cell_names_its_step_and_leaves_its_folder(tmp_path: Path) -> N
 
 def test_a_project_that_cannot_be_locked_fails_at_the_lock(tmp_path: Path) -> None:
     files = FILES | {"pyproject.toml": (0o100644, b"[project")}
-    outcome = run_cell(CELL, files, tmp_path / "cell", "sqlite+aiosqlite://", Ledger(tmp_path / "l"), fresh=False)
+    ledger = Ledger(tmp_path / "l")
+    outcome = run_cell(
+        CELL, files, tmp_path / "cell", "sqlite+aiosqlite://", ledger, types_cache=tmp_path / "types", fresh=False
+    )
     assert outcome.failed_step == "lock"
     assert "pyproject.toml" in outcome.output
 

@@ -97,7 +97,14 @@ def _key(rendering: str, folder: Path) -> str:
 
 
 def run_cell(
-    cell: Cell, files: Mapping[str, tuple[int, bytes]], folder: Path, database_url: str, passed: Ledger, *, fresh: bool
+    cell: Cell,
+    files: Mapping[str, tuple[int, bytes]],
+    folder: Path,
+    database_url: str,
+    passed: Ledger,
+    *,
+    types_cache: Path,
+    fresh: bool,
 ) -> Outcome:
     """Render the cell to a folder and take it through the steps; the folder of a failed cell stays."""
     started = time.monotonic()
@@ -113,7 +120,7 @@ def run_cell(
             return Outcome(cell, time.monotonic() - started, skipped=True)
     except CommandError as error:
         failed = ("lock", str(error), error.output)
-    site = Site(folder, steps.environment(database_url))
+    site = Site(folder, steps.environment(database_url, types_cache=types_cache / cell.python))
     for step in STEPS if failed is None else ():
         try:
             step(site)

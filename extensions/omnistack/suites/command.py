@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -113,17 +114,25 @@ def execute(template: Template, cells: Sequence[Cell], folder: Path, *, jobs: in
     passed = Ledger(CACHE / "suites-passed.txt")
     groups, files = _render(template, cells)
     databases = {key: f"cell_{number}" for number, key in enumerate(groups)}
+    types_caches: SimpleQueue[Path] = SimpleQueue()
+    for number in range(jobs):
+        types_caches.put(CACHE / "types" / str(number))
+
+    def run_first(key: str, url: str) -> Outcome:
+        types_cache = types_caches.get()
+        try:
+            return run_cell(
+                groups[key][0], files[key], folder / databases[key], url, passed, types_cache=types_cache, fresh=fresh
+            )
+        finally:
+            types_caches.put(types_cache)
+
     with (
         tempfile.TemporaryDirectory(prefix="omnistack-suites-") as data,
         database_server(template.root / "template", Path(data) / "postgres", list(databases.values())) as url,
         ThreadPoolExecutor(jobs) as pool,
     ):
-        futures = {
-            pool.submit(
-                run_cell, groups[key][0], files[key], folder / name, url.replace("{}", name), passed, fresh=fresh
-            ): key
-            for key, name in databases.items()
-        }
+        futures = {pool.submit(run_first, key, url.replace("{}", name)): key for key, name in databases.items()}
         done = 0
         for future in as_completed(futures):
             first = future.result()

@@ -67,8 +67,14 @@ class Site:
         self.run("uv", "run", "--no-sync", *command)
 
 
-def environment(database_url: str) -> dict[str, str]:
-    """The environment of a cell: nothing of the caller's settings, a fresh secret, the cell's own database."""
+def environment(database_url: str, *, types_cache: Path) -> dict[str, str]:
+    """The environment of a cell: nothing of the caller's settings, a fresh secret, the cell's own database.
+
+    Args:
+        database_url: of a database for this cell only.
+        types_cache: where mypy keeps what it knows of files, by their content: packages are the same in most cells.
+            For one cell at a time.
+    """
     kept = {name: value for name, value in os.environ.items() if name not in LEAKING_VARIABLES}
     # Without this program's own environment, whose tools would stand in for those that a project forgets to declare.
     ours = Path(sys.executable).parent
@@ -78,7 +84,7 @@ def environment(database_url: str) -> dict[str, str]:
         "PROJECT_NAME": "Suite",
         "SECRET_KEY": secrets.token_hex(32),
         "DATABASE_URL": database_url,
-        "PYTHONDONTWRITEBYTECODE": "1",
+        "MYPY_CACHE_DIR": str(types_cache),
     }
 
 
