@@ -37,6 +37,18 @@ def plain_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         yield
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell what tests have counted, over all workers."""
+    counted = [
+        value
+        for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
+        for name, value in report.user_properties
+        if name == "conflicts"
+    ]
+    if counted:
+        terminalreporter.write_line(f"flips there and back: {len(counted)}, conflicts: {sum(counted)}")
+
+
 @pytest.fixture
 def template_repo(tmp_path: Path) -> Path:
     """The template as it lies in this checkout, committed to a repository of its own."""

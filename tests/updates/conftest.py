@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from copier import run_copy
+from omnistack.process import run
 
 from tests.updates.workshop import ENV, V1, MakeProject, Project, Repository, make_releases
 
@@ -39,7 +41,7 @@ def _renders() -> dict[str, Path]:
     return {}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def fresh(
     releases: Repository, tmp_path_factory: pytest.TempPathFactory, _renders: dict[str, Path]
 ) -> Callable[..., Path]:
@@ -55,6 +57,17 @@ def fresh(
         return _renders[key]
 
     return render_once
+
+
+@pytest.fixture(scope="session")
+def python(releases: Repository, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Install what a project of every piece needs, without the project, once for all tests."""
+    folder = tmp_path_factory.mktemp("environment") / "project"
+    everything = {"preset": "everything"}
+    with warnings.catch_warnings(action="ignore"):
+        run_copy(str(releases.root), folder, data=everything, vcs_ref=V1, defaults=True, quiet=True)
+    run(["uv", "sync", "--quiet", "--no-install-project", "--python", sys.executable], cwd=folder)
+    return folder / ".venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
 
 
 @pytest.fixture

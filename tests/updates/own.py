@@ -38,7 +38,7 @@ from app.core.module import Module
 from app.invoices.models import Invoice
 from app.invoices.settings import InvoiceSettings
 
-module = Module(name="invoices", models=(Invoice,), settings=InvoiceSettings)
+module = Module(name="invoices", models=(Invoice,), settings=(InvoiceSettings,))
 '''
 REGISTERED = '''\
 """My modules."""

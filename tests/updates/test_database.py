@@ -1,102 +1,14 @@
 """A module removed from, and added to, a database that has lived: the users' rows are all there afterwards."""
 
-import os
-import secrets
-import subprocess
-import sys
-import warnings
 from pathlib import Path
 
 import pytest
-from copier import run_copy
-from omnistack.process import LEAKING_VARIABLES, run
 
+from tests.updates.database import NEW_INVOICE, NEW_PROJECT, NEW_USER, Database
 from tests.updates.own import add_own_module
-from tests.updates.workshop import V1, MakeProject, Project, Repository
+from tests.updates.workshop import MakeProject
 
 pytestmark = pytest.mark.slow
-
-STATEMENTS = '''\
-"""Run statements on the project's database, and print the rows of each that has some."""
-
-import asyncio
-import sys
-
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
-
-from app.dev.local import database_url
-
-
-async def run(url: str) -> None:
-    engine = create_async_engine(url)
-    async with engine.begin() as connection:
-        for statement in sys.argv[1:]:
-            result = await connection.execute(text(statement))
-            if result.returns_rows:
-                print(*(" ".join(map(str, row)) for row in result), sep="\\n")
-    await engine.dispose()
-
-
-with database_url("test") as url:
-    asyncio.run(run(url))
-'''
-# Keys are written without hyphens, as SQLite keeps them; PostgreSQL reads that too.
-NEW_USER = """
-    INSERT INTO users (id, created_at, updated_at, email, role, is_active) VALUES
-    ('00000000000070008000000000000001', '2026-01-01 00:00:00+00:00', '2026-01-01 00:00:00+00:00', 'me@example.com',
-    'user', true)
-"""
-NEW_PROJECT = """
-    INSERT INTO projects (id, created_at, updated_at, owner_id, name) VALUES
-    ('00000000000070008000000000000002', '2026-01-01 00:00:00+00:00', '2026-01-01 00:00:00+00:00',
-    '00000000000070008000000000000001', 'Mine')
-"""
-NEW_INVOICE = """
-    INSERT INTO invoices (id, created_at, updated_at, owner_id, cents) VALUES
-    ('00000000000070008000000000000003', '2026-01-01 00:00:00+00:00', '2026-01-01 00:00:00+00:00',
-    '00000000000070008000000000000001', 990)
-"""
-
-
-@pytest.fixture(scope="module")
-def python(releases: Repository, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Install what the project needs, without the project, once for all tests."""
-    folder = tmp_path_factory.mktemp("environment") / "project"
-    with warnings.catch_warnings(action="ignore"):
-        run_copy(str(releases.root), folder, vcs_ref=V1, defaults=True, quiet=True)
-    run(["uv", "sync", "--quiet", "--no-install-project", "--python", sys.executable], cwd=folder)
-    return folder / ".venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
-
-
-class Database:
-    """A project's database, through the commands that a user has."""
-
-    def __init__(self, made: Project, python: Path, url: str) -> None:
-        self._made, self._python = made, python
-        kept = {name: value for name, value in os.environ.items() if name not in LEAKING_VARIABLES}
-        self._environment = kept | {
-            "DATABASE_URL": url,
-            "ENVIRONMENT": "local",
-            "PROJECT_NAME": "Updates",
-            "SECRET_KEY": secrets.token_hex(32),
-        }
-
-    def app(self, *arguments: str) -> str:
-        """Run the command `app`."""
-        return self._run("-m", "app.cli.main", *arguments)
-
-    def sql(self, *statements: str) -> list[str]:
-        """Run statements and give the rows."""
-        return self._run("-c", STATEMENTS, *statements).splitlines()
-
-    def _run(self, *arguments: str) -> str:
-        done = subprocess.run(
-            [self._python, *arguments], cwd=self._made.root, env=self._environment, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
 
 
 @pytest.mark.parametrize("url", ["sqlite+aiosqlite:///./mine.db", ""], ids=["SQLite", "PostgreSQL"])
