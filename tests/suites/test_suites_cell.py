@@ -67,7 +67,8 @@ def test_cells_of_a_python_that_is_not_here_run_on_another_and_it_is_said() -> N
     plan = make_plan([row("3.12"), row("3.99")])
     assert [cell.python for cell in plan.cells] == ["3.12", "3.12"]
     assert [cell.answers["auth"] for cell in plan.cells] == ["clerk", "clerk"]
-    assert plan.not_run == ("Python 3.99 is not installed; its cells ran on 3.12.",)
+    assert [cell.foreseen for cell in plan.cells] == [None, "3.99"]
+    assert [reason.partition(":")[0] for reason in plan.not_run] == ["Python 3.99 is not installed"]
 
 
 def test_without_any_python_there_is_nothing_to_run() -> None:

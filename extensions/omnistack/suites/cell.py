@@ -4,14 +4,15 @@ import hashlib
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from omnistack.catalog import Answer
 from omnistack.process import CommandError, run
 from omnistack.suites import steps
-from omnistack.suites.steps import STEPS, Site, StepError
+from omnistack.suites.steps import STEPS, Site, Step, StepError
 
 SHOWN_LINES = 40
 ANSWERS_FILE = ".copier-answers.yml"
@@ -23,6 +24,8 @@ class Cell:
 
     name: str
     answers: Mapping[str, Answer]
+    foreseen: str | None = None
+    """The Python that its row has, where that is not on this machine and another stands in."""
 
     @property
     def python(self) -> str:
@@ -81,7 +84,7 @@ def fingerprint(cell: Cell, files: Mapping[str, tuple[int, bytes]]) -> str:
 
     The answers file is left out: nothing runs it, and it records the template's commit, which is another each time.
     """
-    digest = hashlib.sha256(f"{cell.python} {sys.platform}".encode())
+    digest = hashlib.sha256(f"{cell.python} {cell.foreseen} {sys.platform}".encode())
     for path, (mode, content) in sorted(files.items()):
         if path != ANSWERS_FILE:
             digest.update(f"{path}\0{mode & 0o111}\0{len(content)}\0".encode() + content)
@@ -121,11 +124,11 @@ def run_cell(
     except CommandError as error:
         failed = ("lock", str(error), error.output)
     site = Site(folder, steps.environment(database_url, types_cache=types_cache / cell.python))
-    for step in STEPS if failed is None else ():
+    for step in _steps(cell) if failed is None else ():
         try:
-            step(site)
+            step.take(site)
         except StepError as error:
-            failed = (step.__name__, str(error), error.output)
+            failed = (step.name, str(error), error.output)
             break
     seconds = time.monotonic() - started
     if failed is None:
@@ -134,6 +137,13 @@ def run_cell(
         return Outcome(cell, seconds)
     (folder / "failure.log").write_text(failed[2], encoding="utf-8")
     return Outcome(cell, seconds, failed_step=failed[0], message=failed[1], output=_tail(failed[2]))
+
+
+def _steps(cell: Cell) -> Iterator[Step]:
+    for step in STEPS:
+        yield step
+        if step.take is steps.types and cell.foreseen:
+            yield Step("foresee", partial(steps.foresee, python=cell.foreseen))
 
 
 def _tail(text: str) -> str:

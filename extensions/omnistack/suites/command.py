@@ -98,14 +98,19 @@ def make_plan(rows: Sequence[Row]) -> Plan:
     Raises:
         OmniError: there is none that the template supports.
     """
-    wanted = sorted({str(row.answers["python_version"]) for row in rows}, key=_version)
+    wanted = sorted({_python(row) for row in rows}, key=_version)
     here = [version for version in wanted if _has_python(version)]
     if rows and not here:
         raise OmniError(f"no Python {' or '.join(wanted)} is installed here", "install one, or put it on the PATH")
-    rows = [row if str(row.answers["python_version"]) in here else _on(row, here[-1]) for row in rows]
     missing = [version for version in wanted if version not in here]
-    reasons = [f"Python {version} is not installed; its cells ran on {here[-1]}." for version in missing]
-    cells = [Cell(row.name, row.answers) for row in rows]
+    reasons = [
+        f"Python {version} is not installed: its cells ran on {here[-1]}; for {version} the packages were resolved to "
+        "wheels and the types were checked."
+        for version in missing
+    ]
+    foreseen = [_python(row) if _python(row) in missing else None for row in rows]
+    rows = [_on(row, here[-1]) if version else row for row, version in zip(rows, foreseen, strict=True)]
+    cells = [Cell(row.name, row.answers, version) for row, version in zip(rows, foreseen, strict=True)]
     return Plan(tuple(cells), tuple(rows), tuple(reasons))
 
 
@@ -184,6 +189,10 @@ def _named(rows: Sequence[Row], only: Sequence[str] | None) -> list[Row]:
         if name not in names:
             raise OmniError(f"there is no cell {name!r}", "`omnistack matrix` lists them")
     return [row for row in rows if row.name in only]
+
+
+def _python(row: Row) -> str:
+    return str(row.answers["python_version"])
 
 
 def _on(row: Row, version: str) -> Row:

@@ -105,6 +105,15 @@ def types(site: Site) -> None:
     site.uv("mypy")
 
 
+def foresee(site: Site, python: str) -> None:
+    """Check what can be of a Python that is not here: every package has a wheel for it, and the types agree."""
+    site.run(
+        "uv", "pip", "compile", "--quiet", "--python-version", python, "--only-binary", ":all:", "--group", "dev",
+        "pyproject.toml", "--output-file", "foreseen.txt",
+    )  # fmt: skip
+    site.uv("mypy", "--python-version", python)
+
+
 def migrate(site: Site) -> None:
     """Bring an empty database to the newest revision, and see that models and tables agree."""
     site.uv("app", "db", "upgrade")
@@ -150,7 +159,15 @@ def downgrade(site: Site) -> None:
     site.uv("app", "db", "downgrade", "base")
 
 
-STEPS: tuple[Callable[[Site], None], ...] = (install, lint, types, migrate, boot, tests, downgrade)
+@dataclass(frozen=True)
+class Step:
+    """A step under the name that failures are told by."""
+
+    name: str
+    take: Callable[[Site], None]
+
+
+STEPS = tuple(Step(take.__name__, take) for take in (install, lint, types, migrate, boot, tests, downgrade))
 
 
 def _free_port() -> int:
