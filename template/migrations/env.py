@@ -7,12 +7,15 @@ from typing import Any, Literal, cast
 from alembic import context
 from alembic.runtime.migration import MigrationContext, MigrationInfo
 from alembic.script import Script
-from sqlalchemy import Connection, MetaData, text
+from sqlalchemy import Connection, MetaData, event, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 LOCK = 7_310_579_264_381
 """Any number, the same everywhere: two processes that migrate at once take turns."""
+SQLITE_PATIENCE = 60_000
+"""Milliseconds to wait for a turn."""
 
 
 def load_metadata() -> MetaData:
@@ -62,6 +65,8 @@ def migrate(connection: Connection) -> None:
         include_object=includes,
         render_item=plain_type,
         on_version_apply=report,
+        # With transactions as below, a revision that fails half way leaves nothing on SQLite either.
+        transactional_ddl=True,
     )
     with context.begin_transaction():
         if connection.dialect.name == "postgresql":
@@ -69,9 +74,23 @@ def migrate(connection: Connection) -> None:
         context.run_migrations()
 
 
+def begin_at_once(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+    """Leaves it to `lock_sqlite` to begin a transaction: the driver alone would leave tables out of it."""
+    connection.isolation_level = None
+
+
+def lock_sqlite(connection: Connection) -> None:
+    """Takes the file for itself before anything is read, so that whoever comes second waits."""
+    connection.exec_driver_sql(f"PRAGMA busy_timeout={SQLITE_PATIENCE}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
 async def connect_and_migrate(url: str) -> None:
     """Opens a connection of its own, so that no setting of the application's engine is in the way."""
     engine = create_async_engine(url, poolclass=NullPool)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine.sync_engine, "connect", begin_at_once)
+        event.listen(engine.sync_engine, "begin", lock_sqlite)
     try:
         async with engine.connect() as connection:
             await connection.run_sync(migrate)
