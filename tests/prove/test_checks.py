@@ -10,6 +10,7 @@ from omnistack.render import Renderer
 
 MAIN = "template/app/main.py"
 CORE = "extensions/catalog/core.yml"
+REGISTRY = "template/app/storage/providers/registry.py.jinja"
 REVISION = "template/migrations/versions/projects/projects_0001_projects.py"
 
 
@@ -71,6 +72,8 @@ FAULTS = [
     ("template/app/projects/module.py", r", router=router", "", "are in no manifest"),
     ("template/app/projects/module.py", r"models=\(Project,\), ", "", "Project is in no manifest's `models`"),
     ("template/app/projects/models.py", r'"users\.id"', '"user.id"', "the table user, which is not there"),
+    (REGISTRY, r"^from app\.storage\.port", "import app.main\nfrom app.storage.port", "never back"),
+    (REGISTRY, r"^from app\.storage\.port", "import app.projects.module\nfrom app.storage.port", "not require"),
     (REVISION, r'"users_0001"', '"users_0099"', "users_0099, which is not there"),
     (REVISION, r'\("users_0001",\)', '("core_0001",)', "which no revision before it makes"),
     ("template/tests/conftest.py", r"^def settings\(", "def setting(", "asks for the fixture settings"),

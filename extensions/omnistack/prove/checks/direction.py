@@ -12,12 +12,12 @@ TOP = ("app.main", "app.modules", "app.project_modules", "app.cli", "app.dev")
 
 
 def check_direction(code: Code, report: Report) -> None:
-    """Check who imports whom. Wiring files name whatever was chosen and are let off."""
+    """Check who imports whom. A wiring file may also name what requires its own piece, such as a port's providers."""
     owners = {module.name: owner(code, module) for module in code}
     for module in code:
-        # A wiring file may read the same everywhere, as long as there is one provider to name.
-        if module.name.startswith("migrations") or module.file.source.endswith(".jinja"):
+        if module.name.startswith("migrations"):
             continue
+        wires = module.file.source.endswith(".jinja")
         for found in module.facts.imports:
             target = _target(code, found)
             if target is None:
@@ -28,7 +28,8 @@ def check_direction(code: Code, report: Report) -> None:
             mine, theirs = owners[module.name], owners[target.name]
             # Whether what the core's tests and the command line import is there, is for the check of imports.
             lax = mine == CORE or (module.name.startswith("tests") and code.tree.model.pieces[theirs].always)
-            if problem is None and not lax and not _may(code, mine, theirs):
+            allowed = lax or _may(code, mine, theirs) or (wires and mine in _required(code, theirs))
+            if problem is None and not allowed:
                 problem = f"belongs to {mine}, which does not require {theirs}"
             if problem is not None:
                 report(module.file.source, line, f"imports {target.name}: {problem}", here)
