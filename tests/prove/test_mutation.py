@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 from omnistack.prove.mutants.base import Mutant
-from omnistack.prove.mutation import all_mutants, judge
+from omnistack.prove.mutation import all_mutants, draw, judge
 from omnistack.prove.proof import Proof
 
 AT_LEAST = 60
@@ -30,6 +30,15 @@ def test_the_rules_make_faults_of_every_class(mutants: list[Mutant]) -> None:
 
 def test_the_same_template_gives_the_same_mutants(proof: Proof, mutants: list[Mutant]) -> None:
     assert all_mutants(proof) == mutants
+
+
+def test_a_draw_has_every_rule_and_follows_from_its_seed(mutants: list[Mutant]) -> None:
+    rules = {mutant.rule for mutant in mutants}
+    drawn = draw(mutants, len(rules), "one")
+    assert {mutant.rule for mutant in drawn} == rules
+    assert draw(mutants, len(rules), "one") == drawn
+    assert draw(mutants, len(rules), "two") != drawn
+    assert sorted(draw(mutants, len(mutants) + 1, "one"), key=repr) == sorted(mutants, key=repr)
 
 
 def test_one_of_each_rule_is_found(proof: Proof, mutants: list[Mutant]) -> None:

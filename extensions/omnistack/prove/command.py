@@ -1,6 +1,7 @@
 """`omnistack prove`."""
 
 import json
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -41,14 +42,17 @@ def prove_command(
     mutants: Annotated[
         bool, typer.Option("--mutants", help="Seed faults by rules, and show that the proof finds each.")
     ] = False,
+    at_most: Annotated[
+        int, typer.Option("--at-most", metavar="N", min=1, help="Seed N faults of every rule in turn, not all.")
+    ] = sys.maxsize,
     rendered: Annotated[
         int, typer.Option("--sample", metavar="N", min=0, help="Render N random answer sets and compare.")
     ] = 0,
-    seed: Annotated[str, typer.Option(help="What the sample follows from. Default: the template's commit.")] = "",
+    seed: Annotated[str, typer.Option(help="What is drawn follows from it. Default: the template's commit.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Run the proof and print what it shows."""
-    from omnistack.prove.mutation import all_mutants, judge_all
+    from omnistack.prove.mutation import all_mutants, draw, judge_all
     from omnistack.prove.proof import prove
     from omnistack.prove.sample import sample
     from omnistack.prove.source import read_source
@@ -59,8 +63,8 @@ def prove_command(
         with _progress("Proving", 0) as show:
             result.proof = proof = prove(source, show=lambda _name: show(0))
         result.prove_seconds = result.lap()
+        result.seed = seed or _commit(opened.root)
         if rendered and proof.model is not None:
-            result.seed = seed or _commit(opened.root)
             with _progress("Rendering", rendered) as show:
                 result.sampled = sample(source, proof.model, rendered, result.seed, show)
             result.sample_seconds = result.lap()
@@ -68,7 +72,9 @@ def prove_command(
             if proof.findings:
                 _report(result, as_json=as_json)
                 raise OmniError("faults are seeded in a template that has none", "correct what was found first")
-            seeded = all_mutants(proof)
+            made = all_mutants(proof)
+            result.mutants_made = len(made)
+            seeded = draw(made, at_most, result.seed)
             with _progress("Seeding faults", len(seeded)) as show:
                 result.verdicts = judge_all(proof, seeded, show)
             result.mutant_seconds = result.lap()
@@ -85,6 +91,7 @@ class Result:
         self.proof: Proof | None = None
         self.sampled: Sampled | None = None
         self.verdicts: list[Verdict] | None = None
+        self.mutants_made = 0
         self.seed = ""
         self.prove_seconds = self.sample_seconds = self.mutant_seconds = 0.0
 
@@ -174,8 +181,10 @@ def summary(result: Result, proof: "Proof") -> Iterator[str]:
     if result.verdicts is not None:
         killed, faults, equivalent = result.killed
         rules = len({verdict.rule for verdict in result.verdicts})
+        drawn = len(result.verdicts)
+        of = "" if drawn == result.mutants_made else f", {drawn:,} drawn of {result.mutants_made:,}"
         yield (
-            f"mutants: {killed}/{faults} seeded faults found, by {rules} rules, in {result.mutant_seconds:.1f} s "
+            f"mutants: {killed}/{faults} seeded faults found, by {rules} rules{of}, in {result.mutant_seconds:.1f} s "
             f"({equivalent} more changes render the same project for every answer set)"
         )
 
@@ -213,6 +222,7 @@ def document(result: Result) -> dict[str, object]:
         "mutants": None
         if result.verdicts is None
         else {
+            "made": result.mutants_made,
             "killed": killed,
             "faults": faults,
             "equivalent": equivalent,

@@ -6,9 +6,11 @@ project for every answer set is no fault and does not count; that too is decided
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterable
+import random
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from omnistack.errors import OmniError
@@ -45,6 +47,18 @@ def all_mutants(proof: Proof) -> list[Mutant]:
                 key, number = (mutant.rule, f"{mutant.place} ({number})"), number + 1
             found[key] = Mutant(*key, mutant.changes)
     return list(found.values())
+
+
+def draw(mutants: Sequence[Mutant], number: int, seed: str) -> list[Mutant]:
+    """Draw at most so many, evenly over the rules, so that each rule has its turn; the same seed draws the same."""
+    chance = random.Random(seed)  # noqa: S311 - which faults to seed is no secret
+    by_rule: dict[str, list[Mutant]] = {}
+    for mutant in mutants:
+        by_rule.setdefault(mutant.rule, []).append(mutant)
+    for made in by_rule.values():
+        chance.shuffle(made)
+    turns = [mutant for round_ in zip_longest(*by_rule.values()) for mutant in round_ if mutant is not None]
+    return turns[:number]
 
 
 def judge(proof: Proof, mutant: Mutant) -> Verdict:
