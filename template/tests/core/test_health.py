@@ -20,7 +20,7 @@ async def well(_runtime: Runtime) -> None:
 
 
 async def broken(_runtime: Runtime) -> None:
-    raise ConnectionRefusedError("redis://user:password@10.0.0.1")
+    raise ConnectionRefusedError("cache://user:password@10.0.0.1")
 
 
 async def stuck(_runtime: Runtime) -> None:

@@ -95,7 +95,7 @@ class TestEnd:
 
     def test_comes_with_the_pipe_where_the_kernel_does_not_help(self) -> None:
         script = (
-            "import sys; from app.dev.postgres_process import watch\n"
+            "import sys; from app.kit.child_process import watch\n"
             "sys.exit(watch([sys.executable, '-c', 'import signal; print(1, flush=True); signal.pause()']))"
         )
         with subprocess.Popen(

@@ -1,11 +1,12 @@
-"""Becomes a PostgreSQL program that never outlives the process which started it.
+"""Becomes a server that never outlives the process which started it.
 
 Run as a script, with the standard library alone, so that it costs a few milliseconds:
 
-    python -I -S postgres_process.py PARENT_PID OWNED_FOLDER[:OWNED_FOLDER…] PROGRAM [ARGUMENT…]
+    python -I -S child_process.py PARENT_PID [OWNED_FOLDER[:OWNED_FOLDER…]] PROGRAM [ARGUMENT…]
 
 PostgreSQL refuses to run as root, as which development containers run. There it enters a user namespace in which the
-same files belong to somebody who is not root, or, where namespaces are forbidden, becomes the user `nobody`.
+same files belong to somebody who is not root, or, where namespaces are forbidden, becomes the user `nobody`. Where no
+folders are named (the argument is empty), the program stays who it is.
 """
 
 import ctypes
@@ -29,7 +30,7 @@ FAST_SHUTDOWN = signal.SIGINT
 def main(arguments: list[str]) -> int:
     """Runs the program; returns only where the kernel cannot end it with its parent."""
     parent, folders, command = int(arguments[0]), arguments[1].split(os.pathsep), arguments[2:]
-    if os.geteuid() == 0:
+    if arguments[1] and os.geteuid() == 0:
         leave_root([Path(folder) for folder in folders])
     if sys.platform == "linux":
         die_with(parent, FAST_SHUTDOWN)
@@ -99,7 +100,7 @@ def die_with(parent: int, with_signal: signal.Signals) -> None:
     if libc.prctl(PR_SET_PDEATHSIG, int(with_signal), 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl")
     if os.getppid() != parent:
-        sys.exit("The process that wanted PostgreSQL has gone.")
+        sys.exit("The process that wanted this server has gone.")
 
 
 def watch(command: list[str]) -> int:
@@ -110,7 +111,7 @@ def watch(command: list[str]) -> int:
             pass
         process.send_signal(FAST_SHUTDOWN)
 
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL) as process:  # noqa: S603 - given by private_postgres
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL) as process:  # noqa: S603 - given by app.kit.children
         Thread(target=end_when_abandoned, daemon=True).start()
         return process.wait()
 
