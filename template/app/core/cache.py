@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Cache(Protocol):
-    """Values that may be forgotten at any time. Keys are namespaced by the caller: `projects:42`."""
+    """Values that may be forgotten at any time. Keys begin with who keeps them, as in `projects:42` (`Namespace`)."""
 
     async def get(self, key: str) -> bytes | None:
         """The value, or `None` when it is not there or has expired."""
@@ -50,3 +50,23 @@ class MemoryCache:
     async def delete(self, key: str) -> None:
         """See `Cache.delete`."""
         self._items.pop(key, None)
+
+
+class Namespace:
+    """A part of a cache, in which keys meet no keys of others: `Namespace(runtime.cache, "projects")`."""
+
+    def __init__(self, cache: Cache, name: str) -> None:
+        self._cache = cache
+        self._prefix = f"{name}:"
+
+    async def get(self, key: str) -> bytes | None:
+        """See `Cache.get`."""
+        return await self._cache.get(self._prefix + key)
+
+    async def set(self, key: str, value: bytes, ttl: timedelta) -> None:
+        """See `Cache.set`."""
+        await self._cache.set(self._prefix + key, value, ttl)
+
+    async def delete(self, key: str) -> None:
+        """See `Cache.delete`."""
+        await self._cache.delete(self._prefix + key)

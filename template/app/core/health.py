@@ -1,6 +1,7 @@
 """Whether the application lives and is ready to serve."""
 
 import asyncio
+from typing import Literal
 
 from fastapi import FastAPI
 from pydantic import BaseModel
@@ -22,6 +23,13 @@ class Health(BaseModel):
     status: str = "ok"
 
 
+class Ready(BaseModel):
+    """The application serves, though maybe without some parts."""
+
+    status: Literal["ok", "degraded"] = "ok"
+    degraded: list[str] = []
+
+
 _WELL = Response(Health().model_dump_json(), media_type="application/json")
 
 
@@ -30,12 +38,15 @@ async def health() -> Response:
     return _WELL
 
 
-async def ready(runtime: RuntimeDep) -> Health:
-    """Answers 200 when the application and all that it stands on can serve; else 503, naming each part that fails."""
-    failures = await runtime.resource(Readiness).failures()
-    if failures:
-        raise ServiceUnavailableError(f"Not ready: {', '.join(failures)}.", details=failures)
-    return Health()
+async def ready(runtime: RuntimeDep) -> Ready:
+    """Answers 200 when the application can serve, and names what it does without; else 503, naming what fails."""
+    readiness = runtime.resource(Readiness)
+    failures = await readiness.failures()
+    degraded = sorted(failures.keys() & readiness.dispensable)
+    if len(failures) > len(degraded):
+        missing = [name for name in failures if name not in degraded]
+        raise ServiceUnavailableError(f"Not ready: {', '.join(missing)}.", details=failures)
+    return Ready(status="degraded" if degraded else "ok", degraded=degraded)
 
 
 def add_health_routes(app: FastAPI, prefix: str) -> tuple[str, str]:
@@ -62,6 +73,8 @@ class Readiness:
         self._runtime = runtime
         database = HealthCheck(name="database", check=_ask_database)
         self._checks = (database, *(check for module in runtime.modules for check in module.health_checks))
+        self.dispensable = {check.name for check in self._checks if check.degrades}
+        """The parts that the application can serve without."""
         self._asking: asyncio.Task[dict[str, str]] | None = None
 
     async def failures(self) -> dict[str, str]:

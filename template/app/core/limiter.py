@@ -57,6 +57,29 @@ class Limiter(Protocol):
         ...
 
 
+class Window(NamedTuple):
+    """What a sliding window counter knows of a key.
+
+    Attributes:
+        previous: the count of the window before.
+        current: of this one.
+        left: seconds until this one ends.
+    """
+
+    previous: int
+    current: int
+    left: float
+
+    def verdict(self, limit: int, seconds: int, *, allowed: bool) -> Verdict:
+        """What a request is told after it has been counted or refused, with windows of a length of `seconds`."""
+        remaining = limit - math.floor(self.previous * self.left / seconds + self.current) if allowed else 0
+        # This window begins to fade when it ends; the one before loses one request at a time.
+        waits = [self.left] if self.current else []
+        if self.previous:
+            waits.append(self.left % (seconds / self.previous))
+        return Verdict(allowed, limit, max(0, remaining), max(1, math.ceil(min(waits, default=0))))
+
+
 class WindowStorage(Protocol):
     """What the storages of the `limits` package have that can count sliding windows."""
 
@@ -84,12 +107,9 @@ class SlidingWindowLimiter:
         key = f"{key} {rate}"
         allowed = await self._storage.acquire_sliding_window_entry(key, limit, seconds)
         before, before_left, count, count_left = await self._storage.get_sliding_window(key, seconds)
-        remaining = limit - math.floor(before * before_left / seconds + count) if allowed else 0
-        # This window begins to fade when it ends; the one before loses one request at a time.
-        waits = [count_left - seconds] if count else []
-        if before:
-            waits.append(before_left % (seconds / before))
-        return Verdict(allowed, limit, max(0, remaining), max(1, math.ceil(min(waits, default=0))))
+        # Of this window it tells until when it counts at all, which is as long again after it has ended.
+        left = before_left if before else count_left - seconds
+        return Window(before, count, left).verdict(limit, seconds, allowed=allowed)
 
 
 def memory_limiter() -> Limiter:

@@ -22,13 +22,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HealthCheck:
-    """Something that the application cannot serve without.
+    """Something that the application stands on.
 
-    `check` returns when all is well and raises otherwise; it is given two seconds.
+    Attributes:
+        check: returns when all is well and raises otherwise; it is given two seconds.
+        degrades: whether the application still serves without, only not as well. Then it stays ready, and says so.
     """
 
     name: str
     check: Callable[["Runtime"], Awaitable[None]]
+    degrades: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

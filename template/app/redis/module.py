@@ -1,13 +1,16 @@
-"""Redis: what all processes share. Without REDIS_URL, as in local, each process keeps to its own memory."""
+"""Redis: a cache and rate limits that all processes share. Without REDIS_URL, in local, each has its own in memory."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from redis.asyncio import Redis
 
-from app.core.module import Module
+from app.core.module import HealthCheck, Module
 from app.core.runtime import Runtime
+from app.redis.cache import RedisCache
 from app.redis.connection import connect
+from app.redis.limiter import RedisLimiter
+from app.redis.link import Link, opened
 from app.redis.settings import RedisSettings
 
 
@@ -17,9 +20,27 @@ async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
     if url is None:
         yield
         return
-    async with connect(url) as client:
+    async with connect(url) as client, opened(client) as link:
         runtime.provide(Redis, client)
-        yield
+        runtime.provide(Link, link)
+        before = runtime.cache, runtime.limiter
+        runtime.cache = RedisCache(link)
+        runtime.limiter = RedisLimiter(link, meanwhile=runtime.limiter)
+        try:
+            yield
+        finally:
+            runtime.cache, runtime.limiter = before
 
 
-module = Module(name="redis", settings=(RedisSettings,), lifespan=_lifespan)
+async def _check(runtime: Runtime) -> None:
+    if runtime.resource(RedisSettings).REDIS_URL is not None:
+        await runtime.resource(Link).check()
+
+
+module = Module(
+    name="redis",
+    settings=(RedisSettings,),
+    # Whoever is limited or cached meanwhile is so by each process alone.
+    health_checks=(HealthCheck(name="redis", check=_check, degrades=True),),
+    lifespan=_lifespan,
+)

@@ -51,7 +51,31 @@ class TestReadiness:
             answer = await client.get(READY)
 
         assert answer.status_code == 200
-        assert answer.json() == {"status": "ok"}
+        assert answer.json() == {"status": "ok", "degraded": []}
+
+    async def test_names_the_part_that_it_does_without(self, build: Build) -> None:
+        modules = (
+            module("a", HealthCheck(name="cache", check=broken, degrades=True)),
+            module("b", HealthCheck(name="storage", check=well, degrades=True)),
+        )
+        async with client_of(build(*modules)) as client:
+            answer = await client.get(READY)
+
+        assert answer.status_code == 200
+        assert answer.json() == {"status": "degraded", "degraded": ["cache"]}
+
+    async def test_names_what_it_cannot_do_without(self, build: Build) -> None:
+        modules = (
+            module("a", HealthCheck(name="cache", check=broken, degrades=True)),
+            module("b", HealthCheck(name="storage", check=broken)),
+        )
+        async with client_of(build(*modules)) as client:
+            answer = await client.get(READY)
+
+        assert answer.status_code == 503
+        error = error_of(answer)
+        assert error["message"] == "Not ready: storage."
+        assert sorted(error["details"]) == ["cache", "storage"]
 
     async def test_names_the_part_that_fails_and_no_secret(self, build: Build) -> None:
         modules = (

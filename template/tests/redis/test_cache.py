@@ -1,0 +1,75 @@
+"""The cache that all processes share."""
+
+import asyncio
+import secrets
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pytest
+from redis.asyncio import Redis
+
+from app.core.cache import Cache
+from app.core.cached import cached
+from app.redis.cache import PREFIX, RedisCache
+from app.redis.connection import connect
+from app.redis.link import Link
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def cache(redis: Redis) -> Cache:
+    return RedisCache(Link(redis))
+
+
+@pytest.fixture
+def key() -> str:
+    """A key that nobody has."""
+    return secrets.token_hex()
+
+
+class TestCache:
+    async def test_keeps_a_value_until_it_is_deleted(self, cache: Cache, key: str) -> None:
+        await cache.set(key, b"\x00value\xff", MINUTE)
+        assert await cache.get(key) == b"\x00value\xff"
+        await cache.delete(key)
+        await cache.delete(key)
+        assert await cache.get(key) is None
+
+    async def test_forgets_a_value_in_time(self, cache: Cache, redis: Redis, key: str) -> None:
+        await cache.set(key, b"value", timedelta(seconds=1.5))
+        assert 0 < await redis.pttl(PREFIX + key) <= 1500
+        await cache.set(key, b"value", timedelta(0))
+        assert await cache.get(key) is None
+
+    async def test_is_that_of_every_process(self, cache: Cache, redis_url: str, key: str) -> None:
+        await cache.set(key, b"value", MINUTE)
+        async with connect(redis_url) as client:
+            assert await RedisCache(Link(client)).get(key) == b"value"
+
+
+@dataclass
+class Process:
+    """What holds a cache, and counts what it makes."""
+
+    cache: Cache
+    made: list[str] = field(default_factory=list)
+
+
+@cached("tests.square", ttl=MINUTE)
+async def square(process: Process, name: str) -> dict[str, int]:
+    """Is dear to make."""
+    process.made.append(name)
+    await asyncio.sleep(0)
+    return {name: 49}
+
+
+class TestCached:
+    async def test_finds_what_another_process_has_made(self, cache: Cache, redis_url: str, key: str) -> None:
+        async with connect(redis_url) as client:
+            processes = Process(cache), Process(RedisCache(Link(client)))
+            for process in processes:
+                values = await asyncio.gather(*(square(process, key) for _ in range(50)))
+                assert values == [{key: 49}] * 50
+
+        assert [process.made for process in processes] == [[key], []]

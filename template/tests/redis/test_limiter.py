@@ -1,0 +1,120 @@
+"""Rate limits that all processes share."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+from redis.asyncio import Redis
+
+from app.core.limiter import Limiter, Verdict, memory_limiter
+from app.redis.connection import connect
+from app.redis.limiter import PREFIX, RedisLimiter
+from app.redis.link import Link, LostError
+
+START = 1_000_000_030.0
+"""Ten seconds into a minute."""
+
+
+class Nowhere:
+    """A limiter that must not be asked."""
+
+    async def hit(self, rate: str, key: str) -> Verdict:
+        """See `Limiter.hit`."""
+        raise AssertionError(f"Redis did not count {key} by {rate}")
+
+
+@pytest.fixture
+def me() -> str:
+    """Somebody who has never been counted."""
+    return f"me {secrets.token_hex()}"
+
+
+@pytest.fixture
+def clock() -> list[float]:
+    """The time, to be set: a list of one."""
+    return [START]
+
+
+@pytest.fixture
+def limiter(redis: Redis, clock: list[float]) -> RedisLimiter:
+    return RedisLimiter(Link(redis), Nowhere(), clock=lambda: clock[0])
+
+
+class TestHit:
+    async def test_lets_as_many_pass_as_the_rate_says(self, limiter: RedisLimiter, me: str) -> None:
+        verdicts = [await limiter.hit("3/minute", me) for _ in range(4)]
+
+        assert [verdict.allowed for verdict in verdicts] == [True, True, True, False]
+        assert [verdict.remaining for verdict in verdicts] == [2, 1, 0, 0]
+        assert all(verdict.limit == 3 for verdict in verdicts)
+        assert verdicts[3].reset == 50
+
+    async def test_says_what_memory_says(self, limiter: RedisLimiter, me: str, clock: list[float]) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("time.time", lambda: clock[0])
+            memory = memory_limiter()
+            for step in (0, 0, 0.5, 7, 20, 0, 0, 31.25, 1, 1, 1, 0, 59, 2, 0, 0, 0, 121, 0, 60, 0, 0, 0, 0.75, 45):
+                clock[0] += step
+                assert await limiter.hit("5/minute", me) == await memory.hit("5/minute", me)
+
+    async def test_a_refused_request_costs_nothing(self, limiter: RedisLimiter, me: str, clock: list[float]) -> None:
+        for _ in range(50):
+            await limiter.hit("3/minute", me)
+        clock[0] += 120
+
+        assert (await limiter.hit("3/minute", me)).remaining == 2
+
+    async def test_a_clock_that_goes_back_lets_nobody_pass(
+        self, limiter: RedisLimiter, me: str, clock: list[float]
+    ) -> None:
+        for _ in range(3):
+            await limiter.hit("3/minute", me)
+        clock[0] -= 60
+
+        assert not (await limiter.hit("3/minute", me)).allowed
+
+    async def test_counts_keys_and_rates_apart(self, limiter: RedisLimiter, me: str) -> None:
+        await limiter.hit("1/hour", me)
+
+        assert (await limiter.hit("1/hour", f"{me} too")).allowed
+        assert (await limiter.hit("1/day", me)).allowed
+
+    async def test_leaves_nothing_for_ever(self, redis: Redis, me: str) -> None:
+        await RedisLimiter(Link(redis), Nowhere()).hit("3/minute", me)
+
+        left = await redis.pttl(f"{PREFIX}{me} 3/minute")
+        assert 60_000 <= left <= 120_000
+
+
+class TestWorkers:
+    @pytest.fixture
+    async def workers(self, redis_url: str) -> AsyncIterator[list[Limiter]]:
+        """Four processes' limiters, each with connections of its own and Redis's clock."""
+        async with AsyncExitStack() as stack:
+            clients = [await stack.enter_async_context(connect(redis_url)) for _ in range(4)]
+            yield [RedisLimiter(Link(client), Nowhere()) for client in clients]
+
+    async def test_together_let_as_many_pass_as_the_rate_says(self, workers: list[Limiter], me: str) -> None:
+        verdicts = await asyncio.gather(*(worker.hit("40/day", me) for _ in range(25) for worker in workers))
+
+        assert sum(verdict.allowed for verdict in verdicts) == 40
+        assert sorted(verdict.remaining for verdict in verdicts if verdict.allowed) == list(range(40))
+
+
+class TestOutage:
+    async def test_leaves_the_counting_to_another(self, redis: Redis, me: str) -> None:
+        link = Link(redis)
+
+        async def refuse() -> None:
+            raise ConnectionRefusedError
+
+        with pytest.raises(LostError):
+            await link.call(refuse)
+        limiter = RedisLimiter(link, memory_limiter())
+        verdicts = [await limiter.hit("2/hour", me) for _ in range(3)]
+        await link.close()
+
+        assert [verdict.allowed for verdict in verdicts] == [True, True, False]
+        assert await redis.exists(f"{PREFIX}{me} 2/hour") == 0
