@@ -13,6 +13,7 @@ def dev(*, host: str, port: int, reload: bool) -> None:
     """Serve on this machine: with a database, its tables, and reload.
 
     Where DATABASE_URL is not set, a private PostgreSQL runs as long as this command does; its data stays in .local/.
+    So do other servers that the application uses, where this machine has them.
     """
     from app.dev.run import run
 

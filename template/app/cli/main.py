@@ -60,8 +60,9 @@ def cli(ctx: click.Context) -> None:
 @contextmanager
 def _database() -> Iterator[None]:
     from app.dev.local import database_url
+    from app.dev.services import services
 
-    with database_url("app"):
+    with database_url("app"), services():
         yield
 
 

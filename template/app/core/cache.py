@@ -1,9 +1,26 @@
-"""The port for values that may be forgotten, and its null implementation: in this process's memory."""
+"""The port for values that may be forgotten, its null implementation in memory, and functions behind a cache."""
 
+import asyncio
+import hashlib
+import inspect
+import math
+import random
 import time
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Protocol
+from functools import cached_property, update_wrapper
+from typing import Concatenate, Final, NamedTuple, Protocol, get_type_hints
+from weakref import WeakKeyDictionary
+
+import structlog
+from pydantic import TypeAdapter
+from pydantic_core import to_json
+
+logger = structlog.stdlib.get_logger(__name__)
+
+LONGEST_KEY: Final = 200
+"""Of arguments, in characters; longer ones are hashed."""
 
 
 class Cache(Protocol):
@@ -70,3 +87,163 @@ class Namespace:
     async def delete(self, key: str) -> None:
         """See `Cache.delete`."""
         await self._cache.delete(self._prefix + key)
+
+
+class HasCache(Protocol):
+    """What holds a cache, such as the runtime."""
+
+    @property
+    def cache(self) -> Cache:
+        """The cache."""
+        ...
+
+
+class _Kept(NamedTuple):
+    """What is in the cache: when it expires and how long it took to make, in seconds, and the value as JSON."""
+
+    expires: float
+    cost: float
+    value: bytes
+
+    def to_bytes(self) -> bytes:
+        return b"%r %r\n%b" % (self.expires, self.cost, self.value)
+
+    @classmethod
+    def of(cls, found: bytes) -> "_Kept":
+        """Raises `ValueError` for what nothing here has written."""
+        head, _, value = found.partition(b"\n")
+        expires, cost = head.split()
+        return cls(float(expires), float(cost), value)
+
+    @property
+    def has_expired(self) -> bool:
+        return time.time() >= self.expires
+
+    def is_due(self) -> bool:
+        """Whether to make it anew. The nearer the end and the dearer the value, the likelier, and at last certain.
+
+        Source: Vattani, Chierichetti, Lowenstein, Optimal Probabilistic Cache Stampede Prevention, VLDB 2015.
+        """
+        return time.time() - self.cost * math.log(1.0 - random.random()) >= self.expires  # noqa: S311 - no secret
+
+
+class Cached[H: HasCache, **P, T]:
+    """A function behind a cache; `cached` makes it."""
+
+    def __init__(self, function: Callable[Concatenate[H, P], Awaitable[T]], name: str, ttl: timedelta) -> None:
+        self._function = function
+        self._name = name
+        self._ttl = ttl
+        self._signature = inspect.signature(function)
+        self._making: WeakKeyDictionary[Cache, dict[str, asyncio.Future[bytes]]] = WeakKeyDictionary()
+        update_wrapper(self, function)
+
+    async def __call__(self, holder: H, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """The value in the cache; else what the function answers, which is kept."""
+        key = self.key(*args, **kwargs)
+        found = await self._find(holder.cache, key)
+        if found is None:
+            return await self._join_or_make(key, holder, *args, **kwargs)
+        kept, value = found
+        if not kept.is_due():
+            return value
+        try:
+            return await self._join_or_make(key, holder, *args, **kwargs)
+        except Exception as error:
+            if kept.has_expired:
+                raise
+            # It was early, and what is there is still good.
+            logger.warning("cached_value_not_renewed", name=self._name, error=type(error).__name__)
+            return value
+
+    async def forget(self, holder: H, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Has the next call with these arguments make the value anew. Call it after the commit of what has changed.
+
+        What another process is making at this moment may still be from before; it goes with its `ttl`.
+        """
+        key = self.key(*args, **kwargs)
+        self._making.get(holder.cache, {}).pop(key, None)
+        await holder.cache.delete(key)
+
+    def key(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        """Under which the value for these arguments is kept, however they are passed."""
+        bound = self._signature.bind(None, *args, **kwargs)
+        bound.apply_defaults()
+        arguments = to_json(list(bound.arguments.values())[1:]).decode()
+        if len(arguments) > LONGEST_KEY:
+            arguments = hashlib.sha256(arguments.encode()).hexdigest()
+        return f"{self._name}:{arguments}"
+
+    @cached_property
+    def _type(self) -> TypeAdapter[T]:
+        # When it is first needed: what the annotation names may stand below the function.
+        return TypeAdapter(get_type_hints(self._function)["return"])
+
+    async def _find(self, cache: Cache, key: str) -> tuple[_Kept, T] | None:
+        found = await cache.get(key)
+        if found is None:
+            return None
+        try:
+            kept = _Kept.of(found)
+            return kept, self._type.validate_json(kept.value)
+        except ValueError:
+            # An earlier release has written it.
+            return None
+
+    async def _join_or_make(self, key: str, holder: H, *args: P.args, **kwargs: P.kwargs) -> T:
+        making = self._making.setdefault(holder.cache, {})
+        while (other := making.get(key)) is not None:
+            # Asked for in this process already. Who asked may have been cancelled; then the next one makes it.
+            await asyncio.wait([other])
+            if not other.cancelled():
+                return self._type.validate_json(other.result())
+        future = making[key] = asyncio.get_running_loop().create_future()
+        try:
+            started = time.monotonic()
+            value = await self._function(holder, *args, **kwargs)
+            made = self._type.dump_json(value)
+            kept = _Kept(time.time() + self._ttl.total_seconds(), time.monotonic() - started, made)
+            # Else it has been forgotten meanwhile.
+            if making.get(key) is future:
+                await holder.cache.set(key, kept.to_bytes(), self._ttl)
+            future.set_result(made)
+        except Exception as error:
+            future.set_exception(error)
+            future.exception()  # Nobody may be waiting.
+            raise
+        else:
+            return value
+        finally:
+            if making.get(key) is future:
+                del making[key]
+            future.cancel()
+
+
+def cached[H: HasCache, **P, T](
+    name: str, *, ttl: timedelta
+) -> Callable[[Callable[Concatenate[H, P], Awaitable[T]]], Cached[H, P, T]]:
+    """Keeps what a coroutine function answers.
+
+        @cached("projects.count", ttl=timedelta(minutes=5))
+        async def count_projects(runtime: Runtime, owner_id: UUID) -> int: ...
+
+        await count_projects(runtime, owner_id)
+        await count_projects.forget(runtime, owner_id)
+
+    Its first argument has the cache, as the runtime does; the others become the key and have to be JSON, or of a type
+    that pydantic writes as JSON. The annotation of what it answers says how the value is read back: whoever calls
+    gets an object of their own. `None` is a value like others; an exception is not kept.
+
+    Many who ask at the same time do not start a stampede. Within a process one call makes the value and the others
+    wait for it. Across processes, a value that is used much is made anew by one of them shortly before it expires,
+    so that the others never miss it; one that is missing is made once in each process at most.
+
+    Args:
+        name: what the keys begin with; the function's own, as in `module.what`.
+        ttl: how long a value is kept.
+    """
+
+    def wrap(function: Callable[Concatenate[H, P], Awaitable[T]]) -> Cached[H, P, T]:
+        return Cached(function, name, ttl)
+
+    return wrap

@@ -27,7 +27,8 @@ class CommandLine:
 
     Attributes:
         modules: of this application.
-        database: puts DATABASE_URL into the environment where nothing else does (the private server, in local).
+        database: puts DATABASE_URL into the environment where nothing else does (the private server, in local), and the
+            settings of other servers that `app dev` runs.
     """
 
     modules: tuple[Module, ...]

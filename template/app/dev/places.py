@@ -6,8 +6,9 @@ from app.dev.errors import DevError
 from app.dev.lock import Holder
 
 PROJECT = Path(__file__).resolve().parents[2]
-DATA = PROJECT / ".local" / "postgres"
-LOCK = PROJECT / ".local" / "lock"
+LOCAL = PROJECT / ".local"
+DATA = LOCAL / "postgres"
+LOCK = LOCAL / "lock"
 DEV = "app dev"
 
 

@@ -25,15 +25,19 @@ def run(host: str, port: int, *, reload: bool, say: Say) -> int:
         # The server's process imports the application meanwhile.
         from app.cli import migrations
         from app.dev import local
+        from app.dev.services import services
 
         if local.write_env():
             say("Wrote .env with a fresh SECRET_KEY.")
         settings = local.core_settings()
         if not settings.is_local:
             raise DevError("`app dev` changes the database as it likes: ENVIRONMENT=local only. Use `app serve`.")
-        with local.database_url(DEV, url=url) as database:
+        with local.database_url(DEV, url=url) as database, services(say=say) as variables:
             migrations.upgrade(database, say=say)
-            start = Start(database_url=database, greeting=greeting(settings.PROJECT_NAME, url, settings.API_V1_STR))
+            start = Start(
+                variables={"DATABASE_URL": database, **variables},
+                greeting=greeting(settings.PROJECT_NAME, url, settings.API_V1_STR),
+            )
             return supervise(server, listener, start, watched=[PROJECT / "app"] if reload else [], say=say)
 
 

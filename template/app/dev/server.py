@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
         return 0
     start = Start(**json.loads(line))
     Thread(target=end_when_abandoned, args=(pipe.fileno(),), daemon=True).start()
-    os.environ["DATABASE_URL"] = start.database_url
+    os.environ.update(start.variables)
     try:
         application = create_app()
     except ConfigurationError as error:

@@ -27,9 +27,14 @@ END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Start:
-    """What a server waits for."""
+    """What a server waits for.
 
-    database_url: str
+    Attributes:
+        variables: of the environment, on top of its own.
+        greeting: what it says when it answers.
+    """
+
+    variables: dict[str, str]
     greeting: str
 
     def line(self) -> bytes:

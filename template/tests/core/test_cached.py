@@ -10,8 +10,7 @@ from uuid import UUID
 import pytest
 from pydantic import BaseModel
 
-from app.core.cache import Cache, MemoryCache, Namespace
-from app.core.cached import cached
+from app.core.cache import Cache, MemoryCache, Namespace, cached
 
 MINUTE = timedelta(minutes=1)
 ID = UUID(int=7)
