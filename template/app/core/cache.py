@@ -98,22 +98,22 @@ class HasCache(Protocol):
         ...
 
 
-class _Kept(NamedTuple):
-    """What is in the cache: when it expires and how long it took to make, in seconds, and the value as JSON."""
+class _Kept[T](NamedTuple):
+    """What is in the cache: when it expires, how many seconds it took to make, and the value."""
 
     expires: float
     cost: float
-    value: bytes
+    value: T
 
-    def to_bytes(self) -> bytes:
-        return b"%r %r\n%b" % (self.expires, self.cost, self.value)
+    def written(self, as_type: TypeAdapter[T]) -> bytes:
+        return b"%r %r\n%b" % (self.expires, self.cost, as_type.dump_json(self.value))
 
     @classmethod
-    def of(cls, found: bytes) -> "_Kept":
+    def read(cls, found: bytes, as_type: TypeAdapter[T]) -> "_Kept[T]":
         """Raises `ValueError` for what nothing here has written."""
         head, _, value = found.partition(b"\n")
         expires, cost = head.split()
-        return cls(float(expires), float(cost), value)
+        return cls(float(expires), float(cost), as_type.validate_json(value))
 
     @property
     def has_expired(self) -> bool:
@@ -141,20 +141,17 @@ class Cached[H: HasCache, **P, T]:
     async def __call__(self, holder: H, /, *args: P.args, **kwargs: P.kwargs) -> T:
         """The value in the cache; else what the function answers, which is kept."""
         key = self.key(*args, **kwargs)
-        found = await self._find(holder.cache, key)
-        if found is None:
-            return await self._join_or_make(key, holder, *args, **kwargs)
-        kept, value = found
-        if not kept.is_due():
-            return value
+        kept = await self._find(holder.cache, key)
+        if kept is not None and not kept.is_due():
+            return kept.value
         try:
-            return await self._join_or_make(key, holder, *args, **kwargs)
+            return await self._join_or_make(key, kept, holder, *args, **kwargs)
         except Exception as error:
-            if kept.has_expired:
+            if kept is None or kept.has_expired:
                 raise
             # It was early, and what is there is still good.
             logger.warning("cached_value_not_renewed", name=self._name, error=type(error).__name__)
-            return value
+            return kept.value
 
     async def forget(self, holder: H, /, *args: P.args, **kwargs: P.kwargs) -> None:
         """Has the next call with these arguments make the value anew. Call it after the commit of what has changed.
@@ -179,18 +176,15 @@ class Cached[H: HasCache, **P, T]:
         # When it is first needed: what the annotation names may stand below the function.
         return TypeAdapter(get_type_hints(self._function)["return"])
 
-    async def _find(self, cache: Cache, key: str) -> tuple[_Kept, T] | None:
+    async def _find(self, cache: Cache, key: str) -> _Kept[T] | None:
         found = await cache.get(key)
-        if found is None:
-            return None
         try:
-            kept = _Kept.of(found)
-            return kept, self._type.validate_json(kept.value)
+            return None if found is None else _Kept.read(found, self._type)
         except ValueError:
             # An earlier release has written it.
             return None
 
-    async def _join_or_make(self, key: str, holder: H, *args: P.args, **kwargs: P.kwargs) -> T:
+    async def _join_or_make(self, key: str, seen: _Kept[T] | None, holder: H, *args: P.args, **kwargs: P.kwargs) -> T:
         making = self._making.setdefault(holder.cache, {})
         while (other := making.get(key)) is not None:
             # Asked for in this process already. Who asked may have been cancelled; then the next one makes it.
@@ -199,24 +193,29 @@ class Cached[H: HasCache, **P, T]:
                 return self._type.validate_json(other.result())
         future = making[key] = asyncio.get_running_loop().create_future()
         try:
-            started = time.monotonic()
-            value = await self._function(holder, *args, **kwargs)
-            made = self._type.dump_json(value)
-            kept = _Kept(time.time() + self._ttl.total_seconds(), time.monotonic() - started, made)
-            # Else it has been forgotten meanwhile.
-            if making.get(key) is future:
-                await holder.cache.set(key, kept.to_bytes(), self._ttl)
-            future.set_result(made)
+            # Another may have made it while this one was told what there was before.
+            kept = await self._find(holder.cache, key)
+            if kept is None or (seen is not None and kept.expires <= seen.expires):
+                kept = await self._make(holder, *args, **kwargs)
+                # Else it has been forgotten meanwhile.
+                if making.get(key) is future:
+                    await holder.cache.set(key, kept.written(self._type), self._ttl)
+            future.set_result(self._type.dump_json(kept.value))
         except Exception as error:
             future.set_exception(error)
             future.exception()  # Nobody may be waiting.
             raise
         else:
-            return value
+            return kept.value
         finally:
             if making.get(key) is future:
                 del making[key]
             future.cancel()
+
+    async def _make(self, holder: H, *args: P.args, **kwargs: P.kwargs) -> _Kept[T]:
+        started = time.monotonic()
+        value = await self._function(holder, *args, **kwargs)
+        return _Kept(time.time() + self._ttl.total_seconds(), time.monotonic() - started, value)
 
 
 def cached[H: HasCache, **P, T](

@@ -1,5 +1,9 @@
 """What the tests around Redis may ask for besides."""
 
+from app.redis.private_server import installed
 from tests.redis.fixtures import own_redis, redis, redis_url
 
 __all__ = ["own_redis", "redis", "redis_url"]
+
+# The line that says so is `FAKE_LINE`.
+collect_ignore = [] if installed() else ["test_server.py"]

@@ -1,4 +1,4 @@
-"""Functions whose results are kept in the cache."""
+"""The cache in memory, and functions whose results are kept in a cache."""
 
 import asyncio
 import random
@@ -67,6 +67,29 @@ async def turns() -> None:
     """Lets everything that can go on go on."""
     for _ in range(20):
         await asyncio.sleep(0)
+
+
+class TestMemoryCache:
+    async def test_keeps_a_value_until_it_is_deleted(self) -> None:
+        cache: Cache = MemoryCache()
+        await cache.set("key", b"value", MINUTE)
+        assert await cache.get("key") == b"value"
+        await cache.delete("key")
+        await cache.delete("key")
+        assert await cache.get("key") is None
+
+    async def test_forgets_what_has_expired(self) -> None:
+        cache = MemoryCache()
+        await cache.set("key", b"value", timedelta(0))
+        assert await cache.get("key") is None
+
+    async def test_forgets_what_was_not_used_for_longest(self) -> None:
+        cache = MemoryCache(max_items=2)
+        await cache.set("one", b"1", MINUTE)
+        await cache.set("two", b"2", MINUTE)
+        await cache.get("one")
+        await cache.set("three", b"3", MINUTE)
+        assert [await cache.get(key) for key in ("one", "two", "three")] == [b"1", None, b"3"]
 
 
 class TestValue:

@@ -1,0 +1,41 @@
+"""Certificates for a server on this machine, by an authority that nobody else knows."""
+
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+AUTHORITY = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "The tests' authority")])
+
+
+def make_certificates(folder: Path, *, address: str) -> tuple[Path, Path, Path]:
+    """Writes the authority's certificate, and a server's with its key for an IP address."""
+    authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    authority = _certificate(AUTHORITY, authority_key.public_key())
+    signed_by_itself = authority.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, address)])
+    server = _certificate(name, key.public_key()).add_extension(
+        x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))]), critical=False
+    )
+    files = folder / "authority.pem", folder / "server.pem", folder / "server.key"
+    for builder, path in ((signed_by_itself, files[0]), (server, files[1])):
+        path.write_bytes(builder.sign(authority_key, hashes.SHA256()).public_bytes(Encoding.PEM))
+    files[2].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return files
+
+
+def _certificate(name: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(AUTHORITY)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+    )

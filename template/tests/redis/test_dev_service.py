@@ -1,0 +1,35 @@
+"""What `app dev` does where there is no server to run."""
+
+from pathlib import Path
+
+import pytest
+
+from app.core.settings import ConfigurationError
+from app.dev.services import services
+from app.redis.dev_service import dev_service
+
+
+class TestDevService:
+    def test_gets_on_without_a_server_and_says_so(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PATH", str(tmp_path))
+        said: list[str] = []
+        with services(say=said.append, folder=tmp_path) as variables:
+            assert variables == {}
+        assert said == [dev_service.without]
+
+    @pytest.mark.parametrize(("name", "value"), [("REDIS_URL", "redis://127.0.0.1:1/0"), ("ENVIRONMENT", "staging")])
+    def test_is_not_wanted_where_a_server_is_named_or_would_have_to_be(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+    ) -> None:
+        monkeypatch.setenv("PATH", str(tmp_path))
+        monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
+        monkeypatch.setenv(name, value)
+        said: list[str] = []
+        with services(say=said.append, folder=tmp_path) as variables:
+            assert variables == {}
+        assert said == []
+
+    def test_tells_of_an_address_that_cannot_work(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("REDIS_URL", "cache.internal")
+        with pytest.raises(ConfigurationError, match="REDIS_URL"), services(folder=tmp_path):
+            pass
