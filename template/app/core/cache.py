@@ -24,7 +24,7 @@ LONGEST_KEY: Final = 200
 
 
 class Cache(Protocol):
-    """Values that may be forgotten at any time. Keys begin with who keeps them, as in `projects:42` (`Namespace`)."""
+    """Values that may be forgotten at any time. Keys begin with who keeps them, as in `reports:42` (`Namespace`)."""
 
     async def get(self, key: str) -> bytes | None:
         """The value, or `None` when it is not there or has expired."""
@@ -70,7 +70,7 @@ class MemoryCache:
 
 
 class Namespace:
-    """A part of a cache, in which keys meet no keys of others: `Namespace(runtime.cache, "projects")`."""
+    """A part of a cache, in which keys meet no keys of others: `Namespace(runtime.cache, "reports")`."""
 
     def __init__(self, cache: Cache, name: str) -> None:
         self._cache = cache
@@ -223,11 +223,11 @@ def cached[H: HasCache, **P, T](
 ) -> Callable[[Callable[Concatenate[H, P], Awaitable[T]]], Cached[H, P, T]]:
     """Keeps what a coroutine function answers.
 
-        @cached("projects.count", ttl=timedelta(minutes=5))
-        async def count_projects(runtime: Runtime, owner_id: UUID) -> int: ...
+        @cached("reports.count", ttl=timedelta(minutes=5))
+        async def count_reports(runtime: Runtime, owner_id: UUID) -> int: ...
 
-        await count_projects(runtime, owner_id)
-        await count_projects.forget(runtime, owner_id)
+        await count_reports(runtime, owner_id)
+        await count_reports.forget(runtime, owner_id)
 
     Its first argument has the cache, as the runtime does; the others become the key and have to be JSON, or of a type
     that pydantic writes as JSON. The annotation of what it answers says how the value is read back: whoever calls
