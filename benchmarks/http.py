@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import secrets
+import shutil
 import socket
 import statistics
 import subprocess
@@ -26,6 +27,7 @@ PROBES = Path(__file__).with_name("probes")
 STARTING_SECONDS = 60
 PROJECTS = 20
 API = "/api/v1"
+TRIVIAL = f"{API}/public/trivial"
 BAD_REQUEST = 400
 JSON = {"Content-Type": "application/json"}
 
@@ -104,11 +106,13 @@ def measure(folder: Path, *, seconds: float = 2, rounds: int = 5) -> None:
         "RATE_LIMIT_DEFAULT": "1000000000/day",
     }
     project = Project(folder=folder, environment=environment)
-    with (
-        _server(project, "bare.py", "/bare") as bare,
-        _server(project, "rendered.py", f"{API}/public/health") as rendered,
-    ):
+    with contextlib.ExitStack() as stack:
+        bare = stack.enter_context(_server(project, "bare.py", "/bare"))
+        rendered = stack.enter_context(_server(project, "rendered.py", f"{API}/public/health"))
         targets = _targets(project, bare, rendered)
+        if (folder / "app" / "redis").is_dir() and shutil.which("redis-server"):
+            shared = stack.enter_context(_server(project, "rendered.py", f"{API}/public/health", "redis"))
+            targets.insert(3, Target(name="the same, limits in Redis", server=shared, path=TRIVIAL, goal=0.3))
         _report(targets, _take_turns(targets, seconds, rounds))
 
 
@@ -116,7 +120,7 @@ def _targets(project: Project, bare: Server, rendered: Server) -> list[Target]:
     targets = [
         Target(name="bare FastAPI route", server=bare, path="/bare", goal=1),
         Target(name="health", server=rendered, path=f"{API}/public/health", goal=0.8),
-        Target(name="trivial route, everything on", server=rendered, path=f"{API}/public/trivial", goal=0.5),
+        Target(name="trivial route, everything on", server=rendered, path=TRIVIAL, goal=0.5),
     ]
     if (project.folder / "app" / "projects").is_dir():
         command = project.command("sign_in.py")
@@ -160,9 +164,9 @@ def _report(targets: list[Target], results: dict[str, list[Round]]) -> None:
 
 
 @contextlib.contextmanager
-def _server(project: Project, probe: str, path: str) -> Iterator[Server]:
+def _server(project: Project, probe: str, path: str, *arguments: str) -> Iterator[Server]:
     port = _free_port()
-    command = project.command(probe, str(port))
+    command = project.command(probe, str(port), *arguments)
     process = subprocess.Popen(command, cwd=project.folder, env=project.environment, stdout=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + STARTING_SECONDS

@@ -1,11 +1,13 @@
-"""The rendered application on a PostgreSQL of its own, and with one more module: `rendered.py PORT`.
+"""The rendered application on a PostgreSQL of its own, and with one more module: `rendered.py PORT [redis]`.
 
-Its only route answers what the bare one answers, behind all that every public route is behind.
+With `redis` it also has a Redis of its own; else its limits are in memory. The module's only route answers what the
+bare one answers, behind all that every public route is behind.
 """
 
 import os
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import uvicorn
@@ -36,7 +38,13 @@ def serve(port: int) -> None:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder, private_postgres(Path(folder) / "postgres", durable=False) as server:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        server = stack.enter_context(private_postgres(folder / "postgres", durable=False))
         os.environ["DATABASE_URL"] = server.url()
+        if sys.argv[2:] == ["redis"]:
+            from app.redis.private_server import private_server
+
+            os.environ["REDIS_URL"] = stack.enter_context(private_server(folder / "redis"))
         upgrade(server.url())
         serve(int(sys.argv[1]))
