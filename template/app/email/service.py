@@ -116,7 +116,7 @@ class EmailService:
             subject=check_line(subject, "A subject"),
             text=text,
             html=html,
-            reply_to=reply_to and check_address(reply_to),
+            reply_to=None if reply_to is None else check_address(reply_to),
         )
 
     async def _deliver(self, message: Message, to: Mapping[str, str], key: str | None) -> list[EmailResult]:

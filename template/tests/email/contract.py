@@ -12,41 +12,12 @@ from app.email.port import EmailRejectedError
 from app.email.service import EmailService
 from tests.conftest import SignIn
 from tests.email.mailbox import Mail
+from tests.email.test_addresses import NO_ADDRESSES
 
 TEXT = "Hällo,\n.\n.leading dots\n..two\nFrom here on\n" + "a long line " * 100 + "\n"
 HTML = "<p>Hällo &amp; <b>welcome</b></p>\n"
 SUBJECT = "Grüße, “Ada” \N{PARTY POPPER} and a subject that does not fit on one line of seventy-eight characters"
 BREAKS = ["\n", "\r", "\r\n", "\0", "\N{LINE SEPARATOR}", "\x0b", "\N{NEXT LINE}"]
-NO_ADDRESSES = [
-    "",
-    "ada",
-    "@example.com",
-    "ada@",
-    "ada@example",
-    "ada@@example.com",
-    "ada b@example.com",
-    "ada@exa mple.com",
-    "ada@-example.com",
-    "ada@example..com",
-    ".ada@example.com",
-    "ada.@example.com",
-    "<ada@example.com>",
-    "Ada <ada@example.com>",
-    "ada@example.com, eve@example.com",
-    "ada@example.com;eve@example.com",
-    "ada@example.com\nBcc: eve@example.com",
-    "ada@example.com\r\nBcc: eve@example.com",
-    "ada@example.com\0",
-    "ada@example.com\n",
-    '"ada"@example.com',
-    "ädä@example.com",
-    "ada@[127.0.0.1]",
-    "a" * 65 + "@example.com",
-    "ada@" + "a" * 64 + ".com",
-    "ada@" + "a." * 130 + "com",
-    "ada@ä..com",
-    "ada@straße.example",
-]
 
 
 @pytest.mark.usefixtures("configured")
@@ -54,6 +25,7 @@ class EmailContract(ABC):
     """It carries mail away, to each by themselves, and lets nobody write its headers."""
 
     provider: ClassVar[str]
+    many: ClassVar[int] = 205
 
     @pytest.fixture
     def provider_settings(self) -> dict[str, str]:
@@ -111,7 +83,7 @@ class EmailContract(ABC):
         assert [mail.to for mail in self.arrived(runtime)] == ["ada@xn--mller-kva.example"]
 
     async def test_many_get_a_mail_of_their_own(self, email: EmailService, runtime: Runtime) -> None:
-        to = [f"user{number}@example.com" for number in range(205)]
+        to = [f"user{number}@example.com" for number in range(self.many)]
         results = await email.send_bulk([*to, to[0]], "News", "welcome", {"name": None})
 
         assert [result.to for result in results] == to
@@ -133,35 +105,28 @@ class EmailContract(ABC):
         assert await email.send_bulk([], "News", "welcome", {"name": None}) == []
         assert self.arrived(runtime) == []
 
-    @pytest.mark.parametrize("address", NO_ADDRESSES, ids=lambda address: ascii(address)[1:30])
-    async def test_what_is_no_address_is_refused(self, email: EmailService, runtime: Runtime, address: str) -> None:
-        with pytest.raises(InvalidAddressError):
-            await email.send_raw(address, "Hello", text="Hello")
-        if address:
+    async def test_what_is_no_address_is_refused(self, email: EmailService, runtime: Runtime) -> None:
+        for address in NO_ADDRESSES:
+            with pytest.raises(InvalidAddressError):
+                await email.send_raw(address, "Hello", text="Hello")
             with pytest.raises(InvalidAddressError):
                 await email.send_raw("ada@example.com", "Hello", text="Hello", reply_to=address)
 
         assert self.arrived(runtime) == []
 
-    @pytest.mark.parametrize("line_break", BREAKS, ids=ascii)
-    async def test_a_subject_adds_no_header(self, email: EmailService, runtime: Runtime, line_break: str) -> None:
-        subject = f"Hello{line_break}Bcc: eve@example.com"
-        with pytest.raises(EmailRejectedError):
-            await email.send_raw("ada@example.com", subject, text="Hello")
-        with pytest.raises(EmailRejectedError):
-            await email.send_bulk(["ada@example.com"], subject, "welcome", {"name": None})
+    async def test_a_subject_adds_no_header(self, email: EmailService, runtime: Runtime) -> None:
+        for subject in (*(f"Hello{line_break}Bcc: eve@example.com" for line_break in BREAKS), "", " ", "x" * 501):
+            with pytest.raises(EmailRejectedError):
+                await email.send_raw("ada@example.com", subject, text="Hello")
+            with pytest.raises(EmailRejectedError):
+                await email.send_bulk(["ada@example.com"], subject, "welcome", {"name": None})
 
         assert self.arrived(runtime) == []
 
-    @pytest.mark.parametrize("subject", ["", " ", "x" * 501])
-    async def test_what_is_no_subject_is_refused(self, email: EmailService, subject: str) -> None:
-        with pytest.raises(EmailRejectedError):
-            await email.send_raw("ada@example.com", subject, text="Hello")
-
-    @pytest.mark.parametrize("key", ["with space", "with\nbreak", "ä", "x" * 201])
-    async def test_what_is_no_idempotency_key_is_refused(self, email: EmailService, runtime: Runtime, key: str) -> None:
-        with pytest.raises(ValueError, match="idempotency key"):
-            await email.send_raw("ada@example.com", "Hello", text="Hello", idempotency_key=key)
+    async def test_what_is_no_idempotency_key_is_refused(self, email: EmailService, runtime: Runtime) -> None:
+        for key in ("with space", "with\nbreak", "ä", "x" * 201):
+            with pytest.raises(ValueError, match="idempotency key"):
+                await email.send_raw("ada@example.com", "Hello", text="Hello", idempotency_key=key)
 
         assert self.arrived(runtime) == []
 

@@ -69,6 +69,7 @@ class TestSmtp(RemoteContract):
     secret = PASSWORD
     credentials = "SMTP_URL"
     repeats_ids = True
+    many = 20
 
     @pytest.fixture
     def fake(self, trusted: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSmtp]:
