@@ -162,7 +162,14 @@ class Filters:
         ordered = self.environment.call_filter(
             "sort", keyed, arguments, {**options, "attribute": path}, context=self._context
         )
-        return Seq(tuple((tagged.cond, tagged.value) for tagged in ordered))
+        found: Items = []
+        for tagged in ordered:
+            # One of two alternatives that read the same, such as what two pieces depend on, is one element.
+            if found and same(found[-1][1], tagged.value) and found[-1][0] & tagged.cond == self.algebra.nothing:
+                found[-1] = (found[-1][0] | tagged.cond, tagged.value)
+            else:
+                found.append((tagged.cond, tagged.value))
+        return Seq(tuple(found))
 
     def _unique(self, items: Items, arguments: Arguments, named: Named, cond: Cond) -> Seq:
         del cond
