@@ -21,11 +21,16 @@ def required_for(name: str) -> AfterValidator:
 
     The settings class has to declare `AI_DEFAULT_PROVIDER: str = ""` before the field.
     """
+    return AfterValidator(lambda value, info: check_key(name, value, info))
 
-    def check(value: SecretStr, info: ValidationInfo) -> SecretStr:
-        local = info.data.get("ENVIRONMENT") is Environment.LOCAL
-        if not local and info.data.get("AI_DEFAULT_PROVIDER") == name and not value.get_secret_value():
-            raise ValueError(f"is required for AI_DEFAULT_PROVIDER={name}")
-        return value
 
-    return AfterValidator(check)
+def check_key(name: str, value: SecretStr, info: ValidationInfo) -> SecretStr:
+    """The key itself.
+
+    Raises:
+        ValueError: it is empty, and the provider is the default outside local.
+    """
+    local = info.data.get("ENVIRONMENT") is Environment.LOCAL
+    if not local and info.data.get("AI_DEFAULT_PROVIDER") == name and not value.get_secret_value():
+        raise ValueError(f"is required for AI_DEFAULT_PROVIDER={name}")
+    return value

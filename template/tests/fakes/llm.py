@@ -172,21 +172,19 @@ class FakeLLM:
             await self.changed.wait_for(lambda: self.open == count)
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serves one connection."""
+        """Serves one request; each comes on a connection of its own."""
         serving: asyncio.Task[None] | None = asyncio.current_task()
         assert serving is not None
         self.connections.add(serving)
         serving.add_done_callback(self.connections.discard)
         try:
-            while (head := await reader.readuntil(b"\r\n\r\n")) and await self._serve(head, reader, writer):
-                pass
+            await self._serve(await reader.readuntil(b"\r\n\r\n"), reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
             writer.close()
 
-    async def _serve(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """Serves one request; whether another one may follow."""
+    async def _serve(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         start, *lines = head.decode().rstrip("\r\n").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         method, path, _ = start.split(" ")
@@ -206,7 +204,6 @@ class FakeLLM:
                 task.cancel()
             await asyncio.wait({leaving, answering})
             await self._count(-1)
-        return False
 
     async def _count(self, change: int) -> None:
         async with self.changed:
@@ -228,7 +225,8 @@ class FakeLLM:
             await self._stream(behaviour, asked, writer)
 
     async def _stream(self, says: Says, asked: Asked, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+        head = ("HTTP/1.1 200 OK", "Content-Type: text/event-stream", "Transfer-Encoding: chunked", "Connection: close")
+        writer.write("".join(f"{line}\r\n" for line in (*head, "")).encode())
         events = self.dialect.events(asked, says)
         spoken = 1 + len(says.texts)
         for place, event in enumerate(events):
