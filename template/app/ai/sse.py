@@ -21,7 +21,7 @@ from app.core.errors import AppError
 logger = structlog.stdlib.get_logger(__name__)
 
 SILENCE: Final = 15.0
-"""Seconds without a piece after which a comment is sent: proxies hang up on those who say nothing."""
+"""Proxies hang up on those who say nothing for longer, often after half a minute."""
 
 
 class EventStream(EventSourceResponse):
@@ -29,10 +29,12 @@ class EventStream(EventSourceResponse):
 
     Args:
         parts: of the answer.
+        silence: seconds without a part after which a comment is sent.
     """
 
-    def __init__(self, parts: AsyncGenerator[Part, None]) -> None:
+    def __init__(self, parts: AsyncGenerator[Part, None], *, silence: float = SILENCE) -> None:
         self._parts = parts
+        self._silence = silence
         self._next: asyncio.Task[Part] | None = None
         self._request_id = ""
         self._events = self._encoded()
@@ -51,7 +53,7 @@ class EventStream(EventSourceResponse):
         try:
             while True:
                 self._next = self._next or asyncio.ensure_future(anext(self._parts))
-                done, _ = await asyncio.wait({self._next}, timeout=SILENCE)
+                done, _ = await asyncio.wait({self._next}, timeout=self._silence)
                 if not done:
                     yield KEEPALIVE_COMMENT
                     continue

@@ -8,7 +8,6 @@ import pytest
 from fastapi.sse import KEEPALIVE_COMMENT
 from starlette.types import Message, Scope
 
-from app.ai import sse
 from app.ai.port import Completion, Delta, Finish, Part
 from app.ai.sse import EventStream
 from app.core.context import SCOPE_KEY, RequestContext
@@ -32,7 +31,7 @@ async def send(parts: AsyncGenerator[Part, None], *, fails: bool = False, pinged
         raise AssertionError("newer servers are not asked whether the client is there")
 
     scope: Scope = {"type": "http", "asgi": {"spec_version": "2.4"}, SCOPE_KEY: RequestContext("request-1")}
-    await EventStream(parts)(scope, stay, keep)
+    await EventStream(parts, silence=0.01 if pinged else 60)(scope, stay, keep)
     return b"".join(sent).decode()
 
 
@@ -65,8 +64,7 @@ async def test_what_nobody_expected_is_told_without_a_word_of_it() -> None:
     assert (error["code"], error["request_id"], error["details"]) == ("INTERNAL_ERROR", "request-1", {})
 
 
-async def test_silence_is_filled_with_comments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sse, "SILENCE", 0.0)
+async def test_silence_is_filled_with_comments() -> None:
 
     pinged = asyncio.Event()
 

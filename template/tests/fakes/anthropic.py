@@ -24,7 +24,7 @@ class AnthropicDialect:
         """See `Dialect.understand`."""
         assert (method, path) == ("POST", "/v1/messages")
         assert headers["content-type"] == "application/json"
-        assert headers["anthropic-version"] == "2023-06-01"
+        assert headers["anthropic-version"] == "2026-10-21"
         assert all(each["role"] in {"user", "assistant"} for each in body["messages"])
         tools = [tool["type"] for tool in body.get("tools", [])]
         assert tools in ([], ["web_search_20250305"])

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from tests.fakes.llm import Asked, Case, Fails, Json, Says
 
-PATH = re.compile(r"/v1beta/models/([^/:]+):(generateContent|streamGenerateContent\?alt=sse)")
+PATH = re.compile(r"/v1/models/([^/:]+):(generateContent|streamGenerateContent\?alt=sse)")
 ROLES = {"user": "user", "model": "assistant"}
 FINISHES = {"stop": "STOP", "length": "MAX_TOKENS", "refused": "SAFETY"}
 BAD_KEY = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}
@@ -29,7 +29,7 @@ class GeminiDialect:
         assert method == "POST"
         assert found is not None
         assert headers["content-type"] == "application/json"
-        assert body.get("tools", []) in ([], [{"google_search": {}}])
+        assert body.get("tools", []) in ([], [{"googleSearch": {}}])
         system = body.get("systemInstruction")
         return Asked(
             model=found[1],

@@ -179,7 +179,7 @@ class FakeLLM:
         serving.add_done_callback(self.connections.discard)
         try:
             await self._serve(await reader.readuntil(b"\r\n\r\n"), reader, writer)
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass
         finally:
             writer.close()

@@ -15,7 +15,7 @@ from app.core.runtime import Runtime
 from app.core.settings import ModuleSettings
 
 NAME: Final = "anthropic"
-VERSION: Final = "2023-06-01"
+VERSION: Final = "2026-10-21"
 PATH: Final = "v1/messages"
 FINISHES: Final = {
     "max_tokens": Finish.LENGTH,

@@ -136,7 +136,7 @@ class GeminiAdapter:
 
 
 def _path(prompt: Prompt, method: str) -> str:
-    return f"v1beta/models/{quote(prompt.model, safe='')}:{method}"
+    return f"v1/models/{quote(prompt.model, safe='')}:{method}"
 
 
 def _body(prompt: Prompt) -> dict[str, object]:
@@ -147,7 +147,7 @@ def _body(prompt: Prompt) -> dict[str, object]:
     if prompt.system is not None:
         body["systemInstruction"] = {"parts": [{"text": prompt.system}]}
     if prompt.search:
-        body["tools"] = [{"google_search": {}}]
+        body["tools"] = [{"googleSearch": {}}]
     return body
 
 
