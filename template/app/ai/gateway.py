@@ -18,6 +18,14 @@ RESOURCE: Final = "ai_requests"
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """An answer that has begun."""
+
+    first: Part
+    rest: AsyncGenerator[Part, None]
+
+
+@dataclass(frozen=True, slots=True)
 class Gateway:
     """What one user asks with one request. What comes to nothing is not counted; who leaves ends the call."""
 
@@ -34,7 +42,7 @@ class Gateway:
         async with self._counted():
             return await while_connected(self.request, ask())
 
-    async def stream(self, ask: Callable[[], AsyncGenerator[Part, None]]) -> AsyncGenerator[Part, None]:
+    async def stream(self, ask: Callable[[], AsyncGenerator[Part, None]]) -> Begun:
         """An answer that has begun: what goes wrong before is raised here, and not in the midst of a stream.
 
         Raises:
@@ -43,7 +51,7 @@ class Gateway:
         async with self._counted():
             parts = ask()
             first = await while_connected(self.request, _first(parts))
-        return _joined(first, parts)
+        return Begun(first, parts)
 
     @asynccontextmanager
     async def _counted(self) -> AsyncIterator[None]:
@@ -61,12 +69,3 @@ class Gateway:
 
 async def _first(parts: AsyncGenerator[Part, None]) -> Part:
     return await anext(parts)
-
-
-async def _joined(first: Part, rest: AsyncGenerator[Part, None]) -> AsyncGenerator[Part, None]:
-    try:
-        yield first
-        async for part in rest:
-            yield part
-    finally:
-        await rest.aclose()

@@ -84,8 +84,8 @@ async def chat_routed(gateway: GatewayDep, llm_router: LLMRouterDep, data: Route
     messages, complexity, tokens = data.conversation, data.complexity, data.max_tokens
     llm_router.check(messages, complexity=complexity, max_tokens=tokens)
     if data.stream:
-        parts = await gateway.stream(lambda: llm_router.stream(messages, complexity=complexity, max_tokens=tokens))
-        return EventStream(parts)
+        begun = await gateway.stream(lambda: llm_router.stream(messages, complexity=complexity, max_tokens=tokens))
+        return EventStream(begun)
     completion = await gateway.complete(lambda: llm_router.complete(messages, complexity=complexity, max_tokens=tokens))
     return CompletionRead.of(completion)
 

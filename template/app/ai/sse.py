@@ -12,6 +12,7 @@ from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
+from app.ai.gateway import Begun
 from app.ai.port import Delta, Part
 from app.ai.schemas import CompletionRead, DeltaRead
 from app.core.context import context_of
@@ -28,12 +29,13 @@ class EventStream(EventSourceResponse):
     """Sends the parts of an answer as they come. Whatever ends it, such as a client that leaves, ends the call.
 
     Args:
-        parts: of the answer.
+        begun: the answer.
         silence: seconds without a part after which a comment is sent.
     """
 
-    def __init__(self, parts: AsyncGenerator[Part, None], *, silence: float = SILENCE) -> None:
-        self._parts = parts
+    def __init__(self, begun: Begun, *, silence: float = SILENCE) -> None:
+        self._first = begun.first
+        self._parts = begun.rest
         self._silence = silence
         self._next: asyncio.Task[Part] | None = None
         self._request_id = ""
@@ -50,6 +52,7 @@ class EventStream(EventSourceResponse):
             await self._close()
 
     async def _encoded(self) -> AsyncGenerator[bytes, None]:
+        yield _told(self._first)
         try:
             while True:
                 self._next = self._next or asyncio.ensure_future(anext(self._parts))
@@ -59,11 +62,7 @@ class EventStream(EventSourceResponse):
                     continue
                 part = self._next.result()
                 self._next = None
-                yield (
-                    _event("delta", DeltaRead(text=part.text))
-                    if isinstance(part, Delta)
-                    else _event("usage", CompletionRead.of(part))
-                )
+                yield _told(part)
         except StopAsyncIteration:
             return
         except AppError as error:
@@ -82,6 +81,12 @@ class EventStream(EventSourceResponse):
             self._next.cancel()
             await asyncio.wait({self._next})
         await self._parts.aclose()
+
+
+def _told(part: Part) -> bytes:
+    if isinstance(part, Delta):
+        return _event("delta", DeltaRead(text=part.text))
+    return _event("usage", CompletionRead.of(part))
 
 
 def _event(name: str, data: BaseModel) -> bytes:

@@ -1,5 +1,6 @@
 """How every provider is reached: over HTTP, with an end, tried again where it may help, spared while it is down."""
 
+import asyncio
 import re
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -68,6 +69,7 @@ class Transport:
         self.name = name
         self._client = client
         self._read_fault = read_fault
+        self._longest = patience.total_seconds() + CONNECT_TIMEOUT
         self._resilient = Resilient(name, transient=_may_pass, timeout=patience)
 
     async def post[W: Wire](self, path: str, body: Body, kind: type[W]) -> W:
@@ -108,8 +110,10 @@ class Transport:
                     yield
 
     async def _call[T](self, attempt: Callable[[], Awaitable[T]]) -> T:
+        # All attempts together: nobody waits for three answers that do not come.
         with self._mapped():
-            return await self._resilient.call(attempt)
+            async with asyncio.timeout(self._longest):
+                return await self._resilient.call(attempt)
 
     async def _post[W: Wire](self, path: str, body: Body, kind: type[W]) -> W:
         with self._mapped():

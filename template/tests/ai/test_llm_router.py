@@ -16,7 +16,7 @@ from app.ai.errors import (
 )
 from app.ai.llm_router import LLMRouter
 from app.ai.model_table import Complexity, Model, ModelTable
-from app.ai.port import Answer, Delta, Finish, Prompt, Usage, conversation
+from app.ai.port import LLM, Answer, Delta, Finish, Prompt, Usage, conversation
 from app.ai.service import Limits, LLMProvider, Providers
 from app.core.errors import AppError
 from tests.ai.requests import chat, events
@@ -82,7 +82,12 @@ class World:
             )
             for name, adapter in self.adapters.items()
         }
-        self.router = LLMRouter(Providers(providers, default, table))
+        self.providers = Providers(providers, default, table)
+        self.router = LLMRouter(self.providers)
+
+    def provider(self, name: str) -> LLMProvider:
+        """One of them."""
+        return self.providers.get(name)
 
     def asked(self) -> list[str]:
         """Who was asked."""
@@ -103,6 +108,18 @@ async def test_the_cheapest_that_is_good_enough_answers(world: World) -> None:
     assert (await world.router.complete(HELLO)).text == "cheap"
     assert (await world.router.complete(HELLO, complexity=Complexity.COMPLEX)).text == "dear"
     assert (await world.router.complete(conversation("Why?"))).text == "dear"
+
+
+async def test_providers_and_the_router_can_do_the_same(world: World) -> None:
+    async def said(llm: LLM) -> list[str]:
+        whole = await llm.complete(HELLO, max_tokens=5)
+        parts = [part async for part in llm.stream(HELLO, max_tokens=5)]
+        simple = [text async for text in llm.stream_simple("Hello", system="Be brief.")]
+        assert parts == [Delta(text=whole.text), whole]
+        return [whole.text, await llm.complete_simple("Hello", system="Be brief."), *simple]
+
+    assert await said(world.router) == ["cheap"] * 3
+    assert await said(world.provider("dear")) == ["dear"] * 3
 
 
 async def test_search_is_asked_for_where_it_is_meant(world: World) -> None:
