@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from http import HTTPStatus
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import httpx
 import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -19,6 +18,10 @@ from app.ai.errors import AIRateLimitedError, AIRefusedError, AIUnavailableError
 from app.ai.event_stream import EventStreamError, read_events
 from app.core.errors import AppError
 from app.kit.resilience import Resilient, UnavailableError
+
+if TYPE_CHECKING:
+    # Imported when the first provider is opened: importing the application for a command should not wait for it.
+    import httpx
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -64,7 +67,7 @@ class Transport:
     """
 
     def __init__(
-        self, name: str, client: httpx.AsyncClient, patience: timedelta, read_fault: Callable[[int, bytes], Fault]
+        self, name: str, client: "httpx.AsyncClient", patience: timedelta, read_fault: Callable[[int, bytes], Fault]
     ) -> None:
         self.name = name
         self._client = client
@@ -122,7 +125,7 @@ class Transport:
             raise self._error(answer, answer.content)
         return self._checked(kind, answer.content)
 
-    async def _open(self, path: str, body: Body) -> httpx.Response:
+    async def _open(self, path: str, body: Body) -> "httpx.Response":
         with self._mapped():
             answer = await self._client.send(self._client.build_request("POST", path, json=body), stream=True)
             if answer.is_success:
@@ -143,7 +146,7 @@ class Transport:
             raise self._raised(fault, None)
         return item
 
-    def _error(self, answer: httpx.Response, content: bytes) -> AppError:
+    def _error(self, answer: "httpx.Response", content: bytes) -> AppError:
         seconds = answer.headers.get("Retry-After", "")
         return self._raised(self._read_fault(answer.status_code, content), int(seconds) if seconds.isdigit() else None)
 
@@ -163,6 +166,8 @@ class Transport:
     @contextmanager
     def _mapped(self) -> Iterator[None]:
         """Makes errors of ours of those that the network and what stands before it raise."""
+        import httpx  # noqa: PLC0415
+
         try:
             yield
         except UnavailableError:
@@ -183,14 +188,18 @@ def _may_pass(error: Exception) -> bool:
 @cache
 def _tls() -> ssl.SSLContext:
     """Made once: reading the certificates that it trusts takes longer than all else."""
+    import httpx  # noqa: PLC0415
+
     return httpx.create_ssl_context()
 
 
 @asynccontextmanager
 async def open_client(
     base_url: str, headers: Mapping[str, str], patience: timedelta
-) -> AsyncIterator[httpx.AsyncClient]:
+) -> "AsyncIterator[httpx.AsyncClient]":
     """A client of a provider's server; as many calls at a time as there are."""
+    import httpx  # noqa: PLC0415
+
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
     seconds = httpx.Timeout(patience.total_seconds(), connect=CONNECT_TIMEOUT)
     async with httpx.AsyncClient(
