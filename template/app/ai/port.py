@@ -8,6 +8,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
+from pydantic import SecretStr
+
 from app.core.runtime import Runtime
 from app.core.settings import ModuleSettings
 
@@ -174,7 +176,6 @@ class AIPiece:
     Attributes:
         name: the value of AI_DEFAULT_PROVIDER that selects it.
         settings: its settings class.
-        key: the setting without which it cannot be called.
         is_configured: whether it can be, by its settings.
         open: makes the adapter when the application starts, given how long an answer may take, and closes what it holds
             when the application stops. It is not called where the key is missing.
@@ -182,6 +183,10 @@ class AIPiece:
 
     name: str
     settings: type[ModuleSettings]
-    key: str
     is_configured: Callable[[ModuleSettings], bool]
     open: Callable[[Runtime, timedelta], AbstractAsyncContextManager[Adapter]]
+
+    @property
+    def key(self) -> str:
+        """The setting without which it cannot be called: the one secret that it has."""
+        return next(name for name, field in self.settings.model_fields.items() if field.annotation is SecretStr)

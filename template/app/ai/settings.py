@@ -28,12 +28,12 @@ def _is_configured(piece: AIPiece) -> bool:
 def _selected(value: str, info: ValidationInfo) -> str:
     if value and value not in NAMES:
         raise ValueError(f"has to be {' or '.join(NAMES)}: no other provider is part of this project")
-    if value:
-        return value
     configured = configured_names()
-    if not configured and info.data.get("ENVIRONMENT") is not Environment.LOCAL:
-        raise ValueError(f"names no provider, and none has a key: set {' or '.join(piece.key for piece in PROVIDERS)}")
-    return next(iter(configured), NAMES[0])
+    selected = value or next(iter(configured), NAMES[0])
+    if selected not in configured and info.data.get("ENVIRONMENT") is not Environment.LOCAL:
+        keys = " or ".join(piece.key for piece in PROVIDERS if value in {"", piece.name})
+        raise ValueError(f"is {value or 'not set'}, and {keys} is not set: outside local a key is required")
+    return selected
 
 
 def _with_default(values: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:

@@ -308,5 +308,7 @@ class ProviderContract:
         monkeypatch.delenv(self.case.url)
         monkeypatch.setenv("ENVIRONMENT", "production")
 
-        with pytest.raises(ConfigurationError, match=f"{self.case.key} is required for AI_DEFAULT_PROVIDER="):
+        with pytest.raises(
+            ConfigurationError, match=f"AI_DEFAULT_PROVIDER is {self.case.name}, and {self.case.key} is not set"
+        ):
             create_runtime([module])

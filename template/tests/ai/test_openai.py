@@ -7,8 +7,8 @@ import pytest
 from app.ai.port import Finish, Prompt, Usage, conversation
 from app.ai.providers.openai import OFFICIAL, OpenAIAdapter, OpenAISettings, provider
 from app.ai.service import LLMProvider
+from app.ai.settings import AISettings
 from app.ai.transport import Fault, Transport, open_client
-from app.core.runtime import Runtime
 from tests.ai.contract import CONVERSATION, ProviderContract, parts_of
 from tests.fakes.llm import FakeLLM, Sends
 from tests.fakes.openai import CASE
@@ -66,13 +66,9 @@ class TestSettings:
 
     def test_a_server_of_one_s_own_needs_no_key(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:11434/v1/")
-        monkeypatch.setenv("AI_DEFAULT_PROVIDER", "openai")
+        monkeypatch.setenv("AI_DEFAULT_PROVIDER", provider.name)
         monkeypatch.setenv("ENVIRONMENT", "production")
-        settings = OpenAISettings()
 
-        assert settings.OPENAI_BASE_URL == "http://127.0.0.1:11434/v1"
-        assert provider.is_configured(settings)
-
-
-def test_the_provider_is_selected_by_its_name(runtime: Runtime) -> None:
-    assert runtime.resource(OpenAISettings).AI_DEFAULT_PROVIDER in {"", provider.name}
+        assert OpenAISettings().OPENAI_BASE_URL == "http://127.0.0.1:11434/v1"
+        assert provider.is_configured(OpenAISettings())
+        assert AISettings().AI_DEFAULT_PROVIDER == "openai"

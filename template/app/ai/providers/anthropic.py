@@ -8,8 +8,8 @@ from typing import Annotated, Final
 
 from pydantic import SecretStr, ValidationError
 
+from app.ai.addresses import BaseUrl
 from app.ai.port import Adapter, AIPiece, Answer, Finish, Prompt, Usage
-from app.ai.selection import BaseUrl, required_for
 from app.ai.transport import Fault, Transport, Wire, open_client
 from app.core.runtime import Runtime
 from app.core.settings import ModuleSettings
@@ -34,8 +34,7 @@ STATUSES: Final = {
 class AnthropicSettings(ModuleSettings):
     """The key, and where the server is."""
 
-    AI_DEFAULT_PROVIDER: str = ""
-    ANTHROPIC_API_KEY: Annotated[SecretStr, required_for(NAME)] = SecretStr("")
+    ANTHROPIC_API_KEY: SecretStr = SecretStr("")
     ANTHROPIC_BASE_URL: Annotated[str, BaseUrl] = "https://api.anthropic.com"
 
 
@@ -161,6 +160,4 @@ async def _open(runtime: Runtime, patience: timedelta) -> AsyncIterator[Adapter]
         yield AnthropicAdapter(Transport(NAME, client, patience, _read_fault))
 
 
-provider = AIPiece(
-    name=NAME, settings=AnthropicSettings, key="ANTHROPIC_API_KEY", is_configured=_is_configured, open=_open
-)
+provider = AIPiece(name=NAME, settings=AnthropicSettings, is_configured=_is_configured, open=_open)

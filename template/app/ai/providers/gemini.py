@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from pydantic import Field, SecretStr, ValidationError
 
+from app.ai.addresses import BaseUrl
 from app.ai.port import Adapter, AIPiece, Answer, Finish, Message, Prompt, Role, Usage
-from app.ai.selection import BaseUrl, required_for
 from app.ai.transport import Fault, Transport, Wire, open_client
 from app.core.runtime import Runtime
 from app.core.settings import ModuleSettings
@@ -24,8 +24,7 @@ FINISHES: Final = {"STOP": Finish.STOP, "MAX_TOKENS": Finish.LENGTH}
 class GeminiSettings(ModuleSettings):
     """The key, and where the server is."""
 
-    AI_DEFAULT_PROVIDER: str = ""
-    GOOGLE_API_KEY: Annotated[SecretStr, required_for(NAME)] = SecretStr("")
+    GOOGLE_API_KEY: SecretStr = SecretStr("")
     GEMINI_BASE_URL: Annotated[str, BaseUrl] = "https://generativelanguage.googleapis.com"
 
 
@@ -180,4 +179,4 @@ async def _open(runtime: Runtime, patience: timedelta) -> AsyncIterator[Adapter]
         yield GeminiAdapter(Transport(NAME, client, patience, _read_fault))
 
 
-provider = AIPiece(name=NAME, settings=GeminiSettings, key="GOOGLE_API_KEY", is_configured=_is_configured, open=_open)
+provider = AIPiece(name=NAME, settings=GeminiSettings, is_configured=_is_configured, open=_open)

@@ -6,11 +6,11 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, SecretStr, ValidationError, ValidationInfo
+from pydantic import SecretStr, ValidationError
 
+from app.ai.addresses import BaseUrl
 from app.ai.port import Adapter, AIPiece, Answer, Finish, Prompt, Usage
 from app.ai.providers.openai_search import complete_search, stream_search
-from app.ai.selection import BaseUrl, check_key
 from app.ai.transport import Fault, Transport, Wire, open_client
 from app.core.runtime import Runtime
 from app.core.settings import ModuleSettings
@@ -21,18 +21,11 @@ SPENT: Final = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
 FINISHES: Final = {"length": Finish.LENGTH, "content_filter": Finish.REFUSED}
 
 
-def _key(value: SecretStr, info: ValidationInfo) -> SecretStr:
-    # A server of one's own may do without one.
-    own = info.data.get("OPENAI_BASE_URL", OFFICIAL) != OFFICIAL
-    return value if own else check_key(NAME, value, info)
-
-
 class OpenAISettings(ModuleSettings):
     """The key, and where the server is."""
 
-    AI_DEFAULT_PROVIDER: str = ""
     OPENAI_BASE_URL: Annotated[str, BaseUrl] = OFFICIAL
-    OPENAI_API_KEY: Annotated[SecretStr, AfterValidator(_key)] = SecretStr("")
+    OPENAI_API_KEY: SecretStr = SecretStr("")
 
     @property
     def is_official(self) -> bool:
@@ -153,6 +146,7 @@ def _read_fault(status: int, content: bytes) -> Fault:
 
 
 def _is_configured(settings: ModuleSettings) -> bool:
+    # A server of one's own may do without a key.
     return isinstance(settings, OpenAISettings) and (
         bool(settings.OPENAI_API_KEY.get_secret_value()) or not settings.is_official
     )
@@ -169,4 +163,4 @@ async def _open(runtime: Runtime, patience: timedelta) -> AsyncIterator[Adapter]
         yield OpenAIAdapter(Transport(NAME, client, patience, _read_fault), limit=limit)
 
 
-provider = AIPiece(name=NAME, settings=OpenAISettings, key="OPENAI_API_KEY", is_configured=_is_configured, open=_open)
+provider = AIPiece(name=NAME, settings=OpenAISettings, is_configured=_is_configured, open=_open)
