@@ -38,6 +38,8 @@ class Model:
     def __init__(self, source: Source, space: Space | None = None, *, reverse: bool = False) -> None:
         self.source = source
         self.configuration = source.configuration()
+        self.recorded = str(self.configuration.get("_answers_file", ".copier-answers.yml"))
+        """The file that says which answers were given, "no" included."""
         self.documents = list(reversed(source.catalog())) if reverse else source.catalog()
         self.pieces = {piece.name: piece for piece in (_piece(document) for document in source.catalog())}
         questions = [_question(name, body) for name, body in self._bodies().items() if body.get("when") is not False]
@@ -47,7 +49,7 @@ class Model:
         self.answers: dict[str, Value] = {}
         self.names: dict[str, Value] = {
             "_copier_answers": {"_src_path": Opaque("_src_path", str(source.root))},
-            "_copier_conf": {"answers_file": self.configuration.get("_answers_file", ".copier-answers.yml")},
+            "_copier_conf": {"answers_file": self.recorded},
         }
         self.asked: dict[str, Asked] = {}
         for name, body in self._bodies().items():

@@ -73,7 +73,7 @@ class Proof:
         """How many of them render a project of their own; a preset, say, is only recorded."""
         if self.model is None or self.tree is None:
             return 0
-        recorded = str(self.model.configuration.get("_answers_file", ".copier-answers.yml"))
+        recorded = self.model.recorded
         conditions = {part.cond for file in self.tree.files.values() if file.path != recorded for part in file.parts}
         space = self.model.space
         cond = self.model.valid

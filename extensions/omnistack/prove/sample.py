@@ -144,7 +144,7 @@ class Sampler:
                 yield f"{path} does not parse: {problem}"
             if path in rendered and MARKS.search(text):
                 yield f"{path} has a mark of Jinja in it"
-            for word, name in absent.items():
+            for word, name in absent.items() if path != self.model.recorded else ():
                 if speaks(path, word) or speaks(text, word):
                     yield f"{path} says {word!r}, which {name} owns"
         for module in re.findall(r"^from (app(?:\.\w+)+) import", files.get("app/modules.py", ""), re.MULTILINE):

@@ -30,7 +30,7 @@ def check_answers(code: Code, report: Report) -> None:
 def _check_texts(tree: Tree, report: Report) -> None:
     """A free text is printed somewhere whenever it is not empty."""
     printed: dict[str, Cond] = {}
-    recorded = str(tree.model.configuration.get("_answers_file", ".copier-answers.yml"))
+    recorded = tree.model.recorded
     for file in tree.files.values():
         for part in file.parts:
             if isinstance(part.text, Opaque) and file.path != recorded:

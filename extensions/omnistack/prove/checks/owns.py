@@ -26,11 +26,9 @@ def word_pattern(word: str) -> str:
 def check_owns(code: Code, report: Report) -> None:
     """Look for every owned word in every name and every line."""
     model = code.tree.model
-    # It says which answers were given, "no" included.
-    recorded = str(model.configuration.get("_answers_file", ".copier-answers.yml"))
     owned = [(word, piece.name) for piece in model.pieces.values() for word in piece.owns]
     for file in code.tree.files.values():
-        for word, name in owned if file.path != recorded else ():
+        for word, name in owned if file.path != model.recorded else ():
             chosen, pattern = model.chosen[name], word_pattern(word)
             if file.cond & ~chosen == code.space.nothing:
                 continue
