@@ -1,13 +1,12 @@
 """What every provider has to do. A provider's tests inherit from the class."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from decimal import Decimal
 from typing import ClassVar
 
 import httpx
 import pytest
-from structlog.testing import capture_logs
 
 from app.ai.errors import (
     AINotConfiguredError,
@@ -20,40 +19,15 @@ from app.ai.errors import (
 )
 from app.ai.model_table import load_models
 from app.ai.module import module
-from app.ai.port import Completion, Delta, Finish, Message, Part, Role, Usage
+from app.ai.port import Completion, Delta, Finish, Message, Role
 from app.ai.service import LLMProvider, get_llm_provider
 from app.core.errors import AppError
 from app.core.runtime import Runtime, create_runtime
 from app.core.settings import ConfigurationError
 from tests.ai.conftest import ATTEMPTS
+from tests.ai.conversation import CONVERSATION, SECRET, USAGE, failure_of, parts_of
 from tests.ai.requests import events, question
 from tests.fakes.llm import KEY, TEXTS, Asked, Case, Fails, FakeLLM, Says, Sends, serving_llm
-
-SECRET = "what nobody else may read"
-CONVERSATION = [
-    Message(role=Role.SYSTEM, content="Be brief."),
-    Message(role=Role.SYSTEM, content="Be kind."),
-    Message(role=Role.USER, content="Hello"),
-    Message(role=Role.ASSISTANT, content="Hi"),
-    Message(role=Role.USER, content=SECRET),
-]
-USAGE = Usage(input_tokens=20, cached_tokens=5, output_tokens=20)
-
-
-async def parts_of(llm: LLMProvider, messages: Sequence[Message] = CONVERSATION) -> list[Part]:
-    """All of a stream."""
-    return [part async for part in llm.stream(messages)]
-
-
-async def failure_of(llm: LLMProvider, *, stream: bool) -> AppError:
-    """What asking ends with, and whether nothing of it tells what was asked or with which key."""
-    with capture_logs() as logs, pytest.raises(AppError) as caught:
-        await (parts_of(llm) if stream else llm.complete(CONVERSATION))
-    told = f"{logs} {caught.value} {caught.value.details} {caught.value.__cause__}"
-    assert SECRET not in told
-    assert "secret words" not in told
-    assert KEY not in told
-    return caught.value
 
 
 @pytest.mark.usefixtures("configured")

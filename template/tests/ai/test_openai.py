@@ -9,7 +9,8 @@ from app.ai.providers.openai import OFFICIAL, OpenAIAdapter, OpenAISettings, pro
 from app.ai.service import LLMProvider
 from app.ai.settings import AISettings
 from app.ai.transport import Fault, Transport, open_client
-from tests.ai.contract import CONVERSATION, ProviderContract, parts_of
+from tests.ai.contract import ProviderContract
+from tests.ai.conversation import CONVERSATION, parts_of
 from tests.fakes.llm import FakeLLM, Sends
 from tests.fakes.openai import CASE
 
