@@ -59,7 +59,7 @@ class Piece(Strict):
     services: list[str]
     owns: list[str]
     is_port: bool = Field(default=False, exclude=True)
-    """Whether its name is that of a port, whose answers name the providers and never it; found out, not written."""
+    """Whether its name is that of a port: answers choose its providers and never it. Found out, not written."""
 
     @property
     def question(self) -> str | None:
@@ -99,9 +99,9 @@ class Catalog:
 
     def __init__(self, pieces: Iterable[Piece], questions: Iterable[Question], kept: Iterable[str] = ()) -> None:
         self._pieces = {piece.name: piece for piece in sorted(pieces, key=lambda piece: piece.name)}
-        for name in {piece.port for piece in self._pieces.values() if piece.port} & self._pieces.keys():
-            self._pieces[name] = self._pieces[name].model_copy(update={"is_port": True})
         self.questions = {question.name: question for question in questions}
+        for name in self._ports() & self._pieces.keys():
+            self._pieces[name] = self._pieces[name].model_copy(update={"is_port": True})
         self.kept = tuple(kept)
         """The files that Copier renders once and never again."""
 
@@ -139,6 +139,14 @@ class Catalog:
         """Name all pieces that cannot be without this one, directly or not, sorted."""
         self.piece(name)
         return tuple(other for other in self.names if name in self.requires(other))
+
+    def _ports(self) -> set[str]:
+        """Name the ports: those whose question names one provider, and those of which each provider has a question."""
+        found = {piece.port for piece in self._pieces.values() if piece.port}
+        for piece in self._pieces.values():
+            if piece.kind == "provider" and not piece.port:
+                found.update(name for name in piece.requires if name not in self.questions)
+        return found
 
     def providers(self, port: str) -> tuple[Piece, ...]:
         """All providers of a port, sorted by name."""

@@ -98,3 +98,15 @@ def test_a_bad_setting_is_named_by_its_place(root: Path) -> None:
 def test_a_folder_without_pieces_is_no_template(tmp_path: Path) -> None:
     with pytest.raises(OmniError, match="has no extensions/catalog"):
         load_catalog(tmp_path)
+
+
+def test_a_port_whose_providers_have_questions_of_their_own_is_no_question() -> None:
+    catalog = load_catalog(CHECKOUT)
+    assert [catalog.piece(name).question for name in ("openai", "anthropic", "gemini")] == [
+        "openai",
+        "anthropic",
+        "gemini",
+    ]
+    assert catalog.piece("ai").is_port
+    assert catalog.piece("ai").question is None
+    assert not catalog.piece("users").is_port

@@ -44,6 +44,16 @@ class UnauthorizedError(AppError):
         super().__init__(message, headers={"WWW-Authenticate": "Bearer"})
 
 
+class QuotaExceededError(AppError):
+    """The user's plan allows no more of something in this period."""
+
+    status = 402
+    code = "QUOTA_EXCEEDED"
+
+    def __init__(self, resource: str) -> None:
+        super().__init__("Your plan allows no more of this in the current period.", details={"resource": resource})
+
+
 class ForbiddenError(AppError):
     """Who is calling is known and may not do this."""
 

@@ -17,6 +17,14 @@ class Plans(Protocol):
         """How much of the resource is left in this period; `None` means without a limit."""
         ...
 
+    async def consume(self, session: AsyncSession, user_id: UUID, resource: str, amount: int = 1) -> bool:
+        """Counts the use of a resource, unless that is more than is left; whether it did. Many may ask at once."""
+        ...
+
+    async def give_back(self, session: AsyncSession, user_id: UUID, resource: str, amount: int = 1) -> None:
+        """Takes a use back that came to nothing."""
+        ...
+
 
 class FreePlan:
     """Everybody is on the free plan, and nothing is metered."""
@@ -28,3 +36,10 @@ class FreePlan:
     async def remaining(self, session: AsyncSession, user_id: UUID, resource: str) -> int | None:  # noqa: ARG002
         """See `Plans.remaining`."""
         return None
+
+    async def consume(self, session: AsyncSession, user_id: UUID, resource: str, amount: int = 1) -> bool:  # noqa: ARG002
+        """See `Plans.consume`."""
+        return True
+
+    async def give_back(self, session: AsyncSession, user_id: UUID, resource: str, amount: int = 1) -> None:
+        """See `Plans.give_back`."""

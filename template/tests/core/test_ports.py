@@ -12,6 +12,8 @@ class TestFreePlan:
         plans: Plans = FreePlan()
         assert await plans.plan_of(session, uuid7()) == "free"
         assert await plans.remaining(session, uuid7(), "api_calls") is None
+        assert await plans.consume(session, uuid7(), "api_calls", 1000)
+        await plans.give_back(session, uuid7(), "api_calls", 1000)
 
 
 class TestNoAudit:

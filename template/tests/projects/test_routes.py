@@ -113,11 +113,11 @@ class TestList:
         [
             ("APOLLO", ["Apollo 11"]),
             ("to the moon", ["Apollo 11"]),
-            ("100%", ["Gemini 100%"]),
-            ("_emini", []),
-            ("%", ["Gemini 100%"]),
+            ("100%", ["Mercury 100%"]),
+            ("_ercury", []),
+            ("%", ["Mercury 100%"]),
             ("\\", []),
-            ("", ["Gemini 100%", "Apollo 11"]),
+            ("", ["Mercury 100%", "Apollo 11"]),
             ("' OR 1=1 --", []),
         ],
     )
@@ -125,7 +125,7 @@ class TestList:
         self, client: httpx.AsyncClient, owner: dict[str, str], search: str, found: list[str]
     ) -> None:
         await create(client, owner, "Apollo 11", description="To the Moon")
-        await create(client, owner, "Gemini 100%")
+        await create(client, owner, "Mercury 100%")
 
         answer = (await client.get(PROJECTS, headers=owner, params={"search": search})).json()
 

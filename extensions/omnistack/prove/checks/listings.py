@@ -1,4 +1,4 @@
-"""What the documents list is what there is: the README's pieces, the settings' page, no page that nothing leads to."""
+"""What is listed is what there is: the README's pieces, the settings' page, the table of models, each page."""
 
 import re
 
@@ -10,6 +10,7 @@ from omnistack.prove.space import Cond, Space
 from omnistack.prove.tree import File, Tree
 
 README, INDEX, SETTINGS = "README.md", "docs/README.md", "docs/settings.md"
+MODELS, MODELS_OF = "app/ai/models.toml", "extensions/models"
 HEADING = re.compile(r"(#+) \S")
 RULER = re.compile(r"\|(?: *:?-+:? *\|)+")
 GROUP = re.compile(r"# --- .* ---$")
@@ -27,6 +28,8 @@ def check_listings(code: Code, report: Report) -> None:
             _check_linked(tree, path, report)
     if SETTINGS in tree.files:
         _check_settings(tree, tree.files[SETTINGS], report)
+    if MODELS in tree.files:
+        _check_models(tree, tree.files[MODELS], report)
     for file in tree.files.values():
         if file.path.endswith(".md"):
             _check_sections(tree.space, file, HEADING, report)
@@ -69,6 +72,14 @@ def _check_settings(tree: Tree, file: File, report: Report) -> None:
     for name, cond in told.items():
         chosen = [tree.model.chosen[piece.name] for each, piece in settings.values() if each.name == name]
         report(file.source, 1, f"lists the setting {name}, which is not there", cond & ~tree.space.union(chosen))
+
+
+def _check_models(tree: Tree, file: File, report: Report) -> None:
+    """The table of models has rows of each provider that was chosen."""
+    for name, chosen in tree.model.chosen.items():
+        if f"{MODELS_OF}/{name}.jinja" in tree.source.files:
+            told = tree.space.union(line.cond for line in file.matching(rf'^provider = "{re.escape(name)}"$'))
+            report(file.source, 1, f"has no model of {name}, which is chosen", chosen & ~told)
 
 
 def _says(setting: Setting, shown: str) -> bool:

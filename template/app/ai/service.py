@@ -1,0 +1,230 @@
+"""The models that the rest of the application uses: the chosen providers, given only what is allowed."""
+
+import time
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated
+
+import structlog
+from fastapi import Depends
+
+from app.ai.errors import (
+    AINotConfiguredError,
+    ModelNotAllowedError,
+    PromptTooLargeError,
+    TooManyTokensError,
+    UnknownProviderError,
+)
+from app.ai.model_table import ModelTable
+from app.ai.port import Adapter, Answer, Completion, Delta, Message, Part, Prompt, Role, Usage, conversation
+from app.core.dependencies import RuntimeDep
+from app.core.runtime import Runtime
+
+logger = structlog.stdlib.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """What may be asked.
+
+    Attributes:
+        max_tokens: of an answer.
+        max_prompt_length: of all messages together, in characters.
+    """
+
+    max_tokens: int
+    max_prompt_length: int
+
+    def check(self, messages: Sequence[Message], max_tokens: int | None) -> int:
+        """How many tokens the answer may have.
+
+        Raises:
+            PromptTooLargeError: the messages are too long.
+            TooManyTokensError: the answer would be.
+            ValueError: the messages are no conversation.
+        """
+        check_conversation(messages)
+        if sum(len(each.content) for each in messages) > self.max_prompt_length:
+            raise PromptTooLargeError(self.max_prompt_length)
+        if max_tokens is not None and not 1 <= max_tokens <= self.max_tokens:
+            raise TooManyTokensError(self.max_tokens)
+        return max_tokens or self.max_tokens
+
+
+def check_conversation(messages: Sequence[Message]) -> None:
+    """Raises ValueError unless the system speaks first, if at all, and the user last."""
+    roles = [each.role for each in messages]
+    first = next((place for place, role in enumerate(roles) if role is not Role.SYSTEM), len(roles))
+    if Role.SYSTEM in roles[first:]:
+        raise ValueError("What the system says comes before everything else.")
+    if not roles or roles[-1] is not Role.USER:
+        raise ValueError("The last message is the user's.")
+
+
+class LLMProvider:
+    """One provider. Read it with `get_llm_provider(runtime)`, or in a route as `llm: LLMProviderDep`.
+
+    Its methods are those of `LLM`; all but the simple ones also take the name of a model.
+
+    Args:
+        name: its name.
+        key: the setting without which it cannot be called.
+        adapter: speaks to it; `None` while the key is missing.
+        models: those that may be asked; the first one answers when none is named.
+    """
+
+    def __init__(
+        self, name: str, *, key: str, adapter: Adapter | None, models: Sequence[str], table: ModelTable, limits: Limits
+    ) -> None:
+        self.name = name
+        self.key = key
+        self.models = tuple(models)
+        self.limits = limits
+        self._adapter = adapter
+        self._table = table
+
+    @property
+    def configured(self) -> bool:
+        """Whether it can be called."""
+        return self._adapter is not None
+
+    def check(
+        self,
+        messages: Sequence[Message],
+        *,
+        model: str | None = None,
+        max_tokens: int | None = None,
+        search: bool = False,
+    ) -> Prompt:
+        """What will be sent.
+
+        Raises:
+            AINotConfiguredError: the key is missing.
+            ModelNotAllowedError: the model may not be asked.
+            PromptTooLargeError: the messages are too long.
+            TooManyTokensError: the answer would be.
+            ValueError: the messages are no conversation.
+        """
+        tokens = self.limits.check(messages, max_tokens)
+        name = model or next(iter(self.models), "")
+        if name not in self.models:
+            raise ModelNotAllowedError(self.models)
+        if self._adapter is None:
+            raise AINotConfiguredError(self.name, self.key)
+        return Prompt(model=name, messages=messages, max_tokens=tokens, search=search)
+
+    async def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        model: str | None = None,
+        max_tokens: int | None = None,
+        search: bool = False,
+    ) -> Completion:
+        """See `LLM.complete`."""
+        prompt = self.check(messages, model=model, max_tokens=max_tokens, search=search)
+        started = time.perf_counter()
+        answer = await self._ready.complete(prompt)
+        return self._completion(prompt, answer, started)
+
+    async def stream(
+        self,
+        messages: Sequence[Message],
+        *,
+        model: str | None = None,
+        max_tokens: int | None = None,
+        search: bool = False,
+    ) -> AsyncGenerator[Part, None]:
+        """See `LLM.stream`."""
+        prompt = self.check(messages, model=model, max_tokens=max_tokens, search=search)
+        started = time.perf_counter()
+        async with aclosing(self._ready.stream(prompt)) as parts:
+            async for part in parts:
+                yield Delta(text=part) if isinstance(part, str) else self._completion(prompt, part, started)
+
+    async def complete_simple(self, prompt: str, *, system: str | None = None) -> str:
+        """See `LLM.complete_simple`."""
+        return (await self.complete(conversation(prompt, system))).text
+
+    async def stream_simple(self, prompt: str, *, system: str | None = None) -> AsyncGenerator[str, None]:
+        """See `LLM.stream_simple`."""
+        async with aclosing(self.stream(conversation(prompt, system))) as parts:
+            async for part in parts:
+                if isinstance(part, Delta):
+                    yield part.text
+
+    @property
+    def _ready(self) -> Adapter:
+        if self._adapter is None:
+            raise AINotConfiguredError(self.name, self.key)
+        return self._adapter
+
+    def _completion(self, prompt: Prompt, answer: Answer, started: float) -> Completion:
+        cost = self._table.cost(self.name, prompt.model, answer.usage)
+        _log(self.name, prompt.model, answer.usage, cost, started)
+        return Completion(
+            provider=self.name,
+            model=prompt.model,
+            text=answer.text,
+            finish=answer.finish,
+            usage=answer.usage,
+            cost=cost,
+        )
+
+
+def _log(provider: str, model: str, usage: Usage | None, cost: Decimal | None, started: float) -> None:
+    """Never what was asked or answered."""
+    logger.info(
+        "ai_answered",
+        provider=provider,
+        model=model,
+        input_tokens=usage and usage.input_tokens,
+        output_tokens=usage and usage.output_tokens,
+        cost=None if cost is None else float(cost),
+        duration_ms=round((time.perf_counter() - started) * 1000),
+    )
+
+
+class Providers:
+    """The chosen providers by name, and which is the default."""
+
+    def __init__(self, providers: Mapping[str, LLMProvider], default: str, table: ModelTable) -> None:
+        self.by_name = dict(providers)
+        self.table = table
+        self.default = self.by_name[default]
+
+    def get(self, name: str | None = None, model: str | None = None) -> LLMProvider:
+        """The provider of that name, or the one whose model it is, or the default one.
+
+        Raises:
+            UnknownProviderError: no such provider is part of this project.
+        """
+        if name is None:
+            owner = self.table.provider_of(model) if model else None
+            return self.by_name.get(owner or "", self.default)
+        if name not in self.by_name:
+            raise UnknownProviderError(list(self.by_name))
+        return self.by_name[name]
+
+
+def get_llm_provider(runtime: Runtime, name: str | None = None) -> LLMProvider:
+    """A provider of a running application: the one of that name, or the default one.
+
+    Raises:
+        UnknownProviderError: no such provider is part of this project.
+    """
+    return runtime.resource(Providers).get(name)
+
+
+async def _providers(runtime: RuntimeDep) -> Providers:
+    return runtime.resource(Providers)
+
+
+async def _provider(runtime: RuntimeDep) -> LLMProvider:
+    return get_llm_provider(runtime)
+
+
+ProvidersDep = Annotated[Providers, Depends(_providers)]
+LLMProviderDep = Annotated[LLMProvider, Depends(_provider)]

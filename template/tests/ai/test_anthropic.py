@@ -1,0 +1,8 @@
+"""Anthropic."""
+
+from tests.ai.contract import ProviderContract
+from tests.fakes.anthropic import CASE
+
+
+class TestAnthropic(ProviderContract):
+    case = CASE

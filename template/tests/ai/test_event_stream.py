@@ -1,0 +1,50 @@
+"""Reads what providers send."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from app.ai.event_stream import LONGEST, EventStreamError, read_events
+
+
+async def read(*chunks: bytes) -> list[str]:
+    """The data of all events."""
+
+    async def coming() -> AsyncIterator[bytes]:
+        for chunk in chunks:
+            yield chunk
+
+    return [data async for data in read_events(coming())]
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        (b"data: one\n\ndata: two\n\n", ["one", "two"]),
+        (b"data: one\r\n\r\ndata: two\r\n\r\n", ["one", "two"]),
+        (b"data:one\ndata: two\n\n", ["one\ntwo"]),
+        (b"event: ping\nid: 1\nretry: 5\n\ndata: x\n\n", ["x"]),
+        (b": a comment\n\ndata: x\n\n", ["x"]),
+        (b"data:  two spaces\n\n", [" two spaces"]),
+        (b"data: \n\n", [""]),
+        (b"data: unfinished\n", []),
+        (b"database: x\n\n", []),
+        ("data: a\u2028b\u0085c\x0bd\n\n".encode(), ["a\u2028b\u0085c\x0bd"]),
+        (b"", []),
+    ],
+)
+async def test_gives_the_data(sent: bytes, expected: list[str]) -> None:
+    assert await read(sent) == expected
+    assert await read(*(sent[place : place + 1] for place in range(len(sent)))) == expected
+
+
+async def test_does_not_wait_for_ever_for_an_end() -> None:
+    with pytest.raises(EventStreamError, match="too long"):
+        await read(*([b"x" * (LONGEST // 2)] * 3))
+    with pytest.raises(EventStreamError, match="too long"):
+        await read(*([b"data: " + b"x" * (LONGEST // 2) + b"\n"] * 3))
+
+
+async def test_takes_nothing_but_utf_8() -> None:
+    with pytest.raises(EventStreamError, match="UTF-8"):
+        await read(b"data: \xff\n\n")
