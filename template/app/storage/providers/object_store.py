@@ -7,17 +7,20 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import obstore
+from obstore.exceptions import GenericError
 from obstore.store import S3Store
 
 from app.core.models import utc_now
 from app.kit.resilience import Resilient
 from app.storage.names import attachment
-from app.storage.port import ObjectMissingError, PresignedRequest, StorageUnavailableError, StoredObject
+from app.storage.port import ObjectMissingError, PresignedRequest, StoredObject
 from app.storage.providers.object_store_errors import is_beyond_the_end, mapped, passes
 from app.storage.providers.object_store_links import Credentials, Signable, presign
 
 if TYPE_CHECKING:
     from obstore.store import S3Credential
+
+BUCKET_NAME: Final = r"^([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?$"
 
 PIECE: Final = 256 * 1024
 PART: Final = 5 * 1024 * 1024
@@ -78,16 +81,17 @@ class ObjectStore:
 
     async def download(self, key: str, *, first: int | None = None) -> AsyncIterator[bytes]:
         """See `Storage.download`."""
-        try:
-            with mapped(self._name, key):
-                async with self._calls.guard():
-                    options: obstore.GetOptions = {} if first is None else {"range": (0, first)}
+        options: obstore.GetOptions = {} if first is None else {"range": (0, first)}
+        with mapped(self._name, key):
+            async with self._calls.guard():
+                try:
                     found = await obstore.get_async(self._streams, key, options=options)
-                    async for piece in found.stream(min_chunk_size=PIECE):
-                        yield bytes(piece)
-        except StorageUnavailableError as error:
-            if not is_beyond_the_end(error):
-                raise
+                except GenericError as error:
+                    if is_beyond_the_end(error):
+                        return
+                    raise
+                async for piece in found.stream(min_chunk_size=PIECE):
+                    yield bytes(piece)
 
     async def find(self, key: str) -> StoredObject | None:
         """See `Storage.find`."""

@@ -40,12 +40,13 @@ def mapped(provider: str, key: str | None = None) -> Iterator[None]:
         if isinstance(error, FileNotFoundError) and key is not None and code != "NoSuchBucket":
             raise ObjectMissingError(key) from None
         logger.error("storage_failed", provider=provider, error=type(error).__name__, status=_status(error), code=code)  # noqa: TRY400 - its text has the key, which says whose file it is
-        raise StorageUnavailableError from error
+        # Nor is it to be part of a traceback.
+        raise StorageUnavailableError from None
 
 
-def is_beyond_the_end(error: StorageUnavailableError) -> bool:
+def is_beyond_the_end(error: GenericError) -> bool:
     """Whether the range that was asked for begins after the last byte, which of an empty object all do."""
-    return error.__cause__ is not None and _status(error.__cause__) == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+    return _status(error) == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
 
 
 def _status(error: BaseException) -> int | None:

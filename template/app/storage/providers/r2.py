@@ -8,10 +8,10 @@ from pydantic import Field, SecretStr
 
 from app.core.runtime import Runtime
 from app.core.settings import ModuleSettings
+from app.storage.addresses import Address
 from app.storage.port import Storage, StoragePiece
-from app.storage.providers.object_store import Bucket, ObjectStore
+from app.storage.providers.object_store import BUCKET_NAME, Bucket, ObjectStore
 from app.storage.providers.object_store_links import Credentials
-from app.storage.providers.object_store_settings import BUCKET_NAME, Endpoint
 from app.storage.selection import required_for
 
 NAME: Final = "r2"
@@ -28,7 +28,7 @@ class R2Settings(ModuleSettings):
     R2_ACCESS_KEY_ID: Annotated[str, _Required] = ""
     R2_SECRET_ACCESS_KEY: Annotated[SecretStr, _Required] = SecretStr("")
     R2_BUCKET: Annotated[str, Field(pattern=BUCKET_NAME), _Required] = ""
-    R2_ENDPOINT_URL: Endpoint = ""
+    R2_ENDPOINT_URL: Address = ""
 
 
 def bucket_url(settings: R2Settings) -> str:

@@ -8,10 +8,10 @@ from pydantic import Field, SecretStr
 
 from app.core.runtime import Runtime
 from app.core.settings import ModuleSettings
+from app.storage.addresses import Address
 from app.storage.port import Storage, StoragePiece
-from app.storage.providers.object_store import Bucket, ObjectStore
+from app.storage.providers.object_store import BUCKET_NAME, Bucket, ObjectStore
 from app.storage.providers.object_store_links import Credentials
-from app.storage.providers.object_store_settings import BUCKET_NAME, Endpoint
 from app.storage.selection import required_for
 
 NAME: Final = "s3"
@@ -26,7 +26,7 @@ class S3Settings(ModuleSettings):
     AWS_SECRET_ACCESS_KEY: Annotated[SecretStr, _Required] = SecretStr("")
     AWS_REGION: str = Field(default="us-east-1", pattern=r"^[a-z0-9-]+$")
     AWS_S3_BUCKET: Annotated[str, Field(pattern=BUCKET_NAME), _Required] = ""
-    AWS_ENDPOINT_URL: Endpoint = ""
+    AWS_ENDPOINT_URL: Address = ""
 
 
 def bucket_url(settings: S3Settings) -> str:
