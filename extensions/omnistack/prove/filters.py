@@ -162,7 +162,16 @@ class Filters:
         ordered = self.environment.call_filter(
             "sort", keyed, arguments, {**options, "attribute": path}, context=self._context
         )
-        return Seq(tuple((tagged.cond, tagged.value) for tagged in ordered))
+        found: Items = []
+        for each in ordered:
+            # What is one or the other, and both read the same, is one: which of them came first shows no longer.
+            if found and isinstance(each.value, str) and same(found[-1][1], each.value):
+                before = found[-1][0]
+                if before & each.cond == self.algebra.nothing:
+                    found[-1] = (before | each.cond, each.value)
+                    continue
+            found.append((each.cond, each.value))
+        return Seq(tuple(found))
 
     def _unique(self, items: Items, arguments: Arguments, named: Named, cond: Cond) -> Seq:
         del cond

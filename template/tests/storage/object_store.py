@@ -127,9 +127,14 @@ class ObjectStoreContract(StorageContract):
         assert [request.method for request in store.web.requests][-1] == "DELETE"
         assert await keys(storage, "files") == []
 
-    async def test_what_passes_is_tried_again(self, storage: StorageService, store: Store) -> None:
+    async def test_what_passes_is_tried_again(
+        self, storage: StorageService, store: Store, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         store.server.failures = 2
         await storage.upload(KEY, PNG, content_type="image/png")
+        logged = capsys.readouterr().out
+        assert logged.count("retry_scheduled") == 2
+        assert KEY not in logged
         store.server.failures = 2
         assert await content(storage, KEY) == PNG
         store.server.failures = 2

@@ -1,21 +1,23 @@
 """A store in a bucket that speaks the protocol of Amazon S3."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 import obstore
-from obstore.exceptions import GenericError
 from obstore.store import S3Store
 
 from app.core.models import utc_now
 from app.kit.resilience import Resilient
 from app.storage.names import attachment
 from app.storage.port import ObjectMissingError, PresignedRequest, StoredObject
-from app.storage.providers.object_store_errors import is_beyond_the_end, mapped, passes
+from app.storage.providers.object_store_errors import plain
 from app.storage.providers.object_store_links import Credentials, Signable, presign
+from app.storage.troubles import TroubleError, passes, unavailable
 
 if TYPE_CHECKING:
     from obstore.store import S3Credential
@@ -82,16 +84,16 @@ class ObjectStore:
     async def download(self, key: str, *, first: int | None = None) -> AsyncIterator[bytes]:
         """See `Storage.download`."""
         options: obstore.GetOptions = {} if first is None else {"range": (0, first)}
-        with mapped(self._name, key):
-            async with self._calls.guard():
-                try:
+        with unavailable(self._name):
+            try:
+                async with self._guarded(key):
                     found = await obstore.get_async(self._streams, key, options=options)
-                except GenericError as error:
-                    if is_beyond_the_end(error):
-                        return
+                    async for piece in found.stream(min_chunk_size=PIECE):
+                        yield bytes(piece)
+            except TroubleError as error:
+                # An empty object has no start.
+                if error.status != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                     raise
-                async for piece in found.stream(min_chunk_size=PIECE):
-                    yield bytes(piece)
 
     async def find(self, key: str) -> StoredObject | None:
         """See `Storage.find`."""
@@ -115,8 +117,8 @@ class ObjectStore:
 
     async def list_files(self, prefix: str) -> AsyncIterator[Sequence[StoredObject]]:
         """See `Storage.list_files`."""
-        with mapped(self._name):
-            async with self._calls.guard():
+        with unavailable(self._name):
+            async with self._guarded():
                 async for batch in obstore.list(self._streams, prefix, chunk_size=BATCH):
                     yield [
                         StoredObject(key=item["path"], size=item["size"], modified_at=item["last_modified"])
@@ -157,8 +159,8 @@ class ObjectStore:
         )
 
     async def _upload_parts(self, key: str, content: AsyncIterator[bytes], content_type: str) -> None:
-        with mapped(self._name):
-            async with self._calls.guard():
+        with unavailable(self._name):
+            async with self._guarded():
                 await obstore.put_async(
                     self._streams,
                     key,
@@ -169,8 +171,18 @@ class ObjectStore:
                 )
 
     async def _call[T](self, key: str | None, attempt: Callable[[], Awaitable[T]]) -> T:
-        with mapped(self._name, key):
-            return await self._calls.call(attempt)
+        async def plainly() -> T:
+            with plain(key):
+                return await attempt()
+
+        with unavailable(self._name):
+            return await self._calls.call(plainly)
+
+    @asynccontextmanager
+    async def _guarded(self, key: str | None = None) -> AsyncIterator[None]:
+        async with self._calls.guard():
+            with plain(key):
+                yield
 
 
 def _store(bucket: Bucket, *, timeout: timedelta, retries: int) -> S3Store:
