@@ -94,6 +94,22 @@ def test_equals_jinja_for_every_answer_set(template: str) -> None:
         assert varied == ENVIRONMENT.from_string(template).render(plain_names(answers)), answers
 
 
+def test_what_several_pieces_bring_is_the_same_line_whichever_came_first() -> None:
+    space = make_space()
+    brought = "pieces | selectattr('name', 'in', chosen) | map(attribute='brings') | unique | sort"
+    template = f"{{% for each in {brought} %}}{{{{ each }}}};{{% endfor %}}"
+    pieces = [{"name": "redis", "brings": "x"}, {"name": "auth", "brings": "b"}, {"name": "jobs", "brings": "x"}]
+    rendered = [
+        Interpreter(space, ENVIRONMENT, lambda name: name).render(
+            template, {**names(space), "pieces": order}, space.everything, "here"
+        )
+        for order in (pieces, pieces[::-1])
+    ]
+
+    one, other = ([(part.cond, plain(part)) for part in text.parts] for text in rendered)
+    assert one == other
+
+
 @pytest.mark.parametrize(
     "template",
     [

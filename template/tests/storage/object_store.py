@@ -157,11 +157,13 @@ class ObjectStoreContract(StorageContract):
         with pytest.raises(StorageUnavailableError):
             await content(storage, KEY)
         with pytest.raises(StorageUnavailableError):
+            await storage.find(KEY)
+        with pytest.raises(StorageUnavailableError):
             await storage.delete(KEY)
         with pytest.raises(StorageUnavailableError):
             await keys(storage, "files")
 
-        assert capsys.readouterr().out.count("code=NoSuchBucket") == 4
+        assert capsys.readouterr().out.count("code=NoSuchBucket") == 5
 
     async def test_a_wrong_secret_is_a_trouble_that_is_not_tried_again(
         self, storage: StorageService, store: Store, capsys: pytest.CaptureFixture[str]

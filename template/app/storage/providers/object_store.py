@@ -98,7 +98,7 @@ class ObjectStore:
     async def find(self, key: str) -> StoredObject | None:
         """See `Storage.find`."""
         try:
-            found = await self._call(key, partial(obstore.get_async, self._store, key, options={"head": True}))
+            found = await self._head(key)
         except ObjectMissingError:
             return None
         return StoredObject(
@@ -169,6 +169,14 @@ class ObjectStore:
                     chunk_size=PART,
                     max_concurrency=PARTS_AT_ONCE,
                 )
+
+    async def _head(self, key: str) -> obstore.GetResult:
+        get = partial(obstore.get_async, self._store, key)
+        try:
+            return await self._call(key, partial(get, options={"head": True}))
+        except ObjectMissingError:
+            # Without a body it does not say whether the object is missing or the whole bucket; this one does.
+            return await self._call(key, get)
 
     async def _call[T](self, key: str | None, attempt: Callable[[], Awaitable[T]]) -> T:
         async def plainly() -> T:
