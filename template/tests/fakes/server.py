@@ -95,6 +95,8 @@ def _server(port: int, handle: Answer) -> ThreadingHTTPServer:
             for name, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
                 self.send_header(name, value)
             self.end_headers()
+            if self.command == "HEAD":
+                return
             if reply.pace is None:
                 self.wfile.write(reply.body)
                 return
@@ -103,7 +105,7 @@ def _server(port: int, handle: Answer) -> ThreadingHTTPServer:
                 event.wait(seconds)
                 self.wfile.write(bytes([byte]))
 
-        do_GET = do_POST = _respond  # noqa: N815 - the base class looks for these names
+        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _respond  # noqa: N815 - the base class looks for these names
 
         @override
         def log_message(self, format: str, *args: object) -> None:

@@ -8,7 +8,8 @@ from urllib.parse import urlencode, urlsplit
 import httpx
 import pytest
 
-from app.core.runtime import Runtime, create_runtime
+from app.core.database import Database
+from app.core.runtime import Runtime, create_runtime, running
 from app.core.settings import ConfigurationError
 from app.storage.module import module
 from app.storage.providers.local_links import Permission
@@ -186,3 +187,13 @@ class TestSettings:
         assert StorageSettings().STORAGE_PROVIDER == "local"
         monkeypatch.setenv("ENVIRONMENT", "production")
         assert StorageSettings().STORAGE_PROVIDER == CHOSEN
+
+    async def test_it_is_warned_of_where_another_one_was_chosen(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setenv("STORAGE_PROVIDER", "local")
+        for environment in ("local", "production"):
+            monkeypatch.setenv("ENVIRONMENT", environment)
+            async with running(create_runtime([module], database=database), background=False):
+                warned = "storage_is_local" in capsys.readouterr().out
+            assert warned is (environment == "production" and CHOSEN != "local")

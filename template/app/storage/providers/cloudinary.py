@@ -1,0 +1,42 @@
+"""Files at Cloudinary, as raw assets that need a signature."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+
+from app.core.runtime import Runtime
+from app.core.settings import ModuleSettings
+from app.storage.addresses import Address
+from app.storage.port import Storage, StoragePiece
+from app.storage.providers.cloudinary_api import NAME, CloudinaryApi
+from app.storage.providers.cloudinary_storage import CloudinaryStorage
+from app.storage.selection import required_for
+
+_Required = required_for(NAME)
+
+
+class CloudinarySettings(ModuleSettings):
+    """A product environment (a "cloud"), and its key."""
+
+    STORAGE_PROVIDER: str = ""
+    CLOUDINARY_CLOUD_NAME: Annotated[str, Field(pattern=r"^[\w-]*$"), _Required] = ""
+    CLOUDINARY_API_KEY: Annotated[str, _Required] = ""
+    CLOUDINARY_API_SECRET: Annotated[SecretStr, _Required] = SecretStr("")
+    CLOUDINARY_API_URL: Address = "https://api.cloudinary.com"
+
+
+@asynccontextmanager
+async def _open(runtime: Runtime) -> AsyncIterator[Storage]:
+    settings = runtime.resource(CloudinarySettings)
+    api = CloudinaryApi(
+        url=f"{settings.CLOUDINARY_API_URL}/v1_1/{settings.CLOUDINARY_CLOUD_NAME}",
+        key=settings.CLOUDINARY_API_KEY,
+        secret=settings.CLOUDINARY_API_SECRET,
+    )
+    async with api.opened():
+        yield CloudinaryStorage(api)
+
+
+provider = StoragePiece(name=NAME, settings=CloudinarySettings, open=_open)

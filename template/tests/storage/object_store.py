@@ -1,0 +1,187 @@
+"""What every store in a bucket has to do besides."""
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from app.core.runtime import Runtime
+from app.storage.port import StorageUnavailableError
+from app.storage.service import StorageService
+from tests.fakes.bucket_server import BucketServer
+from tests.fakes.server import FakeServer, serving
+from tests.storage.contract import KEY, StorageContract, content, keys
+from tests.storage.requests import PNG, send
+
+KEY_ID: Final = "AKIAEXAMPLE"
+SECRET: Final = "very-secret-of-the-bucket"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Store:
+    """The store, its address and this test's bucket on it."""
+
+    server: BucketServer
+    web: FakeServer
+    bucket: str
+
+
+class ObjectStoreContract(StorageContract):
+    """It signs links as the store wants them, and tells its troubles without giving anything away."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def served(cls) -> Iterator[tuple[BucketServer, FakeServer]]:
+        """The store; it takes a second to start."""
+        server = BucketServer()
+        server.keys[KEY_ID] = SECRET
+        with serving(server.answer) as web:
+            yield server, web
+
+    @pytest.fixture
+    def store(self, served: tuple[BucketServer, FakeServer]) -> Iterator[Store]:
+        """The store with a new bucket."""
+        server, web = served
+        bucket = f"bucket-{uuid4().hex}"
+        server.make_bucket(bucket, urlsplit(web.url).netloc)
+        web.requests.clear()
+        yield Store(server=server, web=web, bucket=bucket)
+        server.is_down, server.ahead = False, timedelta(0)
+        server.keys[KEY_ID] = SECRET
+
+    @pytest.fixture(autouse=True)
+    def broken(self, store: Store) -> None:
+        """What `break_down` breaks."""
+        self._store = store
+
+    def break_down(self, runtime: Runtime) -> None:  # noqa: ARG002 - the local store needs it
+        self._store.server.is_down = True
+
+    async def test_an_upload_link_signs_type_size_and_that_it_replaces_nothing(self, storage: StorageService) -> None:
+        link = await storage.get_presigned_upload_url(KEY, content_type="image/png", size=7)
+        query = parse_qs(urlsplit(link.url).query)
+
+        assert query["X-Amz-SignedHeaders"] == ["content-length;content-type;host;if-none-match"]
+        assert query["X-Amz-Expires"] == ["900"]
+        assert dict(link.headers) == {"Content-Type": "image/png", "If-None-Match": "*"}
+
+    async def test_a_link_may_not_leave_out_that_it_replaces_nothing(
+        self, storage: StorageService, web: httpx.AsyncClient
+    ) -> None:
+        link = await storage.get_presigned_upload_url(KEY, content_type="image/png", size=len(PNG))
+
+        assert (await web.put(link.url, content=PNG, headers={"Content-Type": "image/png"})).status_code == 403
+        assert not await storage.exists(KEY)
+
+    async def test_a_link_expires(self, storage: StorageService, web: httpx.AsyncClient, store: Store) -> None:
+        await storage.upload(KEY, PNG, content_type="image/png")
+        lifetime = timedelta(seconds=60)
+        down = await storage.get_presigned_download_url(
+            KEY, filename="a.png", content_type="image/png", expires_in=lifetime
+        )
+        up = await storage.get_presigned_upload_url(
+            f"{KEY}2", content_type="image/png", size=len(PNG), expires_in=lifetime
+        )
+        store.server.ahead = timedelta(seconds=50)
+        assert (await send(web, down)).status_code == 200
+        store.server.ahead = timedelta(seconds=61)
+        assert (await send(web, down)).status_code == 403
+        assert (await send(web, up, PNG)).status_code == 403
+
+    async def test_the_name_in_a_link_is_signed(self, storage: StorageService, web: httpx.AsyncClient) -> None:
+        await storage.upload(KEY, PNG, content_type="image/png")
+        link = await storage.get_presigned_download_url(KEY, filename="a.png", content_type="image/png")
+
+        assert (await web.get(link.url.replace("image%2Fpng", "text%2Fhtml"))).status_code == 403
+        assert (await web.get(link.url.replace("attachment", "inline"))).status_code == 403
+
+    async def test_keeps_the_type(self, storage: StorageService) -> None:
+        await storage.upload(KEY, PNG, content_type="image/png")
+        found = await storage.find(KEY)
+
+        assert found is not None
+        assert found.content_type == "image/png"
+
+    async def test_an_empty_object_has_no_start(self, storage: StorageService) -> None:
+        await storage.upload(KEY, b"", content_type="text/plain")
+
+        assert await content(storage, KEY, first=5) == b""
+        assert await content(storage, KEY) == b""
+
+    async def test_what_is_large_goes_in_parts_and_leaves_none_when_it_breaks_off(
+        self, storage: StorageService, store: Store
+    ) -> None:
+        async def pieces() -> AsyncIterator[bytes]:
+            for _ in range(6):
+                yield bytes(1024 * 1024)
+            raise FileNotFoundError(2, "the source is gone")
+
+        with pytest.raises(FileNotFoundError, match="the source is gone"):
+            await storage.upload(KEY, pieces(), content_type="text/plain")
+
+        assert [request.method for request in store.web.requests][-1] == "DELETE"
+        assert await keys(storage, "files") == []
+
+    async def test_what_passes_is_tried_again(
+        self, storage: StorageService, store: Store, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        store.server.failures = 2
+        await storage.upload(KEY, PNG, content_type="image/png")
+        logged = capsys.readouterr().out
+        assert logged.count("retry_scheduled") == 2
+        assert KEY not in logged
+        store.server.failures = 2
+        assert await content(storage, KEY) == PNG
+        store.server.failures = 2
+        assert await storage.exists(KEY)
+
+    async def test_a_store_that_keeps_failing_is_left_alone(self, storage: StorageService, store: Store) -> None:
+        store.server.is_down = True
+        for _ in range(4):
+            with pytest.raises(StorageUnavailableError):
+                await storage.exists(KEY)
+
+        assert len(store.web.requests) == 5
+
+    async def test_a_bucket_that_is_not_there_does_not_look_empty(
+        self, storage: StorageService, store: Store, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        store.server.drop_bucket(store.bucket, urlsplit(store.web.url).netloc)
+        with pytest.raises(StorageUnavailableError):
+            await storage.upload(KEY, PNG, content_type="image/png")
+        with pytest.raises(StorageUnavailableError):
+            await content(storage, KEY)
+        with pytest.raises(StorageUnavailableError):
+            await storage.find(KEY)
+        with pytest.raises(StorageUnavailableError):
+            await storage.delete(KEY)
+        with pytest.raises(StorageUnavailableError):
+            await keys(storage, "files")
+
+        assert capsys.readouterr().out.count("code=NoSuchBucket") == 5
+
+    async def test_a_wrong_secret_is_a_trouble_that_is_not_tried_again(
+        self, storage: StorageService, store: Store, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        store.server.keys[KEY_ID] = "another"
+        with pytest.raises(StorageUnavailableError):
+            await storage.upload(KEY, PNG, content_type="image/png")
+
+        assert len(store.web.requests) == 1
+        logged = capsys.readouterr().out
+        assert "SignatureDoesNotMatch" in logged
+        assert SECRET not in logged
+        assert KEY not in logged
+
+    async def test_nobody_listening_is_a_store_that_is_down(self, storage: StorageService, store: Store) -> None:
+        store.web.stop()
+        try:
+            with pytest.raises(StorageUnavailableError):
+                await storage.find(KEY)
+        finally:
+            store.web.start()
