@@ -20,6 +20,7 @@ from app.storage.providers.object_store_links import Credentials, Signable, pres
 from app.storage.troubles import TroubleError, passes, unavailable
 
 if TYPE_CHECKING:
+    from obstore import GetResult
     from obstore.store import S3Credential
 
 BUCKET_NAME: Final = r"^([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?$"
@@ -170,7 +171,7 @@ class ObjectStore:
                     max_concurrency=PARTS_AT_ONCE,
                 )
 
-    async def _head(self, key: str) -> obstore.GetResult:
+    async def _head(self, key: str) -> "GetResult":
         get = partial(obstore.get_async, self._store, key)
         try:
             return await self._call(key, partial(get, options={"head": True}))
