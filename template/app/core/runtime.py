@@ -3,8 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Final, cast
+from typing import cast
 
 from fastapi import Request
 
@@ -19,9 +18,6 @@ from app.core.module import Module
 from app.core.plans import FreePlan, Plans
 from app.core.queue import InProcessQueue, JobFunction, Queue, by_job_name
 from app.core.settings import ModuleSettings, Settings, load_settings
-
-QUEUE_TIMEOUT: Final = timedelta(seconds=5)
-"""How long a stopping process works on what is queued: Docker kills it after ten seconds, others after thirty."""
 
 CORE_JOBS: tuple[JobFunction, ...] = (deliver_event, process_inbox_event)
 
@@ -95,7 +91,8 @@ async def running(runtime: Runtime, *, background: bool = True) -> AsyncIterator
     """Opens every module's lifespan in order, closes them in reverse, and finishes what is queued in between.
 
     Args:
-        background: whether what was left in the inbox is worked off meanwhile; tests and commands do without.
+        background: whether what was left in the inbox and in the queue is worked off meanwhile; tests and commands do
+            without.
 
     Raises:
         ConfigurationError: no database is configured.
@@ -106,8 +103,7 @@ async def running(runtime: Runtime, *, background: bool = True) -> AsyncIterator
         for module in runtime.modules:
             if module.lifespan is not None:
                 await stack.enter_async_context(module.lifespan(runtime))
-        if isinstance(runtime.queue, InProcessQueue):
-            stack.push_async_callback(runtime.queue.close, QUEUE_TIMEOUT)
+        await stack.enter_async_context(runtime.queue.running(background=background))
         if background:
             await stack.enter_async_context(sweeping(runtime))
         yield runtime
