@@ -16,22 +16,21 @@ from app.core.context import current_request
 from app.core.database import after_commit, insert_if_absent
 from app.core.job_options import options_of
 from app.core.models import utc_now
-from app.core.queue import CLOSING_TIME, Cron, JobFunction, Json, Queue, by_job_name, job_name
+from app.core.queue import Cron, JobFunction, Json, Queue, by_job_name, job_name
 from app.jobs.crons import Clock
 from app.jobs.ledger import Ledger
 from app.jobs.models import MAX_KEY, NEVER_BEGUN, Job, JobState
 from app.jobs.relay import Relay
 from app.jobs.runner import Runner
+from app.jobs.server import NoServer, Server, Working
 from app.jobs.sweeper import Sweeper
 from app.jobs.times import Times
-from app.jobs.transport import LocalTransport, Transport
 
 if TYPE_CHECKING:
     from app.core.runtime import Runtime
 
 ATTEMPTS: Final = 10
 """How often a job is tried that does not say itself: with the pauses between, for about a quarter of an hour."""
-LOCAL_CONCURRENCY: Final = 4
 
 
 class Outbox(Queue):
@@ -40,7 +39,8 @@ class Outbox(Queue):
     Args:
         functions: every job that may be queued.
         crons: every job by the clock.
-        server: what tells workers of jobs; `None` where this process runs them itself.
+        server: what tells workers of jobs.
+        working: how this process works itself, if it does.
 
     Raises:
         LookupError: a job by the clock is in no module's `jobs`.
@@ -52,7 +52,8 @@ class Outbox(Queue):
         functions: Sequence[JobFunction],
         crons: Sequence[Cron] = (),
         *,
-        server: Transport | None = None,
+        server: Server | None = None,
+        working: Working | None = None,
         times: Times | None = None,
     ) -> None:
         self._runtime = runtime
@@ -60,7 +61,8 @@ class Outbox(Queue):
         for cron in crons:
             self._name(cron.function)
         self._crons = crons
-        self._server = server
+        self._server = server or NoServer()
+        self._working = working
         self._relay: Relay | None = None
         self.times = times or Times()
         self.ledger = Ledger(runtime.database, self.times.lease)
@@ -105,20 +107,18 @@ class Outbox(Queue):
             yield
             return
         async with AsyncExitStack() as stack:
-            transport = self._server
-            if transport is None:
-                local = transport = LocalTransport(self.runner, concurrency=LOCAL_CONCURRENCY)
+            if self._working is not None:
                 await stack.enter_async_context(self.runner.beating())
-                stack.push_async_callback(local.close, CLOSING_TIME)
-                await stack.enter_async_context(self.sweeper(transport).sweeping())
-            self._relay = Relay(transport)
+                await stack.enter_async_context(self._server.working(self.runner, self._working))
+                await stack.enter_async_context(self.sweeper(self._working.alive).sweeping())
+            self._relay = Relay(self._server)
             stack.push_async_callback(self._relay.close)
             yield
 
-    def sweeper(self, transport: Transport, told: Callable[[], object] = lambda: None) -> Sweeper:
+    def sweeper(self, told: Callable[[], object] = lambda: None) -> Sweeper:
         """Looks after what has not got through, and after the clock."""
         clock = Clock(self._runtime, self._crons, attempts=ATTEMPTS)
-        return Sweeper(self.ledger, transport, clock, self.times, told)
+        return Sweeper(self.ledger, self._server, clock, self.times, told)
 
     def _name(self, function: JobFunction) -> str:
         name = job_name(function)

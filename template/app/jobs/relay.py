@@ -7,7 +7,7 @@ from uuid import UUID
 
 import structlog
 
-from app.jobs.transport import Transport
+from app.jobs.server import Server
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -17,8 +17,8 @@ BATCH: Final = 500
 class Relay:
     """Hands jobs over in batches: what is committed while one is under way makes the next."""
 
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
+    def __init__(self, server: Server) -> None:
+        self._server = server
         self._waiting: list[UUID] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -38,7 +38,7 @@ class Relay:
         try:
             while self._waiting:
                 batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
-                await self._transport.send(batch)
+                await self._server.send(batch)
         except Exception as error:  # noqa: BLE001 - whatever it is, the jobs are in the table
             logger.warning("jobs_left_to_the_sweep", count=len(batch) + len(self._waiting), error=type(error).__name__)
             self._waiting.clear()

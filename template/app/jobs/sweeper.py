@@ -14,8 +14,8 @@ from app.jobs.crons import Clock
 from app.jobs.ledger import Ledger
 from app.jobs.models import JobState
 from app.jobs.relay import BATCH
+from app.jobs.server import Server
 from app.jobs.times import Times
-from app.jobs.transport import Transport
 from app.kit.backoff import backoff
 
 logger = structlog.stdlib.get_logger(__name__)
@@ -28,11 +28,9 @@ class Sweeper:
         told: called after each look, whether it went well or not; who watches over this process wants that.
     """
 
-    def __init__(
-        self, ledger: Ledger, transport: Transport, clock: Clock, times: Times, told: Callable[[], object]
-    ) -> None:
+    def __init__(self, ledger: Ledger, server: Server, clock: Clock, times: Times, told: Callable[[], object]) -> None:
         self._ledger = ledger
-        self._transport = transport
+        self._server = server
         self._clock = clock
         self._times = times
         self._told = told
@@ -50,7 +48,7 @@ class Sweeper:
                 log.error("job_failed", reason="Its worker ended, or fell silent, during the last attempt.")
             else:
                 log.warning("job_taken_from_silent_worker")
-        while (room := min(await self._transport.room(), BATCH)) > 0:
+        while (room := min(await self._server.room(), BATCH)) > 0:
             ids = await self._ledger.take_due(room)
             if ids:
                 await self._hand_over(ids)
@@ -59,7 +57,7 @@ class Sweeper:
 
     async def _hand_over(self, ids: Sequence[UUID]) -> None:
         try:
-            await self._transport.send(ids)
+            await self._server.send(ids)
         except Exception:
             await self._ledger.postpone(ids, utc_now())
             raise
