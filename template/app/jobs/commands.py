@@ -13,7 +13,7 @@ from app.core.runtime import Runtime, create_runtime
 from app.jobs.models import Job, JobState
 from app.jobs.operations import cancel as cancel_job
 from app.jobs.operations import get_job, list_jobs, replay
-from app.jobs.worker import connections_left, is_alive, reloading, sign_of_life, work
+from app.jobs.worker import connections_left, fastest_loop, is_alive, reloading, sign_of_life, work
 
 APP = Path(__file__).resolve().parents[1]
 
@@ -37,7 +37,8 @@ def worker(ctx: click.Context, *, concurrency: int | None, grace: float, reload:
             sys.exit(reloading(options, APP))
         runtime = create_runtime(command_line.modules)
         jobs_at_once = concurrency or connections_left(runtime)
-        asyncio.run(work(runtime, concurrency=jobs_at_once, grace=timedelta(seconds=grace), alive=sign_of_life().touch))
+        body = work(runtime, concurrency=jobs_at_once, grace=timedelta(seconds=grace), alive=sign_of_life().touch)
+        asyncio.run(body, loop_factory=fastest_loop())
 
 
 @click.group()

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pydantic import Field
 
 from app.core.settings import ModuleSettings
-from app.jobs.times import Times
+from app.jobs.times import GRACE, Times
 
 
 class JobsSettings(ModuleSettings):
@@ -18,4 +18,5 @@ class JobsSettings(ModuleSettings):
     @property
     def times(self) -> Times:
         """What the queue goes by."""
-        return Times(lease=timedelta(seconds=self.JOBS_LEASE))
+        lease = timedelta(seconds=self.JOBS_LEASE)
+        return Times(lease=lease, grace=min(lease, GRACE))

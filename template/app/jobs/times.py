@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
+
+GRACE: Final = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,7 +22,7 @@ class Times:
     """
 
     lease: timedelta = timedelta(seconds=30)
-    grace: timedelta = timedelta(seconds=2)
+    grace: timedelta = GRACE
     poll: timedelta = timedelta(seconds=1)
     longest_poll: timedelta = timedelta(seconds=5)
     first_pause: timedelta = timedelta(seconds=2)

@@ -60,6 +60,15 @@ async def work(
         logger.info("worker_stopping")
 
 
+def fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """The event loop that the server has as well, where there is one for the platform."""
+    try:
+        import uvloop  # noqa: PLC0415 - is not everywhere
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
 def connections_left(runtime: Runtime) -> int:
     """How many jobs may run at once so that each can have a database connection, and the worker itself two."""
     return max(runtime.settings.DB_POOL_SIZE - 2, 1)

@@ -1,16 +1,11 @@
-"""A module whose jobs leave traces in tables, and the processes that queue and run them.
-
-python -m tests.jobs.shop worker [OPTIONS]        as `app worker` does
-python -m tests.jobs.shop queue FIRST COUNT       as an API does, each job in a request's transaction
-python -m tests.jobs.shop die FIRST COUNT         the same in one transaction, killed between commit and relay
-"""
+"""A module whose jobs leave traces in tables, and what processes do that queue and run them."""
 
 import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, nullcontext, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import replace
 from uuid import UUID
 
@@ -20,14 +15,13 @@ from uuid_utils.compat import uuid7
 
 from app.core.commands import CommandLine
 from app.core.database import Database, insert_if_absent
-from app.core.logging import configure_logging
 from app.core.module import Module
 from app.core.runtime import Runtime, create_runtime, jobs_of, running
 from app.jobs.commands import worker
 from app.jobs.module import module as jobs
 from app.jobs.module import open_server
 from app.jobs.outbox import Outbox
-from app.jobs.server import NoServer, Server
+from app.jobs.server import NoServer
 from app.jobs.settings import JobsSettings
 from app.modules import MODULES
 
@@ -95,10 +89,17 @@ class Deadly(NoServer):
 
 
 @asynccontextmanager
-async def _api(runtime: Runtime) -> AsyncIterator[None]:
+async def _dying(runtime: Runtime) -> AsyncIterator[None]:
+    """The module's lifespan in a process that is killed between a commit and what follows it."""
+    times = runtime.resource(JobsSettings).times
+    runtime.queue = Outbox(runtime, jobs_of(runtime.modules), server=Deadly(), times=times)
+    yield
+
+
+@asynccontextmanager
+async def _queueing(runtime: Runtime) -> AsyncIterator[None]:
     """The module's lifespan in a process that does not work itself, as outside local."""
-    async with open_server(runtime) as opened:
-        server: Server = Deadly() if sys.argv[1] == "die" else opened
+    async with open_server(runtime) as server:
         times = runtime.resource(JobsSettings).times
         runtime.queue = Outbox(runtime, jobs_of(runtime.modules), server=server, times=times)
         yield
@@ -108,36 +109,48 @@ class RequestFailedError(Exception):
     """A request has to be rolled back."""
 
 
-async def _request(runtime: Runtime, numbers: Sequence[int], *, fails: bool) -> None:
+async def _request(runtime: Runtime, numbers: Sequence[int], seconds: float, *, fails: bool = False) -> None:
     async with runtime.database.transaction() as session:
         for number in numbers:
-            await runtime.queue.enqueue(session, pay, number, float(os.environ["SHOP_SECONDS"]))
+            await runtime.queue.enqueue(session, pay, number, seconds)
         if fails:
             raise RequestFailedError
 
 
-async def _queue(numbers: range) -> None:
-    modules = [replace(module, lifespan=_api) if module is jobs else module for module in MODULES]
-    runtime = create_runtime([*modules, shop])
-    configure_logging(runtime.settings)
-    async with running(runtime):
-        if sys.argv[1] == "die":
-            await _request(runtime, numbers, fails=False)
-            await asyncio.Event().wait()
+@asynccontextmanager
+async def _process(lifespan: Callable[[Runtime], AbstractAsyncContextManager[None]]) -> AsyncIterator[Runtime]:
+    modules = [replace(module, lifespan=lifespan) if module is jobs else module for module in MODULES]
+    async with running(create_runtime([*modules, shop])) as runtime:
+        yield runtime
+
+
+async def queue_and_die(numbers: Sequence[int], seconds: float) -> None:
+    """Queues jobs in one transaction, and is killed between its commit and the relay."""
+    async with _process(_dying) as runtime:
+        await _request(runtime, numbers, seconds)
+        await asyncio.Event().wait()
+
+
+async def queue(numbers: Sequence[int], seconds: float) -> None:
+    """Queues jobs as an API does, each in a request's transaction, of which some fail."""
+    async with _process(_queueing) as runtime:
         for number in numbers:
             if number % ROLLED_BACK == 0:
                 with suppress(RequestFailedError):
-                    await _request(runtime, [-number], fails=True)
-            await _request(runtime, [number], fails=False)
+                    await _request(runtime, [-number], seconds, fails=True)
+            await _request(runtime, [number], seconds)
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Queues or works."""
-    if arguments[0] == "worker":
-        worker(arguments[1:], obj=CommandLine(modules=(*MODULES, shop), database=nullcontext))
-    first, count = int(arguments[1]), int(arguments[2])
-    asyncio.run(_queue(range(first, first + count)))
+def work(*options: str) -> None:
+    """The command `app worker`."""
+    worker(options, obj=CommandLine(modules=(*MODULES, shop), database=nullcontext))
 
 
-if __name__ == "__main__":
-    main(sys.argv[1:])
+def run(environment: Mapping[str, str], function: Callable[..., object], *args: object) -> None:
+    """What a process does. It says nothing."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    os.environ.clear()
+    os.environ.update(environment)
+    outcome = function(*args)
+    if isinstance(outcome, Coroutine):
+        asyncio.run(outcome)

@@ -6,12 +6,13 @@ In each suite a few hundred jobs. The whole thing, with ten thousand in each tes
 """
 
 import asyncio
+import multiprocessing
 import os
 import signal
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -21,15 +22,17 @@ from sqlmodel import SQLModel, col
 from app.core.database import Database, create_database
 from app.core.settings import Settings
 from app.jobs.models import Job, JobState
+from app.redis.private_server import installed
 from tests.databases import Databases
-from tests.jobs.redis_server import RedisServer
-from tests.jobs.shop import Attempt, Order, Payment, make_tables
+from tests.jobs import shop as processes
+from tests.jobs.shop import Attempt, Order, Payment, make_tables, queue, queue_and_die, work
+from tests.redis.server import FakeredisServer, PrivateServer, RedisServer
 
 FULL = os.environ.get("JOBS_FAULTS") == "full"
-JOBS = 10_000 if FULL else 300
-REDIS_AWAY = 10.0 if FULL else 1.0
+JOBS = 10_000 if FULL else 150
+REDIS_AWAY = 10.0 if FULL else 0.5
 PATIENCE = 300.0 if FULL else 60.0
-SECONDS = "0.005"
+SECONDS = 0.005
 """How long a job takes besides its statements: so that there is something to be killed in."""
 
 
@@ -39,24 +42,21 @@ class Shop:
 
     database: Database
     redis: RedisServer
-    environment: dict[str, str]
-    processes: list[asyncio.subprocess.Process] = field(default_factory=list)
+    environment: Mapping[str, str]
+    processes: list[BaseProcess] = field(default_factory=list)
 
-    async def start(self, *arguments: str) -> asyncio.subprocess.Process:
-        """Starts a process of the shop."""
-        command = (sys.executable, "-m", "tests.jobs.shop", *arguments)
-        process = await asyncio.create_subprocess_exec(
-            *command, env=self.environment, stdout=asyncio.subprocess.DEVNULL
-        )
+    def start(self, function: Callable[..., object], *args: object) -> BaseProcess:
+        """Has a process do something of `tests.jobs.shop`."""
+        process = _context.Process(target=processes.run, args=(self.environment, function, *args))
+        process.start()
         self.processes.append(process)
         return process
 
-    async def end(self) -> None:
+    def end(self) -> None:
         """Ends what still runs."""
         for process in self.processes:
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
+            process.kill()
+            process.join()
 
     async def count(self, model: type[SQLModel]) -> int:
         """How many rows there are."""
@@ -64,9 +64,9 @@ class Shop:
             return (await session.scalars(select(func.count()).select_from(model))).one()
 
     async def until(self, condition: Callable[[], Awaitable[bool]]) -> None:
-        """Returns when something has come about."""
+        """Returns when something has come about, which only the database knows."""
         async with asyncio.timeout(PATIENCE):
-            while not await condition():
+            while not await condition():  # noqa: ASYNC110 - other processes bring it about
                 await asyncio.sleep(0.02)
 
     async def paid(self, count: int) -> None:
@@ -92,8 +92,32 @@ class Shop:
         assert await self.count(Job) == count
 
 
+# A process of which each other one is a copy: importing the application takes longer than most of the tests.
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload([processes.__name__])
+
+
 @pytest.fixture
-async def shop(databases: Databases, redis_server: RedisServer, tmp_path: Path) -> AsyncIterator[Shop]:
+def forgetful_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis that comes back empty; where there is none, workers look into the table, which has to do as well."""
+    if installed() is None:
+        yield FakeredisServer("")
+        return
+    server = PrivateServer(tmp_path / "redis", "--save", "")
+    server.start()
+    yield server
+    server.stop()
+
+
+async def exit_of(process: BaseProcess) -> int | None:
+    """How a process ends."""
+    async with asyncio.timeout(PATIENCE):
+        await asyncio.to_thread(process.join)
+    return process.exitcode
+
+
+@pytest.fixture
+async def shop(databases: Databases, forgetful_redis: RedisServer, tmp_path: Path) -> AsyncIterator[Shop]:
     """A shop of its own."""
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(databases.fresh())
@@ -102,66 +126,64 @@ async def shop(databases: Databases, redis_server: RedisServer, tmp_path: Path) 
         await make_tables(database)
         environment = os.environ | {
             "DATABASE_URL": url,
-            "REDIS_URL": redis_server.url,
-            "JOBS_LEASE": "2",
-            "SHOP_SECONDS": SECONDS,
+            "REDIS_URL": "" if isinstance(forgetful_redis, FakeredisServer) else forgetful_redis.url,
+            "JOBS_LEASE": "1",
             "TMPDIR": str(tmp_path),
         }
-        opened = Shop(database=database, redis=redis_server, environment=environment)
-        stack.push_async_callback(opened.end)
+        opened = Shop(database=database, redis=forgetful_redis, environment=environment)
+        stack.callback(opened.end)
         yield opened
 
 
 async def test_two_workers_share_the_jobs_and_do_each_once(shop: Shop) -> None:
-    await shop.start("worker")
-    await shop.start("worker")
-    await shop.start("queue", "0", str(JOBS))
+    shop.start(work)
+    shop.start(work)
+    shop.start(queue, range(JOBS), SECONDS)
     await shop.all_done(JOBS)
 
     assert await shop.count(Attempt) == JOBS
 
 
 async def test_an_api_that_is_killed_between_commit_and_relay_has_lost_nothing(shop: Shop) -> None:
-    await shop.start("worker")
-    rounds, each = 3, JOBS // 3
-    for number in range(rounds):
-        process = await shop.start("die", str(number * each), str(each))
-        assert await process.wait() == -signal.SIGKILL
-    await shop.all_done(rounds * each)
+    shop.start(work)
+    for first in range(0, JOBS, JOBS // 2):
+        numbers = range(first, first + JOBS // 2)
+        assert await exit_of(shop.start(queue_and_die, numbers, SECONDS)) == -signal.SIGKILL
+    await shop.all_done(JOBS)
 
 
 async def test_a_worker_that_is_killed_in_mid_job_has_lost_nothing(shop: Shop) -> None:
-    await shop.start("queue", "0", str(JOBS))
-    for part in (1, 2, 3):
-        process = await shop.start("worker")
-        await shop.paid(JOBS * part // 4)
-        process.kill()
-        await process.wait()
-    await shop.start("worker")
+    shop.start(queue, range(JOBS), SECONDS)
+    for part in (1, 2):
+        worker = shop.start(work)
+        await shop.paid(JOBS * part // 3)
+        worker.kill()
+        assert await exit_of(worker) == -signal.SIGKILL
+    shop.start(work)
     await shop.all_done(JOBS)
 
     assert await shop.count(Attempt) > JOBS
 
 
 async def test_while_redis_is_away_nothing_is_lost(shop: Shop) -> None:
-    await shop.start("worker")
-    queueing = await shop.start("queue", "0", str(JOBS))
+    shop.start(work)
+    queueing = shop.start(queue, range(JOBS), SECONDS)
     await shop.paid(JOBS // 10)
-    await shop.redis.stop()
+    shop.redis.stop()
     await asyncio.sleep(REDIS_AWAY)
-    await shop.redis.start()
-    assert await queueing.wait() == 0
+    shop.redis.start()
+    assert await exit_of(queueing) == 0
     await shop.all_done(JOBS)
 
 
 async def test_a_worker_that_is_asked_to_stop_leaves_nothing_half_done(shop: Shop) -> None:
-    await shop.start("queue", "0", str(JOBS))
-    process = await shop.start("worker")
+    shop.start(queue, range(JOBS), SECONDS)
+    worker = shop.start(work)
     await shop.paid(JOBS // 2)
-    process.terminate()
-    assert await process.wait() == 0
+    worker.terminate()
+    assert await exit_of(worker) == 0
     assert await shop.count(Attempt) == await shop.count(Order)
-    await shop.start("worker")
+    shop.start(work)
     await shop.all_done(JOBS)
 
     assert await shop.count(Attempt) == JOBS
