@@ -10,10 +10,11 @@ import click
 
 from app.core.commands import CommandLine, with_runtime
 from app.core.runtime import Runtime, create_runtime
+from app.jobs.alive import is_alive, sign_of_life
 from app.jobs.models import Job, JobState
 from app.jobs.operations import cancel as cancel_job
 from app.jobs.operations import get_job, list_jobs, replay
-from app.jobs.worker import connections_left, fastest_loop, is_alive, reloading, sign_of_life, work
+from app.jobs.worker import connections_left, fastest_loop, reloading, work
 
 APP = Path(__file__).resolve().parents[1]
 
@@ -34,7 +35,7 @@ def worker(ctx: click.Context, *, concurrency: int | None, grace: float, reload:
     with command_line.database():
         if reload:
             options = [f"--grace={grace}", *([f"--concurrency={concurrency}"] if concurrency else [])]
-            sys.exit(reloading(options, APP))
+            sys.exit(reloading(options, APP, grace))
         runtime = create_runtime(command_line.modules)
         jobs_at_once = concurrency or connections_left(runtime)
         body = work(runtime, concurrency=jobs_at_once, grace=timedelta(seconds=grace), alive=sign_of_life().touch)

@@ -29,6 +29,10 @@ class Clock:
         self._attempts = attempts
         self._next = minute_of(utc_now())
 
+    def set(self, time: datetime) -> None:
+        """Begins with the minute of another time."""
+        self._next = minute_of(time)
+
     async def tick(self, now: datetime) -> int:
         """Queues what has become due since the last time.
 

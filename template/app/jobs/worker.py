@@ -1,41 +1,22 @@
 """The process behind `app worker`."""
 
 import asyncio
-import os
+import math
+import shlex
 import signal
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
 
 import structlog
 
 from app.core.logging import configure_logging
 from app.core.runtime import Runtime, running
-from app.dev.supervisor import changes, ending
 from app.jobs.server import Working
 
 logger = structlog.stdlib.get_logger(__name__)
-
-PATIENCE: Final = 30.0
-"""Seconds without a sign of life after which a worker counts as dead."""
-
-
-def sign_of_life() -> Path:
-    """The file that a worker touches: in a container, its own."""
-    return Path(tempfile.gettempdir()) / "app-worker-alive"
-
-
-def is_alive(file: Path) -> bool:
-    """Whether a worker has touched the file lately."""
-    try:
-        return time.time() - file.stat().st_mtime < PATIENCE
-    except FileNotFoundError:
-        return False
 
 
 async def work(
@@ -74,24 +55,17 @@ def connections_left(runtime: Runtime) -> int:
     return max(runtime.settings.DB_POOL_SIZE - 2, 1)
 
 
-def reloading(arguments: Sequence[str], watched: Path) -> int:
+def reloading(arguments: Sequence[str], watched: Path, grace: float) -> int:
     """Runs a worker in a process of its own, and another one whenever the code changes, until asked to end.
 
     Returns:
         The exit code.
     """
-    command = [sys.executable, "-m", "app.cli.main", "worker", *arguments]
-    with ending() as stop:
-        process = subprocess.Popen(command, env=os.environ)  # noqa: S603 - our own
-        for changed in changes([watched], stop):
-            if changed:
-                logger.info("worker_reloading", files=sorted(changed))
-                _end(process)
-                process = subprocess.Popen(command, env=os.environ)  # noqa: S603 - our own
-        _end(process)
-    return 0
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    process.terminate()
-    process.wait()
+    worker = shlex.join([sys.executable, "-m", "app.cli.main", "worker", *arguments])
+    # A program of the development environment, which the application itself does not need.
+    watch = [sys.executable, "-m", "watchfiles", "--filter", "python", f"--sigint-timeout={math.ceil(grace) + 1}"]
+    process = subprocess.Popen([*watch, worker, str(watched)])  # noqa: S603 - our own
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    # Ctrl-C reaches all processes of the terminal; this one waits for the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return process.wait()
