@@ -68,6 +68,10 @@ TEMPLATES = [
         "{{ r }};{% endfor %}"
     ),
     (
+        "{% for r in pieces | selectattr('name', 'in', chosen) | map(attribute='n') | map('string') | unique | sort %}"
+        "{{ r }};{% endfor %}"
+    ),
+    (
         "{% set n = namespace(seen=[]) %}{% for p in pieces if p.name in chosen %}"
         "{% set n.seen = n.seen + p.requires %}{% endfor %}{{ n.seen | join(',') }}"
     ),
@@ -93,6 +97,28 @@ def test_equals_jinja_for_every_answer_set(template: str) -> None:
         bits = space.bits(answers)
         varied = "".join(plain(part) for part in text.parts if part.cond.eval(bits))
         assert varied == ENVIRONMENT.from_string(template).render(plain_names(answers)), answers
+
+
+def test_what_several_pieces_share_is_the_same_in_any_order() -> None:
+    # `a` and `redis` need what `jobs` needs, too: which of them comes first in the catalog must not show.
+    space = make_space()
+    template = (
+        "{% for r in pieces | selectattr('name', 'in', chosen) | map(attribute='needs') | sum(start=[])"
+        " | unique | sort %}{{ r }}\n{% endfor %}"
+    )
+    pieces = [{"name": name, "needs": ["httpx", name]} for name in ("redis", "jobs", "a")] + [
+        {"name": "auth", "needs": []}
+    ]
+    parts = [
+        Interpreter(space, ENVIRONMENT, lambda name: name)
+        .render(template, {**names(space), "pieces": ordered}, space.everything, "here")
+        .parts
+        for ordered in (pieces, pieces[::-1])
+    ]
+
+    first, second = ([(plain(part), part.cond) for part in each if plain(part).strip()] for each in parts)
+    assert first == second
+    assert [text for text, _ in first].count("httpx") == 1
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,7 @@ def test_custom_asks_for_a_provider_a_port_and_one_list_of_the_rest(new: Open, w
     terminal.types(UP, UP, ENTER)  # from saas over minimal to custom, the last
     terminal.sees("Who signs")
     terminal.types(DOWN, DOWN, ENTER)
+    terminal.answers("Who carries mail away?")
     terminal.answers("Where are users' files kept?")
     terminal.sees("What else should it have?")
     terminal.types(SPACE, ENTER)
@@ -136,12 +137,12 @@ def test_custom_asks_for_a_provider_a_port_and_one_list_of_the_rest(new: Open, w
     assert terminal.ends() == 0
     answers = recorded(work)
     assert (answers["preset"], answers["auth"], answers["projects"]) == ("custom", "clerk", True)
-    assert answers["storage"] == "none"
+    assert (answers["email"], answers["storage"]) == ("none", "none")
 
 
 def test_what_lacks_a_requirement_is_grey_until_it_is_ticked(new: Open, small: Path, work: Path) -> None:
     add_billing(small)
-    terminal = new("-d", "preset=custom", "-d", "auth=custom", "-d", "storage=none")
+    terminal = new("-d", "preset=custom", "-d", "auth=custom", "-d", "email=none", "-d", "storage=none")
     terminal.passes_texts()
     terminal.sees("What else should it have?")
     terminal.sees("- Billing: the example module, to copy and make your own (billing needs projects:")

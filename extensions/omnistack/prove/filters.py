@@ -165,7 +165,17 @@ class Filters:
         ordered = self.environment.call_filter(
             "sort", keyed, arguments, {**options, "attribute": path}, context=self._context
         )
-        return Seq(tuple((tagged.cond, tagged.value) for tagged in ordered))
+        return Seq(tuple(self._joined([(tagged.cond, tagged.value) for tagged in ordered])))
+
+    def _joined(self, ordered: Items) -> Items:
+        """Make one element of equal neighbours of which never two are there: what `unique` has left of several."""
+        joined: Items = []
+        for inner, item in ordered:
+            if joined and inner & joined[-1][0] == self.algebra.nothing and same(joined[-1][1], item):
+                joined[-1] = (joined[-1][0] | inner, joined[-1][1])
+            else:
+                joined.append((inner, item))
+        return joined
 
     def _unique(self, items: Items, arguments: Arguments, named: Named, cond: Cond) -> Seq:
         del cond

@@ -67,21 +67,25 @@ class Resilient:
             exclude=[(Exception, lambda error: not self._passes(error))],
         )
 
-    async def call[T](self, attempt: Callable[[], Awaitable[T]], *, repeatable: bool = True) -> T:
+    async def call[T](
+        self, attempt: Callable[[], Awaitable[T]], *, repeatable: bool | Callable[[Exception], bool] = True
+    ) -> T:
         """Calls `attempt()`, again where that may help.
 
         Args:
             attempt: one request, whole.
-            repeatable: whether a second request does no harm where the first has worked and only its answer was lost.
+            repeatable: whether a second request does no harm where the first has worked and only its answer was lost;
+                a function tells it from the error, such as one of a connection that never came about.
 
         Raises:
             UnavailableError: the circuit is open.
             TimeoutError: the last attempt took too long.
             Exception: what the last attempt raised.
         """
-        if not repeatable:
+        if repeatable is False:
             return await self._once(attempt)
-        return await self._again(self._passes, self._once, attempt)
+        harmless = repeatable if callable(repeatable) else _always
+        return await self._again(lambda error: self._passes(error) and harmless(error), self._once, attempt)
 
     @asynccontextmanager
     async def guard(self) -> AsyncIterator[None]:
@@ -113,3 +117,7 @@ class Resilient:
         if isinstance(error, UnavailableError):
             return False
         return isinstance(error, TimeoutError) or self._transient(error)
+
+
+def _always(_error: Exception) -> bool:
+    return True

@@ -94,6 +94,20 @@ class TestAgain:
             await resilient().call(system, repeatable=False)
         assert system.calls == 1
 
+    async def test_the_error_may_tell_whether_a_repetition_would_do_harm(self) -> None:
+        system = System(ConnectionRefusedError(), ConnectionResetError(), "well")
+
+        with pytest.raises(ConnectionResetError):
+            await resilient().call(system, repeatable=lambda error: isinstance(error, ConnectionRefusedError))
+        assert system.calls == 2
+
+    async def test_what_does_not_pass_is_not_tried_again_however_harmless(self) -> None:
+        system = System(ValueError())
+
+        with pytest.raises(ValueError):  # noqa: PT011 - the very one
+            await resilient().call(system, repeatable=lambda _error: True)
+        assert system.calls == 1
+
     async def test_each_attempt_has_an_end(self) -> None:
         system = Hanging()
 

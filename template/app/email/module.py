@@ -1,0 +1,37 @@
+"""Email: templates, a service that sends them, and a welcome for everybody who is new."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from app.core.events import Subscriber
+from app.core.module import Module
+from app.core.runtime import Runtime
+from app.email.commands import email
+from app.email.jobs import send_notification_email, send_password_reset_email, send_welcome_email
+from app.email.port import Sender
+from app.email.providers.registry import PROVIDERS
+from app.email.rendering import Templates
+from app.email.service import EmailService
+from app.email.settings import EmailSettings
+from app.email.subscribers import on_user_created
+from app.users.events import UserCreated
+
+
+@asynccontextmanager
+async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
+    settings, project = runtime.resource(EmailSettings), runtime.settings.PROJECT_NAME
+    piece = next(provider for provider in PROVIDERS if provider.name == settings.EMAIL_PROVIDER)
+    sender = Sender(address=settings.EMAIL_FROM_ADDRESS, name=settings.EMAIL_FROM_NAME or project)
+    async with piece.open(runtime) as provider:
+        runtime.provide(EmailService, EmailService(provider, Templates(project), sender))
+        yield
+
+
+module = Module(
+    name="email",
+    settings=(EmailSettings, *(provider.settings for provider in PROVIDERS)),
+    jobs=(send_welcome_email, send_password_reset_email, send_notification_email),
+    subscribers=(Subscriber(UserCreated, on_user_created),),
+    lifespan=_lifespan,
+    commands=(email,),
+)

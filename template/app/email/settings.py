@@ -1,0 +1,50 @@
+"""Who carries mail away, and from whom it is."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, ValidationInfo
+
+from app.core.settings import Environment, ModuleSettings
+from app.email.addresses import check_address, check_line
+from app.email.port import EmailRejectedError
+from app.email.providers.registry import PROVIDERS
+from app.email.selection import CONSOLE
+
+NAMES = tuple(provider.name for provider in PROVIDERS)
+CHOSEN = next((name for name in NAMES if name != CONSOLE), CONSOLE)
+EXAMPLE_DOMAIN = "@example.com"
+
+
+def _selected(value: str, info: ValidationInfo) -> str:
+    if not value:
+        return CONSOLE if info.data.get("ENVIRONMENT") is Environment.LOCAL else CHOSEN
+    if value not in NAMES:
+        raise ValueError(f"has to be {' or '.join(NAMES)}: no other provider is part of this project")
+    return value
+
+
+def _address(value: str, info: ValidationInfo) -> str:
+    try:
+        address = check_address(value)
+    except EmailRejectedError:
+        raise ValueError("has to be an address like hello@example.com") from None
+    deployed = info.data.get("ENVIRONMENT") is not Environment.LOCAL
+    if deployed and info.data.get("EMAIL_PROVIDER") != CONSOLE and address.endswith(EXAMPLE_DOMAIN):
+        raise ValueError("is an example value; providers take mail from your own domain")
+    return address
+
+
+def _line(value: str) -> str:
+    try:
+        return check_line(value, "it") if value else value
+    except EmailRejectedError:
+        raise ValueError("has to be one line") from None
+
+
+class EmailSettings(ModuleSettings):
+    """What the module itself needs; each provider has settings of its own."""
+
+    PROJECT_NAME: Annotated[str, AfterValidator(_line)] = ""
+    EMAIL_PROVIDER: Annotated[str, AfterValidator(_selected)] = ""
+    EMAIL_FROM_ADDRESS: Annotated[str, AfterValidator(_address)] = "hello@example.com"
+    EMAIL_FROM_NAME: Annotated[str, AfterValidator(_line)] = ""
