@@ -31,8 +31,11 @@ FIRST_PAUSE: Final = timedelta(seconds=1)
 LONGEST_PAUSE: Final = timedelta(minutes=1)
 
 type Json = bool | int | float | str | Sequence[Json] | dict[str, Json] | None
-type JobFunction = Callable[Concatenate["Runtime", ...], Awaitable[None]]
-"""A coroutine function; its first argument is the runtime, the others are JSON."""
+type JobFunction = Callable[Concatenate["Runtime", ...], Awaitable[object]]
+"""A coroutine function; its first argument is the runtime, the others are JSON.
+
+What it returns is JSON as well: a queue that keeps jobs keeps it with the job, for administrators; this one drops it.
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,6 +9,7 @@ from fastapi import Request
 
 from app.core.audit import Audit, NoAudit
 from app.core.cache import Cache, MemoryCache
+from app.core.cleanup import cleanup_old_data
 from app.core.database import Database, create_database
 from app.core.events import Events, deliver_event
 from app.core.inbox import InboxHandler, process_inbox_event
@@ -17,9 +18,11 @@ from app.core.limiter import Limiter, memory_limiter
 from app.core.module import Module
 from app.core.plans import FreePlan, Plans
 from app.core.queue import InProcessQueue, JobFunction, Queue, by_job_name
+from app.core.report import generate_daily_report
 from app.core.settings import ModuleSettings, Settings, load_settings
+from app.core.user_files import NoUserFiles, UserFiles
 
-CORE_JOBS: tuple[JobFunction, ...] = (deliver_event, process_inbox_event)
+CORE_JOBS: tuple[JobFunction, ...] = (deliver_event, process_inbox_event, cleanup_old_data, generate_daily_report)
 
 
 @dataclass(kw_only=True)
@@ -32,6 +35,7 @@ class Runtime:
     plans: Plans = field(default_factory=FreePlan)
     cache: Cache = field(default_factory=MemoryCache)
     audit: Audit = field(default_factory=NoAudit)
+    user_files: UserFiles = field(default_factory=NoUserFiles)
     limiter: Limiter = field(default_factory=memory_limiter)
     queue: Queue = field(init=False)
     events: Events = field(init=False)

@@ -9,12 +9,14 @@ from app.core.module import Module
 from app.core.queue import Cron
 from app.core.runtime import Runtime
 from app.storage.commands import files
+from app.storage.exports import StoredUserFiles
 from app.storage.jobs import delete_file, remove_orphans, sweep_files
 from app.storage.models import File
 from app.storage.providers.registry import PROVIDERS
 from app.storage.routes import router
 from app.storage.service import StorageService
 from app.storage.settings import StorageSettings
+from app.storage.upkeep import FIGURES, PERSONAL_DATA
 
 
 def _links() -> APIRouter:
@@ -30,7 +32,9 @@ async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
     settings = runtime.resource(StorageSettings)
     piece = next(provider for provider in PROVIDERS if provider.name == settings.STORAGE_PROVIDER)
     async with piece.open(runtime) as provider:
-        runtime.provide(StorageService, StorageService(provider, max_upload_size=settings.MAX_UPLOAD_SIZE))
+        storage = StorageService(provider, max_upload_size=settings.MAX_UPLOAD_SIZE)
+        runtime.provide(StorageService, storage)
+        runtime.user_files = StoredUserFiles(runtime, storage)
         yield
 
 
@@ -44,4 +48,6 @@ module = Module(
     crons=(Cron(function=sweep_files, minute=17), Cron(function=remove_orphans, minute=41, hour=3)),
     lifespan=_lifespan,
     commands=(files,),
+    personal_data=PERSONAL_DATA,
+    figures=FIGURES,
 )
