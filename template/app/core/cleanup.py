@@ -31,17 +31,17 @@ class Cleanup:
 
     Attributes:
         model: the table; its key is one column.
-        expired: which rows: `lambda now: col(Project.deleted_at) < now - timedelta(days=30)`.
+        expired: which rows: `lambda _runtime, now: col(Project.deleted_at) < now - timedelta(days=30)`.
     """
 
     model: type[SQLModel]
-    expired: Callable[[datetime], ColumnElement[bool]]
+    expired: Callable[["Runtime", datetime], ColumnElement[bool]]
 
 
 CORE_CLEANUPS: Final = (
     Cleanup(
         model=InboxEvent,
-        expired=lambda now: or_(
+        expired=lambda _runtime, now: or_(
             and_(col(InboxEvent.status) == InboxStatus.DONE, col(InboxEvent.processed_at) < now - KEEP_DONE),
             and_(col(InboxEvent.status) == InboxStatus.FAILED, col(InboxEvent.received_at) < now - KEEP_FAILED),
         ),
@@ -79,7 +79,7 @@ def _of_modules(runtime: "Runtime") -> list[Cleanup]:
 
 async def _remove(runtime: "Runtime", cleanup: Cleanup) -> AsyncIterator[int]:
     (key,) = inspect(cleanup.model).primary_key
-    some = select(key).where(cleanup.expired(utc_now())).limit(BATCH)
+    some = select(key).where(cleanup.expired(runtime, utc_now())).limit(BATCH)
     statement = delete(cleanup.model).where(key.in_(some))
     while True:
         async with runtime.database.transaction() as session:

@@ -15,6 +15,6 @@ KEEP_DELETED: Final = timedelta(days=30)
 
 PERSONAL_DATA: Final = (PersonalData(model=Project, belongs=lambda user_id: col(Project.owner_id) == user_id),)
 
-CLEANUPS: Final = (Cleanup(model=Project, expired=lambda now: col(Project.deleted_at) < now - KEEP_DELETED),)
+CLEANUPS: Final = (Cleanup(model=Project, expired=lambda _runtime, now: col(Project.deleted_at) < now - KEEP_DELETED),)
 
 FIGURES: Final = (Figure(name="projects_created", count=rows_since(col(Project.created_at))),)

@@ -42,7 +42,7 @@ PERSONAL_DATA: Final = (
 CLEANUPS: Final = (
     Cleanup(
         model=UserIdentity,
-        expired=lambda now: and_(
+        expired=lambda _runtime, now: and_(
             col(UserIdentity.user_id).is_(None), col(UserIdentity.deleted_at) < now - KEEP_GONE_IDENTITIES
         ),
     ),
