@@ -2,9 +2,10 @@
 
 from datetime import datetime
 from enum import StrEnum
+from uuid import UUID
 
 from sqlalchemy import JSON, CheckConstraint, Index, Table, text
-from sqlmodel import Field
+from sqlmodel import Field, SQLModel
 
 from app.core.models import Entity, metadata, utc_now
 from app.core.reasons import MAX_REASON
@@ -57,6 +58,15 @@ class Job(Entity, table=True):
     started_at: datetime | None = None
     error: str | None = Field(default=None, max_length=MAX_REASON)
     request_id: str | None = Field(default=None, max_length=MAX_NAME)
+
+
+class JobResult(SQLModel, table=True):
+    """What a job has returned; it goes with the job's row."""
+
+    __tablename__ = "job_results"
+
+    job_id: UUID = Field(primary_key=True, foreign_key="jobs.id", ondelete="CASCADE")
+    value: object = Field(sa_type=JSON)
 
 
 jobs: Table = metadata.tables["jobs"]

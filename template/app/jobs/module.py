@@ -3,16 +3,19 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from app.core.cleanup import cleanup_old_data
 from app.core.module import Module
 from app.core.queue import Cron
+from app.core.report import generate_daily_report
 from app.core.runtime import Runtime, jobs_of
+from app.jobs.admin_routes import router as admin_router
 from app.jobs.arq_server import ArqServer
-from app.jobs.clean_up import forget_old_jobs
 from app.jobs.commands import jobs, worker
-from app.jobs.models import Job
+from app.jobs.models import Job, JobResult
 from app.jobs.outbox import Outbox
 from app.jobs.server import NoServer, Server, Working
 from app.jobs.settings import JobsSettings
+from app.jobs.upkeep import CLEANUPS, FIGURES, PERSONAL_DATA
 from app.redis.connection import connect
 from app.redis.settings import RedisSettings
 
@@ -55,10 +58,17 @@ async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
 
 module = Module(
     name="jobs",
-    models=(Job,),
+    models=(Job, JobResult),
+    admin_router=admin_router,
     settings=(JobsSettings,),
-    jobs=(forget_old_jobs,),
-    crons=(Cron(function=forget_old_jobs, minute=23, hour=3),),
+    # The core's own, which nothing runs where there is no clock.
+    crons=(
+        Cron(function=generate_daily_report, minute=5, hour=0),
+        Cron(function=cleanup_old_data, minute=23, hour=3),
+    ),
     lifespan=_lifespan,
     commands=(worker, jobs),
+    personal_data=PERSONAL_DATA,
+    cleanups=CLEANUPS,
+    figures=FIGURES,
 )

@@ -16,6 +16,7 @@ from app.core.queue import JobFunction
 from app.core.reasons import one_line
 from app.jobs.batches import Batches
 from app.jobs.ledger import Claim, Ledger
+from app.jobs.results import keep_result
 from app.jobs.times import Times
 from app.kit.backoff import backoff
 
@@ -83,7 +84,9 @@ class Runner:
         if function is None:
             raise LookupError(f"{claim.name} is in no module's `jobs`.")
         async with asyncio.timeout(options_of(function).timeout.total_seconds()):
-            await function(self._runtime, *claim.args)
+            result = await function(self._runtime, *claim.args)
+        if result is not None:
+            await keep_result(self._runtime, claim.id, result)
 
     async def _fail(self, claim: Claim, error: Exception) -> None:
         times = self._times

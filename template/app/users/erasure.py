@@ -29,11 +29,15 @@ async def erase_user(runtime: Runtime, user_id: UUID, *, actor_id: UUID | None =
     """
     if not await _shut_out(runtime, user_id):
         return False
+    own = next(module for module in runtime.modules if User in module.models)
     for module in reversed(runtime.modules):
-        async with runtime.database.transaction() as session:
-            await erase_rows(runtime, session, module, user_id)
-            if User in module.models:
-                await _record(runtime, session, user_id, actor_id)
+        if module is not own:
+            async with runtime.database.transaction() as session:
+                await erase_rows(runtime, session, module, user_id)
+    # Last, wherever it stands in the list: as long as there is a user, there may be something left to remove.
+    async with runtime.database.transaction() as session:
+        await erase_rows(runtime, session, own, user_id)
+        await _record(runtime, session, user_id, actor_id)
     return True
 
 
