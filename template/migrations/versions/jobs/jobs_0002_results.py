@@ -19,7 +19,7 @@ def upgrade() -> None:
     op.create_table(
         "job_results",
         sa.Column("job_id", sa.Uuid(), nullable=False),
-        sa.Column("value", sa.JSON(), nullable=True),
+        sa.Column("value", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_job_results_job_id_jobs"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("job_id", name=op.f("pk_job_results")),
     )
