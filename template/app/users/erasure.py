@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -36,8 +37,10 @@ async def erase_user(runtime: Runtime, user_id: UUID, *, actor_id: UUID | None =
                 await erase_rows(runtime, session, module, user_id)
     # Last, wherever it stands in the list: as long as there is a user, there may be something left to remove.
     async with runtime.database.transaction() as session:
-        await erase_rows(runtime, session, own, user_id)
-        await _record(runtime, session, user_id, actor_id)
+        there = select(col(User.id)).where(col(User.id) == user_id).with_for_update()
+        if await session.scalar(there) is not None:
+            await erase_rows(runtime, session, own, user_id)
+            await _record(runtime, session, user_id, actor_id)
     return True
 
 

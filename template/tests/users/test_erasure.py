@@ -1,5 +1,6 @@
 """All that is kept of a user: shown to who asks, and gone when they go."""
 
+import asyncio
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -209,6 +210,30 @@ class TestEraseUser:
 
         assert await erase_user(runtime, user_id)
         assert await count(runtime, users) == 1
+
+
+class TestAtTheSameTime:
+    async def test_of_the_last_two_administrators_one_stays(
+        self, live_runtime: Runtime, live_client: httpx.AsyncClient, live_sign_in: SignIn
+    ) -> None:
+        headers = [await live_sign_in(email=f"{name}@example.com", role=Role.ADMIN) for name in ("one", "two")]
+        ids = [UUID((await live_client.get(ME, headers=one)).json()["id"]) for one in headers]
+
+        outcomes = await asyncio.gather(*(erase_user(live_runtime, id_) for id_ in ids), return_exceptions=True)
+
+        assert {type(outcome) for outcome in outcomes} == {bool, LastAdminError}
+        assert await count(live_runtime, users) == 1
+
+    async def test_it_is_done_and_recorded_once(
+        self, live_runtime: Runtime, live_client: httpx.AsyncClient, live_sign_in: SignIn
+    ) -> None:
+        live_runtime.audit = audit = MemoryAudit()
+        user_id = UUID((await live_client.get(ME, headers=await live_sign_in())).json()["id"])
+
+        await asyncio.gather(*(erase_user(live_runtime, user_id) for _ in range(4)))
+
+        assert len(audit.entries) == 1
+        assert await count(live_runtime, users) == 0
 
 
 async def die(_runtime: Runtime, _session: AsyncSession, _user_id: UUID) -> None:
