@@ -19,5 +19,6 @@ class ExportReady(Event):
     `file_id` is that of a file among their own (`runtime.user_files`); without one an administrator has the export.
     """
 
+    export_id: UUID
     user_id: UUID
     file_id: UUID | None

@@ -7,6 +7,7 @@ from uuid import UUID
 import structlog
 from pydantic_core import from_json
 from sqlmodel import col
+from uuid_utils.compat import uuid7
 
 from app.core.models import utc_now
 from app.core.personal_data import export_user
@@ -43,7 +44,7 @@ async def export_user_data(runtime: Runtime, user_id: str) -> dict[str, Any] | N
         lifetime=EXPORT_LIFETIME,
     )
     async with runtime.database.transaction() as session:
-        await runtime.events.publish(session, ExportReady(user_id=key, file_id=file_id))
+        await runtime.events.publish(session, ExportReady(export_id=file_id or uuid7(), user_id=key, file_id=file_id))
     if file_id is not None:
         return {"file_id": str(file_id)}
     export: dict[str, Any] = from_json(b"".join([piece async for piece in export_user(runtime, key)]))

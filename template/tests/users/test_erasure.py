@@ -113,7 +113,7 @@ class TestExportUserData:
         await export_user_data(runtime, str(user_id))
         await runtime.queue.drain()
 
-        assert heard == [ExportReady(user_id=user_id, file_id=None)]
+        assert [(event.user_id, event.file_id) for event in heard] == [(user_id, None)]
 
     async def test_of_nobody_is_nothing(self, runtime: Runtime) -> None:
         assert await export_user_data(runtime, str(uuid4())) is None
