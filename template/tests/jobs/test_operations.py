@@ -1,18 +1,15 @@
 """What people do with jobs, here and with the command `app`."""
 
-from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from uuid_utils.compat import uuid7
 
 from app.core.database import Database
-from app.core.models import utc_now
 from app.core.runtime import Runtime
-from app.jobs.clean_up import forget_old_jobs
 from app.jobs.models import JobState
-from app.jobs.operations import cancel, forget_finished, get_job, list_jobs, replay
-from tests.jobs.work import Work, change, enqueue, fail, make_runtime, note
+from app.jobs.operations import cancel, get_job, list_jobs, replay
+from tests.jobs.work import Work, enqueue, fail, make_runtime, note
 
 
 @pytest.fixture
@@ -96,21 +93,3 @@ class TestCancel:
         await runtime.queue.drain()
 
         assert runtime.resource(Work).done == ["two"]
-
-
-class TestForget:
-    async def test_deletes_what_was_finished_before_and_keeps_the_dead(self, runtime: Runtime) -> None:
-        dead = await dead_job(runtime)
-        await enqueue(runtime, note, "old")
-        await runtime.queue.drain()
-        await change(runtime, updated_at=utc_now() - timedelta(days=8))
-        await enqueue(runtime, note, "new")
-        await runtime.queue.drain()
-        waiting = UUID(await enqueue(runtime, note, "waits"))
-
-        await forget_old_jobs(runtime)
-
-        found, total = await list_jobs(runtime)
-        assert total == 3
-        assert {dead, waiting} < {job.id for job in found}
-        assert await forget_finished(runtime, utc_now() + timedelta(seconds=1)) == 1
