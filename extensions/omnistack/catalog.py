@@ -36,6 +36,18 @@ class Setting(Strict):
     """A secret: `omnistack new` writes a fresh one to `.env`."""
 
 
+class Process(Strict):
+    """A process of the rendered project besides the one that serves."""
+
+    name: str
+    help: str
+    command: list[str]
+    reload: list[str]
+    """The same on a developer's machine, following changes of the code."""
+    healthcheck: list[str]
+    """Its exit code says whether the process in the same container is alive."""
+
+
 class Piece(Strict):
     """Anything that can be chosen."""
 
@@ -58,6 +70,8 @@ class Piece(Strict):
     settings: list[Setting]
     services: list[str]
     owns: list[str]
+    processes: list[Process] = []
+    """The one key that may be left out."""
     is_port: bool = Field(default=False, exclude=True)
     """Whether its name is that of a port: answers choose its providers and never it. Found out, not written."""
 

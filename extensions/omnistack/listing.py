@@ -100,6 +100,7 @@ def _brings(piece: Piece) -> str:
         "packages": piece.dependencies,
         "settings": [setting.name for setting in piece.settings],
         "services": piece.services,
+        "processes": [process.name for process in piece.processes],
         "paths": piece.paths,
     }
     lines = [f"{name}: {', '.join(values)}" for name, values in parts.items() if values]

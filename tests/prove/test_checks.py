@@ -11,6 +11,7 @@ from omnistack.render import Renderer
 MAIN = "template/app/main.py"
 CORE = "extensions/catalog/core.yml"
 REGISTRY = "template/app/storage/providers/registry.py.jinja"
+UPKEEP = "template/app/projects/upkeep.py"
 REVISION = "template/migrations/versions/projects/projects_0001_projects.py"
 
 
@@ -69,11 +70,14 @@ FAULTS = [
     (CORE, r"services: \[postgres\]", "services: []", "POSTGRES_PASSWORD"),
     ("extensions/catalog/projects.yml", r"requires: \[users\]", "requires: [core]", "does not require"),
     ("template/app/core/settings.py", r"^    DEBUG: .*\n", "", "DEBUG"),
-    ("template/app/projects/module.py", r", router=router", "", "are in no manifest"),
-    ("template/app/projects/module.py", r"models=\(Project,\), ", "", "Project is in no manifest's `models`"),
+    ("template/app/projects/module.py", r"^    router=router,\n", "", "are in no manifest"),
+    ("template/app/projects/module.py", r"^    models=\(Project,\),\n", "", "Project is in no manifest's `models`"),
     ("template/app/projects/models.py", r'"users\.id"', '"user.id"', "the table user, which is not there"),
     (REGISTRY, r"^from app\.storage\.port", "import app.main\nfrom app.storage.port", "never back"),
     (REGISTRY, r"^from app\.storage\.port", "import app.projects.module\nfrom app.storage.port", "not require"),
+    (UPKEEP, r"^PERSONAL_DATA: .*\n", "PERSONAL_DATA = ()\n", "leads to users, and no Personal"),
+    (UPKEEP, r"^CLEANUPS: .*\n", "CLEANUPS = ()\n", "hides rows, and no Cleanup names it"),
+    ("template/app/projects/module.py", r"^    personal_data=.*\n", "", "PERSONAL_DATA is in no manifest"),
     (REVISION, r'"users_0001"', '"users_0099"', "users_0099, which is not there"),
     (REVISION, r'\("users_0001",\)', '("core_0001",)', "which no revision before it makes"),
     ("template/tests/conftest.py", r"^def settings\(", "def setting(", "asks for the fixture settings"),

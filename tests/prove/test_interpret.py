@@ -15,7 +15,7 @@ PIECES = [
     {"name": "redis", "requires": [], "port": None, "n": 1},
     {"name": "jobs", "requires": ["redis"], "port": None, "n": 2},
     {"name": "auth", "requires": [], "port": "x", "n": 3},
-    {"name": "a", "requires": ["auth"], "port": "x", "n": 2},
+    {"name": "a", "requires": ["auth"], "port": "x", "n": 2, "extra": "e"},
 ]
 ENVIRONMENT = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)  # noqa: S701 - as Copier
 
@@ -60,6 +60,7 @@ TEMPLATES = [
     "{% for name in chosen if name != 'auth' %}{{ name }}{% if loop.first %}!{% endif %}{% else %}none{% endfor %}",
     "{% for p in pieces | selectattr('name', 'in', chosen) | sort(attribute='name') %}{{ p.name }} {% endfor %}",
     "{% for p in pieces | rejectattr('name', 'in', chosen) %}{{ p.name }} {% endfor %}",
+    "{% for p in pieces | selectattr('extra', 'defined') %}{{ p.extra }}{% endfor %}",
     "{{ chosen | join(', ') }}|{{ chosen | first }}|{{ chosen | last }}|{{ chosen | length }}",
     "{{ chosen | sort | join('-') }}|{{ chosen | map('upper') | join }}|{{ 'redis' in chosen }}",
     (

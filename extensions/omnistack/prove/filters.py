@@ -8,6 +8,7 @@ not in `_lists` is applied to every form that the list takes, and refused where 
 from collections.abc import Callable
 
 from jinja2.environment import Environment
+from jinja2.runtime import Undefined
 
 from omnistack.prove.space import Cond
 from omnistack.prove.values import Algebra, Choice, Missing, Part, RefusedError, Seq, Text, Value, same
@@ -134,6 +135,8 @@ class Filters:
     def _attribute(self, item: Value, path: str) -> Value:
         for part in str(path).split("."):
             item = self.environment.getitem(item, int(part) if part.isdigit() else part)
+            if isinstance(item, Undefined):
+                return Missing(part)
         return item
 
     def _select(

@@ -22,6 +22,7 @@ from omnistack.prove.checks.owns import check_owns
 from omnistack.prove.checks.services import check_services
 from omnistack.prove.checks.settings import check_settings
 from omnistack.prove.checks.splices import check_splices
+from omnistack.prove.checks.upkeep import check_upkeep
 from omnistack.prove.code import Code
 from omnistack.prove.finding import Finding, Report
 from omnistack.prove.model import Model
@@ -40,6 +41,7 @@ CHECKS: dict[str, Check] = {
     "dependencies": check_dependencies,
     "settings": check_settings,
     "manifest": check_manifest,
+    "upkeep": check_upkeep,
     "migrations": check_migrations,
     "fixtures": check_fixtures,
     "links": check_links,

@@ -40,9 +40,10 @@ class Application(click.Group):
 
 def _module_commands() -> dict[str, click.Command]:
     from app.core.inbox_commands import CORE_COMMANDS
+    from app.core.upkeep_commands import UPKEEP_COMMANDS
     from app.modules import MODULES
 
-    commands = [*CORE_COMMANDS, *(command for module in MODULES for command in module.commands)]
+    commands = [*CORE_COMMANDS, *UPKEEP_COMMANDS, *(command for module in MODULES for command in module.commands)]
     return {command.name: command for command in commands if command.name is not None}
 
 

@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AuditEntry:
-    """Who did what to whom."""
+    """Who did what to whom; without an actor it was done at the command line, or by a job that nobody has asked for."""
 
-    actor_id: UUID
+    actor_id: UUID | None
     action: str
     target_type: str
     target_id: str

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from sqlalchemy import Engine, Executable, Row
+from sqlalchemy import Engine, Executable, Row, TextClause
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
@@ -89,6 +89,11 @@ class Database:
         # One switch into the driver's world instead of one to connect, one to execute and one to close.
         with _availability():
             return await greenlet_spawn(_fetch, engine.sync_engine, statement, parameters)
+
+    async def execute(self, statement: Executable, parameters: Mapping[str, object]) -> Sequence[Row[*tuple[Any, ...]]]:
+        """The rows that one writing statement returns, which is a transaction of its own: kept once they are here."""
+        # What reads is in autocommit; a statement that is all of its transaction needs no BEGIN and COMMIT either.
+        return await self.fetch(statement, parameters)
 
     def new_session(self, *, reading: bool) -> AsyncSession:
         """A session that nobody has opened yet. `transaction` and `reading` open and close one; use those."""
@@ -202,14 +207,23 @@ async def fetch_in(
 
 
 async def insert_if_absent(
-    session: AsyncSession, model: type[SQLModel], values: Mapping[str, object], *, unique: Sequence[str]
+    session: AsyncSession,
+    model: type[SQLModel],
+    values: Mapping[str, object],
+    *,
+    unique: Sequence[str],
+    where: TextClause | None = None,
 ) -> bool:
     """Inserts a row, or does nothing where one with the same `unique` columns is there already, however many try.
+
+    Args:
+        where: the condition of the unique index, if it has one.
 
     Returns:
         Whether the row is new.
     """
-    statement = _insert_on(session)(model).values(**values).on_conflict_do_nothing(index_elements=unique)
+    insert = _insert_on(session)(model).values(**values)
+    statement = insert.on_conflict_do_nothing(index_elements=unique, index_where=where)
     result = await (await session.connection()).execute(statement)
     return result.rowcount == 1
 

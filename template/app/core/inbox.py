@@ -15,9 +15,7 @@ from typing import TYPE_CHECKING, Final, cast
 from uuid import UUID
 
 import structlog
-from pydantic import ValidationError
 from sqlalchemy import JSON, CheckConstraint, ColumnElement, CursorResult, Index, UniqueConstraint, select, update
-from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col
 from uuid_utils.compat import uuid7
@@ -26,6 +24,7 @@ from app.core.database import insert_if_absent
 from app.core.errors import BadRequestError
 from app.core.models import utc_now
 from app.core.queue import Json, job_name
+from app.core.reasons import one_line
 from app.kit.backoff import backoff
 
 if TYPE_CHECKING:
@@ -38,7 +37,6 @@ type InboxHandler = Callable[["Runtime", AsyncSession, Payload], Awaitable[None]
 """`async (runtime, session, payload)`: works in the session's transaction, which also marks the event as done."""
 
 MAX_EVENT_ID: Final = 255
-MAX_REASON: Final = 500
 MAX_ATTEMPTS: Final = 10
 HANDLER_TIMEOUT = timedelta(seconds=60)
 LEASE = timedelta(seconds=90)
@@ -224,7 +222,7 @@ async def _give_back(runtime: "Runtime", claim: _Claim, error: Exception) -> Non
     final = claim.attempt >= MAX_ATTEMPTS or isinstance(error, UnusableEventError)
     pause = backoff(claim.attempt, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
     status = InboxStatus.FAILED if final else InboxStatus.PENDING
-    reason = _reason(error)
+    reason = one_line(error)
     async with runtime.database.transaction() as session:
         await set_where(session, *claim.holds, status=status, error=reason, next_attempt_at=utc_now() + pause)
     log = logger.bind(provider=claim.provider, inbox_event=str(claim.id), attempt=claim.attempt, reason=reason)
@@ -250,18 +248,3 @@ def _check(event_id: str, payload: Mapping[str, Json]) -> None:
         json.dumps(payload, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise BadRequestError("The event has to be JSON.") from error
-
-
-def _reason(error: Exception) -> str:
-    """What went wrong in one line, without what was sent: messages of some errors quote their input."""
-    if isinstance(error, ValidationError):
-        problems = error.errors(include_url=False, include_context=False, include_input=False)
-        message = "; ".join(f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in problems)
-    elif isinstance(error, IntegrityError):
-        message = str(error.orig)
-    elif isinstance(error, DBAPIError):
-        message = f"SQLSTATE {getattr(error.orig, 'sqlstate', None)}"
-    else:
-        message = str(error)
-    line = message.replace("\0", "").partition("\n")[0]
-    return f"{type(error).__name__}: {line}"[:MAX_REASON]

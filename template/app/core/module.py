@@ -9,9 +9,12 @@ from fastapi import APIRouter
 from fastapi.params import Depends
 from sqlmodel import SQLModel
 
+from app.core.cleanup import Cleanup
 from app.core.events import Subscriber
 from app.core.inbox import InboxHandler
+from app.core.personal_data import PersonalData
 from app.core.queue import Cron, JobFunction
+from app.core.report import Figure
 from app.core.settings import ModuleSettings
 
 if TYPE_CHECKING:
@@ -62,6 +65,9 @@ class Module:
         health_checks: what the readiness route asks.
         lifespan: opened when the application starts and closed when it stops; may put resources into the runtime.
         commands: what it adds to the command `app`.
+        personal_data: which of its rows are about a user: what an export shows and an erasure removes.
+        cleanups: which of its rows are removed when their time has come.
+        figures: what it adds to the daily report.
         telemetry: whether it listens to what FastAPI tells OpenTelemetry, which is off otherwise: looking for listeners
             costs every request a tenth of its time.
     """
@@ -80,4 +86,7 @@ class Module:
     health_checks: tuple[HealthCheck, ...] = ()
     lifespan: "Callable[[Runtime], AbstractAsyncContextManager[None]] | None" = None
     commands: "tuple[click.Command, ...]" = ()
+    personal_data: tuple[PersonalData, ...] = ()
+    cleanups: tuple[Cleanup, ...] = ()
+    figures: tuple[Figure, ...] = ()
     telemetry: bool = False

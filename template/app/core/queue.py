@@ -3,7 +3,8 @@
 import asyncio
 import json
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import Context
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,6 +17,7 @@ from uuid_utils.compat import uuid7
 
 from app.core.context import current_request
 from app.core.database import after_commit
+from app.core.job_options import JobOptions, options_of
 from app.kit.backoff import backoff
 
 if TYPE_CHECKING:
@@ -23,14 +25,17 @@ if TYPE_CHECKING:
 
 logger = structlog.stdlib.get_logger(__name__)
 
-TIMEOUT: Final = timedelta(minutes=5)
-"""How long one attempt at a job may take: without an end, a few that hang would stop all others."""
+CLOSING_TIME: Final = timedelta(seconds=5)
+"""How long a stopping process works on what is queued: Docker kills it after ten seconds, others after thirty."""
 FIRST_PAUSE: Final = timedelta(seconds=1)
 LONGEST_PAUSE: Final = timedelta(minutes=1)
 
 type Json = bool | int | float | str | Sequence[Json] | dict[str, Json] | None
-type JobFunction = Callable[Concatenate["Runtime", ...], Awaitable[None]]
-"""A coroutine function; its first argument is the runtime, the others are JSON."""
+type JobFunction = Callable[Concatenate["Runtime", ...], Awaitable[object]]
+"""A coroutine function; its first argument is the runtime, the others are JSON.
+
+What it returns is JSON as well: a queue that keeps jobs keeps it with the job, for administrators; this one drops it.
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,6 +81,27 @@ class Queue(Protocol):
         """
         ...
 
+    async def enqueue_in(
+        self, session: AsyncSession, delay: timedelta, function: JobFunction, *args: Json, job_id: str | None = None
+    ) -> str:
+        """Queues a job that runs when the delay has passed: `enqueue` with the time first."""
+        return await self.enqueue(session, function, *args, defer_by=delay, job_id=job_id)
+
+    async def drain(self) -> None:
+        """Runs all that is queued, and what those jobs queue, to the end and without a pause, one after another.
+
+        Due or not. For tests, in which jobs do not start by themselves.
+        """
+        ...
+
+    def running(self, *, background: bool) -> AbstractAsyncContextManager[None]:
+        """Open as long as the process runs, after all modules have opened and until before they close.
+
+        Args:
+            background: whether the process works by itself; tests and commands do not.
+        """
+        ...
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Job:
@@ -88,7 +114,7 @@ class _Job:
     request_id: str | None
 
 
-class InProcessQueue:
+class InProcessQueue(Queue):
     """Runs jobs in this process, a few at a time, each up to `attempts` times with a growing pause.
 
     What is waiting when the process is killed is lost, and so is what is not yet due when it stops; a queue that
@@ -96,7 +122,7 @@ class InProcessQueue:
 
     Args:
         functions: every job that may be queued.
-        attempts: how often a job is tried.
+        attempts: how often a job is tried that does not say itself.
         concurrency: how many jobs run at once; fewer than the database has connections, so that requests have some.
     """
 
@@ -105,6 +131,7 @@ class InProcessQueue:
     ) -> None:
         self._runtime = runtime
         self._functions = by_job_name(functions)
+        self._options = {name: options_of(function) for name, function in self._functions.items()}
         self._attempts = attempts
         self._slots = asyncio.Semaphore(concurrency)
         self._closing = asyncio.Event()
@@ -138,7 +165,7 @@ class InProcessQueue:
         return job.id
 
     async def drain(self) -> None:
-        """Runs all that is queued, and what those jobs queue, to the end and without a pause, one after another."""
+        """See `Queue.drain`."""
         while self._backlog or self._tasks:
             while self._backlog:
                 job = self._backlog.popleft()
@@ -163,6 +190,14 @@ class InProcessQueue:
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
+
+    @asynccontextmanager
+    async def running(self, *, background: bool) -> AsyncIterator[None]:  # noqa: ARG002 - commands' jobs run here, too
+        """See `Queue.running`."""
+        try:
+            yield
+        finally:
+            await self.close(CLOSING_TIME)
 
     def _submit(self, job: _Job) -> None:
         if job.id in self._waiting:
@@ -195,20 +230,22 @@ class InProcessQueue:
             raise
 
     async def _attempt_all(self, job: _Job, *, pausing: bool) -> None:
+        options = self._options[job.name]
+        attempts = options.attempts or self._attempts
         bind_contextvars(job=job.name, job_id=job.id)
         if job.request_id:
             bind_contextvars(request_id=job.request_id)
-        for attempt in range(1, self._attempts + 1):
+        for attempt in range(1, attempts + 1):
             # The last attempt comes early when the process stops: better than none.
-            final = attempt == self._attempts or self._closing.is_set()
-            if await self._attempt(job, attempt, final=final) or final:
+            final = attempt == attempts or self._closing.is_set()
+            if await self._attempt(job, attempt, options, final=final) or final:
                 return
             if pausing:
                 await self._pause(backoff(attempt, first=FIRST_PAUSE, longest=LONGEST_PAUSE).total_seconds())
 
-    async def _attempt(self, job: _Job, attempt: int, *, final: bool) -> bool:
+    async def _attempt(self, job: _Job, attempt: int, options: JobOptions, *, final: bool) -> bool:
         try:
-            async with self._slots, asyncio.timeout(TIMEOUT.total_seconds()):
+            async with self._slots, asyncio.timeout(options.timeout.total_seconds()):
                 await self._functions[job.name](self._runtime, *json.loads(job.args))
         except Exception as error:
             if final:

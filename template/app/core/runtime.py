@@ -3,13 +3,13 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Final, cast
+from typing import cast
 
 from fastapi import Request
 
 from app.core.audit import Audit, NoAudit
 from app.core.cache import Cache, MemoryCache
+from app.core.cleanup import cleanup_old_data
 from app.core.database import Database, create_database
 from app.core.events import Events, deliver_event
 from app.core.inbox import InboxHandler, process_inbox_event
@@ -18,12 +18,11 @@ from app.core.limiter import Limiter, memory_limiter
 from app.core.module import Module
 from app.core.plans import FreePlan, Plans
 from app.core.queue import InProcessQueue, JobFunction, Queue, by_job_name
+from app.core.report import generate_daily_report
 from app.core.settings import ModuleSettings, Settings, load_settings
+from app.core.user_files import NoUserFiles, UserFiles
 
-QUEUE_TIMEOUT: Final = timedelta(seconds=5)
-"""How long a stopping process works on what is queued: Docker kills it after ten seconds, others after thirty."""
-
-CORE_JOBS: tuple[JobFunction, ...] = (deliver_event, process_inbox_event)
+CORE_JOBS: tuple[JobFunction, ...] = (deliver_event, process_inbox_event, cleanup_old_data, generate_daily_report)
 
 
 @dataclass(kw_only=True)
@@ -36,6 +35,7 @@ class Runtime:
     plans: Plans = field(default_factory=FreePlan)
     cache: Cache = field(default_factory=MemoryCache)
     audit: Audit = field(default_factory=NoAudit)
+    user_files: UserFiles = field(default_factory=NoUserFiles)
     limiter: Limiter = field(default_factory=memory_limiter)
     queue: Queue = field(init=False)
     events: Events = field(init=False)
@@ -95,7 +95,8 @@ async def running(runtime: Runtime, *, background: bool = True) -> AsyncIterator
     """Opens every module's lifespan in order, closes them in reverse, and finishes what is queued in between.
 
     Args:
-        background: whether what was left in the inbox is worked off meanwhile; tests and commands do without.
+        background: whether what was left in the inbox and in the queue is worked off meanwhile; tests and commands do
+            without.
 
     Raises:
         ConfigurationError: no database is configured.
@@ -106,8 +107,7 @@ async def running(runtime: Runtime, *, background: bool = True) -> AsyncIterator
         for module in runtime.modules:
             if module.lifespan is not None:
                 await stack.enter_async_context(module.lifespan(runtime))
-        if isinstance(runtime.queue, InProcessQueue):
-            stack.push_async_callback(runtime.queue.close, QUEUE_TIMEOUT)
+        await stack.enter_async_context(runtime.queue.running(background=background))
         if background:
             await stack.enter_async_context(sweeping(runtime))
         yield runtime

@@ -5,16 +5,18 @@ from contextlib import asynccontextmanager
 
 from app.core.events import Subscriber
 from app.core.module import Module
+from app.core.report import DailyReport
 from app.core.runtime import Runtime
 from app.email.commands import email
 from app.email.jobs import send_notification_email, send_password_reset_email, send_welcome_email
+from app.email.news import on_daily_report, on_export_ready
 from app.email.port import Sender
 from app.email.providers.registry import PROVIDERS
 from app.email.rendering import Templates
 from app.email.service import EmailService
 from app.email.settings import EmailSettings
 from app.email.subscribers import on_user_created
-from app.users.events import UserCreated
+from app.users.events import ExportReady, UserCreated
 
 
 @asynccontextmanager
@@ -31,7 +33,11 @@ module = Module(
     name="email",
     settings=(EmailSettings, *(provider.settings for provider in PROVIDERS)),
     jobs=(send_welcome_email, send_password_reset_email, send_notification_email),
-    subscribers=(Subscriber(UserCreated, on_user_created),),
+    subscribers=(
+        Subscriber(UserCreated, on_user_created),
+        Subscriber(ExportReady, on_export_ready),
+        Subscriber(DailyReport, on_daily_report),
+    ),
     lifespan=_lifespan,
     commands=(email,),
 )

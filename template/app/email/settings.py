@@ -34,6 +34,13 @@ def _address(value: str, info: ValidationInfo) -> str:
     return address
 
 
+def _recipient(value: str) -> str:
+    try:
+        return check_address(value) if value else value
+    except EmailRejectedError:
+        raise ValueError("has to be an address like team@example.com") from None
+
+
 def _line(value: str) -> str:
     try:
         return check_line(value, "it") if value else value
@@ -48,3 +55,4 @@ class EmailSettings(ModuleSettings):
     EMAIL_PROVIDER: Annotated[str, AfterValidator(_selected)] = ""
     EMAIL_FROM_ADDRESS: Annotated[str, AfterValidator(_address)] = "hello@example.com"
     EMAIL_FROM_NAME: Annotated[str, AfterValidator(_line)] = ""
+    REPORT_EMAIL: Annotated[str, AfterValidator(_recipient)] = ""

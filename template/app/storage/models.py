@@ -29,8 +29,8 @@ class File(Entity, table=True):
     """A user's file.
 
     A row outlives its object, and never the other way round: it is there before the upload and goes after the object.
-    `due_at` says when the next sweep has to see to it: when a pending upload expires, when a deletion is to be tried
-    again. A row whose owner is gone is deleted as well.
+    `due_at` says when the next sweep has to see to it: when a pending upload expires, when a stored file does that is
+    kept for a while only, when a deletion is to be tried again. A row whose owner is gone is deleted as well.
     """
 
     __tablename__ = "stored_files"

@@ -10,6 +10,7 @@ from app.core.module import Module
 from app.core.queue import Cron
 from app.core.runtime import Runtime
 from app.storage.commands import files
+from app.storage.exports import StoredUserFiles
 from app.storage.jobs import delete_file, remove_orphans, sweep_files
 from app.storage.models import File
 from app.storage.providers.registry import PROVIDERS
@@ -17,6 +18,7 @@ from app.storage.routes import router
 from app.storage.selection import LOCAL
 from app.storage.service import StorageService
 from app.storage.settings import CHOSEN, StorageSettings
+from app.storage.upkeep import FIGURES, PERSONAL_DATA
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -37,7 +39,9 @@ async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
         logger.warning("storage_is_local", chosen=CHOSEN)
     piece = next(provider for provider in PROVIDERS if provider.name == settings.STORAGE_PROVIDER)
     async with piece.open(runtime) as provider:
-        runtime.provide(StorageService, StorageService(provider, max_upload_size=settings.MAX_UPLOAD_SIZE))
+        storage = StorageService(provider, max_upload_size=settings.MAX_UPLOAD_SIZE)
+        runtime.provide(StorageService, storage)
+        runtime.user_files = StoredUserFiles(runtime, storage)
         yield
 
 
@@ -51,4 +55,6 @@ module = Module(
     crons=(Cron(function=sweep_files, minute=17), Cron(function=remove_orphans, minute=41, hour=3)),
     lifespan=_lifespan,
     commands=(files,),
+    personal_data=PERSONAL_DATA,
+    figures=FIGURES,
 )

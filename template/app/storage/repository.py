@@ -1,7 +1,7 @@
 """The files' table. Every change of a file's state is one conditional statement: two who try do not both succeed."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar, Final, cast
 from uuid import UUID
 
@@ -37,10 +37,20 @@ class FileRepository(Repository[File]):
         values = {"status": FileStatus.STORED, "content_type": content_type, "due_at": None}
         return await self._set(col(File.id) == id_, col(File.status) == FileStatus.PENDING, **values)
 
+    async def mark_kept(self, id_: UUID, *, size: int, until: datetime) -> bool:
+        """Whether the file was pending; it is now stored, and a sweep's when its time has come."""
+        values = {"status": FileStatus.STORED, "size": size, "due_at": until}
+        return await self._set(col(File.id) == id_, col(File.status) == FileStatus.PENDING, **values)
+
     async def mark_deleting(self, id_: UUID, *where: ColumnElement[bool]) -> bool:
         """Whether the file is there and fits the conditions; it is now nobody's, and due if its job does not come."""
         values = {"status": FileStatus.DELETING, "due_at": utc_now() + RETRY_AFTER}
         return await self._set(col(File.id) == id_, *where, **values)
+
+    async def mark_all_deleting(self, owner_id: UUID) -> bool:
+        """Whether the owner has files; they are now nobody's, without a name, and due."""
+        values = {"status": FileStatus.DELETING, "due_at": utc_now(), "owner_id": None, "name": ""}
+        return await self._change(col(File.owner_id) == owner_id, **values) > 0
 
     async def deleting_key(self, id_: UUID) -> str | None:
         """The key of a file that is to be deleted."""
@@ -69,9 +79,12 @@ class FileRepository(Repository[File]):
         return set((await self.session.scalars(select(col(File.key)).where(col(File.key).in_(keys)))).all())
 
     async def _set(self, *where: ColumnElement[bool], **values: object) -> bool:
+        return await self._change(*where, **values) == 1
+
+    async def _change(self, *where: ColumnElement[bool], **values: object) -> int:
         statement = update(File).where(*where).values(**values, updated_at=utc_now())
         result = await self.session.execute(statement, execution_options=_NO_SYNC)
-        return cast("CursorResult[object]", result).rowcount == 1
+        return cast("CursorResult[object]", result).rowcount
 
 
 def _due() -> ColumnElement[bool]:

@@ -1,5 +1,10 @@
-"""The command `app user`: roles are given here, since before the first administrator nobody could give them."""
+"""The command `app user`: roles are given here, since before the first administrator nobody could give them.
 
+And what somebody may ask for who cannot sign in any longer: their data, and their end.
+"""
+
+import os
+from pathlib import Path
 from uuid import UUID
 
 import click
@@ -8,7 +13,9 @@ from sqlmodel import col
 
 from app.core.commands import with_runtime
 from app.core.pagination import MAX_LIMIT, PageParams
+from app.core.personal_data import export_user
 from app.core.runtime import Runtime
+from app.users.erasure import erase_user
 from app.users.models import Role, User
 from app.users.repository import UserRepository
 from app.users.schemas import UserRead
@@ -17,7 +24,7 @@ from app.users.service import set_role
 
 @click.group("user")
 def user() -> None:
-    """List users and give them roles."""
+    """List users, give them roles, export and erase their data."""
 
 
 @user.command("promote")
@@ -45,6 +52,38 @@ async def list_users(runtime: Runtime, search: str, role: str | None, limit: int
         active = "active" if one.is_active else "deactivated"
         click.echo("\t".join((str(one.id), one.role.value, active, one.email or "-", one.full_name or "-")))
     click.echo(f"{len(found.items)} of {found.total} users.", err=True)
+
+
+@user.command("export")
+@click.argument("who", metavar="EMAIL_OR_ID")
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="A file, made new.")
+@with_runtime
+async def export(runtime: Runtime, who: str, output: Path) -> None:
+    """Write all that is kept of a user into a JSON file that only you can read."""
+    async with runtime.database.reading() as session:
+        found = await _find(session, who)
+    try:
+        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise click.ClickException(f"{output}: {error.strerror}.") from None
+    with os.fdopen(descriptor, "wb") as file:
+        async for piece in export_user(runtime, found.id):
+            file.write(piece)
+    click.echo(f"All that is kept of {_describe(found)} is in {output}.")
+
+
+@user.command("erase")
+@click.argument("who", metavar="EMAIL_OR_ID")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@with_runtime
+async def erase(runtime: Runtime, who: str, yes: bool) -> None:  # noqa: FBT001 - click gives it by name
+    """Remove a user and all that is theirs, for good."""
+    async with runtime.database.reading() as session:
+        found = await _find(session, who)
+    if not yes:
+        click.confirm(f"Remove {_describe(found)} and all that is theirs, for good?", abort=True)
+    await erase_user(runtime, found.id)
+    click.echo(f"{found.id} is gone.")
 
 
 async def _find(session: AsyncSession, who: str) -> User:

@@ -11,3 +11,14 @@ class UserCreated(Event):
     user_id: UUID
     email: str | None
     full_name: str | None
+
+
+class ExportReady(Event):
+    """All that is kept of a user has been put together for them.
+
+    `file_id` is that of a file among their own (`runtime.user_files`); without one an administrator has the export.
+    """
+
+    export_id: UUID
+    user_id: UUID
+    file_id: UUID | None

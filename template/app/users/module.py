@@ -8,9 +8,11 @@ from app.core.module import Guards, Module
 from app.users.admin_routes import router as admin_router
 from app.users.commands import user
 from app.users.dependencies import admin_user, current_user
+from app.users.jobs import delete_user_data, export_user_data
 from app.users.models import User, UserIdentity
 from app.users.routes import router
 from app.users.subscribers import on_identity_changed, on_identity_deleted
+from app.users.upkeep import CLEANUPS, FIGURES, PERSONAL_DATA
 
 module = Module(
     name="users",
@@ -18,9 +20,13 @@ module = Module(
     router=router,
     admin_router=admin_router,
     guards=Guards(app=Depends(current_user), admin=Depends(admin_user)),
+    jobs=(export_user_data, delete_user_data),
     subscribers=(
         Subscriber(IdentityChanged, on_identity_changed),
         Subscriber(IdentityDeleted, on_identity_deleted),
     ),
     commands=(user,),
+    personal_data=PERSONAL_DATA,
+    cleanups=CLEANUPS,
+    figures=FIGURES,
 )

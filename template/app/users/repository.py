@@ -12,7 +12,7 @@ from app.users.models import Role, User
 
 
 class UserRepository(Repository[User]):
-    """Users. They are never removed, only shut out."""
+    """Users. They are shut out; removing one is an erasure (erasure.py)."""
 
     model = User
     searchable: ClassVar = (col(User.email), col(User.full_name))

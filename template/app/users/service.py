@@ -26,11 +26,16 @@ async def set_role(session: AsyncSession, user_id: UUID, role: Role) -> User:
     """
     users = UserRepository(session)
     if role is not Role.ADMIN:
-        await _keep_an_admin(users, user_id)
+        await keep_an_admin(users, user_id)
     return await users.update(await users.require_locked(user_id), {"role": role})
 
 
-async def _keep_an_admin(users: UserRepository, user_id: UUID) -> None:
+async def keep_an_admin(users: UserRepository, user_id: UUID) -> None:
+    """Makes sure that somebody can administer without this user, until the transaction ends.
+
+    Raises:
+        LastAdminError: nobody could.
+    """
     admins = await users.lock_admins()
     if user_id in admins and len(admins) == 1:
         raise LastAdminError
@@ -56,7 +61,7 @@ class UserAdministration:
         sent = data.model_dump(exclude_unset=True)
         if sent.get("role", Role.ADMIN) is not Role.ADMIN:
             self._not_oneself(user_id, "change the role of")
-            await _keep_an_admin(users, user_id)
+            await keep_an_admin(users, user_id)
         user = await users.require_locked(user_id)
         changes = {name: value for name, value in sent.items() if getattr(user, name) != value}
         if changes:
@@ -74,7 +79,7 @@ class UserAdministration:
         """
         self._not_oneself(user_id, "deactivate")
         users = UserRepository(self.session)
-        await _keep_an_admin(users, user_id)
+        await keep_an_admin(users, user_id)
         user = await users.require_locked(user_id)
         if user.is_active:
             await self._record("user.deactivated", user_id)

@@ -152,7 +152,7 @@ class TestFailure:
         await tell(runtime)
         await handle(runtime)
         event = await only_event(runtime)
-        assert (event.status, event.error) == (InboxStatus.PENDING, "TimeoutError: ")
+        assert (event.status, event.error) == (InboxStatus.PENDING, "TimeoutError")
         assert await sold(runtime) == []
 
     async def test_of_a_handler_that_is_gone_is_told(self, runtime: Runtime, database: Database) -> None:

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import pytest
 
-from app.core.queue import InProcessQueue
+from app.core.queue import Queue
 from app.core.runtime import Runtime
 from app.email.addresses import InvalidAddressError
 from app.email.port import EmailRejectedError
@@ -131,7 +131,7 @@ class EmailContract(ABC):
         assert self.arrived(runtime) == []
 
     async def test_who_is_new_is_greeted_after_the_commit(
-        self, sign_in: SignIn, queue: InProcessQueue, runtime: Runtime
+        self, sign_in: SignIn, queue: Queue, runtime: Runtime
     ) -> None:
         await sign_in(email="ada@example.com")
         assert self.arrived(runtime) == []

@@ -9,7 +9,7 @@ import stamina
 from sqlalchemy import select, update
 from structlog.testing import capture_logs
 
-from app.core.queue import InProcessQueue
+from app.core.queue import Queue
 from app.core.runtime import Runtime, create_runtime
 from app.core.settings import ConfigurationError
 from app.email.jobs import send_welcome_email
@@ -167,7 +167,7 @@ class RemoteContract(EmailContract):
         create_runtime([module])
 
     async def test_a_job_is_tried_again_until_the_provider_is_back(
-        self, sign_in: SignIn, queue: InProcessQueue, fake: FakeProvider
+        self, sign_in: SignIn, queue: Queue, fake: FakeProvider
     ) -> None:
         fake.be_busy(4)
         await sign_in(email=ADA)
@@ -176,7 +176,7 @@ class RemoteContract(EmailContract):
         assert [mail.to for mail in fake.mails] == [ADA]
 
     async def test_a_job_gives_up_on_an_address_that_is_refused(
-        self, sign_in: SignIn, queue: InProcessQueue, fake: FakeProvider
+        self, sign_in: SignIn, queue: Queue, fake: FakeProvider
     ) -> None:
         fake.refuse(ADA)
         await sign_in(email=ADA)
@@ -187,7 +187,7 @@ class RemoteContract(EmailContract):
         assert [line["event"] for line in logs if line["log_level"] == "error"] == ["email_rejected"]
 
     async def test_a_job_that_runs_twice_makes_no_second_mail_where_the_provider_can_tell(
-        self, sign_in: SignIn, queue: InProcessQueue, runtime: Runtime, fake: FakeProvider
+        self, sign_in: SignIn, queue: Queue, runtime: Runtime, fake: FakeProvider
     ) -> None:
         await sign_in(email=ADA)
         await queue.drain()
@@ -203,7 +203,7 @@ class RemoteContract(EmailContract):
     """Whether a second mail has the same id as the first, so that its reader may recognise it."""
 
     async def test_a_job_writes_to_nobody_who_is_gone(
-        self, sign_in: SignIn, queue: InProcessQueue, runtime: Runtime, fake: FakeProvider
+        self, sign_in: SignIn, queue: Queue, runtime: Runtime, fake: FakeProvider
     ) -> None:
         await sign_in(email=ADA)
         async with runtime.database.transaction() as session:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import col
 
-from app.core.queue import InProcessQueue
+from app.core.queue import Queue
 from app.core.runtime import Runtime
 from app.storage.keys import InvalidKeyError
 from app.storage.models import File
@@ -263,7 +263,7 @@ class StorageContract(ABC):
             await storage.delete(KEY)
 
     async def test_the_application_takes_a_file_and_gives_it_back(
-        self, files: FileClient, storage: StorageService, queue: InProcessQueue
+        self, files: FileClient, storage: StorageService, queue: Queue
     ) -> None:
         id_ = await files.store(name="../Cat.png")
 
@@ -278,7 +278,7 @@ class StorageContract(ABC):
         assert code(await files.read(id_)) == (404, "NOT_FOUND")
 
     async def test_the_application_refuses_what_was_not_announced(
-        self, files: FileClient, storage: StorageService, queue: InProcessQueue
+        self, files: FileClient, storage: StorageService, queue: Queue
     ) -> None:
         id_ = await files.upload(b"<html>" + b" " * 100)
 
@@ -288,7 +288,7 @@ class StorageContract(ABC):
         assert code(await files.confirm(id_)) == (404, "NOT_FOUND")
 
     async def test_the_application_keeps_a_row_until_its_object_is_gone(
-        self, files: FileClient, queue: InProcessQueue, runtime: Runtime
+        self, files: FileClient, queue: Queue, runtime: Runtime
     ) -> None:
         id_ = await files.store()
         self.break_down(runtime)

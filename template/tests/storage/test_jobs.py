@@ -9,7 +9,7 @@ from sqlalchemy import delete, select, update
 from sqlmodel import col
 
 from app.core.models import utc_now
-from app.core.queue import InProcessQueue
+from app.core.queue import Queue
 from app.core.runtime import Runtime
 from app.storage import commands
 from app.storage.jobs import ORPHAN_AGE, delete_file, remove_orphans, sweep_files
@@ -71,7 +71,7 @@ class TestSweep:
         assert (await files.confirm(id_)).status_code == 200
 
     async def test_finishes_a_deletion_whose_process_was_killed(
-        self, files: FileClient, runtime: Runtime, storage: StorageService, queue: InProcessQueue
+        self, files: FileClient, runtime: Runtime, storage: StorageService, queue: Queue
     ) -> None:
         await files.store()
         # Between the commit and the job; and between the object and the row.
@@ -94,7 +94,7 @@ class TestSweep:
         assert await states(runtime) == []
 
     async def test_tries_again_when_the_store_is_back(
-        self, files: FileClient, runtime: Runtime, storage: StorageService, own_folder: Path, queue: InProcessQueue
+        self, files: FileClient, runtime: Runtime, storage: StorageService, own_folder: Path, queue: Queue
     ) -> None:
         id_ = await files.store()
         break_store(own_folder)
@@ -125,9 +125,7 @@ class TestSweep:
         assert await states(runtime) == []
         assert await objects(storage) == 0
 
-    async def test_is_set_off_by_the_next_upload(
-        self, files: FileClient, runtime: Runtime, queue: InProcessQueue
-    ) -> None:
+    async def test_is_set_off_by_the_next_upload(self, files: FileClient, runtime: Runtime, queue: Queue) -> None:
         await files.upload()
         await change(runtime, due_at=utc_now() - timedelta(seconds=1))
         await files.ask()

@@ -1,7 +1,9 @@
 """The command `app user`."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -28,9 +30,9 @@ async def data(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
         await runtime.database.dispose()
 
 
-async def app_user(*arguments: str) -> Result:
+async def app_user(*arguments: str, answer: str | None = None) -> Result:
     """Runs `app user …`; in a thread, since it brings its own event loop."""
-    return await asyncio.to_thread(CliRunner().invoke, cli, ["user", *arguments])
+    return await asyncio.to_thread(CliRunner().invoke, cli, ["user", *arguments], input=answer)
 
 
 async def a_user(runtime: Runtime, subject: str, email: str | None, name: str | None = None) -> str:
@@ -132,3 +134,59 @@ class TestList:
         assert "ada@" in (await app_user("list", "--search", "ADA")).stdout
         assert (await app_user("list", "--role", "admin")).stderr == "1 of 1 users.\n"
         assert (await app_user("list", "--search", "nobody")).stdout == ""
+
+
+class TestExport:
+    async def test_writes_a_file_that_only_its_owner_can_read(self, data: Runtime, tmp_path: Path) -> None:
+        user_id = await a_user(data, "ada", "ada@example.com", "Ada Lovelace")
+        await a_user(data, "grace", "grace@example.com")
+        file = tmp_path / "ada.json"
+
+        result = await app_user("export", "ada@example.com", "--output", str(file))
+
+        assert (result.exit_code, result.output) == (
+            0,
+            f"All that is kept of ada@example.com ({user_id}) is in {file}.\n",
+        )
+        (profile,) = json.loads(file.read_text(encoding="utf-8"))["tables"]["users"]
+        assert profile["full_name"] == "Ada Lovelace"
+        assert file.stat().st_mode & 0o777 == 0o600
+
+    async def test_overwrites_nothing(self, data: Runtime, tmp_path: Path) -> None:
+        await a_user(data, "ada", "ada@example.com")
+        file = tmp_path / "ada.json"
+        file.write_text("mine")
+
+        result = await app_user("export", "ada@example.com", "--output", str(file))
+
+        assert (result.exit_code, result.output) == (1, f"Error: {file}: File exists.\n")
+        assert file.read_text() == "mine"
+
+
+class TestErase:
+    async def test_asks_first(self, data: Runtime) -> None:
+        user_id = await a_user(data, "ada", "ada@example.com")
+
+        refused = await app_user("erase", "ada@example.com", answer="n\n")
+
+        assert refused.exit_code == 1
+        assert f"Remove ada@example.com ({user_id}) and all that is theirs, for good? [y/N]" in refused.output
+        assert "ada@example.com" in (await app_user("list")).stdout
+
+    async def test_removes_the_user(self, data: Runtime) -> None:
+        user_id = await a_user(data, "ada", "ada@example.com")
+
+        result = await app_user("erase", "ada@example.com", answer="y\n")
+
+        assert (result.exit_code, result.output.splitlines()[-1]) == (0, f"{user_id} is gone.")
+        assert (await app_user("list")).stdout == ""
+
+    async def test_keeps_the_last_administrator(self, data: Runtime) -> None:
+        await a_user(data, "ada", "ada@example.com")
+        await app_user("promote", "ada@example.com")
+
+        result = await app_user("erase", "ada@example.com", "--yes")
+
+        assert result.exit_code == 1
+        assert "the last active administrator" in result.output
+        assert await role_of(data, "ada") is Role.ADMIN

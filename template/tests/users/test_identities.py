@@ -12,7 +12,6 @@ from app.auth.port import Identity
 from app.core.database import create_database
 from app.core.events import Subscriber
 from app.core.module import Module
-from app.core.queue import InProcessQueue
 from app.core.runtime import Runtime, create_runtime, running
 from app.core.settings import Settings
 from app.main import create_app
@@ -69,7 +68,6 @@ async def count(runtime: Runtime) -> tuple[int, int]:
 
 
 async def drain(runtime: Runtime) -> None:
-    assert isinstance(runtime.queue, InProcessQueue)
     await runtime.queue.drain()
 
 

@@ -11,7 +11,6 @@ from app.auth.authenticator import Authenticator
 from app.auth.events import IdentityChanged, IdentityDeleted
 from app.auth.local import mint
 from app.auth.port import Identity
-from app.core.queue import InProcessQueue
 from app.core.runtime import Runtime
 from app.users.caller import Caller
 from app.users.errors import AccountDeactivatedError
@@ -34,7 +33,6 @@ def deleted(minutes: int = 0) -> IdentityDeleted:
 
 async def tell(runtime: Runtime, *events: IdentityChanged | IdentityDeleted) -> None:
     """Publishes the events one after another, as webhooks do."""
-    assert isinstance(runtime.queue, InProcessQueue)
     for event in events:
         async with runtime.database.transaction() as session:
             await runtime.events.publish(session, event)

@@ -39,7 +39,7 @@ def is_manifest(function: str) -> bool:
     return name == "Module" or name.endswith("Piece")
 
 
-def _listed(code: Code, *fields: str) -> Names:
+def listed_in_manifests(code: Code, *fields: str) -> Names:
     """Give what the manifests list in some fields, and when."""
     found: Names = {}
     for module, call in _manifest_calls(code):
@@ -98,15 +98,15 @@ def _listed_in(code: Code, name: str, key: tuple[str, str]) -> Cond:
     return cond
 
 
-def _in_module(module: Module) -> bool:
+def in_module(module: Module) -> bool:
     """Tell whether a file belongs to a module, and not to the core or what stands on it."""
     parts = module.file.path.split("/")
     return parts[0] == "app" and len(parts) > 2 and parts[1] not in {"core", "kit", "cli", "dev"}  # noqa: PLR2004
 
 
 def _check_models(code: Code, report: Report) -> None:
-    listed = _listed(code, "models")
-    for module in filter(_in_module, code):
+    listed = listed_in_manifests(code, "models")
+    for module in filter(in_module, code):
         for each in module.facts.classes:
             if "table=True" in each.keywords:
                 missing = _missing(code, listed, (module.name, each.name), module.at(each.lines))
@@ -115,7 +115,7 @@ def _check_models(code: Code, report: Report) -> None:
 
 
 def _check_routers(code: Code, report: Report) -> None:
-    listed = _listed(code, "router", "admin_router", "public_router")
+    listed = listed_in_manifests(code, "router", "admin_router", "public_router")
     for module, call in code.calls("include_router"):
         for name in (name for argument in call.arguments for name in argument):
             key = code.resolve(module, name)
@@ -137,16 +137,16 @@ def _is_value(module: Module, name: str) -> bool:
 
 
 def _check_settings(code: Code, report: Report) -> None:
-    listed = _listed(code, "settings")
-    for module, each in filter(lambda pair: _in_module(pair[0]), settings_classes(code)):
+    listed = listed_in_manifests(code, "settings")
+    for module, each in filter(lambda pair: in_module(pair[0]), settings_classes(code)):
         missing = _missing(code, listed, (module.name, each.name), module.at(each.lines))
         line = module.file.where(each.lines[-1])
         report(module.file.source, line, f"{each.name} is in no manifest's `settings`", missing)
 
 
 def _check_functions(code: Code, report: Report) -> None:
-    listed = {field: _listed(code, field) for field in (*FUNCTION_FILES.values(), "commands")}
-    for module in filter(_in_module, code):
+    listed = {field: listed_in_manifests(code, field) for field in (*FUNCTION_FILES.values(), "commands")}
+    for module in filter(in_module, code):
         field = FUNCTION_FILES.get(module.name.rpartition(".")[2])
         for function in module.facts.functions:
             # A command of a group is reached through the group.
@@ -161,7 +161,7 @@ def _check_functions(code: Code, report: Report) -> None:
 
 def _check_queued(code: Code, report: Report) -> None:
     """What is queued or handed to the inbox is listed, or the application refuses it when it runs."""
-    jobs, handlers = _listed(code, "jobs") | _core_jobs(code), _listed(code, "inbox_handlers")
+    jobs, handlers = listed_in_manifests(code, "jobs") | _core_jobs(code), listed_in_manifests(code, "inbox_handlers")
     used: list[tuple[Module, Lines, str, str, Names]] = []
     for module, call in code.calls("enqueue"):
         functions = call.arguments[1] if len(call.arguments) > 1 else ()

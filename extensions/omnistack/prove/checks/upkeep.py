@@ -1,0 +1,66 @@
+"""Upkeep: no table is forgotten when somebody wants their data or their end, and nothing hidden stays for ever."""
+
+from collections.abc import Iterator
+
+from omnistack.prove.checks.manifest import in_module, listed_in_manifests
+from omnistack.prove.code import Code, Module
+from omnistack.prove.facts import Call, Class
+from omnistack.prove.finding import Report
+from omnistack.prove.space import Cond
+
+USERS = "users.id"
+FIELDS = {"PersonalData": "personal_data", "Cleanup": "cleanups", "Figure": "figures"}
+"""What each value is for in the manifest."""
+
+
+def check_upkeep(code: Code, report: Report) -> None:
+    """Check that tables which lead to users, or hide rows, are named in what their modules say of them."""
+    named = {kind: _named(code, kind) for kind in FIELDS}
+    for module, each in _tables(code):
+        here, line = module.at(each.lines), module.file.where(each.lines[-1])
+        key = (module.name, each.name)
+        nothing = code.space.nothing
+        if _leads_to_users(module, each):
+            message = f"{each.name} leads to users, and no PersonalData names it"
+            report(module.file.source, line, message, here & ~named["PersonalData"].get(key, nothing))
+        if "SoftDelete" in {base.rpartition(".")[2] for base in each.bases}:
+            message = f"{each.name} hides rows, and no Cleanup names it: they would stay for ever"
+            report(module.file.source, line, message, here & ~named["Cleanup"].get(key, nothing))
+    for kind, field in FIELDS.items():
+        in_manifests = listed_in_manifests(code, field)
+        for module, call in _values(code, kind):
+            # One that stands in the manifest itself is the manifest's.
+            if call.owner and not module.name.endswith(".module"):
+                there = in_manifests.get((module.name, call.owner), code.space.nothing)
+                line = module.file.where(call.lines[-1])
+                message = f"{call.owner} is in no manifest's `{field}`"
+                report(module.file.source, line, message, module.at(call.lines) & ~there)
+
+
+def _tables(code: Code) -> Iterator[tuple[Module, Class]]:
+    for module in filter(in_module, code):
+        yield from ((module, each) for each in module.facts.classes if "table=True" in each.keywords)
+
+
+def _leads_to_users(module: Module, table: Class) -> bool:
+    for call in module.facts.calls:
+        if call.owner == table.name:
+            fields = [texts for name, texts in call.keyword_texts if name == "foreign_key"]
+            keys = [call.texts] if call.function.rpartition(".")[2] in {"ForeignKey", "ForeignKeyConstraint"} else []
+            if any(USERS in texts for texts in (*fields, *keys)):
+                return True
+    return False
+
+
+def _values(code: Code, kind: str) -> Iterator[tuple[Module, Call]]:
+    yield from ((module, call) for module, call in code.calls(kind) if in_module(module))
+
+
+def _named(code: Code, kind: str) -> dict[tuple[str, str], Cond]:
+    """Give the tables that values of one kind name, and when."""
+    found: dict[tuple[str, str], Cond] = {}
+    for module, call in _values(code, kind):
+        for name in call.refers("model"):
+            key = code.resolve(module, name)
+            found[key] = found.get(key, code.space.nothing) | module.at(call.lines)
+    return found

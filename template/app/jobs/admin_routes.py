@@ -1,0 +1,71 @@
+"""What administrators do with jobs. All of it is about the table, so no route waits for a worker."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, status
+
+from app.core.audit import AuditEntry
+from app.core.context import current_request
+from app.core.dependencies import RuntimeDep, SessionDep
+from app.core.errors import NotFoundError
+from app.core.pagination import Page, PageDep
+from app.core.runtime import Runtime
+from app.jobs.arguments import shown_arguments
+from app.jobs.errors import JobStateError
+from app.jobs.models import Job, JobState
+from app.jobs.operations import cancel_in, get_job, list_jobs, replay_in
+from app.jobs.results import result_of
+from app.jobs.schemas import JobDetail, JobRead
+
+router = APIRouter(prefix="/jobs")
+
+
+@router.get("")
+async def list_(
+    runtime: RuntimeDep,
+    page: PageDep,
+    state: Annotated[JobState | None, Query(description="Only those.")] = None,
+) -> Page[JobRead]:
+    """Lists jobs, the newest first."""
+    found, total = await list_jobs(runtime, state=state, skip=page.skip, limit=page.limit)
+    return Page(items=[JobRead.model_validate(job) for job in found], total=total, skip=page.skip, limit=page.limit)
+
+
+@router.get("/{job_id}")
+async def read(runtime: RuntimeDep, job_id: UUID) -> JobDetail:
+    """Answers one job, with what it has returned."""
+    job = await _require(runtime, job_id)
+    arguments, result = shown_arguments(runtime, job), await result_of(runtime, job_id)
+    return JobDetail(**JobRead.model_validate(job).model_dump(), arguments=arguments, result=result)
+
+
+@router.post("/{job_id}/retry")
+async def retry(runtime: RuntimeDep, session: SessionDep, job_id: UUID) -> JobRead:
+    """Gives a dead job all its attempts again, from now on."""
+    if not await replay_in(session, job_id):
+        raise JobStateError((await _require(runtime, job_id)).state, JobState.DEAD)
+    await runtime.audit.record(session, _entry("job.retried", job_id))
+    job = await session.get(Job, job_id)
+    return JobRead.model_validate(job)
+
+
+@router.delete("/{job_id}", status_code=status.HTTP_204_NO_CONTENT)
+async def cancel(runtime: RuntimeDep, session: SessionDep, job_id: UUID) -> None:
+    """Cancels a job that waits; its row stays for a while."""
+    if not await cancel_in(session, job_id):
+        raise JobStateError((await _require(runtime, job_id)).state, JobState.WAITING)
+    await runtime.audit.record(session, _entry("job.cancelled", job_id))
+
+
+async def _require(runtime: Runtime, job_id: UUID) -> Job:
+    job = await get_job(runtime, job_id)
+    if job is None:
+        raise NotFoundError("Job", job_id)
+    return job
+
+
+def _entry(action: str, job_id: UUID) -> AuditEntry:
+    request = current_request.get()
+    actor = request.user_id if request else None
+    return AuditEntry(actor_id=UUID(actor) if actor else None, action=action, target_type="job", target_id=str(job_id))

@@ -1,0 +1,72 @@
+"""The jobs' table: one row for each job from the request that queues it to long after its end."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import JSON, CheckConstraint, Index, Table, text
+from sqlmodel import Field, SQLModel
+
+from app.core.models import Entity, metadata, utc_now
+from app.core.reasons import MAX_REASON
+
+MAX_NAME = 100
+MAX_KEY = 200
+NEVER_BEGUN = text("state = 'waiting' AND started_at IS NULL")
+_UNFINISHED = text("due_at IS NOT NULL")
+_KEPT_IN_VIEW = text("state <> 'done'")
+
+
+class JobState(StrEnum):
+    """Where a job stands."""
+
+    WAITING = "waiting"
+    """For its time, for a worker, or for another attempt."""
+    RUNNING = "running"
+    DONE = "done"
+    DEAD = "dead"
+    """Its last attempt has failed; `replay` gives it all of them again."""
+    CANCELLED = "cancelled"
+    """Somebody has stopped it while it waited."""
+
+
+class Job(Entity, table=True):
+    """A job. This row is the truth; a server in between only tells workers of it.
+
+    `updated_at` says when the state last changed. `due_at` says when the sweep has to see to the job: when it is to be
+    handed over to the workers (again), or when the lease of the worker that runs it ends.
+    """
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        CheckConstraint("state IN ('waiting', 'running', 'done', 'dead', 'cancelled')", name="state"),
+        # Of jobs with one key, one waits to begin. One that waits for another attempt is in nobody's way.
+        Index("uq_jobs_key", "key", unique=True, postgresql_where=NEVER_BEGUN, sqlite_where=NEVER_BEGUN),
+        Index("ix_jobs_due_at", "due_at", postgresql_where=_UNFINISHED, sqlite_where=_UNFINISHED),
+        Index("ix_jobs_state_id", "state", "id", postgresql_where=_KEPT_IN_VIEW, sqlite_where=_KEPT_IN_VIEW),
+    )
+
+    name: str = Field(max_length=MAX_NAME)
+    # Plain JSON keeps what was queued to the letter.
+    args: list[object] = Field(sa_type=JSON)
+    key: str | None = Field(default=None, max_length=MAX_KEY)
+    state: str = Field(default=JobState.WAITING, max_length=10)
+    attempts: int = 0
+    max_attempts: int
+    run_at: datetime = Field(default_factory=utc_now)
+    due_at: datetime | None = None
+    started_at: datetime | None = None
+    error: str | None = Field(default=None, max_length=MAX_REASON)
+    request_id: str | None = Field(default=None, max_length=MAX_NAME)
+
+
+class JobResult(SQLModel, table=True):
+    """What a job has returned; it goes with the job's row."""
+
+    __tablename__ = "job_results"
+
+    job_id: UUID = Field(primary_key=True, foreign_key="jobs.id", ondelete="CASCADE")
+    value: object = Field(sa_type=JSON)
+
+
+jobs: Table = metadata.tables["jobs"]

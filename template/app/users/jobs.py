@@ -1,0 +1,64 @@
+"""What a user may ask for: all that is kept of them, and the end of it. Queue these from a route of your own."""
+
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+from pydantic_core import from_json
+from sqlmodel import col
+from uuid_utils.compat import uuid7
+
+from app.core.models import utc_now
+from app.core.personal_data import export_user
+from app.core.runtime import Runtime
+from app.users.erasure import erase_user
+from app.users.errors import LastAdminError
+from app.users.events import ExportReady
+from app.users.models import User
+from app.users.repository import UserRepository
+
+logger = structlog.stdlib.get_logger(__name__)
+
+EXPORT_LIFETIME: Final = timedelta(days=7)
+"""How long an export stays among the user's files."""
+
+
+async def export_user_data(runtime: Runtime, user_id: str) -> dict[str, Any] | None:
+    """Puts all that is kept of a user among their files and tells them; where no files are kept, it is the result.
+
+    Returns:
+        `{"file_id"}`, or the export itself; nothing where there is no such user.
+    """
+    key = UUID(user_id)
+    async with runtime.database.reading() as session:
+        known = await UserRepository(session).count(col(User.id) == key)
+    if not known:
+        logger.warning("export_of_nobody", user_id=user_id)
+        return None
+    file_id = await runtime.user_files.keep(
+        key,
+        f"personal-data-{utc_now():%Y-%m-%d}.json",
+        export_user(runtime, key),
+        content_type="application/json",
+        lifetime=EXPORT_LIFETIME,
+    )
+    async with runtime.database.transaction() as session:
+        await runtime.events.publish(session, ExportReady(export_id=file_id or uuid7(), user_id=key, file_id=file_id))
+    if file_id is not None:
+        return {"file_id": str(file_id)}
+    export: dict[str, Any] = from_json(b"".join([piece async for piece in export_user(runtime, key)]))
+    return export
+
+
+async def delete_user_data(runtime: Runtime, user_id: str, actor_id: str | None = None) -> None:
+    """Removes all that is kept of a user. May be repeated.
+
+    Args:
+        actor_id: which administrator wants it, if one does.
+    """
+    try:
+        await erase_user(runtime, UUID(user_id), actor_id=UUID(actor_id) if actor_id else None)
+    except LastAdminError as error:
+        # Another attempt finds the same.
+        logger.warning("erasure_refused", user_id=user_id, reason=error.code)

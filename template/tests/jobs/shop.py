@@ -1,0 +1,156 @@
+"""A module whose jobs leave traces in tables, and what processes do that queue and run them."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from dataclasses import replace
+from uuid import UUID
+
+from sqlalchemy import MetaData
+from sqlmodel import Field, SQLModel
+from uuid_utils.compat import uuid7
+
+from app.core.commands import CommandLine
+from app.core.database import Database, insert_if_absent
+from app.core.module import Module
+from app.core.runtime import Runtime, create_runtime, jobs_of, running
+from app.jobs.commands import worker
+from app.jobs.module import module as jobs
+from app.jobs.module import open_server
+from app.jobs.outbox import Outbox
+from app.jobs.server import NoServer
+from app.jobs.settings import JobsSettings
+from app.modules import MODULES
+
+ROLLED_BACK = 10
+"""Every so many requests one fails after it has queued a job."""
+
+tables = MetaData()
+
+
+class Order(SQLModel, table=True):
+    """An order that is paid: whoever writes this row may do what is to be done once."""
+
+    metadata = tables
+    __tablename__ = "shop_orders"
+
+    number: int = Field(primary_key=True)
+
+
+class Payment(SQLModel, table=True):
+    """A payment, of which an order must have one; nothing in the table sees to that."""
+
+    metadata = tables
+    __tablename__ = "shop_payments"
+
+    id: UUID = Field(default_factory=uuid7, primary_key=True)
+    number: int
+
+
+class Attempt(SQLModel, table=True):
+    """A job's run, finished or not."""
+
+    metadata = tables
+    __tablename__ = "shop_attempts"
+
+    id: UUID = Field(default_factory=uuid7, primary_key=True)
+    number: int
+
+
+async def pay(runtime: Runtime, number: int, seconds: float) -> None:
+    """Pays an order, however often it is run."""
+    async with runtime.database.transaction() as session:
+        session.add(Attempt(number=number))
+    await asyncio.sleep(seconds)
+    async with runtime.database.transaction() as session:
+        if await insert_if_absent(session, Order, {"number": number}, unique=("number",)):
+            session.add(Payment(number=number))
+
+
+shop = Module(name="shop", jobs=(pay,))
+
+
+async def make_tables(database: Database) -> None:
+    """Makes the shop's tables."""
+    async with database.engine.begin() as connection:
+        await connection.run_sync(tables.create_all)
+
+
+class Deadly(NoServer):
+    """Is the end of whoever hands jobs over."""
+
+    async def send(self, ids: Sequence[UUID]) -> None:
+        """See `Server.send`."""
+        assert ids
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@asynccontextmanager
+async def _dying(runtime: Runtime) -> AsyncIterator[None]:
+    """The module's lifespan in a process that is killed between a commit and what follows it."""
+    times = runtime.resource(JobsSettings).times
+    runtime.queue = Outbox(runtime, jobs_of(runtime.modules), server=Deadly(), times=times)
+    yield
+
+
+@asynccontextmanager
+async def _queueing(runtime: Runtime) -> AsyncIterator[None]:
+    """The module's lifespan in a process that does not work itself, as outside local."""
+    async with open_server(runtime) as server:
+        times = runtime.resource(JobsSettings).times
+        runtime.queue = Outbox(runtime, jobs_of(runtime.modules), server=server, times=times)
+        yield
+
+
+class RequestFailedError(Exception):
+    """A request has to be rolled back."""
+
+
+async def _request(runtime: Runtime, numbers: Sequence[int], seconds: float, *, fails: bool = False) -> None:
+    async with runtime.database.transaction() as session:
+        for number in numbers:
+            await runtime.queue.enqueue(session, pay, number, seconds)
+        if fails:
+            raise RequestFailedError
+
+
+@asynccontextmanager
+async def _process(lifespan: Callable[[Runtime], AbstractAsyncContextManager[None]]) -> AsyncIterator[Runtime]:
+    modules = [replace(module, lifespan=lifespan) if module is jobs else module for module in MODULES]
+    async with running(create_runtime([*modules, shop])) as runtime:
+        yield runtime
+
+
+async def queue_and_die(numbers: Sequence[int], seconds: float) -> None:
+    """Queues jobs in one transaction, and is killed between its commit and the relay."""
+    async with _process(_dying) as runtime:
+        await _request(runtime, numbers, seconds)
+        await asyncio.Event().wait()
+
+
+async def queue(numbers: Sequence[int], seconds: float) -> None:
+    """Queues jobs as an API does, each in a request's transaction, of which some fail."""
+    async with _process(_queueing) as runtime:
+        for number in numbers:
+            if number % ROLLED_BACK == 0:
+                with suppress(RequestFailedError):
+                    await _request(runtime, [-number], seconds, fails=True)
+            await _request(runtime, [number], seconds)
+
+
+def work(*options: str) -> None:
+    """The command `app worker`."""
+    worker(options, obj=CommandLine(modules=(*MODULES, shop), database=nullcontext))
+
+
+def run(environment: Mapping[str, str], function: Callable[..., object], *args: object) -> None:
+    """What a process does. It says nothing."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    os.environ.clear()
+    os.environ.update(environment)
+    outcome = function(*args)
+    if isinstance(outcome, Coroutine):
+        asyncio.run(outcome)

@@ -1,0 +1,189 @@
+"""Nothing is lost and nothing is done twice, whatever is killed when: real processes, a real Redis, a real database.
+
+In each suite a few hundred jobs. The whole thing, with ten thousand in each test and Redis away for ten seconds:
+
+    JOBS_FAULTS=full uv run pytest tests/jobs/test_faults.py
+"""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+from sqlmodel import SQLModel, col
+
+from app.core.database import Database, create_database
+from app.core.settings import Settings
+from app.jobs.models import Job, JobState
+from app.redis.private_server import installed
+from tests.databases import Databases
+from tests.jobs import shop as processes
+from tests.jobs.shop import Attempt, Order, Payment, make_tables, queue, queue_and_die, work
+from tests.redis.server import FakeredisServer, PrivateServer, RedisServer
+
+FULL = os.environ.get("JOBS_FAULTS") == "full"
+JOBS = 10_000 if FULL else 150
+REDIS_AWAY = 10.0 if FULL else 0.5
+PATIENCE = 300.0 if FULL else 60.0
+SECONDS = 0.005
+"""How long a job takes besides its statements: so that there is something to be killed in."""
+
+
+@dataclass(kw_only=True)
+class Shop:
+    """A database, a Redis, and the processes on them."""
+
+    database: Database
+    redis: RedisServer
+    environment: Mapping[str, str]
+    processes: list[BaseProcess] = field(default_factory=list)
+
+    def start(self, function: Callable[..., object], *args: object) -> BaseProcess:
+        """Has a process do something of `tests.jobs.shop`."""
+        process = _context.Process(target=processes.run, args=(self.environment, function, *args))
+        process.start()
+        self.processes.append(process)
+        return process
+
+    def end(self) -> None:
+        """Ends what still runs."""
+        for process in self.processes:
+            process.kill()
+            process.join()
+
+    async def count(self, model: type[SQLModel]) -> int:
+        """How many rows there are."""
+        async with self.database.reading() as session:
+            return (await session.scalars(select(func.count()).select_from(model))).one()
+
+    async def until(self, condition: Callable[[], Awaitable[bool]]) -> None:
+        """Returns when something has come about, which only the database knows."""
+        async with asyncio.timeout(PATIENCE):
+            while not await condition():  # noqa: ASYNC110 - other processes bring it about
+                await asyncio.sleep(0.02)
+
+    async def paid(self, count: int) -> None:
+        """Returns when so many orders are paid."""
+
+        async def enough() -> bool:
+            return await self.count(Order) >= count
+
+        await self.until(enough)
+
+    async def all_done(self, count: int) -> None:
+        """Returns when so many jobs are done, and makes sure of what they did."""
+
+        async def enough() -> bool:
+            async with self.database.reading() as session:
+                done = select(func.count()).select_from(Job).where(col(Job.state) == JobState.DONE)
+                return (await session.scalars(done)).one() >= count
+
+        await self.until(enough)
+        async with self.database.reading() as session:
+            numbers = (await session.scalars(select(col(Payment.number)).order_by(col(Payment.number)))).all()
+        assert list(numbers) == list(range(count))
+        assert await self.count(Job) == count
+
+
+# A process of which each other one is a copy: importing the application takes longer than most of the tests.
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload([processes.__name__])
+
+
+@pytest.fixture
+def forgetful_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis that comes back empty; where there is none, workers look into the table, which has to do as well."""
+    if installed() is None:
+        yield FakeredisServer("")
+        return
+    server = PrivateServer(tmp_path / "redis", "--save", "")
+    server.start()
+    yield server
+    server.stop()
+
+
+async def exit_of(process: BaseProcess) -> int | None:
+    """How a process ends."""
+    async with asyncio.timeout(PATIENCE):
+        await asyncio.to_thread(process.join)
+    return process.exitcode
+
+
+@pytest.fixture
+async def shop(databases: Databases, forgetful_redis: RedisServer, tmp_path: Path) -> AsyncIterator[Shop]:
+    """A shop of its own."""
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(databases.fresh())
+        database = create_database(Settings().with_database(url))
+        stack.push_async_callback(database.dispose)
+        await make_tables(database)
+        environment = os.environ | {
+            "DATABASE_URL": url,
+            "REDIS_URL": "" if isinstance(forgetful_redis, FakeredisServer) else forgetful_redis.url,
+            "JOBS_LEASE": "1",
+            "TMPDIR": str(tmp_path),
+        }
+        opened = Shop(database=database, redis=forgetful_redis, environment=environment)
+        stack.callback(opened.end)
+        yield opened
+
+
+async def test_two_workers_share_the_jobs_and_do_each_once(shop: Shop) -> None:
+    shop.start(work)
+    shop.start(work)
+    shop.start(queue, range(JOBS), SECONDS)
+    await shop.all_done(JOBS)
+
+    assert await shop.count(Attempt) == JOBS
+
+
+async def test_an_api_that_is_killed_between_commit_and_relay_has_lost_nothing(shop: Shop) -> None:
+    shop.start(work)
+    for first in range(0, JOBS, JOBS // 2):
+        numbers = range(first, first + JOBS // 2)
+        assert await exit_of(shop.start(queue_and_die, numbers, SECONDS)) == -signal.SIGKILL
+    await shop.all_done(JOBS)
+
+
+async def test_a_worker_that_is_killed_in_mid_job_has_lost_nothing(shop: Shop) -> None:
+    shop.start(queue, range(JOBS), SECONDS)
+    for part in (1, 2):
+        worker = shop.start(work)
+        await shop.paid(JOBS * part // 3)
+        worker.kill()
+        assert await exit_of(worker) == -signal.SIGKILL
+    shop.start(work)
+    await shop.all_done(JOBS)
+
+    assert await shop.count(Attempt) > JOBS
+
+
+async def test_while_redis_is_away_nothing_is_lost(shop: Shop) -> None:
+    shop.start(work)
+    queueing = shop.start(queue, range(JOBS), SECONDS)
+    await shop.paid(JOBS // 10)
+    shop.redis.stop()
+    await asyncio.sleep(REDIS_AWAY)
+    shop.redis.start()
+    assert await exit_of(queueing) == 0
+    await shop.all_done(JOBS)
+
+
+async def test_a_worker_that_is_asked_to_stop_leaves_nothing_half_done(shop: Shop) -> None:
+    shop.start(queue, range(JOBS), SECONDS)
+    worker = shop.start(work)
+    await shop.paid(JOBS // 2)
+    worker.terminate()
+    assert await exit_of(worker) == 0
+    assert await shop.count(Attempt) == await shop.count(Order)
+    shop.start(work)
+    await shop.all_done(JOBS)
+
+    assert await shop.count(Attempt) == JOBS

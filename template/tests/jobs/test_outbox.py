@@ -1,0 +1,201 @@
+"""Jobs are rows from the transaction that queues them to their end."""
+
+from datetime import timedelta
+
+import pytest
+import structlog
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+from structlog.testing import capture_logs
+
+from app.core.context import RequestContext, current_request
+from app.core.database import Database
+from app.core.models import utc_now
+from app.core.queue import Cron, job_name
+from app.core.runtime import Runtime
+from app.jobs.models import Job, JobState
+from tests.jobs.work import (
+    JOBS,
+    Work,
+    enqueue,
+    fail,
+    hang,
+    make_runtime,
+    note,
+    note_surroundings,
+    outbox_of,
+    queue_another,
+)
+
+
+@pytest.fixture
+def runtime(database: Database) -> Runtime:
+    """A runtime with an outbox that nobody works off but `drain`."""
+    return make_runtime(database)
+
+
+@pytest.fixture
+def work(runtime: Runtime) -> Work:
+    """What the jobs do."""
+    return runtime.resource(Work)
+
+
+async def all_jobs(runtime: Runtime) -> list[Job]:
+    """Every job, the oldest first."""
+    async with runtime.database.reading() as session:
+        return list((await session.scalars(select(Job).order_by(col(Job.id)))).all())
+
+
+async def enqueue_and_fail(runtime: Runtime) -> None:
+    """Queues jobs in a transaction that is rolled back."""
+    async with runtime.database.transaction() as session:
+        await runtime.queue.enqueue(session, note, "one")
+        await runtime.queue.enqueue(session, note, "two", job_id="two")
+        raise LookupError
+
+
+class TestEnqueue:
+    async def test_a_job_is_a_row_of_the_transaction(self, runtime: Runtime, work: Work) -> None:
+        id_ = await enqueue(runtime, note, {"a": [1, None]})
+
+        (job,) = await all_jobs(runtime)
+        assert (str(job.id), job.name, job.args) == (id_, "tests.note", [{"a": [1, None]}])
+        assert (job.state, job.attempts, job.max_attempts) == (JobState.WAITING, 0, 10)
+        await runtime.queue.drain()
+        assert work.done == [{"a": [1, None]}]
+        (job,) = await all_jobs(runtime)
+        assert (job.state, job.attempts, job.due_at) == (JobState.DONE, 1, None)
+        assert job.started_at is not None
+
+    async def test_a_rollback_leaves_nothing(self, runtime: Runtime, work: Work) -> None:
+        with pytest.raises(LookupError):
+            await enqueue_and_fail(runtime)
+        await runtime.queue.drain()
+
+        assert work.done == []
+        assert await all_jobs(runtime) == []
+
+    async def test_a_second_one_with_the_same_id_is_dropped_while_the_first_waits(
+        self, runtime: Runtime, work: Work
+    ) -> None:
+        assert await enqueue(runtime, note, "one", job_id="same") == "same"
+        assert await enqueue(runtime, note, "two", job_id="same") == "same"
+        await runtime.queue.drain()
+        await enqueue(runtime, note, "three", job_id="same")
+        await runtime.queue.drain()
+
+        assert work.done == ["one", "three"]
+
+    async def test_one_that_waits_for_another_attempt_drops_no_other(self, runtime: Runtime) -> None:
+        await enqueue(runtime, fail, job_id="same")
+        (first,) = await all_jobs(runtime)
+        runtime.resource(Work).failures = 1
+        await outbox_of(runtime).runner.run(first.id)
+        await enqueue(runtime, fail, job_id="same")
+        await runtime.queue.drain()
+
+        assert [job.state for job in await all_jobs(runtime)] == [JobState.DONE] * 2
+
+    async def test_later_means_not_before(self, runtime: Runtime) -> None:
+        async with runtime.database.transaction() as session:
+            await runtime.queue.enqueue_in(session, timedelta(hours=1), note, "one")
+        (job,) = await all_jobs(runtime)
+
+        assert job.run_at == job.due_at
+        assert timedelta(minutes=59) < job.run_at - utc_now() <= timedelta(hours=1)
+
+    async def test_a_function_that_no_module_lists_is_named(self, runtime: Runtime, session: AsyncSession) -> None:
+        async def stray(runtime: Runtime) -> None:
+            """Is in no manifest."""
+
+        with pytest.raises(LookupError, match=r"\.stray is in no module's `jobs`"):
+            await runtime.queue.enqueue(session, stray)
+
+    @pytest.mark.parametrize("argument", [object(), float("nan"), {1, 2}])
+    async def test_arguments_have_to_be_json(self, runtime: Runtime, session: AsyncSession, argument: object) -> None:
+        with pytest.raises(TypeError):
+            await runtime.queue.enqueue(session, note, argument)  # type: ignore[arg-type]  # what this is about
+
+    async def test_an_id_has_an_end(self, runtime: Runtime, session: AsyncSession) -> None:
+        with pytest.raises(ValueError, match="1 to 200 characters"):
+            await runtime.queue.enqueue(session, note, "one", job_id="x" * 201)
+
+    @pytest.mark.parametrize("delay", [0, 60])
+    async def test_a_reading_session_queues_nothing(self, runtime: Runtime, delay: int) -> None:
+        async with runtime.database.reading() as session:
+            with pytest.raises(RuntimeError, match="only reads"):
+                await runtime.queue.enqueue(session, note, "one", defer_by=timedelta(seconds=delay))
+
+    def test_a_job_by_the_clock_has_to_be_a_job(self, database: Database) -> None:
+        async def stray(runtime: Runtime) -> None:
+            """Is in no manifest."""
+
+        with pytest.raises(LookupError, match=r"\.stray is in no module's `jobs`"):
+            make_runtime(database, crons=(Cron(function=stray),))
+
+
+class TestDrain:
+    async def test_runs_what_jobs_queue_and_does_not_wait_for_what_is_deferred(
+        self, runtime: Runtime, work: Work
+    ) -> None:
+        await enqueue(runtime, queue_another)
+        await enqueue(runtime, note, "deferred", delay=3600)
+        await runtime.queue.drain()
+
+        assert work.done == ["deferred", "second"]
+
+
+class TestFailure:
+    async def test_a_job_that_fails_is_tried_again(self, runtime: Runtime, work: Work) -> None:
+        work.failures = 3
+        await enqueue(runtime, fail)
+        await runtime.queue.drain()
+
+        assert work.done == ["tried"] * 4
+        (job,) = await all_jobs(runtime)
+        assert (job.state, job.attempts, job.error) == (JobState.DONE, 4, None)
+
+    async def test_after_the_last_attempt_it_is_dead_and_says_why_without_personal_data(
+        self, runtime: Runtime, work: Work
+    ) -> None:
+        work.failures = 100
+        await enqueue(runtime, fail)
+        with capture_logs() as logs:
+            await runtime.queue.drain()
+
+        assert work.done == ["tried"] * 10
+        (job,) = await all_jobs(runtime)
+        assert (job.state, job.attempts, job.due_at) == (JobState.DEAD, 10, None)
+        assert job.error == "LookupError: nothing at [email]"
+        assert [entry["event"] for entry in logs] == ["job_retried"] * 9 + ["job_failed"]
+
+    async def test_a_job_that_takes_too_long_is_ended(self, runtime: Runtime) -> None:
+        await enqueue(runtime, hang)
+        await runtime.queue.drain()
+
+        (job,) = await all_jobs(runtime)
+        assert (job.state, job.attempts, job.error) == (JobState.DEAD, 2, "TimeoutError")
+
+    async def test_of_a_function_that_is_gone_is_told(self, runtime: Runtime, database: Database) -> None:
+        await enqueue(runtime, note, "one")
+        without = make_runtime(database, jobs=tuple(job for job in JOBS if job is not note))
+        await without.queue.drain()
+
+        (job,) = await all_jobs(runtime)
+        assert (job.state, job.error) == (JobState.DEAD, "LookupError: tests.note is in no module's `jobs`.")
+
+
+class TestSurroundings:
+    async def test_a_job_knows_its_request_s_id_and_nothing_else_of_it(self, runtime: Runtime, work: Work) -> None:
+        token = current_request.set(RequestContext("abc"))
+        structlog.contextvars.bind_contextvars(left="over")
+        try:
+            id_ = await enqueue(runtime, note_surroundings)
+        finally:
+            structlog.contextvars.clear_contextvars()
+            current_request.reset(token)
+        await runtime.queue.drain()
+
+        name = job_name(note_surroundings)
+        assert work.done == [({"job": name, "job_id": id_, "request_id": "abc"}, None)]

@@ -1,0 +1,275 @@
+"""All that is kept of a user: shown to who asks, and gone when they go."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from sqlalchemy import Column, Table, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql import visitors
+from sqlmodel import col
+from structlog.testing import capture_logs
+
+from app.auth.events import IdentityChanged
+from app.core.audit import AuditEntry
+from app.core.cleanup import cleanup_old_data
+from app.core.events import Events, Subscriber
+from app.core.models import metadata, utc_now
+from app.core.module import Module
+from app.core.personal_data import PersonalData
+from app.core.report import make_report
+from app.core.runtime import Runtime
+from app.core.user_files import NoUserFiles
+from app.modules import MODULES
+from app.users.erasure import erase_user
+from app.users.errors import LastAdminError
+from app.users.events import ExportReady
+from app.users.jobs import delete_user_data, export_user_data
+from app.users.models import Role, User, user_identities, users
+from app.users.upkeep import KEEP_GONE_IDENTITIES
+from tests.conftest import ME, SignIn
+from tests.users.audits import MemoryAudit
+
+PARTS: list[PersonalData] = [part for module in MODULES for part in module.personal_data]
+
+
+@pytest.fixture
+def audit(runtime: Runtime) -> MemoryAudit:
+    """What is recorded."""
+    runtime.audit = audit = MemoryAudit()
+    return audit
+
+
+@pytest.fixture
+async def headers(sign_in: SignIn) -> dict[str, str]:
+    """The headers of somebody who will go."""
+    return await sign_in(email="going@example.com")
+
+
+@pytest.fixture
+async def user_id(client: httpx.AsyncClient, headers: dict[str, str]) -> UUID:
+    """Who will go."""
+    return UUID((await client.get(ME, headers=headers)).json()["id"])
+
+
+async def count(runtime: Runtime, table: Table) -> int:
+    async with runtime.database.reading() as session:
+        return (await session.scalars(select(func.count()).select_from(table))).one()
+
+
+def columns_to_users() -> Iterator[Column[Any]]:
+    """Every column of every module that leads to users."""
+    for table in metadata.tables.values():
+        for key in table.foreign_keys:
+            if key.column.table is users:
+                yield key.parent
+
+
+class TestEveryModule:
+    @pytest.mark.parametrize("column", [*columns_to_users()], ids=str)
+    def test_says_of_each_column_that_leads_to_users_what_becomes_of_it(self, column: Column[Any]) -> None:
+        asked = [part.belongs(uuid4()) for part in PARTS if part.model.__table__ is column.table]  # type: ignore[attr-defined]
+        columns = {element for condition in asked for element in visitors.iterate(condition)}
+        assert column in columns, f"{column} leads to users: its module's `personal_data` has to name {column.table}."
+
+    def test_says_it_once_for_each_table(self) -> None:
+        tables = [part.model.__tablename__ for part in PARTS]
+        assert len(tables) == len(set(tables))
+
+
+class TestExportUserData:
+    @pytest.fixture(autouse=True)
+    def no_files(self, runtime: Runtime) -> None:
+        """Whatever this project keeps files in, here is nothing."""
+        runtime.user_files = NoUserFiles()
+
+    async def test_has_the_profile_and_who_somebody_is_at_the_provider(self, runtime: Runtime, user_id: UUID) -> None:
+        exported = await export_user_data(runtime, str(user_id))
+
+        assert exported is not None
+        assert exported["user_id"] == str(user_id)
+        assert set(exported["tables"]) == {str(part.model.__tablename__) for part in PARTS}
+        (profile,) = exported["tables"]["users"]
+        assert (profile["email"], profile["role"]) == ("going@example.com", "user")
+        (identity,) = exported["tables"]["user_identities"]
+        assert identity["user_id"] == str(user_id)
+
+    async def test_has_nothing_of_anybody_else(self, runtime: Runtime, user_id: UUID, sign_in: SignIn) -> None:
+        await sign_in(email="other@example.com")
+
+        assert "other@example.com" not in str(await export_user_data(runtime, str(user_id)))
+
+    async def test_tells_who_wants_to_know(self, runtime: Runtime, user_id: UUID) -> None:
+        heard: list[ExportReady] = []
+
+        async def hear(_runtime: Runtime, event: ExportReady) -> None:
+            heard.append(event)
+
+        runtime.events = Events(runtime, [Subscriber(ExportReady, hear)])
+        await export_user_data(runtime, str(user_id))
+        await runtime.queue.drain()
+
+        assert [(event.user_id, event.file_id) for event in heard] == [(user_id, None)]
+
+    async def test_of_nobody_is_nothing(self, runtime: Runtime) -> None:
+        assert await export_user_data(runtime, str(uuid4())) is None
+
+
+class TestEraseUser:
+    async def test_removes_the_user_and_leaves_of_the_identity_that_it_is_gone(
+        self, runtime: Runtime, user_id: UUID
+    ) -> None:
+        assert await erase_user(runtime, user_id)
+
+        assert await count(runtime, users) == 0
+        async with runtime.database.reading() as session:
+            (left,) = (await session.execute(select(user_identities))).all()
+        assert (left.user_id, left.name, left.profile_at) == (None, None, None)
+        assert left.deleted_at is not None
+
+    async def test_leaves_others_alone(
+        self, runtime: Runtime, user_id: UUID, sign_in: SignIn, client: httpx.AsyncClient
+    ) -> None:
+        other = await sign_in(email="other@example.com")
+        await erase_user(runtime, user_id)
+
+        assert (await client.get(ME, headers=other)).status_code == 200
+
+    async def test_a_token_that_is_still_good_brings_nobody_back(
+        self, runtime: Runtime, user_id: UUID, client: httpx.AsyncClient, headers: dict[str, str]
+    ) -> None:
+        await erase_user(runtime, user_id)
+
+        assert (await client.get(ME, headers=headers)).status_code == 403
+        assert await count(runtime, users) == 0
+
+    async def test_late_news_of_the_provider_bring_nobody_back(self, runtime: Runtime, user_id: UUID) -> None:
+        async with runtime.database.reading() as session:
+            known = (await session.execute(select(user_identities))).one()
+        await erase_user(runtime, user_id)
+        news = IdentityChanged(
+            provider=known.provider, subject=known.subject, email="going@example.com", name="Going", at=utc_now()
+        )
+        async with runtime.database.transaction() as session:
+            await runtime.events.publish(session, news)
+        await runtime.queue.drain()
+
+        assert await count(runtime, users) == 0
+
+    async def test_may_be_repeated(self, runtime: Runtime, user_id: UUID, audit: MemoryAudit) -> None:
+        assert await erase_user(runtime, user_id)
+        assert not await erase_user(runtime, user_id)
+
+        assert len(audit.entries) == 1
+
+    async def test_goes_on_where_it_was_killed(
+        self, runtime: Runtime, user_id: UUID, audit: MemoryAudit, client: httpx.AsyncClient, headers: dict[str, str]
+    ) -> None:
+        killed = PersonalData(model=User, belongs=lambda user_id: col(User.id) == user_id, erase=die)
+        whole, runtime.modules = runtime.modules, (*runtime.modules, Module(name="fatal", personal_data=(killed,)))
+        with pytest.raises(KeyboardInterrupt):
+            await erase_user(runtime, user_id)
+        # From the first moment on the user adds nothing.
+        assert (await client.get(ME, headers=headers)).status_code == 403
+        assert audit.entries == []
+
+        runtime.modules = whole
+        assert await erase_user(runtime, user_id)
+        assert await count(runtime, users) == 0
+        assert len(audit.entries) == 1
+
+    async def test_is_recorded_with_who_wanted_it(self, runtime: Runtime, user_id: UUID, audit: MemoryAudit) -> None:
+        actor = uuid4()
+        await delete_user_data(runtime, str(user_id), str(actor))
+
+        assert audit.entries == [
+            AuditEntry(actor_id=actor, action="user.erased", target_type="user", target_id=str(user_id))
+        ]
+
+    async def test_keeps_the_last_administrator(
+        self, runtime: Runtime, user_id: UUID, sign_in: SignIn, client: httpx.AsyncClient, headers: dict[str, str]
+    ) -> None:
+        await sign_in(email="going@example.com", role=Role.ADMIN)
+        with pytest.raises(LastAdminError):
+            await erase_user(runtime, user_id)
+        with capture_logs() as logs:
+            await delete_user_data(runtime, str(user_id))
+
+        assert [entry["event"] for entry in logs] == ["erasure_refused"]
+        assert (await client.get(ME, headers=headers)).status_code == 200
+
+    async def test_lets_an_administrator_go_when_there_is_another(
+        self, runtime: Runtime, user_id: UUID, sign_in: SignIn
+    ) -> None:
+        await sign_in(email="going@example.com", role=Role.ADMIN)
+        await sign_in(email="staying@example.com", role=Role.ADMIN)
+
+        assert await erase_user(runtime, user_id)
+        assert await count(runtime, users) == 1
+
+
+class TestAtTheSameTime:
+    async def test_of_the_last_two_administrators_one_stays(
+        self, live_runtime: Runtime, live_client: httpx.AsyncClient, live_sign_in: SignIn
+    ) -> None:
+        headers = [await live_sign_in(email=f"{name}@example.com", role=Role.ADMIN) for name in ("one", "two")]
+        ids = [UUID((await live_client.get(ME, headers=one)).json()["id"]) for one in headers]
+
+        outcomes = await asyncio.gather(*(erase_user(live_runtime, id_) for id_ in ids), return_exceptions=True)
+
+        assert {type(outcome) for outcome in outcomes} == {bool, LastAdminError}
+        assert await count(live_runtime, users) == 1
+
+    async def test_it_is_done_and_recorded_once(
+        self, live_runtime: Runtime, live_client: httpx.AsyncClient, live_sign_in: SignIn
+    ) -> None:
+        live_runtime.audit = audit = MemoryAudit()
+        user_id = UUID((await live_client.get(ME, headers=await live_sign_in())).json()["id"])
+
+        await asyncio.gather(*(erase_user(live_runtime, user_id) for _ in range(4)))
+
+        assert len(audit.entries) == 1
+        assert await count(live_runtime, users) == 0
+
+
+async def die(_runtime: Runtime, _session: AsyncSession, _user_id: UUID) -> None:
+    """What a process meets that is stopped."""
+    raise KeyboardInterrupt
+
+
+class TestCleanup:
+    @pytest.mark.parametrize(
+        ("age", "left"), [(KEEP_GONE_IDENTITIES - timedelta(days=1), 1), (KEEP_GONE_IDENTITIES + timedelta(days=1), 0)]
+    )
+    async def test_an_identity_that_is_gone_is_forgotten_in_time(
+        self, runtime: Runtime, user_id: UUID, age: timedelta, left: int
+    ) -> None:
+        await erase_user(runtime, user_id)
+        async with runtime.database.transaction() as session:
+            await session.execute(update(user_identities).values(deleted_at=utc_now() - age))
+
+        await cleanup_old_data(runtime)
+
+        assert await count(runtime, user_identities) == left
+
+    async def test_one_that_has_a_user_stays(self, runtime: Runtime, user_id: UUID) -> None:
+        del user_id
+        async with runtime.database.transaction() as session:
+            await session.execute(update(user_identities).values(deleted_at=utc_now() - 2 * KEEP_GONE_IDENTITIES))
+
+        await cleanup_old_data(runtime)
+
+        assert await count(runtime, user_identities) == 1
+
+
+async def test_new_and_active_users_are_in_the_report(runtime: Runtime, user_id: UUID) -> None:
+    async with runtime.database.transaction() as session:
+        await session.execute(update(users).where(users.c.id == user_id).values(is_active=False))
+
+    figures = (await make_report(runtime, utc_now().date())).figures
+
+    assert (figures["users_created"], figures["users_active"]) == (1, 0)
