@@ -1,35 +1,22 @@
 """Workers: who runs what, when it is taken over, and how it ends."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from structlog.testing import capture_logs
 
-from app.core.database import Database, create_database
+from app.core.database import Database
 from app.core.queue import Cron
 from app.core.runtime import Runtime, running
-from app.core.settings import Settings
 from app.jobs.models import Job, JobState
 from app.jobs.operations import get_job, list_jobs
 from app.jobs.server import NoServer, Working
-from tests.databases import Databases
 from tests.jobs.work import Work, age, enqueue, fail, make_runtime, note, outbox_of, queue_another, wait
 
 SOON = timedelta(seconds=5)
-
-
-@pytest.fixture
-async def live_database(databases: Databases) -> AsyncIterator[Database]:
-    """A database of the test's own, with real commits."""
-    async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(databases.fresh())
-        database = create_database(Settings().with_database(url))
-        stack.push_async_callback(database.dispose)
-        yield database
 
 
 class Recorder(NoServer):
