@@ -4,7 +4,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from benchmarks import http, start
+from benchmarks import http, jobs, start
 
 
 def new(folder: Path, preset: str) -> Path:
@@ -23,6 +23,7 @@ def main() -> None:
         start.measure_import(minimal)
         start.count_packages(minimal)
         http.measure(everything)
+        jobs.measure(everything)
 
 
 if __name__ == "__main__":

@@ -19,12 +19,18 @@ NOTHING: dict[str, Answer] = {
 CHOOSING = sorted({question for piece in CATALOG.pieces if (question := piece.question) in CATALOG.questions})
 
 
+def needed(piece: str) -> dict[str, Answer]:
+    """The answers without which a piece cannot be chosen."""
+    required = CATALOG.requires(piece) if piece in CATALOG else ()
+    return {name: True for name in required if name in NOTHING}
+
+
 def answer_sets() -> Iterator[tuple[str, Mapping[str, Answer]]]:
-    """Nothing, all, each answer alone, and every preset."""
+    """Nothing, each answer with what it needs, and every preset."""
     yield "nothing", NOTHING
     for name in CHOOSING:
         for value in CATALOG.questions[name].values:
-            yield f"{name}={value}", NOTHING | {name: value}
+            yield f"{name}={value}", NOTHING | needed(name if value is True else str(value)) | {name: value}
     for preset in CATALOG.presets:
         yield f"preset={preset}", {"preset": preset}
 

@@ -74,10 +74,12 @@ _DUE = (
     .order_by(jobs.c.due_at)
     .limit(bindparam("limit", type_=Integer))
     .with_for_update(skip_locked=True)
+    # As a subquery PostgreSQL may run it once for each row, and then there is no limit.
+    .cte("due")
 )
 TAKE_DUE: Final = (
     update(jobs)
-    .where(jobs.c.id.in_(_DUE), _WAITS)
+    .where(jobs.c.id.in_(select(_DUE.c.id)), _WAITS)
     .values(due_at=bindparam("again", type_=_TIME), **_SAME_STATE)
     .returning(jobs.c.id)
 )
