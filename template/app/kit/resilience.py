@@ -6,8 +6,20 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import stamina
+import structlog
 from purgatory import AsyncCircuitBreakerFactory
 from purgatory.domain.model import OpenedState
+from stamina.instrumentation import RetryDetails, set_on_retry_hooks
+
+logger = structlog.stdlib.get_logger(__name__)
+
+
+def _log(details: RetryDetails) -> None:
+    logger.warning("call_retried", error=type(details.caused_by).__name__, attempt=details.retry_num)
+
+
+# The library's own hook logs the error's text, which quotes addresses, keys, and whatever else was sent.
+set_on_retry_hooks([_log])
 
 
 class UnavailableError(Exception):

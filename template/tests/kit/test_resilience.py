@@ -73,6 +73,14 @@ class TestAgain:
         assert await resilient().call(system) == "well"
         assert system.calls == 3
 
+    async def test_another_try_is_logged_without_what_was_sent(self, capsys: pytest.CaptureFixture[str]) -> None:
+        await resilient().call(System(ConnectionError("https://shop.example.com/users/ada?key=secret"), "well"))
+
+        said = capsys.readouterr()
+        assert "call_retried" in said.out + said.err
+        assert "ConnectionError" in said.out + said.err
+        assert "secret" not in said.out + said.err
+
     async def test_the_last_attempts_error_is_raised(self) -> None:
         system = System(ConnectionResetError(), ConnectionResetError(), ConnectionRefusedError())
 

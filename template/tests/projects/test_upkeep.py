@@ -29,8 +29,8 @@ async def owner(client: httpx.AsyncClient, sign_in: SignIn) -> UUID:
     headers = await sign_in()
     await client.post(PROJECTS, headers=stranger, json={"name": "Vostok"})
     await client.post(PROJECTS, headers=headers, json={"name": "Apollo"})
-    gemini = (await client.post(PROJECTS, headers=headers, json={"name": "Gemini"})).json()
-    await client.delete(f"{PROJECTS}/{gemini['id']}", headers=headers)
+    mercury = (await client.post(PROJECTS, headers=headers, json={"name": "Mercury"})).json()
+    await client.delete(f"{PROJECTS}/{mercury['id']}", headers=headers)
     return UUID((await client.get(ME, headers=headers)).json()["id"])
 
 
@@ -42,7 +42,7 @@ async def names(runtime: Runtime) -> set[str]:
 async def test_an_export_has_ones_projects_and_those_one_has_deleted(runtime: Runtime, owner: UUID) -> None:
     exported = json.loads(b"".join([piece async for piece in export_user(runtime, owner)]))
 
-    assert [row["name"] for row in exported["tables"]["projects"]] == ["Apollo", "Gemini"]
+    assert [row["name"] for row in exported["tables"]["projects"]] == ["Apollo", "Mercury"]
 
 
 async def test_they_go_with_their_owner(runtime: Runtime, owner: UUID) -> None:
@@ -54,7 +54,7 @@ async def test_they_go_with_their_owner(runtime: Runtime, owner: UUID) -> None:
 @pytest.mark.parametrize(
     ("age", "left"),
     [
-        (KEEP_DELETED - timedelta(days=1), {"Vostok", "Apollo", "Gemini"}),
+        (KEEP_DELETED - timedelta(days=1), {"Vostok", "Apollo", "Mercury"}),
         (KEEP_DELETED + timedelta(days=1), {"Vostok", "Apollo"}),
     ],
 )
