@@ -18,7 +18,7 @@ import structlog
 from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix, job_key_prefix
 from arq.jobs import serialize_job
-from arq.utils import timestamp_ms
+from arq.utils import poll, timestamp_ms
 from arq.worker import RetryJob, Worker, func
 from redis.asyncio import ConnectionPool
 
@@ -86,6 +86,11 @@ class _Worker(Worker):
     arq asks Redis four things for each job, one after the other. Those that are taken together here are taken from the
     table together as well, which matters more.
     """
+
+    async def main(self) -> None:
+        """See arq. Without its first question, INFO, which not every Redis answers."""
+        async for _ in poll(self.poll_delay_s):
+            await self._poll_iteration()
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
         """See arq. Returns when all of them have been started, here or elsewhere, or it is told to stop."""
