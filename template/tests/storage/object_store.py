@@ -133,7 +133,7 @@ class ObjectStoreContract(StorageContract):
         store.server.failures = 2
         await storage.upload(KEY, PNG, content_type="image/png")
         logged = capsys.readouterr().out
-        assert logged.count("retry_scheduled") == 2
+        assert logged.count("call_retried") == 2
         assert KEY not in logged
         store.server.failures = 2
         assert await content(storage, KEY) == PNG

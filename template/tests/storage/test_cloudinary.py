@@ -145,7 +145,7 @@ class TestCloudinary(StorageContract):
 
         assert await storage.exists(KEY)
         logged = capsys.readouterr().out
-        assert "retry_scheduled" in logged
+        assert "call_retried" in logged
         assert KEY not in logged
 
     async def test_what_is_tried_again_is_sent_whole(self, storage: StorageService, cloud: CloudinaryServer) -> None:
