@@ -121,12 +121,6 @@ async def enqueue(runtime: Runtime, job: JobFunction, *args: Json, job_id: str |
         return await runtime.queue.enqueue(session, job, *args, job_id=job_id, defer_by=timedelta(seconds=delay))
 
 
-async def change(runtime: Runtime, **values: object) -> None:
-    """Changes all jobs."""
-    async with runtime.database.transaction() as session:
-        await session.execute(update(Job).values(**values))
-
-
 async def age(runtime: Runtime) -> None:
     """Lets the time come in which a sweep sees to all jobs that are not finished."""
     past = utc_now() - timedelta(hours=1)
