@@ -11,6 +11,7 @@ import typer
 from omnistack.answers import Questionnaire
 from omnistack.catalog import Answer, Catalog, plain
 from omnistack.errors import OmniError
+from omnistack.lean import make_lean
 from omnistack.options import TemplateOption
 from omnistack.progress import out, working
 from omnistack.template import Template, open_template
@@ -140,7 +141,7 @@ def cover(catalog: Catalog, *, strength: int, seed: int) -> list[dict[str, Answe
         salt=str(seed),
         constraints=[_implies(a, b, value=value) for a, b, value in rules(catalog)],
     )
-    return [{name: row[name] for name in values} for row in rows]
+    return make_lean([{name: row[name] for name in values} for row in rows], rules(catalog), strength)
 
 
 def print_rows(rows: Sequence[Row], form: Format, catalog: Catalog) -> None:

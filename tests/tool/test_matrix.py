@@ -183,3 +183,21 @@ def test_a_strength_that_cannot_be_is_refused(run: Run, strength: str) -> None:
     done = run("matrix", "--strength", strength)
     assert done.status == 1
     assert "choose from 1 to" in done.err
+
+
+@pytest.mark.parametrize("strength", [2, 3])
+def test_a_row_says_yes_only_where_that_is_needed(strength: int) -> None:
+    catalog = made_up_catalog()
+    rows = cover(catalog, strength=strength, seed=0)
+    assert made_up_coverage(rows, strength) == valid_tuples(catalog, strength)
+    for number, row in enumerate(rows):
+        for name in [name for name, value in row.items() if value is True]:
+            without = [*rows[:number], {**row, name: False}, *rows[number + 1 :]]
+            needed = not is_valid(without[number]) or made_up_coverage(without, strength) < made_up_coverage(
+                rows, strength
+            )
+            assert needed, f"{name} in {row}"
+
+
+def made_up_coverage(rows: list[dict[str, Answer]], strength: int) -> set[tuple[tuple[str, Answer], ...]]:
+    return {part for row in rows for part in itertools.combinations(row.items(), strength)}
