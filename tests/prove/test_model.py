@@ -5,6 +5,7 @@ from omnistack.answers import Questionnaire
 from omnistack.catalog import QUESTIONS_FILE
 from omnistack.prove.model import Model
 from omnistack.prove.proof import Proof, prove
+from omnistack.prove.sample import draw
 from omnistack.prove.source import Source
 from omnistack.prove.tree import Tree
 from omnistack.template import Template
@@ -22,7 +23,7 @@ def test_chooses_what_copier_chooses(source: Source, proof: Proof) -> None:
     model = proof.model
     assert model is not None
     questionnaire = Questionnaire(Template(source=str(source.root), root=source.root))
-    for answers in list(model.space.all_answers(model.valid))[::7]:
+    for answers in draw(model, 100, "copier"):
         expected = questionnaire.evaluate(answers).chosen
         assert {name for name, cond in model.chosen.items() if model.space.holds(cond, answers)} == set(expected)
 

@@ -10,6 +10,7 @@ from copier import run_copy
 from copier._settings import SettingsModel
 from omnistack.catalog import load_catalog
 from omnistack.errors import OmniError
+from omnistack.matrix import rules
 from omnistack.prove.source import Source
 from omnistack.render import FOLDER, Renderer, render
 
@@ -24,10 +25,13 @@ def template(source: Source, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def random_answers(template: Path, seed: int) -> dict[str, object]:
     chance = random.Random(seed)  # noqa: S311 - a repeatable choice, no secret
-    questions = load_catalog(template).questions.values()
+    catalog = load_catalog(template)
     answers: dict[str, object] = {
-        question.name: chance.choice(question.values) for question in questions if question.values
+        question.name: chance.choice(question.values) for question in catalog.questions.values() if question.values
     }
+    for cause, effect, value in rules(catalog):
+        if answers[cause] is True:
+            answers[effect] = value
     if chance.random() < 0.5:
         answers |= {"project_name": "Über & Söhne", "author_email": "me@example.com"}
     return answers

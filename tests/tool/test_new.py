@@ -36,7 +36,8 @@ def test_the_preview_names_pieces_files_and_packages(run: Run, tmp_path: Path) -
     shown = " ".join(done.out.split())
     assert "pieces core, auth, custom, users files 8 (" in shown
     assert "fastapi" in shown
-    assert "preset=minimal, auth=custom, email=none, storage=none, projects=false" in shown
+    assert "preset=minimal, auth=custom, email=none, storage=none, redis=false" in shown
+    assert "projects=false" in shown
     assert "Nothing was made" in shown
 
 

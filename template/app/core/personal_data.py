@@ -44,7 +44,7 @@ class PersonalData:
 async def export_user(runtime: "Runtime", user_id: UUID) -> AsyncIterator[bytes]:
     """All of a user's rows in every module, hidden ones included, as one JSON text in pieces.
 
-    `{"user_id", "exported_at", "tables": {"projects": [{…}, …], …}}`. No connection is held between two pieces.
+    `{"user_id", "exported_at", "tables": {"users": [{…}, …], …}}`. No connection is held between two pieces.
     """
     yield _json({"user_id": user_id, "exported_at": utc_now()})[:-1] + b',"tables":{'
     for number, part in enumerate(part for module in runtime.modules for part in module.personal_data):

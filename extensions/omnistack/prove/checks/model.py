@@ -134,6 +134,8 @@ def _check_preset_piece(model: Model, piece: Piece, preset: str, cond: Cond, rep
     wanted, file = model.wanted(piece), _catalog_file(piece)
     line = _line(model, file, "presets:")
     if wanted == model.space.nothing:
+        if preset in piece.presets:
+            report(file, line, f"is in preset {preset}, and no question asks for it", model.valid)
         return
     if preset in piece.presets:
         report(file, line, f"is in preset {preset}, and its answers do not choose it", cond & ~wanted)
