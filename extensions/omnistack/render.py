@@ -201,7 +201,7 @@ class _MemoryWorker(Worker):
             else:
                 targets = [(path, {}) for path in source.fixed]
             for target, extra in targets:
-                if self.match_exclude(Path(target)):
+                if self.match_exclude(_path(target)):
                     continue
                 content = source.content
                 if source.name.name.endswith(suffix):
@@ -235,3 +235,9 @@ class _MemoryWorker(Worker):
             return lru_cache(maxsize=None)(super(_MemoryWorker, self)._path_matcher([line]))
 
         return lru_cache(maxsize=None)(make)
+
+
+@lru_cache(maxsize=None)
+def _path(text: str) -> Path:
+    """Give the same object each time: looking up what a matcher said of it then compares nothing."""
+    return Path(text)
