@@ -9,7 +9,7 @@ import stat
 import warnings
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -237,7 +237,7 @@ class _MemoryWorker(Worker):
         return lru_cache(maxsize=None)(make)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _path(text: str) -> Path:
     """Give the same object each time: looking up what a matcher said of it then compares nothing."""
     return Path(text)
