@@ -8,6 +8,7 @@ from pathlib import Path
 import pexpect  # type: ignore[import-untyped]  # it has no type information
 import pytest
 import yaml
+from omnistack.catalog import load_catalog
 
 from tests.conftest import commit_all
 from tests.tool.conftest import write
@@ -142,7 +143,10 @@ def test_custom_asks_for_a_provider_a_port_and_one_list_of_the_rest(new: Open, w
 
 def test_what_lacks_a_requirement_is_grey_until_it_is_ticked(new: Open, small: Path, work: Path) -> None:
     add_billing(small)
-    terminal = new("-d", "preset=custom", "-d", "auth=custom", "-d", "email=none", "-d", "storage=none")
+    given = ["preset=custom", "auth=custom", "email=none", "storage=none"]
+    others = load_catalog(small).questions.values()
+    given += [f"{it.name}=false" for it in others if it.type == "bool" and it.name not in {"projects", "billing"}]
+    terminal = new(*(part for answer in given for part in ("-d", answer)))
     terminal.passes_texts()
     terminal.sees("What else should it have?")
     terminal.sees("- Billing: the example module, to copy and make your own (billing needs projects:")

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.connection import parse_url
 
-TIMEOUT: Final = 0.5
+TIMEOUT: Final = 1.0
 """Seconds for connecting, and for each answer: whoever waits longer for a cache is better off without."""
 MAX_CONNECTIONS: Final = 32
 

@@ -32,10 +32,12 @@ class Link:
 
     Args:
         pause: between two looks.
+        timeout: seconds for each answer, waiting for a connection included.
     """
 
-    def __init__(self, client: Redis, *, pause: timedelta = PAUSE) -> None:
+    def __init__(self, client: Redis, *, pause: timedelta = PAUSE, timeout: float = TIMEOUT) -> None:
         self.client = client
+        self._timeout = timeout
         self._pause = pause.total_seconds()
         self._looking: asyncio.Task[None] | None = None
 
@@ -45,7 +47,7 @@ class Link:
         return self._looking is not None
 
     async def call[T](self, command: Callable[[], Awaitable[T]]) -> T:
-        """What the command answers, within `TIMEOUT`, waiting for a connection included.
+        """What the command answers, in time.
 
         Raises:
             LostError: Redis does not answer, refuses what it is asked, or is known to be away.
@@ -72,9 +74,8 @@ class Link:
         # A server that is full, or that has become another's replica, answers a ping as well.
         await self._once(lambda: self.client.set(PROBE, b"", px=1000))
 
-    @staticmethod
-    async def _once[T](command: Callable[[], Awaitable[T]]) -> T:
-        async with asyncio.timeout(TIMEOUT):
+    async def _once[T](self, command: Callable[[], Awaitable[T]]) -> T:
+        async with asyncio.timeout(self._timeout):
             return await command()
 
     def _lose(self, error: Exception) -> None:
