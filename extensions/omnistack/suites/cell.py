@@ -45,6 +45,9 @@ class Outcome:
     skipped: bool = False
     """A byte-identical rendering passed before on this machine, at the same lock."""
 
+    before: str = ""
+    """Where a first attempt failed: this is the second. A machine that does two cells at a time is busy; it is told."""
+
     twin: str = ""
     """The cell of the same rendering that was run in its stead."""
 
