@@ -40,6 +40,9 @@ def _check_piece(model: Model, piece: Piece, report: Report) -> None:
             report(file, _line(model, file, "always:"), "is always there, and yet asked for", valid)
     elif chosen == valid:
         report(file, _line(model, file, "always:"), "is chosen by every answer, and yet not `always`", valid)
+    port = model.asked.get(piece.port) if piece.port else None
+    if port is not None and piece.name not in port.question.values:
+        report(file, _line(model, file, "port:"), f"is no choice of {piece.port}", valid)
     reasons = model.wanted(piece) | (valid if piece.always else model.space.nothing)
     for other in model.pieces.values():
         if piece.name in other.requires:
