@@ -10,6 +10,7 @@ from omnistack.render import Renderer
 
 MAIN = "template/app/main.py"
 CORE = "extensions/catalog/core.yml"
+MAKEFILE = "template/Makefile.jinja"
 REGISTRY = "template/app/storage/providers/registry.py.jinja"
 UPKEEP = "template/app/projects/upkeep.py"
 REVISION = "template/migrations/versions/projects/projects_0001_projects.py"
@@ -78,6 +79,9 @@ FAULTS = [
     (UPKEEP, r"^PERSONAL_DATA: .*\n", "PERSONAL_DATA = ()\n", "leads to users, and no Personal"),
     (UPKEEP, r"^CLEANUPS: .*\n", "CLEANUPS = ()\n", "hides rows, and no Cleanup names it"),
     ("template/app/projects/module.py", r"^    personal_data=.*\n", "", "PERSONAL_DATA is in no manifest"),
+    (MAKEFILE, r"in piece\.processes", "in []", "has a process, and Makefile no target worker"),
+    (MAKEFILE, r" \| selectattr\('name', 'in', chosen\)", "", "starts worker, which no chosen piece has"),
+    ("copier.yml", r'^    "On the machine.*\n', "", "is no choice of storage"),
     (REVISION, r'"users_0001"', '"users_0099"', "users_0099, which is not there"),
     (REVISION, r'\("users_0001",\)', '("core_0001",)', "which no revision before it makes"),
     ("template/tests/conftest.py", r"^def settings\(", "def setting(", "asks for the fixture settings"),

@@ -14,6 +14,7 @@ from omnistack.prove.space import Cond
 from omnistack.prove.tree import File
 
 COMPOSE = "compose.yaml"
+MAKEFILE = "Makefile"
 DEPLOY = {"render.yaml", "railway.json", "railway.toml", "fly.toml"}
 """Files that describe a deployment with its services."""
 SPEAKS_OF = {"postgres": r"postgres", "redis": r"redis|keyvalue"}
@@ -40,6 +41,19 @@ def check_services(code: Code, report: Report) -> None:
     if compose is not None:
         _check_variables(code, compose, report)
         _check_started(code, compose, services, wanted, report)
+    if MAKEFILE in code.tree.files:
+        _check_targets(code, code.tree.files[MAKEFILE], report)
+
+
+def _check_targets(code: Code, file: File, report: Report) -> None:
+    """Every process of a chosen piece has its two targets, and no other does."""
+    for piece in code.tree.model.pieces.values():
+        chosen = code.tree.model.chosen[piece.name]
+        for target in (f"{process.name}{suffix}" for process in piece.processes for suffix in ("", "-dev")):
+            there = code.space.union(line.cond for line in file.matching(rf"^{re.escape(target)}:"))
+            message = f"has a process, and {MAKEFILE} no target {target}"
+            report(f"{CATALOG_DIR}/{piece.name}.yml", 1, message, chosen & ~there)
+            report(file.source, 1, f"starts {target}, which no chosen piece has", there & ~chosen)
 
 
 def _check_started(code: Code, file: File, services: Names, wanted: dict[str, Cond], report: Report) -> None:
