@@ -224,17 +224,24 @@ class _MemoryWorker(Worker):
         lines = [line for line in patterns if line.strip()]
         if any(line.lstrip().startswith("!") for line in lines):
             return super()._path_matcher(lines)
-        matchers = [self._line_matcher(line) for line in lines]
-        return lambda path: any(matcher(path) for matcher in matchers)
+        matched = frozenset[str]().union(*(self._matched(line) for line in lines))
+        every = cache(lambda: super(_MemoryWorker, self)._path_matcher(lines))
+        return lambda path: path.as_posix() in matched if path in self._paths else every()(path)
 
     @cached_property
-    def _line_matcher(self) -> Callable[[str], Callable[[Path], bool]]:
-        """Each pattern's matcher, remembering what it said of each path: most patterns come back in every render."""
+    def _paths(self) -> frozenset[Path]:
+        """Where those files go whose path is no template."""
+        return frozenset(_path(path) for source in self.sources for path in source.fixed or ())
 
-        def make(line: str) -> Callable[[Path], bool]:
-            return lru_cache(maxsize=None)(super(_MemoryWorker, self)._path_matcher([line]))
+    @cached_property
+    def _matched(self) -> Callable[[str], frozenset[str]]:
+        """Which of these one pattern matches; remembered, since most patterns come back in every render."""
 
-        return lru_cache(maxsize=None)(make)
+        def find(line: str) -> frozenset[str]:
+            match = super(_MemoryWorker, self)._path_matcher([line])
+            return frozenset(path.as_posix() for path in self._paths if match(path))
+
+        return lru_cache(maxsize=None)(find)
 
 
 @cache

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from omnistack.prove.facts import Call, Facts, Import, Lines
+from omnistack.prove.facts import Call, Facts, Import, Lines, Reference
 from omnistack.prove.python import FIRST_PARTY, read_python
 from omnistack.prove.space import Cond
 from omnistack.prove.tree import File, Tree
@@ -21,6 +21,25 @@ class Module:
     def at(self, lines: Lines) -> Cond:
         """Give the condition that something stands there."""
         return self.file.at(lines)
+
+    @cached_property
+    def by_name(self) -> dict[str, list[Reference]]:
+        """The references by each name in them, the attribute's included."""
+        found: dict[str, list[Reference]] = {}
+        for reference in self.facts.references:
+            for name in {reference.name, reference.attribute or reference.name}:
+                found.setdefault(name, []).append(reference)
+        return found
+
+    @cached_property
+    def attributes(self) -> dict[str, Cond]:
+        """When each attribute is read."""
+        found: dict[str, Cond] = {}
+        for reference in self.facts.references:
+            if reference.attribute is not None:
+                here, known = self.at(reference.lines), found.get(reference.attribute)
+                found[reference.attribute] = here if known is None else known | here
+        return found
 
 
 class Code:

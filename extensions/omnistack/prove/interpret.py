@@ -23,6 +23,7 @@ class Interpreter(Expressions):
     """Runs templates over one space. `load` gives the source of an imported template."""
 
     parsed: dict[tuple[int, str], nodes.Template] = {}  # noqa: RUF012 - syntax trees are shared by all runs
+    counting: dict[int, bool] = {}  # noqa: RUF012 - as above
 
     def __init__(self, space: Space, environment: Environment, load: Callable[[str], str]) -> None:
         super().__init__(space, environment)
@@ -95,7 +96,7 @@ class Interpreter(Expressions):
         if node.recursive:
             raise RefusedError("a recursive loop is not followed", "write nested loops")
         items = self.algebra.items(self.value(node.iter, scope, cond), cond)
-        if any(name.name == "loop" for part in node.body for name in part.find_all(nodes.Name)):
+        if self._asks_for_loop(node):
             return self._counting_loop(node, scope, cond, items)
         # As Jinja does it: an element is tested when its turn comes, after the bodies of those before it.
         found: list[Part] = []
@@ -106,6 +107,13 @@ class Interpreter(Expressions):
                 met.append(here)
                 found.extend(self._body(node.body, self._bound(node, scope, here, item), here))
         return found + self._otherwise(node, scope, cond, met)
+
+    def _asks_for_loop(self, node: nodes.For) -> bool:
+        # By identity: comparing nodes compares all that is below them. Parsed templates are kept, so it stays the same.
+        if id(node) not in self.counting:
+            names = (name.name for part in node.body for name in part.find_all(nodes.Name))
+            self.counting[id(node)] = "loop" in names
+        return self.counting[id(node)]
 
     def _counting_loop(self, node: nodes.For, scope: Scope, cond: Cond, items: Items) -> list[Part]:
         if node.test is not None and any(

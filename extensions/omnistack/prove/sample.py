@@ -115,6 +115,17 @@ class Sampler:
         self.model = Model(read_source(folder))
         self.tree = Tree(self.model)
         self._renderer = Renderer(folder)
+        self._words = {
+            word: re.compile(word_pattern(word)) for piece in self.model.pieces.values() for word in piece.owns
+        }
+        # Most texts come back in every render.
+        self._said = lru_cache(maxsize=1 << 14)(self._find_words)
+
+    def _find_words(self, text: str) -> frozenset[str]:
+        lowered = text.lower()
+        return frozenset(
+            word for word, pattern in self._words.items() if word.lower() in lowered and pattern.search(text)
+        )
 
     def check(self, answers: Mapping[str, Answer]) -> Iterator[str]:
         """Say what is wrong with the render of one answer set."""
@@ -144,19 +155,12 @@ class Sampler:
                 yield f"{path} does not parse: {problem}"
             if path in rendered and MARKS.search(text):
                 yield f"{path} has a mark of Jinja in it"
-            for word, name in absent.items() if path != self.model.recorded else ():
-                if speaks(path, word) or speaks(text, word):
-                    yield f"{path} says {word!r}, which {name} owns"
+            for word in absent.keys() & (self._said(path) | self._said(text)) if path != self.model.recorded else ():
+                yield f"{path} says {word!r}, which {absent[word]} owns"
         for module in re.findall(r"^from (app(?:\.\w+)+) import", files.get("app/modules.py", ""), re.MULTILINE):
             base = module.replace(".", "/")
             if f"{base}.py" not in files and f"{base}/__init__.py" not in files:
                 yield f"app/modules.py imports {module}, which is not there"
-
-
-@lru_cache(maxsize=1 << 16)
-def speaks(text: str, word: str) -> bool:
-    """Tell whether a text says an owned word."""
-    return re.search(word_pattern(word), text) is not None
 
 
 @lru_cache(maxsize=1 << 14)

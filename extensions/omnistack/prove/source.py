@@ -61,7 +61,11 @@ class Source:
             pass
 
         Loader.add_constructor("!include", lambda _loader, _node: documents)
-        loaded: dict[str, Any] = yaml.load(self.files[QUESTIONS_FILE], Loader=Loader)  # noqa: S506 - it is a SafeLoader
+        loader = Loader("")
+        try:
+            loaded: dict[str, Any] = loader.construct_document(_compose(self.files[QUESTIONS_FILE]))
+        finally:
+            loader.dispose()
         return loaded
 
     def write(self, folder: Path) -> None:
@@ -73,6 +77,12 @@ class Source:
             mode = self.root / path
             if mode.exists():
                 target.chmod(mode.stat().st_mode)
+
+
+@lru_cache(maxsize=64)
+def _compose(content: bytes) -> yaml.Node | None:
+    """Read what costs most of a document's time; what it becomes depends on what it includes."""
+    return yaml.compose(content, Loader=yaml.SafeLoader)
 
 
 @lru_cache(maxsize=1024)

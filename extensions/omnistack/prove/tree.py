@@ -98,11 +98,11 @@ class Tree:
     def __init__(self, model: Model, source: Source | None = None, known: "Tree | None" = None) -> None:
         """Run the templates; `source` has other files than the model was read from.
 
-        `known` is a tree of the same model: what is the same there is taken from it.
+        `known` is a tree over the same space: what is the same there is taken from it.
         """
         self.model = model
         self.source = source or model.source
-        self._known = known if known is not None and known.model is model else None
+        self._known = known
         self.space = model.space
         self.valid = model.valid
         configuration = model.configuration
@@ -111,12 +111,12 @@ class Tree:
         self._patterns = self._read_patterns()
         self.files = {file.path: file for file in sorted(self._files(), key=lambda file: file.path)}
 
-    def _read_patterns(self) -> list[tuple[Cond, PathSpec[Pattern], bool]]:
-        found: list[tuple[Cond, PathSpec[Pattern], bool]] = []
+    def _read_patterns(self) -> list[tuple[Cond, str]]:
+        found: list[tuple[Cond, str]] = []
         for item in self.model.configuration.get("_exclude", ()):
             text = self._render(item, "copier.yml: _exclude", self.valid)
             lines = split_lines(text.parts, self.valid)
-            found.extend((line.cond, *pattern(line.text)) for line in lines if line.text.strip())
+            found.extend((line.cond, line.text) for line in lines if line.text.strip())
         return found
 
     def _render(self, source: str, where: str, cond: Cond) -> Text:
@@ -126,15 +126,15 @@ class Tree:
     def excluded(self, path: str) -> Cond:
         """Give the condition under which `_exclude` leaves a path out."""
         cond = self.space.nothing
-        for here, spec, excludes in self._patterns:
-            if spec.match_file(path):
-                cond = cond | here if excludes else cond & ~here
+        for here, line in self._patterns:
+            if matches(line.removeprefix("!"), path):
+                cond = cond & ~here if line.startswith("!") else cond | here
         return cond
 
     def _files(self) -> Iterator[File]:
         files = self.source.files
         before: dict[str, list[File]] = {}
-        for file in self._known.files.values() if self._known else ():
+        for file in self._known.files.values() if self._known is not None and self._known.model is self.model else ():
             before.setdefault(file.source, []).append(file)
         for source in files:
             if self._known is not None and source in before and files[source] == self._known.source.files.get(source):
@@ -148,9 +148,15 @@ class Tree:
                     continue
                 if source.endswith(self._suffix):
                     text = self._render(self.source.text(source), source, here)
-                    yield File(path, source, here, text.parts)
+                    yield self._file(path, source, here, text.parts)
                 elif PurePosixPath(path).suffix not in SKIPPED:
-                    yield File(path, source, here, (Part(here, self.source.text(source), 1),))
+                    yield self._file(path, source, here, (Part(here, self.source.text(source), 1),))
+
+    def _file(self, path: str, source: str, cond: Cond, parts: tuple[Part, ...]) -> File:
+        """Give the known file where it reads the same: what has been found out about it is kept with it."""
+        known = self._known.files.get(path) if self._known is not None and self._known.space is self.space else None
+        same = known is not None and known.source == source and known.cond == cond and known.parts == parts
+        return known if known is not None and same else File(path, source, cond, parts)
 
     def _paths(self, source: str) -> list[tuple[str, Cond]]:
         path = source.removeprefix(self._below)
@@ -193,16 +199,15 @@ def matching_lines(text: str, pattern: str) -> tuple[int, ...]:
     return tuple(number for number, line in enumerate(text.split("\n")) if compiled.search(line))
 
 
-def pattern(line: str) -> tuple[PathSpec[Pattern], bool]:
-    """Read one line of `_exclude`: what it matches, and whether it excludes or takes back."""
-    negated = line.startswith("!")
-    text = normalize("NFD", line[1:] if negated else line)
-    if text not in _KNOWN:
-        _KNOWN[text] = PathSpec.from_lines(_pathspec_pattern, [text])
-    return _KNOWN[text], not negated
+@lru_cache(maxsize=1 << 18)
+def matches(line: str, path: str) -> bool:
+    """Tell whether a line of `_exclude` names a path."""
+    return _pattern(line).match_file(path)
 
 
-_KNOWN: dict[str, PathSpec[Pattern]] = {}
+@lru_cache(maxsize=1 << 12)
+def _pattern(line: str) -> PathSpec[Pattern]:
+    return PathSpec.from_lines(_pathspec_pattern, [normalize("NFD", line)])
 
 
 def plain(part: Part) -> str:

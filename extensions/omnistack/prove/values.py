@@ -214,6 +214,9 @@ class Algebra:
         elif isinstance(value, str | Opaque | Text):
             raise RefusedError("the template loops over the letters of a string", "loop over a list")
         else:
+            varying = any(isinstance(element, Choice | Seq | Text) for element in value)
+            if not varying:
+                return [] if cond == self.nothing else [(cond, element) for element in value]
             found = [pair for element in value for pair in self.options(element, cond)]
         return [(inner, element) for inner, element in found if inner != self.nothing]
 
@@ -223,8 +226,8 @@ class Algebra:
             return self.lift(cond, lambda value, container: value in container, value, container)
         found = (
             inner & known
-            for inner, element in container.items
             for known, option in self.options(value, cond)
+            for inner, element in container.items
             if element == option
         )
         return self.flag(self.space.union(found))

@@ -1,5 +1,7 @@
 """The direction of imports: kit ← core ← modules ← main, and a piece imports only what it requires."""
 
+from collections.abc import Mapping
+
 from omnistack.catalog import Piece
 from omnistack.prove.code import Code, Module
 from omnistack.prove.facts import Import
@@ -13,7 +15,13 @@ TOP = ("app.main", "app.modules", "app.project_modules", "app.cli", "app.dev")
 
 def check_direction(code: Code, report: Report) -> None:
     """Check who imports whom. A wiring file may also name what requires its own piece, such as a port's providers."""
-    owners = {module.name: owner(code, module) for module in code}
+    pieces = code.tree.model.pieces.values()
+    # A path that several pieces share belongs to the last of them by name.
+    paths = {
+        own.rstrip("/"): piece.name for piece in sorted(pieces, key=lambda piece: piece.name) for own in piece.paths
+    }
+    owners = {module.name: owner(paths, module.file.path) for module in code}
+    required = {name: _required(code, name) for name in {CORE, *owners.values()}}
     for module in code:
         if module.name.startswith("migrations"):
             continue
@@ -28,22 +36,20 @@ def check_direction(code: Code, report: Report) -> None:
             mine, theirs = owners[module.name], owners[target.name]
             # Whether what the core's tests and the command line import is there, is for the check of imports.
             lax = mine == CORE or (module.name.startswith("tests") and code.tree.model.pieces[theirs].always)
-            allowed = lax or _may(code, mine, theirs) or (wires and mine in _required(code, theirs))
+            allowed = lax or _may(required, mine, theirs) or (wires and mine in required[theirs])
             if problem is None and not allowed:
                 problem = f"belongs to {mine}, which does not require {theirs}"
             if problem is not None:
                 report(module.file.source, line, f"imports {target.name}: {problem}", here)
 
 
-def owner(code: Code, module: Module) -> str:
+def owner(paths: Mapping[str, str], path: str) -> str:
     """Name the piece that a file belongs to: the one with the longest path that it lies under, else the core."""
-    path = module.file.path
-    best: tuple[int, str] = (0, CORE)
-    for piece in code.tree.model.pieces.values():
-        for own in piece.paths:
-            if path == own or path.startswith(f"{own.rstrip('/')}/"):
-                best = max(best, (len(own), piece.name))
-    return best[1]
+    while path:
+        if path in paths:
+            return paths[path]
+        path = path.rpartition("/")[0]
+    return CORE
 
 
 def _target(code: Code, found: Import) -> Module | None:
@@ -67,12 +73,9 @@ def _layer(module: str) -> int:
     return LAYERS.get(module.split(".")[1], 2)
 
 
-def _may(code: Code, mine: str, theirs: str) -> bool:
-    return (theirs in {mine, CORE} and _reaches_core(code, mine)) or theirs in _required(code, mine)
-
-
-def _reaches_core(code: Code, mine: str) -> bool:
-    return mine == CORE or CORE in _required(code, mine)
+def _may(required: Mapping[str, set[str]], mine: str, theirs: str) -> bool:
+    reaches_core = mine == CORE or CORE in required[mine]
+    return (theirs in {mine, CORE} and reaches_core) or theirs in required[mine]
 
 
 def _required(code: Code, name: str) -> set[str]:

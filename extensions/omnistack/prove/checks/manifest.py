@@ -80,11 +80,10 @@ def _named(code: Code, key: tuple[str, str]) -> Cond:
     for module in code:
         if module.name == key[0] or not module.name.startswith("app."):
             continue
-        for reference in module.facts.references:
-            if key[1] in {reference.name, reference.attribute}:
-                dotted = f"{reference.name}.{reference.attribute}" if reference.attribute else reference.name
-                if code.resolve(module, dotted) == key:
-                    found = found | module.at(reference.lines)
+        for reference in module.by_name.get(key[1], ()):
+            dotted = f"{reference.name}.{reference.attribute}" if reference.attribute else reference.name
+            if code.resolve(module, dotted) == key:
+                found = found | module.at(reference.lines)
     return found
 
 
@@ -182,11 +181,9 @@ def _check_fields(code: Code, report: Report) -> None:
     read: dict[tuple[str, str], Cond] = {}
     for module in code:
         package = ".".join(module.name.split(".")[:2])
-        for reference in module.facts.references:
-            for place in ("app", package):
-                if reference.attribute is not None and module.name.startswith("app."):
-                    key = (place, reference.attribute)
-                    read[key] = read.get(key, code.space.nothing) | module.at(reference.lines)
+        for attribute, cond in module.attributes.items() if module.name.startswith("app.") else ():
+            for key in (("app", attribute), (package, attribute)):
+                read[key] = read.get(key, code.space.nothing) | cond
     for module in code:
         for each in module.facts.classes:
             for field, lines in each.fields if is_manifest(each.name) and module.name.startswith("app.") else ():
@@ -224,8 +221,8 @@ def _core_jobs(code: Code) -> Names:
     """The core has no manifest: its jobs are a constant that ends in JOBS."""
     found: Names = {}
     for module in code:
-        for reference in module.facts.references:
-            if module.name.startswith("app.core.") and reference.owner.endswith("JOBS"):
+        for reference in module.facts.references if module.name.startswith("app.core.") else ():
+            if reference.owner.endswith("JOBS"):
                 found[code.resolve(module, reference.name)] = module.at(reference.lines)
     return found
 

@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from omnistack.prove.code import Code
 from omnistack.prove.finding import Report
+from omnistack.prove.tree import matching_lines
 
 
 @lru_cache(maxsize=512)
@@ -23,16 +24,28 @@ def word_pattern(word: str) -> str:
     return "|".join(before + re.escape(form) + after for form in sorted(forms))
 
 
+@lru_cache(maxsize=1 << 13)
+def sayings(text: str, words: tuple[str, ...]) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """Give the words that a text says, and the numbers (from 0) of the lines that say them."""
+    lowered = text.lower()
+    said = ((word, matching_lines(text, word_pattern(word))) for word in words if word.lower() in lowered)
+    return tuple((word, numbers) for word, numbers in said if numbers)
+
+
 def check_owns(code: Code, report: Report) -> None:
     """Look for every owned word in every name and every line."""
     model = code.tree.model
-    owned = [(word, piece.name) for piece in model.pieces.values() for word in piece.owns]
+    owners = {word: piece.name for piece in model.pieces.values() for word in piece.owns}
+    words = tuple(owners)
     for file in code.tree.files.values():
-        for word, name in owned if file.path != model.recorded else ():
-            chosen, pattern = model.chosen[name], word_pattern(word)
-            if file.cond & ~chosen == code.space.nothing:
+        if file.path == model.recorded:
+            continue
+        for word, _ in sayings(file.path, words):
+            name = owners[word]
+            report(file.source, 1, f"its name says {word!r}, which {name} owns", file.cond & ~model.chosen[name])
+        for word, numbers in sayings(file.text, words):
+            name = owners[word]
+            if file.cond & ~model.chosen[name] == code.space.nothing:
                 continue
-            if re.search(pattern, file.path):
-                report(file.source, 1, f"its name says {word!r}, which {name} owns", file.cond & ~chosen)
-            for line in file.matching(pattern):
-                report(file.source, line.number, f"says {word!r}, which {name} owns", line.cond & ~chosen)
+            for line in (file.lines[number] for number in numbers):
+                report(file.source, line.number, f"says {word!r}, which {name} owns", line.cond & ~model.chosen[name])

@@ -11,6 +11,7 @@ from omnistack.prove.space import Cond
 
 EXAMPLE = ".env.example"
 BASE = "ModuleSettings"
+SUBSTITUTED = re.compile(r"\$\{([A-Z][A-Z0-9_]*)")
 VARIABLE = re.compile(r"#?\s*([A-Z][A-Z0-9_]+)=")
 
 type Places = dict[str, list[tuple[Module, Lines]]]
@@ -20,6 +21,7 @@ def check_settings(code: Code, report: Report) -> None:
     """Check the settings of every module."""
     declared = _declared(code)
     documented = _documented(code)
+    substituted = _substituted(code)
     nothing = code.space.nothing
     known = {name: code.space.union(module.at(lines) for module, lines in places) for name, places in declared.items()}
     read: dict[str, Cond] = {}
@@ -42,20 +44,24 @@ def check_settings(code: Code, report: Report) -> None:
         for setting in piece.settings:
             file = f"{CATALOG_DIR}/{piece.name}.yml"
             line = _line(code, file, setting.name)
-            there = known.get(setting.name, nothing) | _substituted(code, setting.name)
+            there = known.get(setting.name, nothing) | substituted.get(setting.name, nothing)
             report(file, line, f"{setting.name} is declared by no settings class", chosen & ~there)
             undocumented = chosen & ~documented.get(setting.name, nothing)
             report(file, line, f"{setting.name} is not in {EXAMPLE}", undocumented)
     for name, cond in documented.items():
         source = code.tree.files[EXAMPLE].source
-        there = known.get(name, nothing) | _substituted(code, name)
+        there = known.get(name, nothing) | substituted.get(name, nothing)
         report(source, 1, f"{name} is documented, and no settings class declares it", cond & ~there)
 
 
-def _substituted(code: Code, name: str) -> Cond:
-    """Give when a file that is no Python takes a variable out of the environment, as `${NAME}`."""
-    pattern = re.escape(f"${{{name}")
-    return code.space.union(line.cond for file in code.tree.files.values() for line in file.matching(pattern))
+def _substituted(code: Code) -> dict[str, Cond]:
+    """Give when a file takes a variable out of the environment, as `${NAME}`."""
+    found: dict[str, Cond] = {}
+    for file in code.tree.files.values():
+        for line in file.matching(SUBSTITUTED.pattern):
+            for name in SUBSTITUTED.findall(line.text):
+                found[name] = found.get(name, code.space.nothing) | line.cond
+    return found
 
 
 def _line(code: Code, file: str, word: str) -> int:
