@@ -59,14 +59,15 @@ class Selection:
         names = {piece.name: piece for piece in self.providers}
         if selected not in names:
             raise ValueError(f"has to be {' or '.join(names)}: no other provider is part of this project")
-        missing = _missing(names[selected].settings)
+        missing = missing_settings(names[selected].settings)
         if missing:
             said = value or f"not set, hence {selected}"
             raise ValueError(f"is {said}, which needs {', '.join(missing)} to be set")
         return selected
 
 
-def _missing(cls: type[ModuleSettings]) -> list[str]:
+def missing_settings(cls: type[ModuleSettings]) -> list[str]:
+    """The settings of a provider without which it cannot be used."""
     # What is there and malformed is named by itself: whether it is there is all that counts here.
     there = {name for source in (EnvSettingsSource, DotEnvSettingsSource) for name in source(cls)()}
     return [name for name, field in cls.model_fields.items() if NEEDED in field.metadata and name not in there]

@@ -1,9 +1,12 @@
 """What the settings of every store in another system have to do. A provider's tests inherit from the class."""
 
+import asyncio
 from typing import ClassVar
 
 import pytest
+from click.testing import CliRunner
 
+from app.cli.main import cli
 from app.core.runtime import create_runtime
 from app.core.settings import ConfigurationError
 from app.storage.module import module
@@ -47,6 +50,13 @@ class RemoteSettingsContract:
         for name, value in self.needed.items():
             monkeypatch.setenv(name, value)
         assert self.provider == StorageSettings().STORAGE_PROVIDER
+
+    async def test_nothing_is_copied_to_where_settings_are_missing(self) -> None:
+        arguments = ["files", "copy", "--from", "local", "--to", self.provider]
+        result = await asyncio.to_thread(CliRunner().invoke, cli, arguments)
+
+        assert result.exit_code == 2
+        assert f"{self.provider} needs {', '.join(self.needed)} to be set" in result.output
 
     def test_the_local_store_needs_none_of_them(self, monkeypatch: pytest.MonkeyPatch) -> None:
         assert start(monkeypatch, STORAGE_PROVIDER="local") == "local"

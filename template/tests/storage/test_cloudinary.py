@@ -17,14 +17,16 @@ from app.storage.providers.cloudinary_api import text_to_sign
 from app.storage.service import StorageService
 from tests.fakes.cloudinary_server import CloudinaryServer
 from tests.fakes.server import FakeServer, serving
-from tests.storage.contract import KEY, StorageContract, content, keys
+from tests.storage.contract import KEY, content, keys
+from tests.storage.remote_contract import RemoteStorageContract
 from tests.storage.remote_settings import RemoteSettingsContract
 from tests.storage.requests import PNG, FileClient, code, send
 
 SECRET = "very-secret-of-the-cloud"
 
 
-class TestCloudinary(StorageContract):
+class TestCloudinary(RemoteStorageContract):
+    provider = "cloudinary"
     binds_size: ClassVar = False
     binds_type: ClassVar = False
     serves_names: ClassVar = False

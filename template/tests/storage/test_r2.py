@@ -12,6 +12,8 @@ ACCOUNT = "0123456789abcdef0123456789abcdef"
 
 
 class TestR2(ObjectStoreContract):
+    provider = "r2"
+
     @pytest.fixture
     def provider_settings(self, store: Store) -> dict[str, str]:
         return {

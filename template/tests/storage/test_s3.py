@@ -10,6 +10,8 @@ from tests.storage.remote_settings import RemoteSettingsContract
 
 
 class TestS3(ObjectStoreContract):
+    provider = "s3"
+
     @pytest.fixture
     def provider_settings(self, store: Store) -> dict[str, str]:
         return {
