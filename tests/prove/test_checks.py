@@ -12,6 +12,7 @@ MAIN = "template/app/main.py"
 CORE = "extensions/catalog/core.yml"
 MAKEFILE = "template/Makefile.jinja"
 REGISTRY = "template/app/storage/providers/registry.py.jinja"
+REMOTE = "extensions/catalog/remote_storage.yml"
 UPKEEP = "template/app/projects/upkeep.py"
 REVISION = "template/migrations/versions/projects/projects_0001_projects.py"
 
@@ -76,6 +77,7 @@ FAULTS = [
     ("template/app/projects/models.py", r'"users\.id"', '"user.id"', "the table user, which is not there"),
     (REGISTRY, r"^from app\.storage\.port", "import app.main\nfrom app.storage.port", "never back"),
     (REGISTRY, r"^from app\.storage\.port", "import app.projects.module\nfrom app.storage.port", "not require"),
+    (REMOTE, r"tests/storage/remote_settings\.py", "tests/storage/test_none.py", "no test imports it"),
     (UPKEEP, r"^PERSONAL_DATA: .*\n", "PERSONAL_DATA = ()\n", "leads to users, and no Personal"),
     (UPKEEP, r"^CLEANUPS: .*\n", "CLEANUPS = ()\n", "hides rows, and no Cleanup names it"),
     ("template/app/projects/module.py", r"^    personal_data=.*\n", "", "PERSONAL_DATA is in no manifest"),

@@ -3,11 +3,14 @@
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from app.core.errors import BadRequestError, ServiceUnavailableError
 from app.core.runtime import Runtime
 from app.core.settings import ModuleSettings
+
+CONSOLE: Final = "console"
+"""The provider that sends nothing, for developers' machines; all others come with it."""
 
 
 class EmailUnavailableError(ServiceUnavailableError):

@@ -4,23 +4,14 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ValidationInfo
 
+from app.core.selection import Selection
 from app.core.settings import Environment, ModuleSettings
 from app.email.addresses import check_address, check_line
-from app.email.port import EmailRejectedError
+from app.email.port import CONSOLE, EmailRejectedError
 from app.email.providers.registry import PROVIDERS
-from app.email.selection import CONSOLE
 
-NAMES = tuple(provider.name for provider in PROVIDERS)
-CHOSEN = next((name for name in NAMES if name != CONSOLE), CONSOLE)
+SELECTION = Selection(PROVIDERS, modest=CONSOLE)
 EXAMPLE_DOMAIN = "@example.com"
-
-
-def _selected(value: str, info: ValidationInfo) -> str:
-    if not value:
-        return CONSOLE if info.data.get("ENVIRONMENT") is Environment.LOCAL else CHOSEN
-    if value not in NAMES:
-        raise ValueError(f"has to be {' or '.join(NAMES)}: no other provider is part of this project")
-    return value
 
 
 def _address(value: str, info: ValidationInfo) -> str:
@@ -52,7 +43,7 @@ class EmailSettings(ModuleSettings):
     """What the module itself needs; each provider has settings of its own."""
 
     PROJECT_NAME: Annotated[str, AfterValidator(_line)] = ""
-    EMAIL_PROVIDER: Annotated[str, AfterValidator(_selected)] = ""
+    EMAIL_PROVIDER: Annotated[str, AfterValidator(SELECTION.check)] = ""
     EMAIL_FROM_ADDRESS: Annotated[str, AfterValidator(_address)] = "hello@example.com"
     EMAIL_FROM_NAME: Annotated[str, AfterValidator(_line)] = ""
     REPORT_EMAIL: Annotated[str, AfterValidator(_recipient)] = ""

@@ -13,11 +13,11 @@ from app.storage.commands import files
 from app.storage.exports import StoredUserFiles
 from app.storage.jobs import delete_file, remove_orphans, sweep_files
 from app.storage.models import File
+from app.storage.port import LOCAL
 from app.storage.providers.registry import PROVIDERS
 from app.storage.routes import router
-from app.storage.selection import LOCAL
 from app.storage.service import StorageService
-from app.storage.settings import CHOSEN, StorageSettings
+from app.storage.settings import SELECTION, StorageSettings
 from app.storage.upkeep import FIGURES, PERSONAL_DATA
 
 logger = structlog.stdlib.get_logger(__name__)
@@ -34,9 +34,9 @@ def _links() -> APIRouter:
 @asynccontextmanager
 async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
     settings = runtime.resource(StorageSettings)
-    if settings.STORAGE_PROVIDER == LOCAL != CHOSEN and not settings.is_local:
+    if settings.STORAGE_PROVIDER == LOCAL != SELECTION.chosen and not settings.is_local:
         # It may be meant, as long as files are on their way from one to the other; and it may be forgotten.
-        logger.warning("storage_is_local", chosen=CHOSEN)
+        logger.warning("storage_is_local", chosen=SELECTION.chosen)
     piece = next(provider for provider in PROVIDERS if provider.name == settings.STORAGE_PROVIDER)
     async with piece.open(runtime) as provider:
         storage = StorageService(provider, max_upload_size=settings.MAX_UPLOAD_SIZE)

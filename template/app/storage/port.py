@@ -4,13 +4,16 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 from fastapi import APIRouter
 
 from app.core.errors import ServiceUnavailableError
 from app.core.runtime import Runtime
 from app.core.settings import ModuleSettings
+
+LOCAL: Final = "local"
+"""The store that needs no account, for developers' machines; all others come with it."""
 
 
 class StorageUnavailableError(ServiceUnavailableError):

@@ -78,6 +78,12 @@ class FileRepository(Repository[File]):
         """Those of the keys that belong to a file."""
         return set((await self.session.scalars(select(col(File.key)).where(col(File.key).in_(keys)))).all())
 
+    async def stored_after(self, last: UUID | None, limit: int) -> Sequence[File]:
+        """Everybody's stored files, the oldest first, beginning after the last one of those before."""
+        later = [] if last is None else [col(File.id) > last]
+        statement = select(File).where(col(File.status) == FileStatus.STORED, *later).order_by(col(File.id))
+        return (await self.session.scalars(statement.limit(limit))).all()
+
     async def _set(self, *where: ColumnElement[bool], **values: object) -> bool:
         return await self._change(*where, **values) == 1
 

@@ -16,6 +16,7 @@ from app.email.jobs import send_welcome_email
 from app.email.module import module
 from app.email.port import EmailRejectedError, EmailUnavailableError
 from app.email.service import EmailService
+from app.email.settings import EmailSettings
 from app.users.models import users
 from tests.conftest import SignIn
 from tests.email.contract import EmailContract
@@ -160,11 +161,20 @@ class RemoteContract(EmailContract):
 
     def test_without_credentials_the_application_does_not_start(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(self.credentials)
-        with pytest.raises(ConfigurationError, match=f"{self.credentials} is required for EMAIL_PROVIDER="):
+        with pytest.raises(
+            ConfigurationError, match=f"EMAIL_PROVIDER is {self.provider}, which needs {self.credentials}"
+        ):
             create_runtime([module])
 
         monkeypatch.setenv("EMAIL_PROVIDER", "console")
         create_runtime([module])
+
+    def test_it_is_selected_outside_local_where_nothing_else_is(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("EMAIL_PROVIDER")
+        monkeypatch.setenv("ENVIRONMENT", "production")
+        monkeypatch.setenv("EMAIL_FROM_ADDRESS", "hello@mail.test")
+
+        assert self.provider == EmailSettings().EMAIL_PROVIDER
 
     async def test_a_job_is_tried_again_until_the_provider_is_back(
         self, sign_in: SignIn, queue: Queue, fake: FakeProvider

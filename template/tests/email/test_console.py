@@ -9,7 +9,7 @@ from app.email.module import module
 from app.email.port import Message, Sender
 from app.email.providers.console import KEPT, ConsoleEmail
 from app.email.service import EmailService
-from app.email.settings import CHOSEN, EmailSettings
+from app.email.settings import EmailSettings
 from tests.email.contract import EmailContract
 from tests.email.mailbox import Mail
 
@@ -71,11 +71,8 @@ class TestSettings:
         with pytest.raises(ConfigurationError, match="EMAIL_PROVIDER has to be"):
             create_runtime([module])
 
-    def test_unset_it_is_console_in_local_and_the_chosen_one_elsewhere(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_unset_it_is_console_in_local(self) -> None:
         assert EmailSettings().EMAIL_PROVIDER == "console"
-        monkeypatch.setenv("ENVIRONMENT", "production")
-        monkeypatch.setenv("EMAIL_FROM_ADDRESS", "hello@mail.test")
-        assert EmailSettings().EMAIL_PROVIDER == CHOSEN
 
     @pytest.mark.parametrize("address", ["hello", "hello@mail.test\nBcc: eve@example.com", "Hello <hello@mail.test>"])
     def test_mails_are_from_an_address(self, monkeypatch: pytest.MonkeyPatch, address: str) -> None:

@@ -15,7 +15,8 @@ from app.storage.port import StorageUnavailableError
 from app.storage.service import StorageService
 from tests.fakes.bucket_server import BucketServer
 from tests.fakes.server import FakeServer, serving
-from tests.storage.contract import KEY, StorageContract, content, keys
+from tests.storage.contract import KEY, content, keys
+from tests.storage.remote_contract import RemoteStorageContract
 from tests.storage.requests import PNG, send
 
 KEY_ID: Final = "AKIAEXAMPLE"
@@ -31,7 +32,7 @@ class Store:
     bucket: str
 
 
-class ObjectStoreContract(StorageContract):
+class ObjectStoreContract(RemoteStorageContract):
     """It signs links as the store wants them, and tells its troubles without giving anything away."""
 
     @pytest.fixture(scope="class")

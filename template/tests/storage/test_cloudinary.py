@@ -11,23 +11,22 @@ import pytest
 
 from app.core.models import utc_now
 from app.core.queue import InProcessQueue
-from app.core.runtime import Runtime, create_runtime
-from app.core.settings import ConfigurationError
-from app.storage.module import module
+from app.core.runtime import Runtime
 from app.storage.port import StorageUnavailableError
-from app.storage.providers.cloudinary import CloudinarySettings
 from app.storage.providers.cloudinary_api import text_to_sign
 from app.storage.service import StorageService
 from tests.fakes.cloudinary_server import CloudinaryServer
 from tests.fakes.server import FakeServer, serving
-from tests.storage.contract import KEY, StorageContract, content, keys
+from tests.storage.contract import KEY, content, keys
+from tests.storage.remote_contract import RemoteStorageContract
+from tests.storage.remote_settings import RemoteSettingsContract
 from tests.storage.requests import PNG, FileClient, code, send
 
 SECRET = "very-secret-of-the-cloud"
-REQUIRED = ("CLOUDINARY_CLOUD_NAME", "CLOUDINARY_API_KEY", "CLOUDINARY_API_SECRET")
 
 
-class TestCloudinary(StorageContract):
+class TestCloudinary(RemoteStorageContract):
+    provider = "cloudinary"
     binds_size: ClassVar = False
     binds_type: ClassVar = False
     serves_names: ClassVar = False
@@ -200,25 +199,11 @@ def test_the_text_to_sign_is_the_one_of_their_example() -> None:
     assert digest.hexdigest() == "bfd09f95f331f558cbd1320e67aa8d488770583e"
 
 
-@pytest.mark.usefixtures("environment")
-class TestSettings:
-    def test_what_is_missing_stops_the_start(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("STORAGE_PROVIDER", "cloudinary")
-        with pytest.raises(ConfigurationError) as raised:
-            create_runtime([module])
-
-        problems = [problem for problem in raised.value.problems if problem.startswith("CLOUDINARY_")]
-        assert problems == [f"{name} is required for STORAGE_PROVIDER=cloudinary" for name in REQUIRED]
-
-    def test_the_local_store_needs_none_of_them(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("STORAGE_PROVIDER", "local")
-
-        assert create_runtime([module]).resource(CloudinarySettings).CLOUDINARY_CLOUD_NAME == ""
-
-    @pytest.mark.parametrize(
-        ("name", "value"), [("CLOUDINARY_CLOUD_NAME", "demo/x"), ("CLOUDINARY_API_URL", "api.example.com")]
-    )
-    def test_what_is_malformed_stops_the_start(self, name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv(name, value)
-        with pytest.raises(ConfigurationError, match=name):
-            create_runtime([module])
+class TestSettings(RemoteSettingsContract):
+    provider = "cloudinary"
+    needed: ClassVar = {
+        "CLOUDINARY_CLOUD_NAME": "demo",
+        "CLOUDINARY_API_KEY": "1234567890",
+        "CLOUDINARY_API_SECRET": SECRET,
+    }
+    malformed = (("CLOUDINARY_CLOUD_NAME", "demo/x"), ("CLOUDINARY_API_URL", "api.example.com"))

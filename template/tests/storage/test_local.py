@@ -15,7 +15,7 @@ from app.storage.module import module
 from app.storage.providers.local_links import Permission
 from app.storage.providers.local_storage import LocalStorage
 from app.storage.service import StorageService
-from app.storage.settings import CHOSEN, StorageSettings
+from app.storage.settings import SELECTION, StorageSettings
 from tests.storage.conftest import MAX_UPLOAD, stored_in
 from tests.storage.contract import KEY, StorageContract, content
 from tests.storage.requests import PNG, FileClient, code, send
@@ -183,10 +183,8 @@ class TestSettings:
         with pytest.raises(ConfigurationError, match="STORAGE_PROVIDER has to be"):
             create_runtime([module])
 
-    def test_unset_it_is_local_in_local_and_the_chosen_one_elsewhere(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_unset_it_is_local_in_local(self) -> None:
         assert StorageSettings().STORAGE_PROVIDER == "local"
-        monkeypatch.setenv("ENVIRONMENT", "production")
-        assert StorageSettings().STORAGE_PROVIDER == CHOSEN
 
     async def test_it_is_warned_of_where_another_one_was_chosen(
         self, database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -196,4 +194,4 @@ class TestSettings:
             monkeypatch.setenv("ENVIRONMENT", environment)
             async with running(create_runtime([module], database=database), background=False):
                 warned = "storage_is_local" in capsys.readouterr().out
-            assert warned is (environment == "production" and CHOSEN != "local")
+            assert warned is (environment == "production" and SELECTION.chosen != "local")

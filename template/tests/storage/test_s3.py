@@ -1,15 +1,17 @@
 """Files in a bucket of Amazon S3, or of what speaks its protocol."""
 
+from typing import ClassVar
+
 import pytest
 
-from app.core.runtime import create_runtime
-from app.core.settings import ConfigurationError
-from app.storage.module import module
 from app.storage.providers.s3 import S3Settings, bucket_url
 from tests.storage.object_store import KEY_ID, SECRET, ObjectStoreContract, Store
+from tests.storage.remote_settings import RemoteSettingsContract
 
 
 class TestS3(ObjectStoreContract):
+    provider = "s3"
+
     @pytest.fixture
     def provider_settings(self, store: Store) -> dict[str, str]:
         return {
@@ -22,35 +24,13 @@ class TestS3(ObjectStoreContract):
         }
 
 
-@pytest.mark.usefixtures("environment")
-class TestSettings:
-    def test_what_is_missing_stops_the_start(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("STORAGE_PROVIDER", "s3")
-        with pytest.raises(ConfigurationError) as raised:
-            create_runtime([module])
-
-        names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_S3_BUCKET")
-        problems = [problem for problem in raised.value.problems if problem.startswith("AWS")]
-        assert problems == [f"{name} is required for STORAGE_PROVIDER=s3" for name in names]
-
-    def test_the_local_store_needs_none_of_them(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("STORAGE_PROVIDER", "local")
-
-        assert create_runtime([module]).resource(S3Settings).AWS_S3_BUCKET == ""
-
-    @pytest.mark.parametrize(
-        "value", ["storage.example.com", "ftp://a.example.com", "https://a.example.com?b", "http://"]
+class TestSettings(RemoteSettingsContract):
+    provider = "s3"
+    needed: ClassVar = {"AWS_ACCESS_KEY_ID": KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_S3_BUCKET": "files"}
+    malformed = (
+        *(("AWS_S3_BUCKET", value) for value in ("Files", "my_files", "a", "a/b", "files.")),
+        *(("AWS_ENDPOINT_URL", value) for value in ("s.example.com", "ftp://a.test", "https://a.test?b", "http://")),
     )
-    def test_an_address_has_to_be_one(self, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", value)
-        with pytest.raises(ConfigurationError, match="AWS_ENDPOINT_URL has to be an address"):
-            create_runtime([module])
-
-    @pytest.mark.parametrize("value", ["Files", "my_files", "a", "a/b", "files."])
-    def test_a_bucket_has_a_name_that_it_can_have(self, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("AWS_S3_BUCKET", value)
-        with pytest.raises(ConfigurationError, match="AWS_S3_BUCKET"):
-            create_runtime([module])
 
 
 @pytest.mark.parametrize(

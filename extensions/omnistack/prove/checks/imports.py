@@ -33,10 +33,24 @@ ENTRIES = ("app.main", "app.cli.main", "app.project_modules", "app.modules", "mi
 
 
 def check_reached(code: Code, report: Report) -> None:
-    """Check that every file of the application is imported by another one of it."""
+    """Check that every file of the application is imported by another one of it, and that tests use their helpers."""
+    inside, of_tests = _reached(code, {"app", "migrations"}), _reached(code, {"tests"})
+    nothing = code.space.nothing
+    for module in code:
+        if module.file.name == "__init__.py" or module.name in ENTRIES:
+            continue
+        if module.name.startswith("app."):
+            unreached = module.file.cond & ~inside.get(module.name, nothing)
+            report(module.file.source, 1, "nothing of the application imports it", unreached)
+        elif module.name.startswith("tests.") and not module.file.name.startswith(("test_", "conftest")):
+            report(module.file.source, 1, "no test imports it", module.file.cond & ~of_tests.get(module.name, nothing))
+
+
+def _reached(code: Code, roots: set[str]) -> dict[str, Cond]:
+    """Give when each module is imported by another one below the roots."""
     reached: dict[str, Cond] = {}
     for module in code:
-        if module.name.split(".")[0] not in {"app", "migrations"}:
+        if module.name.split(".")[0] not in roots:
             continue
         for found in module.facts.imports:
             for target in (found.module, f"{found.module}.{found.name}"):
@@ -44,10 +58,7 @@ def check_reached(code: Code, report: Report) -> None:
                     reached[target] = reached.get(target, code.space.nothing) | module.at(found.lines)
         for target, lines in module.facts.modules:
             reached[target] = reached.get(target, code.space.nothing) | module.at(lines)
-    for module in code:
-        if module.name.startswith("app.") and module.name not in ENTRIES and module.file.name != "__init__.py":
-            unreached = module.file.cond & ~reached.get(module.name, code.space.nothing)
-            report(module.file.source, 1, "nothing of the application imports it", unreached)
+    return reached
 
 
 def _check_import(code: Code, module: Module, found: Import, report: Report) -> None:

@@ -12,8 +12,7 @@ from uuid_utils.compat import uuid7
 
 from app.core.runtime import Runtime
 from app.core.settings import ModuleSettings
-from app.email.port import EmailPiece, EmailProvider, EmailResult, Message
-from app.email.selection import CONSOLE
+from app.email.port import CONSOLE, EmailPiece, EmailProvider, EmailResult, Message
 
 logger = structlog.stdlib.get_logger(__name__)
 

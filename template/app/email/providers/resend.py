@@ -11,11 +11,11 @@ from httpx import codes
 from pydantic import SecretStr
 
 from app.core.runtime import Runtime
+from app.core.selection import NEEDED
 from app.core.settings import ModuleSettings
 from app.email.calls import Calls, Failure
 from app.email.port import EmailPiece, EmailProvider, EmailRejectedError, EmailResult, EmailUnavailableError, Message
 from app.email.providers.http_api import ApiUrl, HttpApi, api_client, document_of, failure_of, text_of
-from app.email.selection import required_for
 
 NAME: Final = "resend"
 BATCH: Final = 100
@@ -25,8 +25,7 @@ EXHAUSTED: Final = {"daily_quota_exceeded", "monthly_quota_exceeded"}
 class ResendSettings(ModuleSettings):
     """The key, and where it is good."""
 
-    EMAIL_PROVIDER: str = ""
-    RESEND_API_KEY: Annotated[SecretStr, required_for(NAME)] = SecretStr("")
+    RESEND_API_KEY: Annotated[SecretStr, NEEDED] = SecretStr("")
     RESEND_API_URL: ApiUrl = "https://api.resend.com"
 
 

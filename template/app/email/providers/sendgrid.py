@@ -14,11 +14,11 @@ from httpx import codes
 from pydantic import SecretStr
 
 from app.core.runtime import Runtime
+from app.core.selection import NEEDED
 from app.core.settings import ModuleSettings
 from app.email.calls import Calls, Failure, ProviderError
 from app.email.port import EmailPiece, EmailProvider, EmailRejectedError, EmailResult, EmailUnavailableError, Message
 from app.email.providers.http_api import ApiUrl, HttpApi, api_client, document_of, failure_of, text_of
-from app.email.selection import required_for
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -30,8 +30,7 @@ _FIELD: Final = re.compile(r"personalizations\.(\d+)\.")
 class SendGridSettings(ModuleSettings):
     """The key, and where it is good."""
 
-    EMAIL_PROVIDER: str = ""
-    SENDGRID_API_KEY: Annotated[SecretStr, required_for(NAME)] = SecretStr("")
+    SENDGRID_API_KEY: Annotated[SecretStr, NEEDED] = SecretStr("")
     SENDGRID_API_URL: ApiUrl = "https://api.sendgrid.com"
 
 

@@ -16,12 +16,12 @@ from pydantic import AfterValidator, SecretStr
 
 from app.core.models import utc_now
 from app.core.runtime import Runtime
+from app.core.selection import NEEDED
 from app.core.settings import ModuleSettings
 from app.email.calls import Calls
 from app.email.port import EmailPiece, EmailProvider, EmailResult, Message
 from app.email.providers.smtp_session import SmtpSession
 from app.email.providers.smtp_url import Encryption, SmtpServer, parse_smtp_url
-from app.email.selection import required_for
 
 NAME: Final = "smtp"
 TIMEOUT: Final = timedelta(seconds=30)
@@ -36,8 +36,7 @@ def _readable(value: SecretStr) -> SecretStr:
 class SmtpSettings(ModuleSettings):
     """The server."""
 
-    EMAIL_PROVIDER: str = ""
-    SMTP_URL: Annotated[SecretStr, AfterValidator(_readable), required_for(NAME)] = SecretStr("")
+    SMTP_URL: Annotated[SecretStr, AfterValidator(_readable), NEEDED] = SecretStr("")
 
 
 class SmtpEmail:

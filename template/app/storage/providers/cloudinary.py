@@ -7,23 +7,20 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 
 from app.core.runtime import Runtime
+from app.core.selection import NEEDED
 from app.core.settings import ModuleSettings
 from app.storage.addresses import Address
 from app.storage.port import Storage, StoragePiece
 from app.storage.providers.cloudinary_api import NAME, CloudinaryApi
 from app.storage.providers.cloudinary_storage import CloudinaryStorage
-from app.storage.selection import required_for
-
-_Required = required_for(NAME)
 
 
 class CloudinarySettings(ModuleSettings):
     """A product environment (a "cloud"), and its key."""
 
-    STORAGE_PROVIDER: str = ""
-    CLOUDINARY_CLOUD_NAME: Annotated[str, Field(pattern=r"^[\w-]*$"), _Required] = ""
-    CLOUDINARY_API_KEY: Annotated[str, _Required] = ""
-    CLOUDINARY_API_SECRET: Annotated[SecretStr, _Required] = SecretStr("")
+    CLOUDINARY_CLOUD_NAME: Annotated[str, Field(pattern=r"^[\w-]*$"), NEEDED] = ""
+    CLOUDINARY_API_KEY: Annotated[str, NEEDED] = ""
+    CLOUDINARY_API_SECRET: Annotated[SecretStr, NEEDED] = SecretStr("")
     CLOUDINARY_API_URL: Address = "https://api.cloudinary.com"
 
 

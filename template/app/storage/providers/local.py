@@ -7,12 +7,11 @@ from pathlib import Path
 from app.core.runtime import Runtime
 from app.core.settings import ModuleSettings
 from app.storage.addresses import Address
-from app.storage.port import Storage, StoragePiece
+from app.storage.port import LOCAL, Storage, StoragePiece
 from app.storage.providers import local_routes
 from app.storage.providers.local_disk import LocalDisk
 from app.storage.providers.local_links import LinkSigner
 from app.storage.providers.local_storage import LocalStorage
-from app.storage.selection import LOCAL
 
 
 class LocalSettings(ModuleSettings):

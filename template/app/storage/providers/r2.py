@@ -7,27 +7,25 @@ from typing import Annotated, Final
 from pydantic import Field, SecretStr
 
 from app.core.runtime import Runtime
+from app.core.selection import NEEDED
 from app.core.settings import ModuleSettings
 from app.storage.addresses import Address
 from app.storage.port import Storage, StoragePiece
 from app.storage.providers.object_store import BUCKET_NAME, Bucket, ObjectStore
 from app.storage.providers.object_store_links import Credentials
-from app.storage.selection import required_for
 
 NAME: Final = "r2"
 REGION: Final = "auto"
 """The only one that there is."""
-_Required = required_for(NAME)
 
 
 class R2Settings(ModuleSettings):
     """A token, and the bucket that it is for."""
 
-    STORAGE_PROVIDER: str = ""
-    R2_ACCOUNT_ID: Annotated[str, Field(pattern=r"^[0-9a-f]*$"), _Required] = ""
-    R2_ACCESS_KEY_ID: Annotated[str, _Required] = ""
-    R2_SECRET_ACCESS_KEY: Annotated[SecretStr, _Required] = SecretStr("")
-    R2_BUCKET: Annotated[str, Field(pattern=BUCKET_NAME), _Required] = ""
+    R2_ACCOUNT_ID: Annotated[str, Field(pattern=r"^[0-9a-f]*$"), NEEDED] = ""
+    R2_ACCESS_KEY_ID: Annotated[str, NEEDED] = ""
+    R2_SECRET_ACCESS_KEY: Annotated[SecretStr, NEEDED] = SecretStr("")
+    R2_BUCKET: Annotated[str, Field(pattern=BUCKET_NAME), NEEDED] = ""
     R2_ENDPOINT_URL: Address = ""
 
 

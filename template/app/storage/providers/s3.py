@@ -7,25 +7,23 @@ from typing import Annotated, Final
 from pydantic import Field, SecretStr
 
 from app.core.runtime import Runtime
+from app.core.selection import NEEDED
 from app.core.settings import ModuleSettings
 from app.storage.addresses import Address
 from app.storage.port import Storage, StoragePiece
 from app.storage.providers.object_store import BUCKET_NAME, Bucket, ObjectStore
 from app.storage.providers.object_store_links import Credentials
-from app.storage.selection import required_for
 
 NAME: Final = "s3"
-_Required = required_for(NAME)
 
 
 class S3Settings(ModuleSettings):
     """A key, and the bucket that it is for."""
 
-    STORAGE_PROVIDER: str = ""
-    AWS_ACCESS_KEY_ID: Annotated[str, _Required] = ""
-    AWS_SECRET_ACCESS_KEY: Annotated[SecretStr, _Required] = SecretStr("")
+    AWS_ACCESS_KEY_ID: Annotated[str, NEEDED] = ""
+    AWS_SECRET_ACCESS_KEY: Annotated[SecretStr, NEEDED] = SecretStr("")
     AWS_REGION: str = Field(default="us-east-1", pattern=r"^[a-z0-9-]+$")
-    AWS_S3_BUCKET: Annotated[str, Field(pattern=BUCKET_NAME), _Required] = ""
+    AWS_S3_BUCKET: Annotated[str, Field(pattern=BUCKET_NAME), NEEDED] = ""
     AWS_ENDPOINT_URL: Address = ""
 
 

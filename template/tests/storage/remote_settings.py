@@ -1,0 +1,67 @@
+"""What the settings of every store in another system have to do. A provider's tests inherit from the class."""
+
+import asyncio
+from typing import ClassVar
+
+import pytest
+from click.testing import CliRunner
+
+from app.cli.main import cli
+from app.core.runtime import create_runtime
+from app.core.settings import ConfigurationError
+from app.storage.module import module
+from app.storage.settings import StorageSettings
+
+
+def start(monkeypatch: pytest.MonkeyPatch, **settings: str) -> str:
+    """The selected provider of an application that has these settings besides those of its environment."""
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    return create_runtime([module]).resource(StorageSettings).STORAGE_PROVIDER
+
+
+def problems(monkeypatch: pytest.MonkeyPatch, **settings: str) -> tuple[str, ...]:
+    """Why it does not start."""
+    with pytest.raises(ConfigurationError) as caught:
+        start(monkeypatch, **settings)
+    return caught.value.problems
+
+
+@pytest.mark.usefixtures("environment")
+class RemoteSettingsContract:
+    """What is missing stops the start, where it is needed."""
+
+    provider: ClassVar[str]
+    needed: ClassVar[dict[str, str]]
+    """What it does not go without, with examples."""
+    malformed: ClassVar[tuple[tuple[str, str], ...]]
+    """What is refused, whichever provider is selected."""
+
+    def test_what_is_missing_stops_the_start(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert problems(monkeypatch, STORAGE_PROVIDER=self.provider) == (
+            f"STORAGE_PROVIDER is {self.provider}, which needs {', '.join(self.needed)} to be set",
+        )
+
+    def test_unset_it_is_the_one_outside_local(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("ENVIRONMENT", "production")
+        with pytest.raises(ValueError, match=f"hence {self.provider}, which needs {', '.join(self.needed)} to be set"):
+            StorageSettings()
+
+        for name, value in self.needed.items():
+            monkeypatch.setenv(name, value)
+        assert self.provider == StorageSettings().STORAGE_PROVIDER
+
+    async def test_nothing_is_copied_to_where_settings_are_missing(self) -> None:
+        arguments = ["files", "copy", "--from", "local", "--to", self.provider]
+        result = await asyncio.to_thread(CliRunner().invoke, cli, arguments)
+
+        assert result.exit_code == 2
+        assert f"{self.provider} needs {', '.join(self.needed)} to be set" in result.output
+
+    def test_the_local_store_needs_none_of_them(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert start(monkeypatch, STORAGE_PROVIDER="local") == "local"
+
+    def test_what_is_malformed_stops_the_start(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name, value in self.malformed:
+            with monkeypatch.context() as patch:
+                assert [problem.partition(" ")[0] for problem in problems(patch, **{name: value})] == [name], value
