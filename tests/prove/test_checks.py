@@ -10,6 +10,9 @@ from omnistack.render import Renderer
 
 MAIN = "template/app/main.py"
 CORE = "extensions/catalog/core.yml"
+COMPOSE = "template/compose.yaml.jinja"
+WORKFLOW = "template/.github/workflows/ci.yml.jinja"
+EMAIL = "template/app/email/settings.py"
 MAKEFILE = "template/Makefile.jinja"
 REGISTRY = "template/app/storage/providers/registry.py.jinja"
 REMOTE = "extensions/catalog/remote_storage.yml"
@@ -83,6 +86,27 @@ FAULTS = [
     ("template/app/projects/module.py", r"^    personal_data=.*\n", "", "PERSONAL_DATA is in no manifest"),
     (MAKEFILE, r"in piece\.processes", "in []", "has a process, and Makefile no target worker"),
     (MAKEFILE, r" \| selectattr\('name', 'in', chosen\)", "", "starts worker, which no chosen piece has"),
+    (COMPOSE, r"in piece\.processes", "in []", "has the process worker, which compose.yaml does not start"),
+    (
+        COMPOSE,
+        r" \| selectattr\('name', 'in', chosen\) \| selectattr\('proc",
+        " | selectattr('proc",
+        "starts worker, which",
+    ),
+    (WORKFLOW, r"in catalog \| selectattr\('name', 'in', chosen\) ", "in catalog ", "which no chosen piece needs"),
+    (WORKFLOW, r"\{\{ piece\.runner\(\) -\}\}\n", "", "does not give redis to the tests"),
+    (
+        "extensions/catalog/smtp.yml",
+        r"requires: \[console, ",
+        "requires: [",
+        "names the provider console, which may not",
+    ),
+    (
+        EMAIL,
+        r"^    EMAIL_FROM_NAME",
+        "    DEBUG: bool = False\n    EMAIL_FROM_NAME",
+        "DEBUG is declared by another class",
+    ),
     ("copier.yml", r'^    "On the machine.*\n', "", "is no choice of storage"),
     (REVISION, r'"users_0001"', '"users_0099"', "users_0099, which is not there"),
     (REVISION, r'\("users_0001",\)', '("core_0001",)', "which no revision before it makes"),

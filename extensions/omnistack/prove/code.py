@@ -42,6 +42,12 @@ class Module:
         return found
 
 
+def in_module(module: Module) -> bool:
+    """Tell whether a file belongs to a module, and not to the core or what stands on it."""
+    parts = module.file.path.split("/")
+    return parts[0] == "app" and len(parts) > 2 and parts[1] not in {"core", "kit", "cli", "dev"}  # noqa: PLR2004
+
+
 class Code:
     """All Python files that may be there."""
 

@@ -94,6 +94,12 @@ class Model:
             names = {key: each.sample if isinstance(each, Opaque) else each for key, each in names.items()}
         return self.interpreter.render(value, names, cond, f"copier.yml: {name}")
 
+    def macro(self, path: str, name: str) -> str:
+        """Give what a macro of the template prints that asks for nothing."""
+        call = f"{{% from '{path}' import {name} %}}{{{{ {name}() }}}}"
+        parts = self.interpreter.render(call, {}, self.space.everything, path).parts
+        return "".join(part.text for part in parts if isinstance(part.text, str))
+
     def _parse(self, kind: str, value: Value) -> Value:
         everything = self.space.everything
         if not isinstance(value, Text):

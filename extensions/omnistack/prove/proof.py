@@ -19,6 +19,7 @@ from omnistack.prove.checks.migrations import check_migrations
 from omnistack.prove.checks.model import check_model
 from omnistack.prove.checks.names import check_names
 from omnistack.prove.checks.owns import check_owns
+from omnistack.prove.checks.providers import check_providers
 from omnistack.prove.checks.services import check_services
 from omnistack.prove.checks.settings import check_settings
 from omnistack.prove.checks.splices import check_splices
@@ -41,6 +42,7 @@ CHECKS: dict[str, Check] = {
     "dependencies": check_dependencies,
     "settings": check_settings,
     "manifest": check_manifest,
+    "providers": check_providers,
     "upkeep": check_upkeep,
     "migrations": check_migrations,
     "fixtures": check_fixtures,

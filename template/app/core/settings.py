@@ -71,6 +71,13 @@ def _not_in_production(value: bool, info: ValidationInfo) -> bool:  # noqa: FBT0
     return value
 
 
+def _one_line(value: str) -> str:
+    # It goes into headers of mails, titles and names of queues.
+    if not value.isprintable():
+        raise ValueError("has to be one line of printable characters")
+    return value
+
+
 def _origins(values: tuple[str, ...]) -> tuple[str, ...]:
     for value in values:
         scheme, separator, host = value.partition("://")
@@ -134,7 +141,7 @@ class ModuleSettings(BaseSettings):
 class Settings(ModuleSettings):
     """What the core itself needs."""
 
-    PROJECT_NAME: str = Field(min_length=1)
+    PROJECT_NAME: Annotated[str, Field(min_length=1), AfterValidator(_one_line)]
     DEBUG: Annotated[bool, AfterValidator(_not_in_production)] = False
     LOG_LEVEL: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     SECRET_KEY: StrongSecret

@@ -5,9 +5,8 @@ from typing import cast
 
 import click
 
-from app.core.settings import load_settings
+from app.core.settings import Settings, load_settings
 from app.email.rendering import Templates, UnknownTemplateError
-from app.email.settings import EmailSettings
 
 
 @click.group()
@@ -26,8 +25,8 @@ def email() -> None:
 )
 def preview(name: str, output: Path) -> None:
     """Write a template with the data of its NAME.json, as HTML for a browser and as plain text."""
-    settings = cast("EmailSettings", load_settings([EmailSettings])[EmailSettings])
-    templates = Templates(settings.PROJECT_NAME or "Your product")
+    settings = cast("Settings", load_settings([Settings])[Settings])
+    templates = Templates(settings.PROJECT_NAME)
     try:
         sample = templates.sample(name)
         rendered = templates.render(name, sample.data, subject=sample.subject)

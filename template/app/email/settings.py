@@ -42,7 +42,6 @@ def _line(value: str) -> str:
 class EmailSettings(ModuleSettings):
     """What the module itself needs; each provider has settings of its own."""
 
-    PROJECT_NAME: Annotated[str, AfterValidator(_line)] = ""
     EMAIL_PROVIDER: Annotated[str, AfterValidator(SELECTION.check)] = ""
     EMAIL_FROM_ADDRESS: Annotated[str, AfterValidator(_address)] = "hello@example.com"
     EMAIL_FROM_NAME: Annotated[str, AfterValidator(_line)] = ""

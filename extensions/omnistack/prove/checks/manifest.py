@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from omnistack.prove.checks.settings import settings_classes
-from omnistack.prove.code import Code, Module
+from omnistack.prove.code import Code, Module, in_module
 from omnistack.prove.facts import Call, Lines
 from omnistack.prove.finding import Report
 from omnistack.prove.space import Cond
@@ -95,12 +95,6 @@ def _listed_in(code: Code, name: str, key: tuple[str, str]) -> Cond:
         if holder is not None and reference.owner == "MODULES" and code.resolve(holder, dotted) == key:
             cond = cond | holder.at(reference.lines)
     return cond
-
-
-def in_module(module: Module) -> bool:
-    """Tell whether a file belongs to a module, and not to the core or what stands on it."""
-    parts = module.file.path.split("/")
-    return parts[0] == "app" and len(parts) > 2 and parts[1] not in {"core", "kit", "cli", "dev"}  # noqa: PLR2004
 
 
 def _check_models(code: Code, report: Report) -> None:

@@ -1,4 +1,4 @@
-"""Services: what a chosen piece needs is started by compose and by every deploy file, and nothing else is."""
+"""Services: what a chosen piece needs is started by compose, every deploy file and CI, and nothing else is."""
 
 import re
 from collections.abc import Iterator
@@ -15,6 +15,8 @@ from omnistack.prove.tree import File
 
 COMPOSE = "compose.yaml"
 MAKEFILE = "Makefile"
+WORKFLOW = ".github/workflows/ci.yml"
+SERVICES_DIR = "extensions/services"
 DEPLOY = {"render.yaml", "railway.json", "railway.toml", "fly.toml"}
 """Files that describe a deployment with its services."""
 SPEAKS_OF = {"postgres": r"postgres", "redis": r"redis|keyvalue"}
@@ -41,8 +43,37 @@ def check_services(code: Code, report: Report) -> None:
     if compose is not None:
         _check_variables(code, compose, report)
         _check_started(code, compose, services, wanted, report)
+        _check_processes(code, compose, services, report)
     if MAKEFILE in code.tree.files:
         _check_targets(code, code.tree.files[MAKEFILE], report)
+    if WORKFLOW in code.tree.files:
+        for service, cond in wanted.items():
+            _check_runner(code, code.tree.files[WORKFLOW], service, cond, report)
+
+
+def _check_processes(code: Code, file: File, services: Names, report: Report) -> None:
+    """Every process of a chosen piece is started, and no other is."""
+    for piece in code.tree.model.pieces.values():
+        chosen = code.tree.model.chosen[piece.name]
+        for process in piece.processes:
+            there, number = services.get(process.name, (code.space.nothing, 1))
+            missing = f"has the process {process.name}, which {COMPOSE} does not start"
+            report(f"{CATALOG_DIR}/{piece.name}.yml", 1, missing, chosen & ~there)
+            report(
+                file.source, file.where(number), f"starts {process.name}, which no chosen piece has", there & ~chosen
+            )
+
+
+def _check_runner(code: Code, file: File, service: str, wanted: Cond, report: Report) -> None:
+    """CI has the steps that give a service to the tests, where it is wanted."""
+    steps = code.tree.model.macro(f"{SERVICES_DIR}/{service}.jinja", "runner")
+    there: dict[str, Cond] = {}
+    for line in file.lines:
+        there[line.text] = there.get(line.text, code.space.nothing) | line.cond
+    for step in filter(str.strip, steps.splitlines()):
+        found = there.get(step, code.space.nothing)
+        report(file.source, 1, f"does not give {service} to the tests, which a chosen piece needs", wanted & ~found)
+        report(file.source, 1, f"gives {service} to the tests, which no chosen piece needs", found & ~wanted)
 
 
 def _check_targets(code: Code, file: File, report: Report) -> None:

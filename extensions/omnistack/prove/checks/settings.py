@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from omnistack.catalog import CATALOG_DIR
-from omnistack.prove.code import Code, Module
+from omnistack.prove.code import Code, Module, in_module
 from omnistack.prove.facts import Class, Lines
 from omnistack.prove.finding import Report
 from omnistack.prove.space import Cond
@@ -39,6 +39,9 @@ def check_settings(code: Code, report: Report) -> None:
             report(
                 source, line, f"the setting {name} is declared, and nothing reads it", here & ~read.get(name, nothing)
             )
+            if in_module(module):
+                others = code.space.union(other.at(theirs) for other, theirs in places if other is not module)
+                report(source, line, f"the setting {name} is declared by another class as well", here & others)
     for piece in code.tree.model.pieces.values():
         chosen = code.tree.model.chosen[piece.name]
         for setting in piece.settings:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from omnistack.prove.checks.manifest import in_module, listed_in_manifests
-from omnistack.prove.code import Code, Module
+from omnistack.prove.checks.manifest import listed_in_manifests
+from omnistack.prove.code import Code, Module, in_module
 from omnistack.prove.facts import Call, Class
 from omnistack.prove.finding import Report
 from omnistack.prove.space import Cond
