@@ -97,6 +97,8 @@ class _Worker(Worker):
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
         """See arq. Returns when all of them have been started, here or elsewhere, or it is told to stop."""
+        # One that takes longer than Redis marks it as taken is still there, and to be waited for at the end.
+        job_ids = [id_ for id_ in job_ids if not self._runs(id_.decode())]
         while job_ids:
             await self.sem.acquire()
             if not self.allow_pick_jobs:
@@ -120,6 +122,9 @@ class _Worker(Worker):
                     self.job_counter += 1
                     self.tasks[id_] = task = self.loop.create_task(self.run_job(id_, timestamp_ms()))
                     task.add_done_callback(lambda _: self._release_sem_dec_counter_on_complete())
+
+    def _runs(self, id_: str) -> bool:
+        return id_ in self.tasks and not self.tasks[id_].done()
 
     async def _take(self, ids: list[str]) -> list[str]:
         """Those of the jobs that no other worker has; no other will have them now."""
