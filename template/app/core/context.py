@@ -34,6 +34,12 @@ class RequestContext:
 current_request: ContextVar[RequestContext | None] = ContextVar("current_request", default=None)
 
 
+def current_request_id() -> str | None:
+    """The id of the request being served, if there is one."""
+    context = current_request.get()
+    return context.request_id if context else None
+
+
 def context_of(request: HTTPConnection | Scope) -> RequestContext:
     """The context of a request; one without an id where no middleware has made it."""
     scope = request.scope if isinstance(request, HTTPConnection) else request

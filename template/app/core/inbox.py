@@ -22,8 +22,9 @@ from uuid_utils.compat import uuid7
 
 from app.core.database import insert_if_absent
 from app.core.errors import BadRequestError
+from app.core.job_names import job_name
 from app.core.models import utc_now
-from app.core.queue import Json, job_name
+from app.core.queue import Json
 from app.core.reasons import one_line
 from app.kit.backoff import backoff
 

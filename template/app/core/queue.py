@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import Context
 from dataclasses import dataclass
@@ -15,10 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from structlog.contextvars import bind_contextvars
 from uuid_utils.compat import uuid7
 
-from app.core.context import current_request
+from app.core.context import current_request_id
 from app.core.database import after_commit
+from app.core.job_names import by_job_name, listed_name
 from app.core.job_options import JobOptions, options_of
 from app.kit.backoff import backoff
+from app.kit.cancellation import is_cancelled
 
 if TYPE_CHECKING:
     from app.core.runtime import Runtime
@@ -46,12 +48,6 @@ class Cron:
     minute: int | None = 0
     hour: int | None = None
     weekday: int | None = None
-
-
-def job_name(function: JobFunction) -> str:
-    """The name under which a job is queued: its module's folder and its own, as in `users.send_welcome`."""
-    package = function.__module__.removeprefix("app.").split(".")[0]
-    return f"{package}.{function.__name__}"
 
 
 class Queue(Protocol):
@@ -150,16 +146,13 @@ class InProcessQueue(Queue):
         job_id: str | None = None,
     ) -> str:
         """See `Queue.enqueue`."""
-        name = job_name(function)
-        if name not in self._functions:
-            raise LookupError(f"{name} is in no module's `jobs`; add it to the manifest.")
-        request = current_request.get()
+        name = listed_name(self._functions, function)
         job = _Job(
             id=job_id or str(uuid7()),
             name=name,
-            args=json.dumps(args),
+            args=to_json(name, args),
             delay=max(defer_by.total_seconds(), 0.0) if defer_by else 0.0,
-            request_id=request.request_id if request else None,
+            request_id=current_request_id(),
         )
         after_commit(session, lambda: self._submit(job))
         return job.id
@@ -203,12 +196,9 @@ class InProcessQueue(Queue):
         if job.id in self._waiting:
             return
         self._waiting.add(job.id)
-        if self.eager:
-            self._spawn(job)
-        else:
+        if not self.eager:
             self._backlog.append(job)
-
-    def _spawn(self, job: _Job) -> None:
+            return
         task = self._start(self._run(job))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -247,7 +237,9 @@ class InProcessQueue(Queue):
         try:
             async with self._slots, asyncio.timeout(options.timeout.total_seconds()):
                 await self._functions[job.name](self._runtime, *json.loads(job.args))
-        except Exception as error:
+        except (Exception, asyncio.CancelledError, SystemExit) as error:
+            if is_cancelled():
+                raise
             if final:
                 logger.exception("job_failed", attempts=attempt)
             else:
@@ -264,18 +256,16 @@ class InProcessQueue(Queue):
         return False
 
 
-def by_job_name[F: JobFunction](functions: Iterable[F]) -> dict[str, F]:
-    """The functions under the names by which they are queued.
+def to_json(name: str, args: Sequence[Json]) -> str:
+    """The arguments of the job with the name.
 
     Raises:
-        ValueError: two have the same name.
+        TypeError: they are not JSON.
     """
-    named: dict[str, F] = {}
-    for function in functions:
-        name = job_name(function)
-        if named.setdefault(name, function) is not function:
-            raise ValueError(f"Two functions are called {name}; rename one of them.")
-    return named
+    try:
+        return json.dumps(args, allow_nan=False)
+    except ValueError as error:
+        raise TypeError(f"The arguments of {name} are not JSON: {error}") from error
 
 
 def _lost(job: _Job, why: str) -> None:

@@ -14,10 +14,11 @@ from app.core.database import Database, create_database
 from app.core.events import Events, deliver_event
 from app.core.inbox import InboxHandler, process_inbox_event
 from app.core.inbox_sweeper import sweeping
+from app.core.job_names import by_job_name
 from app.core.limiter import Limiter, memory_limiter
 from app.core.module import Module
 from app.core.plans import FreePlan, Plans
-from app.core.queue import InProcessQueue, JobFunction, Queue, by_job_name
+from app.core.queue import InProcessQueue, JobFunction, Queue
 from app.core.report import generate_daily_report
 from app.core.settings import ModuleSettings, Settings, load_settings
 from app.core.user_files import NoUserFiles, UserFiles

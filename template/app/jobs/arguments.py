@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from app.core.queue import job_name
+from app.core.job_names import job_name
 from app.core.runtime import jobs_of
 
 if TYPE_CHECKING:

@@ -87,6 +87,9 @@ class _Worker(Worker):
     table together as well, which matters more.
     """
 
+    taking: asyncio.Lock
+    """Held while jobs are taken that are not yet among the tasks."""
+
     async def main(self) -> None:
         """See arq. Without its first question, INFO, which not every Redis answers."""
         async for _ in poll(self.poll_delay_s):
@@ -94,6 +97,8 @@ class _Worker(Worker):
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
         """See arq. Returns when all of them have been started, here or elsewhere, or it is told to stop."""
+        # One that takes longer than Redis marks it as taken is still there, and to be waited for at the end.
+        job_ids = [id_ for id_ in job_ids if not self._runs(id_.decode())]
         while job_ids:
             await self.sem.acquire()
             if not self.allow_pick_jobs:
@@ -106,16 +111,20 @@ class _Worker(Worker):
                 await self.sem.acquire()
                 count += 1
             some, job_ids = [id_.decode() for id_ in job_ids[:count]], job_ids[count:]
-            taken: list[str] = []
-            try:
-                taken = await self._take(some)
-            finally:
-                for _ in range(count - len(taken)):
-                    self.sem.release()
-            for id_ in taken:
-                self.job_counter += 1
-                self.tasks[id_] = task = self.loop.create_task(self.run_job(id_, timestamp_ms()))
-                task.add_done_callback(lambda _: self._release_sem_dec_counter_on_complete())
+            async with self.taking:
+                taken: list[str] = []
+                try:
+                    taken = await self._take(some) if self.allow_pick_jobs else []
+                finally:
+                    for _ in range(count - len(taken)):
+                        self.sem.release()
+                for id_ in taken:
+                    self.job_counter += 1
+                    self.tasks[id_] = task = self.loop.create_task(self.run_job(id_, timestamp_ms()))
+                    task.add_done_callback(lambda _: self._release_sem_dec_counter_on_complete())
+
+    def _runs(self, id_: str) -> bool:
+        return id_ in self.tasks and not self.tasks[id_].done()
 
     async def _take(self, ids: list[str]) -> list[str]:
         """Those of the jobs that no other worker has; no other will have them now."""
@@ -169,7 +178,9 @@ class _Consumer:
         """Takes no more jobs, and lets those that run finish."""
         self._closing.set()
         self._worker.allow_pick_jobs = False
-        self._keep(self._worker)
+        # What it has just taken goes back by itself, as soon as it is among the tasks.
+        async with self._worker.taking:
+            self._keep(self._worker)
         await finish(self._running, self._working.grace)
 
     async def _run(self, ctx: dict[str, Any]) -> None:
@@ -179,7 +190,7 @@ class _Consumer:
                 raise RetryJob
             await self._runner.run(UUID(hex=ctx["job_id"]))
 
-    def _new(self) -> Worker:
+    def _new(self) -> _Worker:
         concurrency = self._working.concurrency
         worker = _Worker(
             [func(self._run, name=RUN)],
@@ -198,11 +209,12 @@ class _Consumer:
         )
         # arq's own has one place more, which would never be waited for.
         worker.sem = asyncio.BoundedSemaphore(concurrency)
+        worker.taking = asyncio.Lock()
         # It matters only until the job is taken from the table, which has leases of its own.
         worker.in_progress_timeout_s = self._lease.total_seconds()
         return worker
 
-    def _keep(self, worker: Worker) -> None:
+    def _keep(self, worker: _Worker) -> None:
         for task in worker.tasks.values():
             if not task.done():
                 self._running.add(task)

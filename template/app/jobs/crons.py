@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from app.core.database import insert_if_absent
+from app.core.job_names import job_name
 from app.core.job_options import options_of
-from app.core.models import utc_now
-from app.core.queue import Cron, job_name
+from app.core.queue import Cron
 from app.jobs.models import Job
 
 if TYPE_CHECKING:
@@ -21,13 +21,16 @@ LATEST: Final = timedelta(minutes=10)
 
 
 class Clock:
-    """Queues the jobs whose minute has come, from the one in which it was made."""
+    """Queues the jobs whose minute has come.
+
+    At first it makes up for what nobody may have queued while no worker was there, the last time of each job.
+    """
 
     def __init__(self, runtime: "Runtime", crons: Sequence[Cron], *, attempts: int) -> None:
         self._runtime = runtime
         self._crons = crons
         self._attempts = attempts
-        self._next = minute_of(utc_now())
+        self._next: datetime | None = None
 
     def set(self, time: datetime) -> None:
         """Begins with the minute of another time."""
@@ -39,8 +42,11 @@ class Clock:
         Returns:
             How many jobs are new.
         """
-        first = max(self._next, minute_of(now - LATEST))
-        due = [(cron, minute) for minute in minutes(first, now) for cron in self._crons if matches(cron, minute)]
+        first = minute_of(now - LATEST)
+        times = minutes(max(self._next or first, first), now)
+        due = [(cron, minute) for minute in times for cron in self._crons if matches(cron, minute)]
+        if self._next is None:
+            due = list(dict(due).items())
         new = 0
         if due:
             async with self._runtime.database.transaction() as session:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
 from sqlmodel import col
 
 from app.core.models import utc_now
@@ -20,7 +21,9 @@ async def list_jobs(
 ) -> tuple[Sequence[Job], int]:
     """The newest jobs of one state or of all, and how many there are."""
     where = [] if state is None else [col(Job.state) == state]
-    page = select(Job).where(*where).order_by(col(Job.id).desc()).offset(skip).limit(limit)
+    # What they are given may be large, and is shown of one at a time.
+    without_args = defer(Job.args)  # type: ignore[arg-type]  # a column
+    page = select(Job).options(without_args).where(*where).order_by(col(Job.id).desc()).offset(skip).limit(limit)
     async with runtime.database.reading() as session:
         found = (await session.scalars(page)).all()
         total = (await session.scalars(select(func.count()).select_from(Job).where(*where))).one()

@@ -1,7 +1,6 @@
 """The queue whose jobs are rows: written in the transaction that queues them, and gone with it."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import Context
@@ -12,11 +11,12 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
-from app.core.context import current_request
+from app.core.context import current_request_id
 from app.core.database import after_commit, insert_if_absent
+from app.core.job_names import by_job_name, listed_name
 from app.core.job_options import options_of
 from app.core.models import utc_now
-from app.core.queue import Cron, JobFunction, Json, Queue, by_job_name, job_name
+from app.core.queue import Cron, JobFunction, Json, Queue, to_json
 from app.jobs.crons import Clock
 from app.jobs.ledger import Ledger
 from app.jobs.models import MAX_KEY, NEVER_BEGUN, Job, JobState
@@ -59,7 +59,7 @@ class Outbox(Queue):
         self._runtime = runtime
         self._functions = by_job_name(functions)
         for cron in crons:
-            self._name(cron.function)
+            listed_name(self._functions, cron.function)
         self._crons = crons
         self._server = server or NoServer()
         self._working = working
@@ -81,7 +81,7 @@ class Outbox(Queue):
         Raises:
             ValueError: the `job_id` is too long.
         """
-        name = self._name(function)
+        name = listed_name(self._functions, function)
         row = self._row(name, function, args, defer_by, job_id)
         if not defer_by or defer_by <= timedelta():
             after_commit(session, lambda: self._committed(row.id))
@@ -107,12 +107,13 @@ class Outbox(Queue):
             yield
             return
         async with AsyncExitStack() as stack:
+            # Closed last: jobs that may finish may queue others.
+            self._relay = Relay(self._server)
+            stack.push_async_callback(self._relay.close)
             if self._working is not None:
                 await stack.enter_async_context(self.runner.beating())
                 await stack.enter_async_context(self._server.working(self.runner, self._working))
                 await stack.enter_async_context(self.sweeper(self._working.alive).sweeping())
-            self._relay = Relay(self._server)
-            stack.push_async_callback(self._relay.close)
             yield
 
     def sweeper(self, told: Callable[[], object] = lambda: None) -> Sweeper:
@@ -120,22 +121,12 @@ class Outbox(Queue):
         clock = Clock(self._runtime, self._crons, attempts=ATTEMPTS)
         return Sweeper(self.ledger, self._server, clock, self.times, told)
 
-    def _name(self, function: JobFunction) -> str:
-        name = job_name(function)
-        if name not in self._functions:
-            raise LookupError(f"{name} is in no module's `jobs`; add it to the manifest.")
-        return name
-
     def _row(
         self, name: str, function: JobFunction, args: Sequence[Json], defer_by: timedelta | None, key: str | None
     ) -> Job:
         if key is not None and not 0 < len(key) <= MAX_KEY:
             raise ValueError(f"A job's id has 1 to {MAX_KEY} characters.")
-        try:
-            json.dumps(args, allow_nan=False)
-        except ValueError as error:
-            raise TypeError(f"The arguments of {name} are not JSON: {error}") from error
-        request = current_request.get()
+        to_json(name, args)
         now = utc_now()
         run_at = now + max(defer_by or timedelta(), timedelta())
         return Job(
@@ -149,7 +140,7 @@ class Outbox(Queue):
             max_attempts=options_of(function).attempts or ATTEMPTS,
             run_at=run_at,
             due_at=self._due(now, run_at),
-            request_id=request.request_id if request else None,
+            request_id=current_request_id(),
         )
 
     def _due(self, now: datetime, run_at: datetime) -> datetime:

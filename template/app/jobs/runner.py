@@ -19,6 +19,7 @@ from app.jobs.ledger import Claim, Ledger
 from app.jobs.results import keep_result
 from app.jobs.times import Times
 from app.kit.backoff import backoff
+from app.kit.cancellation import is_cancelled
 
 if TYPE_CHECKING:
     from app.core.runtime import Runtime
@@ -73,7 +74,9 @@ class Runner:
     async def _attempt(self, claim: Claim) -> None:
         try:
             await self._call(claim)
-        except Exception as error:  # noqa: BLE001 - whatever a job raises is kept with it
+        except (Exception, asyncio.CancelledError, SystemExit) as error:
+            if is_cancelled():
+                raise
             await self._fail(claim, error)
         else:
             if not await self._kept(lambda: self._ends.add(claim)):
@@ -88,7 +91,7 @@ class Runner:
         if result is not None:
             await keep_result(self._runtime, claim.id, result)
 
-    async def _fail(self, claim: Claim, error: Exception) -> None:
+    async def _fail(self, claim: Claim, error: BaseException) -> None:
         times = self._times
         pause = backoff(claim.attempt, first=times.first_pause, longest=times.longest_pause)
         reason = one_line(error)

@@ -35,6 +35,7 @@ class Sweeper:
         self._times = times
         self._told = told
         self._failures = 0
+        self._is_heard = True
 
     async def sweep(self) -> None:
         """One look."""
@@ -78,9 +79,18 @@ class Sweeper:
     async def _sweep_until(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             pause = await self._look()
-            self._told()
+            self._tell()
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), pause.total_seconds())
+
+    def _tell(self) -> None:
+        try:
+            self._told()
+        except Exception:
+            # Whoever watches takes this process for dead soon; until then the jobs are seen to.
+            if self._is_heard:
+                logger.exception("jobs_sign_of_life_failed")
+            self._is_heard = False
 
     async def _look(self) -> timedelta:
         """One look, and how long to wait for the next."""

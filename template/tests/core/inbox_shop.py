@@ -7,7 +7,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from sqlalchemy import select, update
@@ -15,11 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 from uuid_utils.compat import uuid7
 
+from app.core.database import Database, create_database
 from app.core.inbox import InboxEvent, process_inbox_event, receive
 from app.core.models import utc_now
 from app.core.module import Module
 from app.core.queue import InProcessQueue, Json
 from app.core.runtime import Runtime, create_runtime, running
+from app.core.settings import Settings
 from tests.core.things import Thing
 
 OWNER = uuid7()
@@ -55,6 +57,18 @@ async def sell(runtime: Runtime, session: AsyncSession, payload: dict[str, Json]
 
 
 MODULES = (Module(name="shop", inbox_handlers=(sell,)),)
+
+
+type OpenShop = Callable[[Database], Runtime]
+
+
+def shop_in_process(database: Database) -> Runtime:
+    """A runtime with the shop, whose jobs wait for `drain`."""
+    made = create_runtime(MODULES, database=database)
+    made.provide(Shop, Shop())
+    assert isinstance(made.queue, InProcessQueue)
+    made.queue.eager = False
+    return made
 
 
 async def make_tables(runtime: Runtime) -> None:
@@ -102,12 +116,8 @@ async def sold(runtime: Runtime) -> list[str]:
 
 async def main(what: str) -> None:
     """What one process does."""
-    runtime = create_runtime(MODULES)
-    shop = Shop()
-    runtime.provide(Shop, shop)
-    queue = runtime.queue
-    assert isinstance(queue, InProcessQueue)
-    queue.eager = False
+    runtime = shop_in_process(create_database(Settings()))
+    shop = runtime.resource(Shop)
     if what == "work":
         async with running(runtime):
             await shop.handled.wait()
@@ -116,7 +126,7 @@ async def main(what: str) -> None:
     async with running(runtime, background=False):
         await tell(runtime)
         if shop.dies:
-            await queue.drain()
+            await runtime.queue.drain()
         os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -23,17 +23,31 @@ from app.core.inbox import (
 )
 from app.core.models import utc_now
 from app.core.module import Module
-from app.core.queue import InProcessQueue, Json
+from app.core.queue import Json
 from app.core.runtime import Runtime, create_runtime
-from tests.core.inbox_shop import MODULES, Shop, handle, make_tables, only_event, sell, sold, tell
+from tests.core.inbox_shop import (
+    OpenShop,
+    Shop,
+    handle,
+    make_tables,
+    only_event,
+    sell,
+    shop_in_process,
+    sold,
+    tell,
+)
 
 
 @pytest.fixture
-async def runtime(database: Database) -> Runtime:
-    """A runtime with the shop; what is told waits for `drain`."""
-    made = create_runtime(MODULES, database=database)
-    made.provide(Shop, Shop())
-    queue_of(made).eager = False
+def open_shop() -> OpenShop:
+    """Opens the shop on a database; what is told waits for `drain`. On another queue the tests below are the same."""
+    return shop_in_process
+
+
+@pytest.fixture
+async def runtime(database: Database, open_shop: OpenShop) -> Runtime:
+    """A runtime with the shop."""
+    made = open_shop(database)
     await make_tables(made)
     return made
 
@@ -44,12 +58,6 @@ def shop(runtime: Runtime) -> Shop:
     return runtime.resource(Shop)
 
 
-def queue_of(runtime: Runtime) -> InProcessQueue:
-    """The runtime's queue."""
-    assert isinstance(runtime.queue, InProcessQueue)
-    return runtime.queue
-
-
 class TestReceive:
     async def test_keeps_the_event_and_has_it_handled(self, runtime: Runtime) -> None:
         assert await tell(runtime) is True
@@ -57,7 +65,7 @@ class TestReceive:
         assert (event.provider, event.event_id, event.payload) == ("shop", "1", {"name": "cup"})
         assert (event.status, event.attempts, event.processed_at) == (InboxStatus.PENDING, 0, None)
 
-        await queue_of(runtime).drain()
+        await runtime.queue.drain()
 
         event = await only_event(runtime)
         assert (event.status, event.attempts, event.error) == (InboxStatus.DONE, 1, None)
@@ -66,9 +74,9 @@ class TestReceive:
 
     async def test_drops_what_it_has_already(self, runtime: Runtime) -> None:
         await tell(runtime)
-        await queue_of(runtime).drain()
+        await runtime.queue.drain()
         assert await tell(runtime, name="plate") is False
-        await queue_of(runtime).drain()
+        await runtime.queue.drain()
         assert await sold(runtime) == ["cup"]
 
     async def test_takes_the_same_id_from_another_provider(self, runtime: Runtime) -> None:
@@ -103,7 +111,7 @@ class TestFailure:
         shop.error = ConnectionError("no answer")
         before = utc_now()
         await tell(runtime)
-        await queue_of(runtime).drain()
+        await runtime.queue.drain()
 
         event = await only_event(runtime)
         assert (event.status, event.attempts, event.error) == (InboxStatus.PENDING, 1, "ConnectionError: no answer")
@@ -113,7 +121,7 @@ class TestFailure:
     async def test_is_not_tried_again_before_its_time(self, runtime: Runtime, shop: Shop) -> None:
         shop.error = LookupError()
         await tell(runtime)
-        await queue_of(runtime).drain()
+        await runtime.queue.drain()
         shop.error = None
         await process_inbox_event(runtime, str((await only_event(runtime)).id))
         assert (await only_event(runtime)).attempts == 1
@@ -204,7 +212,7 @@ class TestReplay:
         assert await replay(runtime, (await only_event(runtime)).id) is True
         event = await only_event(runtime)
         assert (event.status, event.attempts, event.error) == (InboxStatus.PENDING, 0, None)
-        await queue_of(runtime).drain()
+        await runtime.queue.drain()
         assert (await only_event(runtime)).status == InboxStatus.DONE
         assert await sold(runtime) == ["cup"]
 
@@ -218,7 +226,7 @@ class TestReplay:
 
     async def test_leaves_what_has_not_failed(self, runtime: Runtime) -> None:
         await tell(runtime)
-        await queue_of(runtime).drain()
+        await runtime.queue.drain()
         assert await replay(runtime, (await only_event(runtime)).id) is False
         assert await replay(runtime, uuid7()) is False
 
@@ -226,10 +234,10 @@ class TestReplay:
 class TestListEvents:
     async def test_shows_the_newest_first(self, runtime: Runtime, shop: Shop) -> None:
         await tell(runtime, "1")
-        await queue_of(runtime).drain()
+        await runtime.queue.drain()
         shop.error = UnusableEventError("no")
         await tell(runtime, "2")
-        await queue_of(runtime).drain()
+        await runtime.queue.drain()
         assert [event.event_id for event in await list_events(runtime)] == ["2", "1"]
         assert [event.event_id for event in await list_events(runtime, limit=1)] == ["2"]
         assert [event.event_id for event in await list_events(runtime, status=InboxStatus.DONE)] == ["1"]
@@ -237,17 +245,15 @@ class TestListEvents:
 
 class TestAtOnce:
     @pytest.fixture
-    async def live(self, live_runtime: Runtime) -> Runtime:
+    async def live(self, live_runtime: Runtime, open_shop: OpenShop) -> Runtime:
         """A runtime with the shop, a pool and real commits."""
-        made = create_runtime(MODULES, database=live_runtime.database)
-        made.provide(Shop, Shop())
-        queue_of(made).eager = False
+        made = open_shop(live_runtime.database)
         await make_tables(made)
         return made
 
     async def test_fifty_of_the_same_are_one_row_and_one_effect(self, live: Runtime) -> None:
         assert sum(await asyncio.gather(*(tell(live) for _ in range(50)))) == 1
-        await queue_of(live).drain()
+        await live.queue.drain()
         assert (await only_event(live)).status == InboxStatus.DONE
         assert await sold(live) == ["cup"]
 

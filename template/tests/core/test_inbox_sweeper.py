@@ -15,20 +15,15 @@ from app.core import inbox_sweeper
 from app.core.database import create_database
 from app.core.inbox import MAX_ATTEMPTS, InboxStatus
 from app.core.inbox_sweeper import sweep, sweeping
-from app.core.queue import InProcessQueue
-from app.core.runtime import Runtime, create_runtime
+from app.core.runtime import Runtime
 from app.core.settings import Settings
-from tests.core.inbox_shop import MODULES, Shop, events, let_come_due, make_tables, only_event, sold, tell
+from tests.core.inbox_shop import Shop, events, let_come_due, make_tables, only_event, shop_in_process, sold, tell
 from tests.databases import Databases
 
 
 def runtime_on(url: str) -> Runtime:
     """A runtime with the shop; what is told is left to the sweeper."""
-    made = create_runtime(MODULES, database=create_database(Settings().with_database(url)))
-    made.provide(Shop, Shop())
-    assert isinstance(made.queue, InProcessQueue)
-    made.queue.eager = False
-    return made
+    return shop_in_process(create_database(Settings().with_database(url)))
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The queue that runs in this process."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 
@@ -11,8 +12,9 @@ from structlog.testing import capture_logs
 
 from app.core.context import RequestContext, current_request
 from app.core.database import Database
+from app.core.job_names import job_name
 from app.core.module import Module
-from app.core.queue import InProcessQueue, JobFunction, by_job_name, job_name
+from app.core.queue import InProcessQueue, JobFunction
 from app.core.runtime import Runtime, create_runtime
 
 SOON = timedelta(seconds=5)
@@ -49,6 +51,16 @@ async def fail(runtime: Runtime) -> None:
         raise LookupError
 
 
+async def fail_oddly(runtime: Runtime, how: str) -> None:
+    """Fails with something that is no `Exception`."""
+    runtime.resource(Work).note(how)
+    if how == "exits":
+        sys.exit(1)
+    other = asyncio.create_task(asyncio.sleep(60))
+    other.cancel()
+    await other
+
+
 async def wait(runtime: Runtime) -> None:
     """Waits for the gate."""
     work = runtime.resource(Work)
@@ -72,7 +84,7 @@ async def queue_another(runtime: Runtime) -> None:
     await enqueue(runtime, note, "second")
 
 
-JOBS: tuple[JobFunction, ...] = (note, fail, wait, note_surroundings, queue_another)
+JOBS: tuple[JobFunction, ...] = (note, fail, fail_oddly, wait, note_surroundings, queue_another)
 
 
 @pytest.fixture
@@ -151,9 +163,10 @@ class TestEnqueue:
         with pytest.raises(LookupError, match=r"\.stray is in no module's `jobs`"):
             await runtime.queue.enqueue(session, stray)
 
-    async def test_arguments_have_to_be_json(self, runtime: Runtime, session: AsyncSession) -> None:
+    @pytest.mark.parametrize("argument", [object(), float("nan"), {1, 2}])
+    async def test_arguments_have_to_be_json(self, runtime: Runtime, session: AsyncSession, argument: object) -> None:
         with pytest.raises(TypeError):
-            await runtime.queue.enqueue(session, note, object())  # type: ignore[arg-type]  # what this is about
+            await runtime.queue.enqueue(session, note, argument)  # type: ignore[arg-type]  # what this is about
 
     async def test_a_reading_session_queues_nothing(self, runtime: Runtime) -> None:
         async with runtime.database.reading() as session:
@@ -184,6 +197,15 @@ class TestRetry:
         await enqueue(runtime, fail)
         await queue_of(runtime).drain()
         assert work.done == ["tried"] * 4
+
+    @pytest.mark.parametrize("how", ["exits", "waits for what is cancelled"])
+    async def test_a_job_ends_nothing_but_itself(
+        self, runtime: Runtime, work: Work, how: str, logs: list[structlog.typing.EventDict]
+    ) -> None:
+        await enqueue(runtime, fail_oddly, how)
+        await queue_of(runtime).drain()
+        assert work.done == [how] * 5
+        assert [entry["event"] for entry in logs] == ["job_retried"] * 4 + ["job_failed"]
 
     async def test_the_last_failure_is_logged(
         self, runtime: Runtime, work: Work, logs: list[structlog.typing.EventDict]
@@ -267,18 +289,3 @@ class TestClose:
         await enqueue(runtime, note, "one")
         await queue_of(runtime).close(SOON)
         assert work.done == []
-
-
-class TestNames:
-    def test_are_the_folder_and_the_function(self) -> None:
-        assert job_name(note) == "tests.note"
-
-    def test_of_two_jobs_may_not_be_the_same(self) -> None:
-        async def note(runtime: Runtime) -> None:
-            """Is called like another one."""
-
-        with pytest.raises(ValueError, match=r"Two functions are called tests\.note"):
-            by_job_name([*JOBS, note])
-
-    def test_the_same_job_twice_is_one(self) -> None:
-        assert list(by_job_name([note, note])) == ["tests.note"]

@@ -1,5 +1,6 @@
 """Through Redis: what is handed over, who takes it, and what a worker does when Redis is away."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -91,6 +92,25 @@ class TestWorker:
         assert job is not None
         assert (job.state, job.attempts) == (JobState.WAITING, 0)
         assert await redis_pool.zcard("q") == 1
+
+    async def test_a_job_may_take_longer_than_redis_marks_it_as_taken(
+        self, live_database: Database, redis_pool: ArqRedis, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        server = ArqServer(redis_pool.connection_pool, queue="q", lease=timedelta(milliseconds=1))
+        runtime = worker_of(live_database, server)
+        work = runtime.resource(Work)
+        async with running(runtime):
+            id_ = UUID(await enqueue(runtime, wait))
+            await work.until(1)
+            # What comes later is found later than the mark is gone.
+            for number in range(2, 4):
+                await enqueue(runtime, note, number)
+                await work.until(number)
+            asyncio.get_running_loop().call_later(0.01, work.gate.set)
+        job = await get_job(runtime, id_)
+        assert job is not None
+        assert (job.state, job.attempts) == (JobState.DONE, 1)
+        assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
     async def test_goes_on_when_redis_is_back(
         self, live_database: Database, server: ArqServer, own_redis: RedisServer

@@ -64,6 +64,21 @@ class TestTick:
         assert await worker.tick(NOON + timedelta(minutes=2)) == 1
         assert await worker.tick(NOON + timedelta(minutes=2, seconds=1)) == 0
 
+    async def test_what_came_while_there_was_no_worker_is_made_up_for_once(self, runtime: Runtime) -> None:
+        every_minute = Cron(function=note, minute=None)
+        for _ in range(2):
+            await Clock(runtime, (HOURLY, DAILY, every_minute), attempts=3).tick(NOON + timedelta(minutes=9))
+        jobs, _ = await list_jobs(runtime)
+
+        assert sorted((job.name, job.run_at) for job in jobs) == [
+            ("tests.fail", NOON),
+            ("tests.note", NOON + timedelta(minutes=9)),
+            ("tests.queue_another", NOON),
+        ]
+
+    async def test_of_what_is_long_past_a_new_worker_begins_nothing(self, runtime: Runtime) -> None:
+        assert await Clock(runtime, (HOURLY, DAILY), attempts=3).tick(NOON + timedelta(minutes=11)) == 0
+
     async def test_hours_that_were_slept_through_are_not(self, runtime: Runtime) -> None:
         worker = clock(runtime, Cron(function=note, minute=None), at=NOON - timedelta(hours=5))
         assert await worker.tick(NOON) == 11

@@ -4,22 +4,25 @@ from datetime import timedelta
 
 import pytest
 import structlog
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 from structlog.testing import capture_logs
 
 from app.core.context import RequestContext, current_request
 from app.core.database import Database
+from app.core.job_names import job_name
 from app.core.models import utc_now
-from app.core.queue import Cron, job_name
+from app.core.queue import Cron
 from app.core.runtime import Runtime
 from app.jobs.models import Job, JobState
+from app.jobs.operations import list_jobs
 from tests.jobs.work import (
     JOBS,
     Work,
     enqueue,
     fail,
+    fail_oddly,
     hang,
     make_runtime,
     note,
@@ -67,6 +70,15 @@ class TestEnqueue:
         (job,) = await all_jobs(runtime)
         assert (job.state, job.attempts, job.due_at) == (JobState.DONE, 1, None)
         assert job.started_at is not None
+
+    async def test_a_row_holds_megabytes_that_no_list_reads(self, runtime: Runtime, work: Work) -> None:
+        large = "\0é" * 2**21
+        await enqueue(runtime, note, large)
+        (listed,), _ = await list_jobs(runtime)
+        await runtime.queue.drain()
+
+        assert inspect(listed).unloaded == {"args"}
+        assert work.done == [large]
 
     async def test_a_rollback_leaves_nothing(self, runtime: Runtime, work: Work) -> None:
         with pytest.raises(LookupError):
@@ -176,6 +188,14 @@ class TestFailure:
 
         (job,) = await all_jobs(runtime)
         assert (job.state, job.attempts, job.error) == (JobState.DEAD, 2, "TimeoutError")
+
+    @pytest.mark.parametrize("how", ["exits", "waits for what is cancelled"])
+    async def test_a_job_ends_neither_its_worker_nor_goes_on_for_ever(self, runtime: Runtime, how: str) -> None:
+        await enqueue(runtime, fail_oddly, how)
+        await runtime.queue.drain()
+
+        (job,) = await all_jobs(runtime)
+        assert (job.state, job.attempts) == (JobState.DEAD, 10)
 
     async def test_of_a_function_that_is_gone_is_told(self, runtime: Runtime, database: Database) -> None:
         await enqueue(runtime, note, "one")

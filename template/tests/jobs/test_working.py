@@ -77,6 +77,20 @@ class TestAlone:
         async with running(make_runtime(live_database, working=Working(alive=alive.set))):
             await asyncio.wait_for(alive.wait(), 5)
 
+    async def test_one_that_cannot_be_given_is_told_once_and_stops_nothing(self, live_database: Database) -> None:
+        calls = asyncio.Semaphore(0)
+
+        def alive() -> None:
+            calls.release()
+            raise PermissionError
+
+        runtime = make_runtime(live_database, working=Working(alive=alive))
+        with capture_logs() as logs:
+            async with running(runtime):
+                for _ in range(3):
+                    await asyncio.wait_for(calls.acquire(), 5)
+        assert [entry["event"] for entry in logs] == ["jobs_sign_of_life_failed"]
+
 
 class TestStop:
     async def test_what_runs_may_finish(self, live_database: Database) -> None:

@@ -1,6 +1,7 @@
 """Jobs that tests queue, and the outbox that they are queued in."""
 
 import asyncio
+import sys
 from datetime import timedelta
 
 import structlog
@@ -80,6 +81,16 @@ async def wait(runtime: Runtime) -> None:
     work.note("waited")
 
 
+async def fail_oddly(runtime: Runtime, how: str) -> None:
+    """Fails with something that is no `Exception`."""
+    runtime.resource(Work).note(how)
+    if how == "exits":
+        sys.exit(1)
+    other = asyncio.create_task(asyncio.sleep(60))
+    other.cancel()
+    await other
+
+
 async def note_surroundings(runtime: Runtime) -> None:
     """Notes what a log line of a job says of where it comes from."""
     runtime.resource(Work).note((structlog.contextvars.get_contextvars(), current_request.get()))
@@ -90,7 +101,7 @@ async def queue_another(runtime: Runtime) -> None:
     await enqueue(runtime, note, "second")
 
 
-JOBS: tuple[JobFunction, ...] = (note, fail, hang, wait, note_surroundings, queue_another)
+JOBS: tuple[JobFunction, ...] = (note, fail, fail_oddly, hang, wait, note_surroundings, queue_another)
 
 
 def make_runtime(
