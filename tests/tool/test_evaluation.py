@@ -26,7 +26,7 @@ def test_defaults_are_a_whole_set(questionnaire: Questionnaire) -> None:
     assert list(made.answers) == list(questionnaire.catalog.questions)
     assert (made.answers["preset"], made.answers["projects"]) == ("saas", True)
     assert " ".join(made.chosen) == (
-        "core redis resilience selection auth custom jobs users email email_calls email_http projects storage console "
+        "core redis resilience selection auth custom jobs users email projects storage console email_calls email_http "
         "local remote_storage resend object_store s3"
     )
 

@@ -1,6 +1,7 @@
 """What can be wrong with a question, or with who should answer it."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from app.core.errors import AppError, PayloadTooLargeError, ServiceUnavailableError
 
@@ -14,8 +15,12 @@ class AIUnavailableError(ServiceUnavailableError):
 
     code = "AI_UNAVAILABLE"
 
-    def __init__(self, provider: str, *, transient: bool = True) -> None:
-        super().__init__("The language model does not answer. Try again in a moment.", details={"provider": provider})
+    def __init__(self, provider: str, *, transient: bool = True, retry_after: timedelta | None = None) -> None:
+        super().__init__(
+            "The language model does not answer. Try again in a moment.",
+            details={"provider": provider},
+            retry_after=retry_after,
+        )
         self.transient = transient
 
 
@@ -24,12 +29,11 @@ class AIRateLimitedError(ServiceUnavailableError):
 
     code = "AI_RATE_LIMITED"
 
-    def __init__(self, provider: str, *, retry_after: int | None = None) -> None:
-        headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+    def __init__(self, provider: str, *, retry_after: timedelta | None = None) -> None:
         super().__init__(
             "The language model is asked too much at the moment. Try again later.",
             details={"provider": provider},
-            headers=headers,
+            retry_after=retry_after,
         )
 
 

@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from app.ai.errors import AIRateLimitedError, AIRefusedError, AIUnavailableError
 from app.ai.event_stream import EventStreamError, read_events
-from app.core.errors import AppError
-from app.kit.resilience import Resilient, UnavailableError
+from app.core.errors import AppError, ServiceUnavailableError
+from app.kit.resilience import Resilient, UnavailableError, named_pause
 
 if TYPE_CHECKING:
     # Imported when the first provider is opened: importing the application for a command should not wait for it.
@@ -73,7 +73,7 @@ class Transport:
         self._client = client
         self._read_fault = read_fault
         self._longest = patience.total_seconds() + CONNECT_TIMEOUT
-        self._resilient = Resilient(name, transient=_may_pass, timeout=patience)
+        self._resilient = Resilient(name, transient=_may_pass, pause=_named_pause, timeout=patience)
 
     async def post[W: Wire](self, path: str, body: Body, kind: type[W]) -> W:
         """The answer to a request, whole. It may be sent again: what a model has said to nobody does no harm.
@@ -147,17 +147,17 @@ class Transport:
         return item
 
     def _error(self, answer: "httpx.Response", content: bytes) -> AppError:
-        seconds = answer.headers.get("Retry-After", "")
-        return self._raised(self._read_fault(answer.status_code, content), int(seconds) if seconds.isdigit() else None)
+        fault = self._read_fault(answer.status_code, content)
+        return self._raised(fault, named_pause(answer.headers.get("Retry-After")))
 
-    def _raised(self, fault: Fault, retry_after: int | None) -> AppError:
+    def _raised(self, fault: Fault, retry_after: timedelta | None) -> AppError:
         """The error of ours for one of theirs. Their words may quote the prompt, so that only their code is told."""
         code = fault.code if fault.code and _CODE.fullmatch(fault.code) else None
         logger.warning("ai_provider_refused", provider=self.name, status=fault.status, code=code)
         if fault.status == HTTPStatus.TOO_MANY_REQUESTS:
             return AIRateLimitedError(self.name, retry_after=retry_after)
         if fault.status >= HTTPStatus.INTERNAL_SERVER_ERROR or fault.status in BUSY:
-            return AIUnavailableError(self.name)
+            return AIUnavailableError(self.name, retry_after=retry_after)
         if fault.status in UNAUTHENTICATED or fault.status == HTTPStatus.NOT_FOUND:
             # The key, the model or the account is no longer good: another try does not help, another provider may.
             return AIUnavailableError(self.name, transient=False)
@@ -183,6 +183,10 @@ class Transport:
 
 def _may_pass(error: Exception) -> bool:
     return isinstance(error, AIRateLimitedError) or (isinstance(error, AIUnavailableError) and error.transient)
+
+
+def _named_pause(error: Exception) -> timedelta | None:
+    return error.retry_after if isinstance(error, ServiceUnavailableError) else None
 
 
 @cache

@@ -1,6 +1,8 @@
 """Errors that a client may see. Raise one anywhere below a route; `core.error_handlers` renders it in the one shape."""
 
+import math
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import ClassVar
 
 
@@ -101,7 +103,23 @@ class RateLimitedError(AppError):
 
 
 class ServiceUnavailableError(AppError):
-    """Something that this application stands on does not answer."""
+    """Something that this application stands on does not answer.
+
+    Args:
+        retry_after: when another try makes sense, where that is known; becomes the header `Retry-After`.
+    """
 
     status = 503
     code = "SERVICE_UNAVAILABLE"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        details: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        retry_after: timedelta | None = None,
+    ) -> None:
+        named = {} if retry_after is None else {"Retry-After": str(math.ceil(retry_after.total_seconds()))}
+        super().__init__(message, details=details, headers={**named, **(headers or {})})
+        self.retry_after = retry_after

@@ -30,12 +30,14 @@ class ProviderError(Exception):
 
     Args:
         reason: for the log; a status or the name of an error, never what somebody has written.
+        retry_after: when the provider wants to be asked again, if it has said so.
     """
 
-    def __init__(self, failure: Failure, reason: str) -> None:
+    def __init__(self, failure: Failure, reason: str, *, retry_after: timedelta | None = None) -> None:
         super().__init__(f"{failure.name}: {reason}")
         self.failure = failure
         self.reason = reason
+        self.retry_after = retry_after
 
 
 class Calls:
@@ -50,7 +52,7 @@ class Calls:
     def __init__(self, name: str, *, repeats_unknown: bool, timeout: timedelta = timedelta(seconds=15)) -> None:
         self.name = name
         self._repeats_unknown = repeats_unknown
-        self._resilient = Resilient(name, transient=_is_trouble, timeout=timeout)
+        self._resilient = Resilient(name, transient=_is_trouble, pause=_named_pause, timeout=timeout)
 
     async def call[T](self, attempt: Callable[[], Awaitable[T]]) -> T:
         """What the attempt gives.
@@ -63,7 +65,9 @@ class Calls:
             return await self._resilient.call(attempt, repeatable=self._is_harmless)
         except ProviderError as error:
             self._log(error.failure, error.reason)
-            raise (EmailRejectedError if error.failure is Failure.FINAL else EmailUnavailableError) from error
+            if error.failure is Failure.FINAL:
+                raise EmailRejectedError from error
+            raise EmailUnavailableError(retry_after=error.retry_after) from error
         except TimeoutError as error:
             self._log(Failure.UNKNOWN, "TimeoutError")
             raise EmailUnavailableError from error
@@ -89,3 +93,7 @@ class Calls:
 
 def _is_trouble(error: Exception) -> bool:
     return isinstance(error, ProviderError) and error.failure in {Failure.DOWN, Failure.UNKNOWN}
+
+
+def _named_pause(error: Exception) -> timedelta | None:
+    return error.retry_after if isinstance(error, ProviderError) else None

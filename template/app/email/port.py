@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final, Protocol
 
 from app.core.errors import BadRequestError, ServiceUnavailableError
@@ -18,8 +19,8 @@ class EmailUnavailableError(ServiceUnavailableError):
 
     code = "EMAIL_UNAVAILABLE"
 
-    def __init__(self) -> None:
-        super().__init__("The mail cannot be sent now. Try again in a moment.")
+    def __init__(self, *, retry_after: timedelta | None = None) -> None:
+        super().__init__("The mail cannot be sent now. Try again in a moment.", retry_after=retry_after)
 
 
 class EmailRejectedError(BadRequestError):

@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Final
 
 import stamina
 import structlog
@@ -13,13 +15,30 @@ from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
 logger = structlog.stdlib.get_logger(__name__)
 
+LONGEST_NAMED: Final = timedelta(days=1)
+
 
 def _log(details: RetryDetails) -> None:
-    logger.warning("call_retried", error=type(details.caused_by).__name__, attempt=details.retry_num)
+    logger.warning(
+        "call_retried", error=type(details.caused_by).__name__, attempt=details.retry_num, pause=details.wait_for
+    )
 
 
 # The library's own hook logs the error's text, which quotes addresses, keys, and whatever else was sent.
 set_on_retry_hooks([_log])
+
+
+def named_pause(value: str | None) -> timedelta | None:
+    """What the header `Retry-After` of an answer says, in seconds or as a date (RFC 9110 §10.2.3); at most a day."""
+    text = (value or "").strip()
+    if text.isascii() and text.isdecimal():
+        return timedelta(seconds=min(int(text[:9]), LONGEST_NAMED.total_seconds()))
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    left = at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)
+    return min(max(left, timedelta()), LONGEST_NAMED)
 
 
 class UnavailableError(Exception):
@@ -45,6 +64,8 @@ class Resilient:
         transient: whether an error tells that the system is in trouble and may be well again soon, such as a refused
             connection or an answer of 503. `TimeoutError` always does. Only those are tried again, and only those open
             the circuit: a system that refuses a request works.
+        pause: what the system itself has said about the next try, as it stands in an error. It is waited for instead of
+            the pause below if it is not longer than the longest one; else there is no other try.
         timeout: of each attempt.
         attempts: how often a call is tried at most.
         first_pause: the longest pause before the second attempt; it doubles from there, and is drawn at random.
@@ -56,6 +77,7 @@ class Resilient:
         name: str,
         *,
         transient: Callable[[Exception], bool],
+        pause: Callable[[Exception], timedelta | None] = lambda _error: None,
         timeout: timedelta = timedelta(seconds=10),
         attempts: int = 3,
         threshold: int = 5,
@@ -65,6 +87,8 @@ class Resilient:
     ) -> None:
         self.name = name
         self._transient = transient
+        self._pause = pause
+        self._longest_pause = longest_pause
         self._timeout = timeout
         self._again = stamina.AsyncRetryingCaller(
             attempts=attempts,
@@ -97,7 +121,14 @@ class Resilient:
         if repeatable is False:
             return await self._once(attempt)
         harmless = repeatable if callable(repeatable) else _always
-        return await self._again(lambda error: self._passes(error) and harmless(error), self._once, attempt)
+
+        def decide(error: Exception) -> bool | timedelta:
+            if not (self._passes(error) and harmless(error)):
+                return False
+            named = self._pause(error)
+            return named is None or (named <= self._longest_pause and named)
+
+        return await self._again(decide, self._once, attempt)
 
     @asynccontextmanager
     async def guard(self) -> AsyncIterator[None]:

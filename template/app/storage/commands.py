@@ -59,10 +59,9 @@ async def copy(runtime: Runtime, source: str, target: str, *, dry: bool) -> None
             size += sum(each.size for each in copies if each.outcome is Outcome.COPIED)
             _tell_failures(copies)
             click.echo(f"{total.total()} of {count} files", err=True)
-    would = "Would copy" if dry else "Copied"
     click.echo(
-        f"{would} {total[Outcome.COPIED]} files ({size} bytes) from {source} to {target}; "
-        f"{total[Outcome.PRESENT]} were there already, {total[Outcome.FAILED]} failed."
+        f"From {source} to {target}: {total[Outcome.COPIED]} {'to copy' if dry else 'copied'} ({size} bytes), "
+        f"{total[Outcome.PRESENT]} there already, {total[Outcome.FAILED]} failed."
     )
     if total[Outcome.FAILED]:
         raise click.exceptions.Exit(1)

@@ -134,6 +134,14 @@ class ProviderContract:
         assert isinstance(await failure_of(llm, stream=stream), AIUnavailableError)
         assert len(fake.asked) == ATTEMPTS
 
+    @pytest.mark.parametrize("kind", ["overloaded", "rate_limited"])
+    async def test_waits_for_no_long_pause_that_is_named(self, llm: LLMProvider, fake: FakeLLM, kind: str) -> None:
+        fake.will(Fails(kind=kind, retry_after=6))
+        error = await failure_of(llm, stream=False)
+
+        assert error.headers == {"Retry-After": "6"}
+        assert len(fake.asked) == 1
+
     async def test_tells_of_a_rate_limit(self, llm: LLMProvider, fake: FakeLLM) -> None:
         fake.will(Fails(kind="rate_limited", retry_after=7))
         error = await failure_of(llm, stream=True)

@@ -1,6 +1,7 @@
 """What every provider with an HTTP API has to do besides."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import ClassVar
 
 import pytest
@@ -60,6 +61,19 @@ class ApiContract(RemoteContract):
             await send(email)
 
         assert fake.attempts == 3
+
+    @pytest.mark.parametrize("status", [429, 503])
+    async def test_a_pause_that_the_provider_names_is_waited_for_if_it_is_short(
+        self, email: EmailService, fake: FakeEmailApi, status: int
+    ) -> None:
+        for number, (named, attempts) in enumerate({"1": 3, "6": 1}.items(), start=1):
+            fake.attempts, fake.reply = 0, Reply(status=status, headers={"Retry-After": named})
+            with pytest.raises(EmailUnavailableError) as caught:
+                await send(email, key=str(number))
+
+            assert fake.attempts == attempts
+            assert caught.value.retry_after == timedelta(seconds=int(named))
+            assert caught.value.headers == {"Retry-After": named}
 
     @pytest.mark.parametrize("reply", [Reply(status=500), Reply(status=502), CUT], ids=["500", "502", "cut"])
     async def test_what_may_have_been_taken_is_tried_again_only_if_the_provider_can_tell(

@@ -15,6 +15,7 @@ from app.core.settings import ConfigurationError
 from app.email.jobs import send_welcome_email
 from app.email.module import module
 from app.email.port import EmailRejectedError, EmailUnavailableError
+from app.email.providers.console import ConsoleEmail
 from app.email.service import EmailService
 from app.email.settings import EmailSettings
 from app.users.models import users
@@ -166,8 +167,16 @@ class RemoteContract(EmailContract):
         ):
             create_runtime([module])
 
+    async def test_without_credentials_mails_can_be_shown(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv(self.credentials)
         monkeypatch.setenv("EMAIL_PROVIDER", "console")
-        create_runtime([module])
+        runtime = create_runtime([module])
+        lifespan = module.lifespan
+        assert lifespan is not None
+        async with lifespan(runtime):
+            await send(runtime.resource(EmailService))
+
+            assert [shown.to for shown in runtime.resource(ConsoleEmail).outbox] == [ADA]
 
     def test_it_is_selected_outside_local_where_nothing_else_is(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("EMAIL_PROVIDER")

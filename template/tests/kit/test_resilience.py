@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.kit.resilience import Resilient, UnavailableError
+from app.kit.resilience import Resilient, UnavailableError, named_pause
 
 SOON = timedelta(milliseconds=1)
 
@@ -50,10 +50,12 @@ def resilient(
     threshold: int = 100,
     recovery: timedelta = timedelta(hours=1),
     timeout: timedelta = timedelta(seconds=10),
+    pause: Callable[[Exception], timedelta | None] = lambda _error: None,
 ) -> Resilient:
     return Resilient(
         "shop",
         transient=transient,
+        pause=pause,
         timeout=timeout,
         attempts=attempts,
         threshold=threshold,
@@ -132,6 +134,51 @@ class TestAgain:
         with pytest.raises(asyncio.CancelledError):
             await task
         assert system.calls == 1
+
+
+class TestNamedPause:
+    """The system has said when it wants to be asked again."""
+
+    async def test_is_waited_for(self, capsys: pytest.CaptureFixture[str]) -> None:
+        system = System(ConnectionError(), "well")
+
+        assert await resilient(pause=lambda _error: timedelta(microseconds=750)).call(system) == "well"
+        assert "pause=0.00075" in "".join(capsys.readouterr())
+
+    async def test_that_is_too_long_ends_the_call(self) -> None:
+        system = System(ConnectionError())
+
+        with pytest.raises(ConnectionError):
+            await resilient(pause=lambda _error: 2 * SOON).call(system)
+        assert system.calls == 1
+
+    async def test_of_nothing_is_another_try_at_once(self) -> None:
+        assert await resilient(pause=lambda _error: timedelta()).call(System(ConnectionError(), "well")) == "well"
+
+    async def test_makes_nothing_pass_that_does_not(self) -> None:
+        system = System(ValueError())
+
+        with pytest.raises(ValueError):  # noqa: PT011 - the very one
+            await resilient(pause=lambda _error: timedelta()).call(system)
+        assert system.calls == 1
+
+    @pytest.mark.parametrize(
+        ("value", "seconds"),
+        [
+            ("0", 0),
+            (" 7 ", 7),
+            ("86401", 86400),
+            ("9" * 5000, 86400),
+            ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
+            ("Wed, 21 Oct 9999 07:28:00 -0000", 86400),
+        ],
+    )
+    def test_is_read_from_a_header(self, value: str, seconds: int) -> None:
+        assert named_pause(value) == timedelta(seconds=seconds)
+
+    @pytest.mark.parametrize("value", [None, "", "soon", "-1", "1.5", "²", "٣", "Wed, 99 Oct 2015", "1e3"])
+    def test_is_none_where_the_header_makes_no_sense(self, value: str | None) -> None:
+        assert named_pause(value) is None
 
 
 class TestCircuit:

@@ -71,9 +71,9 @@ class RemoteStorageContract(StorageContract):
         assert sorted([len(await content(storage, key)) for key in made]) == [len(PNG), len(LARGE)]
         for item in (await stored.list())["items"]:
             assert (await stored.download(item["id"])).content in {PNG, LARGE}
-        assert "Would copy 2 files" in tried.output
-        assert f"Copied 2 files ({len(PNG) + len(LARGE)} bytes) from local to {self.provider}" in back.output
-        assert "2 were there already, 0 failed" in again.output
+        assert "2 to copy" in tried.output
+        assert f"From local to {self.provider}: 2 copied ({len(PNG) + len(LARGE)} bytes)" in back.output
+        assert "2 there already, 0 failed" in again.output
 
     async def test_what_cannot_go_is_named_and_ends_with_an_error(self, stored: FileClient, moving: Runtime) -> None:
         storage = get_storage_service(moving)
@@ -84,4 +84,4 @@ class RemoteStorageContract(StorageContract):
 
         assert failed.exit_code == 1
         assert {f"file {id_} failed: OBJECT_MISSING" for id_ in ids} <= set(failed.output.splitlines())
-        assert "Copied 0 files (0 bytes)" in failed.output
+        assert "0 copied (0 bytes), 0 there already, 2 failed" in failed.output

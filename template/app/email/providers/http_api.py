@@ -11,6 +11,7 @@ from pydantic import AfterValidator, SecretStr, ValidationInfo
 
 from app.core.settings import Environment
 from app.email.calls import Failure, ProviderError
+from app.kit.resilience import named_pause
 
 TIMEOUT: Final = httpx.Timeout(10, connect=5)
 
@@ -75,7 +76,8 @@ class HttpApi:
             raise ProviderError(Failure.UNKNOWN, type(error).__name__) from None
         failure = self._failure(response)
         if failure is not None:
-            raise ProviderError(failure, str(response.status_code))
+            pause = named_pause(response.headers.get("Retry-After"))
+            raise ProviderError(failure, str(response.status_code), retry_after=pause)
         return response
 
 
