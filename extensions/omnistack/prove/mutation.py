@@ -61,8 +61,12 @@ def draw(mutants: Sequence[Mutant], number: int, seed: str) -> list[Mutant]:
     return turns[:number]
 
 
-def judge(proof: Proof, mutant: Mutant) -> Verdict:
-    """Prove a mutant and compare what is found with what is found without it."""
+def judge(proof: Proof, mutant: Mutant, found_by: dict[str, str] | None = None) -> Verdict:
+    """Prove a mutant and compare what is found with what is found without it.
+
+    `found_by` remembers the check that found the last fault of each rule: the next one is likely to be found by it too.
+    """
+    found_by = {} if found_by is None else found_by
     known = {(finding.check, finding.file, finding.message) for finding in proof.findings}
 
     def fresh(mutated: Proof) -> list[str]:
@@ -78,11 +82,13 @@ def judge(proof: Proof, mutant: Mutant) -> Verdict:
             space=proof.model.space if proof.model else None,
             known=proof,
             until=lambda mutated: bool(fresh(mutated)),
+            first=found_by.get(mutant.rule, ""),
         )
     except OmniError as error:
         return Verdict(mutant.rule, mutant.place, "killed", f"refused: {error}")
     found = fresh(mutated)
     if found:
+        found_by[mutant.rule] = found[0].partition(":")[0]
         return Verdict(mutant.rule, mutant.place, "killed", found[0])
     if same_product_line(proof, mutated):
         return Verdict(mutant.rule, mutant.place, "equivalent", "renders the same project for every answer set")
@@ -98,6 +104,7 @@ def same_product_line(one: Proof, other: Proof) -> bool:
 
 
 _STATE: dict[str, Proof] = {}
+_FOUND_BY: dict[str, str] = {}
 
 
 def _start(root: Path, files: dict[str, bytes]) -> None:
@@ -105,7 +112,7 @@ def _start(root: Path, files: dict[str, bytes]) -> None:
 
 
 def _judge_all(mutants: list[Mutant]) -> list[Verdict]:
-    return [judge(_STATE["proof"], mutant) for mutant in mutants]
+    return [judge(_STATE["proof"], mutant, _FOUND_BY) for mutant in mutants]
 
 
 def judge_all(
@@ -131,6 +138,7 @@ def judge_all(
 
 
 def _one_by_one(proof: Proof, mutants: list[Mutant], show: Callable[[int], None]) -> Iterable[Verdict]:
+    found_by: dict[str, str] = {}
     for number, mutant in enumerate(mutants, start=1):
-        yield judge(proof, mutant)
+        yield judge(proof, mutant, found_by)
         show(number)

@@ -98,13 +98,15 @@ def prove(
     known: Proof | None = None,
     show: Callable[[str], None] = lambda _name: None,
     until: Callable[[Proof], bool] = lambda _proof: False,
+    first: str = "",
 ) -> Proof:
     """Run all checks; `show` is told the name of each; no further one is run when `until` says so.
 
     `known` is the proof of a template that differs little: what is the same in both is not worked out again.
+    `first` names the check to begin with.
     """
     proof = Proof(source)
-    for name, step in _steps(proof, space, known):
+    for name, step in _steps(proof, space, known, first):
         show(name)
         start = time.perf_counter()
         try:
@@ -119,7 +121,9 @@ def prove(
     return proof
 
 
-def _steps(proof: Proof, space: Space | None, known: Proof | None) -> Iterator[tuple[str, Callable[[Report], None]]]:
+def _steps(
+    proof: Proof, space: Space | None, known: Proof | None, first: str
+) -> Iterator[tuple[str, Callable[[Report], None]]]:
     def read_model(_report: Report) -> None:
         same = known is not None and known.source.questionnaire == proof.source.questionnaire
         proof.model = known.model if known is not None and same else Model(proof.source, space)
@@ -140,8 +144,8 @@ def _steps(proof: Proof, space: Space | None, known: Proof | None) -> Iterator[t
     if known is None:
         yield "order", partial(check_order, proof.code.tree)
     code = proof.code
-    for name, check in CHECKS.items():
-        yield name, partial(check, code)
+    for name in sorted(CHECKS, key=lambda name: name != first):
+        yield name, partial(CHECKS[name], code)
 
 
 def check_order(tree: Tree, report: Report) -> None:

@@ -31,7 +31,11 @@ from tests.redis.server import FakeredisServer, PrivateServer, RedisServer
 FULL = os.environ.get("JOBS_FAULTS") == "full"
 JOBS = 10_000 if FULL else 150
 REDIS_AWAY = 10.0 if FULL else 0.5
-PATIENCE = 300.0 if FULL else 60.0
+PATIENCE = 60.0
+"""How long nothing may go on, however busy the machine is."""
+LONGEST = 900.0
+"""How long a process may take to its end."""
+PAUSE = 0.2 if FULL else 0.02
 HELD = 0.02
 """How long the database may take over what a process that is held had sent last."""
 SECONDS = 0.005
@@ -67,19 +71,21 @@ class Shop:
         async with self.database.reading() as session:
             return (await session.scalars(select(func.count()).select_from(model))).one()
 
-    async def until(self, condition: Callable[[], Awaitable[bool]]) -> None:
-        """Returns when something has come about, which only the database knows."""
-        async with asyncio.timeout(PATIENCE):
-            while not await condition():  # noqa: ASYNC110 - other processes bring it about
-                await asyncio.sleep(0.02)
+    async def until(self, count: int, reached: Callable[[], Awaitable[int]]) -> None:
+        """Returns when something is there so many times, which other processes bring about."""
+        last = -1
+        while last < count:
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    while (now := await reached()) <= last:
+                        await asyncio.sleep(PAUSE)
+            except TimeoutError:
+                pytest.fail(f"nothing goes on, at {last} of {count}")
+            last = now
 
     async def paid(self, count: int) -> None:
         """Returns when so many orders are paid."""
-
-        async def enough() -> bool:
-            return await self.count(Order) >= count
-
-        await self.until(enough)
+        await self.until(count, lambda: self.count(Order))
 
     async def kill_in_mid_job(self, worker: BaseProcess) -> None:
         """Kills a worker while a job that it has begun is not done."""
@@ -104,12 +110,12 @@ class Shop:
     async def all_done(self, count: int) -> None:
         """Returns when so many jobs are done, and makes sure of what they did."""
 
-        async def enough() -> bool:
+        async def done() -> int:
             async with self.database.reading() as session:
-                done = select(func.count()).select_from(Job).where(col(Job.state) == JobState.DONE)
-                return (await session.scalars(done)).one() >= count
+                jobs = select(func.count()).select_from(Job).where(col(Job.state) == JobState.DONE)
+                return (await session.scalars(jobs)).one()
 
-        await self.until(enough)
+        await self.until(count, done)
         async with self.database.reading() as session:
             numbers = (await session.scalars(select(col(Payment.number)).order_by(col(Payment.number)))).all()
         assert list(numbers) == list(range(count))
@@ -135,7 +141,7 @@ def forgetful_redis(tmp_path: Path) -> Iterator[RedisServer]:
 
 async def exit_of(process: BaseProcess) -> int | None:
     """How a process ends."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(LONGEST):
         await asyncio.to_thread(process.join)
     return process.exitcode
 
