@@ -167,10 +167,18 @@ def _print_table(rows: Sequence[Row], catalog: Catalog) -> None:
     from rich import box
     from rich.table import Table
 
-    names = list(factors(catalog))
-    table = Table("", *names, box=box.SIMPLE)
+    values = factors(catalog)
+    switches = [name for name, options in values.items() if all(isinstance(value, bool) for value in options)]
+    ports = [name for name in values if name not in switches]
+    table = Table(box=box.SIMPLE)
+    # A column for each yes or no would be too wide for most terminals; those that say yes are named instead.
+    for title in ("", *(name.removesuffix("_version") for name in ports)):
+        table.add_column(title, no_wrap=True)
+    table.add_column("with", overflow="fold")
     for row in rows:
-        table.add_row(row.name, *(_mark(row.answers[name]) for name in names))
+        chosen = " ".join(name for name in switches if row.answers[name])
+        short = row.name.removeprefix("preset ").split()[0]
+        table.add_row(short, *(str(row.answers[name]) for name in ports), chosen or "·")
     out().print(table)
     out().print(f"{len(rows)} answer sets")
 
@@ -187,7 +195,3 @@ def _implies(a: str, b: str, *, value: bool) -> Condition:
         {"operator": "eq", "left": b, "value": value},
     ]
     return {"operator": "or", "conditions": list(conditions)}
-
-
-def _mark(value: Answer) -> str:
-    return {True: "✓", False: "·"}[value] if isinstance(value, bool) else value

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,7 @@ from omnistack.answers import Questionnaire
 from omnistack.catalog import Answer, Catalog, Choice, Piece, Question, load_catalog
 from omnistack.errors import OmniError
 from omnistack.matrix import cover, factors, make_rows, parse_shard, rules, take_shard
+from omnistack.progress import out
 from omnistack.template import Template
 
 from tests.conftest import CHECKOUT
@@ -164,8 +166,17 @@ def test_githubs_matrix_has_a_name_and_arguments_that_new_takes(run: Run, tmp_pa
 
 def test_the_table_says_how_many(run: Run) -> None:
     done = run("matrix", "--strength", "1")
-    assert "answer sets" in done.out
-    assert "preset saas" in done.out
+    assert re.search(r"^\d+ answer sets$", done.out, re.MULTILINE)
+    assert re.search(r"^ *saas .* redis jobs projects *$", done.out, re.MULTILINE)
+
+
+def test_the_table_is_read_in_a_narrow_terminal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    out.cache_clear()
+    shown = run("matrix").out
+    assert "…" not in shown
+    assert max(map(len, shown.splitlines())) <= 80
+    assert re.search(r"^ *python +auth +email +storage +with *$", shown, re.MULTILINE)
 
 
 @pytest.mark.parametrize("text", ["", "1", "0/2", "3/2", "1/0", "a/b", "-1/2", "1/2/3"])
