@@ -70,8 +70,14 @@ def test_it_is_quick_because_copier_is_not_imported() -> None:
         ("app/main.py", "app/main.py: always there."),
         ("app/auth", "app/auth: always there, part of auth.\n  1 of its files: there because of auth=clerk"),
         ("README.md", "README.md: always there; filled from: project_name."),
-        ("app/modules.py", "app/modules.py: always there; filled from: the module of "),
-        (".env.example", ".env.example: always there; filled from: the settings of core, "),
+        (
+            "app/modules.py",
+            "always there; filled from: the module of redis, auth, jobs, users, email, projects, storage.\n",
+        ),
+        (
+            ".env.example",
+            "filled from: the settings of core, redis, auth, jobs, clerk, email, storage, local, resend, s3.\n",
+        ),
         (".copier-answers.yml", "filled from: all answers."),
         (".env", ".env: yours:"),
     ],
