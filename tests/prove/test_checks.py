@@ -96,9 +96,9 @@ FAULTS = [
     (WORKFLOW, r"in catalog \| selectattr\('name', 'in', chosen\) ", "in catalog ", "which no chosen piece needs"),
     (WORKFLOW, r"\{\{ piece\.runner\(\) -\}\}\n", "", "does not give redis to the tests"),
     (
-        "extensions/catalog/smtp.yml",
-        r"requires: \[console, ",
-        "requires: [",
+        "extensions/catalog/email_calls.yml",
+        r"requires: \[email, console, ",
+        "requires: [email, ",
         "names the provider console, which may not",
     ),
     (
