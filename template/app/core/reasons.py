@@ -5,7 +5,7 @@ from typing import Final
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from app.core.tracebacks import redact
+from app.core.tracebacks import redact, text_of
 
 MAX_REASON: Final = 500
 
@@ -20,6 +20,8 @@ def one_line(error: BaseException) -> str:
     elif isinstance(error, DBAPIError):
         message = f"SQLSTATE {getattr(error.orig, 'sqlstate', None)}"
     else:
-        message = str(error)
-    line = redact(message.replace("\0", "")).partition("\n")[0]
+        message = text_of(error)
+    line = redact(message.partition("\n")[0].replace("\0", ""))
+    # Half a character, as JSON may have it, is nothing that a database keeps.
+    line = line.encode(errors="replace").decode()
     return f"{type(error).__name__}: {line}".removesuffix(": ")[:MAX_REASON]

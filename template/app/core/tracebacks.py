@@ -9,9 +9,11 @@ from pydantic import ValidationError
 
 type ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
-EMAIL = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
+# RFC 5321 gives what stands before the @ 64 characters. Without an end, and without giving anything back (++), a long
+# text that somebody has sent would stop the process for minutes.
+EMAIL = re.compile(r"[\w.+%-]{1,64}+@[\w-]++(?:\.[\w-]++)+")
 # Databases quote the row in the detail; SQLAlchemy adds the statement and its parameters.
-QUOTED_DATA = re.compile(r"\s*(?:DETAIL:|\[SQL:|\[parameters:)")
+QUOTED_DATA = re.compile(r"DETAIL:|\[SQL:|\[parameters:")
 
 
 def redact(text: str) -> str:
@@ -38,7 +40,15 @@ def _lines(error: BaseException, seen: set[int]) -> list[str]:
     return lines
 
 
+def text_of(error: BaseException) -> str:
+    """The message of an exception, even of one that cannot tell it."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - somebody else's, and this is about another one
+        return ""
+
+
 def _message(error: BaseException) -> str:
     if isinstance(error, ValidationError | ValidationException):
         return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['type']}" for item in error.errors())
-    return redact(QUOTED_DATA.split(str(error), maxsplit=1)[0])
+    return redact(QUOTED_DATA.split(text_of(error), maxsplit=1)[0].rstrip())

@@ -18,6 +18,9 @@ from app.jobs.server import Working
 
 logger = structlog.stdlib.get_logger(__name__)
 
+CLOSING = 5
+"""Seconds that a worker has, after the grace for its jobs, to give back what is left and to close all else."""
+
 
 async def work(
     runtime: Runtime, *, concurrency: int, grace: timedelta, alive: Callable[[], object] = lambda: None
@@ -63,7 +66,7 @@ def reloading(arguments: Sequence[str], watched: Path, grace: float) -> int:
     """
     worker = shlex.join([sys.executable, "-m", "app.cli.main", "worker", *arguments])
     # A program of the development environment, which the application itself does not need.
-    watch = [sys.executable, "-m", "watchfiles", "--filter", "python", f"--sigint-timeout={math.ceil(grace) + 1}"]
+    watch = [sys.executable, "-m", "watchfiles", "--filter", "python", f"--sigint-timeout={math.ceil(grace) + CLOSING}"]
     process = subprocess.Popen([*watch, worker, str(watched)])  # noqa: S603 - our own
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     # Ctrl-C reaches all processes of the terminal; this one waits for the others.
