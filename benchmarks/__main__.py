@@ -1,5 +1,6 @@
 """All benchmarks: `uv run nox -s bench`. Figures of one run compare with each other, not with another day's."""
 
+import argparse
 import subprocess
 import tempfile
 from pathlib import Path
@@ -16,14 +17,21 @@ def new(folder: Path, preset: str) -> Path:
 
 def main() -> None:
     """Measure from the first command to the last request."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures what is made here.")
+    parser.add_argument("--only", choices=("start", "http", "jobs"), help="a part of it; if not set, all")
+    only = parser.parse_args().only
     with tempfile.TemporaryDirectory(prefix="omnistack-bench-") as temporary:
-        minimal = new(Path(temporary) / "minimal", "minimal")
-        everything = new(Path(temporary) / "everything", "everything")
-        start.measure_first_answer(Path(temporary) / "started")
-        start.measure_import(minimal)
-        start.count_packages(minimal)
-        http.measure(everything)
-        jobs.measure(everything)
+        if only in {None, "start"}:
+            minimal = new(Path(temporary) / "minimal", "minimal")
+            start.measure_first_answer(Path(temporary) / "started")
+            start.measure_import(minimal)
+            start.count_packages(minimal)
+        if only != "start":
+            everything = new(Path(temporary) / "everything", "everything")
+        if only in {None, "http"}:
+            http.measure(everything)
+        if only in {None, "jobs"}:
+            jobs.measure(everything)
 
 
 if __name__ == "__main__":

@@ -91,7 +91,10 @@ def private_database(command: str, *, url: str = "") -> Iterator[str]:
             if (running := running_server(DATA)) is not None:
                 yield running.url()
                 return
-    raise DevError(f"The private PostgreSQL in {DATA.parent} is busy. Another `app` command uses it; try again.")
+    raise DevError(
+        f"The private PostgreSQL in {DATA.parent} is busy: another `app` command uses it. Try again when that has "
+        "ended. What `app dev` runs is for all: start that first."
+    )
 
 
 @contextmanager

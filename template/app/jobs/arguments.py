@@ -37,7 +37,8 @@ def _shown(value: object) -> object:
     if isinstance(value, str):
         return value if _HARMLESS.fullmatch(value) else f"[{len(value)} characters]"
     if isinstance(value, Mapping):
-        return {str(key): _shown(item) for key, item in value.items()}
+        # Half a character, as JSON may have it, has no place in an answer.
+        return {str(key).encode(errors="replace").decode(): _shown(item) for key, item in value.items()}
     if isinstance(value, Sequence):
         return [_shown(item) for item in value]
     return value

@@ -1,5 +1,6 @@
 """What jobs return: kept with the job until its row goes, for administrators."""
 
+import json
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -28,4 +29,9 @@ async def result_of(runtime: "Runtime", job_id: UUID) -> object:
     """What the job has returned; nothing where it has not, or not yet."""
     async with runtime.database.reading() as session:
         found = await session.get(JobResult, job_id)
-    return None if found is None else found.value
+    return None if found is None else _whole(found.value)
+
+
+def _whole(value: object) -> object:
+    """The same without half characters, which JSON may have and an answer may not."""
+    return json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))

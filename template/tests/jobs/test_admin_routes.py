@@ -155,6 +155,16 @@ class TestRead:
 
         assert (await client.get(f"{JOBS}/{id_}", headers=admin)).json()["result"] == {"cups": [1, 2]}
 
+    async def test_can_show_whatever_is_json(
+        self, runtime: Runtime, client: httpx.AsyncClient, admin: dict[str, str]
+    ) -> None:
+        id_ = await a_job(runtime, JobState.DONE, args=[{"half \ud800": 1}])
+        await keep_result(runtime, UUID(id_), ["half \ud800", "nul \0", "ü"])
+
+        answer = (await client.get(f"{JOBS}/{id_}", headers=admin)).json()
+        assert answer["result"] == ["half ?", "nul \0", "ü"]
+        assert answer["arguments"] == {"1": {"half ?": 1}}
+
     async def test_delivers_an_export_that_nothing_else_does(
         self, runtime: Runtime, client: httpx.AsyncClient, admin: dict[str, str]
     ) -> None:
