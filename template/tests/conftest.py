@@ -43,11 +43,12 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(scope="session")
-def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+async def databases(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Databases]:
     """Makes databases: empty ones, and ones with the application's tables."""
     folder = tmp_path_factory.mktemp("databases")
     with open_databases(os.environ.get("TEST_DATABASE_URL") or None, folder, upgrade) as opened:
         yield opened
+        await opened.close()
 
 
 @pytest.fixture(scope="session", autouse=True)
