@@ -7,6 +7,8 @@ import nox
 nox.options.sessions = ["lint", "types", "prove", "tests"]
 # `uv run nox` has just made the environment from uv.lock: a second one a session would only take time.
 nox.options.default_venv_backend = "none"
+# Much of what runs here is small programs, one after the other: what Python has compiled for one serves the next.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @nox.session

@@ -49,16 +49,23 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"flips there and back: {len(counted)}, conflicts: {sum(counted)}")
 
 
-@pytest.fixture
-def template_repo(tmp_path: Path) -> Path:
-    """The template as it lies in this checkout, committed to a repository of its own."""
-    root = tmp_path / "template-repo"
+@pytest.fixture(scope="session")
+def committed_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The template as it lies in this checkout, committed to a repository of its own. Not to be changed."""
+    root = tmp_path_factory.mktemp("template") / "template-repo"
     for part in ("template", "extensions"):
         ignored = shutil.ignore_patterns("__pycache__", "*.pyc", ".*_cache", "omnistack")
         shutil.copytree(CHECKOUT / part, root / part, ignore=ignored)
     shutil.copy2(CHECKOUT / "copier.yml", root)
     commit_all(root, "The template", first=True)
     return root
+
+
+@pytest.fixture
+def template_repo(committed_template: Path, tmp_path: Path) -> Path:
+    """A repository with the template, to change at will."""
+    git(tmp_path, "clone", "--quiet", "--shared", str(committed_template), "template-repo")
+    return tmp_path / "template-repo"
 
 
 def commit_all(root: Path, message: str, *, first: bool = False, tag: str | None = None) -> None:

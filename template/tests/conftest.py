@@ -5,10 +5,12 @@ a PostgreSQL server (databases are made on it and dropped again), or `sqlite+aio
 folder).
 """
 
+import gc
 import os
 import secrets
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import cache
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -23,28 +25,37 @@ from app.cli.migrations import upgrade
 from app.core.database import Database, create_database
 from app.core.queue import InProcessQueue
 from app.core.runtime import Runtime, create_runtime, running, settings_classes
-from app.core.settings import ModuleSettings, Settings
+from app.core.settings import LoadedSettings, ModuleSettings, Settings, load_settings
 from app.main import create_app, run_on
 from app.modules import MODULES
 from app.users.models import Role, users
 from tests.databases import Databases, open_databases
 
 ME = "/api/v1/app/users/me"
+SETTINGS = settings_classes(MODULES)
+SETTINGS_NAMES = sorted({name for cls in SETTINGS for name in cls.model_fields})
+
+
+def pytest_collection_finish() -> None:
+    """What has been imported stays: the garbage collector is not to look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
-def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+async def databases(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Databases]:
     """Makes databases: empty ones, and ones with the application's tables."""
     folder = tmp_path_factory.mktemp("databases")
     with open_databases(os.environ.get("TEST_DATABASE_URL") or None, folder, upgrade) as opened:
         yield opened
+        await opened.close()
 
 
 @pytest.fixture(scope="session", autouse=True)
 def environment(databases: Databases) -> Iterator[None]:
     """Settings that depend neither on the developer's `.env` nor on the shell."""
     with pytest.MonkeyPatch.context() as patch:
-        classes: tuple[type[ModuleSettings], ...] = (ModuleSettings, *settings_classes(MODULES))
+        classes: tuple[type[ModuleSettings], ...] = (ModuleSettings, *SETTINGS)
         for cls in classes:
             patch.setitem(cls.model_config, "env_file", None)
             for name in cls.model_fields:
@@ -109,9 +120,16 @@ async def session(database: Database) -> AsyncIterator[AsyncSession]:
         yield opened
 
 
+@cache
+def loaded_settings(values: tuple[str | None, ...]) -> LoadedSettings:  # noqa: ARG001 - what they are read from
+    """The settings, read once for all tests that have the same environment."""
+    return load_settings(SETTINGS)
+
+
 def make_runtime(database: Database) -> Runtime:
     """The application's runtime; its jobs wait for `drain`."""
-    made = create_runtime(MODULES, database=database)
+    loaded = loaded_settings(tuple(os.environ.get(name) for name in SETTINGS_NAMES))
+    made = create_runtime(MODULES, database=database, loaded=loaded)
     if isinstance(made.queue, InProcessQueue):
         made.queue.eager = False
     return made

@@ -11,7 +11,6 @@ from typing import Protocol
 
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool
 
 from app.dev.private_postgres import private_postgres
 
@@ -30,6 +29,10 @@ class Databases(Protocol):
 
     def empty(self) -> AbstractAsyncContextManager[str]:
         """The URL of one without tables, for one test."""
+        ...
+
+    async def close(self) -> None:
+        """Ends what `fresh` and `empty` leave open for the next test, in their event loop."""
         ...
 
 
@@ -68,6 +71,9 @@ class SqliteDatabases:
         """See `Databases.empty`."""
         yield self._url(self._folder / new_name())
 
+    async def close(self) -> None:
+        """See `Databases.close`."""
+
     @staticmethod
     def _url(path: Path) -> str:
         return f"sqlite+aiosqlite:///{path}"
@@ -78,6 +84,7 @@ class PostgresDatabases:
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self._engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
         self._template = new_name()
         self.shared = self._on(new_name())
 
@@ -93,16 +100,22 @@ class PostgresDatabases:
         async with self._database(template="template1") as url:
             yield url
 
+    async def close(self) -> None:
+        """See `Databases.close`."""
+        await self._engine.dispose()
+
     async def set_up(self, migrate: Migrate) -> None:
         """Makes the template and the shared database."""
         await self._execute(f"CREATE DATABASE {self._template}")
         await asyncio.to_thread(migrate, self._on(self._template))
         await self._execute(f"CREATE DATABASE {make_url(self.shared).database} TEMPLATE {self._template}")
+        await self.close()
 
     async def tear_down(self) -> None:
         """Drops what `set_up` has made."""
         for name in (make_url(self.shared).database, self._template):
             await self._execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        await self.close()
 
     @asynccontextmanager
     async def _database(self, *, template: str) -> AsyncIterator[str]:
@@ -115,10 +128,8 @@ class PostgresDatabases:
         return make_url(self._url).set(database=name).render_as_string(hide_password=False)
 
     async def _execute(self, statement: str) -> None:
-        engine = create_async_engine(self._url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
-        async with engine.connect() as connection:
+        async with self._engine.connect() as connection:
             await connection.execute(text(statement))
-        await engine.dispose()
 
 
 @contextmanager

@@ -6,12 +6,17 @@ from pathlib import Path
 import pytest
 from omnistack.errors import OmniError
 from omnistack.matrix import Row
-from omnistack.suites.cell import ANSWERS_FILE, Cell, Ledger, fingerprint, run_cell
+from omnistack.suites.cell import ANSWERS_FILE, Cell, Ledger, Workplace, fingerprint, run_cell, write
 from omnistack.suites.command import make_plan
 
 CELL = Cell("a cell", {"python_version": "3.12"})
 PYPROJECT = b'[project]\nname = "nothing"\nversion = "1"\nrequires-python = ">=3.12"\n[tool.uv]\npackage = false\n'
 FILES = {"pyproject.toml": (0o100644, PYPROJECT), ANSWERS_FILE: (0o100644, b"_commit: one\n")}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Workplace:
+    return Workplace(tmp_path / "cell", tmp_path / "types", tmp_path / "bytecode")
 
 
 def test_a_rendering_is_known_by_its_files() -> None:
@@ -26,11 +31,16 @@ def test_the_commit_of_the_template_makes_no_difference() -> None:
     assert fingerprint(CELL, FILES | {ANSWERS_FILE: (0o100644, b"_commit: two\n")}) == fingerprint(CELL, FILES)
 
 
-def test_a_failed_cell_names_its_step_and_leaves_its_folder(tmp_path: Path) -> None:
+def test_the_time_of_a_file_tells_its_content(tmp_path: Path) -> None:
+    for folder, content in (("one", b"a = 1\n"), ("same", b"a = 1\n"), ("other", b"a = 2\n")):
+        write({"a.py": (0o100644, content)}, tmp_path / folder)
+    one, same, other = ((tmp_path / folder / "a.py").stat().st_mtime for folder in ("one", "same", "other"))
+    assert one == same != other
+
+
+def test_a_failed_cell_names_its_step_and_leaves_its_folder(tmp_path: Path, place: Workplace) -> None:
     passed = Ledger(tmp_path / "passed.txt")
-    outcome = run_cell(
-        CELL, FILES, tmp_path / "cell", "sqlite+aiosqlite://", passed, types_cache=tmp_path / "types", fresh=False
-    )
+    outcome = run_cell(CELL, FILES, place, "sqlite+aiosqlite://", passed, fresh=False)
     assert not outcome.passed
     assert outcome.failed_step == "lint"
     assert "ruff" in outcome.message
@@ -39,12 +49,10 @@ def test_a_failed_cell_names_its_step_and_leaves_its_folder(tmp_path: Path) -> N
     assert not (tmp_path / "passed.txt").exists()
 
 
-def test_a_project_that_cannot_be_locked_fails_at_the_lock(tmp_path: Path) -> None:
+def test_a_project_that_cannot_be_locked_fails_at_the_lock(tmp_path: Path, place: Workplace) -> None:
     files = FILES | {"pyproject.toml": (0o100644, b"[project")}
     ledger = Ledger(tmp_path / "l")
-    outcome = run_cell(
-        CELL, files, tmp_path / "cell", "sqlite+aiosqlite://", ledger, types_cache=tmp_path / "types", fresh=False
-    )
+    outcome = run_cell(CELL, files, place, "sqlite+aiosqlite://", ledger, fresh=False)
     assert outcome.failed_step == "lock"
     assert "pyproject.toml" in outcome.output
 

@@ -21,7 +21,9 @@ def test_every_step_works(preset: str, left_out: str, tmp_path: Path) -> None:
     folder = tmp_path / "project"
     write(Renderer(ROOT).render({"preset": preset}), folder)
     url = f"sqlite+aiosqlite:///{tmp_path / 'database.db'}"
-    variables = environment(url, types_cache=tmp_path / "types") | {"TEST_DATABASE_URL": url}
+    variables = environment(url, types_cache=tmp_path / "types", bytecode=tmp_path / "bytecode") | {
+        "TEST_DATABASE_URL": url
+    }
     site = Site(folder=folder, environment=variables)
     site.run("uv", "sync", "--quiet")
     page = (folder / "docs" / "own-module.md").read_text(encoding="utf-8")

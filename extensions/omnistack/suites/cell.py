@@ -1,9 +1,11 @@
 """One cell: an answer set, rendered and taken through every step."""
 
 import hashlib
+import os
 import shutil
 import sys
 import time
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -57,6 +59,20 @@ class Outcome:
         return self.failed_step is None
 
 
+@dataclass(frozen=True)
+class Workplace:
+    """Where cells are made one after the other: what is remembered of their files by path goes on being true."""
+
+    folder: Path
+    """The cell's; a failed one stays there."""
+
+    types: Path
+    """What mypy knows of files. Packages are the same in most cells."""
+
+    bytecode: Path
+    """What Python has compiled."""
+
+
 class Ledger:
     """Remembers, on this machine, which renderings have passed: the hash of all that could matter, one a line."""
 
@@ -74,12 +90,18 @@ class Ledger:
 
 
 def write(files: Mapping[str, tuple[int, bytes]], folder: Path) -> None:
-    """Write a rendering to an empty folder."""
+    """Write a rendering to an empty folder.
+
+    A file's time tells its content: where another rendering's lay at the same path, what was compiled of it is used
+    again if it is the same, and only then.
+    """
     for path, (mode, content) in files.items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
         target.chmod(mode & 0o777)
+        time_of_content = 1_000_000_000 + zlib.crc32(content) % 500_000_000
+        os.utime(target, (time_of_content, time_of_content))
 
 
 def fingerprint(cell: Cell, files: Mapping[str, tuple[int, bytes]]) -> str:
@@ -105,15 +127,15 @@ def _key(rendering: str, folder: Path) -> str:
 def run_cell(
     cell: Cell,
     files: Mapping[str, tuple[int, bytes]],
-    folder: Path,
+    place: Workplace,
     database_url: str,
     passed: Ledger,
     *,
-    types_cache: Path,
     fresh: bool,
 ) -> Outcome:
     """Render the cell to a folder and take it through the steps; the folder of a failed cell stays."""
     started = time.monotonic()
+    folder = place.folder
     shutil.rmtree(folder, ignore_errors=True)
     write(files, folder)
     failed: tuple[str, str, str] | None = None
@@ -126,7 +148,8 @@ def run_cell(
             return Outcome(cell, time.monotonic() - started, skipped=True)
     except CommandError as error:
         failed = ("lock", str(error), error.output)
-    site = Site(folder, steps.environment(database_url, types_cache=types_cache / cell.python))
+    caches = {"types_cache": place.types / cell.python, "bytecode": place.bytecode / cell.python}
+    site = Site(folder, steps.environment(database_url, **caches))
     for step in _steps(cell) if failed is None else ():
         try:
             step.take(site)

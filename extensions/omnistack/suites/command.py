@@ -18,7 +18,7 @@ from omnistack.matrix import Row, make_rows, parse_shard, take_shard
 from omnistack.options import TemplateOption
 from omnistack.process import CommandError, run
 from omnistack.progress import working
-from omnistack.suites.cell import Cell, Ledger, Outcome, fingerprint, run_cell
+from omnistack.suites.cell import Cell, Ledger, Outcome, Workplace, fingerprint, run_cell
 from omnistack.suites.coverage import coverage, page
 from omnistack.suites.server import database_server
 from omnistack.template import Template, open_template
@@ -124,30 +124,35 @@ def execute(template: Template, cells: Sequence[Cell], folder: Path, *, jobs: in
     passed = Ledger(CACHE / "suites-passed.txt")
     groups, files = _render(template, cells)
     databases = {key: f"cell_{number}" for number, key in enumerate(groups)}
-    types_caches: SimpleQueue[Path] = SimpleQueue()
-    for number in range(jobs):
-        types_caches.put(CACHE / "types" / str(number))
+    places: SimpleQueue[Workplace] = SimpleQueue()
 
     def run_first(key: str, url: str) -> Outcome:
-        types_cache = types_caches.get()
-        place = folder / databases[key]
-        attempt = partial(run_cell, groups[key][0], files[key], place, url, passed, types_cache=types_cache)
+        place = places.get()
+        attempt = partial(run_cell, groups[key][0], files[key], place, url, passed)
         try:
             outcome = attempt(fresh=fresh)
-            if outcome.failed_step != "tests":
-                return outcome
-            # What depends on time may fail on a busy machine: once more, and both are told.
-            typer.echo(f"{outcome.cell.name}: {outcome.failed_step} failed, once more\n{outcome.output}")
-            return replace(attempt(fresh=True), before=outcome.failed_step)
+            if outcome.failed_step == "tests":
+                # What depends on time may fail on a busy machine: once more, and both are told.
+                typer.echo(f"{outcome.cell.name}: {outcome.failed_step} failed, once more\n{outcome.output}")
+                outcome = replace(attempt(fresh=True), before=outcome.failed_step)
+            if not outcome.passed:
+                # Its folder stays: the next cell gets another.
+                place = replace(place, folder=folder / f"after_{databases[key]}")
+            return outcome
         finally:
-            types_caches.put(types_cache)
+            places.put(place)
 
     with (
         tempfile.TemporaryDirectory(prefix="omnistack-suites-") as data,
         database_server(template.root / "template", Path(data) / "postgres", list(databases.values())) as url,
         ThreadPoolExecutor(jobs) as pool,
     ):
-        futures = {pool.submit(run_first, key, url.replace("{}", name)): key for key, name in databases.items()}
+        for number in range(jobs):
+            name = str(number)
+            places.put(Workplace(folder / name, CACHE / "types" / name, Path(data) / "bytecode" / name))
+        # The largest first: the last ones are short, and all processors end together.
+        largest = sorted(databases, key=lambda key: len(files[key]), reverse=True)
+        futures = {pool.submit(run_first, key, url.replace("{}", databases[key])): key for key in largest}
         done = 0
         for future in as_completed(futures):
             first = future.result()

@@ -67,15 +67,17 @@ class Site:
         self.run("uv", "run", "--no-sync", *command)
 
 
-def environment(database_url: str, *, types_cache: Path) -> dict[str, str]:
+def environment(database_url: str, *, types_cache: Path, bytecode: Path) -> dict[str, str]:
     """The environment of a cell: nothing of the caller's settings, a fresh secret, the cell's own database.
 
     Args:
         database_url: of a database for this cell only.
         types_cache: where mypy keeps what it knows of files, by their content: packages are the same in most cells.
             For one cell at a time.
+        bytecode: where Python keeps what it has compiled, of packages and of the project. Likewise.
     """
-    kept = {name: value for name, value in os.environ.items() if name not in LEAKING_VARIABLES}
+    unwanted = {*LEAKING_VARIABLES, "PYTHONDONTWRITEBYTECODE"}
+    kept = {name: value for name, value in os.environ.items() if name not in unwanted}
     # Without this program's own environment, whose tools would stand in for those that a project forgets to declare.
     ours = Path(sys.executable).parent
     kept["PATH"] = os.pathsep.join(path for path in kept["PATH"].split(os.pathsep) if Path(path) != ours)
@@ -85,6 +87,7 @@ def environment(database_url: str, *, types_cache: Path) -> dict[str, str]:
         "SECRET_KEY": secrets.token_hex(32),
         "DATABASE_URL": database_url,
         "MYPY_CACHE_DIR": str(types_cache),
+        "PYTHONPYCACHEPREFIX": str(bytecode),
     }
 
 

@@ -20,7 +20,7 @@ from app.core.module import Module
 from app.core.plans import FreePlan, Plans
 from app.core.queue import InProcessQueue, JobFunction, Queue
 from app.core.report import generate_daily_report
-from app.core.settings import ModuleSettings, Settings, load_settings
+from app.core.settings import LoadedSettings, ModuleSettings, Settings, load_settings
 from app.core.user_files import NoUserFiles, UserFiles
 
 CORE_JOBS: tuple[JobFunction, ...] = (deliver_event, process_inbox_event, cleanup_old_data, generate_daily_report)
@@ -74,16 +74,19 @@ def settings_classes(modules: Sequence[Module]) -> tuple[type[ModuleSettings], .
     return (Settings, *(cls for module in modules for cls in module.settings))
 
 
-def create_runtime(modules: Sequence[Module], *, database: Database | None = None) -> Runtime:
+def create_runtime(
+    modules: Sequence[Module], *, database: Database | None = None, loaded: LoadedSettings | None = None
+) -> Runtime:
     """Checks all settings and puts the runtime together; connects to nothing.
 
     Args:
         database: instead of the one that DATABASE_URL names.
+        loaded: the settings of all modules, where they have been read before.
 
     Raises:
         ConfigurationError: naming every unusable setting at once.
     """
-    loaded = load_settings(settings_classes(modules))
+    loaded = load_settings(settings_classes(modules)) if loaded is None else loaded
     settings = cast("Settings", loaded[Settings])
     runtime = Runtime(modules=tuple(modules), settings=settings, database=database or create_database(settings))
     for cls, value in loaded.items():

@@ -162,7 +162,11 @@ class Settings(ModuleSettings):
         return self.model_copy(update={"DATABASE_URL": normal_url(url)})
 
 
-def load_settings(classes: Iterable[type[ModuleSettings]]) -> dict[type[ModuleSettings], ModuleSettings]:
+type LoadedSettings = Mapping[type[ModuleSettings], ModuleSettings]
+"""Each class's settings."""
+
+
+def load_settings(classes: Iterable[type[ModuleSettings]]) -> LoadedSettings:
     """Reads every class's settings.
 
     Raises:
