@@ -1,5 +1,7 @@
 """Files on this machine's disk."""
 
+import asyncio
+import os
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -7,12 +9,16 @@ from urllib.parse import urlencode, urlsplit
 
 import httpx
 import pytest
+from starlette.types import Message
 
 from app.core.database import Database
+from app.core.errors import NotFoundError
 from app.core.runtime import Runtime, create_runtime, running
 from app.core.settings import ConfigurationError
 from app.storage.module import module
+from app.storage.providers.local_disk import LocalDisk
 from app.storage.providers.local_links import Permission
+from app.storage.providers.local_routes import Download
 from app.storage.providers.local_storage import LocalStorage
 from app.storage.service import StorageService
 from app.storage.settings import SELECTION, StorageSettings
@@ -135,6 +141,36 @@ class TestLocal(StorageContract):
         answer = await send(client, link, headers={"Range": "bytes=8-15"})
 
         assert (answer.status_code, answer.content) == (206, PNG[8:16])
+
+    async def test_what_is_deleted_while_it_is_asked_for_is_not_found(self, tmp_path: Path) -> None:
+        file = tmp_path / "file"
+        file.write_bytes(PNG)
+        answer, sent = Download(file, stat_result=file.stat()), list[Message]()
+        file.unlink()
+
+        async def receive() -> Message:
+            # The client stays.
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        async def send_on(message: Message) -> None:
+            sent.append(message)
+
+        for headers in ([], [(b"range", b"bytes=1-2")], [(b"range", b"bytes=1-2,4-5")]):
+            with pytest.raises(NotFoundError):
+                await answer({"type": "http", "method": "GET", "headers": headers}, receive, send_on)
+        assert sent == []
+
+    async def test_what_a_killed_process_has_left_goes_with_the_next_start(
+        self, own_folder: Path, database: Database
+    ) -> None:
+        disk = LocalDisk(own_folder)
+        old, new = disk.open_part(), disk.open_part()
+        for part in (old, new):
+            part.close()
+        os.utime(old.name, (0, 0))
+        async with running(create_runtime([module], database=database), background=False):
+            assert stored_in(own_folder) == [Path(new.name)]
 
     async def test_a_symbolic_link_leads_nowhere(
         self, storage: StorageService, client: httpx.AsyncClient, own_folder: Path, tmp_path: Path

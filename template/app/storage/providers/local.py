@@ -1,5 +1,6 @@
 """Files on this machine's disk, behind links that this application signs and serves itself."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,8 +25,10 @@ class LocalSettings(ModuleSettings):
 @asynccontextmanager
 async def _open(runtime: Runtime) -> AsyncIterator[Storage]:
     settings = runtime.resource(LocalSettings)
+    disk = LocalDisk(settings.STORAGE_LOCAL_PATH)
+    await asyncio.to_thread(disk.drop_old_parts)
     storage = LocalStorage(
-        LocalDisk(settings.STORAGE_LOCAL_PATH),
+        disk,
         LinkSigner(runtime.settings.SECRET_KEY),
         f"{settings.STORAGE_LOCAL_URL}{runtime.settings.API_V1_STR}/public{local_routes.router.prefix}",
     )

@@ -2,8 +2,9 @@
 
 import os
 import secrets
+import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from stat import S_ISREG
 from typing import IO, Final
@@ -13,6 +14,8 @@ from app.storage.port import ObjectMissingError, StoredObject
 
 PARTIAL: Final = ".partial"
 """Where an object grows; no key begins with a dot."""
+PART_AGE: Final = timedelta(days=1)
+"""How long nothing may have been added to a part that somebody is still sending."""
 
 
 class ObjectExistsError(FileExistsError):
@@ -70,6 +73,17 @@ class LocalDisk:
         finally:
             self.drop(part)
 
+    def drop_old_parts(self) -> None:
+        """Removes parts that a killed process has left behind."""
+        end = time.time() - PART_AGE.total_seconds()
+        for path in (self.root / PARTIAL).glob("*"):
+            try:
+                if path.stat().st_mtime < end:
+                    path.unlink()
+            except FileNotFoundError:
+                # Another process that starts at the same time has seen to it.
+                continue
+
     @staticmethod
     def drop(part: IO[bytes]) -> None:
         """Removes the part."""
@@ -84,7 +98,11 @@ class LocalDisk:
         """
         if self.find(key) is None:
             raise ObjectMissingError(key)
-        return self.path(key).open("rb")
+        try:
+            return self.path(key).open("rb")
+        except FileNotFoundError:
+            # It has gone since.
+            raise ObjectMissingError(key) from None
 
     def find(self, key: str) -> StoredObject | None:
         """What the disk knows of the object."""

@@ -1,11 +1,14 @@
 """What stands behind the links: whoever holds one may send or fetch the one object that it is for."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from stat import S_ISREG
 
 from fastapi import APIRouter, Depends, Request, Response, status
 from fastapi.responses import FileResponse
+from starlette.types import Message, Receive, Scope, Send
 
 from app.core.body_limit import BodyLimit
 from app.core.dependencies import RuntimeDep
@@ -48,24 +51,52 @@ async def upload(request: Request, runtime: RuntimeDep, key: str, link: SignedQu
         raise InvalidLinkError from None
 
 
+class Download(FileResponse):
+    """A file that somebody may delete at any moment: nothing is said before it is open."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends it.
+
+        Raises:
+            NotFoundError: it is gone; nothing was sent.
+        """
+        held: list[Message] = []
+
+        async def send_late(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                held.append(message)
+                return
+            while held:
+                await send(held.pop())
+            await send(message)
+
+        try:
+            await super().__call__(scope, receive, send_late)
+        except FileNotFoundError:
+            raise NotFoundError("File") from None
+
+
 @router.get("/{key:path}", response_class=Response)
-async def download(runtime: RuntimeDep, key: str, link: SignedQuery) -> FileResponse:
+async def download(runtime: RuntimeDep, key: str, link: SignedQuery) -> Download:
     """Answers the content, to be saved and not shown; parts of it, if asked for a range."""
     storage = _storage(runtime)
     storage.signer.check("GET", key, link)
-    path = await _existing(storage, key)
-    return FileResponse(path, media_type=link.type, headers={"Content-Disposition": attachment(link.name or "file")})
+    path, stat = await _existing(storage, key)
+    headers = {"Content-Disposition": attachment(link.name or "file")}
+    return Download(path, media_type=link.type, stat_result=stat, headers=headers)
 
 
-async def _existing(storage: LocalStorage, key: str) -> Path:
+async def _existing(storage: LocalStorage, key: str) -> tuple[Path, os.stat_result]:
     try:
-        found = await asyncio.to_thread(storage.disk.find, key)
         path = await asyncio.to_thread(storage.disk.path, key)
+        stat = await asyncio.to_thread(path.stat)
     except (InvalidKeyError, PermissionError):
         raise InvalidLinkError from None
-    if found is None:
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotFoundError("File") from None
+    if not S_ISREG(stat.st_mode):
         raise NotFoundError("File")
-    return path
+    return path, stat
 
 
 async def _exactly(request: Request, size: int) -> AsyncIterator[bytes]:
