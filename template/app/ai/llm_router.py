@@ -10,7 +10,7 @@ from fastapi import Depends
 from app.ai.complexity import complexity_of
 from app.ai.errors import AIRateLimitedError, AIUnavailableError
 from app.ai.model_table import Complexity
-from app.ai.port import Completion, Delta, Message, Part, conversation
+from app.ai.port import LLM, Completion, Message, Part
 from app.ai.service import LLMProvider, Providers
 from app.core.dependencies import RuntimeDep
 from app.core.runtime import Runtime
@@ -21,10 +21,10 @@ FALLS_OVER = AIUnavailableError, AIRateLimitedError
 """What one provider says and another may not."""
 
 
-class LLMRouter:
+class LLMRouter(LLM):
     """Routes over the chosen providers. Read it with `get_llm_router(runtime)`, in a route as `router: LLMRouterDep`.
 
-    Its methods are those of `LLM`; all but the simple ones also take how complex the question is.
+    All methods but the simple ones also take how complex the question is.
     """
 
     def __init__(self, providers: Providers) -> None:
@@ -81,17 +81,6 @@ class LLMRouter:
                         attempt.begun = True
                         yield part
                 return
-
-    async def complete_simple(self, prompt: str, *, system: str | None = None) -> str:
-        """See `LLM.complete_simple`."""
-        return (await self.complete(conversation(prompt, system))).text
-
-    async def stream_simple(self, prompt: str, *, system: str | None = None) -> AsyncGenerator[str, None]:
-        """See `LLM.stream_simple`."""
-        async with aclosing(self.stream(conversation(prompt, system))) as parts:
-            async for part in parts:
-                if isinstance(part, Delta):
-                    yield part.text
 
     def _attempts(self, messages: Sequence[Message], complexity: Complexity | None) -> Iterator["_Attempt"]:
         tier = complexity or complexity_of(messages)

@@ -1,7 +1,8 @@
 """The port: language models that answer messages, whole or piece by piece."""
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -135,12 +136,13 @@ type Part = Delta | Completion
 """Of a stream: many deltas, then the completion that they make."""
 
 
-class LLM(Protocol):
+class LLM(ABC):
     """What every provider and the router can do.
 
     Each method raises the errors of `app.ai.errors`. Hold no database connection while you call one.
     """
 
+    @abstractmethod
     async def complete(self, messages: Sequence[Message], *, max_tokens: int | None = None) -> Completion:
         """Answers the messages.
 
@@ -148,19 +150,21 @@ class LLM(Protocol):
             messages: the conversation so far.
             max_tokens: that the answer may have; AI_MAX_TOKENS when it is left out.
         """
-        ...
 
+    @abstractmethod
     def stream(self, messages: Sequence[Message], *, max_tokens: int | None = None) -> AsyncGenerator[Part, None]:
         """Answers piece by piece, at last with the completion. Closing it ends the call."""
-        ...
 
     async def complete_simple(self, prompt: str, *, system: str | None = None) -> str:
         """Answers one question: the text."""
-        ...
+        return (await self.complete(conversation(prompt, system))).text
 
-    def stream_simple(self, prompt: str, *, system: str | None = None) -> AsyncGenerator[str, None]:
+    async def stream_simple(self, prompt: str, *, system: str | None = None) -> AsyncGenerator[str, None]:
         """Answers one question: the text in pieces."""
-        ...
+        async with aclosing(self.stream(conversation(prompt, system))) as parts:
+            async for part in parts:
+                if isinstance(part, Delta):
+                    yield part.text
 
 
 def conversation(prompt: str, system: str | None = None) -> Sequence[Message]:

@@ -18,7 +18,7 @@ from app.ai.errors import (
     UnknownProviderError,
 )
 from app.ai.model_table import ModelTable
-from app.ai.port import Adapter, Answer, Completion, Delta, Message, Part, Prompt, Role, Usage, conversation
+from app.ai.port import LLM, Adapter, Answer, Completion, Delta, Message, Part, Prompt, Role, Usage
 from app.core.dependencies import RuntimeDep
 from app.core.runtime import Runtime
 
@@ -63,10 +63,10 @@ def check_conversation(messages: Sequence[Message]) -> None:
         raise ValueError("The last message is the user's.")
 
 
-class LLMProvider:
+class LLMProvider(LLM):
     """One provider. Read it with `get_llm_provider(runtime)`, or in a route as `llm: LLMProviderDep`.
 
-    Its methods are those of `LLM`; all but the simple ones also take the name of a model.
+    All methods but the simple ones also take the name of a model.
 
     Args:
         name: its name.
@@ -143,17 +143,6 @@ class LLMProvider:
         async with aclosing(self._ready.stream(prompt)) as parts:
             async for part in parts:
                 yield Delta(text=part) if isinstance(part, str) else self._completion(prompt, part, started)
-
-    async def complete_simple(self, prompt: str, *, system: str | None = None) -> str:
-        """See `LLM.complete_simple`."""
-        return (await self.complete(conversation(prompt, system))).text
-
-    async def stream_simple(self, prompt: str, *, system: str | None = None) -> AsyncGenerator[str, None]:
-        """See `LLM.stream_simple`."""
-        async with aclosing(self.stream(conversation(prompt, system))) as parts:
-            async for part in parts:
-                if isinstance(part, Delta):
-                    yield part.text
 
     @property
     def _ready(self) -> Adapter:

@@ -1,25 +1,21 @@
 """What every store has to do. A provider's tests inherit from the class."""
 
-from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from typing import ClassVar
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 import httpx
 import pytest
-from sqlalchemy import select
-from sqlmodel import col
 
-from app.core.queue import Queue
 from app.core.runtime import Runtime
 from app.storage.keys import InvalidKeyError
-from app.storage.models import File
 from app.storage.port import ObjectMissingError, PresignedRequest, StorageUnavailableError
 from app.storage.service import StorageService
 from tests.storage.conftest import MAX_UPLOAD
-from tests.storage.requests import PNG, FileClient, code, send
+from tests.storage.files_contract import FilesContract
+from tests.storage.requests import PNG, send
+from tests.storage.stores import content, keys
 
-FILE_KEYS = select(col(File.key))
 KEY = "files/ada/0123456789abcdef"
 BAD_KEYS = [
     "",
@@ -40,16 +36,6 @@ BAD_KEYS = [
 ]
 
 
-async def content(storage: StorageService, key: str, *, first: int | None = None) -> bytes:
-    """All of an object, or its start."""
-    return b"".join([piece async for piece in storage.download(key, first=first)])
-
-
-async def keys(storage: StorageService, prefix: str) -> list[str]:
-    """The keys below a folder."""
-    return sorted([item.key async for batch in storage.list_files(prefix) for item in batch])
-
-
 def another(key: str) -> str:
     """The key of another object."""
     return key.replace("abcdef", "fedcba")
@@ -67,8 +53,7 @@ def altered(link: PresignedRequest) -> PresignedRequest:
     )
 
 
-@pytest.mark.usefixtures("configured")
-class StorageContract(ABC):
+class StorageContract(FilesContract):
     """It keeps objects, gives them back, and its links permit what they say and nothing else."""
 
     binds_size: ClassVar[bool] = True
@@ -76,31 +61,6 @@ class StorageContract(ABC):
     binds_type: ClassVar[bool] = True
     serves_names: ClassVar[bool] = True
     """Whether a download link names the type and the file."""
-
-    @pytest.fixture
-    def provider_settings(self) -> dict[str, str]:
-        """The settings that select the provider."""
-        raise NotImplementedError
-
-    @pytest.fixture
-    def configured(
-        self,
-        environment: None,  # noqa: ARG002 - the order matters
-        monkeypatch: pytest.MonkeyPatch,
-        provider_settings: dict[str, str],
-    ) -> None:
-        """Selects the provider. `usefixtures` has it done before there is an application."""
-        for name, value in provider_settings.items():
-            monkeypatch.setenv(name, value)
-
-    @pytest.fixture
-    def file_client(self, client: httpx.AsyncClient, web: httpx.AsyncClient) -> FileClient:
-        """The file API, for nobody yet."""
-        return FileClient(api=client, web=web, headers={})
-
-    @abstractmethod
-    def break_down(self, runtime: Runtime) -> None:
-        """Makes the store unusable."""
 
     async def test_keeps_an_object(self, storage: StorageService) -> None:
         await storage.upload(KEY, PNG, content_type="image/png")
@@ -261,51 +221,6 @@ class StorageContract(ABC):
             await content(storage, KEY)
         with pytest.raises(StorageUnavailableError):
             await storage.delete(KEY)
-
-    async def test_the_application_takes_a_file_and_gives_it_back(
-        self, files: FileClient, storage: StorageService, queue: Queue
-    ) -> None:
-        id_ = await files.store(name="../Cat.png")
-
-        assert [(item["id"], item["name"], item["size"]) for item in (await files.list())["items"]] == [
-            (id_, "Cat.png", len(PNG))
-        ]
-        assert (await files.download(id_)).content == PNG
-
-        assert (await files.delete(id_)).status_code == 204
-        await queue.drain()
-        assert await keys(storage, "files") == []
-        assert code(await files.read(id_)) == (404, "NOT_FOUND")
-
-    async def test_the_application_refuses_what_was_not_announced(
-        self, files: FileClient, storage: StorageService, queue: Queue
-    ) -> None:
-        id_ = await files.upload(b"<html>" + b" " * 100)
-
-        assert code(await files.confirm(id_)) == (409, "UPLOAD_MISMATCH")
-        await queue.drain()
-        assert await keys(storage, "files") == []
-        assert code(await files.confirm(id_)) == (404, "NOT_FOUND")
-
-    async def test_the_application_keeps_a_row_until_its_object_is_gone(
-        self, files: FileClient, queue: Queue, runtime: Runtime
-    ) -> None:
-        id_ = await files.store()
-        self.break_down(runtime)
-
-        assert (await files.delete(id_)).status_code == 204
-        await queue.drain()
-
-        assert code(await files.read(id_)) == (404, "NOT_FOUND")
-        assert code(await files.confirm(id_)) == (404, "NOT_FOUND")
-        async with runtime.database.reading() as session:
-            assert len((await session.execute(FILE_KEYS)).all()) == 1
-
-    async def test_the_application_says_when_its_store_is_down(self, files: FileClient, runtime: Runtime) -> None:
-        id_ = await files.upload()
-        self.break_down(runtime)
-
-        assert code(await files.confirm(id_)) == (503, "STORAGE_UNAVAILABLE")
 
     def test_the_largest_upload_is_the_settings(self, storage: StorageService) -> None:
         assert storage.max_upload_size == MAX_UPLOAD

@@ -15,9 +15,10 @@ from app.storage.port import StorageUnavailableError
 from app.storage.service import StorageService
 from tests.fakes.bucket_server import BucketServer
 from tests.fakes.server import FakeServer, serving
-from tests.storage.contract import KEY, content, keys
+from tests.storage.contract import KEY
 from tests.storage.remote_contract import RemoteStorageContract
 from tests.storage.requests import PNG, send
+from tests.storage.stores import content, keys
 
 KEY_ID: Final = "AKIAEXAMPLE"
 SECRET: Final = "very-secret-of-the-bucket"

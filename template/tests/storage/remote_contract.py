@@ -19,8 +19,9 @@ from app.storage.service import get_storage_service
 from tests.conftest import make_client, make_runtime, sign_in_to
 from tests.databases import Databases
 from tests.storage.conftest import stored_in
-from tests.storage.contract import StorageContract, content, keys
+from tests.storage.contract import StorageContract
 from tests.storage.requests import PNG, FileClient
+from tests.storage.stores import content, keys
 
 LARGE = bytes(range(256)) * 4096 * 6
 

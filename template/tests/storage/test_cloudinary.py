@@ -17,10 +17,11 @@ from app.storage.providers.cloudinary_api import text_to_sign
 from app.storage.service import StorageService
 from tests.fakes.cloudinary_server import CloudinaryServer
 from tests.fakes.server import FakeServer, serving
-from tests.storage.contract import KEY, content, keys
+from tests.storage.contract import KEY
 from tests.storage.remote_contract import RemoteStorageContract
 from tests.storage.remote_settings import RemoteSettingsContract
 from tests.storage.requests import PNG, FileClient, code, send
+from tests.storage.stores import content, keys
 
 SECRET = "very-secret-of-the-cloud"
 

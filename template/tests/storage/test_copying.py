@@ -26,7 +26,7 @@ from app.storage.repository import FileRepository
 from app.storage.service import StorageService
 from tests.conftest import ME
 from tests.storage.conftest import MAX_UPLOAD, stored_in
-from tests.storage.contract import keys
+from tests.storage.stores import keys
 
 
 class Disk(LocalStorage):

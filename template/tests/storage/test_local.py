@@ -23,8 +23,9 @@ from app.storage.providers.local_storage import LocalStorage
 from app.storage.service import StorageService
 from app.storage.settings import SELECTION, StorageSettings
 from tests.storage.conftest import MAX_UPLOAD, stored_in
-from tests.storage.contract import KEY, StorageContract, content
+from tests.storage.contract import KEY, StorageContract
 from tests.storage.requests import PNG, FileClient, code, send
+from tests.storage.stores import content
 
 
 class TestLocal(StorageContract):
