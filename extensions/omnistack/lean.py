@@ -11,14 +11,19 @@ type Rule = tuple[str, str, bool]
 """Where the first is true, the second has the value."""
 
 
-def make_lean(rows: Sequence[Mapping[str, Answer]], rules: Sequence[Rule], strength: int) -> list[dict[str, Answer]]:
+def make_lean(
+    rows: Sequence[Mapping[str, Answer]],
+    rules: Sequence[Rule],
+    strength: int,
+    given: Sequence[Mapping[str, Answer]] = (),
+) -> list[dict[str, Answer]]:
     """Answer with no wherever that loses no combination, and leave out rows that are not needed then.
 
     Generators of covering arrays fill what they are free to choose with anything; a row that chooses everything takes
-    several times as long as one that chooses little.
+    several times as long as one that chooses little. What a given row holds need not be in another one.
     """
     leaner = [dict(row) for row in rows]
-    counts = Counter(combination for row in leaner for combination in _combinations(row, strength))
+    counts = Counter(combination for row in (*given, *leaner) for combination in _combinations(row, strength))
     # From the end: the last rows are there for few combinations. Again, since one no may allow the next.
     while any(
         _answer_no(row, name, counts, strength)

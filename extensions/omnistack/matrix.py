@@ -27,6 +27,9 @@ Every valid combination of N answers is in at least one row. The rows depend on 
     echo "matrix=$(omnistack matrix --format github)" >> "$GITHUB_OUTPUT"
 """
 
+ATTEMPTS = 32
+"""How many covering arrays are made, of which the smallest is taken."""
+
 type Condition = Mapping[str, object]
 
 
@@ -113,20 +116,26 @@ def make_rows(template: Template, *, strength: int, seed: int) -> list[Row]:
     catalog = template.catalog
     questionnaire = Questionnaire(template)
     presets = [preset for preset in catalog.presets if preset != "custom"]
-    given: list[tuple[str, dict[str, Answer]]] = [(f"preset {preset}", {"preset": preset}) for preset in presets]
-    for number, row in enumerate(cover(catalog, strength=strength, seed=seed), start=1):
-        given.append((_name(number, row), {"preset": "custom", **row}))
-    rows: list[Row] = []
-    for name, answers in given:
+
+    def make_row(name: str, given: dict[str, Answer]) -> Row:
         # Copier has the last word on what is valid.
-        complete = questionnaire.evaluate(answers).answers
+        complete = questionnaire.evaluate(given).answers
         shown = {key: value for key, value in complete.items() if catalog.questions[key].values}
-        rows.append(Row(name=name, given=answers, answers=shown))
+        return Row(name=name, given=given, answers=shown)
+
+    rows = [make_row(f"preset {preset}", {"preset": preset}) for preset in presets]
+    covering = cover(catalog, strength=strength, seed=seed, given=[row.answers for row in rows])
+    rows += [make_row(_name(number, row), {"preset": "custom", **row}) for number, row in enumerate(covering, start=1)]
     return rows
 
 
-def cover(catalog: Catalog, *, strength: int, seed: int) -> list[dict[str, Answer]]:
-    """Compute the covering array: every valid combination of `strength` answers is in a row, every row is valid."""
+def cover(
+    catalog: Catalog, *, strength: int, seed: int, given: Sequence[Mapping[str, Answer]] = ()
+) -> list[dict[str, Answer]]:
+    """Compute the covering array: every valid combination of `strength` answers is in a row, every row is valid.
+
+    What is in a given row, such as a preset's, need not be in another one.
+    """
     from covertable import make, sorters  # type: ignore[import-untyped]  # it has no type information
 
     values = factors(catalog)
@@ -134,14 +143,24 @@ def cover(catalog: Catalog, *, strength: int, seed: int) -> list[dict[str, Answe
         raise OmniError(
             f"--strength {strength}: there are {len(values)} answers to combine", f"choose from 1 to {len(values)}"
         )
-    rows: list[dict[str, Answer]] = make(
-        values,
-        strength=strength,
-        sorter=sorters.hash,  # its order depends on the names and the salt, not on the process
-        salt=str(seed),
-        constraints=[_implies(a, b, value=value) for a, b, value in rules(catalog)],
-    )
-    return make_lean([{name: row[name] for name in values} for row in rows], rules(catalog), strength)
+    known = [{name: row[name] for name in values} for row in given]
+
+    def attempt(number: int) -> list[dict[str, Answer]]:
+        rows: list[dict[str, Answer]] = make(
+            values,
+            strength=strength,
+            sorter=sorters.hash,  # its order depends on the names and the salt, not on the process
+            salt=f"{seed}.{number}",
+            constraints=[_implies(a, b, value=value) for a, b, value in rules(catalog)],
+        )
+        return make_lean([{name: row[name] for name in values} for row in rows], rules(catalog), strength, known)
+
+    # The generator's luck differs; a row that is not needed costs minutes to test.
+    return min(map(attempt, range(ATTEMPTS)), key=lambda rows: (len(rows), sum(map(_chosen, rows))))
+
+
+def _chosen(row: Mapping[str, Answer]) -> int:
+    return sum(value is True for value in row.values())
 
 
 def print_rows(rows: Sequence[Row], form: Format, catalog: Catalog) -> None:

@@ -112,6 +112,18 @@ def test_the_real_questions_are_covered_and_copier_refuses_what_is_left_out() ->
                 assert questionnaire.problem(one, value, answers) or questionnaire.problem(other, another, answers)
 
 
+def test_what_a_given_row_holds_is_in_no_other_one_without_need() -> None:
+    catalog = made_up_catalog()
+    everything: dict[str, Answer] = {name: values[0] for name, values in factors(catalog).items()} | {
+        "a": True, "b": True, "c": True, "d": False, "s0": True, "s1": True, "s2": True, "s3": True, "s4": True,
+    }  # fmt: skip
+    rows = cover(catalog, strength=2, seed=0, given=[everything])
+    assert all(is_valid(row) for row in rows)
+    assert set(held([*rows, everything], 2)) == valid_tuples(catalog, 2)
+    alone = cover(catalog, strength=2, seed=0)
+    assert sum(list(row.values()).count(True) for row in rows) < sum(list(row.values()).count(True) for row in alone)
+
+
 def test_rules_come_from_the_catalog(small: Path) -> None:
     add_billing(small)
     catalog = load_catalog(small)

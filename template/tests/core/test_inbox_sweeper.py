@@ -154,9 +154,12 @@ class TestSweeping:
             runtime = runtime_on(url)
             with capture_logs() as logs:
                 async with sweeping(runtime):
+                    async with asyncio.timeout(5):
+                        while not logs:  # noqa: ASYNC110 - nothing else tells that it has looked
+                            await asyncio.sleep(0.01)
                     await asyncio.to_thread(upgrade, url)
                     await make_tables(runtime)
                     await tell(runtime)
                     await runtime.resource(Shop).handled.wait()
             await runtime.database.dispose()
-        assert {entry["event"] for entry in logs} == {"inbox_sweep_failed"}
+        assert logs[0]["event"] == "inbox_sweep_failed"
