@@ -43,8 +43,7 @@ class Model:
         self.documents = list(reversed(source.catalog())) if reverse else source.catalog()
         self.pieces = {piece.name: piece for piece in (_piece(document) for document in source.catalog())}
         questions = [_question(name, body) for name, body in self._bodies().items() if body.get("when") is not False]
-        fresh = Space(questions)
-        self.space = space if space is not None and space.signature == fresh.signature else fresh
+        self.space = space if space is not None and space.is_of(questions) else Space(questions)
         self.interpreter = Interpreter(self.space, jinja_environment(source.root), source.text)
         self.answers: dict[str, Value] = {}
         self.names: dict[str, Value] = {

@@ -7,7 +7,6 @@ Every condition lies within `everything`, so that equal conditions are equal obj
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 from oxidd.bdd import BDDFunction, BDDManager
 
@@ -171,10 +170,10 @@ class Space:
             raise KeyError(name)
         return number
 
-    @cached_property
-    def signature(self) -> tuple[object, ...]:
-        """Equal for spaces of the same questions and choices."""
-        return tuple((question.name, question.values) for question in self.questions)
+    def is_of(self, questions: Iterable[Question]) -> bool:
+        """Tell whether it is the space of these questions and choices."""
+        mine, theirs = ([(each.name, each.values) for each in some] for some in (self.questions, questions))
+        return mine == theirs
 
     def all_answers(self, cond: Cond) -> Iterator[dict[str, Answer]]:
         """Enumerate a condition's answer sets, for small ones."""

@@ -111,12 +111,16 @@ class Tree:
         self._patterns = self._read_patterns()
         self.files = {file.path: file for file in sorted(self._files(), key=lambda file: file.path)}
 
-    def _read_patterns(self) -> list[tuple[Cond, str]]:
-        found: list[tuple[Cond, str]] = []
+    def _read_patterns(self) -> list[tuple[Cond, str, bool]]:
+        found: list[tuple[Cond, str, bool]] = []
         for item in self.model.configuration.get("_exclude", ()):
             text = self._render(item, "copier.yml: _exclude", self.valid)
             lines = split_lines(text.parts, self.valid)
-            found.extend((line.cond, line.text) for line in lines if line.text.strip())
+            found.extend(
+                (line.cond, line.text.removeprefix("!"), not line.text.startswith("!"))
+                for line in lines
+                if line.text.strip()
+            )
         return found
 
     def _render(self, source: str, where: str, cond: Cond) -> Text:
@@ -126,9 +130,9 @@ class Tree:
     def excluded(self, path: str) -> Cond:
         """Give the condition under which `_exclude` leaves a path out."""
         cond = self.space.nothing
-        for here, line in self._patterns:
-            if matches(line.removeprefix("!"), path):
-                cond = cond & ~here if line.startswith("!") else cond | here
+        for here, line, excludes in self._patterns:
+            if matches(line, path):
+                cond = cond | here if excludes else cond & ~here
         return cond
 
     def _files(self) -> Iterator[File]:
