@@ -94,8 +94,10 @@ class TestEnd:
             assert ask(server, "SELECT 1") == 1
 
     def test_comes_with_the_pipe_where_the_kernel_does_not_help(self) -> None:
+        # A shell's background jobs, which these tests may be one of, ignore SIGINT, as all that they start.
         script = (
             "import sys; from app.kit.child_process import watch\n"
+            "from signal import SIGINT, SIG_DFL, signal; signal(SIGINT, SIG_DFL)\n"
             "sys.exit(watch([sys.executable, '-c', 'import signal; print(1, flush=True); signal.pause()']))"
         )
         with subprocess.Popen(
