@@ -237,7 +237,8 @@ class TestCircuit:
         assert await shop.call(System("well")) == "well"
 
     async def test_it_opens_again_when_the_system_is_not(self) -> None:
-        shop = resilient(attempts=1, threshold=3, recovery=timedelta(milliseconds=1))
+        # Long enough that no busy machine takes as long between the last two calls.
+        shop = resilient(attempts=1, threshold=3, recovery=timedelta(milliseconds=300))
         for _ in range(3):
             with pytest.raises(ConnectionError):
                 await shop.call(System(ConnectionError()))
@@ -245,6 +246,7 @@ class TestCircuit:
         while not still_down.calls:
             with pytest.raises((ConnectionError, UnavailableError)):
                 await shop.call(still_down)
+            await asyncio.sleep(0.01)
 
         with pytest.raises(UnavailableError):
             await shop.call(System("well"))
