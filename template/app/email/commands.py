@@ -7,7 +7,7 @@ import click
 from jinja2 import TemplateError
 
 from app.core.commands import CommandLine
-from app.core.settings import Settings, load_settings
+from app.core.config.settings import Settings, load_settings
 from app.email.rendering import Templates, UnknownTemplateError, template_folders
 from app.email.template_files import InvalidTemplateError
 

@@ -3,9 +3,8 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from app.core.events import Subscriber
-from app.core.module import Module
-from app.core.report import DailyReport
+from app.core.data_policy.daily_report import DailyReport
+from app.core.manifest import Module, Subscriber, modules_of
 from app.core.runtime import Runtime
 from app.email.commands import email
 from app.email.jobs import send_notification_email, send_password_reset_email, send_welcome_email
@@ -23,7 +22,7 @@ async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
     settings, project = runtime.resource(EmailSettings), runtime.settings.PROJECT_NAME
     spec = next(provider for provider in PROVIDERS if provider.name == settings.EMAIL_PROVIDER)
     sender = Sender(address=settings.EMAIL_FROM_ADDRESS, name=settings.EMAIL_FROM_NAME or project)
-    folders = template_folders(other.name for other in runtime.modules)
+    folders = template_folders(other.name for other in modules_of(runtime))
     templates = Templates(project, base_url=runtime.settings.PUBLIC_URL, folders=folders)
     async with spec.open(runtime) as provider:
         runtime.provide(Mailer, Mailer(provider, templates, sender))

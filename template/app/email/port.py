@@ -5,8 +5,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from app.core.config.settings import ModuleSettings
 from app.core.runtime import Runtime
-from app.core.settings import ModuleSettings
 from app.email.errors import EmailRejectedError, EmailUnavailableError
 
 CONSOLE: Final = "console"
@@ -93,7 +93,7 @@ class EmailProvider(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class EmailPiece:
+class EmailProviderSpec:
     """What a provider contributes to the application. Each module in `app/email/providers/` defines one as `provider`.
 
     Attributes:

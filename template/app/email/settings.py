@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ValidationInfo
 
-from app.core.selection import Selection
-from app.core.settings import Environment, ModuleSettings
+from app.core.config.provider_selection import Selection
+from app.core.config.settings import Environment, ModuleSettings
 from app.email.errors import EmailRejectedError
 from app.email.port import CONSOLE
 from app.email.providers.registry import PROVIDERS

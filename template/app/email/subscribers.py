@@ -5,7 +5,7 @@ from typing import Final
 
 import structlog
 
-from app.core.report import DailyReport
+from app.core.data_policy.daily_report import DailyReport
 from app.core.runtime import Runtime
 from app.email.errors import EmailRejectedError
 from app.email.jobs import send_notification_email, send_welcome_email
@@ -52,7 +52,7 @@ async def on_daily_report(runtime: Runtime, report: DailyReport) -> None:
     if not to:
         return
     title = f"{runtime.settings.PROJECT_NAME}: {report.day.isoformat()}"
-    lines = [f"{name.replace('_', ' ')}: {count}" for name, count in report.figures.items()]
+    lines = [f"{name.replace('_', ' ')}: {count}" for name, count in report.metrics.items()]
     data = {"name": None, "title": title, "paragraphs": lines, "url": None, "label": None}
     try:
         await get_mailer(runtime).send(

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import pytest
 
-from app.core.queue import Queue
+from app.core.ports.queue import Queue
 from app.core.runtime import Runtime
 from app.email.errors import EmailRejectedError, InvalidAddressError, InvalidAttachmentError
 from app.email.mailer import Mailer

@@ -7,8 +7,9 @@ from typing import ClassVar
 
 import pytest
 
-from app.core.runtime import create_runtime
-from app.core.settings import ConfigurationError
+from app.core.config.settings import ConfigurationError
+from app.core.lifecycle import create_runtime
+from app.core.module import module as core
 from app.email.errors import EmailRejectedError, EmailUnavailableError
 from app.email.mailer import Mailer
 from app.email.module import module
@@ -113,15 +114,15 @@ class HttpContract(RemoteContract):
         ):
             monkeypatch.setenv(self.provider.url, url)
             with pytest.raises(ConfigurationError, match=f"{self.provider.url} must be a URL"):
-                create_runtime([module])
+                create_runtime([core, module])
 
     def test_credentials_are_sent_over_tls_only(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ENVIRONMENT", "staging")
         with pytest.raises(ConfigurationError, match=f"{self.provider.url} must start with https"):
-            create_runtime([module])
+            create_runtime([core, module])
 
     def test_the_sender_must_not_be_an_example(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ENVIRONMENT", "staging")
         monkeypatch.setenv("EMAIL_FROM_ADDRESS", "hello@example.com")
         with pytest.raises(ConfigurationError, match="EMAIL_FROM_ADDRESS is an example value"):
-            create_runtime([module])
+            create_runtime([core, module])

@@ -10,9 +10,11 @@ import stamina
 from sqlalchemy import select, update
 from structlog.testing import capture_logs
 
-from app.core.queue import Queue
-from app.core.runtime import Runtime, create_runtime
-from app.core.settings import ConfigurationError
+from app.core.config.settings import ConfigurationError
+from app.core.lifecycle import create_runtime
+from app.core.module import module as core
+from app.core.ports.queue import Queue
+from app.core.runtime import Runtime
 from app.email.errors import EmailRejectedError, EmailUnavailableError
 from app.email.jobs import send_welcome_email
 from app.email.mailer import Mailer
@@ -176,13 +178,13 @@ class RemoteContract(EmailContract):
                 with pytest.raises(
                     ConfigurationError, match=f"EMAIL_PROVIDER is {self.provider.name}, which needs {name}"
                 ):
-                    create_runtime([module])
+                    create_runtime([core, module])
 
     async def test_the_console_needs_no_credentials(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in self.provider.settings:
             monkeypatch.delenv(name)
         monkeypatch.setenv("EMAIL_PROVIDER", "console")
-        runtime = create_runtime([module])
+        runtime = create_runtime([core, module])
         lifespan = module.lifespan
         assert lifespan is not None
         async with lifespan(runtime):
@@ -201,7 +203,7 @@ class RemoteContract(EmailContract):
         monkeypatch.setenv("ENVIRONMENT", "production")
         monkeypatch.setenv("EMAIL_PROVIDER", "console")
         with pytest.raises(ConfigurationError, match=f"sends no email: set it to {self.provider.name}, or leave it"):
-            create_runtime([module])
+            create_runtime([core, module])
 
     async def test_a_job_is_retried_until_the_provider_accepts(
         self, sign_in: SignIn, queue: Queue, fake: FakeProvider

@@ -6,8 +6,10 @@ from typing import cast
 import pytest
 from structlog.testing import capture_logs
 
-from app.core.runtime import Runtime, create_runtime
-from app.core.settings import ConfigurationError
+from app.core.config.settings import ConfigurationError
+from app.core.lifecycle import create_runtime
+from app.core.module import module as core
+from app.core.runtime import Runtime
 from app.email.mailer import Mailer
 from app.email.module import module
 from app.email.port import Message, Sender
@@ -86,13 +88,13 @@ class TestSettings:
     def test_the_provider_must_be_part_of_the_project(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("EMAIL_PROVIDER", "pigeons")
         with pytest.raises(ConfigurationError, match=r"EMAIL_PROVIDER .* part of this project"):
-            create_runtime([module])
+            create_runtime([core, module])
 
     def test_the_console_is_refused_in_production(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ENVIRONMENT", "production")
         monkeypatch.setenv("EMAIL_PROVIDER", "console")
         with pytest.raises(ConfigurationError, match="EMAIL_PROVIDER is console, which sends no email"):
-            create_runtime([module])
+            create_runtime([core, module])
 
     async def test_the_console_is_allowed_in_staging_with_a_warning(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ENVIRONMENT", "staging")
@@ -113,13 +115,13 @@ class TestSettings:
     def test_the_sender_must_be_an_address(self, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
         monkeypatch.setenv("EMAIL_FROM_ADDRESS", address)
         with pytest.raises(ConfigurationError, match="EMAIL_FROM_ADDRESS must be an address"):
-            create_runtime([module])
+            create_runtime([core, module])
 
     @pytest.mark.parametrize("name", ["EMAIL_FROM_NAME", "PROJECT_NAME"])
     def test_the_sender_name_cannot_add_a_header(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         monkeypatch.setenv(name, "Hello\nBcc: eve@example.com")
         with pytest.raises(ConfigurationError, match=f"{name} .* one line"):
-            create_runtime([module])
+            create_runtime([core, module])
 
     def test_the_sender_name_defaults_to_the_project(self, mailer: Mailer, runtime: Runtime) -> None:
         assert mailer.sender == Sender(address="hello@example.com", name=runtime.settings.PROJECT_NAME)

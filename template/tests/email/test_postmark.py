@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from app.core.runtime import create_runtime
-from app.core.settings import ConfigurationError
+from app.core.config.settings import ConfigurationError
+from app.core.lifecycle import create_runtime
+from app.core.module import module as core
 from app.email.errors import EmailRejectedError, EmailUnavailableError
 from app.email.mailer import Mailer
 from app.email.module import module
@@ -79,4 +80,4 @@ class TestPostmark(HttpContract):
     def test_the_stream_must_be_an_id(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("POSTMARK_MESSAGE_STREAM", "My stream")
         with pytest.raises(ConfigurationError, match="POSTMARK_MESSAGE_STREAM"):
-            create_runtime([module])
+            create_runtime([core, module])

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from jinja2 import UndefinedError
 
 from app.core.commands import CommandLine
-from app.core.module import Module
+from app.core.manifest import Module
 from app.email import rendering
 from app.email.commands import email
 from app.email.rendering import FOLDER, Templates, UnknownTemplateError, absolute_link, greeting_name, template_folders

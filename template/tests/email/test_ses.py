@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from app.core.runtime import create_runtime
-from app.core.settings import ConfigurationError
+from app.core.config.settings import ConfigurationError
+from app.core.lifecycle import create_runtime
+from app.core.module import module as core
 from app.email.errors import EmailRejectedError, EmailUnavailableError
 from app.email.mailer import Mailer
 from app.email.module import module
@@ -80,4 +81,4 @@ class TestSes(HttpContract):
     ) -> None:
         monkeypatch.setenv(name, value)
         with pytest.raises(ConfigurationError, match=name):
-            create_runtime([module])
+            create_runtime([core, module])

@@ -10,9 +10,9 @@ import click
 import structlog
 from uuid_utils.compat import uuid7
 
+from app.core.config.settings import ModuleSettings
 from app.core.runtime import Runtime
-from app.core.settings import ModuleSettings
-from app.email.port import CONSOLE, EmailPiece, EmailProvider, EmailResult, Message
+from app.email.port import CONSOLE, EmailProvider, EmailProviderSpec, EmailResult, Message
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -77,4 +77,4 @@ async def _open(runtime: Runtime) -> AsyncIterator[EmailProvider]:
     yield console
 
 
-provider = EmailPiece(name=CONSOLE, settings=ConsoleSettings, open=_open)
+provider = EmailProviderSpec(name=CONSOLE, settings=ConsoleSettings, open=_open)

@@ -10,7 +10,7 @@ import httpx
 from httpx import codes
 from pydantic import AfterValidator, SecretStr, ValidationInfo
 
-from app.core.settings import Environment
+from app.core.config.settings import Environment
 from app.email.delivery import Failure, ProviderError
 from app.email.port import Attachment
 from app.kit.resilience import named_pause

@@ -10,12 +10,12 @@ import httpx
 from httpx import codes
 from pydantic import Field, SecretStr
 
+from app.core.config.provider_selection import NEEDED
+from app.core.config.settings import ModuleSettings
 from app.core.runtime import Runtime
-from app.core.selection import NEEDED
-from app.core.settings import ModuleSettings
 from app.email.delivery import Delivery, Failure
 from app.email.errors import EmailRejectedError, EmailUnavailableError
-from app.email.port import EmailPiece, EmailProvider, EmailResult, Message
+from app.email.port import EmailProvider, EmailProviderSpec, EmailResult, Message
 from app.email.providers.http_api import ApiUrl, HttpApi, api_client, base64_of, document_of, failure_of, text_of
 
 NAME: Final = "postmark"
@@ -143,4 +143,4 @@ async def _open(runtime: Runtime) -> AsyncIterator[EmailProvider]:
         yield PostmarkEmail(client, settings.POSTMARK_MESSAGE_STREAM)
 
 
-provider = EmailPiece(name=NAME, settings=PostmarkSettings, open=_open)
+provider = EmailProviderSpec(name=NAME, settings=PostmarkSettings, open=_open)

@@ -10,12 +10,12 @@ import httpx
 from httpx import codes
 from pydantic import SecretStr
 
+from app.core.config.provider_selection import NEEDED
+from app.core.config.settings import ModuleSettings
 from app.core.runtime import Runtime
-from app.core.selection import NEEDED
-from app.core.settings import ModuleSettings
 from app.email.delivery import Delivery, Failure
 from app.email.errors import EmailRejectedError, EmailUnavailableError
-from app.email.port import EmailPiece, EmailProvider, EmailResult, Message
+from app.email.port import EmailProvider, EmailProviderSpec, EmailResult, Message
 from app.email.providers.http_api import (
     ApiUrl,
     HttpApi,
@@ -133,4 +133,4 @@ async def _open(runtime: Runtime) -> AsyncIterator[EmailProvider]:
         yield ResendEmail(client)
 
 
-provider = EmailPiece(name=NAME, settings=ResendSettings, open=_open)
+provider = EmailProviderSpec(name=NAME, settings=ResendSettings, open=_open)

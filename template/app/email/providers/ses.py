@@ -10,11 +10,11 @@ import httpx
 from httpx import codes
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo
 
+from app.core.config.provider_selection import NEEDED
+from app.core.config.settings import ModuleSettings
 from app.core.runtime import Runtime
-from app.core.selection import NEEDED
-from app.core.settings import ModuleSettings
 from app.email.delivery import Delivery, Failure
-from app.email.port import EmailPiece, EmailProvider, EmailResult, Message
+from app.email.port import EmailProvider, EmailProviderSpec, EmailResult, Message
 from app.email.providers.aws_signature import AwsAuth, AwsSigner
 from app.email.providers.http_api import (
     HttpApi,
@@ -142,4 +142,4 @@ async def _open(runtime: Runtime) -> AsyncIterator[EmailProvider]:
         yield SesEmail(client)
 
 
-provider = EmailPiece(name=NAME, settings=SesSettings, open=_open)
+provider = EmailProviderSpec(name=NAME, settings=SesSettings, open=_open)

@@ -14,12 +14,12 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, SecretStr
 
-from app.core.models import utc_now
+from app.core.config.provider_selection import NEEDED
+from app.core.config.settings import ModuleSettings
+from app.core.db.models import utc_now
 from app.core.runtime import Runtime
-from app.core.selection import NEEDED
-from app.core.settings import ModuleSettings
 from app.email.delivery import Delivery
-from app.email.port import EmailPiece, EmailProvider, EmailResult, Message
+from app.email.port import EmailProvider, EmailProviderSpec, EmailResult, Message
 from app.email.providers.smtp_session import SmtpSession
 from app.email.providers.smtp_url import Encryption, SmtpServer, parse_smtp_url
 
@@ -100,4 +100,4 @@ async def _open(runtime: Runtime) -> AsyncIterator[EmailProvider]:
     yield SmtpEmail(server, await asyncio.to_thread(ssl.create_default_context) if encrypted else None)
 
 
-provider = EmailPiece(name=NAME, settings=SmtpSettings, open=_open)
+provider = EmailProviderSpec(name=NAME, settings=SmtpSettings, open=_open)
