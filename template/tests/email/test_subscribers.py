@@ -71,6 +71,13 @@ class TestExport:
         assert "works for one day" in printed.message.text
         assert user_id.encode() in files.kept[0]
 
+    async def test_has_an_absolute_link_if_the_store_returns_a_path(self, runtime: Runtime, user_id: str) -> None:
+        runtime.user_files = Files("/api/v1/public/files/1?signature=s3cret")
+
+        printed = await export(runtime, user_id)
+
+        assert "Download the file: http://testserver/api/v1/public/files/1?signature=s3cret" in printed.message.text
+
     async def test_has_no_link_if_the_store_creates_none(self, runtime: Runtime, user_id: str) -> None:
         runtime.user_files = Files()
 
