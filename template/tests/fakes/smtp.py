@@ -240,15 +240,15 @@ def read_email(content: bytes) -> ReceivedEmail:
         html=None if html is None else html.get_content().replace("\r\n", "\n"),
         reply_to=mail["Reply-To"] and str(mail["Reply-To"]),
         id=str(mail["Message-ID"]),
-        attachments=tuple(
-            Attachment(
-                filename=part.get_filename() or "",
-                content=part.get_payload(decode=True),
-                content_type=part.get_content_type(),
-            )
-            for part in mail.iter_attachments()
-        ),
+        attachments=tuple(map(read_attachment, mail.iter_attachments())),
     )
+
+
+def read_attachment(part: EmailMessage) -> Attachment:
+    """Return a decoded attachment."""
+    content = part.get_payload(decode=True)
+    assert isinstance(content, bytes)
+    return Attachment(filename=part.get_filename() or "", content=content, content_type=part.get_content_type())
 
 
 @contextmanager

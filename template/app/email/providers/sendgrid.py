@@ -80,9 +80,11 @@ class SendGridEmail:
                 continue
             if outcome.rejected:
                 self._delivery.log(Failure.PERMANENT, "400", count=len(outcome.rejected))
-            error = EmailRejectedError() if outcome.rejected else None
+            rejection = EmailRejectedError() if outcome.rejected else None
             for address in outcome.rejected or pending:
-                results[address] = EmailResult(to=address, provider=NAME, message_id=outcome.message_id, error=error)
+                results[address] = EmailResult(
+                    to=address, provider=NAME, message_id=outcome.message_id, error=rejection
+                )
         return [results[address] for address in to]
 
     async def _request(self, message: Message, to: Sequence[str]) -> _Outcome:
