@@ -10,7 +10,7 @@ from app.core.runtime import Runtime
 from app.email.errors import InvalidAddressError
 from app.email.port import Attachment, EmailProvider, EmailResult, Message, Sender
 from app.email.rendering import Templates
-from app.email.validation import check_address, check_attachments, check_idempotency_key, check_line
+from app.email.validation import check_address, check_attachments, check_body, check_idempotency_key, check_line
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -48,7 +48,8 @@ class Mailer:
         Raises:
             InvalidAddressError: `to` or `reply_to` is not an email address.
             InvalidAttachmentError: an attachment is too large, or its name or type is not allowed.
-            EmailRejectedError: the subject is not a single line, or the provider rejects the email permanently.
+            EmailRejectedError: the subject is not a single line, the body is too large, or the provider rejects the email
+                permanently.
             EmailUnavailableError: the provider does not accept the email now.
         """
         address, checked = check_address(to), check_attachments(attachments)
@@ -94,7 +95,8 @@ class Mailer:
 
         Raises:
             InvalidAttachmentError: an attachment is too large, or its name or type is not allowed.
-            EmailRejectedError: the subject is not a single line, or `reply_to` is not an email address.
+            EmailRejectedError: the subject is not a single line, the body is too large, or `reply_to` is not an email
+                address.
         """
         checked = check_attachments(attachments)
         rendered = self._templates.render(template, data or {}, subject=check_line(subject, "The subject"))
@@ -113,6 +115,7 @@ class Mailer:
     def _message(
         self, subject: str, text: str, html: str | None, reply_to: str | None, attachments: tuple[Attachment, ...]
     ) -> Message:
+        check_body(text, html)
         return Message(
             sender=self.sender,
             subject=check_line(subject, "The subject"),

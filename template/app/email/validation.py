@@ -11,9 +11,12 @@ MAX_ADDRESS: Final = 254
 MAX_LOCAL_PART: Final = 64
 MAX_LINE: Final = 500
 MAX_IDEMPOTENCY_KEY: Final = 200
+MAX_BODY_SIZE: Final = 500_000
+"""Bytes of the plain text and the HTML together."""
 MAX_ATTACHMENTS: Final = 20
 MAX_ATTACHMENTS_SIZE: Final = 7_000_000
-"""Bytes of all attachments together. Encoded in base64, they fit into 10 MB, the smallest limit of all providers."""
+"""Bytes of all attachments together. Encoded in base64 and with the body, they fit into 10 MB, the smallest limit of all
+providers."""
 MAX_FILENAME: Final = 200
 MAX_CONTENT_TYPE: Final = 78
 
@@ -70,6 +73,21 @@ def check_line(text: str, label: str) -> str:
     if len(text) > MAX_LINE or not text.strip() or not text.isprintable():
         raise EmailRejectedError(f"{label} must be a single line of 1 to {MAX_LINE} printable characters.")
     return text
+
+
+def check_body(text: str, html: str | None) -> None:
+    """Validate the two forms of an email.
+
+    Raises:
+        EmailRejectedError: they are too large together, or contain a lone surrogate, which has no encoding.
+    """
+    forms = [text, html or ""]
+    try:
+        too_large = sum(map(len, forms)) > MAX_BODY_SIZE or sum(len(form.encode()) for form in forms) > MAX_BODY_SIZE
+    except UnicodeEncodeError:
+        raise EmailRejectedError("The text of an email must not contain lone surrogates.") from None
+    if too_large:
+        raise EmailRejectedError(f"The text and the HTML of an email can have at most {MAX_BODY_SIZE} bytes together.")
 
 
 def check_attachments(attachments: Sequence[Attachment]) -> tuple[Attachment, ...]:

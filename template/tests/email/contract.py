@@ -11,7 +11,7 @@ from app.core.runtime import Runtime
 from app.email.errors import EmailRejectedError, InvalidAddressError, InvalidAttachmentError
 from app.email.mailer import Mailer
 from app.email.port import Attachment
-from app.email.validation import MAX_ATTACHMENTS, MAX_ATTACHMENTS_SIZE
+from app.email.validation import MAX_ATTACHMENTS, MAX_ATTACHMENTS_SIZE, MAX_BODY_SIZE
 from tests.conftest import SignIn
 from tests.email.fake_provider import ReceivedEmail
 from tests.email.test_validation import INVALID_ADDRESSES
@@ -166,6 +166,14 @@ class EmailContract(ABC):
                 await mailer.send_raw("ada@example.com", subject, text="Hello")
             with pytest.raises(EmailRejectedError):
                 await mailer.send_bulk(["ada@example.com"], subject, "welcome", {"name": None})
+
+        assert self.received(runtime) == []
+
+    async def test_rejects_a_body_that_is_too_large_or_has_no_encoding(self, mailer: Mailer, runtime: Runtime) -> None:
+        half = "x" * (MAX_BODY_SIZE // 2 + 1)
+        for text, html in ((half, half), ("ä" * (MAX_BODY_SIZE // 2 + 1), None), ("\ud800", None), ("a", "\udfff")):
+            with pytest.raises(EmailRejectedError, match=r"bytes together|lone surrogates"):
+                await mailer.send_raw("ada@example.com", "Hello", text=text, html=html)
 
         assert self.received(runtime) == []
 

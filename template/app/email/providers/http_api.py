@@ -1,6 +1,8 @@
 """The common part of providers with an HTTP API: one POST request, and what its response means for the email."""
 
+import asyncio
 import base64
+import json
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -15,6 +17,7 @@ from app.email.delivery import Failure, ProviderError
 from app.email.port import Attachment
 from app.kit.resilience import named_pause
 
+JSON_HEADERS: Final = {"Content-Type": "application/json"}
 TIMEOUT: Final = httpx.Timeout(10, connect=5)
 
 _URL: Final = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?")
@@ -51,6 +54,10 @@ def failure_of(response: httpx.Response) -> Failure | None:
     return Failure.PERMANENT if status in _REJECTED else Failure.DEFERRED
 
 
+def _encode(content: object) -> bytes:
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+
+
 class HttpApi:
     """A provider's API.
 
@@ -72,7 +79,9 @@ class HttpApi:
             ProviderError: the request failed, or the response reports a failure.
         """
         try:
-            response = await self._client.post(path, json=content, headers=headers)
+            # Encoding large attachments takes long, so not on the event loop.
+            body = await asyncio.to_thread(_encode, content)
+            response = await self._client.post(path, content=body, headers={**JSON_HEADERS, **(headers or {})})
         except _NOTHING_SENT as error:
             raise ProviderError(Failure.TRANSIENT, type(error).__name__) from None
         except httpx.HTTPError as error:

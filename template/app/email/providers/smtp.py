@@ -61,9 +61,15 @@ class SmtpEmail:
         return results
 
     async def _send_one(self, session: SmtpSession, message: Message, to: str, key: str) -> list[EmailResult]:
-        mail = compose(message, to, key)
-        await session.send(message.sender.address, to, mail.as_bytes(policy=WIRE))
-        return [EmailResult(to=to, provider=NAME, message_id=str(mail["Message-ID"]))]
+        # Encoding large attachments takes up to a second, so not on the event loop.
+        message_id, content = await asyncio.to_thread(_encode, message, to, key)
+        await session.send(message.sender.address, to, content)
+        return [EmailResult(to=to, provider=NAME, message_id=message_id)]
+
+
+def _encode(message: Message, to: str, key: str) -> tuple[str, bytes]:
+    mail = compose(message, to, key)
+    return str(mail["Message-ID"]), mail.as_bytes(policy=WIRE)
 
 
 def compose(message: Message, to: str, key: str) -> EmailMessage:
