@@ -48,8 +48,8 @@ class Mailer:
         Raises:
             InvalidAddressError: `to` or `reply_to` is not an email address.
             InvalidAttachmentError: an attachment is too large, or its name or type is not allowed.
-            EmailRejectedError: the subject is not a single line, the body is too large, or the provider rejects the email
-                permanently.
+            EmailRejectedError: the subject is not a single line, the body is too large, or the provider rejects the
+                email permanently.
             EmailUnavailableError: the provider does not accept the email now.
         """
         address, checked = check_address(to), check_attachments(attachments)

@@ -15,7 +15,7 @@ MAX_BODY_SIZE: Final = 500_000
 """Bytes of the plain text and the HTML together."""
 MAX_ATTACHMENTS: Final = 20
 MAX_ATTACHMENTS_SIZE: Final = 7_000_000
-"""Bytes of all attachments together. Encoded in base64 and with the body, they fit into 10 MB, the smallest limit of all
+"""Bytes of all attachments together. In base64 and with the body, they fit into 10 MB, the smallest limit of all
 providers."""
 MAX_FILENAME: Final = 200
 MAX_CONTENT_TYPE: Final = 78
