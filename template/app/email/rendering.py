@@ -43,8 +43,8 @@ class Templates:
 
     Args:
         project_name: the variable `project_name` of every template.
-        base_url: what the filter `link` puts before a path such as `/files/7`.
-        folders: contain the templates.
+        base_url: the filter `link` prepends it to a path such as `/files/7`.
+        folders: the folders with templates, this module's own first.
 
     Raises:
         InvalidTemplateError: a template would lose content or is incomplete.

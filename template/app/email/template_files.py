@@ -13,11 +13,13 @@ from typing import Final
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
 
+from app.kit.user_error import UserError
+
 KINDS: Final = ("html", "txt")
 REQUIRED_BLOCK: Final = "content"
 
 
-class InvalidTemplateError(Exception):
+class InvalidTemplateError(UserError):
     """A template is incomplete, or part of its content would be lost."""
 
 

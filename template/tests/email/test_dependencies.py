@@ -1,4 +1,4 @@
-"""Sending emails from routes and from modules of the user's own."""
+"""Emails sent from routes, with templates of other modules."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ from app.modules import MODULES
 router = APIRouter()
 
 
-@router.post("/invitations")
+@router.post("/email-test-invitations")
 async def invite(mailer: MailerDep) -> None:
     """Send an invitation."""
     await mailer.send("ada@example.com", "Your invitation", "invitation", {"url": "/join?token=1"})
@@ -28,8 +28,8 @@ async def invite(mailer: MailerDep) -> None:
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A package with the template of a module `invitations`."""
-    folder = tmp_path / "invitations" / "templates"
+    """A package with the template of a module `email_test`."""
+    folder = tmp_path / "email_test" / "templates"
     folder.mkdir(parents=True)
     for kind in ("html", "txt"):
         text = f'{{% extends "base.{kind}" %}}{{% block content %}}{{{{ url | link }}}}{{% endblock %}}'
@@ -42,11 +42,11 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.usefixtures("package")
 async def test_a_route_sends_a_template_of_its_own_module(database: Database) -> None:
-    modules = [*MODULES, Module(name="invitations", public_router=router)]
+    modules = [*MODULES, Module(name="email_test", public_router=router)]
     async with running(create_runtime(modules, database=database), background=False) as runtime:
         app = create_app(modules, runtime=runtime)
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://testserver") as client:
-            answer = await client.post("/api/v1/public/invitations")
+            answer = await client.post("/api/v1/public/email-test-invitations")
         assert answer.is_success, answer.text
 
         (printed,) = runtime.resource(ConsoleEmail).outbox
@@ -55,9 +55,9 @@ async def test_a_route_sends_a_template_of_its_own_module(database: Database) ->
 
 
 async def test_an_invalid_template_stops_the_start(package: Path, database: Database) -> None:
-    path = package / "invitations" / "templates" / "invitation.html"
+    path = package / "email_test" / "templates" / "invitation.html"
     path.write_text(path.read_text().replace("content", "body"))
-    modules = [*MODULES, Module(name="invitations")]
+    modules = [*MODULES, Module(name="email_test")]
     with pytest.raises(InvalidTemplateError, match="no block 'body'"):
         async with running(create_runtime(modules, database=database), background=False):
             pass

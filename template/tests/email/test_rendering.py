@@ -14,6 +14,7 @@ from app.email import rendering
 from app.email.commands import email
 from app.email.rendering import FOLDER, Templates, UnknownTemplateError, absolute_link, greeting_name, template_folders
 from app.email.template_files import InvalidTemplateError
+from app.modules import MODULES
 
 OWN_HTML = '{% extends "base.html" %}{% block content %}<p>{{ subject }}</p>{% endblock %}'
 OWN_TEXT = '{% extends "base.txt" %}{% block content %}{{ subject }}{% endblock %}'
@@ -52,8 +53,18 @@ def test_the_documented_templates_exist(templates: Templates) -> None:
     assert set(NAMES) <= set(templates.names)
 
 
-def test_every_template_renders_in_both_forms_with_its_sample(templates: Templates) -> None:
+def test_every_template_of_every_module_renders_with_its_sample() -> None:
+    templates = Templates("Test", base_url=BASE_URL, folders=template_folders(module.name for module in MODULES))
     for name in templates.names:
+        sample = templates.sample(name)
+        rendered = templates.render(name, sample.data, subject=sample.subject)
+
+        assert rendered.html.strip()
+        assert rendered.text.strip()
+
+
+def test_the_documented_templates_have_the_layout_in_both_forms(templates: Templates) -> None:
+    for name in NAMES:
         sample = templates.sample(name)
         rendered = templates.render(name, sample.data, subject=sample.subject)
 
@@ -106,11 +117,7 @@ def test_names_the_available_templates_for_an_unknown_name(templates: Templates,
 
 
 def test_a_module_can_have_templates_of_its_own(tmp_path: Path) -> None:
-    templates = own(
-        tmp_path,
-        html=OWN_HTML,
-        text=OWN_TEXT,
-    )
+    templates = own(tmp_path, html=OWN_HTML, text=OWN_TEXT)
 
     assert {*NAMES, "own"} <= set(templates.names)
     assert "<p>Own</p>" in templates.render("own", {}, subject="Own").html
@@ -121,10 +128,7 @@ def test_templates_of_modules_are_found_by_their_name(tmp_path: Path, monkeypatc
     (tmp_path / "invoices" / "templates").mkdir(parents=True)
     (tmp_path / "orders").mkdir()
 
-    assert template_folders(["users", "email", "invoices", "orders"]) == (
-        FOLDER,
-        tmp_path / "invoices" / "templates",
-    )
+    assert template_folders(["users", "email", "invoices", "orders"]) == (FOLDER, tmp_path / "invoices" / "templates")
 
 
 def test_a_path_becomes_a_link_below_the_public_url(templates: Templates) -> None:
