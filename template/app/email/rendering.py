@@ -105,7 +105,7 @@ def absolute_link(url: str, *, base_url: str) -> str:
         ValueError: the URL is neither.
     """
     absolute = f"{base_url}{url}" if url.startswith("/") and not url.startswith("//") else url
-    if not _LINK.fullmatch(absolute):
+    if not _LINK.fullmatch(absolute) or not absolute.isprintable():
         raise ValueError("A link in an email must start with https://, http:// or a slash, without spaces or quotes.")
     return absolute
 

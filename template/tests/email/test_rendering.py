@@ -32,6 +32,8 @@ INVALID_LINKS = [
     'https://example.com/" onclick="x',
     "https://example.com/a b",
     "https://example.com/\nx",
+    "https://example.com/\0x",
+    "https://example.com/\u202ex",
     "https://example.com/<x>",
 ]
 
