@@ -35,7 +35,8 @@ def run(host: str, port: int, *, reload: bool, say: Say) -> int:
         settings = core_settings()
         if not settings.is_local:
             raise UserError(
-                "`app dev` migrates the database without asking, so it needs ENVIRONMENT=local. Use `app serve` instead."
+                "`app dev` migrates the database without asking, so it needs ENVIRONMENT=local. Use `app serve` "
+                "instead."
             )
         with _database(url) as database, services(say=say) as variables:
             migrations.upgrade(database, say=say)
