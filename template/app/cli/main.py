@@ -8,9 +8,11 @@ import click
 from app.cli.database import servers
 from app.cli.db import db
 from app.cli.dev import dev
+from app.cli.doctor import doctor
 from app.cli.errors import explanation
 from app.cli.inspection import openapi, routes
 from app.cli.serve import serve
+from app.cli.settings import settings
 from app.cli.token import token
 
 
@@ -54,7 +56,7 @@ def cli(ctx: click.Context) -> None:
         ctx.obj = CommandLine(modules=MODULES, database=lambda: servers("app"))
 
 
-for _command in (db, dev, openapi, routes, serve, token):
+for _command in (db, dev, doctor, openapi, routes, serve, settings, token):
     cli.add_command(_command)
 
 

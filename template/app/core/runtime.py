@@ -62,6 +62,10 @@ class Runtime:
             raise LookupError(f"Nothing provides {key.__qualname__}; is its module in app/modules.py?")
         return cast("T", self._resources[key])
 
+    def has_default(self, port: str) -> bool:
+        """Return whether no module provides the port, so that its default provider is used."""
+        return port not in self._overridden
+
     @contextmanager
     def override(self, **providers: Unpack[Ports]) -> Iterator[None]:
         """Replace the default providers of ports until the end of the block, which restores them.

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from pydantic import ValidationInfo
+from pydantic import AfterValidator, ValidationInfo
+from pydantic.fields import FieldInfo
 from pydantic_settings import EnvSettingsSource
 
 from app.core.config.env_file import EnvFile
@@ -65,6 +66,15 @@ class Selection:
             said = value or f"not set, hence {selected}"
             raise ValueError(f"is {said}, which needs {', '.join(missing)} to be set")
         return selected
+
+
+def selected_by(field: FieldInfo) -> Selection | None:
+    """Return the selection that validates a setting, or `None` if the setting selects no provider."""
+    for item in field.metadata:
+        selection = getattr(item.func, "__self__", None) if isinstance(item, AfterValidator) else None
+        if isinstance(selection, Selection):
+            return selection
+    return None
 
 
 def missing_settings(cls: type[ModuleSettings]) -> list[str]:

@@ -73,10 +73,8 @@ def _database_url(value: str | None, info: ValidationInfo) -> str | None:
 
 
 def _public_url(value: str, info: ValidationInfo) -> str:
-    if not value and not _deployed(info):
-        return LOCAL_PUBLIC_URL
     if not value:
-        raise ValueError("is required outside local")
+        return "" if _deployed(info) else LOCAL_PUBLIC_URL
     return check_origin(value)
 
 
@@ -176,7 +174,7 @@ class Settings(ModuleSettings):
     DEBUG: Annotated[bool, AfterValidator(_not_in_production)] = False
     LOG_LEVEL: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     SECRET_KEY: StrongSecret
-    PUBLIC_URL: Annotated[str, AfterValidator(_public_url)] = ""
+    PUBLIC_URL: Annotated[str, AfterValidator(_public_url), RequiredOutsideLocal] = ""
     API_V1_STR: str = Field(default="/api/v1", pattern="^(/[a-z0-9._-]+)+$")
     BACKEND_CORS_ORIGINS: Origins = ()
     # Hidden, because the password would be visible wherever the settings are printed.
