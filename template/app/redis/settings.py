@@ -1,7 +1,7 @@
 """Where Redis is."""
 
 from typing import Annotated, Final
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
@@ -34,11 +34,28 @@ def _checked(value: str | None, info: ValidationInfo) -> str | None:
     deployed = info.data.get("ENVIRONMENT") is not Environment.LOCAL
     if deployed and url.password and is_example(unquote(url.password)):
         raise ValueError("has an example password")
+    if info.data.get("ENVIRONMENT") is Environment.PRODUCTION:
+        _require_protection(url, allow_no_password=bool(info.data.get("REDIS_ALLOW_NO_PASSWORD")))
     return value.strip()
+
+
+def _require_protection(url: SplitResult, *, allow_no_password: bool) -> None:
+    if ("ssl_cert_reqs", "none") in parse_qsl(url.query):
+        raise ValueError(
+            "has ssl_cert_reqs=none, which lets anyone on the path read and change the data; for a certificate of your "
+            "own authority, use ssl_ca_certs=/path/ca.pem"
+        )
+    # Only processes with access to the file can connect to a Unix socket.
+    if not url.password and url.scheme != "unix" and not allow_no_password:
+        raise ValueError(
+            "has no password; add one, or set REDIS_ALLOW_NO_PASSWORD=true if only your own services can reach it"
+        )
 
 
 class RedisSettings(ModuleSettings):
     """What the module needs."""
 
+    # Before REDIS_URL, whose validator reads it.
+    REDIS_ALLOW_NO_PASSWORD: bool = False
     # Its password would show wherever the settings are printed.
     REDIS_URL: Annotated[str | None, Field(repr=False), AfterValidator(_checked), RequiredOutsideLocal] = None

@@ -65,3 +65,27 @@ class TestUrl:
         monkeypatch.setenv("ENVIRONMENT", "production")
         with pytest.raises(ConfigurationError, match="REDIS_URL has an example password"):
             load("redis://:changeme@cache.internal")
+
+    @pytest.mark.parametrize("url", ["redis://cache.internal", "rediss://me@cache.internal:6380/3"])
+    def test_without_a_password_is_refused_in_production_unless_allowed(
+        self, url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ENVIRONMENT", "staging")
+        assert load(url) is not None
+        monkeypatch.setenv("ENVIRONMENT", "production")
+        with pytest.raises(ConfigurationError, match=r"REDIS_URL has no password.*REDIS_ALLOW_NO_PASSWORD"):
+            load(url)
+        monkeypatch.setenv("REDIS_ALLOW_NO_PASSWORD", "true")
+        assert load(url) is not None
+
+    def test_of_a_unix_socket_needs_no_password(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("ENVIRONMENT", "production")
+        assert load("unix:///run/cache.sock?db=2") is not None
+
+    def test_that_checks_no_certificate_is_refused_in_production(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        url = "rediss://me:hunter22@cache.internal/0?ssl_cert_reqs=none"
+        monkeypatch.setenv("ENVIRONMENT", "staging")
+        assert load(url) is not None
+        monkeypatch.setenv("ENVIRONMENT", "production")
+        with pytest.raises(ConfigurationError, match="REDIS_URL has ssl_cert_reqs=none"):
+            load(url)
