@@ -11,10 +11,12 @@ from typing import Annotated
 
 import typer
 
-from omnistack import change, listing, matrix, new, why
-from omnistack.errors import OmniError
-from omnistack.process import CommandError, forget_outer_environment
+from omnistack.change import command as change
+from omnistack.inspect import list_pieces, matrix, why
+from omnistack.new import command as new
 from omnistack.prove import command as prove
+from omnistack.shell.errors import OmniError
+from omnistack.shell.process import CommandError, forget_outer_environment
 from omnistack.suites import command as suites
 
 DEBUG_VARIABLE = "OMNISTACK_DEBUG"
@@ -50,7 +52,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for commands in (new, change, listing, why, matrix, prove, suites):
+for commands in (new, change, list_pieces, why, matrix, prove, suites):
     commands.register(app)
 
 

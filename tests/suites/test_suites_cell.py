@@ -4,8 +4,8 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from omnistack.errors import OmniError
-from omnistack.matrix import Row
+from omnistack.inspect.matrix import Row
+from omnistack.shell.errors import OmniError
 from omnistack.suites.cell import ANSWERS_FILE, Cell, Ledger, Workplace, fingerprint, run_cell, write
 from omnistack.suites.command import make_plan
 

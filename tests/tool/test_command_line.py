@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from omnistack import cli
-from omnistack.errors import OmniError
-from omnistack.process import CommandError, gist, program
-from omnistack.process import run as run_program
+from omnistack.shell.errors import OmniError
+from omnistack.shell.process import CommandError, gist, program
+from omnistack.shell.process import run as run_program
 
 from tests.tool.conftest import Run
 

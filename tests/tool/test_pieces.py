@@ -4,8 +4,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from omnistack.catalog import load_catalog
-from omnistack.errors import OmniError
+from omnistack.shell.errors import OmniError
+from omnistack.template.catalog import load_catalog
 
 from tests.conftest import CHECKOUT
 

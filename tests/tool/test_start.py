@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from omnistack.start import HOST, free_port
+from omnistack.new.serve import HOST, free_port
 
 STAND_IN = """\
 #!{python}
@@ -42,8 +42,9 @@ else:
 """
 START = """\
 from pathlib import Path
-from omnistack import cli, start
-cli.app.command("go")(lambda: start.start(Path(), "me@example.com"))
+from omnistack import cli
+from omnistack.new import serve
+cli.app.command("go")(lambda: serve.start(Path(), "me@example.com"))
 cli.main()
 """
 

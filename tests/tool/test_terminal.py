@@ -8,7 +8,7 @@ from pathlib import Path
 import pexpect  # type: ignore[import-untyped]  # it has no type information
 import pytest
 import yaml
-from omnistack.catalog import load_catalog
+from omnistack.template.catalog import load_catalog
 
 from tests.conftest import commit_all
 from tests.tool.conftest import write

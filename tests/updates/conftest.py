@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from copier import run_copy
-from omnistack.process import run
+from omnistack.shell.process import run
 
 from tests.updates.workshop import ENV, V1, MakeProject, Project, Repository, make_releases
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from omnistack.answers import Questionnaire
-from omnistack.errors import OmniError
-from omnistack.project import Answers
-from omnistack.switch import plan_add, plan_remove
-from omnistack.template import Template
+from omnistack.change.plan import plan_add, plan_remove
+from omnistack.shell.errors import OmniError
+from omnistack.template.answers import Questionnaire
+from omnistack.template.project import Answers
+from omnistack.template.source import Template
 
 from tests.updates.workshop import V1, Repository
 

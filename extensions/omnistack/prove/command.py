@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from omnistack.errors import OmniError
-from omnistack.options import TemplateOption
-from omnistack.process import CommandError, git
-from omnistack.progress import err, out
-from omnistack.template import open_template
+from omnistack.shell.errors import OmniError
+from omnistack.shell.options import TemplateOption
+from omnistack.shell.process import CommandError, git
+from omnistack.shell.progress import err, out
+from omnistack.template.source import open_template
 
 if TYPE_CHECKING:
     from omnistack.prove.mutation import Verdict

@@ -12,14 +12,14 @@ import yaml
 from copier._tools import cast_to_bool
 from pydantic import ValidationError
 
-from omnistack.catalog import CATALOG_DIR, Answer, Choice, Piece, Question
-from omnistack.errors import OmniError
 from omnistack.prove.interpret import Interpreter
 from omnistack.prove.source import Source
 from omnistack.prove.space import SAMPLE_TEXT, Cond, Space
 from omnistack.prove.values import Choice as Options
 from omnistack.prove.values import Opaque, RefusedError, Seq, Text, Value
-from omnistack.render import jinja_environment
+from omnistack.shell.errors import OmniError
+from omnistack.template.catalog import CATALOG_DIR, Answer, Choice, Piece, Question
+from omnistack.template.render import jinja_environment
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import Any
 
 import yaml
 
-from omnistack.catalog import CATALOG_DIR, QUESTIONS_FILE
-from omnistack.errors import OmniError
-from omnistack.process import CommandError, git
+from omnistack.shell.errors import OmniError
+from omnistack.shell.process import CommandError, git
+from omnistack.template.catalog import CATALOG_DIR, QUESTIONS_FILE
 
 FOLDERS = ("template", "extensions")
 TOOL = "extensions/omnistack/"

@@ -15,11 +15,11 @@ from copier._main import _pathspec_pattern
 from pathspec import PathSpec
 from pathspec.pattern import Pattern
 
-from omnistack.catalog import Answer
 from omnistack.prove.model import Model
 from omnistack.prove.source import Source
 from omnistack.prove.space import Cond
 from omnistack.prove.values import Opaque, Part, RefusedError, Text
+from omnistack.template.catalog import Answer
 
 SKIPPED = {".pyc", ".png", ".ico"}
 

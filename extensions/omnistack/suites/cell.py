@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from omnistack.catalog import Answer
-from omnistack.process import CommandError, run
+from omnistack.shell.process import CommandError, run
 from omnistack.suites import steps
 from omnistack.suites.steps import STEPS, Site, Step, StepError
+from omnistack.template.catalog import Answer
 
 SHOWN_LINES = 40
 ANSWERS_FILE = ".copier-answers.yml"

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from omnistack.errors import OmniError
-from omnistack.matrix import Row, make_rows, parse_shard, take_shard
-from omnistack.options import TemplateOption
-from omnistack.process import CommandError, run
-from omnistack.progress import working
+from omnistack.inspect.matrix import Row, make_rows, parse_shard, take_shard
+from omnistack.shell.errors import OmniError
+from omnistack.shell.options import TemplateOption
+from omnistack.shell.process import CommandError, run
+from omnistack.shell.progress import working
 from omnistack.suites.cell import Cell, Ledger, Outcome, Workplace, fingerprint, run_cell
 from omnistack.suites.coverage import coverage, page
 from omnistack.suites.server import database_server
-from omnistack.template import Template, open_template
+from omnistack.template.source import Template, open_template
 
 if TYPE_CHECKING:
-    from omnistack.render import RenderedFile
+    from omnistack.template.render import RenderedFile
 
 HELP = """\
 Render a covering array and, in each cell, install, lint, type, migrate, boot, test and downgrade.
@@ -168,7 +168,7 @@ def _render(
     template: Template, cells: Sequence[Cell]
 ) -> tuple[dict[str, list[Cell]], dict[str, dict[str, "RenderedFile"]]]:
     """Render every cell; give the cells and the files by fingerprint."""
-    from omnistack.render import Renderer
+    from omnistack.template.render import Renderer
 
     renderer = Renderer(template.root)
     groups: dict[str, list[Cell]] = {}

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 
-from omnistack.catalog import Answer, Catalog
-from omnistack.matrix import factors, rules
+from omnistack.inspect.matrix import factors, rules
+from omnistack.template.catalog import Answer, Catalog
 
 type Combination = tuple[tuple[str, Answer], ...]
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from omnistack.errors import OmniError
-from omnistack.process import gist
+from omnistack.shell.errors import OmniError
+from omnistack.shell.process import gist
 
 STOP_SECONDS = 20
 

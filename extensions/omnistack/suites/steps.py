@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from omnistack.errors import OmniError
-from omnistack.process import LEAKING_VARIABLES, program
+from omnistack.shell.errors import OmniError
+from omnistack.shell.process import LEAKING_VARIABLES, program
 
 READY_PATH = "/api/v1/public/health/ready"
 BOOT_SECONDS = 60
