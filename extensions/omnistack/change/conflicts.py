@@ -1,25 +1,25 @@
-"""Where an update and the user's own edits disagree."""
+"""Conflicts between an update and the user's edits."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 BEGINNING = b"<<<<<<< before updating"
-EDITED_AND_REMOVED = "you edited it and the new version no longer has it: removed"
+EDITED_AND_REMOVED = "deleted: you edited it, and the new version no longer has it"
 
 
 @dataclass(frozen=True, order=True)
 class Conflict:
-    """A file that the user has to look at."""
+    """A file that the user has to resolve."""
 
     path: str
     lines: tuple[int, ...] = ()
-    """Where its conflict markers begin, counted from 1."""
+    """The lines at which its conflict markers begin, counted from 1."""
     note: str = ""
-    """What happened where there are no markers."""
+    """What happened, for a file without markers."""
 
     def __str__(self) -> str:
-        """Give `path:12, 40`, as editors and people read it."""
+        """Return `path:12, 40`."""
         if self.note:
             return f"{self.path}: {self.note}"
         return f"{self.path}:{', '.join(str(line) for line in self.lines)}"

@@ -1,13 +1,13 @@
-"""What `add`, `remove` and `update` tell the user."""
+"""What `add`, `remove` and `update` print."""
 
 from collections.abc import Iterable, Sequence
 
 import typer
 
-from omnistack.change.affected_files import Losses
+from omnistack.change.affected_files import AffectedFiles
 from omnistack.change.trial import Outcome
 from omnistack.template.catalog import Piece
-from omnistack.template.project import Answers, Project
+from omnistack.template.project import Answers, CommittedProject
 
 VERBS = {"A": "add", "M": "change", "D": "remove"}
 MIGRATIONS = "migrations/"
@@ -20,7 +20,7 @@ def say(lines: Iterable[str]) -> None:
 
 
 def files(outcome: Outcome) -> list[str]:
-    """List every file with what happens to it."""
+    """List every file and what happens to it."""
     return [f"  {VERBS[change.kind]:<6}  {change.path}" for change in outcome.changes]
 
 
@@ -34,13 +34,13 @@ def totals(outcome: Outcome) -> str:
     return ", ".join(f"{number} {verb}" for number, verb in counted)
 
 
-def losses(found: Losses) -> list[str]:
-    """Say what of the user's is touched by a removal."""
+def affected(found: AffectedFiles) -> list[str]:
+    """List the user's files that a removal affects."""
     lines: list[str] = []
     for title, paths in (
-        ("You edited these files, and they are deleted:", found.edited),
-        ("These files of yours lie in its folders, and stay:", found.own),
-        ("This code of yours imports what is removed:", found.importing),
+        ("These files will be deleted, and you edited them:", found.edited),
+        ("These files of yours are in the removed folders, and are kept:", found.own),
+        ("This code of yours imports a removed module:", found.importing),
     ):
         if paths:
             lines += [title, *(f"  {path}" for path in paths)]
@@ -48,32 +48,32 @@ def losses(found: Losses) -> list[str]:
 
 
 def downgrades(branches: Sequence[str]) -> list[str]:
-    """Say how to take the tables of removed modules back."""
+    """Show how to drop the tables of removed modules."""
     if not branches:
         return []
     return [
-        "BEFORE you remove it, take its tables back in every database that has them, while its migrations are still",
-        "there (this deletes their rows; later every `app db` command would fail):",
+        "FIRST drop its tables in every database that has them (this deletes their rows). Once the migrations are",
+        "removed, every `app db` command would fail on such a database:",
         *(f"  uv run app db downgrade {branch}@base" for branch in branches),
     ]
 
 
 def settings(before: Iterable[Piece], after: Iterable[Piece]) -> list[str]:
-    """Name the settings that come and go; `.env` itself is the user's."""
+    """List the settings that are added and removed; `.env` itself belongs to the user."""
     old = {setting.name: setting for piece in before for setting in piece.settings}
     new = {setting.name: setting for piece in after for setting in piece.settings}
-    come, go = [name for name in new if name not in old], [name for name in old if name not in new]
+    added, removed = [name for name in new if name not in old], [name for name in old if name not in new]
     lines: list[str] = []
-    if come:
-        lines += ["New settings, for .env and wherever it is deployed:"]
-        lines += [f"  {name}  {new[name].help}" for name in come]
-    if go:
-        lines += [f"No longer read, delete them from .env: {', '.join(go)}"]
+    if added:
+        lines += ["New settings, for .env and for every deployment:"]
+        lines += [f"  {name}  {new[name].help}" for name in added]
+    if removed:
+        lines += [f"No longer used, delete them from .env: {', '.join(removed)}"]
     return lines
 
 
 def answers(before: Answers, after: Answers) -> list[str]:
-    """Name the answers that a new version added, changed or dropped."""
+    """List the answers that a new version added, changed or dropped."""
     lines = [
         f"New question {name}: answered with its default, {_shown(value)}"
         for name, value in after.items()
@@ -89,27 +89,27 @@ def answers(before: Answers, after: Answers) -> list[str]:
 
 
 def conflicts(outcome: Outcome) -> list[str]:
-    """List what the user has to resolve."""
+    """List the conflicts to resolve."""
     if not outcome.conflicts:
         return []
     return ["Conflicts between your edits and the template's:", *(f"  {conflict}" for conflict in outcome.conflicts)]
 
 
-def next_steps(project: Project, outcome: Outcome, message: str, *, synced: bool) -> list[str]:
-    """Say how to look at the changes, keep them, or undo them."""
+def next_steps(project: CommittedProject, outcome: Outcome, message: str, *, synced: bool) -> list[str]:
+    """Show how to review the changes, keep them, or undo them."""
     steps: list[tuple[str, str]] = []
     if outcome.conflicts:
-        steps += [("git diff", "the conflicts: edit the files, delete the markers, then `git add` them")]
-    steps += [("git diff --staged", "look at what changed")]
+        steps += [("git diff", "resolve the conflicts: edit the files, delete the markers, then `git add` them")]
+    steps += [("git diff --staged", "review the changes")]
     if not synced:
-        steps += [("uv sync", "install what it needs")]
+        steps += [("uv sync", "install the packages")]
     if any(change.path.startswith(MIGRATIONS) and change.kind != "D" for change in outcome.changes):
-        steps += [("uv run app db upgrade", "create its tables")]
-    steps += [(f'git commit -m "{message}"', "keep it")]
+        steps += [("uv run app db upgrade", "create the tables")]
+    steps += [(f'git commit -m "{message}"', "keep the changes")]
     undo = "git reset --hard" if project.root == project.top else "git restore --source=HEAD --staged --worktree ."
-    steps += [(f"{undo} && uv sync", "or undo all of it")]
+    steps += [(f"{undo} && uv sync", "or undo everything")]
     width = max(len(command) for command, _ in steps)
-    return ["Nothing is committed yet. Next:", *(f"  {command:<{width}}  {why}" for command, why in steps)]
+    return ["Nothing is committed yet. Next steps:", *(f"  {command:<{width}}  {why}" for command, why in steps)]
 
 
 def _shown(value: str | bool) -> str:  # noqa: FBT001 - an answer

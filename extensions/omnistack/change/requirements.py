@@ -1,8 +1,8 @@
-"""Merging the dependencies in `pyproject.toml`, where a merge by lines fails all the time.
+"""Merging the dependencies in `pyproject.toml` package by package.
 
-`uv add` puts a user's package among the template's, in order; a piece or a new version does the same. By lines, two
-packages that come in at the same place are a conflict. By packages there is none: each side's additions, removals and
-new versions hold, and only one package that both changed differently is left to the user.
+`uv add` sorts a user's package in among the template's, and so does an update. Merged by lines, two packages that are
+added at the same place are a conflict. Merged by packages they are not: the additions, removals and new versions of
+both sides hold, and only a package that both changed differently is left to the user.
 """
 
 import re
@@ -20,7 +20,7 @@ _WHOLE_TABLES = {"dependency-groups", "project.optional-dependencies"}
 
 @dataclass(frozen=True)
 class _Block:
-    """An array of requirements, one a line: where its items stand, and each item's line by its package."""
+    """An array of requirements, one a line: its first and last line, and each item's line by package."""
 
     first: int
     end: int
@@ -28,10 +28,10 @@ class _Block:
 
 
 def settle(base: str, ours: str, theirs: str) -> tuple[str, str, str]:
-    """Make the arrays of requirements the same in all three versions of a file, so that they merge without a conflict.
+    """Merge the arrays of requirements, and write the result into all three versions of a file.
 
-    Arrays that one side lacks, that are not written one item a line, or in which both sides changed the same package,
-    stay as they are.
+    Unchanged are arrays that one side lacks, that are not written one item a line, or in which both sides changed the
+    same package.
     """
     for key in _blocks(base):
         found = [_blocks(text).get(key) for text in (base, ours, theirs)]
@@ -45,7 +45,7 @@ def settle(base: str, ours: str, theirs: str) -> tuple[str, str, str]:
 
 
 def merge(base: Mapping[str, str], ours: Mapping[str, str], theirs: Mapping[str, str]) -> list[str] | None:
-    """Merge by package; nothing when both sides changed one of them differently."""
+    """Merge by package; return none if both sides changed a package differently."""
     kept: dict[str, str] = {}
     for name in dict.fromkeys([*ours, *theirs]):
         before, mine, new = (_requirement(side.get(name)) for side in (base, ours, theirs))
@@ -65,7 +65,7 @@ def merge(base: Mapping[str, str], ours: Mapping[str, str], theirs: Mapping[str,
 
 
 def _place(order: list[str], theirs: Mapping[str, str], name: str, previous: str | None) -> int:
-    """Find the place behind the package that it follows in the template, and behind the user's own that sort before."""
+    """Return the index after the package before it in the template, and after the user's own that sort before it."""
     place = order.index(previous) + 1 if previous is not None else 0
     while place < len(order) and order[place] not in theirs and order[place] < name:
         place += 1

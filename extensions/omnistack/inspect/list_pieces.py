@@ -1,4 +1,4 @@
-"""`omnistack list`: the pieces and what each brings."""
+"""`omnistack list`: the pieces and what each adds."""
 
 import json
 from collections.abc import Iterable
@@ -14,13 +14,15 @@ from omnistack.template.catalog import Catalog, Piece
 from omnistack.template.source import open_template
 
 HELP = """\
-List the pieces: how each is chosen, and what it brings.
+List the pieces: how each is chosen, and what it adds to a project.
 
 \b
     omnistack list
-    omnistack list --project ../my-api     as of its own version; marks what it has
+    omnistack list --project ../my-api     at the project's version, with a mark at the pieces that it has
     omnistack list --json
 """
+
+PIECE_WIDTH = 32
 
 
 def register(app: typer.Typer) -> None:
@@ -30,10 +32,8 @@ def register(app: typer.Typer) -> None:
 
 def list_pieces(
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print all that is known, for programs.")] = False,
-    project: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="A rendered project: mark the pieces that it has.")
-    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    project: Annotated[Path | None, typer.Option(metavar="DIR", help="A project: mark the pieces that it has.")] = None,
     template: TemplateOption = None,
 ) -> None:
     """List the pieces."""
@@ -41,11 +41,13 @@ def list_pieces(
         if project is None:
             catalog, chosen = stack.enter_context(open_template(template)).catalog, None
         else:
-            from omnistack.template.recorded import find_root, read_project
+            from omnistack.template.answers import evaluate_project
+            from omnistack.template.project import read_project
+            from omnistack.template.source import open_project_template
 
-            recorded = read_project(find_root(project))
-            found = stack.enter_context(recorded.template(template))
-            catalog, chosen = found.catalog, recorded.evaluate(found).chosen
+            recorded = read_project(project)
+            found = stack.enter_context(open_project_template(recorded, template))
+            catalog, chosen = found.catalog, evaluate_project(recorded, found).chosen
     if as_json:
         typer.echo(json.dumps([describe(piece, catalog, chosen) for piece in catalog.pieces], indent=2))
     else:
@@ -53,19 +55,19 @@ def list_pieces(
 
 
 def chosen_by(piece: Piece, catalog: Catalog) -> str:
-    """Say which answer brings a piece: `auth=clerk`, `projects=true`, or what else does."""
+    """Return the answer that chooses a piece (`auth=clerk`, `projects=true`), or what else adds it."""
     if piece.always:
-        return "always there"
+        return "in every project"
     if piece.port:
         return f"{piece.port}={piece.name}"
     if piece.question in catalog.questions:
         return f"{piece.name}=true"
-    others = ", ".join(other for other in catalog.required_by(piece.name)) or "nothing yet"
-    return f"comes with {others}"
+    others = ", ".join(catalog.required_by(piece.name)) or "no piece yet"
+    return f"added with {others}"
 
 
 def describe(piece: Piece, catalog: Catalog, chosen: Iterable[str] | None) -> dict[str, object]:
-    """Give all that is known of a piece; with a project, also whether it has it."""
+    """Return everything about a piece; with a project, also whether the project has it."""
     marked = {} if chosen is None else {"chosen": piece.name in set(chosen)}
     return {
         **piece.model_dump(),
@@ -82,19 +84,20 @@ def _print(catalog: Catalog, chosen: Iterable[str] | None) -> None:
     from rich.text import Text
 
     table = Table(box=box.SIMPLE, show_lines=True, pad_edge=False)
-    table.add_column("piece", no_wrap=True)
-    table.add_column("brings", overflow="fold")
+    # A piece that many others add would take the whole width without a limit.
+    table.add_column("piece", overflow="fold", max_width=PIECE_WIDTH)
+    table.add_column("adds", overflow="fold", ratio=1)
     had = set(chosen or ())
     for piece in catalog.pieces:
         mark = " ✓" if piece.name in had else ""
         name = Text.assemble((f"{piece.name}{mark}", "bold"), f"\n{piece.kind}\n{chosen_by(piece, catalog)}")
-        table.add_row(name, Text(_brings(piece)))
+        table.add_row(name, Text(_added(piece)))
     out().print(table)
-    counted = "" if chosen is None else f", {len(had)} of them chosen"
-    out().print(f"{len(catalog.pieces)} pieces{counted}. A piece is added to a project with `omnistack add PIECE`.")
+    counted = "" if chosen is None else f", of which the project has {len(had)}"
+    out().print(f"{len(catalog.pieces)} pieces{counted}. To add one to a project, run `omnistack add PIECE` in it.")
 
 
-def _brings(piece: Piece) -> str:
+def _added(piece: Piece) -> str:
     parts = {
         "pieces": piece.requires,
         "packages": piece.dependencies,

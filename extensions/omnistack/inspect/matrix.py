@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from omnistack.inspect.minimize_rows import make_lean
+from omnistack.inspect.minimize_rows import minimize_rows
 from omnistack.shell.errors import OmniError
 from omnistack.shell.options import TemplateOption
 from omnistack.shell.progress import out, working
@@ -153,7 +153,7 @@ def cover(
             salt=f"{seed}.{number}",
             constraints=[_implies(a, b, value=value) for a, b, value in rules(catalog)],
         )
-        return make_lean([{name: row[name] for name in values} for row in rows], rules(catalog), strength, known)
+        return minimize_rows([{name: row[name] for name in values} for row in rows], rules(catalog), strength, known)
 
     # The generator's luck differs; a row that is not needed costs minutes to test.
     return min(map(attempt, range(ATTEMPTS)), key=lambda rows: (len(rows), sum(map(_chosen, rows))))

@@ -1,4 +1,4 @@
-"""A covering array with as little in each row as its coverage allows: what is not there takes no time to test."""
+"""Minimising a covering array: fewer rows, and fewer pieces in each row, with the same coverage."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,32 +8,33 @@ from omnistack.template.catalog import Answer
 
 type Combination = tuple[tuple[str, Answer], ...]
 type Rule = tuple[str, str, bool]
-"""Where the first is true, the second has the value."""
+"""If the first answer is true, the second one has the value."""
 
 
-def make_lean(
+def minimize_rows(
     rows: Sequence[Mapping[str, Answer]],
     rules: Sequence[Rule],
     strength: int,
     given: Sequence[Mapping[str, Answer]] = (),
 ) -> list[dict[str, Answer]]:
-    """Answer with no wherever that loses no combination, and leave out rows that are not needed then.
+    """Answer no wherever that loses no combination, then drop the rows that are no longer needed.
 
-    Generators of covering arrays fill what they are free to choose with anything; a row that chooses everything takes
-    several times as long as one that chooses little. What a given row holds need not be in another one.
+    Generators of covering arrays fill the answers that they are free to choose with arbitrary values, and a row with
+    every piece takes several times as long to test as one with few. The combinations of the `given` rows count as
+    covered.
     """
-    leaner = [dict(row) for row in rows]
-    counts = Counter(combination for row in (*given, *leaner) for combination in _combinations(row, strength))
-    # From the end: the last rows are there for few combinations. Again, since one no may allow the next.
+    minimal = [dict(row) for row in rows]
+    counts = Counter(combination for row in (*given, *minimal) for combination in _combinations(row, strength))
+    # From the end: the last rows cover the fewest combinations. Repeated, because one no may allow another.
     while any(
         _answer_no(row, name, counts, strength)
-        for row in reversed(leaner)
+        for row in reversed(minimal)
         for name in reversed(row)
         if row[name] is True and _is_valid({**row, name: False}, rules)
     ):
         pass
     needed = []
-    for row in reversed(leaner):
+    for row in reversed(minimal):
         own = list(_combinations(row, strength))
         if all(counts[one] > 1 for one in own):
             counts.subtract(own)
@@ -43,7 +44,7 @@ def make_lean(
 
 
 def _answer_no(row: dict[str, Answer], name: str, counts: Counter[Combination], strength: int) -> bool:
-    """Change one answer, unless this row alone has a combination with its yes; tell whether it was changed."""
+    """Answer no, unless only this row covers a combination with the yes; return whether the answer changed."""
     before = [one for one in _combinations(row, strength) if (name, True) in one]
     if any(counts[one] == 1 for one in before):
         return False

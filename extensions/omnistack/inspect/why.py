@@ -1,4 +1,4 @@
-"""`omnistack why`: which answer put a file there."""
+"""`omnistack why`: which answer a file of a project comes from."""
 
 import os
 import re
@@ -11,35 +11,36 @@ import typer
 
 from omnistack.inspect.list_pieces import chosen_by
 from omnistack.shell.errors import OmniError
+from omnistack.shell.git import git, git_bytes, git_names
 from omnistack.shell.options import TemplateOption
-from omnistack.shell.process import CommandError, git
+from omnistack.shell.process import CommandError
 from omnistack.shell.progress import out, working
-from omnistack.template.answers import Evaluation
+from omnistack.template.answers import Evaluation, evaluate_project
 from omnistack.template.catalog import Catalog, Piece
-from omnistack.template.project import ANSWERS_FILE
-from omnistack.template.recorded import Recorded, find_root, read_project
-from omnistack.template.source import Template
+from omnistack.template.project import ANSWERS_FILE, Project, find_root, read_project
+from omnistack.template.source import Template, open_project_template
 
 HELP = """\
-Say which answer put a file or folder of a project there, and whether you changed it.
+Show which answer a file or folder of a project comes from, and whether you changed it.
 
 \b
     omnistack why app/projects/service.py
     omnistack why ../my-api/pyproject.toml
+    omnistack why pyproject.toml --project ../my-api
 """
 
 BY_HAND = {
-    ".env": "yours: `omnistack new` wrote it from .env.example with fresh secrets, no update touches it",
-    "uv.lock": "made by uv from pyproject.toml",
+    ".env": "yours: `omnistack new` wrote it from .env.example with new secrets, and no update changes it",
+    "uv.lock": "written by uv from pyproject.toml",
 }
-# Fields that tell how a piece is chosen, not what it puts into a file.
+# Fields that say how a piece is chosen, not what it adds to a file.
 STRUCTURE = {"name", "kind", "always", "requires", "conflicts", "presets", "paths", "owns"}
 SHOWN = 10
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """A project beside what its template renders for it."""
+    """A project, and the files that its template renders for it."""
 
     root: Path
     template: Template
@@ -48,7 +49,7 @@ class Rendered:
 
     @property
     def catalog(self) -> Catalog:
-        """The pieces of its version."""
+        """The pieces of the project's version."""
         return self.template.catalog
 
 
@@ -58,32 +59,37 @@ def register(app: typer.Typer) -> None:
 
 
 def why(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file or folder of a rendered project.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file or folder of a project.")],
     *,
+    project: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The project that FILE is relative to. Default: here.")
+    ] = None,
     template: TemplateOption = None,
 ) -> None:
-    """Say why a file is there."""
-    recorded = read_project(find_root(file))
-    # A link in the project is a file of the project, wherever it points.
+    """Show which answer a file comes from."""
+    if project is not None:
+        file = find_root(project) / file
+    recorded = read_project(file)
+    # A link in the project is a file of the project, wherever it points to.
     place = Path(os.path.abspath(file.expanduser()))  # noqa: PTH100 - `absolute` keeps `..`, `resolve` follows links
     name = (place.parent.resolve() / place.name).relative_to(recorded.root).as_posix()
-    with recorded.template(template) as found:
-        with working("Rendering for comparison"):
+    with open_project_template(recorded, template) as found:
+        with working("Rendering the project for comparison"):
             rendered = _render(recorded, found)
         for line in explain(name, rendered):
             out().print(line, markup=False)
 
 
-def _render(recorded: Recorded, template: Template) -> Rendered:
+def _render(recorded: Project, template: Template) -> Rendered:
     from omnistack.template.render import Renderer
 
-    evaluation = recorded.evaluate(template)
+    evaluation = evaluate_project(recorded, template)
     files = Renderer(template.root).render(evaluation.answers)
     return Rendered(recorded.root, template, evaluation, {name: file.content for name, file in files.items()})
 
 
 def explain(name: str, rendered: Rendered) -> Iterator[str]:
-    """Explain a path of the project, a fact a line."""
+    """Explain a path of the project, one fact a line."""
     place = rendered.root / name
     inside = [file for file in rendered.files if name in {".", file} or file.startswith(f"{name}/")]
     if name in BY_HAND:
@@ -99,16 +105,16 @@ def explain(name: str, rendered: Rendered) -> Iterator[str]:
 def _foreign(name: str, place: Path, rendered: Rendered) -> Iterator[str]:
     owner = owner_of(name, rendered.catalog.pieces)
     if place.exists() or place.is_symlink():
-        yield f"{name}: yours. The template renders nothing there, and no update touches it."
+        yield f"{name}: yours. The template renders no such file, and no update changes it."
         if owner:
-            yield f"It lies among the files of {owner.name}: `omnistack remove {owner.name}` would not delete it."
+            yield f"It is in a folder of {owner.name}: `omnistack remove {owner.name}` would not delete it."
         return
     if owner and owner.name not in rendered.evaluation.chosen:
         raise OmniError(
-            f"{name} is not there: it comes with {owner.name} ({chosen_by(owner, rendered.catalog)})",
-            f"`omnistack add {owner.name}` brings it",
+            f"this project does not have {name}, which is part of {owner.name} ({chosen_by(owner, rendered.catalog)})",
+            f"to add it, run `omnistack add {owner.name}`",
         )
-    raise OmniError(f"there is no {name} in {rendered.root}", "check the path")
+    raise OmniError(f"{rendered.root} has no file {name}", "check the path")
 
 
 def _folder(name: str, inside: Iterable[str], rendered: Rendered) -> Iterator[str]:
@@ -129,19 +135,19 @@ def _folder(name: str, inside: Iterable[str], rendered: Rendered) -> Iterator[st
 
 
 def _tracked(folder: Path) -> list[str]:
-    """List the files in a folder that git tracks or would, relative to the project."""
+    """List the files in a folder that git tracks or does not ignore, relative to the project."""
     arguments = ("ls-files", "--full-name", "--cached", "--others", "--exclude-standard", "-z")
     try:
-        prefix = git("rev-parse", "--show-prefix", cwd=find_root(folder))
-        files = git(*arguments, cwd=folder).split("\0")
-    except CommandError:  # no repository
+        prefix = git(find_root(folder), "rev-parse", "--show-prefix")
+        files = git_names(folder, *arguments)
+    except CommandError:  # not a repository
         return []
-    return sorted(file.removeprefix(prefix) for file in files if file)
+    return sorted(file.removeprefix(prefix) for file in files)
 
 
 def _file(name: str, rendered: Rendered) -> Iterator[str]:
     if name == ANSWERS_FILE:
-        yield f"{name}: always there; filled from: all answers. `omnistack add`, `remove` and `update` change it."
+        yield f"{name}: in every project; filled from: all answers. `omnistack add`, `remove` and `update` change it."
         return
     owner = owner_of(name, rendered.catalog.pieces)
     sources = filled_from(name, rendered)
@@ -149,15 +155,24 @@ def _file(name: str, rendered: Rendered) -> Iterator[str]:
     yield f"{name}: {_reason(owner, rendered)}{filled}."
     place = rendered.root / name
     if name in rendered.catalog.kept:
-        yield "Rendered once: it is yours to change, and no update touches it."
+        yield "Rendered once: it is yours to change, and no update changes it."
     elif not place.is_file():
         yield "You deleted it."
-    elif place.read_bytes() != rendered.files[name]:
+    elif _is_changed(place, rendered.files[name]):
         yield "You changed it since it was rendered."
 
 
+def _is_changed(file: Path, rendered: bytes) -> bool:
+    """Compare a file as git would store it: on the disk, git may have changed its line ends."""
+    if file.read_bytes() == rendered:
+        return False
+    return git_bytes(file.parent, "hash-object", "--", file.name) != git_bytes(
+        file.parent, "hash-object", "--stdin", stdin=rendered
+    )
+
+
 def owner_of(name: str, pieces: Iterable[Piece]) -> Piece | None:
-    """Find the piece whose paths hold a file; the longest path wins."""
+    """Return the piece whose paths contain a file; the longest path wins."""
     owners = [
         (len(path), piece) for piece in pieces for path in piece.paths if name == path or name.startswith(f"{path}/")
     ]
@@ -166,15 +181,16 @@ def owner_of(name: str, pieces: Iterable[Piece]) -> Piece | None:
 
 def _reason(owner: Piece | None, rendered: Rendered) -> str:
     if owner is None:
-        return "always there"
+        return "in every project"
     catalog, chosen = rendered.catalog, rendered.evaluation.chosen
     if owner.always:
-        return f"always there, part of {owner.name}"
+        return f"in every project, part of {owner.name}"
     if _answered(owner, rendered):
-        return f"there because of {chosen_by(owner, catalog)}"
+        return f"comes from {chosen_by(owner, catalog)}"
     roots = [name for name in catalog.required_by(owner.name) if name in chosen]
     answers = [chosen_by(catalog.piece(name), catalog) for name in roots if _answered(catalog.piece(name), rendered)]
-    return f"there because of {owner.name}, which comes along with {' and '.join(answers) or 'what is always there'}"
+    verb = "require" if len(answers) > 1 else "requires"
+    return f"part of {owner.name}, which {' and '.join(answers) or 'another piece'} {verb}"
 
 
 def _answered(piece: Piece, rendered: Rendered) -> bool:
@@ -183,7 +199,7 @@ def _answered(piece: Piece, rendered: Rendered) -> bool:
 
 
 def filled_from(name: str, rendered: Rendered) -> list[str]:
-    """Name the answers and the pieces whose facts a rendered file is made of; nothing for a plain copy."""
+    """List the answers and pieces that a rendered file is filled from; empty for a plain copy."""
     text = _source(rendered.template.root, f"template/{name}.jinja")
     if not text:
         return []
@@ -203,7 +219,7 @@ def filled_from(name: str, rendered: Rendered) -> list[str]:
 
 
 def _source(root: Path, name: str) -> str:
-    """Read a template file with all that it imports."""
+    """Read a template file with everything that it imports."""
     file = root / name
     if not file.is_file():
         return ""

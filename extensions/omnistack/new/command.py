@@ -9,22 +9,22 @@ from omnistack.shell.errors import OmniError
 from omnistack.shell.options import TemplateOption
 
 HELP = """\
-Make a project in DEST: rendered, committed, installed.
+Create a project in DEST: render it, commit it, install its packages.
 
-Asked step by step, or with a preset, or without a question:
+Answer the questions step by step, start from a preset, or take every default:
 
 \b
     omnistack new ../my-api
     omnistack new ../my-api --preset minimal
     omnistack new ../my-api --defaults
 
-Answers on the command line or from a file; --dry-run shows what they make:
+Give answers on the command line or in a file. --dry-run shows the project without creating it:
 
 \b
     omnistack new ../my-api -d auth=clerk -d projects=true --defaults
     omnistack new ../my-api --answers answers.yml --dry-run
 
-Running at once, with a private PostgreSQL, a token and a first request:
+Start the project at once, with a private PostgreSQL, an access token and a first request:
 
 \b
     omnistack new ../my-api --defaults --start
@@ -37,29 +37,38 @@ def register(app: typer.Typer) -> None:
 
 
 def new(
-    dest: Annotated[Path, typer.Argument(metavar="DEST", help="The project's folder; it must not exist, or be empty.")],
+    dest: Annotated[
+        Path, typer.Argument(metavar="DEST", help="The project's folder. It must be empty, or not exist yet.")
+    ],
     *,
-    preset: Annotated[str | None, typer.Option(metavar="NAME", help="Start from a preset.")] = None,
+    preset: Annotated[str | None, typer.Option(metavar="NAME", help="Fill in the answers of a preset.")] = None,
     data: Annotated[
-        list[str] | None, typer.Option("--data", "-d", metavar="KEY=VALUE", help="Answer one question; repeatable.")
+        list[str] | None, typer.Option("--data", "-d", metavar="KEY=VALUE", help="Answer one question. Repeatable.")
     ] = None,
     answers: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Answers in YAML or JSON, such as a .copier-answers.yml.")
+        Path | None, typer.Option(metavar="FILE", help="A YAML or JSON file with answers, such as .copier-answers.yml.")
     ] = None,
-    defaults: Annotated[bool, typer.Option("--defaults", help="Ask nothing: what is not answered is default.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be rendered, and stop.")] = False,
-    no_sync: Annotated[bool, typer.Option("--no-sync", help="Do not lock and install the packages.")] = False,
-    start: Annotated[bool, typer.Option("--start", help="Also migrate and serve; Ctrl-C ends it.")] = False,
+    defaults: Annotated[
+        bool, typer.Option("--defaults", help="Ask nothing; use the default for every other answer.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be created, and create nothing.")] = False,
+    no_git: Annotated[
+        bool, typer.Option("--no-git", help="Don't create a repository: the folder is part of an existing one.")
+    ] = False,
+    no_sync: Annotated[bool, typer.Option("--no-sync", help="Don't lock and install the packages.")] = False,
+    start: Annotated[bool, typer.Option("--start", help="Then migrate and serve; Ctrl-C stops the server.")] = False,
     vcs_ref: Annotated[
         str | None, typer.Option(metavar="REF", help="The template's tag, branch or commit. Default: its HEAD.")
     ] = None,
     template: TemplateOption = None,
 ) -> None:
-    """Make a project."""
+    """Create a project."""
     if start and no_sync:
-        raise OmniError("--start needs the packages", "leave --no-sync out")
-    from omnistack.new.create import Wish, collect, make
+        raise OmniError("--start needs the packages", "leave out --no-sync")
+    from omnistack.new.create import Request, collect_answers, create
 
-    given, ask = collect(preset, answers, data or [], defaults=defaults)
-    wish = Wish(destination=dest, given=given, ask=ask, dry_run=dry_run, sync=not no_sync, start=start)
-    make(template, vcs_ref, wish)
+    given, ask = collect_answers(preset, answers, data or [], defaults=defaults)
+    request = Request(
+        destination=dest, given=given, ask=ask, dry_run=dry_run, git=not no_git, sync=not no_sync, start=start
+    )
+    create(template, vcs_ref, request)

@@ -1,4 +1,4 @@
-"""Making a project: render, commit, install, each step told and none leaving a half."""
+"""Creating a project: render, commit, install. A step that fails leaves nothing half done."""
 
 import sys
 from collections.abc import Iterable, Mapping
@@ -7,9 +7,9 @@ from pathlib import Path
 
 import typer
 
-from omnistack.new.dotenv import generated, write_dotenv
+from omnistack.new.dotenv import generated_secrets, write_dotenv
 from omnistack.new.preview import describe_version, preview, show
-from omnistack.new.repository import commit, init
+from omnistack.new.repository import commit, init, require_ignored_dotenv
 from omnistack.new.staging import Stage, enclosing_repository, staged
 from omnistack.shell.errors import OmniError
 from omnistack.shell.process import CommandError, program, run
@@ -17,79 +17,93 @@ from omnistack.shell.progress import out, working
 from omnistack.template.answers import Evaluation, Questionnaire, parse, parse_pairs, read_answers
 from omnistack.template.catalog import Answer
 from omnistack.template.copy import copy_template
+from omnistack.template.location import is_remote
 from omnistack.template.source import Template, open_template
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What the command line asked for."""
+class Request:
+    """The options of the command line."""
 
     destination: Path
     given: Mapping[str, object]
     ask: bool
     dry_run: bool
+    git: bool
     sync: bool
     start: bool
 
 
-def collect(
+def collect_answers(
     preset: str | None, file: Path | None, pairs: Iterable[str], *, defaults: bool
 ) -> tuple[Mapping[str, object], bool]:
-    """Gather the given answers, and tell whether the rest may be asked."""
+    """Collect the given answers, and return whether the other questions are asked."""
     from_file = read_answers(file) if file else {}
     chosen: dict[str, object] = {"preset": preset} if preset else {}
     given = {**from_file, **chosen, **parse_pairs(pairs)}
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
     if not (defaults or given or file or terminal):
         raise OmniError(
-            "the questions need a terminal", "add --defaults, or answer with --preset, -d key=value or --answers FILE"
+            "the questions can only be asked in a terminal",
+            "add --defaults, or answer with --preset, -d key=value or --answers FILE",
         )
     return given, terminal and not defaults
 
 
-def make(source: str | None, ref: str | None, wish: Wish) -> None:
-    """Make a project from a version of the template, and serve it where that is wished."""
-    for needed in ("git", *(["uv"] if wish.sync else [])):
+def create(source: str | None, ref: str | None, request: Request) -> None:
+    """Create a project from a version of the template, and serve it if `--start` is given."""
+    for needed in ("git", *(["uv"] if request.sync else [])):
         program(needed)
     with open_template(source, ref) as template:
         template.require_clean()
-        made = _make(template, wish)
-    if made and wish.start:
+        made = _create(template, request)
+    if made and request.start:
         from omnistack.new.serve import start
 
         start(made[0], str(made[1].answers.get("author_email") or "me@example.com"))
 
 
-def _make(template: Template, wish: Wish) -> tuple[Path, Evaluation] | None:
-    with staged(wish.destination) as stage:
-        evaluation = _answer(template, wish)
+def _create(template: Template, request: Request) -> tuple[Path, Evaluation] | None:
+    with staged(request.destination) as stage:
+        evaluation = _answer(template, request)
         with working("Rendering"):
             copy_template(template, evaluation.answers, stage.project)
         show(preview(template, evaluation, stage.project), stage.destination, template.catalog)
-        outer = enclosing_repository(stage.destination)
-        if outer:
-            out().print(f"It lies inside the repository {outer}, and gets its own all the same.", markup=False)
-        if wish.dry_run:
-            out().print("Nothing was made: this was a dry run.")
+        _describe_repository(stage.destination, request)
+        if request.dry_run:
+            out().print("Nothing was created: this was a dry run.")
             return None
-        if wish.ask and not _confirmed():
-            out().print("Nothing was made.")
+        if request.ask and not _confirmed():
+            out().print("Nothing was created.")
             raise typer.Exit(1)
-        trouble = _finish(template, evaluation, stage, wish)
-    if trouble is None and wish.sync:
-        trouble = _sync(stage.destination)
-    _report(template, evaluation, stage.destination, wish, trouble)
+        failure = _finish(template, evaluation, stage, request)
+    if failure is None and request.sync:
+        failure = _sync(stage.destination)
+    _report(template, evaluation, stage.destination, request, failure)
     return stage.destination, evaluation
 
 
-def _answer(template: Template, wish: Wish) -> Evaluation:
+def _describe_repository(destination: Path, request: Request) -> None:
+    outer = enclosing_repository(destination)
+    if not request.git and outer is None:
+        raise OmniError(
+            f"--no-git: {destination} is not inside a git repository, which updates need", "leave out --no-git"
+        )
+    if request.git and outer:
+        out().print(
+            f"It gets a repository of its own inside {outer}; --no-git makes it a folder of that repository instead.",
+            markup=False,
+        )
+
+
+def _answer(template: Template, request: Request) -> Evaluation:
     with working("Reading the questions"):
         questionnaire = Questionnaire(template)
-    given: Mapping[str, Answer] = parse(wish.given, template.catalog)
-    if wish.ask:
+    given: Mapping[str, Answer] = parse(request.given, template.catalog)
+    if request.ask:
         from omnistack.template.questions import ask
 
-        name = wish.destination.expanduser().resolve().name.replace("-", " ").replace("_", " ").strip()
+        name = request.destination.expanduser().resolve().name.replace("-", " ").replace("_", " ").strip()
         given = ask(questionnaire, given, {"project_name": name.title()} if name else {})
     return questionnaire.evaluate(given)
 
@@ -97,28 +111,31 @@ def _answer(template: Template, wish: Wish) -> Evaluation:
 def _confirmed() -> bool:
     from omnistack.template.questions import confirm
 
-    return confirm("Make it?")
+    return confirm("Create this project?")
 
 
-def _finish(template: Template, evaluation: Evaluation, stage: Stage, wish: Wish) -> CommandError | None:
-    """Complete the staged project and move it into place; a failed lock is told, and no reason to lose the rest."""
-    trouble: CommandError | None = None
-    init(stage.project)
-    write_dotenv(stage.project, generated(template.catalog, evaluation.chosen))
-    if wish.sync:
+def _finish(template: Template, evaluation: Evaluation, stage: Stage, request: Request) -> CommandError | None:
+    """Complete the staged project and move it into place; return the error if the packages could not be locked."""
+    failure: CommandError | None = None
+    if request.git:
+        init(stage.project)
+    require_ignored_dotenv(stage.project)
+    write_dotenv(stage.project, generated_secrets(template.catalog, evaluation.chosen))
+    if request.sync:
         try:
             with working("Locking the packages"):
                 run(["uv", "lock", "--quiet"], cwd=stage.project)
         except CommandError as error:
-            trouble = error
-    commit(
-        stage.project,
-        f"Start from OmniStack {template.version}",
-        name=str(evaluation.answers.get("author_name") or "OmniStack"),
-        email=str(evaluation.answers.get("author_email") or ""),
-    )
+            failure = error
+    if request.git:
+        commit(
+            stage.project,
+            f"Start from OmniStack {template.version}",
+            name=str(evaluation.answers.get("author_name") or "OmniStack"),
+            email=str(evaluation.answers.get("author_email") or ""),
+        )
     stage.move_into_place()
-    return trouble
+    return failure
 
 
 def _sync(project: Path) -> CommandError | None:
@@ -128,25 +145,30 @@ def _sync(project: Path) -> CommandError | None:
     except CommandError as error:
         return error
     except KeyboardInterrupt:
-        out().print(f"{project} is made and committed; `uv sync` in it installs the packages.", markup=False)
+        out().print(f"{project} was created and committed. To install the packages, run `uv sync` in it.", markup=False)
         raise
     return None
 
 
 def _report(
-    template: Template, evaluation: Evaluation, project: Path, wish: Wish, trouble: CommandError | None
+    template: Template, evaluation: Evaluation, project: Path, request: Request, failure: CommandError | None
 ) -> None:
     console = out()
-    console.print(f"\nMade {project} from OmniStack {describe_version(template)}.", markup=False, style="bold")
+    console.print(f"\nCreated {project} from OmniStack {describe_version(template)}.", markup=False, style="bold")
+    committed = "One commit" if request.git else "Not committed yet"
     console.print(
-        f"{len(evaluation.chosen)} pieces, one commit. Its secrets are in .env, which git ignores.", markup=False
+        f"{len(evaluation.chosen)} pieces. {committed}. The secrets are in .env, which git ignores.", markup=False
     )
-    if trouble is not None:
-        raise OmniError(
-            f"{trouble.message}; the project itself is whole",
-            f"go on with: cd {project} && uv sync && git add uv.lock && git commit -m 'Lock the packages'",
+    if not is_remote(template.recorded_source):
+        console.print(
+            f"It records its template as {template.recorded_source}, a folder of this machine. For "
+            "colleagues, push the template to a git server and record its URL: `omnistack update --template URL`.",
+            markup=False,
         )
-    if not wish.start:
-        sync = [] if wish.sync else ["uv sync && git add uv.lock && git commit -m 'Lock the packages'"]
-        steps = [f"cd {project}", *sync, "uv run app dev"]
+    lock = "uv sync && git add uv.lock && git commit -m 'Lock the packages'"
+    if failure is not None:
+        raise OmniError(f"{failure.message}; the project itself is complete", f"continue with: cd {project} && {lock}")
+    if not request.start:
+        keep = [] if request.git else ["git add . && git commit -m 'Start from OmniStack'"]
+        steps = [f"cd {project}", *keep, *([] if request.sync else [lock]), "uv run app dev"]
         console.print("\n" + "".join(f"  {step}\n" for step in steps), markup=False)

@@ -1,4 +1,4 @@
-"""What a set of answers will render, shown before it is made."""
+"""A summary of the project that a set of answers makes, shown before it is created."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from omnistack.template.source import Template
 
 @dataclass(frozen=True)
 class Preview:
-    """A project that could be made."""
+    """The summary of a project."""
 
     version: str
     answers: Mapping[str, Answer]
@@ -26,7 +26,7 @@ class Preview:
 
 
 def preview(template: Template, evaluation: Evaluation, rendered: Path) -> Preview:
-    """Describe a project from its answers and from what was rendered of them."""
+    """Summarise a project from its answers and its rendered files."""
     pieces = tuple(template.catalog.piece(name) for name in evaluation.chosen)
     files = rendered_files(rendered)
     return Preview(
@@ -41,7 +41,7 @@ def preview(template: Template, evaluation: Evaluation, rendered: Path) -> Previ
 
 
 def show(shown: Preview, destination: Path, catalog: Catalog) -> None:
-    """Print a preview."""
+    """Print a summary."""
     from rich.table import Table
     from rich.text import Text
 
@@ -58,19 +58,19 @@ def show(shown: Preview, destination: Path, catalog: Catalog) -> None:
     }
     for name, value in rows.items():
         table.add_row(name, Text(value))
-    out().print(f"A project in {destination}", markup=False, style="bold")
+    out().print(f"The project in {destination}", markup=False, style="bold")
     out().print(table)
 
 
 def describe_version(template: Template) -> str:
-    """Name a version and the commit that it is; once where they are the same."""
+    """Return a version with its commit, or the commit alone where there is no tag."""
     if template.commit.startswith(template.version):
         return template.version
     return f"{template.version} ({template.commit[:7]})"
 
 
 def _answers(answers: Mapping[str, Answer], catalog: Catalog) -> str:
-    """List the answers that choose something; the texts are none of the preview's business."""
+    """List the answers that choose something; texts are left out."""
     return ", ".join(f"{name}={plain(value)}" for name, value in answers.items() if catalog.questions[name].values)
 
 

@@ -4,44 +4,52 @@ import os
 from pathlib import Path
 
 from omnistack.shell.errors import OmniError
-from omnistack.shell.process import CommandError, git
+from omnistack.shell.git import git, git_succeeds
 
-# What the user ignores everywhere must not be missing here, and nobody's hook has a say in a commit of rendered files.
-OWN_RULES_ONLY = ("-c", f"core.excludesFile={os.devnull}", "-c", f"core.hooksPath={os.devnull}")
+# Neither the user's global ignore rules nor their line endings may change what is committed.
+FAITHFUL = (
+    *("-c", f"core.excludesFile={os.devnull}"),
+    *("-c", f"core.attributesFile={os.devnull}"),
+    *("-c", "core.autocrlf=false"),
+    *("-c", "core.safecrlf=false"),
+)
 
 
 def init(project: Path) -> None:
-    """Make the project a repository of its own, wherever it lies."""
-    git("init", "--quiet", "--initial-branch=main", ".", cwd=project)
-    try:
-        git(*OWN_RULES_ONLY, "check-ignore", "--quiet", ".env", cwd=project)
-    except CommandError as error:
+    """Create a repository in the project's folder, even inside another repository."""
+    git(project, "init", "--quiet", "--initial-branch=main", ".")
+
+
+def require_ignored_dotenv(project: Path) -> None:
+    """Refuse a project whose `.env`, which holds secrets, would be committed.
+
+    Raises:
+        OmniError: the project's own ignore rules do not contain it.
+    """
+    if not git_succeeds(project, *FAITHFUL, "check-ignore", "--quiet", ".env"):
         raise OmniError(
             "the rendered .gitignore does not ignore .env, which holds secrets", "report it as a bug of the template"
-        ) from error
+        )
 
 
 def commit(project: Path, message: str, *, name: str, email: str) -> str:
-    """Commit all that is not ignored and return the short hash.
+    """Commit everything that is not ignored, and return the short hash.
 
-    `name` and `email` sign this one commit where git knows no identity of the user's.
+    `name` and `email` sign this commit only where git knows no identity of the user's.
     """
-    git(*OWN_RULES_ONLY, "add", "--all", cwd=project)
-    # No signature: a key's passphrase cannot be asked for here.
+    git(project, *FAITHFUL, "add", "--all")
     arguments = ["commit", "--quiet", "--no-verify", "--no-gpg-sign", "--message", message]
-    git(*OWN_RULES_ONLY, *_identity(project, name, email), *arguments, cwd=project)
-    return git("rev-parse", "--short", "HEAD", cwd=project)
+    git(project, *FAITHFUL, *_identity(project, name, email), *arguments)
+    return git(project, "rev-parse", "--short", "HEAD")
 
 
 def _identity(project: Path, name: str, email: str) -> list[str]:
     settings: list[str] = []
-    known = {"user.name": name, "user.email": email or "nobody@localhost"}
+    known = {"user.name": name, "user.email": email or "unknown@localhost"}
     for key, value in known.items():
         field = key.removeprefix("user.").upper()
         if all(os.environ.get(f"GIT_{role}_{field}") for role in ("AUTHOR", "COMMITTER")):
             continue
-        try:
-            git("config", "--get", key, cwd=project)
-        except CommandError:
+        if not git_succeeds(project, "config", "--get", key):
             settings += ["-c", f"{key}={value}"]
     return settings

@@ -1,4 +1,4 @@
-"""Running a new project: the server, a token and a first request, until Ctrl-C."""
+"""Running a new project: the server, an access token and a first request, until Ctrl-C."""
 
 import http.client
 import os
@@ -24,37 +24,37 @@ FIRST_PORT = 8000
 PORTS = 100
 API = "/api/v1"
 READY = f"{API}/public/health/ready"
-READY_WITHIN = 60.0
-STOPPED_WITHIN = 15.0
-POLL = 0.05
+START_TIMEOUT = 60.0
+STOP_TIMEOUT = 15.0
+POLL_INTERVAL = 0.05
 KEPT_LINES = 40
 
 
 def start(project: Path, email: str) -> None:
-    """Serve a synced project (which starts its database and migrates), say how to call it, and wait for its end."""
+    """Serve an installed project with its database and migrations, show how to call it, and wait until it stops."""
     port = free_port()
     with _serving(project, port) as server:
-        with working("Starting the database, migrating, serving"):
+        with working("Starting the database, migrating and serving"):
             server.wait_until_ready(port)
-        _introduce(project, f"http://{HOST}:{port}", email)
+        _show_first_request(project, f"http://{HOST}:{port}", email)
         server.show_output()
         status = server.wait()
     raise typer.Exit(status)
 
 
 def free_port() -> int:
-    """Find a port that nobody listens on: 8000 or the next, else any."""
+    """Return a free port: 8000 or the next, else any."""
     for port in (*range(FIRST_PORT, FIRST_PORT + PORTS), 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with suppress(OSError):
                 probe.bind((HOST, port))
                 return int(probe.getsockname()[1])
-    raise OmniError(f"no port is free on {HOST}", "end another server first")
+    raise OmniError(f"no port is free on {HOST}", "stop another server first")
 
 
 class Server:
-    """`app dev` of a project, its output held back until it is asked for."""
+    """The process `app dev` of a project. Its output is kept until `show_output`."""
 
     def __init__(self, project: Path, port: int) -> None:
         variables = {name: value for name, value in os.environ.items() if name not in LEAKING_VARIABLES}
@@ -79,37 +79,48 @@ class Server:
         self._reader.start()
 
     def wait_until_ready(self, port: int) -> None:
-        """Return once the health route answers 200; fail when the server ends or takes too long."""
-        deadline = time.monotonic() + READY_WITHIN
+        """Return when the health route answers 200.
+
+        Raises:
+            OmniError: the server stopped, or took too long.
+        """
+        deadline = time.monotonic() + START_TIMEOUT
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
-                self._reader.join(STOPPED_WITHIN)
-                raise OmniError(f"the server ended: {self._last_words()}", f"`{self._command}` shows more")
+                self._reader.join(STOP_TIMEOUT)
+                raise OmniError(
+                    f"the server stopped: {self._last_line()}", f"run `{self._command}` to see all of its output"
+                )
             if _answers(port):
                 return
-            time.sleep(POLL)
+            time.sleep(POLL_INTERVAL)
         raise OmniError(
-            f"the server was not ready within {READY_WITHIN:.0f} s: {self._last_words()}",
-            f"`{self._command}` shows more",
+            f"the server was not ready after {START_TIMEOUT:.0f} s: {self._last_line()}",
+            f"run `{self._command}` to see all of its output",
         )
 
     def show_output(self) -> None:
-        """Print all that the server says from now on."""
+        """Print the server's output from now on."""
         with self._lock:
             self._shown = True
 
     def wait(self) -> int:
-        """Wait for the server's end and return its exit status."""
+        """Wait until the server stops, and return its exit status."""
         return self._process.wait()
 
     def stop(self) -> None:
-        """End the server as Ctrl-C would, so that it ends its database; harder where it does not."""
-        for step in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        """Stop the server as Ctrl-C does, so that it stops its database; then terminate and kill it."""
+        for step in (self._interrupt, self._process.terminate, self._process.kill):
             if self._process.poll() is None:
                 with suppress(subprocess.TimeoutExpired):
-                    self._process.send_signal(step)
-                    self._process.wait(STOPPED_WITHIN)
+                    step()
+                    self._process.wait(STOP_TIMEOUT)
         self._reader.join(1)
+
+    def _interrupt(self) -> None:
+        # On Windows the console sends a Ctrl-C to the server as well, and a program cannot send one to one process.
+        if sys.platform != "win32":
+            self._process.send_signal(signal.SIGINT)
 
     def _read(self) -> None:
         for line in self._process.stdout or ():
@@ -119,9 +130,9 @@ class Server:
                     sys.stderr.write(line)
                     sys.stderr.flush()
 
-    def _last_words(self) -> str:
-        said = [line.strip() for line in self._lines if line.strip()]
-        return said[-1] if said else "it said nothing"
+    def _last_line(self) -> str:
+        lines = [line.strip() for line in self._lines if line.strip()]
+        return lines[-1] if lines else "no output"
 
 
 @contextmanager
@@ -130,7 +141,9 @@ def _serving(project: Path, port: int) -> Iterator[Server]:
     try:
         yield server
     except KeyboardInterrupt:
-        err().print("\nStopping.")
+        err().print("\nStopping …")
+        server.stop()
+        out().print(f"\nStopped. Start it again with:\n\n  cd {project.resolve()}\n  uv run app dev\n", markup=False)
         raise typer.Exit(0) from None
     finally:
         server.stop()
@@ -152,16 +165,18 @@ def _app(project: Path) -> Path:
     return windows if windows.exists() else project / ".venv" / "bin" / "app"
 
 
-def _introduce(project: Path, base: str, email: str) -> None:
+def _show_first_request(project: Path, base: str, email: str) -> None:
     console = out()
     console.print(f"\nReady: {base}", style="bold green")
     console.print(f"API documentation: {base}/docs\n")
     try:
         token = run([_app(project), "token", "--email", email], cwd=project).splitlines()[-1].strip()
     except (CommandError, IndexError) as error:
-        console.print(f"No token: {error}\nIts provider issues them; without one there is:\n", markup=False)
+        console.print(
+            f"No access token: {error}\nThe authentication provider issues them. A request without one:\n", markup=False
+        )
         console.print(f"  curl {base}{READY}\n", markup=False)
         return
-    console.print(f"A token for {email}:\n\n{token}\n\nA first request:\n", markup=False)
+    console.print(f"An access token for {email}:\n\n{token}\n\nA first request:\n", markup=False)
     console.print(f'  curl -H "Authorization: Bearer {token}" {base}{API}/app/users/me\n', markup=False)
-    console.print("Ctrl-C ends it.\n")
+    console.print("Press Ctrl-C to stop.\n")

@@ -1,37 +1,36 @@
-"""A project is made beside its destination and moved there whole: a failure leaves nothing, and loses nothing."""
+"""Creating a project beside its destination and moving it there when it is complete: a failure leaves nothing."""
 
 import os
 import shutil
-import signal
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from omnistack.shell.errors import OmniError
+from omnistack.shell.signals import interrupts_deferred
 
 PREFIX = ".omnistack-"
 
 
 @dataclass
 class Stage:
-    """A project in the making."""
+    """A project that is not complete yet."""
 
     destination: Path
     project: Path
-    """Where it lies until it is moved; its last part is the destination's name."""
+    """Where it is until it is moved; the folder has the destination's name."""
     moved: bool = False
 
     def move_into_place(self) -> None:
-        """Put the finished project where it was asked for. What stood there before stays: it was empty."""
+        """Move the complete project to its destination."""
         _require_free(self.destination)
         if not self.destination.exists():
             self.project.rename(self.destination)
             self.moved = True
             return
-        # The folder itself stays: somebody may stand in it, or it is a mount.
+        # The empty folder itself is kept: it may be a mount, or the working directory of a shell.
         done: list[Path] = []
         try:
             for child in sorted(self.project.iterdir()):
@@ -46,7 +45,7 @@ class Stage:
 
 @contextmanager
 def staged(destination: Path) -> Iterator[Stage]:
-    """Make a place for a project; whatever was not moved is gone at the end, with the folders made for it."""
+    """Create a temporary place for a project. At the end, everything that was not moved is deleted."""
     destination = destination.expanduser().resolve()
     _require_free(destination)
     made: list[Path] = []
@@ -61,11 +60,11 @@ def staged(destination: Path) -> Iterator[Stage]:
         where, why = error.filename or destination, error.strerror or type(error).__name__
         raise OmniError(f"{where} cannot be written: {why}", "choose another destination") from error
     finally:
-        with _uninterrupted():
+        with interrupts_deferred(ignore=True):
             if folder is not None:
                 shutil.rmtree(folder, ignore_errors=True)
             for parent in reversed(made):
-                with suppress(OSError):  # not empty: the project, or somebody else's file, is in it
+                with suppress(OSError):  # not empty: it holds the project, or another file
                     parent.rmdir()
 
 
@@ -74,7 +73,7 @@ def _require_free(destination: Path) -> None:
         if any(not child.name.startswith(PREFIX) for child in destination.iterdir()):
             raise OmniError(f"{destination} exists and is not empty", "choose another destination, or empty it first")
     elif destination.exists() or destination.is_symlink():
-        raise OmniError(f"{destination} exists and is no folder", "choose another destination")
+        raise OmniError(f"{destination} exists and is not a folder", "choose another destination")
 
 
 def _make_parents(folder: Path) -> list[Path]:
@@ -84,25 +83,12 @@ def _make_parents(folder: Path) -> list[Path]:
             parent.mkdir()
             made.append(parent)
         elif not parent.is_dir():
-            raise OmniError(f"{parent} is no folder", "choose another destination")
+            raise OmniError(f"{parent} is not a folder", "choose another destination")
     return made
 
 
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Let a second Ctrl-C not stop the tidying up after the first."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def enclosing_repository(folder: Path) -> Path | None:
-    """Find the git work tree that a folder which may not exist yet would lie in."""
+    """Return the git work tree around a folder, which may not exist yet; none outside of one."""
     for parent in folder.expanduser().resolve().parents:
         if os.path.lexists(parent / ".git"):
             return parent

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omnistack.shell.errors import OmniError
+from omnistack.shell.git import git
 from omnistack.shell.options import TemplateOption
-from omnistack.shell.process import CommandError, git
+from omnistack.shell.process import CommandError
 from omnistack.shell.progress import err, out
 from omnistack.template.source import open_template
 
@@ -121,7 +122,7 @@ class Result:
 
 def _commit(root: Path) -> str:
     try:
-        return git("rev-parse", "HEAD", cwd=root)
+        return git(root, "rev-parse", "HEAD")
     except CommandError:
         return "no commit"
 

@@ -1,8 +1,8 @@
-"""The one error that a user sees."""
+"""The error that a user sees."""
 
 
 class OmniError(Exception):
-    """What went wrong and what to do next; the command line prints it as one line and exits with 1."""
+    """What happened and what to do next. The command line prints it as one line and exits with 1."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -10,6 +10,6 @@ class OmniError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        """Give one line: the message, then the next step."""
+        """Return one line: the message, then the next step."""
         parts = [" ".join(part.split()) for part in (self.message, self.hint)]
         return ". ".join(part.rstrip(".") for part in parts if part) + "."

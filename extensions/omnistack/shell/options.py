@@ -4,14 +4,14 @@ from typing import Annotated
 
 import typer
 
-from omnistack.template.source import ENV_VAR
+TEMPLATE_VARIABLE = "OMNISTACK_TEMPLATE"
 
 TemplateOption = Annotated[
     str | None,
     typer.Option(
         "--template",
         metavar="PATH_OR_URL",
-        envvar=ENV_VAR,
-        help="The template: a checkout or a git URL. Default: the checkout that this program lies in.",
+        envvar=TEMPLATE_VARIABLE,
+        help="The template: a folder or a git URL. Default: where this program was installed from.",
     ),
 ]

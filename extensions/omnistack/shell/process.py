@@ -1,4 +1,4 @@
-"""Running git, uv and the like: output captured, one-line errors."""
+"""Running uv and other programs: output captured, one-line errors."""
 
 import os
 import shutil
@@ -9,8 +9,8 @@ from pathlib import Path
 
 from omnistack.shell.errors import OmniError
 
-# A hook or an outer `uv run` exports these; they would send a command to another repository or environment than the
-# one that it is started in.
+# Set by a git hook, an outer `uv run` or pyenv. They would direct a program to another repository, environment or
+# interpreter than those of the folder that it runs in.
 LEAKING_VARIABLES = (
     "GIT_DIR",
     "GIT_WORK_TREE",
@@ -22,40 +22,42 @@ LEAKING_VARIABLES = (
     "UV_PROJECT",
     "UV_PROJECT_ENVIRONMENT",
     "UV_WORKING_DIRECTORY",
-    # Set by pyenv for what its shims start: they would hide every other Python.
     "PYENV_VERSION",
     "PYENV_DIR",
 )
-LONGEST = 300
+MAX_MESSAGE_LENGTH = 300
 CROSS = "\N{MULTIPLICATION SIGN}"
 INSTALL_HINTS = {
     "git": "install git (https://git-scm.com/downloads) and run the command again",
-    "uv": "install it with `pip install uv` and run the command again",
+    "uv": "install uv (https://docs.astral.sh/uv/getting-started/installation) and run the command again",
 }
 
 
 class CommandError(OmniError):
-    """A program ran and failed; `output` is all that it said."""
+    """A program failed. `output` is everything that it wrote."""
 
-    def __init__(self, message: str, hint: str, *, returncode: int, output: str) -> None:
+    def __init__(self, message: str, hint: str = "", *, output: str) -> None:
         super().__init__(message, hint)
-        self.returncode = returncode
         self.output = output
 
 
-def forget_outer_environment() -> None:
-    """Drop the variables by which an outer process would redirect git and uv."""
+def remove_leaking_variables() -> None:
+    """Remove the variables by which an outer process would redirect git and uv."""
     for name in LEAKING_VARIABLES:
         os.environ.pop(name, None)
 
 
 def program(name: str) -> str:
-    """Find a program: the uv that runs this one, else on PATH, else beside the running Python."""
-    # A version manager's `uv` on PATH may refuse to run in a folder that names another Python.
+    """Return the path of a program: the uv that runs this one, else the one on PATH, else beside this Python.
+
+    Raises:
+        OmniError: it is not installed.
+    """
+    # The `uv` of a version manager may refuse to run in a folder that names another Python.
     own = os.environ.get(name.upper(), "") if name == "uv" else ""
     found = shutil.which(own) or shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
     if found is None:
-        raise OmniError(f"the program {name!r} is not installed", INSTALL_HINTS.get(name, f"install {name}"))
+        raise OmniError(f"{name} is not installed", INSTALL_HINTS.get(name, f"install {name}"))
     return found
 
 
@@ -68,8 +70,11 @@ def run(
 ) -> str:
     """Run a command to its end and return what it wrote to stdout, stripped.
 
-    `env` is added to the environment. A missing program, a missing folder and a failure are one-line errors; `hint`
-    says what to do next.
+    `env` is added to the environment; `hint` is the next step that an error names.
+
+    Raises:
+        CommandError: the command failed.
+        OmniError: the program is not installed, or the folder does not exist.
     """
     arguments = [str(part) for part in command]
     arguments[0] = program(arguments[0])
@@ -89,24 +94,19 @@ def run(
         raise OmniError(f"{command[0]} could not be started in {cwd or '.'}: {error.strerror}", hint) from error
     if done.returncode:
         output = f"{done.stdout}\n{done.stderr}".strip()
-        said = gist(done.stderr) or gist(done.stdout) or f"exit status {done.returncode}"
+        reason = error_line(done.stderr) or error_line(done.stdout) or f"exit status {done.returncode}"
         shown = " ".join(str(part) for part in command[:3])
-        raise CommandError(f"`{shown}` failed: {said}", hint, returncode=done.returncode, output=output)
+        raise CommandError(f"`{shown}` failed: {reason}", hint, output=output)
     return done.stdout.strip()
 
 
-def git(*arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None, hint: str = "") -> str:
-    """Run git in a folder and return its output."""
-    return run(["git", *arguments], cwd=cwd, env=env, hint=hint)
-
-
-def gist(text: str) -> str:
-    """Give the line that says most: an `error:` or `fatal:`, uv's cross and its reasons, a traceback's end."""
+def error_line(text: str) -> str:
+    """Return the line that explains a failure: `error:` or `fatal:`, uv's cross and reasons, a traceback's end."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     for number, line in enumerate(lines):
         if line.startswith(CROSS):
-            return " ".join(part.strip(f"{CROSS}│╰─▶ ") for part in lines[number:])[:LONGEST]
-    telling = [line for line in lines if line.lower().startswith(("error", "fatal"))]
-    if not telling and lines and lines[0].startswith("Traceback"):
+            return " ".join(part.strip(f"{CROSS}│╰─▶ ") for part in lines[number:])[:MAX_MESSAGE_LENGTH]
+    explaining = [line for line in lines if line.lower().startswith(("error", "fatal"))]
+    if not explaining and lines and lines[0].startswith("Traceback"):
         return lines[-1]
-    return (telling or lines or [""])[0]
+    return (explaining or lines or [""])[0]

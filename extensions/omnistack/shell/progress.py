@@ -1,4 +1,4 @@
-"""What the user sees meanwhile: silent when nobody is watching."""
+"""Output and progress in the terminal. Progress is shown only where stderr is a terminal."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @cache
 def out() -> "Console":
-    """Give the console for results."""
+    """Return the console for results."""
     from rich.console import Console
 
     return Console(highlight=False, soft_wrap=True)
@@ -19,7 +19,7 @@ def out() -> "Console":
 
 @cache
 def err() -> "Console":
-    """Give the console for progress and errors."""
+    """Return the console for progress and errors."""
     from rich.console import Console
 
     return Console(stderr=True, highlight=False, soft_wrap=True)
@@ -27,7 +27,7 @@ def err() -> "Console":
 
 @contextmanager
 def working(message: str) -> Iterator[None]:
-    """Show a spinner with a message and the seconds gone, then a tick; nothing where stderr is no terminal."""
+    """Show a spinner with a message and the elapsed seconds, then a tick."""
     console = err()
     if not console.is_terminal:
         yield

@@ -9,26 +9,23 @@ from collections.abc import Mapping
 from functools import cache, cached_property
 from pathlib import Path
 
-from copier._jinja_ext import SandboxedEnvironment, UnsetError
-from copier._main import Worker
-from copier._template import Template as CopierTemplate
-from copier._types import MISSING
-from copier._user_data import AnswersMap, Question
 from copier.errors import CopierError
 
 from omnistack.template.catalog import Answer
+from omnistack.template.copier_api import (
+    MISSING,
+    AnswersMap,
+    CopierTemplate,
+    FolderTemplate,
+    Question,
+    SandboxedEnvironment,
+    UnsetError,
+    Worker,
+)
 
 
 class RefusedError(Exception):
     """Copier does not take an answer; the text is Copier's."""
-
-
-class _CopierTemplate(CopierTemplate):
-    """The folder as it lies: no clone, no version."""
-
-    @cached_property
-    def vcs(self) -> None:
-        return None
 
 
 class CopierQuestions(Worker):
@@ -37,7 +34,7 @@ class CopierQuestions(Worker):
     @cached_property
     def template(self) -> CopierTemplate:
         """The template's folder, as it lies."""
-        return _CopierTemplate(url=str(self.src_path))
+        return FolderTemplate(url=str(self.src_path))
 
     @cached_property
     def jinja_env(self) -> SandboxedEnvironment:

@@ -1,8 +1,4 @@
-"""Copier's own update, with its many kinds of errors made one.
-
-The worker leans on Copier's private API, which is why Copier is pinned: the tests compare what comes out with what its
-public functions render.
-"""
+"""Copier's update, run on a clone of a project with a clone of its template, and with one kind of error."""
 
 import os
 import subprocess
@@ -14,54 +10,39 @@ from pathlib import Path
 from typing import ClassVar
 
 from copier import VcsRef
-from copier._jinja_ext import SandboxedEnvironment
-from copier._main import Worker
-from copier._template import Template
 from copier.errors import CopierError
 from jinja2 import TemplateError
 from plumbum import ProcessExecutionError
 
 from omnistack.shell.errors import OmniError
-from omnistack.shell.process import gist
+from omnistack.shell.git import isolation
+from omnistack.shell.process import error_line
+from omnistack.template.copier_api import CopierTemplate, SandboxedEnvironment, Subproject, Worker
 
 
 @contextmanager
-def plain_errors(what: str) -> Iterator[None]:
-    """Turn whatever Copier raises into one error."""
+def plain_errors(message: str) -> Iterator[None]:
+    """Turn every error of Copier into an OmniError."""
     try:
         yield
     except ProcessExecutionError as error:
-        said = gist(str(error.stderr)) or f"exit status {error.retcode}"
-        raise OmniError(f"{what}: git says: {said}") from error
+        reason = error_line(str(error.stderr)) or f"exit status {error.retcode}"
+        raise OmniError(f"{message}: git reports: {reason}") from error
     except (CopierError, TemplateError, ValueError, OSError, subprocess.SubprocessError) as error:
         if isinstance(error, KeyboardInterrupt):
             raise
-        raise OmniError(f"{what}: {error}") from error
+        raise OmniError(f"{message}: {error}") from error
 
 
 @contextmanager
-def repeatable_git() -> Iterator[None]:
-    """Keep the user's own git settings, which differ from machine to machine, from changing what Copier makes.
+def isolated_git() -> Iterator[None]:
+    """Run git, as Copier calls it, without the settings of the user and the machine.
 
-    Files that they ignore everywhere would be missing, hooks would run on its temporary commits, and a whitespace rule
-    would rewrite their code.
+    They differ between machines and would change the result: files that are ignored everywhere would be missing, line
+    ends would change, hooks would run on temporary commits.
     """
-    settings = {
-        "core.excludesFile": os.devnull,
-        "core.hooksPath": os.devnull,
-        "core.quotePath": "false",
-        "apply.whitespace": "nowarn",
-        "merge.conflictStyle": "merge",
-        "commit.gpgSign": "false",
-        "core.fsync": "none",  # all that is written meanwhile is thrown away
-    }
     before = dict(os.environ)
-    first = int(before.get("GIT_CONFIG_COUNT") or 0)
-    for number, (key, value) in enumerate(settings.items(), first):
-        os.environ[f"GIT_CONFIG_KEY_{number}"] = key
-        os.environ[f"GIT_CONFIG_VALUE_{number}"] = value
-    os.environ["GIT_CONFIG_COUNT"] = str(first + len(settings))
-    os.environ["GIT_TEMPLATE_DIR"] = ""
+    os.environ.update(isolation())
     try:
         with warnings.catch_warnings(action="ignore"):
             yield
@@ -71,47 +52,84 @@ def repeatable_git() -> Iterator[None]:
         os.environ.update(before)
 
 
-def update(folder: Path, ref: str | None, answers: Mapping[str, str | bool]) -> None:
-    """Run `copier update` on a project: to a version of its template, or (none) with other answers at its own."""
-    with (
-        plain_errors("the update failed, and the project is as it was"),
-        repeatable_git(),
-        _Worker(
+def update(folder: Path, repository: Path, ref: str | None, answers: Mapping[str, str | bool]) -> None:
+    """Run `copier update` on a project.
+
+    `repository` is a clone of its template with all versions. `ref` is the version to go to; none stays at the
+    project's own version and changes the answers only.
+    """
+    with plain_errors("the update failed and the project was not changed"), isolated_git(), _using(repository):
+        worker = _Worker(
             dst_path=folder,
             vcs_ref=VcsRef.CURRENT if ref is None else ref,
             data=dict(answers),
             defaults=True,
             overwrite=True,
             quiet=True,
-        ) as worker,
-    ):
-        try:
+        )
+        with worker:
             worker.run_update()
-        finally:
-            _Worker.forget()
+
+
+@contextmanager
+def _using(repository: Path) -> Iterator[None]:
+    _ClonedTemplate.repository = repository
+    try:
+        yield
+    finally:
+        _ClonedTemplate.repository = None
+        for template in _Worker.templates.values():
+            template.delete()
+        _Worker.templates.clear()
+
+
+class _ClonedTemplate(CopierTemplate):
+    """A template that is cloned from a folder, under the URL that a project records."""
+
+    repository: ClassVar[Path | None] = None
+
+    @cached_property
+    def url_expanded(self) -> str:
+        return str(self.repository) if self.repository else super().url_expanded
+
+    def delete(self) -> None:
+        """Delete the working copy."""
+        super()._cleanup()
+
+    def _cleanup(self) -> None:
+        """Keep the working copy at the end of a worker: the next one uses it."""
+
+
+class _Subproject(Subproject):
+    """A project whose template is the shared one."""
+
+    @cached_property
+    def template(self) -> CopierTemplate | None:
+        url, ref = self.last_answers.get("_src_path"), self.last_answers.get("_commit")
+        return _Worker.shared(str(url), ref) if url else None
 
 
 class _Worker(Worker):
-    """Copier's own, remembering what it would work out anew for each of a project's files in each of three renders."""
+    """Copier's worker, with one clone of each version and one Jinja environment for all of its renders."""
 
-    _templates: ClassVar[dict[tuple[str, str | None], Template]] = {}
+    templates: ClassVar[dict[tuple[str, str | None], _ClonedTemplate]] = {}
 
     @classmethod
-    def forget(cls) -> None:
-        """Delete the clones of the template."""
-        for template in cls._templates.values():
-            template._cleanup()  # noqa: SLF001 - a worker would do so at its end, when the next still needs it
-        cls._templates.clear()
+    def shared(cls, url: str, ref: str | None) -> _ClonedTemplate:
+        """Return the template at one version, cloned and read once."""
+        if (url, ref) not in cls.templates:
+            cls.templates[url, ref] = _ClonedTemplate(url=url, ref=ref)
+        return cls.templates[url, ref]
 
     @cached_property
-    def template(self) -> Template:
-        """The template at one version: cloned and read once, where Copier does so for each of its four workers."""
-        before = self.subproject.template
-        url = self.src_path or (before.url if before else "")
-        key = (str(url), self.resolved_vcs_ref)
-        if key not in self._templates:
-            self._templates[key] = Template(url=key[0], ref=key[1])
-        return self._templates[key]
+    def subproject(self) -> Subproject:
+        answers_file = self.answers_file or Path(".copier-answers.yml")
+        return _Subproject(local_abspath=self.dst_path.absolute(), answers_relpath=answers_file)
+
+    @cached_property
+    def template(self) -> CopierTemplate:
+        recorded = self.subproject.template
+        return self.shared(str(self.src_path or (recorded.url if recorded else "")), self.resolved_vcs_ref)
 
     @cached_property
     def jinja_env(self) -> SandboxedEnvironment:
@@ -120,5 +138,5 @@ class _Worker(Worker):
         return environment
 
     def _sync_git_index_executable_bit(self, dst_relpath: Path, src_mode: int) -> None:
-        if os.name == "nt":  # elsewhere git sees the mode itself, and this would ask it so for each file
+        if os.name == "nt":  # elsewhere git reads the mode from the disk; asking it costs a process a file
             super()._sync_git_index_executable_bit(dst_relpath, src_mode)

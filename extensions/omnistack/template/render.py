@@ -13,16 +13,21 @@ from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from copier._jinja_ext import SandboxedEnvironment, get_yield_context
-from copier._main import Worker, as_operation
-from copier._settings import SettingsModel
-from copier._template import Template as CopierTemplate
-from copier._tools import scantree
-from copier._types import Phase
 from copier.errors import CopierError
 from jinja2 import Template, TemplateError
 
 from omnistack.shell.errors import OmniError
+from omnistack.template.copier_api import (
+    CopierTemplate,
+    FolderTemplate,
+    Phase,
+    SandboxedEnvironment,
+    SettingsModel,
+    Worker,
+    as_operation,
+    get_yield_context,
+    scantree,
+)
 
 FOLDER = "project"
 """The name of the folder that a template sees itself rendered into."""
@@ -114,14 +119,10 @@ def jinja_environment(template_root: Path) -> SandboxedEnvironment:
     return Renderer(template_root).environment
 
 
-class _MemoryTemplate(CopierTemplate):
-    """The folder as it lies: no clone."""
+class _MemoryTemplate(FolderTemplate):
+    """A template in a folder whose recorded commit can be set."""
 
     commit: str | None = None
-
-    @cached_property
-    def vcs(self) -> None:
-        return None
 
 
 class _MemoryWorker(Worker):

@@ -1,6 +1,5 @@
-"""Where the template is, which version it is, and whether it can be rendered from."""
+"""Versions of the template: cloned, checked out, and compared."""
 
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,28 +8,28 @@ from functools import cached_property
 from pathlib import Path
 
 from omnistack.shell.errors import OmniError
-from omnistack.shell.process import CommandError, gist, git, run
+from omnistack.shell.git import git, git_succeeds
+from omnistack.shell.process import CommandError, error_line
 from omnistack.shell.progress import working
 from omnistack.template.catalog import CATALOG_DIR, QUESTIONS_FILE, Catalog, load_catalog
+from omnistack.template.location import clone_url, is_remote, locate, published_url
+from omnistack.template.project import ANSWERS_FILE, Project, shorten
 
-ENV_VAR = "OMNISTACK_TEMPLATE"
-QUIET_GIT = {"GIT_TERMINAL_PROMPT": "0"}
 RENDERED_FROM = (QUESTIONS_FILE, "template", "extensions", ":(exclude)extensions/omnistack")
-SHOWN = 3
-REMOTE_PREFIXES = ("git+", "git@", "gh:", "gl:")
-_CHECKOUT = Path(__file__).resolve().parents[3]
+SHOWN_TAGS = 3
+MOVED_HINT = "if the template has moved, name its new place with --template PATH_OR_URL"
 
 
 @dataclass(frozen=True)
 class Template:
-    """A version of the template on disk."""
+    """One version of the template on disk."""
 
     source: str
-    """What a project records as its origin: a path or a URL."""
+    """Where it comes from: a path or a URL."""
     root: Path
     """The folder that holds `copier.yml` of this version."""
-    working_tree: bool = True
-    """Whether `root` is the user's own checkout, so that uncommitted changes count."""
+    is_working_tree: bool = True
+    """Whether `root` is the user's own checkout, where changes may be uncommitted."""
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -39,127 +38,195 @@ class Template:
 
     @cached_property
     def commit(self) -> str:
-        """The full hash of the commit that it is rendered from."""
-        hint = "a template is rendered from a commit: clone it, or commit what is there"
+        """The full hash of the commit."""
+        hint = "a project is rendered from a commit: clone the template with git, or commit it"
         try:
-            top = Path(git("rev-parse", "--show-toplevel", cwd=self.root)).resolve()
-            commit = git("rev-parse", "--verify", "HEAD^{commit}", cwd=self.root)
+            top = Path(git(self.root, "rev-parse", "--show-toplevel")).resolve()
+            commit = git(self.root, "rev-parse", "--verify", "HEAD^{commit}")
         except CommandError as error:
-            raise OmniError(f"{self.root} is no git checkout with a commit ({gist(error.output)})", hint) from error
-        if top != self.root.resolve():  # the folder of another repository has versions of something else
-            raise OmniError(f"{self.root} is no git checkout of its own, but a part of {top}", hint)
+            raise OmniError(f"{self.root} is not a git checkout ({error_line(error.output)})", hint) from error
+        if top != self.root.resolve():  # the versions of the outer repository are not the template's
+            raise OmniError(f"{self.root} is not a git repository of its own, but a folder of {top}", hint)
         return commit
 
     @cached_property
     def version(self) -> str:
-        """The nearest tag, or the short hash where there is none; what Copier records as `_commit`."""
-        return git("describe", "--tags", "--always", self.commit, cwd=self.root)
+        """The nearest tag, or the short hash where there is none; Copier records it as `_commit`."""
+        return git(self.root, "describe", "--tags", "--always", self.commit)
+
+    @cached_property
+    def recorded_source(self) -> str:
+        """What a new project records as its template: the URL that has this commit, or without one the path."""
+        return (published_url(self.root, self.commit) if self.is_working_tree else None) or self.source
 
     def tags(self) -> list[str]:
-        """All versions, the newest first; tags that are no version are left out."""
+        """List the versions, the newest first; tags that are not version numbers are left out."""
         from packaging.version import InvalidVersion, Version
 
         versions: list[tuple[Version, str]] = []
-        for tag in git("tag", "--list", cwd=self.root).splitlines():
+        for tag in git(self.root, "tag", "--list").splitlines():
             try:
                 versions.append((Version(tag), tag))
             except InvalidVersion:
                 continue
         return [tag for _, tag in sorted(versions, reverse=True)]
 
-    def changes(self) -> list[str]:
-        """List the changed files that are not committed: any tracked one, and new ones among those it renders."""
-        if not self.working_tree:
+    def newest_release(self) -> str | None:
+        """Return the newest tag that is not a prerelease; none without releases."""
+        from packaging.version import Version
+
+        return next((tag for tag in self.tags() if not Version(tag).is_prerelease), None)
+
+    def resolve(self, ref: str) -> str:
+        """Return the commit of a tag, branch or hash.
+
+        Raises:
+            OmniError: the template has no such version.
+        """
+        for name in (ref, f"refs/remotes/origin/{ref}"):
+            if git_succeeds(self.root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"):
+                return git(self.root, "rev-parse", "--verify", "--end-of-options", f"{name}^{{commit}}")
+        newest = ", ".join(self.tags()[:SHOWN_TAGS]) or "none"
+        raise OmniError(f"the template has no version {ref!r}", f"its newest tags are: {newest}")
+
+    def uncommitted(self) -> list[str]:
+        """List the uncommitted files: changed ones, and new ones in the folders that projects are rendered from."""
+        if not self.is_working_tree:
             return []
-        # `uv run` itself may rewrite the lock file behind another package index; no project is rendered from it.
-        tracked = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)uv.lock", cwd=self.root)
-        new = git("status", "--porcelain", "--untracked-files=all", "--", *RENDERED_FROM, cwd=self.root)
-        return list(dict.fromkeys(line[2:].strip() for line in (*tracked.splitlines(), *new.splitlines())))
+        # `uv run` may rewrite the lock file for another package index; no project is rendered from it.
+        changed = git(self.root, "status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)uv.lock")
+        new = git(self.root, "status", "--porcelain", "--untracked-files=all", "--", *RENDERED_FROM)
+        return list(dict.fromkeys(line[2:].strip() for line in (*changed.splitlines(), *new.splitlines())))
 
     def require_clean(self) -> None:
-        """Refuse uncommitted changes: a project that has them in no commit can never be updated."""
-        if self.commit and (changed := self.changes()):
-            shown = ", ".join(changed[:SHOWN]) + (f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else "")
+        """Refuse uncommitted changes: a project that was rendered from them could not be updated."""
+        if self.commit and (changed := self.uncommitted()):
             raise OmniError(
-                f"the template has uncommitted changes ({shown}); a project rendered from them could never be updated",
-                f"commit or stash them in {self.root}, or name a commit with --vcs-ref",
+                f"the template has uncommitted changes ({shorten(changed)}), and a project rendered from them could "
+                "never be updated",
+                f"commit or stash them in {self.root}, or choose a commit with --vcs-ref",
             )
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The template of a project, cloned with its history and checked out at the project's version."""
+
+    source: str
+    """Where the template is now; the project will record it."""
+    template: Template
+
+    def newest(self) -> str:
+        """Return the newest release, or without releases the newest commit."""
+        release = self.template.newest_release()
+        return release or git(self.template.root, "ls-remote", "origin", "HEAD").split()[0]
+
+    def describe(self, commit: str) -> str:
+        """Name a commit as Copier does."""
+        return git(self.template.root, "describe", "--tags", "--always", commit)
+
+    @contextmanager
+    def at(self, commit: str) -> Iterator[Template]:
+        """Check out another version beside the project's own."""
+        with _temporary_folder("version") as folder:
+            git(self.template.root, "worktree", "add", "--quiet", "--detach", folder, commit, isolated=True)
+            yield Template(source=self.source, root=folder, is_working_tree=False)
+
+    def contains(self, older: str, newer: str) -> bool:
+        """Return whether a commit is in the history of another, or is the same."""
+        return git_succeeds(self.template.root, "merge-base", "--is-ancestor", older, newer)
 
 
 @contextmanager
 def open_template(source: str | None = None, ref: str | None = None) -> Iterator[Template]:
-    """Find the template and make one version of it readable.
+    """Open one version of the template.
 
-    `source` is a path or URL (`--template`); without it OMNISTACK_TEMPLATE, else the checkout that this package lies
-    in. `ref` is a tag, branch or commit; without it a path gives its working tree, a URL its newest version. A version
-    that is not checked out lies in a temporary clone that ends with the block.
+    Without a `ref`, a folder is used as it is checked out, and a URL at its newest release. Any other version lies in a
+    temporary clone, which is deleted at the end of the block.
     """
-    where = locate(source)
-    local = Path(where)
-    if local.is_dir() and ref in {None, "HEAD"}:
-        _require_template(local, where)
-        yield Template(source=where, root=local)
+    location = locate(source)
+    ref = ref or location.ref
+    folder = Path(location.source)
+    if folder.is_dir() and ref in {None, "HEAD"}:
+        _require_template(folder, location.source)
+        yield Template(source=location.source, root=folder)
         return
-    with tempfile.TemporaryDirectory(prefix="omnistack-template-", ignore_cleanup_errors=True) as folder:
-        clone = Path(folder) / "template"
-        with working(f"Fetching the template {where}"):
-            _clone(where, clone)
-            template = Template(source=where, root=clone, working_tree=False)
-            _checkout(template, ref or next(iter(_releases(template)), "HEAD"))
-        _require_template(clone, where)
+    with _cloned(location.source) as template:
+        _checkout(template, template.resolve(ref or template.newest_release() or "HEAD"))
+        _require_template(template.root, location.source)
         yield template
 
 
-def locate(source: str | None = None) -> str:
-    """Name the template: an absolute path where it is one on disk, else the URL as given."""
-    given = source or os.environ.get(ENV_VAR)
-    if given is None:
-        if (_CHECKOUT / QUESTIONS_FILE).is_file():
-            return str(_CHECKOUT)
-        raise OmniError(
-            "the template is not beside this program", f"give its path or URL with --template or {ENV_VAR}=…"
-        )
-    path = Path(given).expanduser()
-    if path.is_dir():
-        return str(path.resolve())
-    if given.startswith(REMOTE_PREFIXES) or given.endswith(".git"):
-        return given
-    if "://" in given:
-        # Copier takes any other URL for a web page.
-        return given if given.startswith(("https://github.com/", "https://gitlab.com/")) else f"git+{given}"
-    raise OmniError(f"there is no template at {given}", "give a folder that holds copier.yml, or a git URL")
-
-
-def _releases(template: Template) -> list[str]:
-    from packaging.version import Version
-
-    return [tag for tag in template.tags() if not Version(tag).is_prerelease]
-
-
-def _clone(source: str, folder: Path) -> None:
-    from copier._vcs import get_repo  # what Copier makes of a source (gh:, git+https:) is told nowhere else
-
-    url = get_repo(source)
-    if url is None:
-        raise OmniError(f"the template at {source} is no git repository, so it has no versions", "clone it with git")
-    hint = "check the address, your access and the network"
-    shared = ["--shared"] if Path(url).is_dir() else []
-    run(["git", "clone", "--quiet", "--no-checkout", *shared, "--", url, folder], env=QUIET_GIT, hint=hint)
-
-
-def _checkout(template: Template, ref: str) -> None:
-    known = ", ".join(template.tags()[:5]) or "none"
-    for name in (f"{ref}^{{commit}}", f"origin/{ref}^{{commit}}"):
+@contextmanager
+def open_origin(project: Project, moved_to: str | None = None) -> Iterator[Origin]:
+    """Open a project's template at the project's version; `moved_to` (`--template`) replaces the recorded source."""
+    source = locate(moved_to).source if moved_to else _recorded(project)
+    with _cloned(source) as template:
+        version = project.version or ""
         try:
-            commit = git("rev-parse", "--verify", "--quiet", name, cwd=template.root)
-        except CommandError:
-            continue
-        git("checkout", "--quiet", "--detach", commit, cwd=template.root)
-        return
-    raise OmniError(f"the template has no version {ref!r}", f"its newest tags are: {known}")
+            _checkout(template, template.resolve(version))
+        except OmniError as error:
+            raise OmniError(
+                f"the project was rendered from version {version}, which the template at {source} does not have: "
+                "it was never pushed or committed there",
+                "name a repository that has it with --template PATH_OR_URL; if none has it, set _commit in "
+                f"{ANSWERS_FILE} to the nearest commit of the template, and commit that",
+            ) from error
+        _require_template(template.root, f"{source} at version {version}")
+        yield Origin(source=source, template=template)
+
+
+@contextmanager
+def open_project_template(project: Project, moved_to: str | None = None) -> Iterator[Template]:
+    """Open the version of the template that a project was rendered from."""
+    if project.version is None:
+        with open_template(moved_to or project.source) as template:
+            yield template
+    else:
+        with open_origin(project, moved_to) as origin:
+            yield origin.template
+
+
+def _recorded(project: Project) -> str:
+    source = project.source or ""
+    if is_remote(source) or Path(source).expanduser().is_dir():
+        return source
+    raise OmniError(
+        f"this project records its template as {source}, a folder that does not exist on this machine",
+        "name a folder or git URL that has the template with --template PATH_OR_URL; a URL is recorded for everyone",
+    )
+
+
+@contextmanager
+def _cloned(source: str) -> Iterator[Template]:
+    """Clone the template with all versions; nothing is checked out."""
+    url = clone_url(source)
+    if url is None:
+        raise OmniError(f"the template at {source} is not a git repository, so it has no versions", MOVED_HINT)
+    with _temporary_folder("template") as folder:
+        shared = ["--shared"] if Path(url).is_dir() else []
+        try:
+            with working(f"Fetching the template from {source}"):
+                git(folder.parent, "clone", "--quiet", "--no-checkout", "--origin=origin", *shared, "--", url, folder)
+        except CommandError as error:
+            raise OmniError(
+                f"the template at {source} cannot be reached: {error_line(error.output)}",
+                f"check the address, the network and your access; {MOVED_HINT}",
+            ) from error
+        yield Template(source=source, root=folder, is_working_tree=False)
+
+
+def _checkout(template: Template, commit: str) -> None:
+    git(template.root, "checkout", "--quiet", "--detach", commit, isolated=True)
+
+
+@contextmanager
+def _temporary_folder(name: str) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix=f"omnistack-{name}-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder).resolve() / "template"
 
 
 def _require_template(root: Path, where: str) -> None:
     for needed in (QUESTIONS_FILE, CATALOG_DIR):
         if not (root / needed).exists():
-            raise OmniError(f"{where} is no OmniStack template: it has no {needed}", "give another with --template")
+            raise OmniError(f"{where} is not an OmniStack template: it has no {needed}", MOVED_HINT)
