@@ -41,7 +41,7 @@ def test_an_unforeseen_error_is_one_line_and_a_traceback_only_when_asked(
 
     done = run("fail")
     assert done.status == 1
-    assert done.err == "error: two lines (RuntimeError). This is a bug: `omnistack --debug …` shows where.\n"
+    assert done.err == "error: two lines (RuntimeError). This is a bug: report the output of `omnistack --debug …`.\n"
     assert "Traceback" in run("--debug", "fail").err
     assert "Traceback" not in run("fail").err
     monkeypatch.setenv("OMNISTACK_DEBUG", "1")
@@ -75,7 +75,7 @@ def test_a_missing_program_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     monkeypatch.delenv("UV", raising=False)
-    with pytest.raises(OmniError, match=r"the program 'uv' is not installed\. install it with `pip install uv`"):
+    with pytest.raises(OmniError, match=r"uv is not installed\. install uv \(https://docs.astral.sh"):
         run_program(["uv", "sync"])
 
 

@@ -38,7 +38,7 @@ def test_the_preview_names_pieces_files_and_packages(run: Run, tmp_path: Path) -
     assert "fastapi" in shown
     assert "preset=minimal, auth=custom, email=none, storage=none, redis=false" in shown
     assert "projects=false" in shown
-    assert "Nothing was made" in shown
+    assert "Nothing was created" in shown
 
 
 def test_a_dry_run_leaves_nothing(run: Run, tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_inside_another_repository_it_gets_its_own(run: Run, tmp_path: Path) -> 
     write(outer / "file", "text")
     commit_all(outer, "Outer", first=True)
     done = run("new", outer / "services/made", *QUIET)
-    assert f"inside the repository {outer}" in done.out
+    assert f"inside {outer}; --no-git makes it a folder of that repository" in done.out
     assert git(outer / "services/made", "rev-parse", "--show-toplevel") == str(outer / "services/made")
     assert git(outer, "log", "--format=%s") == "Outer"
 

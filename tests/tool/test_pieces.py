@@ -72,9 +72,9 @@ def test_every_choice_of_a_port_is_a_provider_and_the_other_way_round() -> None:
         ("owns: []", "owns: []\nowned: []", "projects.yml: owned: Extra inputs are not permitted"),
         ("always: false", "always: no please", "projects.yml: always: Input should be a valid boolean"),
         ("requires: [users]", "requires: users", "projects.yml: requires: Input should be a valid list"),
-        ("requires: [users]", "requires: [user]", "requires names 'user', which is no piece. did you mean users?"),
+        ("requires: [users]", "requires: [user]", "requires names 'user', which is not a piece. did you mean users?"),
         ("name: projects", "name: project", "projects.yml: name: 'project' is not the file's name"),
-        ("name: projects", "name: [", "projects.yml is no YAML"),
+        ("name: projects", "name: [", "projects.yml is not valid YAML"),
     ],
 )
 def test_a_bad_document_names_the_file_and_the_field(root: Path, old: str, new: str, says: str) -> None:

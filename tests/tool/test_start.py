@@ -95,7 +95,7 @@ def test_without_a_token_there_is_a_request_that_needs_none(project: Path) -> No
     (project / "no-token").touch()
     with go(project) as process:
         shown = read_until(process, "curl")
-        assert "No token: " in shown
+        assert "No access token: " in shown
         assert "no tokens here" in shown
         assert "/api/v1/public/health/ready" in shown
         process.send_signal(signal.SIGINT)
@@ -106,7 +106,7 @@ def test_a_server_that_ends_is_one_line_with_its_last_words(project: Path) -> No
     with go(project) as process:
         out, err = process.communicate(timeout=30)
     assert process.returncode == 1
-    assert err.startswith("error: the server ended: error: the settings are wrong. ")
+    assert err.startswith("error: the server stopped: error: the settings are wrong. ")
     assert "uv run app dev --port" in err
     assert out == ""
 

@@ -31,7 +31,7 @@ def test_one_command_gives_a_backend_that_answers_authenticated_requests(
         env={**os.environ, "COLUMNS": "200", "PYTHONUNBUFFERED": "1"},
     ) as process:
         try:
-            shown = read_until(process, "Ctrl-C ends it")
+            shown = read_until(process, "Press Ctrl-C")
             request = re.search(r'curl -H "Authorization: (Bearer \S+)" (http://\S+/users/me)', shown)
             assert request
             asked = urllib.request.Request(request[2], headers={"Authorization": request[1]})  # noqa: S310 - loopback

@@ -23,11 +23,10 @@ def questions(releases: Repository, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.mark.parametrize(
     ("answers", "pieces", "says"),
     [
-        ({"clock": True}, ["clock"], "clock is there already"),
-        ({}, ["custom"], "custom is there already"),
-        ({}, ["users"], "users is there already: it is part of every project"),
-        ({"shop": True}, ["ledger"], "ledger is there already: shop needs it"),
-        ({"sms": "sms_http"}, ["sms_log", "clock", "clock"], "sms_log is there already: sms_http needs it"),
+        ({"clock": True}, ["clock"], "the project already has clock"),
+        ({}, ["custom"], "the project already has custom"),
+        ({}, ["users"], "the project already has users: it is part of every project"),
+        ({"shop": True}, ["ledger"], "the project already has ledger: shop requires it"),
     ],
 )
 def test_what_is_there_already_is_said_and_is_no_error(
@@ -39,16 +38,24 @@ def test_what_is_there_already_is_said_and_is_no_error(
 @pytest.mark.parametrize(
     ("answers", "command", "says"),
     [
-        ({}, ["add", "ledger"], "comes along with other pieces. add shop"),
-        ({}, ["add", "clerk", "supabase"], "clerk and supabase both answer 'auth'"),
-        ({"right": True}, ["add", "left"], "left cannot be chosen together with right. first: omnistack remove right"),
+        ({}, ["add", "ledger"], "added with the pieces that require it. add shop"),
+        ({}, ["add", "clerk", "supabase"], "clerk and supabase cannot both be the auth provider"),
+        (
+            {"right": True},
+            ["add", "left"],
+            "left cannot be chosen together with right. first run: omnistack remove right",
+        ),
         ({"left": True}, ["add", "right"], "right cannot be chosen together with left"),
         ({}, ["add", "left", "right"], "cannot be chosen together"),
         ({}, ["remove", "users"], "users is part of every project and cannot be removed"),
-        ({}, ["remove", "custom"], "choose another instead: omnistack add clerk | supabase"),
-        ({"cron": True, "clock": True}, ["remove", "clock"], "cron needs clock. remove cron clock together"),
-        ({"shop": True}, ["remove", "ledger"], "comes along with other pieces. remove shop"),
-        ({"sms": "sms_http"}, ["remove", "sms_log"], "sms_http needs sms_log"),
+        ({}, ["remove", "custom"], "replace it instead: omnistack add clerk | supabase"),
+        (
+            {"cron": True, "clock": True},
+            ["remove", "clock"],
+            "cron requires clock. remove them together: omnistack remove cron clock",
+        ),
+        ({"shop": True}, ["remove", "ledger"], "added with the pieces that require it. remove shop"),
+        ({"sms": "sms_http"}, ["remove", "sms_log"], "sms_http requires sms_log"),
     ],
 )
 def test_what_cannot_be_is_refused_with_what_to_do(
@@ -62,7 +69,7 @@ def test_what_cannot_be_is_refused_with_what_to_do(
 
 def test_what_is_not_there_needs_no_removal(questions: Questionnaire) -> None:
     plan = plan_remove(questions, {}, ["clock", "clerk"])
-    assert plan.notes == ("clock is not there", "clerk is not there")
+    assert plan.notes == ("the project does not have clock", "the project does not have clerk")
     assert plan.answers == {}
 
 

@@ -19,7 +19,7 @@ type Answer = str | bool
 
 
 class Strict(BaseModel):
-    """A document whose every key is known."""
+    """A document without unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -33,19 +33,19 @@ class Setting(Strict):
     answer: str | None = None
     """The question whose answer is the default."""
     generate: bool = False
-    """A secret: `omnistack new` writes a fresh one to `.env`."""
+    """Whether it is a secret, of which `omnistack new` writes a new one to `.env`."""
 
 
 class Process(Strict):
-    """A process of the rendered project besides the one that serves."""
+    """A process of the rendered project beside the server."""
 
     name: str
     help: str
     command: list[str]
     reload: list[str]
-    """The same on a developer's machine, following changes of the code."""
+    """The command for development, which reloads when the code changes."""
     healthcheck: list[str]
-    """Its exit code says whether the process in the same container is alive."""
+    """A command that exits with 0 if the process in the same container is alive."""
 
 
 class Piece(Strict):
@@ -56,11 +56,11 @@ class Piece(Strict):
     help: str
     kind: Kind
     always: bool
-    """True for what every project has."""
+    """Whether every project has it."""
     port: str | None
     """For a provider: the question whose answer names it."""
     module: str | None
-    """The folder of `app/` that holds its manifest."""
+    """The folder in `app/` that holds its manifest."""
     requires: list[str]
     conflicts: list[str]
     presets: list[str]
@@ -71,18 +71,18 @@ class Piece(Strict):
     services: list[str]
     owns: list[str]
     processes: list[Process] = []
-    """The one key that may be left out."""
+    """The only optional key."""
     is_port: bool = Field(default=False, exclude=True)
-    """Whether its name is that of a port: answers choose its providers and never it. Found out, not written."""
+    """Whether it has the name of a port: then answers choose its providers. Computed, not written in the file."""
 
     @property
     def question(self) -> str | None:
-        """The question that chooses it; nothing for what is always there (or only comes along)."""
+        """The question that chooses it; none for a piece of every project, or one that is only required by others."""
         return None if self.always or self.is_port else self.port or self.name
 
 
 class Choice(BaseModel):
-    """One of a question's answers."""
+    """A choice of a question."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -91,7 +91,7 @@ class Choice(BaseModel):
 
 
 class Question(BaseModel):
-    """A question of `copier.yml` that people are asked."""
+    """A question of `copier.yml` that is not hidden."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -100,16 +100,16 @@ class Question(BaseModel):
     help: str
     choices: tuple[Choice, ...]
     default: Answer
-    """As written: a string may be a Jinja expression, see `answers.Questionnaire.default`."""
+    """As written; a string may be a Jinja expression, which `Questionnaire.default` evaluates."""
 
     @property
     def values(self) -> tuple[Answer, ...]:
-        """The answers that it allows; empty for a free text."""
+        """The valid answers; empty for a text."""
         return (True, False) if self.type == "bool" else tuple(choice.value for choice in self.choices)
 
 
 class Catalog:
-    """All pieces sorted by name, and all questions in the order in which they are asked."""
+    """All pieces, sorted by name, and all questions, in the order in which they are asked."""
 
     def __init__(self, pieces: Iterable[Piece], questions: Iterable[Question], kept: Iterable[str] = ()) -> None:
         self._pieces = {piece.name: piece for piece in sorted(pieces, key=lambda piece: piece.name)}
@@ -117,7 +117,7 @@ class Catalog:
         for name in self._ports() & self._pieces.keys():
             self._pieces[name] = self._pieces[name].model_copy(update={"is_port": True})
         self.kept = tuple(kept)
-        """The files that Copier renders once and never again."""
+        """The files that Copier renders once and no update changes."""
 
     @property
     def pieces(self) -> tuple[Piece, ...]:
@@ -133,13 +133,17 @@ class Catalog:
         return name in self._pieces
 
     def piece(self, name: str) -> Piece:
-        """Look a piece up; an unknown name is an error that lists the nearest ones."""
+        """Return a piece.
+
+        Raises:
+            OmniError: there is none; it names similar ones.
+        """
         if name not in self._pieces:
             raise OmniError(f"there is no piece {name!r}", suggest(name, self.names, "`omnistack list` shows all"))
         return self._pieces[name]
 
     def requires(self, name: str) -> tuple[str, ...]:
-        """Name all that a piece brings along, directly or not, sorted; without itself."""
+        """List the pieces that a piece requires, directly and indirectly, sorted."""
         seen: set[str] = set()
         pending = list(self.piece(name).requires)
         while pending:
@@ -150,12 +154,12 @@ class Catalog:
         return tuple(sorted(seen - {name}))
 
     def required_by(self, name: str) -> tuple[str, ...]:
-        """Name all pieces that cannot be without this one, directly or not, sorted."""
+        """List the pieces that require this one, directly and indirectly, sorted."""
         self.piece(name)
         return tuple(other for other in self.names if name in self.requires(other))
 
     def _ports(self) -> set[str]:
-        """Name the ports: those whose question names one provider, and those of which each provider has a question."""
+        """Return the ports: those with a question for one provider, and those whose providers have a question each."""
         found = {piece.port for piece in self._pieces.values() if piece.port}
         for piece in self._pieces.values():
             if piece.kind == "provider" and not piece.port:
@@ -163,7 +167,7 @@ class Catalog:
         return found
 
     def providers(self, port: str) -> tuple[Piece, ...]:
-        """All providers of a port, sorted by name."""
+        """List the providers of a port, sorted by name."""
         return tuple(piece for piece in self.pieces if piece.port == port)
 
     @cached_property
@@ -172,26 +176,32 @@ class Catalog:
         question = self.questions.get("preset")
         return tuple(choice.value for choice in question.choices) if question else ()
 
+    def preset_pieces(self, preset: str) -> tuple[Piece, ...]:
+        """Return the pieces that a preset chooses, in the order of the questions; their labels describe it."""
+        chosen = [piece for piece in self.pieces if preset in piece.presets and piece.question in self.questions]
+        order = list(self.questions)
+        return tuple(sorted(chosen, key=lambda piece: order.index(str(piece.question))))
+
 
 def plain(value: Answer) -> str:
-    """Write an answer as `-d` takes it."""
+    """Return an answer as `-d` accepts it."""
     return str(value).lower() if isinstance(value, bool) else value
 
 
 def suggest(name: str, known: Iterable[str], otherwise: str = "") -> str:
-    """Say which known names are meant; where none is near, list them all (or say `otherwise`)."""
+    """Suggest similar names; if there are none, return `otherwise` or list all names."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=3)
     if near:
         return f"did you mean {' or '.join(near)}?"
-    return otherwise or f"known are: {', '.join(names)}"
+    return otherwise or f"choose one of {', '.join(names)}"
 
 
 def load_catalog(root: Path) -> Catalog:
     """Read a template's pieces and questions; `root` is the folder that holds `copier.yml`."""
     files = sorted((root / CATALOG_DIR).glob("*.yml"))
     if not files:
-        raise OmniError(f"{root} has no {CATALOG_DIR}/*.yml", "give a checkout of the template with --template")
+        raise OmniError(f"{root} has no {CATALOG_DIR}/*.yml", "name a checkout of the template with --template")
     document = _read_document(root / QUESTIONS_FILE)
     pieces = [_read_piece(file) for file in files]
     catalog = Catalog(pieces, _read_questions(document), map(str, document.get("_skip_if_exists", ())))
@@ -200,7 +210,7 @@ def load_catalog(root: Path) -> Catalog:
             for name in names:
                 if name not in catalog:
                     raise OmniError(
-                        f"{CATALOG_DIR}/{piece.name}.yml: {field} names {name!r}, which is no piece",
+                        f"{CATALOG_DIR}/{piece.name}.yml: {field} names {name!r}, which is not a piece",
                         suggest(name, catalog.names),
                     )
     return catalog
@@ -211,12 +221,12 @@ def _read_piece(file: Path) -> Piece:
     try:
         piece = Piece.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
     except yaml.YAMLError as error:
-        raise OmniError(f"{where} is no YAML: {_first_line(error)}", "correct the file") from error
+        raise OmniError(f"{where} is not valid YAML: {_first_line(error)}", "correct the file") from error
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "the document"
         raise OmniError(
-            f"{where}: {field}: {first['msg']}", "every key of a piece stands in omnistack/template/catalog.py"
+            f"{where}: {field}: {first['msg']}", "omnistack/template/catalog.py lists the keys of a piece"
         ) from error
     if piece.name != file.stem:
         raise OmniError(f"{where}: name: {piece.name!r} is not the file's name", f"write name: {file.stem}")
@@ -224,7 +234,7 @@ def _read_piece(file: Path) -> Piece:
 
 
 class _QuestionsLoader(yaml.SafeLoader):
-    """Reads `copier.yml`, whose `!include` is Copier's own."""
+    """A loader of `copier.yml` that skips Copier's `!include`."""
 
 
 _QuestionsLoader.add_constructor("!include", lambda _loader, _node: None)
@@ -235,11 +245,11 @@ def _read_document(file: Path) -> dict[str, Any]:
         # The loader is a SafeLoader, and the file is the template's own.
         document = yaml.load(file.read_text(encoding="utf-8"), Loader=_QuestionsLoader)  # noqa: S506
     except OSError as error:
-        raise OmniError(f"{file} cannot be read", "give a checkout of the template with --template") from error
+        raise OmniError(f"{file} cannot be read", "name a checkout of the template with --template") from error
     except yaml.YAMLError as error:
-        raise OmniError(f"{file.name} is no YAML: {_first_line(error)}", "correct the file") from error
+        raise OmniError(f"{file.name} is not valid YAML: {_first_line(error)}", "correct the file") from error
     if not isinstance(document, dict):
-        raise OmniError(f"{file.name} holds no questions", "correct the file")
+        raise OmniError(f"{file.name} contains no questions", "correct the file")
     return document
 
 
