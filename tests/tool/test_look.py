@@ -1,11 +1,13 @@
 """`omnistack list` and `omnistack why`: they only look."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from omnistack.shell.progress import out
 
 from tests.conftest import commit_all, git
 from tests.tool.conftest import Run, write
@@ -26,6 +28,21 @@ def test_the_table_shows_each_piece_and_what_it_brings(run: Run) -> None:
     shown = run("list").out
     for text in ("projects=true", "auth=clerk", "in every project", "CLERK_ISSUER_URL", "app/projects", "fastapi>="):
         assert text in shown
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_the_table_is_read_in_every_terminal(run: Run, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    out.cache_clear()
+    try:
+        lines = run("list").out.splitlines()
+    finally:
+        out.cache_clear()
+    table = lines[: lines.index("", 2)]
+    assert max(map(len, table)) <= width
+    assert re.fullmatch(r" *piece +adds *", table[1])
+    assert table[1].index("adds") <= 40
+    assert any("settings: EMAIL_PROVIDER" in line for line in table)
 
 
 def test_json_holds_all_that_is_known(run: Run) -> None:
@@ -127,6 +144,22 @@ def test_why_works_from_within_the_project(run: Run, project: Path, monkeypatch:
     monkeypatch.chdir(project / "app")
     assert run("why", "main.py").out == "app/main.py: in every project.\n"
     assert ".: in every project." in run("why", "..").out
+
+
+def test_a_file_is_named_from_within_or_by_its_project(
+    run: Run, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("why", "app/main.py", "--project", project).out == "app/main.py: in every project.\n"
+    assert run("why", "app/main.py", "--project", project / "app").out == "app/main.py: in every project.\n"
+    assert "is not in a project" in run("why", "app/main.py").err
+
+
+def test_other_line_ends_are_no_change(run: Run, project: Path) -> None:
+    git(project, "config", "core.autocrlf", "true")
+    file = project / "app/main.py"
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    assert run("why", file).out == "app/main.py: in every project.\n"
 
 
 def test_why_tells_what_would_bring_a_missing_file(run: Run, project: Path) -> None:

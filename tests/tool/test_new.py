@@ -2,6 +2,7 @@ import json
 import os
 import re
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -151,6 +152,44 @@ def test_a_url_renders_the_newest_release(run: Run, small: Path, tmp_path: Path)
     assert (done.status, done.err) == (0, "")
     assert not (tmp_path / "made/unreleased.txt").exists()
     assert f"_src_path: git+file://{small}\n" in (tmp_path / "made/.copier-answers.yml").read_text()
+
+
+def test_a_colon_in_the_path_does_no_harm(run: Run, tmp_path: Path) -> None:
+    made = tmp_path / "a:b" / "made"
+    done = run("new", made, *QUIET)
+    assert (done.status, done.err) == (0, "")
+    assert git(made, "status", "--porcelain") == ""
+    assert run("why", made / "app/main.py").status == 0
+    assert run("add", "clerk", "--project", made, "--no-sync").status == 0
+
+
+def test_a_published_template_is_recorded_by_its_url_without_credentials(run: Run, small: Path, tmp_path: Path) -> None:
+    git(small, "remote", "add", "backup", str(tmp_path / "backup"))
+    git(small, "remote", "add", "origin", "https://me:secret@example.com/team/omnistack.git")
+    done = run("new", tmp_path / "unpublished", *QUIET)
+    assert f"records its template as {small}, a folder of this machine" in done.out
+    assert source_of(tmp_path / "unpublished") == str(small)
+    git(small, "update-ref", "refs/remotes/origin/main", "HEAD")
+    done = run("new", tmp_path / "published", *QUIET)
+    assert "a folder of this machine" not in done.out
+    assert source_of(tmp_path / "published") == "git+https://example.com/team/omnistack.git"
+
+
+def source_of(project: Path) -> object:
+    return yaml.safe_load((project / ".copier-answers.yml").read_text())["_src_path"]
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_line_endings_and_attributes_of_the_user_change_nothing(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, refused: bool
+) -> None:
+    (tmp_path / "attributes").write_text("*.py eol=crlf\n")
+    config = f"[core]\nautocrlf = true\nsafecrlf = {str(refused).lower()}\nattributesFile = {tmp_path / 'attributes'}\n"
+    (tmp_path / "gitconfig").write_text(config)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
+    assert run("new", tmp_path / "made", *QUIET).status == 0
+    stored = subprocess.run(["git", "show", "HEAD:app/main.py"], cwd=tmp_path / "made", capture_output=True, check=True)
+    assert stored.stdout == b'"""The application."""\n'
 
 
 @pytest.mark.slow

@@ -58,6 +58,14 @@ def test_questions_come_from_copier_yml_without_the_computed_ones() -> None:
     assert catalog.presets == ("minimal", "saas", "mobile", "ai", "everything", "custom")
 
 
+def test_the_label_of_a_preset_names_its_pieces() -> None:
+    catalog = load_catalog(CHECKOUT)
+    labels = {choice.value: choice.label for choice in catalog.questions["preset"].choices}
+    for preset in set(catalog.presets) - {"custom"}:
+        pieces = ", ".join(piece.label for piece in catalog.preset_pieces(preset))
+        assert labels[preset].partition(": ")[2] == pieces, f"write this label into copier.yml: {pieces}"
+
+
 def test_every_choice_of_a_port_is_a_provider_and_the_other_way_round() -> None:
     catalog = load_catalog(CHECKOUT)
     for port in {piece.port for piece in catalog.pieces if piece.port}:

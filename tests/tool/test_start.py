@@ -87,7 +87,10 @@ def test_it_says_how_to_call_the_server_and_ends_it(project: Path, number: signa
         assert url
         assert f'curl -H "Authorization: Bearer made-for-me@example.com" {url[1]}/api/v1/app/users/me' in shown
         process.send_signal(number)
-        assert process.wait(30) == {signal.SIGINT: 0, signal.SIGTERM: 143}[number]
+        rest = process.communicate(timeout=30)[0]
+        assert process.returncode == {signal.SIGINT: 0, signal.SIGTERM: 143}[number]
+    if number == signal.SIGINT:
+        assert f"cd {project}\n  uv run app dev\n" in rest
     assert (project / "stopped").read_text() == "tidily"
 
 

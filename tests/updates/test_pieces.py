@@ -160,6 +160,19 @@ def test_at_a_terminal_the_question_decides(project: MakeProject, answer: str, s
     assert (made.root / "app/projects/__init__.py").exists() is (answer == "n")
 
 
+def test_a_key_pressed_before_the_question_is_not_its_answer(project: MakeProject) -> None:
+    made = project()
+    program = [str(Path(sys.executable).parent / "omnistack"), "remove", "projects", "--no-sync"]
+    terminal = pexpect.spawn(program[0], program[1:], cwd=str(made.root), encoding="utf-8", timeout=60)
+    terminal.sendline("y")
+    terminal.expect_exact("Remove projects now? [y/N]:")
+    terminal.sendline("n")
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert terminal.exitstatus == 1
+    assert (made.root / "app/projects/__init__.py").exists()
+
+
 def test_a_dry_run_asks_nothing_and_changes_nothing(project: MakeProject) -> None:
     made = project()
     ran = made.omnistack("remove", "projects", "--dry-run")

@@ -79,6 +79,29 @@ def test_what_is_there_is_left_out_and_the_rest_is_added(questions: Questionnair
     assert [piece.name for piece in plan.added] == ["cron"]
 
 
+@pytest.mark.parametrize(
+    ("answers", "provider", "changed", "says"),
+    [
+        ({"email": "resend"}, "console", {"email": "console"}, "console replaces resend (email)"),
+        ({"storage": "s3"}, "local", {"storage": "local"}, "local replaces s3 (storage)"),
+        ({"sms": "sms_http"}, "sms_log", {"sms": "sms_log"}, "sms_log replaces sms_http (sms)"),
+    ],
+)
+def test_a_provider_that_another_one_requires_can_replace_it(
+    questions: Questionnaire, answers: Answers, provider: str, changed: Answers, says: str
+) -> None:
+    plan = plan_add(questions, {"preset": "minimal", **answers}, [provider])
+    assert plan.answers == changed
+    assert says in plan.notes
+    assert provider not in [piece.name for piece in plan.removed]
+
+
+def test_removing_a_provider_names_those_that_could_replace_it(questions: Questionnaire) -> None:
+    plan = plan_remove(questions, {"preset": "minimal", "email": "resend"}, ["resend"])
+    assert plan.answers == {"email": "none"}
+    assert any("no email provider; to replace it instead: omnistack add console |" in note for note in plan.notes)
+
+
 def test_what_goes_is_taken_back_before_what_it_stands_on(questions: Questionnaire) -> None:
     answers: Answers = {"cron": True, "clock": True, "shop": True}
     plan = plan_remove(questions, answers, ["clock", "cron", "shop"])
