@@ -1,5 +1,6 @@
 """No git setting of the user's decides which files of the template arrive, or what they contain."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -59,9 +60,9 @@ def test_other_line_ends_on_the_disk_are_not_edits(
     (tmp_path / "gitconfig").write_text("[core]\nautocrlf = true\n")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
     made = project()
-    made.git("rm", "--quiet", "-r", "--cached", "app/projects")
-    made.git("reset", "--quiet", "--hard")  # writes the files anew, with CRLF
-    file = "app/projects/service.py"
+    shutil.rmtree(made.root / "app/projects")
+    made.git("checkout", "--quiet", "--", ".")  # writes the files again, with CRLF
+    file = "app/projects/repository.py"
     assert b"\r\n" in (made.root / file).read_bytes()
     ran = made.omnistack("remove", "projects", "--dry-run")
     assert ran.status == 0, ran.text

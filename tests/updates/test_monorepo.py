@@ -57,8 +57,7 @@ def test_it_is_created_there_installed_changed_and_updated_and_the_rest_stays_un
     assert ran.status == 0, ran.text
     assert "restore --source=HEAD" in ran.out
     mono.commit("Update")
-    named = {"project_name": "Backend", "project_slug": "backend"}
-    assert contents(made.root) == contents(fresh(V2, clock=True, **named))
+    assert contents(made.root) == contents(fresh(V2, clock=True))
     assert mono.read("frontend/index.html") == "<p>\n"
     assert not (mono.root / ".env").exists()
 
