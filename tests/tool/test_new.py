@@ -154,15 +154,6 @@ def test_a_url_renders_the_newest_release(run: Run, small: Path, tmp_path: Path)
     assert f"_src_path: git+file://{small}\n" in (tmp_path / "made/.copier-answers.yml").read_text()
 
 
-def test_a_colon_in_the_path_does_no_harm(run: Run, tmp_path: Path) -> None:
-    made = tmp_path / "a:b" / "made"
-    done = run("new", made, *QUIET)
-    assert (done.status, done.err) == (0, "")
-    assert git(made, "status", "--porcelain") == ""
-    assert run("why", made / "app/main.py").status == 0
-    assert run("add", "clerk", "--project", made, "--no-sync").status == 0
-
-
 def test_a_published_template_is_recorded_by_its_url_without_credentials(run: Run, small: Path, tmp_path: Path) -> None:
     git(small, "remote", "add", "backup", str(tmp_path / "backup"))
     git(small, "remote", "add", "origin", "https://me:secret@example.com/team/omnistack.git")

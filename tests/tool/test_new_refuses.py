@@ -1,5 +1,6 @@
 """Bad input and failures on the way: one clear line, nothing made, nothing lost."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,13 @@ def test_a_folder_with_something_in_it_is_left_alone(run: Run, made: Path) -> No
     assert done.status == 1
     assert "exists and is not empty" in done.err
     assert files_in(made) == {"thesis.txt"}
+
+
+def test_a_path_in_which_uv_cannot_run_is_refused(run: Run, tmp_path: Path) -> None:
+    done = run("new", tmp_path / f"a{os.pathsep}b" / "made", *QUIET)
+    assert done.status == 1
+    assert "which separates the folders of PATH" in done.err
+    assert list(tmp_path.glob("a*")) == []
 
 
 def test_a_file_in_the_way_is_left_alone(run: Run, made: Path) -> None:

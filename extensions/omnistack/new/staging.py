@@ -47,6 +47,7 @@ class Stage:
 def staged(destination: Path) -> Iterator[Stage]:
     """Create a temporary place for a project. At the end, everything that was not moved is deleted."""
     destination = destination.expanduser().resolve()
+    _require_usable(destination)
     _require_free(destination)
     made: list[Path] = []
     folder: Path | None = None
@@ -66,6 +67,14 @@ def staged(destination: Path) -> Iterator[Stage]:
             for parent in reversed(made):
                 with suppress(OSError):  # not empty: it holds the project, or another file
                     parent.rmdir()
+
+
+def _require_usable(destination: Path) -> None:
+    if os.pathsep in str(destination):
+        raise OmniError(
+            f"{destination} contains {os.pathsep!r}, which separates the folders of PATH: `uv run` fails in such a folder",
+            "choose another destination",
+        )
 
 
 def _require_free(destination: Path) -> None:
