@@ -86,7 +86,7 @@ def test_a_folder_with_something_in_it_is_left_alone(run: Run, made: Path) -> No
 def test_a_path_in_which_uv_cannot_run_is_refused(run: Run, tmp_path: Path) -> None:
     done = run("new", tmp_path / f"a{os.pathsep}b" / "made", *QUIET)
     assert done.status == 1
-    assert "which separates the folders of PATH" in done.err
+    assert "which separates folders in PATH" in done.err
     assert list(tmp_path.glob("a*")) == []
 
 

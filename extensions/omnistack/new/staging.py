@@ -72,7 +72,7 @@ def staged(destination: Path) -> Iterator[Stage]:
 def _require_usable(destination: Path) -> None:
     if os.pathsep in str(destination):
         raise OmniError(
-            f"{destination} contains {os.pathsep!r}, which separates the folders of PATH: `uv run` fails in such a folder",
+            f"{destination} contains {os.pathsep!r}, which separates folders in PATH: `uv run` fails there",
             "choose another destination",
         )
 
