@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -98,6 +99,14 @@ def run(
         shown = " ".join(str(part) for part in command[:3])
         raise CommandError(f"`{shown}` failed: {reason}", hint, output=output)
     return done.stdout.strip()
+
+
+def kill_group(process: subprocess.Popen[str]) -> None:
+    """Kill a process that was started in a session of its own, and its children."""
+    if sys.platform == "win32":
+        subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True, check=False)
+    else:
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def error_line(text: str) -> str:

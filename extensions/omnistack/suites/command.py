@@ -1,5 +1,6 @@
 """`omnistack suites`: a covering array, executed."""
 
+import getpass
 import os
 import tempfile
 import time
@@ -76,7 +77,7 @@ def suites(
         with working("Computing the covering array"):
             everything = make_rows(found, strength=strength, seed=seed)
         plan = make_plan(take_shard(_named(everything, only), parse_shard(shard)))
-        folder = keep or Path(tempfile.gettempdir()) / f"omnistack-suites-{os.getuid()}"
+        folder = keep or Path(tempfile.gettempdir()) / f"omnistack-suites-{getpass.getuser()}"
         outcomes = list(execute(found, plan.cells, folder, jobs=jobs, fresh=fresh))
         covered = [coverage(found.catalog, [one.cell.answers for one in outcomes if one.passed], n) for n in (2, 3)]
         if write:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from omnistack.shell.errors import OmniError
-from omnistack.shell.process import LEAKING_VARIABLES, program
+from omnistack.shell.process import LEAKING_VARIABLES, kill_group, program
 
 READY_PATH = "/api/v1/public/health/ready"
 BOOT_SECONDS = 60
@@ -144,7 +144,7 @@ def boot(site: Site) -> None:
         raise StepError(f"the server did not stop within {STOP_SECONDS} seconds", str(error.output)) from error
     finally:
         if server.poll() is None:
-            os.killpg(server.pid, signal.SIGKILL)
+            kill_group(server)
             server.wait()
     if "Traceback" in output:
         raise StepError("the server logged a traceback", output)
@@ -191,5 +191,5 @@ def _wait_until_ready(server: "subprocess.Popen[str]", url: str) -> None:
                     return
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
-    os.killpg(server.pid, signal.SIGKILL)
+    kill_group(server)
     raise StepError(f"the server was not ready within {BOOT_SECONDS} seconds", server.communicate()[0])
