@@ -101,6 +101,7 @@ def test_enter_on_every_question_makes_the_default_project(new: Open, work: Path
     terminal = new()
     terminal.passes_texts()
     terminal.answers("fills in the answers")
+    terminal.answers("Change something?")
     terminal.sees("The project in")
     terminal.answers("Create this project?")
     assert terminal.ends() == 0
@@ -116,7 +117,7 @@ def test_texts_are_validated_where_they_are_typed(new: Open, work: Path) -> None
     terminal.answers("packages and databases", "Not A Slug")
     terminal.sees("lower-case letters")
     terminal.types(CLEAR, "wurst", ENTER)
-    for question in (*TEXTS[2:], "Python version", "Create this project?"):
+    for question in (*TEXTS[2:], "Python version", "Change something?", "Create this project?"):
         terminal.answers(question)
     assert terminal.ends() == 0
     assert recorded(work)["project_name"] == "Würst & Co"
@@ -139,6 +140,37 @@ def test_custom_asks_for_a_provider_a_port_and_one_list_of_the_rest(new: Open, w
     answers = recorded(work)
     assert (answers["preset"], answers["auth"], answers["projects"]) == ("custom", "clerk", True)
     assert (answers["email"], answers["storage"]) == ("none", "none")
+
+
+def test_the_answers_of_a_preset_can_be_changed_one_by_one(new: Open, work: Path) -> None:
+    terminal = new("--preset", "saas")
+    terminal.passes_texts()
+    terminal.sees("Email provider: Resend")
+    terminal.types(DOWN, DOWN, ENTER)
+    terminal.sees("SMTP server")
+    terminal.types(UP, ENTER)  # from Resend to the console
+    terminal.sees("Email provider: Console")
+    terminal.types(UP, ENTER)  # to the last entry, the list of modules
+    terminal.sees("Enter to continue")
+    terminal.types(DOWN, SPACE, ENTER)  # without jobs
+    terminal.sees("Modules and infrastructure: Redis, Projects")
+    terminal.types(ENTER)
+    terminal.answers("Create this project?")
+    assert terminal.ends() == 0
+    answers = recorded(work)
+    assert (answers["preset"], answers["email"], answers["storage"]) == ("saas", "console", "s3")
+    assert (answers["redis"], answers["jobs"], answers["projects"]) == (True, False, True)
+
+
+def test_a_key_pressed_before_the_summary_does_not_confirm_it(new: Open, work: Path) -> None:
+    terminal = new("--preset", "minimal")
+    terminal.passes_texts()
+    terminal.sees("Change something?")
+    terminal.types(f"{ENTER}y")
+    terminal.sees("Create this project?")
+    terminal.types("n")
+    assert terminal.ends() == 1
+    assert list(work.iterdir()) == []
 
 
 def test_what_lacks_a_requirement_is_grey_until_it_is_ticked(new: Open, small: Path, work: Path) -> None:
@@ -165,7 +197,7 @@ def test_what_lacks_a_requirement_is_grey_until_it_is_ticked(new: Open, small: P
 
 def test_what_is_answered_is_not_asked(new: Open, work: Path) -> None:
     terminal = new("--preset", "minimal", "-d", "project_name=Given", "-d", "project_slug=given")
-    for question in (*TEXTS[2:], "Python version", "Create this project?"):
+    for question in (*TEXTS[2:], "Python version", "Change something?", "Create this project?"):
         terminal.answers(question)
     assert terminal.ends() == 0
     assert "Product name" not in str(terminal.child.before)
@@ -174,7 +206,7 @@ def test_what_is_answered_is_not_asked(new: Open, work: Path) -> None:
 
 def test_no_makes_nothing(new: Open, work: Path) -> None:
     terminal = new("--preset", "minimal")
-    for question in (*TEXTS, "Python version"):
+    for question in (*TEXTS, "Python version", "Change something?"):
         terminal.answers(question)
     terminal.sees("Create this project?")
     terminal.types("n")
