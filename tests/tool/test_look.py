@@ -89,7 +89,7 @@ def test_it_is_quick_because_copier_is_not_imported() -> None:
         ("README.md", "README.md: in every project; filled from: project_name."),
         (
             "app/modules.py",
-            "in every project; filled from: the module of redis, auth, jobs, users, email, projects, storage.\n",
+            "in every project; filled from: the module of core, redis, auth, jobs, users, email, projects, storage.\n",
         ),
         (
             ".env.example",
@@ -192,7 +192,7 @@ def test_a_piece_that_came_along_names_who_brought_it(run: Run, small: Path, tmp
     ledger = text.replace("name: projects", "name: ledger", 1).replace("module: projects", "module: null")
     ledger = "\n".join("paths: [ledger.txt]" if line.startswith("paths:") else line for line in ledger.splitlines())
     (catalog / "ledger.yml").write_text(ledger + "\n")
-    (catalog / "projects.yml").write_text(text.replace("requires: [users]", "requires: [users, ledger]"))
+    (catalog / "projects.yml").write_text(text.replace("requires: [core, users]", "requires: [core, users, ledger]"))
     write(small / "template/ledger.txt", "")
     commit_all(small, "Ledger")
     run("new", tmp_path / "made", *QUIET)

@@ -200,7 +200,7 @@ def add_billing(small: Path, before: str | None = None) -> None:
     """Add a piece with a question that needs another question's yes."""
     catalog = small / "extensions/catalog"
     text = (catalog / "projects.yml").read_text()
-    text = text.replace("name: projects", "name: billing", 1).replace("requires: [users]", "requires: [projects]")
+    text = text.replace("name: projects", "name: billing", 1).replace("requires: [core, users]", "requires: [projects]")
     text = text.replace("label: Projects", "label: Billing").replace("module: projects", "module: billing")
     text = "\n".join("paths: [app/billing]" if line.startswith("paths:") else line for line in text.splitlines())
     (catalog / "billing.yml").write_text(text + "\n")
