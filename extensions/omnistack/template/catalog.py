@@ -34,6 +34,8 @@ class Setting(Strict):
     """The question whose answer is the default."""
     generate: bool = False
     """Whether it is a secret, of which `omnistack new` writes a new one to `.env`."""
+    required: bool = False
+    """Whether it has to be set outside local; for a provider's setting, where that provider is selected."""
 
 
 class Process(Strict):
@@ -46,6 +48,16 @@ class Process(Strict):
     """The command for development, which reloads when the code changes."""
     healthcheck: list[str]
     """A command that exits with 0 if the process in the same container is alive."""
+
+
+class Volume(Strict):
+    """A folder of the rendered project's image whose files outlive the container."""
+
+    name: str
+    path: str
+    """Absolute. The image creates it for the application's user."""
+    setting: str
+    """The setting that tells the application the path."""
 
 
 class Piece(Strict):
@@ -71,7 +83,12 @@ class Piece(Strict):
     services: list[str]
     owns: list[str]
     processes: list[Process] = []
+<<<<<<< HEAD:extensions/omnistack/template/catalog.py
     """The only optional key."""
+=======
+    volumes: list[Volume] = []
+    """The one key that may be left out."""
+>>>>>>> main:extensions/omnistack/catalog.py
     is_port: bool = Field(default=False, exclude=True)
     """Whether it has the name of a port: then answers choose its providers. Computed, not written in the file."""
 

@@ -13,7 +13,6 @@ EXAMPLES: Final = frozenset(
         "example",
         "your-secret-key",
         "postgres",
-        "redis",
         "admin",
         "root",
         "test",

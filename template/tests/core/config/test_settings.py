@@ -146,15 +146,13 @@ class TestJson:
 
 
 class TestOrigins:
-    @pytest.mark.parametrize(
-        "origin", ["https://app.example.com", "http://localhost:3000", "capacitor://localhost", "*"]
-    )
+    @pytest.mark.parametrize("origin", ["https://app.example.com", "http://localhost:3000", "capacitor://localhost"])
     def test_are_scheme_and_host(self, monkeypatch: pytest.MonkeyPatch, origin: str) -> None:
         monkeypatch.setenv("BACKEND_CORS_ORIGINS", f'["{origin}"]')
         origins = core().BACKEND_CORS_ORIGINS
         assert origins == (origin,)
 
-    @pytest.mark.parametrize("origin", ["app.example.com", "https://app.example.com/", "https://", ""])
+    @pytest.mark.parametrize("origin", ["app.example.com", "https://app.example.com/login", "https://", ""])
     def test_that_are_not_are_refused(self, monkeypatch: pytest.MonkeyPatch, origin: str) -> None:
         monkeypatch.setenv("BACKEND_CORS_ORIGINS", f'["{origin}"]')
         assert problems()[0].startswith("BACKEND_CORS_ORIGINS has to list origins")
