@@ -80,7 +80,7 @@ def test_every_choice_of_a_port_is_a_provider_and_the_other_way_round() -> None:
         ("owns: []", "owns: []\nowned: []", "projects.yml: owned: Extra inputs are not permitted"),
         ("always: false", "always: no please", "projects.yml: always: Input should be a valid boolean"),
         ("requires: [core, users]", "requires: users", "projects.yml: requires: Input should be a valid list"),
-        ("requires: [core, users]", "requires: [core, user]", "requires names 'user', which is not a piece. did you mean users?"),
+        ("requires: [core, users]", "requires: [core, user]", "'user', which is not a piece. did you mean users?"),
         ("name: projects", "name: project", "projects.yml: name: 'project' is not the file's name"),
         ("name: projects", "name: [", "projects.yml is not valid YAML"),
     ],

@@ -35,7 +35,7 @@ class Setting(Strict):
     generate: bool = False
     """Whether it is a secret, of which `omnistack new` writes a new one to `.env`."""
     required: bool = False
-    """Whether it has to be set outside local; for a provider's setting, where that provider is selected."""
+    """Whether it must be set outside local; for a provider's setting, where that provider is selected."""
 
 
 class Process(Strict):
@@ -55,9 +55,9 @@ class Volume(Strict):
 
     name: str
     path: str
-    """Absolute. The image creates it for the application's user."""
+    """An absolute path. The image creates it for the application's user."""
     setting: str
-    """The setting that tells the application the path."""
+    """The setting that contains the path."""
 
 
 class Piece(Strict):
@@ -82,13 +82,9 @@ class Piece(Strict):
     settings: list[Setting]
     services: list[str]
     owns: list[str]
+    # The only optional keys.
     processes: list[Process] = []
-<<<<<<< HEAD:extensions/omnistack/template/catalog.py
-    """The only optional key."""
-=======
     volumes: list[Volume] = []
-    """The one key that may be left out."""
->>>>>>> main:extensions/omnistack/catalog.py
     is_port: bool = Field(default=False, exclude=True)
     """Whether it has the name of a port: then answers choose its providers. Computed, not written in the file."""
 

@@ -1,7 +1,6 @@
-"""Copier's own machinery for questions, driven without a terminal and without rendering.
+"""Copier's evaluation of the questions, without a terminal and without rendering.
 
-This leans on Copier's private API, as nothing public evaluates a questionnaire without rendering; the dependency is
-pinned and the tests compare the result with what a real copy records.
+Tests compare the results with what a real copy records.
 """
 
 import warnings
@@ -25,20 +24,20 @@ from omnistack.template.copier_api import (
 
 
 class RefusedError(Exception):
-    """Copier does not take an answer; the text is Copier's."""
+    """Copier refused an answer; the message is Copier's."""
 
 
 class CopierQuestions(Worker):
-    """Asks nobody, renders nothing."""
+    """A Copier worker that neither asks nor renders."""
 
     @cached_property
     def template(self) -> CopierTemplate:
-        """The template's folder, as it lies."""
+        """The template in its folder."""
         return FolderTemplate(url=str(self.src_path))
 
     @cached_property
     def jinja_env(self) -> SandboxedEnvironment:
-        """Copier's own environment, which compiles a text but once: that is nearly all that an evaluation costs."""
+        """Copier's environment with a cache of compiled texts, which are nearly the whole cost of an evaluation."""
         env = super().jinja_env
         env.from_string = cache(env.from_string)  # type: ignore[assignment]  # an instance's own, cached method
         return env
@@ -49,7 +48,11 @@ class CopierQuestions(Worker):
         return cls(src_path=str(root), dst_path=root / "nowhere", defaults=True, quiet=True)
 
     def answer_all(self, given: Mapping[str, Answer]) -> Mapping[str, object]:
-        """Complete the given answers, hidden questions included, as a copy with defaults would."""
+        """Complete the given answers as a copy with defaults does; hidden questions are included.
+
+        Raises:
+            RefusedError: an answer is not valid.
+        """
         self.data = dict(given)
         try:
             with warnings.catch_warnings(action="ignore"):
@@ -59,7 +62,11 @@ class CopierQuestions(Worker):
         return self.answers.combined
 
     def check(self, name: str, value: Answer, answers: Mapping[str, Answer]) -> None:
-        """Raise RefusedError where an answer is not valid beside the others."""
+        """Check one answer beside the others.
+
+        Raises:
+            RefusedError: it is not valid.
+        """
         question = self.question(name, {**answers, name: value})
         try:
             question.validate_answer(question.parse_answer(value))
@@ -67,7 +74,7 @@ class CopierQuestions(Worker):
             raise RefusedError(str(error)) from error
 
     def default(self, name: str, answers: Mapping[str, Answer]) -> Answer:
-        """Give a question's default after the answers before it; it need not be valid."""
+        """Return the default of a question, given the answers before it; it may be invalid."""
         question = self.question(name, {key: value for key, value in answers.items() if key != name})
         try:
             default = question.render_value(question.settings.defaults.get(name, question.default))
@@ -77,7 +84,7 @@ class CopierQuestions(Worker):
         return cast
 
     def question(self, name: str, answers: Mapping[str, Answer]) -> Question:
-        """Build a question as it stands after the answers, with the hidden ones before it computed."""
+        """Return a question, rendered with the answers and the hidden questions before it."""
         self.data = dict(answers)
         self.answers = AnswersMap(init=dict(answers), metadata=self.template.metadata)
         for other, details in self.template.questions_data.items():

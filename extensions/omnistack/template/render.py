@@ -1,8 +1,8 @@
-"""Rendering in memory, many times in one process: what `copier copy` writes, byte for byte, without writing it.
+"""Rendering in memory, many times in one process: the files that `copier copy` writes, byte for byte.
 
-Copier spends its time compiling the same Jinja strings, starting git for every file, and on the disk. Here one worker
-keeps its Jinja environment and the files of the template, and collects `{path: (mode, bytes)}`. It leans on Copier's
-private API: the dependency is pinned, and a test compares random renders with `run_copy`. Not for threads.
+Copier spends most of its time compiling the same Jinja strings, starting git for every file, and writing to the disk.
+Here one worker keeps its Jinja environment and the files of the template, and collects `{path: (mode, bytes)}`. A test
+compares random renders with `run_copy`. Not safe for threads.
 """
 
 import stat
@@ -30,30 +30,30 @@ from omnistack.template.copier_api import (
 )
 
 FOLDER = "project"
-"""The name of the folder that a template sees itself rendered into."""
+"""The name of the folder that a template is rendered into, as it sees it."""
 
 
 class RenderedFile(NamedTuple):
     """One file of a rendered project."""
 
     mode: int
-    """As `st_mode` has it; only the executable bits are of interest."""
+    """The permission bits of `st_mode`; only the executable bits matter."""
     content: bytes
 
     @property
     def text(self) -> str:
-        """The content, which is UTF-8 (undecodable bytes are replaced)."""
+        """The content decoded as UTF-8; undecodable bytes are replaced."""
         return self.content.decode("utf-8", errors="replace")
 
 
 @dataclass(frozen=True)
 class Rendering:
-    """A rendered project and the answers behind it."""
+    """A rendered project and its answers."""
 
     files: dict[str, RenderedFile]
-    """By path within the project, with `/`, sorted."""
+    """The files by their path in the project, with `/`, sorted."""
     answers: dict[str, Any]
-    """All answers, hidden ones such as `chosen` included."""
+    """All answers, including hidden ones such as `chosen`."""
 
 
 @dataclass(frozen=True)
@@ -61,23 +61,23 @@ class _Source:
     """A file of the template."""
 
     path: Path
-    """Below the folder that holds `copier.yml`."""
+    """Relative to the folder that holds `copier.yml`."""
     name: Path
-    """Below the folder that is rendered."""
+    """Relative to the folder that is rendered."""
     mode: int
     content: bytes
     fixed: tuple[str, ...] | None
-    """Where it goes; nothing where its path is itself a template."""
+    """Its path in the project; none where the path itself is a template."""
 
 
 class Renderer:
-    """Renders one template many times. What lies on the disk when it is made is what it renders."""
+    """A renderer of one template, which it reads from the disk once."""
 
     def __init__(self, template_root: Path, *, commit: str | None = None) -> None:
-        """Read the template; `commit` is what the project records as `_commit` (nothing: as from a plain folder)."""
+        """Read the template; projects record `commit` as their `_commit` (none: as from a folder without git)."""
         root = template_root.resolve()
         if not (root / "copier.yml").is_file():
-            raise OmniError(f"{template_root} holds no copier.yml", "give the folder of a template")
+            raise OmniError(f"{template_root} has no copier.yml", "name the folder of a template")
         self._worker = _MemoryWorker(
             src_path=str(root),
             dst_path=root / f".nowhere/{FOLDER}",
@@ -94,11 +94,15 @@ class Renderer:
         return self._worker.jinja_env
 
     def render(self, answers: Mapping[str, object]) -> dict[str, RenderedFile]:
-        """Render the project of these answers; defaults complete them. A refused answer is an OmniError."""
+        """Render a project; defaults complete the answers.
+
+        Raises:
+            OmniError: an answer is not valid.
+        """
         return self.rendering(answers).files
 
     def rendering(self, answers: Mapping[str, object]) -> Rendering:
-        """Render, and tell the complete answers as well."""
+        """Render a project, and return the complete answers as well."""
         try:
             with warnings.catch_warnings(action="ignore"):
                 return self._worker.collect(dict(answers))
@@ -109,13 +113,13 @@ class Renderer:
 
 
 def render(template_root: Path, answers: Mapping[str, object]) -> dict[str, RenderedFile]:
-    """Render one project in memory; for many, keep a Renderer."""
+    """Render one project in memory; to render many, keep a Renderer."""
     return Renderer(template_root).render(answers)
 
 
 @lru_cache(maxsize=8)
 def jinja_environment(template_root: Path) -> SandboxedEnvironment:
-    """Give the Jinja environment in which Copier renders a template."""
+    """Return the Jinja environment in which Copier renders a template."""
     return Renderer(template_root).environment
 
 
@@ -126,7 +130,7 @@ class _MemoryTemplate(FolderTemplate):
 
 
 class _MemoryWorker(Worker):
-    """Collects what Copier would write."""
+    """A Copier worker that collects the files instead of writing them."""
 
     commit: str | None
     _context: MutableMapping[str, Any] | None
@@ -134,7 +138,7 @@ class _MemoryWorker(Worker):
 
     @property
     def answers_relpath(self) -> Path:
-        # Finding it out spoils the context that it is given.
+        # Computing it changes the context that it is given.
         return super().answers_relpath if self._answers_file is None else self._answers_file
 
     @cached_property
@@ -154,7 +158,7 @@ class _MemoryWorker(Worker):
         def from_string(source: str) -> Template:
             return (cached if isinstance(source, str) and "yield" not in source else compile_)(source)
 
-        # The point is to replace it; nobody here gives it more than the source.
+        # Callers pass the source only.
         environment.from_string = from_string  # type: ignore[method-assign,assignment]
         return environment
 
@@ -173,14 +177,14 @@ class _MemoryWorker(Worker):
         return tuple(found)
 
     def reset(self) -> None:
-        """Forget the render before."""
+        """Discard the state of the previous render."""
         self._context = None
         self._answers_file = None
         self.__dict__.pop("match_exclude", None)
 
     @as_operation("copy")
     def collect(self, data: dict[str, Any]) -> Rendering:
-        """Do what `run_copy` does, without a disk."""
+        """Render as `run_copy` does, in memory."""
         self.data = data
         self.reset()
         with Phase.use(Phase.PROMPT):
@@ -231,12 +235,12 @@ class _MemoryWorker(Worker):
 
     @cached_property
     def _paths(self) -> frozenset[Path]:
-        """Where those files go whose path is no template."""
+        """The paths in the project of all files whose path is not a template."""
         return frozenset(_path(path) for source in self.sources for path in source.fixed or ())
 
     @cached_property
     def _matched(self) -> Callable[[str], frozenset[str]]:
-        """Which of these one pattern matches; remembered, since most patterns come back in every render."""
+        """Return which of these a pattern matches; cached, because most patterns recur in every render."""
 
         def find(line: str) -> frozenset[str]:
             match = super(_MemoryWorker, self)._path_matcher([line])
@@ -247,5 +251,5 @@ class _MemoryWorker(Worker):
 
 @cache
 def _path(text: str) -> Path:
-    """Give the same object each time: looking up what a matcher said of it then compares nothing."""
+    """Return the same object each time, so that looking it up compares nothing."""
     return Path(text)
