@@ -133,6 +133,11 @@ def test_an_empty_destination_stays_the_same_folder(run: Run, tmp_path: Path) ->
     assert not list(made.glob(".omnistack-*"))
 
 
+def test_the_next_steps_can_be_copied_for_any_path(run: Run, tmp_path: Path) -> None:
+    shown = run("new", tmp_path / "my projects" / "api", *QUIET).out
+    assert f"cd '{tmp_path}/my projects/api'" in shown
+
+
 def test_an_older_version_can_be_named(run: Run, small: Path, tmp_path: Path) -> None:
     git(small, "tag", "v1.0.0")
     write(small / "template/new.txt", "new in 1.1\n")

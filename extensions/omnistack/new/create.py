@@ -12,7 +12,7 @@ from omnistack.new.preview import describe_version, preview, show
 from omnistack.new.repository import commit, init, require_ignored_dotenv
 from omnistack.new.staging import Stage, enclosing_repository, staged
 from omnistack.shell.errors import OmniError
-from omnistack.shell.process import CommandError, program, run
+from omnistack.shell.process import CommandError, program, quoted, run
 from omnistack.shell.progress import out, working
 from omnistack.template.answers import Evaluation, Questionnaire, parse, parse_pairs, read_answers
 from omnistack.template.catalog import Answer
@@ -165,10 +165,12 @@ def _report(
             "colleagues, push the template to a git server and record its URL: `omnistack update --template URL`.",
             markup=False,
         )
-    lock = "uv sync && git add uv.lock && git commit -m 'Lock the packages'"
+    lock = 'uv sync && git add uv.lock && git commit -m "Lock the packages"'
     if failure is not None:
-        raise OmniError(f"{failure.message}; the project itself is complete", f"continue with: cd {project} && {lock}")
+        raise OmniError(
+            f"{failure.message}; the project itself is complete", f"continue with: cd {quoted(project)} && {lock}"
+        )
     if not request.start:
-        keep = [] if request.git else ["git add . && git commit -m 'Start from OmniStack'"]
-        steps = [f"cd {project}", *keep, *([] if request.sync else [lock]), "uv run app dev"]
+        keep = [] if request.git else ['git add . && git commit -m "Start from OmniStack"']
+        steps = [f"cd {quoted(project)}", *keep, *([] if request.sync else [lock]), "uv run app dev"]
         console.print("\n" + "".join(f"  {step}\n" for step in steps), markup=False)

@@ -16,7 +16,7 @@ from pathlib import Path
 import typer
 
 from omnistack.shell.errors import OmniError
-from omnistack.shell.process import LEAKING_VARIABLES, CommandError, run
+from omnistack.shell.process import LEAKING_VARIABLES, CommandError, quoted, run
 from omnistack.shell.progress import err, out, working
 
 HOST = "127.0.0.1"
@@ -58,7 +58,7 @@ class Server:
 
     def __init__(self, project: Path, port: int) -> None:
         variables = {name: value for name, value in os.environ.items() if name not in LEAKING_VARIABLES}
-        self._command = f"cd {project} && uv run app dev --port {port}"
+        self._command = f"cd {quoted(project)} && uv run app dev --port {port}"
         self._lines: deque[str] = deque(maxlen=KEPT_LINES)
         self._lock = threading.Lock()
         self._shown = False
@@ -143,7 +143,9 @@ def _serving(project: Path, port: int) -> Iterator[Server]:
     except KeyboardInterrupt:
         err().print("\nStopping …")
         server.stop()
-        out().print(f"\nStopped. Start it again with:\n\n  cd {project.resolve()}\n  uv run app dev\n", markup=False)
+        out().print(
+            f"\nStopped. Start it again with:\n\n  cd {quoted(project.resolve())}\n  uv run app dev\n", markup=False
+        )
         raise typer.Exit(0) from None
     finally:
         server.stop()

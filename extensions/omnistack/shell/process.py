@@ -1,6 +1,7 @@
 """Running uv and other programs: output captured, one-line errors."""
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -99,6 +100,11 @@ def run(
         shown = " ".join(str(part) for part in command[:3])
         raise CommandError(f"`{shown}` failed: {reason}", hint, output=output)
     return done.stdout.strip()
+
+
+def quoted(path: Path) -> str:
+    """Write a path as the user's shell reads it back, for commands to copy."""
+    return subprocess.list2cmdline([str(path)]) if sys.platform == "win32" else shlex.quote(str(path))
 
 
 def kill_group(process: subprocess.Popen[str]) -> None:
