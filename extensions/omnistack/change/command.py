@@ -26,7 +26,7 @@ from omnistack.template.project import CommittedProject, open_project
 from omnistack.template.source import Origin, open_origin
 
 PiecesArgument = Annotated[
-    list[str], typer.Argument(metavar="PIECE...", help="Names of pieces, as `omnistack list` shows them.")
+    list[str], typer.Argument(metavar="PIECE", help="Names of pieces, as `omnistack list` shows them.")
 ]
 ProjectOption = Annotated[
     Path, typer.Option("--project", metavar="DIR", help="The project. Default: the one that you are in.")
@@ -90,9 +90,9 @@ class Options:
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    app.command("add", help=ADD_HELP)(add)
-    app.command("remove", help=REMOVE_HELP)(remove)
-    app.command("update", help=UPDATE_HELP)(update)
+    app.command("add", help=ADD_HELP, short_help="Add pieces to a project.")(add)
+    app.command("remove", help=REMOVE_HELP, short_help="Remove pieces from a project.")(remove)
+    app.command("update", help=UPDATE_HELP, short_help="Update a project to a newer version of its template.")(update)
 
 
 def add(

@@ -27,7 +27,7 @@ PIECE_WIDTH = 32
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command("list", help=HELP)(list_pieces)
+    app.command("list", help=HELP, short_help="List the pieces.")(list_pieces)
 
 
 def list_pieces(

@@ -55,7 +55,7 @@ class Rendered:
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command("why", help=HELP)(why)
+    app.command("why", help=HELP, short_help="Show which answer a file comes from.")(why)
 
 
 def why(

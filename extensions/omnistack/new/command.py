@@ -33,7 +33,7 @@ Start the project at once, with a private PostgreSQL, an access token and a firs
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command("new", help=HELP)(new)
+    app.command("new", help=HELP, short_help="Create a project.")(new)
 
 
 def new(
