@@ -75,7 +75,7 @@ def test_an_older_version_is_refused(project: MakeProject) -> None:
     ran = made.omnistack("update", "--to", V1)
     assert ran.status == 1
     assert "v1.0.0 is older than the project's version, v2.0.0" in ran.err
-    assert "with git" in ran.err
+    assert "own git history" in ran.err
 
 
 def test_an_unknown_version_is_refused_with_those_that_there_are(project: MakeProject) -> None:
