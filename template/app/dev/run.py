@@ -1,6 +1,7 @@
 """`app dev`, step by step. Slow imports happen while the server process starts."""
 
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,10 @@ from app.dev import lock
 from app.dev.places import DEV, LOCK, PROJECT, already_running
 from app.dev.supervisor import ServerProcess, Start, listen, supervise
 from app.kit.user_error import UserError
+
+WINDOWS = """`app dev` runs on Linux, macOS and WSL. On Windows itself, set DATABASE_URL in .env and run:
+  uv run app db upgrade
+  uv run uvicorn app.main:create_app --factory --reload"""
 
 type Say = Callable[[str], object]
 
@@ -22,6 +27,8 @@ def run(host: str, port: int, *, reload: bool, say: Say) -> int:
     Raises:
         UserError: the server cannot start; the message says why and what to do.
     """
+    if sys.platform == "win32":
+        raise UserError(WINDOWS)
     url = f"http://{'127.0.0.1' if host in {'0.0.0.0', '::', ''} else host}:{port}"  # noqa: S104 - only compared
     with _listening(host, port) as listener, ServerProcess(listener) as server:
         # Meanwhile the server's process imports the application.
@@ -35,7 +42,7 @@ def run(host: str, port: int, *, reload: bool, say: Say) -> int:
         settings = core_settings()
         if not settings.is_local:
             raise UserError(
-                "`app dev` migrates the database without asking, so it needs ENVIRONMENT=local. Use `app serve` instead."
+                "`app dev` migrates the database without asking, so it needs ENVIRONMENT=local. Or use `app serve`."
             )
         with _database(url) as database, services(say=say) as variables:
             migrations.upgrade(database, say=say)
