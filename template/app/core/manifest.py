@@ -147,8 +147,6 @@ class Module:
         personal_data: its rows about users: what an export contains and an erasure removes.
         retention: its rows that expire.
         metrics: its numbers in the daily report.
-        telemetry: whether it listens to FastAPI's OpenTelemetry hooks, which are off otherwise: looking for listeners
-            costs every request a tenth of its time.
     """
 
     name: str
@@ -169,7 +167,6 @@ class Module:
     personal_data: tuple[PersonalData, ...] = ()
     retention: tuple[RetentionRule, ...] = ()
     metrics: tuple[ReportMetric, ...] = ()
-    telemetry: bool = False
 
 
 @dataclass(frozen=True, slots=True)

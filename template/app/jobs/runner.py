@@ -14,6 +14,7 @@ from structlog.contextvars import bound_contextvars
 from app.core.jobs.options import options_of
 from app.core.observability.error_summary import one_line
 from app.core.ports.queue import JobFunction
+from app.core.ports.telemetry import JobAttempt
 from app.jobs.batches import Batches
 from app.jobs.ledger import Claim, Ledger
 from app.jobs.results import keep_result
@@ -73,7 +74,8 @@ class Runner:
 
     async def _attempt(self, claim: Claim) -> None:
         try:
-            await self._call(claim)
+            with self._runtime.telemetry.observe(_operation(claim)):
+                await self._call(claim)
         except (Exception, asyncio.CancelledError, SystemExit) as error:
             if is_cancelled():
                 raise
@@ -148,3 +150,13 @@ class Runner:
                     await self._ledger.renew(kept)
                 except Exception:
                     logger.exception("job_leases_not_renewed", count=len(kept))
+
+
+def _operation(claim: Claim) -> JobAttempt:
+    return JobAttempt(
+        name=claim.name,
+        job_id=str(claim.id),
+        attempt=claim.attempt,
+        is_last=claim.is_last,
+        request_id=claim.request_id,
+    )

@@ -9,6 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from app.core.ports.cache import Cache, cached
+from app.core.ports.telemetry import Telemetry
 from app.redis.cache import PREFIX, RedisCache
 from app.redis.connection import connect
 from app.redis.link import Link
@@ -49,15 +50,16 @@ class TestCache:
 
 @dataclass
 class Process:
-    """What holds a cache, and counts what it makes."""
+    """Holds a cache, and records the calls of the function behind it."""
 
     cache: Cache
+    telemetry: Telemetry = field(default_factory=Telemetry)
     made: list[str] = field(default_factory=list)
 
 
 @cached("tests.square", ttl=MINUTE)
 async def square(process: Process, name: str) -> dict[str, int]:
-    """Is dear to make."""
+    """An expensive function."""
     process.made.append(name)
     await asyncio.sleep(0)
     return {name: 49}

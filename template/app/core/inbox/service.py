@@ -27,6 +27,7 @@ from app.core.jobs.names import job_name
 from app.core.manifest import InboxHandler, Payload, modules_of
 from app.core.observability.error_summary import one_line
 from app.core.ports.queue import Json
+from app.core.ports.telemetry import InboxAttempt
 from app.core.runtime import Runtime
 from app.kit.backoff import backoff
 
@@ -81,8 +82,10 @@ async def process_inbox_event(runtime: Runtime, id_: str) -> None:
     claim = await _claim(runtime, UUID(id_))
     if claim is None:
         return
+    operation = InboxAttempt(provider=claim.provider, handler=claim.handler, attempt=claim.attempt)
     try:
-        await _handle(runtime, claim)
+        with runtime.telemetry.observe(operation):
+            await _handle(runtime, claim)
     except Exception as error:  # noqa: BLE001 - whatever a handler raises is kept with the event
         await _give_back(runtime, claim, error)
 

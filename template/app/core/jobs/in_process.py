@@ -20,6 +20,7 @@ from app.core.db.database import after_commit
 from app.core.jobs.names import by_job_name, listed_name
 from app.core.jobs.options import JobOptions, options_of
 from app.core.ports.queue import JobFunction, Json, Queue, to_json
+from app.core.ports.telemetry import JobAttempt
 from app.core.runtime import Runtime
 from app.kit.backoff import backoff
 from app.kit.cancellation import is_cancelled
@@ -168,8 +169,13 @@ class InProcessQueue(Queue):
 
     async def _attempt(self, job: _Job, attempt: int, options: JobOptions, *, final: bool) -> bool:
         try:
-            async with self._slots, asyncio.timeout(options.timeout.total_seconds()):
-                await self._functions[job.name](self._runtime, *json.loads(job.args))
+            async with self._slots:
+                observed = JobAttempt(
+                    name=job.name, job_id=job.id, attempt=attempt, is_last=final, request_id=job.request_id
+                )
+                with self._runtime.telemetry.observe(observed):
+                    async with asyncio.timeout(options.timeout.total_seconds()):
+                        await self._functions[job.name](self._runtime, *json.loads(job.args))
         except (Exception, asyncio.CancelledError, SystemExit) as error:
             if is_cancelled():
                 raise
