@@ -15,9 +15,10 @@ from app.core.ports.cache import Cache, MemoryCache
 from app.core.ports.events import Events
 from app.core.ports.plans import FreePlan, Plans
 from app.core.ports.queue import Queue
-from app.core.ports.rate_limiter import Limiter, memory_limiter
 from app.core.ports.telemetry import ExternalCall, Telemetry, TelemetryListener
 from app.core.ports.user_files import NoUserFiles, UserFiles
+from app.core.rate_limiting.memory import MemoryLimiter
+from app.core.rate_limiting.port import Limiter
 from app.kit.resilience import CallFinished, observe_calls
 
 
@@ -45,7 +46,7 @@ class Runtime:
     cache: Cache = field(default_factory=MemoryCache)
     audit: Audit = field(default_factory=NoAudit)
     user_files: UserFiles = field(default_factory=NoUserFiles)
-    limiter: Limiter = field(default_factory=memory_limiter)
+    limiter: Limiter = field(default_factory=MemoryLimiter)
     telemetry: Telemetry = field(init=False)
     queue: Queue = field(init=False)
     events: Events = field(init=False)

@@ -8,7 +8,8 @@ from contextlib import AsyncExitStack
 import pytest
 from redis.asyncio import Redis
 
-from app.core.ports.rate_limiter import Limiter, Verdict, memory_limiter
+from app.core.rate_limiting.memory import MemoryLimiter
+from app.core.rate_limiting.port import Limiter, Verdict
 from app.redis.connection import connect
 from app.redis.limiter import PREFIX, RedisLimiter
 from app.redis.link import Link, LostError
@@ -57,7 +58,7 @@ class TestHit:
     async def test_says_what_memory_says(self, limiter: RedisLimiter, me: str, clock: list[float]) -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("time.time", lambda: clock[0])
-            memory = memory_limiter()
+            memory = MemoryLimiter()
             for step in (0, 0, 0.5, 7, 20, 0, 0, 31.25, 1, 1, 1, 0, 59, 2, 0, 0, 0, 121, 0, 60, 0, 0, 0, 0.75, 45):
                 clock[0] += step
                 assert await limiter.hit("5/minute", me) == await memory.hit("5/minute", me)
@@ -115,7 +116,7 @@ class TestOutage:
 
         with pytest.raises(LostError):
             await link.call(refuse)
-        limiter = RedisLimiter(link, memory_limiter())
+        limiter = RedisLimiter(link, MemoryLimiter())
         verdicts = [await limiter.hit("2/hour", me) for _ in range(3)]
         await link.close()
 

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from app.core.db.database import Database
 from app.core.lifecycle import running
-from app.core.ports.rate_limiter import memory_limiter
+from app.core.rate_limiting.memory import MemoryLimiter
 from app.core.runtime import Runtime
 from app.main import create_app
 from app.modules import MODULES
@@ -123,6 +123,6 @@ class TestLink:
             host, port = silent.getsockname()
             async with connect(f"redis://{host}:{port}/0") as client, opened(client) as link, asyncio.timeout(2):
                 assert link.is_lost
-                limiter = RedisLimiter(link, memory_limiter())
+                limiter = RedisLimiter(link, MemoryLimiter())
                 for number in range(200):
                     await limiter.hit("1/day", str(number))

@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.core.config.database_url import has_example_password, normal_url
 from app.core.config.secrets import is_example, looks_made_up
-from app.core.ports.rate_limiter import Rate
+from app.core.rate_limiting.port import Rate
 
 MIN_SECRET_LENGTH: Final = 32
 MAKE_ONE: Final = "make one with: openssl rand -hex 32"
