@@ -58,7 +58,7 @@ class TestHit:
     async def test_says_what_memory_says(self, limiter: RedisLimiter, me: str, clock: list[float]) -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("time.time", lambda: clock[0])
-            memory = MemoryLimiter()
+            memory = MemoryLimiter(clock=lambda: clock[0])
             for step in (0, 0, 0.5, 7, 20, 0, 0, 31.25, 1, 1, 1, 0, 59, 2, 0, 0, 0, 121, 0, 60, 0, 0, 0, 0.75, 45):
                 clock[0] += step
                 assert await limiter.hit("5/minute", me) == await memory.hit("5/minute", me)
