@@ -17,7 +17,7 @@ from app.core.db.models import utc_now
 from app.core.jobs.names import by_job_name, listed_name
 from app.core.jobs.options import options_of
 from app.core.manifest import Cron
-from app.core.ports.queue import JobFunction, Json, Queue, to_json
+from app.core.ports.queue import JobFailedError, JobFunction, Json, Queue, raise_failures, to_json
 from app.jobs.crons import Clock
 from app.jobs.ledger import Ledger
 from app.jobs.models import MAX_KEY, NEVER_BEGUN, Job, JobState
@@ -95,11 +95,16 @@ class Outbox(Queue):
         await insert_if_absent(session, Job, row.model_dump(), unique=("key",), where=NEVER_BEGUN)
         return job_id
 
-    async def drain(self) -> None:
+    async def drain(self, *, raises: bool = True) -> None:
         """See `Queue.drain`."""
+        failures: list[JobFailedError] = []
         while (id_ := await self.ledger.first_waiting()) is not None:
             for claim in await self.ledger.claim([id_], early=True):
-                await asyncio.create_task(self.runner.work(claim), context=Context())
+                error = await asyncio.create_task(self.runner.work(claim), context=Context())
+                if error is not None:
+                    failures.append(JobFailedError(claim.name, str(claim.id), error))
+        if raises:
+            raise_failures(failures)
 
     @asynccontextmanager
     async def running(self, *, background: bool) -> AsyncIterator[None]:

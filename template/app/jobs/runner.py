@@ -43,7 +43,7 @@ class Runner:
         self._ledger = ledger
         self._times = times
         self._claims = Batches(self._claim)
-        self._ends = Batches(self._finish)
+        self._finishes = Batches(self._finish)
         self._held: dict[UUID, Claim] = {}
 
     async def run(self, id_: UUID) -> None:
@@ -57,22 +57,26 @@ class Runner:
         if claim is not None:
             await self.work(claim)
 
-    async def work(self, claim: Claim) -> None:
-        """Runs a job that is this process's own."""
+    async def work(self, claim: Claim) -> BaseException | None:
+        """Run a claimed job once.
+
+        Returns:
+            The exception of the last attempt if the job is dead now.
+        """
         self._held[claim.id] = claim
         facts = {"job": claim.name, "job_id": str(claim.id)}
         if claim.request_id:
             facts["request_id"] = claim.request_id
         try:
             with bound_contextvars(**facts):
-                await self._attempt(claim)
+                return await self._attempt(claim)
         except asyncio.CancelledError:
             await self._ledger.give_back([claim])
             raise
         finally:
             self._held.pop(claim.id, None)
 
-    async def _attempt(self, claim: Claim) -> None:
+    async def _attempt(self, claim: Claim) -> BaseException | None:
         try:
             with self._runtime.telemetry.observe(_operation(claim)):
                 await self._call(claim)
@@ -80,9 +84,10 @@ class Runner:
             if is_cancelled():
                 raise
             await self._fail(claim, error)
-        else:
-            if not await self._kept(lambda: self._ends.add(claim)):
-                logger.warning("job_taken_over", attempt=claim.attempt)
+            return error if claim.is_last else None
+        if not await self._kept(lambda: self._finishes.add(claim)):
+            logger.warning("job_taken_over", attempt=claim.attempt)
+        return None
 
     async def _call(self, claim: Claim) -> None:
         function = self._functions.get(claim.name)

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import structlog
 
-from app.core.jobs.in_process import CLOSING_TIME
+from app.core.jobs.in_process import DRAIN_TIMEOUT
 from app.jobs.runner import Runner
 
 logger = structlog.stdlib.get_logger(__name__)
@@ -31,7 +31,7 @@ class Working:
     """
 
     concurrency: int = FEW
-    grace: timedelta = CLOSING_TIME
+    grace: timedelta = DRAIN_TIMEOUT
     alive: Callable[[], object] = lambda: None
 
 

@@ -184,7 +184,7 @@ class TestJobs:
         with runtime.listen(recorder):
             async with runtime.database.transaction() as session:
                 job_id = await runtime.queue.enqueue(session, fail_always)
-            await runtime.queue.drain()
+            await runtime.queue.drain(raises=False)
 
         attempts = recorder.of(JobAttempt)
         assert {(attempt.job_id, attempt.name, type(attempt.error)) for attempt in attempts} == {
