@@ -9,7 +9,7 @@ from app.core.db.database import Database
 from app.core.runtime import Runtime
 from app.jobs.models import JobState
 from app.jobs.operations import cancel, get_job, list_jobs, replay
-from tests.jobs.work import Work, enqueue, fail, make_runtime, note
+from tests.jobs.sample_jobs import Work, enqueue, fail, make_runtime, note
 
 
 @pytest.fixture

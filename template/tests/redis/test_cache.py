@@ -12,14 +12,14 @@ from app.core.ports.cache import Cache, cached
 from app.core.ports.telemetry import Telemetry
 from app.redis.cache import PREFIX, RedisCache
 from app.redis.connection import connect
-from app.redis.link import Link
+from app.redis.circuit_breaker import CircuitBreaker
 
 MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
 def cache(redis: Redis) -> Cache:
-    return RedisCache(Link(redis))
+    return RedisCache(CircuitBreaker(redis))
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ class TestCache:
     async def test_is_that_of_every_process(self, cache: Cache, redis_url: str, key: str) -> None:
         await cache.set(key, b"value", MINUTE)
         async with connect(redis_url) as client:
-            assert await RedisCache(Link(client)).get(key) == b"value"
+            assert await RedisCache(CircuitBreaker(client)).get(key) == b"value"
 
 
 @dataclass
@@ -68,7 +68,7 @@ async def square(process: Process, name: str) -> dict[str, int]:
 class TestCached:
     async def test_finds_what_another_process_has_made(self, cache: Cache, redis_url: str, key: str) -> None:
         async with connect(redis_url) as client:
-            processes = Process(cache), Process(RedisCache(Link(client)))
+            processes = Process(cache), Process(RedisCache(CircuitBreaker(client)))
             for process in processes:
                 values = await asyncio.gather(*(square(process, key) for _ in range(50)))
                 assert values == [{key: 49}] * 50

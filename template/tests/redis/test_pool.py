@@ -9,9 +9,9 @@ import pytest
 from redis.asyncio import Redis
 
 from app.redis.connection import connect
-from app.redis.link import Link, LostError
+from app.redis.circuit_breaker import CircuitBreaker, RedisUnavailableError
 
-PATIENCE: Final = 5.0
+ANSWER_TIMEOUT: Final = 5.0
 CALLERS: Final = range(6)
 
 
@@ -20,13 +20,13 @@ class Slow:
 
     def __init__(self) -> None:
         self.port = 0
-        self.opened = 0
+        self.open_circuit_breaker = 0
         self.asked = asyncio.Event()
         self.left = asyncio.Event()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
-        self.opened += 1
+        self.open_circuit_breaker += 1
         while head := await reader.readline():
             words = [(await reader.readline(), await reader.readline())[1].strip() for _ in range(int(head[1:]))]
             if words[-1] == b"slow":
@@ -54,24 +54,24 @@ async def slow() -> AsyncIterator[Slow]:
 @pytest.fixture
 async def client(slow: Slow) -> AsyncIterator[Redis]:
     """A client of it, with two connections at most."""
-    async with connect(f"redis://127.0.0.1:{slow.port}/0", timeout=PATIENCE, max_connections=2) as made:
+    async with connect(f"redis://127.0.0.1:{slow.port}/0", timeout=ANSWER_TIMEOUT, max_connections=2) as made:
         yield made
 
 
 class TestCutOff:
     async def test_the_connection_is_closed_at_once_and_nobody_gets_its_answer(self, slow: Slow, client: Redis) -> None:
-        link = Link(client, timeout=0.05)
-        with pytest.raises(LostError):
-            await link.call(lambda: client.get("slow"))
-        async with asyncio.timeout(PATIENCE):
+        breaker = CircuitBreaker(client, timeout=0.05)
+        with pytest.raises(RedisUnavailableError):
+            await breaker.call(lambda: client.get("slow"))
+        async with asyncio.timeout(ANSWER_TIMEOUT):
             await slow.left.wait()
             assert [await client.get(key) for key in ("one", "two")] == [b"one", b"two"]
-        assert slow.opened == 2
-        await link.close()
+        assert slow.open_circuit_breaker == 2
+        await breaker.close()
 
     async def test_so_it_is_when_who_asks_is_cancelled(self, slow: Slow, client: Redis) -> None:
         asking = asyncio.ensure_future(client.get("slow"))
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(ANSWER_TIMEOUT):
             await slow.asked.wait()
             asking.cancel()
             await slow.left.wait()
@@ -86,7 +86,7 @@ class TestCutOff:
                 await asyncio.sleep(0)
             for caller in callers[::2]:
                 caller.cancel()
-            async with asyncio.timeout(PATIENCE / 2):
+            async with asyncio.timeout(ANSWER_TIMEOUT / 2):
                 answers = await asyncio.gather(*callers[1::2])
                 assert answers == [b"%d" % key for key in CALLERS[1::2]]
             await asyncio.wait(callers)

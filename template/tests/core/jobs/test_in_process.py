@@ -193,7 +193,6 @@ class TestDrain:
         await queue_of(runtime).drain()
         assert work.done == ["deferred", "second"]
 
-
     async def test_raises_the_failures_after_all_jobs_ran(self, runtime: Runtime, work: Work) -> None:
         work.failures = 100
         await enqueue(runtime, fail, job_id="broken")
