@@ -21,8 +21,8 @@ from arq.utils import poll, timestamp_ms
 from arq.worker import RetryJob, Worker, func
 from redis.asyncio import ConnectionPool
 
-from app.jobs.runner import Runner
 from app.jobs.broker import WorkerOptions, drain
+from app.jobs.runner import Runner
 from app.kit.backoff import backoff
 
 logger = structlog.stdlib.get_logger(__name__)

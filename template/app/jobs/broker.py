@@ -100,11 +100,11 @@ class InProcessBroker:
             await drain(self._tasks.values(), worker.drain_timeout)
 
 
-async def drain(tasks: Iterable[asyncio.Task[None]], timeout: timedelta) -> None:
-    """Wait for the tasks, and cancel those that take longer than the timeout."""
+async def drain(tasks: Iterable[asyncio.Task[None]], within: timedelta) -> None:
+    """Wait for the tasks, and cancel those that take longer."""
     running = set(tasks)
     if running:
-        await asyncio.wait(running, timeout=timeout.total_seconds())
+        await asyncio.wait(running, timeout=within.total_seconds())
     for task in running:
         task.cancel()
     await asyncio.gather(*running, return_exceptions=True)

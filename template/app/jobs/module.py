@@ -10,12 +10,12 @@ from app.core.manifest import Cron, Module, modules_of
 from app.core.runtime import Runtime
 from app.jobs.admin_routes import router as admin_router
 from app.jobs.arq_broker import ArqBroker
+from app.jobs.broker import Broker, InProcessBroker, WorkerOptions
 from app.jobs.commands import crons, jobs, worker
 from app.jobs.crons import crons_of
 from app.jobs.data_policy import PERSONAL_DATA, REPORT_METRICS, RETENTION
 from app.jobs.models import Job, JobResult
 from app.jobs.outbox import Outbox
-from app.jobs.broker import InProcessBroker, Broker, WorkerOptions
 from app.jobs.settings import JobsSettings
 from app.redis.connection import connect
 from app.redis.settings import RedisSettings

@@ -18,12 +18,12 @@ from app.core.jobs.names import by_job_name, listed_name
 from app.core.jobs.options import options_of
 from app.core.manifest import Cron
 from app.core.ports.queue import JobFailedError, JobFunction, Json, Queue, raise_failures, to_json
+from app.jobs.broker import Broker, InProcessBroker, WorkerOptions
 from app.jobs.crons import CronScheduler, Schedule
 from app.jobs.ledger import Ledger
 from app.jobs.models import MAX_KEY, NEVER_BEGUN, Job, JobState
 from app.jobs.relay import Relay
 from app.jobs.runner import Runner
-from app.jobs.broker import InProcessBroker, Broker, WorkerOptions
 from app.jobs.sweeper import Sweeper
 from app.jobs.timing import QueueTiming
 

@@ -61,7 +61,7 @@ class Pool(ConnectionPool):
         self._slots.release()
 
     async def disconnect(self, inuse_connections: bool = True) -> None:  # noqa: FBT001, FBT002 - redis-py's
-        """See redis-py. Closes idle connections without waiting: a caller may acquire one meanwhile and reconnect it."""
+        """See redis-py. Closes idle connections without waiting: a caller may acquire one meanwhile."""
         if inuse_connections:
             await super().disconnect()
             return

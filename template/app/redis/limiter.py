@@ -8,8 +8,8 @@ from app.redis.circuit_breaker import CircuitBreaker, RedisUnavailableError
 
 PREFIX: Final = "limit:"
 
-# One atomic round trip, by one clock: Redis's own. Stores the number of the last window, its count, and the count of the
-# window before. Returns whether the request was counted, both counts, and the elapsed milliseconds of the window.
+# One atomic round trip, by one clock: Redis's own. Stores the number of the last window, its count, and the count of
+# the window before. Returns whether the request was counted, both counts, and the elapsed milliseconds of the window.
 SCRIPT: Final = """
 local limit, length, now = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 if not now then

@@ -16,15 +16,15 @@ from app.core.manifest import Cron, Module
 from app.core.module import module as core
 from app.core.ports.queue import JobFunction, Json
 from app.core.runtime import Runtime
+from app.jobs.broker import Broker, WorkerOptions
 from app.jobs.models import Job, JobState
 from app.jobs.module import module as jobs_module
 from app.jobs.outbox import Outbox
-from app.jobs.broker import Broker, WorkerOptions
 from app.jobs.timing import QueueTiming
 
 QUICK = QueueTiming(
     lease=timedelta(seconds=2),
-    drain_timeout=timedelta(),
+    handover_delay=timedelta(),
     poll_interval=timedelta(milliseconds=10),
     max_poll_interval=timedelta(milliseconds=20),
     first_retry_delay=timedelta(milliseconds=1),

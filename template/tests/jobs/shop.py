@@ -18,11 +18,11 @@ from app.core.db.database import Database, insert_if_absent
 from app.core.lifecycle import create_runtime, jobs_of, running
 from app.core.manifest import Module, modules_of
 from app.core.runtime import Runtime
+from app.jobs.broker import InProcessBroker
 from app.jobs.commands import worker
 from app.jobs.module import module as jobs
 from app.jobs.module import open_broker
 from app.jobs.outbox import Outbox
-from app.jobs.broker import InProcessBroker
 from app.jobs.settings import JobsSettings
 from app.modules import MODULES
 

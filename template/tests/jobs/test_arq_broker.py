@@ -15,9 +15,9 @@ from app.core.db.database import Database
 from app.core.lifecycle import running
 from app.core.runtime import Runtime
 from app.jobs.arq_broker import ArqBroker
+from app.jobs.broker import WorkerOptions
 from app.jobs.models import JobState
 from app.jobs.operations import get_job
-from app.jobs.broker import WorkerOptions
 from app.redis.connection import connect
 from tests.jobs.sample_jobs import QUICK, Work, enqueue, make_runtime, note, wait
 from tests.redis.server import RedisServer

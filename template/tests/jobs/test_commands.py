@@ -17,8 +17,8 @@ from app.core.config.settings import Settings
 from app.core.db.database import create_database
 from app.core.manifest import Module
 from app.core.runtime import Runtime
-from app.jobs.heartbeat import HEARTBEAT_TIMEOUT, is_alive, heartbeat_file
 from app.jobs.commands import crons, jobs
+from app.jobs.heartbeat import HEARTBEAT_TIMEOUT, heartbeat_file, is_alive
 from app.modules import MODULES
 from tests.databases import Databases
 from tests.jobs.sample_jobs import Work, enqueue, fail, make_runtime, note

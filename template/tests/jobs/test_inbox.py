@@ -15,10 +15,10 @@ from app.core.jobs.names import job_name
 from app.core.lifecycle import create_runtime, jobs_of
 from app.core.runtime import Runtime
 from app.jobs.arq_broker import ArqBroker
+from app.jobs.broker import Broker, WorkerOptions
 from app.jobs.models import JobState
 from app.jobs.operations import list_jobs
 from app.jobs.outbox import Outbox
-from app.jobs.broker import Broker, WorkerOptions
 from app.redis.connection import connect
 from tests.core.inbox.shop import MODULES, OpenShop, Shop, let_come_due, make_tables, only_event, sold, tell
 from tests.core.inbox.test_service import (

@@ -12,9 +12,9 @@ from app.core.db.database import Database
 from app.core.lifecycle import running
 from app.core.manifest import Cron
 from app.core.runtime import Runtime
-from app.jobs.models import Job, JobState
-from app.jobs.operations import get_job, list_jobs
 from app.jobs.broker import InProcessBroker, WorkerOptions
+from app.jobs.models import Job, JobState
+from app.jobs.operations import get_job, list_jobs, replay
 from tests.jobs.sample_jobs import Work, age, enqueue, fail, make_runtime, note, outbox_of, queue_another, wait
 
 SOON = timedelta(seconds=5)
@@ -75,7 +75,7 @@ class TestAlone:
 
     async def test_a_sign_of_life_is_given(self, live_database: Database) -> None:
         alive = asyncio.Event()
-        async with running(make_runtime(live_database, worker=WorkerOptions(alive=alive.set))):
+        async with running(make_runtime(live_database, worker=WorkerOptions(heartbeat=alive.set))):
             await asyncio.wait_for(alive.wait(), 5)
 
     async def test_one_that_cannot_be_given_is_told_once_and_stops_nothing(self, live_database: Database) -> None:
@@ -85,7 +85,7 @@ class TestAlone:
             calls.release()
             raise PermissionError
 
-        runtime = make_runtime(live_database, worker=WorkerOptions(alive=alive))
+        runtime = make_runtime(live_database, worker=WorkerOptions(heartbeat=alive))
         with capture_logs() as logs:
             async with running(runtime):
                 for _ in range(3):
@@ -271,7 +271,7 @@ class TestSweep:
         async def capacity() -> int:
             return next(rooms)
 
-        monkeypatch.setattr(broker, "capacity", room)
+        monkeypatch.setattr(broker, "capacity", capacity)
         await outbox_of(runtime).sweeper().sweep()
 
         assert broker.sent == ids[:2]

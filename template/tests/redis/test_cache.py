@@ -11,8 +11,8 @@ from redis.asyncio import Redis
 from app.core.ports.cache import Cache, cached
 from app.core.ports.telemetry import Telemetry
 from app.redis.cache import PREFIX, RedisCache
-from app.redis.connection import connect
 from app.redis.circuit_breaker import CircuitBreaker
+from app.redis.connection import connect
 
 MINUTE = timedelta(minutes=1)
 

@@ -10,9 +10,9 @@ from redis.asyncio import Redis
 
 from app.core.rate_limiting.memory import MemoryLimiter
 from app.core.rate_limiting.port import Limiter, Verdict
+from app.redis.circuit_breaker import CircuitBreaker, RedisUnavailableError
 from app.redis.connection import connect
 from app.redis.limiter import PREFIX, RedisLimiter
-from app.redis.circuit_breaker import CircuitBreaker, RedisUnavailableError
 
 START = 1_000_000_030.0
 """Ten seconds into a minute."""

@@ -16,9 +16,9 @@ from app.core.runtime import Runtime
 from app.main import create_app
 from app.modules import MODULES
 from app.redis import circuit_breaker
+from app.redis.circuit_breaker import CircuitBreaker, open_circuit_breaker
 from app.redis.connection import connect
 from app.redis.limiter import RedisLimiter
-from app.redis.circuit_breaker import CircuitBreaker, open_circuit_breaker
 from tests.conftest import make_client, make_runtime
 from tests.redis.server import RedisServer
 

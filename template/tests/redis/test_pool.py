@@ -8,8 +8,8 @@ from typing import Final
 import pytest
 from redis.asyncio import Redis
 
-from app.redis.connection import connect
 from app.redis.circuit_breaker import CircuitBreaker, RedisUnavailableError
+from app.redis.connection import connect
 
 ANSWER_TIMEOUT: Final = 5.0
 CALLERS: Final = range(6)

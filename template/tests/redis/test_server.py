@@ -16,8 +16,8 @@ from app.core.db.database import Database
 from app.core.lifecycle import running
 from app.dev.servers.redis_server import private_server, running_server
 from app.dev.services import services
-from app.redis.connection import connect
 from app.redis.circuit_breaker import CircuitBreaker
+from app.redis.connection import connect
 from tests.conftest import make_runtime
 from tests.dev.project import is_gone
 from tests.redis.certificates import make_certificates

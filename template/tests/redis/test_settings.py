@@ -45,7 +45,7 @@ class TestUrl:
             ("https://cache.internal", "must look like"),
             ("redis://", "must look like"),
             ("redis://cache.internal:port/0", "is not a URL"),
-            ("redis://cache.internal/main", "the number of a database"),
+            ("redis://cache.internal/main", "a database number"),
             ("redis://cache.internal/0?family=6&hunter22=1", "unknown query parameters: family"),
         ],
     )
