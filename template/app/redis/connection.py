@@ -5,7 +5,13 @@ from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from redis.asyncio import ConnectionPool, Redis
-from redis.asyncio.connection import AbstractConnection, parse_url
+from redis.asyncio.connection import (
+    AbstractConnection,
+    Connection,
+    SSLConnection,
+    UnixDomainSocketConnection,
+    parse_url,
+)
 from redis.exceptions import ConnectionError as NotConnectedError
 
 TIMEOUT: Final = 1.0
@@ -69,6 +75,34 @@ class Pool(ConnectionPool):
             await connection.disconnect(nowait=True)
 
 
+class _Aborting(AbstractConnection):
+    """A connection that is closed at once when a command is cut off.
+
+    redis-py closes it gracefully: a server that doesn't read keeps the socket and the unsent command in memory.
+    """
+
+    async def disconnect(self, nowait: bool = False) -> None:  # noqa: FBT001, FBT002 - redis-py's
+        """See redis-py."""
+        if nowait and self._writer is not None:
+            self._writer.transport.abort()
+        await super().disconnect(nowait)
+
+
+class _AbortingConnection(_Aborting, Connection):
+    """A TCP connection."""
+
+
+class _AbortingSSLConnection(_Aborting, SSLConnection):
+    """A TLS connection."""
+
+
+class _AbortingUnixConnection(_Aborting, UnixDomainSocketConnection):
+    """A connection through a Unix socket."""
+
+
+_CLASSES: Final = {"redis": _AbortingConnection, "rediss": _AbortingSSLConnection, "unix": _AbortingUnixConnection}
+
+
 def connection_options(url: str) -> dict[str, Any]:
     """Return the options of redis-py's connection pools for a URL."""
     scheme = urlsplit(url).scheme
@@ -76,4 +110,4 @@ def connection_options(url: str) -> dict[str, Any]:
     if scheme == "rediss":
         # By default, redis-py verifies the certificate but not the host name.
         options["ssl_check_hostname"] = parse_qs(urlsplit(url).query).get("ssl_cert_reqs") != ["none"]
-    return options | dict(parse_url(url))
+    return options | dict(parse_url(url)) | {"connection_class": _CLASSES[scheme]}

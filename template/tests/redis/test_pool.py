@@ -20,13 +20,13 @@ class Slow:
 
     def __init__(self) -> None:
         self.port = 0
-        self.open_circuit_breaker = 0
+        self.connections = 0
         self.asked = asyncio.Event()
         self.left = asyncio.Event()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
-        self.open_circuit_breaker += 1
+        self.connections += 1
         while head := await reader.readline():
             words = [(await reader.readline(), await reader.readline())[1].strip() for _ in range(int(head[1:]))]
             if words[-1] == b"slow":
@@ -66,7 +66,7 @@ class TestCutOff:
         async with asyncio.timeout(ANSWER_TIMEOUT):
             await slow.left.wait()
             assert [await client.get(key) for key in ("one", "two")] == [b"one", b"two"]
-        assert slow.open_circuit_breaker == 2
+        assert slow.connections == 2
         await breaker.close()
 
     async def test_so_it_is_when_who_asks_is_cancelled(self, slow: Slow, client: Redis) -> None:
@@ -90,6 +90,40 @@ class TestCutOff:
                 answers = await asyncio.gather(*callers[1::2])
                 assert answers == [b"%d" % key for key in CALLERS[1::2]]
             await asyncio.wait(callers)
+
+
+class TestUnsentCommand:
+    async def test_is_dropped_with_its_connection(self) -> None:
+        size, received = 30_000_000, 0
+        may_read, closed = asyncio.Event(), asyncio.Event()
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            """Answer the handshake, and then read nothing until the client has given up."""
+            nonlocal received
+            while (line := await reader.readline()) and line != b"SET\r\n":
+                if line == b"SETINFO\r\n":
+                    writer.write(b"+OK\r\n")
+            await may_read.wait()
+            with suppress(ConnectionResetError):
+                while data := await reader.read(2**16):
+                    received += len(data)
+            closed.set()
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        async with connect(f"redis://127.0.0.1:{port}/0", timeout=ANSWER_TIMEOUT) as client:
+            breaker = CircuitBreaker(client, timeout=0.2)
+            with pytest.raises(RedisUnavailableError):
+                await breaker.call(lambda: client.set("key", b"x" * size))
+            may_read.set()
+            async with asyncio.timeout(ANSWER_TIMEOUT):
+                await closed.wait()
+            await breaker.close()
+        server.close()
+
+        # What the kernel had taken may still arrive; the rest was given up at once.
+        assert received < size
 
 
 class TestDisconnect:
