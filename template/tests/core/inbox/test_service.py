@@ -85,7 +85,7 @@ class TestReceive:
 
     @pytest.mark.parametrize("event_id", ["", "a" * 256, "a\0b", "a\nb"], ids=ascii)
     async def test_refuses_an_id_that_is_none(self, runtime: Runtime, event_id: str) -> None:
-        with pytest.raises(BadRequestError, match="The event's id has to be 1 to 255 printable characters"):
+        with pytest.raises(BadRequestError, match="The event's id must be 1 to 255 printable characters"):
             await tell(runtime, event_id)
 
     @pytest.mark.parametrize("payload", [["a"], "a", None, {"a": float("nan")}, {"a": object()}], ids=repr)
