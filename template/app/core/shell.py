@@ -55,17 +55,22 @@ class AwaitingConsole(code.InteractiveConsole):
         """Run a compiled statement in the loop, and wait for it."""
         statement: Callable[[], object] = FunctionType(code, self.locals)
 
-        async def run() -> object:
-            result = statement()
-            return await result if isawaitable(result) else result
+        async def run() -> BaseException | None:
+            # Caught here: an event loop that a SystemExit passes through stops.
+            try:
+                result = statement()
+                if isawaitable(result):
+                    await result
+            except BaseException as error:  # noqa: BLE001 - raised again below
+                return error
+            return None
 
         future = asyncio.run_coroutine_threadsafe(run(), self._loop)
         try:
-            future.result()
+            error = future.result()
+            if error is not None:
+                raise error
         except SystemExit:
             raise
-        except KeyboardInterrupt:
-            future.cancel()
-            self.write("\nKeyboardInterrupt\n")
         except BaseException:  # noqa: BLE001 - a prompt shows every failure and goes on
             self.showtraceback()

@@ -50,7 +50,9 @@ class TestCommand:
         monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
         body = shell.callback.__wrapped__  # type: ignore[union-attr]  # the coroutine function below `with_runtime`
         await body(runtime)
-        assert capsys.readouterr().out.rstrip().endswith("0")
+        captured = capsys.readouterr()
+        assert ">>> 0\n" in captured.out
+        assert "InboxEvent" in captured.err
 
     def test_is_one_of_the_core_s(self) -> None:
         assert shell in core.commands

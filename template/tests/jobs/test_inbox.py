@@ -107,8 +107,8 @@ class TestWorker:
     async def test_fails_at_last_and_does_it_when_it_is_told_again(
         self, api: Runtime, worker: Runtime, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(inbox, "FIRST_PAUSE", PAUSE)
-        monkeypatch.setattr(inbox, "LONGEST_PAUSE", PAUSE)
+        monkeypatch.setattr(inbox, "FIRST_RETRY_DELAY", PAUSE)
+        monkeypatch.setattr(inbox, "MAX_RETRY_DELAY", PAUSE)
         monkeypatch.setattr(inbox_sweeper, "INTERVAL", PAUSE)
         worker.resource(Shop).error = ConnectionError("no answer")
         await tell(api)

@@ -18,7 +18,7 @@ class Plans(Protocol):
         ...
 
     async def consume(self, session: AsyncSession, user_id: UUID, resource: str, amount: int = 1) -> bool:
-        """Consume quota, unless less than `amount` is left. Return whether it was consumed. Safe to call concurrently."""
+        """Consume quota, unless less than `amount` is left. Return whether it was consumed. Atomic."""
         ...
 
     async def give_back(self, session: AsyncSession, user_id: UUID, resource: str, amount: int = 1) -> None:

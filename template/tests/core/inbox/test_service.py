@@ -90,7 +90,7 @@ class TestReceive:
 
     @pytest.mark.parametrize("payload", [["a"], "a", None, {"a": float("nan")}, {"a": object()}], ids=repr)
     async def test_refuses_a_payload_that_is_no_json_object(self, runtime: Runtime, payload: Any) -> None:  # noqa: ANN401 - what is wrong
-        with pytest.raises(BadRequestError, match="The event has to be"):
+        with pytest.raises(BadRequestError, match="The event must be"):
             await receive(runtime, provider="shop", event_id="1", payload=payload, handler=sell)
 
     async def test_needs_a_handler_of_a_manifest(self, runtime: Runtime) -> None:
