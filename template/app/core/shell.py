@@ -68,9 +68,15 @@ class AwaitingConsole(code.InteractiveConsole):
         future = asyncio.run_coroutine_threadsafe(run(), self._loop)
         try:
             error = future.result()
-            if error is not None:
-                raise error
-        except SystemExit:
-            raise
-        except BaseException:  # noqa: BLE001 - a prompt shows every failure and goes on
+        except BaseException as interrupt:  # noqa: BLE001 - Ctrl-C, for one
+            error = interrupt
+        if isinstance(error, SystemExit):
+            raise error
+        if error is not None:
+            self._show(error)
+
+    def _show(self, error: BaseException) -> None:
+        try:
+            raise error
+        except BaseException:  # noqa: BLE001 - the console reads it from the context
             self.showtraceback()
