@@ -4,6 +4,7 @@ import ast
 import asyncio
 import code
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from inspect import isawaitable
@@ -76,7 +77,5 @@ class AwaitingConsole(code.InteractiveConsole):
             self._show(error)
 
     def _show(self, error: BaseException) -> None:
-        try:
-            raise error
-        except BaseException:  # noqa: BLE001 - the console reads it from the context
-            self.showtraceback()
+        sys.last_type, sys.last_value, sys.last_traceback = type(error), error, error.__traceback__
+        self.write("".join(traceback.format_exception(error)))

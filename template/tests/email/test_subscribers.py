@@ -1,4 +1,4 @@
-"""Mails about what goes on by itself."""
+"""Emails in response to events."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -12,9 +12,9 @@ from app.core.config.settings import ConfigurationError, load_settings
 from app.core.data_policy.daily_report import DailyReport, generate_daily_report
 from app.core.ports.user_files import NoUserFiles
 from app.core.runtime import Runtime
-from app.email.news import on_daily_report
-from app.email.providers.console import ConsoleEmail, Shown
+from app.email.providers.console import ConsoleEmail, PrintedEmail
 from app.email.settings import EmailSettings
+from app.email.subscribers import on_daily_report
 from app.users.jobs import export_user_data
 from tests.conftest import ME, SignIn
 
@@ -23,7 +23,7 @@ LINK = "https://files.example.com/data.json?signature=s3cret"
 
 @dataclass
 class Files:
-    """A place for files, with or without links."""
+    """A store for users' files, with or without links."""
 
     url: str | None = None
     kept: list[bytes] = field(default_factory=list)
@@ -45,47 +45,54 @@ class Files:
 
 @pytest.fixture
 async def user_id(runtime: Runtime, client: httpx.AsyncClient, sign_in: SignIn) -> str:
-    """Somebody who wants their data, and has been greeted."""
+    """A user who has already received the welcome email."""
     id_ = str((await client.get(ME, headers=await sign_in(email="ada@example.com"))).json()["id"])
     await runtime.queue.drain()
     runtime.resource(ConsoleEmail).outbox.clear()
     return id_
 
 
-async def export(runtime: Runtime, user_id: str) -> Shown:
-    """Makes an export; the one mail that comes of it."""
+async def export(runtime: Runtime, user_id: str) -> PrintedEmail:
+    """Export the user's data and return the one email about it."""
     await export_user_data(runtime, user_id)
     await runtime.queue.drain()
-    (shown,) = runtime.resource(ConsoleEmail).outbox
-    return shown
+    (printed,) = runtime.resource(ConsoleEmail).outbox
+    return printed
 
 
 class TestExport:
-    async def test_is_told_with_a_link_where_there_are_such(self, runtime: Runtime, user_id: str) -> None:
+    async def test_has_a_link_if_the_store_creates_links(self, runtime: Runtime, user_id: str) -> None:
         runtime.user_files = files = Files(LINK)
 
-        shown = await export(runtime, user_id)
+        printed = await export(runtime, user_id)
 
-        assert (shown.to, shown.message.subject) == ("ada@example.com", "Your data are ready")
-        assert f"Download the file: {LINK}" in shown.message.text
-        assert "works for a day" in shown.message.text
+        assert (printed.to, printed.message.subject) == ("ada@example.com", "Your data export is ready")
+        assert f"Download the file: {LINK}" in printed.message.text
+        assert "works for one day" in printed.message.text
         assert user_id.encode() in files.kept[0]
 
-    async def test_is_told_without_one_where_it_is_among_ones_files_only(self, runtime: Runtime, user_id: str) -> None:
+    async def test_has_an_absolute_link_if_the_store_returns_a_path(self, runtime: Runtime, user_id: str) -> None:
+        runtime.user_files = Files("/api/v1/public/files/1?signature=s3cret")
+
+        printed = await export(runtime, user_id)
+
+        assert "Download the file: http://testserver/api/v1/public/files/1?signature=s3cret" in printed.message.text
+
+    async def test_has_no_link_if_the_store_creates_none(self, runtime: Runtime, user_id: str) -> None:
         runtime.user_files = Files()
 
-        shown = await export(runtime, user_id)
+        printed = await export(runtime, user_id)
 
-        assert "among your files for a week" in shown.message.text
-        assert "link" not in shown.message.text
+        assert "in your files, where it is kept for a week" in printed.message.text
+        assert "link" not in printed.message.text
 
-    async def test_is_not_in_the_mail_where_an_administrator_keeps_it(self, runtime: Runtime, user_id: str) -> None:
+    async def test_asks_for_a_reply_if_there_is_no_file(self, runtime: Runtime, user_id: str) -> None:
         runtime.user_files = NoUserFiles()
 
-        shown = await export(runtime, user_id)
+        printed = await export(runtime, user_id)
 
-        assert "Answer this mail" in shown.message.text
-        assert user_id not in shown.message.text
+        assert "Reply to this email" in printed.message.text
+        assert user_id not in printed.message.text
 
     async def test_the_link_is_in_no_queue(
         self, runtime: Runtime, user_id: str, monkeypatch: pytest.MonkeyPatch
@@ -108,35 +115,35 @@ class TestExport:
 class TestDailyReport:
     @pytest.fixture(autouse=True)
     def recipient(self, environment: None, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:  # noqa: ARG002 - the order matters
-        """Somebody is to have it, unless the test says that nobody is."""
+        """Set the recipient; a test can set another value or none."""
         monkeypatch.setenv("REPORT_EMAIL", getattr(request, "param", "team@example.com"))
 
-    async def test_goes_to_who_is_to_have_it(self, runtime: Runtime) -> None:
+    async def test_is_sent_to_the_recipient(self, runtime: Runtime) -> None:
         await generate_daily_report(runtime)
         await runtime.queue.drain()
 
-        (shown,) = runtime.resource(ConsoleEmail).outbox
-        assert shown.to == "team@example.com"
-        assert "users created: 0" in shown.message.text
+        (printed,) = runtime.resource(ConsoleEmail).outbox
+        assert printed.to == "team@example.com"
+        assert "users created: 0" in printed.message.text
 
-    async def test_of_one_day_is_one_mail(self, runtime: Runtime) -> None:
+    async def test_has_one_key_per_day(self, runtime: Runtime) -> None:
         report = DailyReport(day=date(2026, 3, 1), metrics={"cups_sold": 3})
         await on_daily_report(runtime, report)
         await on_daily_report(runtime, report)
 
-        shown = list(runtime.resource(ConsoleEmail).outbox)
-        assert {mail.key for mail in shown} == {"report/2026-03-01"}
-        assert shown[0].message.subject == "Test: 2026-03-01"
-        assert "cups sold: 3" in shown[0].message.text
+        printed = list(runtime.resource(ConsoleEmail).outbox)
+        assert {mail.key for mail in printed} == {"report/2026-03-01"}
+        assert printed[0].message.subject == "Test: 2026-03-01"
+        assert "cups sold: 3" in printed[0].message.text
 
     @pytest.mark.parametrize("recipient", [""], indirect=True)
-    async def test_goes_nowhere_when_nobody_is_to_have_it(self, runtime: Runtime) -> None:
+    async def test_is_not_sent_without_a_recipient(self, runtime: Runtime) -> None:
         await generate_daily_report(runtime)
         await runtime.queue.drain()
 
         assert not runtime.resource(ConsoleEmail).outbox
 
     @pytest.mark.parametrize("recipient", ["team", "a@example.com, b@example.com"], indirect=True)
-    def test_has_one_address_or_the_application_does_not_start(self) -> None:
-        with pytest.raises(ConfigurationError, match="REPORT_EMAIL has to be an address"):
+    def test_the_recipient_must_be_one_address(self) -> None:
+        with pytest.raises(ConfigurationError, match="REPORT_EMAIL must be an address"):
             load_settings([EmailSettings])
