@@ -16,19 +16,19 @@ from app.core.manifest import Cron, Module
 from app.core.module import module as core
 from app.core.ports.queue import JobFunction, Json
 from app.core.runtime import Runtime
+from app.jobs.broker import Broker, WorkerOptions
 from app.jobs.models import Job, JobState
 from app.jobs.module import module as jobs_module
 from app.jobs.outbox import Outbox
-from app.jobs.server import Server, Working
-from app.jobs.times import Times
+from app.jobs.timing import QueueTiming
 
-QUICK = Times(
+QUICK = QueueTiming(
     lease=timedelta(seconds=2),
-    grace=timedelta(),
-    poll=timedelta(milliseconds=10),
-    longest_poll=timedelta(milliseconds=20),
-    first_pause=timedelta(milliseconds=1),
-    longest_pause=timedelta(milliseconds=2),
+    handover_delay=timedelta(),
+    poll_interval=timedelta(milliseconds=10),
+    max_poll_interval=timedelta(milliseconds=20),
+    first_retry_delay=timedelta(milliseconds=1),
+    max_retry_delay=timedelta(milliseconds=2),
 )
 
 
@@ -109,8 +109,8 @@ JOBS: tuple[JobFunction, ...] = (note, fail, fail_oddly, hang, wait, note_surrou
 def make_runtime(
     database: Database,
     *,
-    server: Server | None = None,
-    working: Working | None = None,
+    broker: Broker | None = None,
+    worker: WorkerOptions | None = None,
     crons: tuple[Cron, ...] = (),
     jobs: tuple[JobFunction, ...] = JOBS,
 ) -> Runtime:
@@ -118,7 +118,7 @@ def make_runtime(
     module = Module(name="small", models=(Job,), settings=jobs_module.settings, jobs=jobs, crons=crons)
     made = create_runtime([core, module], database=database)
     made.provide(Work, Work())
-    made.queue = Outbox(made, (*jobs_module.jobs, *jobs), crons, server=server, working=working, times=QUICK)
+    made.queue = Outbox(made, (*jobs_module.jobs, *jobs), crons, broker=broker, worker=worker, timing=QUICK)
     return made
 
 

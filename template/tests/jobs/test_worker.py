@@ -12,15 +12,15 @@ from app.core.db.database import Database
 from app.core.lifecycle import running
 from app.core.manifest import Cron
 from app.core.runtime import Runtime
+from app.jobs.broker import InProcessBroker, WorkerOptions
 from app.jobs.models import Job, JobState
-from app.jobs.operations import get_job, list_jobs
-from app.jobs.server import NoServer, Working
-from tests.jobs.work import Work, age, enqueue, fail, make_runtime, note, outbox_of, queue_another, wait
+from app.jobs.operations import get_job, list_jobs, replay
+from tests.jobs.sample_jobs import Work, age, enqueue, fail, make_runtime, note, outbox_of, queue_another, wait
 
 SOON = timedelta(seconds=5)
 
 
-class Recorder(NoServer):
+class Recorder(InProcessBroker):
     """Keeps what is handed over, or refuses it."""
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Recorder(NoServer):
         self.is_away = False
 
     async def send(self, ids: Sequence[UUID]) -> None:
-        """See `Server.send`."""
+        """See `Broker.send`."""
         if self.is_away:
             raise ConnectionError
         self.sent += ids
@@ -46,7 +46,7 @@ class TestAlone:
     """One process serves and works, as in local."""
 
     async def test_jobs_start_by_themselves_and_so_do_those_they_queue(self, live_database: Database) -> None:
-        runtime = make_runtime(live_database, working=Working())
+        runtime = make_runtime(live_database, worker=WorkerOptions())
         async with running(runtime):
             await enqueue(runtime, queue_another)
             await runtime.resource(Work).until(1)
@@ -54,13 +54,13 @@ class TestAlone:
 
     async def test_what_was_left_by_another_process_is_run(self, live_database: Database) -> None:
         await enqueue(make_runtime(live_database), note, "left")
-        runtime = make_runtime(live_database, working=Working())
+        runtime = make_runtime(live_database, worker=WorkerOptions())
         async with running(runtime):
             await runtime.resource(Work).until(1)
         assert runtime.resource(Work).done == ["left"]
 
     async def test_what_fails_is_tried_again(self, live_database: Database) -> None:
-        runtime = make_runtime(live_database, working=Working())
+        runtime = make_runtime(live_database, worker=WorkerOptions())
         runtime.resource(Work).failures = 2
         async with running(runtime):
             id_ = await enqueue(runtime, fail)
@@ -68,14 +68,14 @@ class TestAlone:
         assert await state_of(runtime, id_) == (JobState.DONE, 3)
 
     async def test_jobs_by_the_clock_run(self, live_database: Database) -> None:
-        runtime = make_runtime(live_database, working=Working(), crons=(Cron(function=queue_another, minute=None),))
+        runtime = make_runtime(live_database, worker=WorkerOptions(), crons=(Cron(function=queue_another, minute="*"),))
         async with running(runtime):
             await runtime.resource(Work).until(1)
         assert runtime.resource(Work).done == ["second"]
 
     async def test_a_sign_of_life_is_given(self, live_database: Database) -> None:
         alive = asyncio.Event()
-        async with running(make_runtime(live_database, working=Working(alive=alive.set))):
+        async with running(make_runtime(live_database, worker=WorkerOptions(heartbeat=alive.set))):
             await asyncio.wait_for(alive.wait(), 5)
 
     async def test_one_that_cannot_be_given_is_told_once_and_stops_nothing(self, live_database: Database) -> None:
@@ -85,17 +85,17 @@ class TestAlone:
             calls.release()
             raise PermissionError
 
-        runtime = make_runtime(live_database, working=Working(alive=alive))
+        runtime = make_runtime(live_database, worker=WorkerOptions(heartbeat=alive))
         with capture_logs() as logs:
             async with running(runtime):
                 for _ in range(3):
                     await asyncio.wait_for(calls.acquire(), 5)
-        assert [entry["event"] for entry in logs] == ["jobs_sign_of_life_failed"]
+        assert [entry["event"] for entry in logs] == ["jobs_heartbeat_failed"]
 
 
 class TestStop:
     async def test_what_runs_may_finish(self, live_database: Database) -> None:
-        runtime = make_runtime(live_database, working=Working(grace=SOON))
+        runtime = make_runtime(live_database, worker=WorkerOptions(drain_timeout=SOON))
         work = runtime.resource(Work)
         async with running(runtime):
             id_ = await enqueue(runtime, wait)
@@ -104,7 +104,7 @@ class TestStop:
         assert await state_of(runtime, id_) == (JobState.DONE, 1)
 
     async def test_what_takes_longer_is_given_back_and_loses_no_attempt(self, live_database: Database) -> None:
-        runtime = make_runtime(live_database, working=Working(grace=timedelta()))
+        runtime = make_runtime(live_database, worker=WorkerOptions(drain_timeout=timedelta()))
         async with running(runtime):
             id_ = await enqueue(runtime, wait)
             await runtime.resource(Work).until(1)
@@ -157,7 +157,7 @@ class TestClaim:
 
 class TestLease:
     async def test_of_a_long_job_is_renewed(self, live_database: Database) -> None:
-        runtime = make_runtime(live_database, working=Working(grace=SOON))
+        runtime = make_runtime(live_database, worker=WorkerOptions(drain_timeout=SOON))
         work, ledger = runtime.resource(Work), outbox_of(runtime).ledger
         renewed = asyncio.Event()
         renew = ledger.renew
@@ -179,6 +179,41 @@ class TestLease:
         assert before.due_at < after.due_at
         assert await state_of(runtime, id_) == (JobState.DONE, 1)
 
+    async def test_a_job_that_outlasts_its_lease_is_done_when_it_succeeds(self, live_database: Database) -> None:
+        runtime = make_runtime(live_database)
+        work, outbox = runtime.resource(Work), outbox_of(runtime)
+        id_ = await enqueue(runtime, wait)
+        # As if each worker blocked its event loop for longer than the lease: none of the leases is renewed.
+        attempts = []
+        for number in range(10):
+            (claim,) = await outbox.ledger.claim([UUID(id_)], early=True)
+            attempts.append(asyncio.create_task(outbox.runner.run_claimed(claim)))
+            await work.until(number + 1)
+            await age(runtime)
+            await outbox.sweeper().sweep()
+        assert await state_of(runtime, id_) == (JobState.DEAD, 10)
+        work.gate.set()
+        with capture_logs() as logs:
+            await asyncio.gather(*attempts)
+
+        assert await state_of(runtime, id_) == (JobState.DONE, 10)
+        events = [entry["event"] for entry in logs]
+        assert events.count("job_finished_after_its_lease") == 1
+        assert events.count("job_taken_over") == 9
+
+    async def test_a_late_success_changes_nothing_of_a_job_that_was_retried(self, database: Database) -> None:
+        runtime = make_runtime(database)
+        ledger = outbox_of(runtime).ledger
+        id_ = UUID(await enqueue(runtime, note, "one"))
+        for _ in range(10):
+            (old,) = await ledger.claim([id_], early=True)
+            await age(runtime)
+            await ledger.take_lost()
+        assert await replay(runtime, id_)
+
+        assert not await ledger.finish_late(old)
+        assert await state_of(runtime, str(id_)) == (JobState.WAITING, 0)
+
     async def test_a_job_that_has_killed_every_worker_is_dead(self, database: Database) -> None:
         runtime = make_runtime(database)
         outbox = outbox_of(runtime)
@@ -192,76 +227,76 @@ class TestLease:
         assert await state_of(runtime, id_) == (JobState.DEAD, 10)
         assert [entry["event"] for entry in logs] == ["job_failed"]
         (job,), _ = await list_jobs(runtime)
-        assert job.error == "The worker ended, or fell silent, during the last attempt."
+        assert job.error == "The worker ended, or sent no heartbeat, during the last attempt."
 
 
 class TestSweep:
     async def test_hands_over_what_is_due_and_again_after_a_lease(self, database: Database) -> None:
-        server = Recorder()
-        runtime = make_runtime(database, server=server)
+        broker = Recorder()
+        runtime = make_runtime(database, broker=broker)
         sweeper = outbox_of(runtime).sweeper()
         id_ = UUID(await enqueue(runtime, note, "one"))
         await enqueue(runtime, note, "later", delay=60)
 
         await sweeper.sweep()
         await sweeper.sweep()
-        assert server.sent == [id_]
+        assert broker.sent == [id_]
         async with runtime.database.transaction() as session:
             job = await session.get_one(Job, id_)
             job.due_at = job.run_at
         await sweeper.sweep()
-        assert server.sent == [id_, id_]
+        assert broker.sent == [id_, id_]
 
     async def test_what_could_not_be_handed_over_is_due_at_once(self, database: Database) -> None:
-        server = Recorder()
-        runtime = make_runtime(database, server=server)
+        broker = Recorder()
+        runtime = make_runtime(database, broker=broker)
         sweeper = outbox_of(runtime).sweeper()
         id_ = UUID(await enqueue(runtime, note, "one"))
-        server.is_away = True
+        broker.is_away = True
         with pytest.raises(ConnectionError):
             await sweeper.sweep()
-        server.is_away = False
+        broker.is_away = False
         await sweeper.sweep()
 
-        assert server.sent == [id_]
+        assert broker.sent == [id_]
 
     async def test_hands_over_no_more_than_there_is_room_for(
         self, database: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        server = Recorder()
-        runtime = make_runtime(database, server=server)
+        broker = Recorder()
+        runtime = make_runtime(database, broker=broker)
         ids = [UUID(await enqueue(runtime, note, number)) for number in range(3)]
         rooms = iter([2, 0])
 
-        async def room() -> int:
+        async def capacity() -> int:
             return next(rooms)
 
-        monkeypatch.setattr(server, "room", room)
+        monkeypatch.setattr(broker, "capacity", capacity)
         await outbox_of(runtime).sweeper().sweep()
 
-        assert server.sent == ids[:2]
+        assert broker.sent == ids[:2]
 
 
 class TestRelay:
     async def test_hands_over_what_is_committed(self, live_database: Database) -> None:
-        server = Recorder()
-        runtime = make_runtime(live_database, server=server)
+        broker = Recorder()
+        runtime = make_runtime(live_database, broker=broker)
         async with running(runtime):
             ids = [UUID(await enqueue(runtime, note, number)) for number in range(3)]
             await enqueue(runtime, note, "later", delay=60)
-        assert server.sent == ids
+        assert broker.sent == ids
 
     async def test_leaves_to_the_sweep_what_it_cannot_hand_over(self, live_database: Database) -> None:
-        server = Recorder()
-        server.is_away = True
-        runtime = make_runtime(live_database, server=server)
+        broker = Recorder()
+        broker.is_away = True
+        runtime = make_runtime(live_database, broker=broker)
         with capture_logs() as logs:
             async with running(runtime):
                 await enqueue(runtime, note, "one")
-        server.is_away = False
+        broker.is_away = False
         assert [(entry["event"], entry["count"]) for entry in logs] == [("jobs_left_to_the_sweep", 1)]
         await outbox_of(runtime).sweeper().sweep()
-        assert len(server.sent) == 1
+        assert len(broker.sent) == 1
 
 
 class TestOutage:
