@@ -9,9 +9,9 @@ from fastapi import Depends
 
 from app.ai.complexity import complexity_of
 from app.ai.errors import AIRateLimitedError, AIUnavailableError
+from app.ai.gateway import LLMProvider, Providers
 from app.ai.model_table import Complexity
 from app.ai.port import LLM, Completion, Message, Part
-from app.ai.service import LLMProvider, Providers
 from app.core.dependencies import RuntimeDep
 from app.core.runtime import Runtime
 

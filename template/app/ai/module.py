@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
+from app.ai.gateway import Limits, LLMProvider, Providers
 from app.ai.model_table import ModelTable, load_models
 from app.ai.providers.registry import PROVIDERS
 from app.ai.routes import router
-from app.ai.service import Limits, LLMProvider, Providers
 from app.ai.settings import AISettings
 from app.core.module import Module
 from app.core.runtime import Runtime

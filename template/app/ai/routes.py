@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request
 
-from app.ai.gateway import Gateway
+from app.ai.gateway import Providers, ProvidersDep
 from app.ai.llm_router import LLMRouterDep
 from app.ai.model_table import Complexity
 from app.ai.port import Message
@@ -19,7 +19,7 @@ from app.ai.schemas import (
     RoutedChatRequest,
     Status,
 )
-from app.ai.service import Providers, ProvidersDep
+from app.ai.service import AnswerService
 from app.ai.settings import AISettings
 from app.ai.sse import EventStream
 from app.core.dependencies import RuntimeDep
@@ -38,12 +38,12 @@ STREAMS: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-async def own_gateway(request: Request, runtime: RuntimeDep, user: CurrentUser) -> Gateway:
+async def answer_service(request: Request, runtime: RuntimeDep, user: CurrentUser) -> AnswerService:
     """What the caller asks."""
-    return Gateway(request, runtime, user.id)
+    return AnswerService(request, runtime, user.id)
 
 
-GatewayDep = Annotated[Gateway, Depends(own_gateway)]
+AnswerServiceDep = Annotated[AnswerService, Depends(answer_service)]
 
 
 @router.get("/status")
@@ -67,19 +67,19 @@ async def read_status(runtime: RuntimeDep, providers: ProvidersDep, llm_router: 
 
 
 @router.post("/completions", response_model=CompletionRead, responses=STREAMS, dependencies=LIMITED)
-async def complete(gateway: GatewayDep, providers: ProvidersDep, data: CompletionRequest) -> object:
+async def complete(gateway: AnswerServiceDep, providers: ProvidersDep, data: CompletionRequest) -> object:
     """Answers one question, whole or as a stream."""
     return await _ask(gateway, providers, data.conversation, data)
 
 
 @router.post("/chat", response_model=CompletionRead, responses=STREAMS, dependencies=LIMITED)
-async def chat(gateway: GatewayDep, providers: ProvidersDep, data: ChatRequest) -> object:
+async def chat(gateway: AnswerServiceDep, providers: ProvidersDep, data: ChatRequest) -> object:
     """Answers the last message of a conversation, whole or as a stream."""
     return await _ask(gateway, providers, data.conversation, data)
 
 
 @router.post("/chat/routed", response_model=CompletionRead, responses=STREAMS, dependencies=LIMITED)
-async def chat_routed(gateway: GatewayDep, llm_router: LLMRouterDep, data: RoutedChatRequest) -> object:
+async def chat_routed(gateway: AnswerServiceDep, llm_router: LLMRouterDep, data: RoutedChatRequest) -> object:
     """The same by the cheapest model that is good enough, or the next one when it does not answer."""
     messages, complexity, tokens = data.conversation, data.complexity, data.max_tokens
     llm_router.check(messages, complexity=complexity, max_tokens=tokens)
@@ -90,7 +90,7 @@ async def chat_routed(gateway: GatewayDep, llm_router: LLMRouterDep, data: Route
     return CompletionRead.of(completion)
 
 
-async def _ask(gateway: Gateway, providers: Providers, messages: Sequence[Message], data: Choice) -> object:
+async def _ask(gateway: AnswerService, providers: Providers, messages: Sequence[Message], data: Choice) -> object:
     llm, model, tokens = providers.get(data.provider, data.model), data.model, data.max_tokens
     llm.check(messages, model=model, max_tokens=tokens)
     if data.stream:

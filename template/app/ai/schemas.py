@@ -5,9 +5,9 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
 
+from app.ai.gateway import check_conversation
 from app.ai.model_table import Complexity
-from app.ai.port import Completion, Finish, Message, Role, conversation
-from app.ai.service import check_conversation
+from app.ai.port import Completion, Finish, Message, MessageRole, conversation
 
 MAX_MESSAGES = 1000
 ModelName = Annotated[str, Field(min_length=1, max_length=200)]
@@ -47,7 +47,7 @@ class MessageIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    role: Role
+    role: MessageRole
     content: str = Field(min_length=1)
 
 

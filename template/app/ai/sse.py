@@ -12,9 +12,9 @@ from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
-from app.ai.gateway import Begun
 from app.ai.port import Delta, Part
 from app.ai.schemas import CompletionRead, DeltaRead
+from app.ai.service import StartedAnswer
 from app.core.context import context_of
 from app.core.error_handlers import INTERNAL_MESSAGE, ErrorBody, ErrorResponse
 from app.core.errors import AppError
@@ -33,7 +33,7 @@ class EventStream(EventSourceResponse):
         silence: seconds without a part after which a comment is sent.
     """
 
-    def __init__(self, begun: Begun, *, silence: float = SILENCE) -> None:
+    def __init__(self, begun: StartedAnswer, *, silence: float = SILENCE) -> None:
         self._first = begun.first
         self._parts = begun.rest
         self._silence = silence

@@ -2,11 +2,15 @@
 
 import socket
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from app.dev import lock
 from app.dev.errors import DevError
 from app.dev.places import DEV, LOCK, PROJECT, already_running
 from app.dev.supervisor import ServerProcess, Start, listen, supervise
+
+if TYPE_CHECKING:
+    from app.core.settings import Settings
 
 type Say = Callable[[str], object]
 
@@ -35,7 +39,7 @@ def run(host: str, port: int, *, reload: bool, say: Say) -> int:
         with local.database_url(DEV, url=url) as database, services(say=say) as variables:
             migrations.upgrade(database, say=say)
             start = Start(
-                variables={"DATABASE_URL": database, **variables},
+                variables={"DATABASE_URL": database, **public_url(settings, url), **variables},
                 greeting=greeting(settings.PROJECT_NAME, url, settings.API_V1_STR),
             )
             return supervise(server, listener, start, watched=[PROJECT / "app"] if reload else [], say=say)
@@ -49,6 +53,11 @@ def _listening(host: str, port: int) -> socket.socket:
         if holder is not None and holder.command == DEV:
             raise already_running(holder) from None
         raise
+
+
+def public_url(settings: "Settings", url: str) -> dict[str, str]:
+    """Return the variable that makes links lead to this server, unless PUBLIC_URL is set."""
+    return {} if "PUBLIC_URL" in settings.model_fields_set else {"PUBLIC_URL": url}
 
 
 def greeting(name: str, url: str, prefix: str) -> str:

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 import pytest
 import stamina
 
-from app.ai.service import LLMProvider, get_llm_provider
+from app.ai.gateway import LLMProvider, get_llm_provider
 from app.core.runtime import Runtime
 from tests.ai.cases import CASES
 from tests.conftest import SignIn

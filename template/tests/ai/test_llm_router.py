@@ -14,10 +14,10 @@ from app.ai.errors import (
     AIUnavailableError,
     PromptTooLargeError,
 )
+from app.ai.gateway import Limits, LLMProvider, Providers
 from app.ai.llm_router import LLMRouter
 from app.ai.model_table import Complexity, Model, ModelTable
 from app.ai.port import LLM, Answer, Delta, Finish, Prompt, Usage, conversation
-from app.ai.service import Limits, LLMProvider, Providers
 from app.core.errors import AppError
 from tests.ai.requests import chat, events
 from tests.fakes.llm import Fails, FakeLLM

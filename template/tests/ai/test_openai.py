@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from app.ai.gateway import LLMProvider
 from app.ai.port import Finish, Prompt, Usage, conversation
 from app.ai.providers.openai import OFFICIAL, OpenAIAdapter, OpenAISettings, provider
-from app.ai.service import LLMProvider
 from app.ai.settings import AISettings
 from app.ai.transport import Fault, Transport, open_client
 from tests.ai.contract import ProviderContract

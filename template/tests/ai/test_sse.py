@@ -8,8 +8,8 @@ import pytest
 from fastapi.sse import KEEPALIVE_COMMENT
 from starlette.types import Message, Scope
 
-from app.ai.gateway import Begun
 from app.ai.port import Completion, Delta, Finish, Part
+from app.ai.service import StartedAnswer
 from app.ai.sse import EventStream
 from app.core.context import SCOPE_KEY, RequestContext
 from tests.ai.requests import parse
@@ -32,7 +32,7 @@ async def send(parts: AsyncGenerator[Part, None], *, fails: bool = False, pinged
         raise AssertionError("newer servers are not asked whether the client is there")
 
     scope: Scope = {"type": "http", "asgi": {"spec_version": "2.4"}, SCOPE_KEY: RequestContext("request-1")}
-    begun = Begun(await anext(parts), parts)
+    begun = StartedAnswer(await anext(parts), parts)
     await EventStream(begun, silence=0.01 if pinged else 60)(scope, stay, keep)
     return b"".join(sent).decode()
 

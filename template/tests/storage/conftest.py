@@ -2,13 +2,17 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import UUID
 
 import httpx
 import pytest
+from sqlalchemy import select
+from sqlmodel import col
 
 from app.core.queue import Queue
 from app.core.runtime import Runtime
-from app.storage.service import StorageService, get_storage_service
+from app.storage.models import File
+from app.storage.object_store import ObjectStore, get_object_store
 from tests.conftest import SignIn
 from tests.storage.requests import FileClient
 
@@ -20,6 +24,12 @@ def stored_in(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
+async def key_of(runtime: Runtime, id_: str) -> str:
+    """Return the key of a file."""
+    async with runtime.database.reading() as session:
+        return str(await session.scalar(select(col(File.key)).where(col(File.id) == UUID(id_))))
+
+
 @pytest.fixture(autouse=True)
 def own_folder(environment: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:  # noqa: ARG001 - the order matters
     """The folder of the local store, each test's own."""
@@ -29,9 +39,9 @@ def own_folder(environment: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
 
 @pytest.fixture
-def storage(runtime: Runtime) -> StorageService:
+def storage(runtime: Runtime) -> ObjectStore:
     """The store of the application."""
-    return get_storage_service(runtime)
+    return get_object_store(runtime)
 
 
 @pytest.fixture

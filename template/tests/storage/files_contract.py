@@ -1,18 +1,21 @@
 """What the application has to do with users' files, whatever the store. A contract of stores inherits the class."""
 
 from abc import ABC, abstractmethod
+from datetime import timedelta
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlmodel import col
 
+from app.core.models import utc_now
 from app.core.queue import Queue
 from app.core.runtime import Runtime
+from app.storage.jobs import sweep_files
 from app.storage.models import File
-from app.storage.service import StorageService
-from tests.storage.requests import PNG, FileClient, code
-from tests.storage.stores import keys
+from app.storage.object_store import ObjectStore
+from tests.storage.objects import keys
+from tests.storage.requests import PNG, FileClient, code, send
 
 FILE_KEYS = select(col(File.key))
 
@@ -47,7 +50,7 @@ class FilesContract(ABC):
         """Makes the store unusable."""
 
     async def test_the_application_takes_a_file_and_gives_it_back(
-        self, files: FileClient, storage: StorageService, queue: Queue
+        self, files: FileClient, storage: ObjectStore, queue: Queue
     ) -> None:
         id_ = await files.store(name="../Cat.png")
 
@@ -61,8 +64,27 @@ class FilesContract(ABC):
         assert await keys(storage, "files") == []
         assert code(await files.read(id_)) == (404, "NOT_FOUND")
 
+    async def test_an_upload_link_leaves_no_object_after_the_file_was_deleted(
+        self, files: FileClient, storage: ObjectStore, queue: Queue, runtime: Runtime
+    ) -> None:
+        upload = (await files.ask()).json()
+        assert (await send(files.web, upload, PNG)).is_success
+        assert (await files.confirm(upload["id"])).status_code == 200
+        assert (await files.delete(upload["id"])).status_code == 204
+        await queue.drain()
+        await send(files.web, upload, PNG)
+
+        long_ago = utc_now() - timedelta(hours=2)
+        async with runtime.database.transaction() as session:
+            await session.execute(update(File).values(created_at=long_ago, due_at=long_ago))
+        await sweep_files(runtime)
+
+        assert await keys(storage, "files") == []
+        async with runtime.database.reading() as session:
+            assert (await session.execute(FILE_KEYS)).all() == []
+
     async def test_the_application_refuses_what_was_not_announced(
-        self, files: FileClient, storage: StorageService, queue: Queue
+        self, files: FileClient, storage: ObjectStore, queue: Queue
     ) -> None:
         id_ = await files.upload(b"<html>" + b" " * 100)
 

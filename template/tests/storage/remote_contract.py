@@ -15,13 +15,13 @@ from app.core.runtime import Runtime, running
 from app.core.settings import Settings
 from app.main import create_app
 from app.modules import MODULES
-from app.storage.service import get_storage_service
+from app.storage.object_store import get_object_store
 from tests.conftest import make_client, make_runtime, sign_in_to
 from tests.databases import Databases
 from tests.storage.conftest import stored_in
 from tests.storage.contract import StorageContract
+from tests.storage.objects import content, keys
 from tests.storage.requests import PNG, FileClient
-from tests.storage.stores import content, keys
 
 LARGE = bytes(range(256)) * 4096 * 6
 
@@ -56,7 +56,7 @@ class RemoteStorageContract(StorageContract):
     async def test_files_go_to_another_store_and_back(
         self, stored: FileClient, moving: Runtime, own_folder: Path
     ) -> None:
-        storage = get_storage_service(moving)
+        storage = get_object_store(moving)
         made = await keys(storage, "files")
         there = await copy("--from", self.provider, "--to", "local")
         for key in made:
@@ -74,10 +74,10 @@ class RemoteStorageContract(StorageContract):
             assert (await stored.download(item["id"])).content in {PNG, LARGE}
         assert "2 to copy" in tried.output
         assert f"From local to {self.provider}: 2 copied ({len(PNG) + len(LARGE)} bytes)" in back.output
-        assert "2 there already, 0 failed" in again.output
+        assert "2 present, 0 failed" in again.output
 
     async def test_what_cannot_go_is_named_and_ends_with_an_error(self, stored: FileClient, moving: Runtime) -> None:
-        storage = get_storage_service(moving)
+        storage = get_object_store(moving)
         for key in await keys(storage, "files"):
             await storage.delete(key)
         failed = await copy("--from", "local", "--to", self.provider)
@@ -85,4 +85,4 @@ class RemoteStorageContract(StorageContract):
 
         assert failed.exit_code == 1
         assert {f"file {id_} failed: OBJECT_MISSING" for id_ in ids} <= set(failed.output.splitlines())
-        assert "0 copied (0 bytes), 0 there already, 2 failed" in failed.output
+        assert "0 copied (0 bytes), 0 present, 2 failed" in failed.output

@@ -56,7 +56,7 @@ class RemoteSettingsContract:
         result = await asyncio.to_thread(CliRunner().invoke, cli, arguments)
 
         assert result.exit_code == 2
-        assert f"{self.provider} needs {', '.join(self.needed)} to be set" in result.output
+        assert f"{self.provider} requires {', '.join(self.needed)}. Set them first." in result.output
 
     def test_the_local_store_needs_none_of_them(self, monkeypatch: pytest.MonkeyPatch) -> None:
         assert start(monkeypatch, STORAGE_PROVIDER="local") == "local"

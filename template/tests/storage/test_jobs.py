@@ -14,7 +14,7 @@ from app.core.runtime import Runtime
 from app.storage import commands
 from app.storage.jobs import ORPHAN_AGE, delete_file, remove_orphans, sweep_files
 from app.storage.models import File
-from app.storage.service import StorageService
+from app.storage.object_store import ObjectStore
 from app.users.models import User
 from tests.storage.conftest import stored_in
 from tests.storage.requests import PNG, FileClient, code
@@ -32,7 +32,7 @@ async def states(runtime: Runtime) -> list[str]:
         return list((await session.scalars(select(col(File.status)))).all())
 
 
-async def objects(storage: StorageService) -> int:
+async def objects(storage: ObjectStore) -> int:
     """How many objects the store has."""
     return sum([len(batch) async for batch in storage.list_files("files")])
 
@@ -51,7 +51,7 @@ def repair_store(folder: Path) -> None:
 
 class TestSweep:
     async def test_deletes_uploads_that_have_expired(
-        self, files: FileClient, runtime: Runtime, storage: StorageService
+        self, files: FileClient, runtime: Runtime, storage: ObjectStore
     ) -> None:
         await files.upload()
         await files.ask()
@@ -71,7 +71,7 @@ class TestSweep:
         assert (await files.confirm(id_)).status_code == 200
 
     async def test_finishes_a_deletion_whose_process_was_killed(
-        self, files: FileClient, runtime: Runtime, storage: StorageService, queue: Queue
+        self, files: FileClient, runtime: Runtime, storage: ObjectStore, queue: Queue
     ) -> None:
         await files.store()
         # Between the commit and the job; and between the object and the row.
@@ -94,7 +94,7 @@ class TestSweep:
         assert await states(runtime) == []
 
     async def test_tries_again_when_the_store_is_back(
-        self, files: FileClient, runtime: Runtime, storage: StorageService, own_folder: Path, queue: Queue
+        self, files: FileClient, runtime: Runtime, storage: ObjectStore, own_folder: Path, queue: Queue
     ) -> None:
         id_ = await files.store()
         break_store(own_folder)
@@ -115,7 +115,7 @@ class TestSweep:
         assert await objects(storage) == 0
 
     async def test_deletes_what_belonged_to_a_user_who_is_gone(
-        self, files: FileClient, runtime: Runtime, storage: StorageService
+        self, files: FileClient, runtime: Runtime, storage: ObjectStore
     ) -> None:
         await files.store()
         async with runtime.database.transaction() as session:
@@ -136,7 +136,7 @@ class TestSweep:
 
 class TestDeleteFile:
     async def test_leaves_a_file_that_is_not_to_be_deleted(
-        self, files: FileClient, runtime: Runtime, storage: StorageService
+        self, files: FileClient, runtime: Runtime, storage: ObjectStore
     ) -> None:
         await delete_file(runtime, await files.store())
 
@@ -146,7 +146,7 @@ class TestDeleteFile:
 
 class TestOrphans:
     async def test_objects_without_a_row_go_when_they_are_old(
-        self, files: FileClient, runtime: Runtime, storage: StorageService, own_folder: Path
+        self, files: FileClient, runtime: Runtime, storage: ObjectStore, own_folder: Path
     ) -> None:
         await files.store()
         await storage.upload("files/nobody/old", PNG, content_type="image/png")

@@ -1,19 +1,20 @@
 """What users do with their files."""
 
 import asyncio
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import select
 from sqlmodel import col
 
 from app.core.queue import Queue
 from app.core.runtime import Runtime
 from app.storage.models import File
-from app.storage.service import StorageService, get_storage_service
+from app.storage.object_store import ObjectStore, get_object_store
 from tests.conftest import SignIn
-from tests.storage.conftest import MAX_UPLOAD
+from tests.storage.conftest import MAX_UPLOAD, key_of
 from tests.storage.requests import FILES, PNG, FileClient, code, send
 
 
@@ -21,12 +22,6 @@ async def rows(runtime: Runtime) -> list[str]:
     """The states of all files."""
     async with runtime.database.reading() as session:
         return list((await session.scalars(select(col(File.status)).order_by(col(File.id)))).all())
-
-
-async def key_of(runtime: Runtime, id_: str) -> str:
-    """The key of a file."""
-    async with runtime.database.reading() as session:
-        return str(await session.scalar(select(col(File.key)).where(col(File.id) == UUID(id_))))
 
 
 class TestUploadUrl:
@@ -51,9 +46,14 @@ class TestUploadUrl:
     async def test_what_is_no_name_is_refused(self, files: FileClient, name: str) -> None:
         assert code(await files.ask(name=name)) == (422, "VALIDATION_ERROR")
 
-    @pytest.mark.parametrize("content_type", ["", "png", "image/PNG", "text/html; charset=x", "a/b\r\nX: y", "x" * 101])
+    @pytest.mark.parametrize("content_type", ["", "png", "a/b\r\nX: y", "a/b;\x1b[2J", "x" * 101, "a/b;" + "x" * 300])
     async def test_what_is_no_type_is_refused(self, files: FileClient, content_type: str) -> None:
         assert code(await files.ask(content_type=content_type)) == (422, "VALIDATION_ERROR")
+
+    async def test_parameters_of_a_type_are_dropped(self, files: FileClient) -> None:
+        link = (await files.ask(content_type="audio/webm;codecs=opus")).json()
+
+        assert link["headers"] == {"Content-Type": "audio/webm"}
 
     @pytest.mark.parametrize("size", [0, -1, 2**70])
     async def test_what_is_no_size_is_refused(self, files: FileClient, size: int) -> None:
@@ -103,7 +103,7 @@ class TestConfirm:
         assert (await files.confirm(link["id"])).status_code == 200
 
     async def test_refuses_and_removes_what_has_another_size(
-        self, files: FileClient, storage: StorageService, runtime: Runtime, queue: Queue
+        self, files: FileClient, storage: ObjectStore, runtime: Runtime, queue: Queue
     ) -> None:
         id_ = (await files.ask()).json()["id"]
         key = await key_of(runtime, id_)
@@ -171,7 +171,7 @@ class TestRead:
 
 class TestDelete:
     async def test_removes_object_and_row(
-        self, files: FileClient, storage: StorageService, runtime: Runtime, queue: Queue
+        self, files: FileClient, storage: ObjectStore, runtime: Runtime, queue: Queue
     ) -> None:
         id_ = await files.store()
         key = await key_of(runtime, id_)
@@ -184,6 +184,16 @@ class TestDelete:
         assert not await storage.exists(key)
         assert await rows(runtime) == []
 
+    async def test_stops_download_links_at_once(
+        self, files: FileClient, storage: ObjectStore, runtime: Runtime
+    ) -> None:
+        id_ = await files.store()
+        key, link = await key_of(runtime, id_), (await files.download_link(id_)).json()
+        await files.delete(id_)
+
+        assert code(await send(files.web, link)) == (404, "NOT_FOUND")
+        assert not await storage.exists(key)
+
     async def test_gives_an_upload_up(self, files: FileClient, runtime: Runtime, queue: Queue) -> None:
         id_ = await files.upload()
 
@@ -191,6 +201,24 @@ class TestDelete:
         assert code(await files.confirm(id_)) == (404, "NOT_FOUND")
         await queue.drain()
         assert await rows(runtime) == []
+
+
+@pytest.mark.parametrize("path", ["confirm", "upload-url"])
+@pytest.mark.parametrize("method", ["GET", "DELETE", "OPTIONS"])
+async def test_no_name_of_a_route_is_taken_for_an_id(files: FileClient, method: str, path: str) -> None:
+    answer = await files.api.request(method, f"{FILES}/{path}", headers=files.headers)
+
+    assert code(answer) == (405, "METHOD_NOT_ALLOWED")
+    assert answer.headers["Allow"] == "POST"
+
+
+def test_uploads_and_downloads_are_documented(app: FastAPI) -> None:
+    paths = app.openapi()["paths"]
+    operations = paths["/api/v1/public/files/{key}"]
+
+    assert list(operations["put"]["requestBody"]["content"]) == ["*/*"]
+    assert list(operations["get"]["responses"]["200"]["content"]) == ["*/*"]
+    assert f"{FILES}/{{file_id}}" in paths
 
 
 @pytest.mark.parametrize(
@@ -214,7 +242,7 @@ class TestAtTheSameTime:
     ) -> None:
         headers = await live_sign_in(email="owner@example.com")
         files = FileClient(api=live_client, web=live_client, headers=headers)
-        queue, storage = live_runtime.queue, get_storage_service(live_runtime)
+        queue, storage = live_runtime.queue, get_object_store(live_runtime)
         for _ in range(5):
             id_ = await files.upload()
             key = await key_of(live_runtime, id_)

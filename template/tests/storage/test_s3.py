@@ -5,11 +5,11 @@ from typing import ClassVar
 import pytest
 
 from app.storage.providers.s3 import S3Settings, bucket_url
-from tests.storage.object_store import KEY_ID, SECRET, ObjectStoreContract, Store
 from tests.storage.remote_settings import RemoteSettingsContract
+from tests.storage.s3_protocol import KEY_ID, SECRET, S3ProtocolContract, Store
 
 
-class TestS3(ObjectStoreContract):
+class TestS3(S3ProtocolContract):
     provider = "s3"
 
     @pytest.fixture

@@ -17,7 +17,7 @@ from app.core.report import make_report
 from app.core.runtime import Runtime
 from app.storage.jobs import sweep_files
 from app.storage.models import File
-from app.storage.service import StorageService
+from app.storage.object_store import ObjectStore
 from app.users.erasure import erase_user
 from app.users.jobs import export_user_data
 from tests.conftest import ME
@@ -52,7 +52,7 @@ async def due(runtime: Runtime) -> None:
         await session.execute(update(File).values(due_at=utc_now() - timedelta(seconds=1)))
 
 
-async def left(runtime: Runtime, storage: StorageService) -> tuple[int, int]:
+async def left(runtime: Runtime, storage: ObjectStore) -> tuple[int, int]:
     """How many rows and objects there are."""
     async with runtime.database.reading() as session:
         rows = len((await session.scalars(select(col(File.id)))).all())
@@ -90,9 +90,7 @@ class TestKeep:
         assert (await files.of(stranger).read(str(id_))).status_code == 404
         assert (await files.download(str(id_))).content == b'{"a": 1}'
 
-    async def test_it_goes_when_its_time_has_come(
-        self, runtime: Runtime, storage: StorageService, owner_id: UUID
-    ) -> None:
+    async def test_it_goes_when_its_time_has_come(self, runtime: Runtime, storage: ObjectStore, owner_id: UUID) -> None:
         await keep(runtime, owner_id)
         await sweep_files(runtime)
         assert await left(runtime, storage) == (1, 1)
@@ -103,7 +101,7 @@ class TestKeep:
         assert await left(runtime, storage) == (0, 0)
 
     async def test_what_was_not_sent_whole_is_swept_away(
-        self, runtime: Runtime, storage: StorageService, files: FileClient, owner_id: UUID
+        self, runtime: Runtime, storage: ObjectStore, files: FileClient, owner_id: UUID
     ) -> None:
         async def broken() -> AsyncIterator[bytes]:
             yield b"half"
@@ -119,7 +117,7 @@ class TestKeep:
         assert await left(runtime, storage) == (0, 0)
 
     async def test_is_an_error_when_the_user_goes_meanwhile(
-        self, runtime: Runtime, storage: StorageService, owner_id: UUID
+        self, runtime: Runtime, storage: ObjectStore, owner_id: UUID
     ) -> None:
         async def slow() -> AsyncIterator[bytes]:
             await erase_user(runtime, owner_id)
@@ -136,8 +134,11 @@ class TestKeep:
 
 
 class TestLink:
-    async def test_is_none_where_it_would_be_a_path(self, runtime: Runtime, owner_id: UUID) -> None:
-        assert await runtime.user_files.link(owner_id, await keep(runtime, owner_id), lifetime=LIFETIME / 7) is None
+    async def test_is_absolute(self, runtime: Runtime, owner_id: UUID) -> None:
+        link = await runtime.user_files.link(owner_id, await keep(runtime, owner_id), lifetime=LIFETIME / 7)
+
+        assert link is not None
+        assert link.startswith(f"{runtime.settings.PUBLIC_URL}/")
 
     async def test_is_none_for_what_is_not_there_or_another_users(self, runtime: Runtime, owner_id: UUID) -> None:
         id_ = await keep(runtime, owner_id)
@@ -150,7 +151,7 @@ class TestErasure:
     async def test_objects_go_with_the_rows_and_those_of_others_stay(
         self,
         runtime: Runtime,
-        storage: StorageService,
+        storage: ObjectStore,
         files: FileClient,
         owner_id: UUID,
         stranger: dict[str, str],

@@ -8,7 +8,7 @@ from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]
 from botocore.credentials import Credentials as TheirCredentials  # type: ignore[import-untyped]
 from pydantic import SecretStr
 
-from app.storage.providers.object_store_links import Credentials, Signable, presign
+from app.storage.providers.s3_protocol_links import Credentials, Signable, presign
 
 CREDENTIALS = Credentials(
     access_key_id="AKIAIOSFODNN7EXAMPLE",
