@@ -1,14 +1,12 @@
-"""The models that the rest of the application uses: the chosen providers, given only what is allowed."""
+"""The language models that the application uses: the chosen providers behind argument validation."""
 
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated
 
 import structlog
-from fastapi import Depends
 
 from app.ai.errors import (
     AINotConfiguredError,
@@ -19,7 +17,6 @@ from app.ai.errors import (
 )
 from app.ai.model_table import ModelTable
 from app.ai.port import LLM, Adapter, Answer, Completion, Delta, Message, MessageRole, Part, Prompt, Usage
-from app.core.dependencies import RuntimeDep
 from app.core.runtime import Runtime
 
 logger = structlog.stdlib.get_logger(__name__)
@@ -27,23 +24,23 @@ logger = structlog.stdlib.get_logger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """What may be asked.
+    """The limits of a request.
 
     Attributes:
-        max_tokens: of an answer.
-        max_prompt_length: of all messages together, in characters.
+        max_tokens: maximum length of an answer.
+        max_prompt_length: maximum length of all messages together, in characters.
     """
 
     max_tokens: int
     max_prompt_length: int
 
     def check(self, messages: Sequence[Message], max_tokens: int | None) -> int:
-        """How many tokens the answer may have.
+        """Return the maximum number of tokens of the answer.
 
         Raises:
             PromptTooLargeError: the messages are too long.
-            TooManyTokensError: the answer would be.
-            ValueError: the messages are no conversation.
+            TooManyTokensError: the requested answer is too long.
+            ValueError: the messages are not a valid conversation.
         """
         check_conversation(messages)
         if sum(len(each.content) for each in messages) > self.max_prompt_length:
@@ -54,29 +51,38 @@ class Limits:
 
 
 def check_conversation(messages: Sequence[Message]) -> None:
-    """Raises ValueError unless the system speaks first, if at all, and the user last."""
+    """Raise `ValueError` unless system messages come first and the last message is the user's."""
     roles = [each.role for each in messages]
     first = next((place for place, role in enumerate(roles) if role is not MessageRole.SYSTEM), len(roles))
     if MessageRole.SYSTEM in roles[first:]:
-        raise ValueError("What the system says comes before everything else.")
+        raise ValueError("System messages must come before all others.")
     if not roles or roles[-1] is not MessageRole.USER:
-        raise ValueError("The last message is the user's.")
+        raise ValueError("The last message must be the user's.")
 
 
 class LLMProvider(LLM):
-    """One provider. Read it with `get_llm_provider(runtime)`, or in a route as `llm: LLMProviderDep`.
+    """A provider. Get it with `get_llm_provider(runtime)`, or in a route with `llm: LLMProviderDep`.
 
-    All methods but the simple ones also take the name of a model.
+    All methods except the simple ones also take the name of a model.
 
     Args:
         name: its name.
-        key: the setting without which it cannot be called.
-        adapter: speaks to it; `None` while the key is missing.
-        models: those that may be asked; the first one answers when none is named.
+        key: the setting that it requires, if any.
+        adapter: calls the provider; `None` if the key is not set.
+        models: the allowed models, the default first.
+        table: the models and their prices.
+        limits: of each request.
     """
 
     def __init__(
-        self, name: str, *, key: str, adapter: Adapter | None, models: Sequence[str], table: ModelTable, limits: Limits
+        self,
+        name: str,
+        *,
+        key: str | None,
+        adapter: Adapter | None,
+        models: Sequence[str],
+        table: ModelTable,
+        limits: Limits,
     ) -> None:
         self.name = name
         self.key = key
@@ -87,7 +93,7 @@ class LLMProvider(LLM):
 
     @property
     def configured(self) -> bool:
-        """Whether it can be called."""
+        """Whether the provider can be called."""
         return self._adapter is not None
 
     def check(
@@ -98,14 +104,14 @@ class LLMProvider(LLM):
         max_tokens: int | None = None,
         search: bool = False,
     ) -> Prompt:
-        """What will be sent.
+        """Return the validated prompt.
 
         Raises:
-            AINotConfiguredError: the key is missing.
-            ModelNotAllowedError: the model may not be asked.
+            AINotConfiguredError: the key is not set.
+            ModelNotAllowedError: the model is not allowed.
             PromptTooLargeError: the messages are too long.
-            TooManyTokensError: the answer would be.
-            ValueError: the messages are no conversation.
+            TooManyTokensError: the requested answer is too long.
+            ValueError: the messages are not a valid conversation.
         """
         tokens = self.limits.check(messages, max_tokens)
         name = model or next(iter(self.models), "")
@@ -126,7 +132,7 @@ class LLMProvider(LLM):
         """See `LLM.complete`."""
         prompt = self.check(messages, model=model, max_tokens=max_tokens, search=search)
         started = time.perf_counter()
-        answer = await self._ready.complete(prompt)
+        answer = await self._configured_adapter.complete(prompt)
         return self._completion(prompt, answer, started)
 
     async def stream(
@@ -140,12 +146,12 @@ class LLMProvider(LLM):
         """See `LLM.stream`."""
         prompt = self.check(messages, model=model, max_tokens=max_tokens, search=search)
         started = time.perf_counter()
-        async with aclosing(self._ready.stream(prompt)) as parts:
+        async with aclosing(self._configured_adapter.stream(prompt)) as parts:
             async for part in parts:
                 yield Delta(text=part) if isinstance(part, str) else self._completion(prompt, part, started)
 
     @property
-    def _ready(self) -> Adapter:
+    def _configured_adapter(self) -> Adapter:
         if self._adapter is None:
             raise AINotConfiguredError(self.name, self.key)
         return self._adapter
@@ -164,7 +170,7 @@ class LLMProvider(LLM):
 
 
 def _log(provider: str, model: str, usage: Usage | None, cost: Decimal | None, started: float) -> None:
-    """Never what was asked or answered."""
+    """Log the call, without prompt and answer."""
     logger.info(
         "ai_answered",
         provider=provider,
@@ -177,7 +183,7 @@ def _log(provider: str, model: str, usage: Usage | None, cost: Decimal | None, s
 
 
 class Providers:
-    """The chosen providers by name, and which is the default."""
+    """The chosen providers by name, and the default provider."""
 
     def __init__(self, providers: Mapping[str, LLMProvider], default: str, table: ModelTable) -> None:
         self.by_name = dict(providers)
@@ -185,10 +191,10 @@ class Providers:
         self.default = self.by_name[default]
 
     def get(self, name: str | None = None, model: str | None = None) -> LLMProvider:
-        """The provider of that name, or the one whose model it is, or the default one.
+        """Return the provider with this name, otherwise the model's provider, otherwise the default one.
 
         Raises:
-            UnknownProviderError: no such provider is part of this project.
+            UnknownProviderError: the provider is not part of this project.
         """
         if name is None:
             owner = self.table.provider_of(model) if model else None
@@ -199,21 +205,9 @@ class Providers:
 
 
 def get_llm_provider(runtime: Runtime, name: str | None = None) -> LLMProvider:
-    """A provider of a running application: the one of that name, or the default one.
+    """Return a provider of a running application: the one with this name, or the default one.
 
     Raises:
-        UnknownProviderError: no such provider is part of this project.
+        UnknownProviderError: the provider is not part of this project.
     """
     return runtime.resource(Providers).get(name)
-
-
-async def _providers(runtime: RuntimeDep) -> Providers:
-    return runtime.resource(Providers)
-
-
-async def _provider(runtime: RuntimeDep) -> LLMProvider:
-    return get_llm_provider(runtime)
-
-
-ProvidersDep = Annotated[Providers, Depends(_providers)]
-LLMProviderDep = Annotated[LLMProvider, Depends(_provider)]

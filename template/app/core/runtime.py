@@ -15,6 +15,7 @@ from app.core.events import Events, deliver_event
 from app.core.inbox import InboxHandler, process_inbox_event
 from app.core.inbox_sweeper import sweeping
 from app.core.job_names import by_job_name
+from app.core.leases import Leases, MemoryLeases
 from app.core.limiter import Limiter, memory_limiter
 from app.core.module import Module
 from app.core.plans import FreePlan, Plans
@@ -38,6 +39,7 @@ class Runtime:
     audit: Audit = field(default_factory=NoAudit)
     user_files: UserFiles = field(default_factory=NoUserFiles)
     limiter: Limiter = field(default_factory=memory_limiter)
+    leases: Leases = field(default_factory=MemoryLeases)
     queue: Queue = field(init=False)
     events: Events = field(init=False)
     inbox_handlers: Mapping[str, InboxHandler] = field(init=False)

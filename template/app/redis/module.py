@@ -9,6 +9,7 @@ from app.core.module import HealthCheck, Module
 from app.core.runtime import Runtime
 from app.redis.cache import RedisCache
 from app.redis.connection import connect
+from app.redis.leases import RedisLeases
 from app.redis.limiter import RedisLimiter
 from app.redis.link import Link, opened
 from app.redis.settings import RedisSettings
@@ -23,13 +24,14 @@ async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
     async with connect(url) as client, opened(client) as link:
         runtime.provide(Redis, client)
         runtime.provide(Link, link)
-        before = runtime.cache, runtime.limiter
+        before = runtime.cache, runtime.limiter, runtime.leases
         runtime.cache = RedisCache(link)
         runtime.limiter = RedisLimiter(link, meanwhile=runtime.limiter)
+        runtime.leases = RedisLeases(link, fallback=runtime.leases)
         try:
             yield
         finally:
-            runtime.cache, runtime.limiter = before
+            runtime.cache, runtime.limiter, runtime.leases = before
 
 
 async def _check(runtime: Runtime) -> None:

@@ -13,7 +13,7 @@ from app.storage.commands import files
 from app.storage.jobs import delete_file, remove_orphans, sweep_files
 from app.storage.models import File
 from app.storage.object_store import ObjectStore
-from app.storage.port import LOCAL, StoragePiece
+from app.storage.port import LOCAL, StorageProviderSpec
 from app.storage.providers.registry import PROVIDERS
 from app.storage.routes import router
 from app.storage.settings import SELECTION, StorageSettings
@@ -47,7 +47,7 @@ async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
         yield
 
 
-def _selected(runtime: Runtime) -> StoragePiece:
+def _selected(runtime: Runtime) -> StorageProviderSpec:
     name = runtime.resource(StorageSettings).STORAGE_PROVIDER
     return next(provider for provider in PROVIDERS if provider.name == name)
 

@@ -23,7 +23,7 @@ class ObjectStore:
     Args:
         provider: the selected store.
         max_upload_size: of a presigned upload, in bytes.
-        rejects_spent_links: see `StoragePiece`.
+        rejects_spent_links: see `StorageProviderSpec`.
     """
 
     def __init__(self, provider: Storage, *, max_upload_size: int, rejects_spent_links: bool = False) -> None:

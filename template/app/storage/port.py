@@ -120,7 +120,7 @@ async def _healthy(_runtime: Runtime) -> None:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class StoragePiece:
+class StorageProviderSpec:
     """A provider of the port; each module in `app/storage/providers/` builds one as `provider`.
 
     Attributes:

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from app.ai.errors import (
     AINotConfiguredError,
@@ -35,6 +36,8 @@ class ProviderContract:
     """It answers, whole or piece by piece, counts the same way, and tells what is wrong in the project's own words."""
 
     case: ClassVar[Case]
+    unreadable: ClassVar[tuple[bytes, str]]
+    """A response with an unreadable field, and the field's name."""
 
     @pytest.fixture
     async def fake(self) -> AsyncIterator[FakeLLM]:
@@ -189,6 +192,32 @@ class ProviderContract:
 
         assert isinstance(await failure_of(llm, stream=stream), AIUnavailableError)
 
+    @pytest.mark.parametrize("stream", [False, True])
+    async def test_null_means_absent(self, llm: LLMProvider, fake: FakeLLM, stream: bool) -> None:  # noqa: FBT001
+        fake.will(Says(nulls=True))
+        whole = (await parts_of(llm))[-1] if stream else await llm.complete(CONVERSATION)
+
+        assert isinstance(whole, Completion)
+        assert (whole.text, whole.finish) == ("".join(TEXTS), Finish.STOP)
+
+    @pytest.mark.parametrize("stream", [False, True])
+    async def test_names_an_unreadable_field_in_the_log(
+        self,
+        llm: LLMProvider,
+        fake: FakeLLM,
+        stream: bool,  # noqa: FBT001
+    ) -> None:
+        body, field = self.unreadable
+        event = b"data: " + body + b"\n\n"
+        fake.will(Sends(body=event, content_type="text/event-stream") if stream else Sends(body=body))
+        with capture_logs() as logs:
+            error = await failure_of(llm, stream=stream)
+
+        assert isinstance(error, AIUnavailableError)
+        (line,) = [log for log in logs if log["event"] == "ai_answer_broken"][:1]
+        assert [name.partition(":")[0] for name in line["fields"]] == [field]
+        assert "secret words" not in str(logs)
+
     @pytest.mark.parametrize("says", [Says(cut=True), Says(fails=True)])
     async def test_a_stream_that_breaks_off_is_an_error_and_not_begun_anew(
         self, llm: LLMProvider, fake: FakeLLM, says: Says
@@ -235,7 +264,7 @@ class ProviderContract:
             await llm.complete(CONVERSATION, model="another")
         with pytest.raises(ValueError, match="last message"):
             await llm.complete(CONVERSATION[:-1])
-        with pytest.raises(ValueError, match="before everything"):
+        with pytest.raises(ValueError, match="before all others"):
             await llm.complete([CONVERSATION[2], CONVERSATION[0], CONVERSATION[2]])
 
         assert fake.asked == []

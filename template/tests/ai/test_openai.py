@@ -21,6 +21,7 @@ WITHOUT_USAGE = b"""data: {"choices": [{"index": 0, "delta": {"content": "Hi"}, 
 
 class TestOpenAI(ProviderContract):
     case = CASE
+    unreadable = (b'{"choices": "secret words"}', "choices")
 
     async def test_openai_itself_is_given_the_limit_by_its_new_name(self, fake: FakeLLM) -> None:
         seconds = timedelta(seconds=5)
@@ -29,6 +30,19 @@ class TestOpenAI(ProviderContract):
             adapter = OpenAIAdapter(transport, limit="max_completion_tokens")
             await adapter.complete(Prompt(model="m", messages=conversation("Hello"), max_tokens=7))
         assert [(asked.max_tokens, asked.key) for asked in fake.asked] == [(7, None)]
+
+    async def test_text_may_come_as_a_list_of_parts(self, llm: LLMProvider, fake: FakeLLM) -> None:
+        parts = b'[{"type": "text", "text": "Hi"}, null, {"type": "text", "text": "!"}]'
+        fake.will(Sends(body=b'{"choices": [{"message": {"content": %s}, "finish_reason": "stop"}]}' % parts))
+
+        assert (await llm.complete(CONVERSATION)).text == "Hi!"
+
+    async def test_unusable_token_counts_are_none(self, llm: LLMProvider, fake: FakeLLM) -> None:
+        choice = b'{"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}], "usage": "many"}'
+        fake.will(Sends(body=choice))
+        answer = await llm.complete(CONVERSATION)
+
+        assert (answer.text, answer.usage) == ("Hi", None)
 
     async def test_a_server_of_one_s_own_may_count_nothing(self, llm: LLMProvider, fake: FakeLLM) -> None:
         fake.will(Sends(body=WITHOUT_USAGE, content_type="text/event-stream"))

@@ -12,6 +12,7 @@ from sqlmodel import col
 from structlog.testing import capture_logs
 
 from app.ai.module import module
+from app.ai.providers import console
 from app.ai.settings import AISettings
 from app.core.plans import FreePlan
 from app.core.runtime import Runtime, running
@@ -201,28 +202,48 @@ class TestStatus:
     ) -> None:
         status = (await client.get(f"{AI}/status", headers=asker)).json()
 
-        assert [each["name"] for each in status["providers"]] == [case.name for case in CASES]
+        assert [each["name"] for each in status["providers"]] == [*(case.name for case in CASES), console.NAME]
         assert all(each["configured"] for each in status["providers"])
         assert status["default_provider"] == CASES[0].name
         assert status["default_model"] == status["providers"][0]["models"][0]
         assert set(status["tiers"]) == {"simple", "moderate", "complex", "search"}
         assert all(status["tiers"].values())
-        assert status["limits"] == {"max_tokens": 8192, "max_prompt_length": 100_000, "rate": "10/minute"}
+        assert status["limits"] == {
+            "max_tokens": 8192,
+            "max_prompt_length": 100_000,
+            "max_concurrent_answers": 5,
+            "rate": "10/minute",
+        }
         assert KEY not in str(status)
         assert CASES[0].name == runtime.resource(AISettings).AI_DEFAULT_PROVIDER
 
-    async def test_without_keys_all_starts_and_says_what_is_missing(
-        self, client: httpx.AsyncClient, asker: dict[str, str]
-    ) -> None:
+    async def test_names_the_missing_keys(self, client: httpx.AsyncClient, asker: dict[str, str]) -> None:
         status = (await client.get(f"{AI}/status", headers=asker)).json()
+
         assert [(each["configured"], each["setting"]) for each in status["providers"]] == [
-            (False, case.key) for case in CASES
+            *((False, case.key) for case in CASES),
+            (True, None),
         ]
-        for path in PATHS:
+        for ask_it in (question, chat):
             for stream in (False, True):
-                answer = await ask(client, asker, path, stream=stream)
+                answer = await ask_it(client, asker, provider=CASES[0].name, stream=stream)
                 assert code(answer) == (503, "AI_NOT_CONFIGURED")
                 assert CASES[0].key in answer.json()["error"]["message"]
+
+    @pytest.mark.parametrize("path", PATHS)
+    async def test_without_any_key_a_labelled_answer_comes(
+        self, client: httpx.AsyncClient, asker: dict[str, str], path: str
+    ) -> None:
+        whole = (await ask(client, asker, path)).json()
+        *deltas, last = events(await ask(client, asker, path, stream=True))
+        short = (await ask(client, asker, path, max_tokens=3)).json()
+
+        assert (whole["provider"], whole["text"], whole["cost"]) == (console.NAME, console.ANSWER, 0)
+        assert whole["text"].startswith("[Canned answer")
+        assert len(deltas) > 10
+        assert "".join(data["text"] for _, data in deltas) == whole["text"]
+        assert last == ("usage", whole)
+        assert (short["text"], short["finish"]) == ("[Canned answer from", "length")
 
     async def test_is_for_users(self, client: httpx.AsyncClient) -> None:
         assert (await client.get(f"{AI}/status")).status_code == 401
@@ -255,7 +276,7 @@ class TestAllowedModels:
 
     async def test_all_others_are_refused(self, allowing_client: httpx.AsyncClient, asker: dict[str, str]) -> None:
         status = (await allowing_client.get(f"{AI}/status", headers=asker)).json()
-        assert [each["models"] for each in status["providers"]] == [["my-own"], *([[]] * (len(CASES) - 1))]
+        assert [each["models"] for each in status["providers"]] == [["my-own"], *([[]] * (len(CASES) - 1)), ["console"]]
         for case in CASES[1:]:
             refused = await question(allowing_client, asker, provider=case.name)
             assert code(refused) == (422, "AI_MODEL_NOT_ALLOWED")

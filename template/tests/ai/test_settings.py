@@ -6,8 +6,8 @@ import pytest
 
 from app.ai.model_table import Complexity, load_models
 from app.ai.module import module
-from app.ai.providers.registry import PROVIDERS
-from app.ai.settings import NAMES, AISettings
+from app.ai.providers import console
+from app.ai.settings import PROVIDERS, AISettings
 from app.core.runtime import create_runtime
 from app.core.settings import ConfigurationError
 from tests.ai.cases import CASES
@@ -29,11 +29,19 @@ def problems(monkeypatch: pytest.MonkeyPatch, **settings: str) -> tuple[str, ...
 
 
 def test_every_provider_has_a_case() -> None:
-    assert [(piece.name, piece.key) for piece in PROVIDERS] == [(case.name, case.key) for case in CASES]
+    *chosen, last = PROVIDERS
+    assert [(spec.name, spec.key) for spec in chosen] == [(case.name, case.key) for case in CASES]
+    assert (last.name, last.key) == (console.NAME, None)
 
 
-def test_without_keys_the_first_one_is_the_default_in_local(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert default(monkeypatch) == NAMES[0]
+def test_without_keys_the_canned_answers_are_the_default_in_local(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert default(monkeypatch) == console.NAME
+
+
+@pytest.mark.parametrize("environment_name", ["staging", "production"])
+def test_the_canned_answers_do_not_exist_outside_local(monkeypatch: pytest.MonkeyPatch, environment_name: str) -> None:
+    (problem,) = problems(monkeypatch, ENVIRONMENT=environment_name, AI_DEFAULT_PROVIDER=console.NAME)
+    assert problem.startswith(f"AI_DEFAULT_PROVIDER has to be {' or '.join(case.name for case in CASES)}: no other")
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -59,32 +67,36 @@ def test_an_example_is_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_provider_that_is_no_part_of_the_project_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     (problem,) = problems(monkeypatch, AI_DEFAULT_PROVIDER="another")
-    assert problem.startswith(f"AI_DEFAULT_PROVIDER has to be {' or '.join(NAMES)}")
+    assert problem.startswith(f"AI_DEFAULT_PROVIDER has to be {' or '.join(spec.name for spec in PROVIDERS)}")
 
 
 def test_the_allowed_models_have_to_name_the_default_one(monkeypatch: pytest.MonkeyPatch) -> None:
     (problem,) = problems(monkeypatch, AI_DEFAULT_MODEL="one", AI_ALLOWED_MODELS='["two"]')
-    assert problem == "AI_ALLOWED_MODELS has to name AI_DEFAULT_MODEL as well"
+    assert problem == "AI_ALLOWED_MODELS has to include AI_DEFAULT_MODEL"
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 @pytest.mark.parametrize("url", ["api.example.com", "ftp://example.com", "https://", "https://example.com?x=1"])
 def test_an_address_has_to_be_one(monkeypatch: pytest.MonkeyPatch, case: Case, url: str) -> None:
     (problem,) = problems(monkeypatch, **{case.url: url})
-    assert problem.startswith(f"{case.url} has to be an address")
+    assert problem.startswith(f"{case.url} has to be a URL")
 
 
 class TestModels:
     def test_every_provider_has_one_default_and_answers_in_every_tier(self) -> None:
         table = load_models()
-        for name in NAMES:
+        for name in (case.name for case in CASES):
             own = [model for model in table.models if model.provider == name]
             assert sum(model.default for model in own) == 1
             assert {tier for model in own for tier in model.tiers} == set(Complexity)
             assert table.default_of(name) in table.names_of(name)
 
     def test_only_chosen_providers_are_in_the_table(self) -> None:
-        assert {model.provider for model in load_models().models} == set(NAMES)
+        assert {model.provider for model in load_models().models} == {spec.name for spec in PROVIDERS}
+
+    def test_the_router_does_not_choose_the_canned_answers(self) -> None:
+        table = load_models()
+        assert all(model.provider != console.NAME for tier in Complexity for model in table.tier(tier))
 
     def test_names_are_those_of_one_provider(self) -> None:
         names = [model.name for model in load_models().models]
@@ -92,5 +104,5 @@ class TestModels:
         assert all(re.fullmatch(r"[a-z0-9.-]+", name) for name in names)
 
     def test_prices_make_sense(self) -> None:
-        for model in load_models().models:
+        for model in (each for each in load_models().models if each.provider != console.NAME):
             assert 0 < model.cached_input < model.input < model.output

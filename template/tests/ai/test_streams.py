@@ -32,6 +32,8 @@ async def served_runtime(
     assert fakes
     monkeypatch.setenv("DB_POOL_SIZE", str(POOL))
     monkeypatch.setenv("RATE_LIMIT_AI", "1000/minute")
+    monkeypatch.setenv("AI_MAX_CONCURRENT_ANSWERS", str(STREAMS))
+    monkeypatch.setenv("AI_WRITE_TIMEOUT_SECONDS", "1")
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(databases.fresh())
         made = make_runtime(create_database(Settings().with_database(url)))

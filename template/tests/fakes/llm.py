@@ -5,6 +5,7 @@ What it speaks is the affair of a `Dialect`; the fakes of the providers have one
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import Any, Protocol
 type Json = dict[str, Any]
 
 KEY = "very-secret-key"
+DATA = re.compile(r"(?<=^data: )\{.*\}(?=\r?$)", re.MULTILINE)
 TEXTS = ("Grüß", " dich,\n", "Welt\r\n\u2028", "!")
 
 
@@ -27,6 +29,7 @@ class Says:
         hold: after the first piece, it waits for this.
         cut: it hangs up after the pieces, without an end.
         fails: it reports a fault of its own after the pieces.
+        nulls: null stands wherever a compatible server might send it.
     """
 
     texts: Sequence[str] = TEXTS
@@ -38,6 +41,7 @@ class Says:
     hold: asyncio.Event | None = None
     cut: bool = False
     fails: bool = False
+    nulls: bool = False
 
     @property
     def text(self) -> str:
@@ -220,7 +224,9 @@ class FakeLLM:
         elif isinstance(behaviour, Sends):
             await _send(writer, behaviour.status, behaviour.body, behaviour.content_type)
         elif not asked.stream:
-            await _send(writer, 200, json.dumps(self.dialect.whole(asked, behaviour), ensure_ascii=False).encode())
+            body = self.dialect.whole(asked, behaviour)
+            sent = _with_nulls(body) if behaviour.nulls else body
+            await _send(writer, 200, json.dumps(sent, ensure_ascii=False).encode())
         else:
             await self._stream(behaviour, asked, writer)
 
@@ -228,6 +234,8 @@ class FakeLLM:
         head = ("HTTP/1.1 200 OK", "Content-Type: text/event-stream", "Transfer-Encoding: chunked", "Connection: close")
         writer.write("".join(f"{line}\r\n" for line in (*head, "")).encode())
         events = self.dialect.events(asked, says)
+        if says.nulls:
+            events = [DATA.sub(lambda data: json.dumps(_with_nulls(json.loads(data[0]))), event) for event in events]
         spoken = 1 + len(says.texts)
         for place, event in enumerate(events):
             if place == spoken and (says.cut or says.fails):
@@ -239,6 +247,16 @@ class FakeLLM:
             await _chunk(writer, self.dialect.broken())
         writer.write(b"0\r\n\r\n")
         await writer.drain()
+
+
+def _with_nulls(value: Any) -> Any:
+    """Null in place of all that is empty, as some compatible servers send it."""
+    if isinstance(value, dict):
+        value = {name: _with_nulls(item) for name, item in value.items()}
+        return value or None
+    if isinstance(value, list):
+        return [_with_nulls(item) for item in value] or None
+    return value or None
 
 
 async def _chunk(writer: asyncio.StreamWriter, event: str) -> None:

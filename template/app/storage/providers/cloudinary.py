@@ -10,7 +10,7 @@ from app.core.runtime import Runtime
 from app.core.selection import NEEDED
 from app.core.settings import ModuleSettings
 from app.kit.urls import ServerUrl
-from app.storage.port import Storage, StoragePiece
+from app.storage.port import Storage, StorageProviderSpec
 from app.storage.providers.cloudinary_api import NAME, CloudinaryApi
 from app.storage.providers.cloudinary_storage import CloudinaryStorage
 
@@ -36,4 +36,4 @@ async def _open(runtime: Runtime) -> AsyncIterator[Storage]:
         yield CloudinaryStorage(api)
 
 
-provider = StoragePiece(name=NAME, settings=CloudinarySettings, open=_open)
+provider = StorageProviderSpec(name=NAME, settings=CloudinarySettings, open=_open)

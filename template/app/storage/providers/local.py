@@ -9,7 +9,7 @@ from pydantic import Field
 
 from app.core.runtime import Runtime
 from app.core.settings import ModuleSettings
-from app.storage.port import LOCAL, Storage, StoragePiece
+from app.storage.port import LOCAL, Storage, StorageProviderSpec
 from app.storage.providers import local_routes
 from app.storage.providers.local_disk import LocalDisk
 from app.storage.providers.local_links import LinkSigner
@@ -38,7 +38,7 @@ async def _check(runtime: Runtime) -> None:
     await runtime.resource(LocalStorage).check_space()
 
 
-provider = StoragePiece(
+provider = StorageProviderSpec(
     name=LOCAL,
     settings=LocalSettings,
     open=_open,

@@ -10,7 +10,7 @@ from app.core.runtime import Runtime
 from app.core.selection import NEEDED
 from app.core.settings import ModuleSettings
 from app.kit.urls import OptionalServerUrl
-from app.storage.port import Storage, StoragePiece
+from app.storage.port import Storage, StorageProviderSpec
 from app.storage.providers.s3_protocol import BUCKET_NAME, Bucket, S3ProtocolStorage
 from app.storage.providers.s3_protocol_links import Credentials
 
@@ -44,4 +44,4 @@ async def _open(runtime: Runtime) -> AsyncIterator[Storage]:
     yield S3ProtocolStorage(NAME, Bucket(url=bucket_url(settings), credentials=credentials))
 
 
-provider = StoragePiece(name=NAME, settings=R2Settings, open=_open)
+provider = StorageProviderSpec(name=NAME, settings=R2Settings, open=_open)

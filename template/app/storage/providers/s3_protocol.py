@@ -56,7 +56,7 @@ class S3ProtocolStorage:
     """See `Storage`.
 
     Whole requests are retried here. Streams are retried by the client library, which can resume an interrupted download
-    and resend a single part of an upload.
+    and retry a single part of an upload.
 
     Args:
         name: the provider's name, for the log.
