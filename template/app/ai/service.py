@@ -1,4 +1,4 @@
-"""A user's requests to language models: limited, metered by the plan, and sent without holding a database connection."""
+"""A user's requests to language models: limited, and metered by the plan. They hold no database connection."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine

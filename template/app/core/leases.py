@@ -1,4 +1,4 @@
-"""The port for leases, which limit how much of something happens at the same time, and its in-process implementation."""
+"""The port for leases, which limit concurrent work, and its implementation in this process."""
 
 import secrets
 import time

@@ -22,6 +22,9 @@ from tests.fakes.llm import Fails, FakeLLM, Hangs, Says
 
 LIMIT = 2
 
+# Before any application is started: it calls the fakes.
+pytestmark = pytest.mark.usefixtures("fakes")
+
 
 @pytest.fixture(autouse=True)
 def limit(environment: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001 - the order matters
@@ -41,7 +44,7 @@ async def answers(
         raise AssertionError
 
     user = UUID((await client.get(ME, headers=asker)).json()["id"])
-    limits = AnswerLimits(max_concurrent=LIMIT, total_timeout=timedelta(milliseconds=500))
+    limits = AnswerLimits(max_concurrent=LIMIT, total_timeout=timedelta(milliseconds=100))
     return AnswerService(Request({"type": "http", "headers": []}, receive), runtime, user, limits)
 
 

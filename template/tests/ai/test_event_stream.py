@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from app.ai.event_stream import LONGEST, EventStreamError, read_events
+from app.ai.event_stream import MAX_EVENT_SIZE, EventStreamError, read_events
 
 
 async def read(*chunks: bytes) -> list[str]:
@@ -39,10 +39,10 @@ async def test_gives_the_data(sent: bytes, expected: list[str]) -> None:
 
 
 async def test_does_not_wait_for_ever_for_an_end() -> None:
-    with pytest.raises(EventStreamError, match="too long"):
-        await read(*([b"x" * (LONGEST // 2)] * 3))
-    with pytest.raises(EventStreamError, match="too long"):
-        await read(*([b"data: " + b"x" * (LONGEST // 2) + b"\n"] * 3))
+    with pytest.raises(EventStreamError, match="too large"):
+        await read(*([b"x" * (MAX_EVENT_SIZE // 2)] * 3))
+    with pytest.raises(EventStreamError, match="too large"):
+        await read(*([b"data: " + b"x" * (MAX_EVENT_SIZE // 2) + b"\n"] * 3))
 
 
 async def test_takes_nothing_but_utf_8() -> None:

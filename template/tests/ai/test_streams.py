@@ -132,3 +132,16 @@ async def test_open_streams_hold_no_database_connection(
     go_on.set()
     found = await asyncio.gather(*(answer.aread() for answer in answers))
     assert {parse(body.decode())[-1][0] for body in found} == {"usage"}
+
+
+async def test_a_client_that_does_not_read_ends_the_call(
+    browser: httpx.AsyncClient, served_sign_in: SignIn, fake: FakeLLM
+) -> None:
+    fake.will(Says(texts=["x" * 2**20] * 32, hold=None))
+    headers = await served_sign_in()
+    answer = await browser.send(asking(browser, headers), stream=True)
+    await fake.until_open(1)
+
+    await fake.until_open(0)
+    assert fake.left.is_set()
+    await answer.aclose()

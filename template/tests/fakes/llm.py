@@ -249,7 +249,7 @@ class FakeLLM:
         await writer.drain()
 
 
-def _with_nulls(value: Any) -> Any:
+def _with_nulls(value: object) -> object:
     """Null in place of all that is empty, as some compatible servers send it."""
     if isinstance(value, dict):
         value = {name: _with_nulls(item) for name, item in value.items()}
