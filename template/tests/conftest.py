@@ -21,12 +21,13 @@ from sqlalchemy import Executable, Row, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from app.auth.local import mint
-from app.cli.migrations import upgrade
-from app.core.database import Database, create_database
-from app.core.queue import InProcessQueue
-from app.core.runtime import Runtime, create_runtime, running, settings_classes
-from app.core.settings import LoadedSettings, ModuleSettings, Settings, load_settings
+from app.core.config.settings import LoadedSettings, Settings, load_settings
+from app.core.db.database import Database, create_database
+from app.core.jobs.in_process import InProcessQueue
+from app.core.lifecycle import create_runtime, running, settings_classes
+from app.core.runtime import Runtime
 from app.main import create_app, run_on
+from app.migrate.migrations import upgrade
 from app.modules import MODULES
 from app.users.models import Role, users
 from tests.databases import Databases, open_databases
@@ -53,13 +54,10 @@ async def databases(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[D
 
 @pytest.fixture(scope="session", autouse=True)
 def environment(databases: Databases) -> Iterator[None]:
-    """Settings that depend neither on the developer's `.env` nor on the shell."""
+    """Settings that depend neither on `.env` (see `tests/__init__.py`) nor on the shell."""
     with pytest.MonkeyPatch.context() as patch:
-        classes: tuple[type[ModuleSettings], ...] = (ModuleSettings, *SETTINGS)
-        for cls in classes:
-            patch.setitem(cls.model_config, "env_file", None)
-            for name in cls.model_fields:
-                patch.delenv(name, raising=False)
+        for name in SETTINGS_NAMES:
+            patch.delenv(name, raising=False)
         patch.setenv("PROJECT_NAME", "Test")
         patch.setenv("ENVIRONMENT", "local")
         patch.setenv("PUBLIC_URL", "http://testserver")

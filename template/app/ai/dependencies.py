@@ -8,7 +8,7 @@ from app.ai.gateway import LLMProvider, Providers, get_llm_provider
 from app.ai.llm_router import LLMRouter, get_llm_router
 from app.ai.service import AnswerLimits, AnswerService
 from app.ai.settings import AISettings
-from app.core.dependencies import RuntimeDep
+from app.core.http.dependencies import RuntimeDep
 from app.users.dependencies import CurrentUser
 
 

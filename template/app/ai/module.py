@@ -9,7 +9,7 @@ from app.ai.model_table import ModelTable, load_models
 from app.ai.port import AIProviderSpec
 from app.ai.routes import router
 from app.ai.settings import PROVIDERS, AISettings
-from app.core.module import Module
+from app.core.manifest import Module
 from app.core.runtime import Runtime
 
 

@@ -6,8 +6,8 @@ from pydantic import AfterValidator, Field, ValidationError, ValidationInfo
 
 from app.ai.port import AIProviderSpec
 from app.ai.providers import console, registry
-from app.core.limiter import Rate
-from app.core.settings import Environment, ModuleSettings
+from app.core.config.settings import Environment, ModuleSettings
+from app.core.ports.rate_limiter import Rate
 
 PROVIDERS: Final = (*registry.PROVIDERS, console.provider)
 """The chosen providers, then the one for development."""

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Final
 
-from app.core.leases import Leases, new_lease_id
+from app.core.ports.leases import Leases, new_lease_id
 from app.redis.link import Link, LostError
 
 PREFIX: Final = "lease:"

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends
 
-from app.core.dependencies import RuntimeDep
+from app.core.http.dependencies import RuntimeDep
 from app.storage.object_store import ObjectStore, get_object_store
 from app.storage.service import FileService
 from app.users.dependencies import CurrentUser

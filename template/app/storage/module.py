@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 import structlog
 from fastapi import APIRouter
 
-from app.core.module import HealthCheck, Module
-from app.core.queue import Cron
+from app.core.manifest import Cron, HealthCheck, Module
 from app.core.runtime import Runtime
 from app.storage.commands import files
+from app.storage.data_policy import PERSONAL_DATA, REPORT_METRICS
 from app.storage.jobs import delete_file, remove_orphans, sweep_files
 from app.storage.models import File
 from app.storage.object_store import ObjectStore
@@ -17,7 +17,6 @@ from app.storage.port import LOCAL, StorageProviderSpec
 from app.storage.providers.registry import PROVIDERS
 from app.storage.routes import router
 from app.storage.settings import SELECTION, StorageSettings
-from app.storage.upkeep import FIGURES, PERSONAL_DATA
 from app.storage.user_files import StoredUserFiles
 
 logger = structlog.stdlib.get_logger(__name__)
@@ -43,8 +42,8 @@ async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
             provider, max_upload_size=settings.MAX_UPLOAD_SIZE, rejects_spent_links=piece.rejects_spent_links
         )
         runtime.provide(ObjectStore, store)
-        runtime.user_files = StoredUserFiles(runtime, store)
-        yield
+        with runtime.override(user_files=StoredUserFiles(runtime, store)):
+            yield
 
 
 def _selected(runtime: Runtime) -> StorageProviderSpec:
@@ -68,5 +67,5 @@ module = Module(
     lifespan=_lifespan,
     commands=(files,),
     personal_data=PERSONAL_DATA,
-    figures=FIGURES,
+    metrics=REPORT_METRICS,
 )

@@ -14,8 +14,8 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from app.core.db.models import utc_now
 from app.core.errors import NotFoundError
-from app.core.models import utc_now
 from app.core.runtime import Runtime
 from app.storage.errors import (
     FileTooLargeError,

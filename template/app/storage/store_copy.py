@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlmodel import col
 
-from app.core.database import Database
+from app.core.db.database import Database
 from app.storage.models import File, FileStatus
 from app.storage.object_store import ObjectStore
 from app.storage.port import ObjectMissingError, StorageUnavailableError

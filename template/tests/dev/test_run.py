@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.core.settings import Settings
+from app.core.config.settings import Settings
 from app.dev.run import public_url
 
 URL = "http://127.0.0.1:9000"

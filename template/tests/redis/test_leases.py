@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from redis.asyncio import Redis
 
-from app.core.leases import MemoryLeases
+from app.core.ports.leases import MemoryLeases
 from app.redis.connection import connect
 from app.redis.leases import PREFIX, RedisLeases
 from app.redis.link import Link

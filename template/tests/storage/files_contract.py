@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import select, update
 from sqlmodel import col
 
-from app.core.models import utc_now
-from app.core.queue import Queue
+from app.core.db.models import utc_now
+from app.core.ports.queue import Queue
 from app.core.runtime import Runtime
 from app.storage.jobs import sweep_files
 from app.storage.models import File

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from sqlalchemy import update
 
-from app.core.models import utc_now
+from app.core.db.models import utc_now
 from app.core.runtime import Runtime
 from app.storage.models import File
 from tests.conftest import SignIn

@@ -10,8 +10,8 @@ from pydantic import SecretStr, ValidationError
 
 from app.ai.port import Adapter, AIProviderSpec, Answer, Finish, Prompt, Usage
 from app.ai.transport import IGNORED_IF_INVALID, Fault, Transport, Wire, open_client
+from app.core.config.settings import ModuleSettings
 from app.core.runtime import Runtime
-from app.core.settings import ModuleSettings
 from app.kit.urls import ServerUrl
 
 NAME: Final = "anthropic"

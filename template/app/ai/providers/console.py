@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import Final
 
 from app.ai.port import Adapter, AIProviderSpec, Answer, Finish, Prompt, Usage
+from app.core.config.settings import ModuleSettings
 from app.core.runtime import Runtime
-from app.core.settings import ModuleSettings
 
 NAME: Final = "console"
 ANSWER: Final = (

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pydantic import Field
 
+from app.core.config.settings import ModuleSettings
 from app.core.runtime import Runtime
-from app.core.settings import ModuleSettings
 from app.storage.port import LOCAL, Storage, StorageProviderSpec
 from app.storage.providers import local_routes
 from app.storage.providers.local_disk import LocalDisk

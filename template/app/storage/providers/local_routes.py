@@ -12,9 +12,9 @@ from fastapi.responses import FileResponse
 from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Receive, Scope, Send
 
-from app.core.body_limit import BodyLimit
-from app.core.dependencies import RuntimeDep
 from app.core.errors import AppError, BadRequestError, ConflictError, NotFoundError, PayloadTooLargeError
+from app.core.http.body_limit import BodyLimit
+from app.core.http.dependencies import RuntimeDep
 from app.core.runtime import Runtime
 from app.storage.filenames import attachment_header
 from app.storage.keys import InvalidKeyError, check_key, is_user_file

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import structlog
 
-from app.core.models import utc_now
+from app.core.db.models import utc_now
 from app.storage.port import PresignedRequest, StorageFullError, StorageUnavailableError, StoredObject
 from app.storage.providers.local_disk import FULL_ERRNOS, LocalDisk, ObjectExistsError
 from app.storage.providers.local_links import LinkSigner, Permission
