@@ -11,8 +11,8 @@ from app.core.config.settings import ModuleSettings
 from app.core.runtime import Runtime
 from app.kit.urls import OptionalServerUrl
 from app.storage.port import Storage, StorageProviderSpec
-from app.storage.providers.s3_protocol import BUCKET_NAME, Bucket, S3ProtocolStorage
 from app.storage.providers.s3_protocol_links import Credentials
+from app.storage.providers.s3_protocol_storage import BUCKET_NAME, Bucket, S3ProtocolStorage
 
 NAME: Final = "s3"
 
