@@ -12,6 +12,7 @@ from typing import Final
 import structlog
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 from pydantic import BaseModel
+from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
 from app.ai.errors import AITimeoutError
@@ -68,9 +69,8 @@ class EventStream(EventSourceResponse):
                 async with asyncio.timeout(self._timing.write_timeout):
                     await send(message)
             except TimeoutError:
-                # It is an `OSError`, which Starlette takes for a client that has disconnected.
                 logger.warning("ai_stream_not_read")
-                raise
+                raise ClientDisconnect from None
 
         try:
             await super().__call__(scope, receive, send_in_time)

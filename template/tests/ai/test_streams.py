@@ -136,13 +136,15 @@ async def test_open_streams_hold_no_database_connection(
 
 
 async def test_a_client_that_does_not_read_ends_the_call(
-    browser: httpx.AsyncClient, served_sign_in: SignIn, fake: FakeLLM
+    browser: httpx.AsyncClient, served_sign_in: SignIn, fake: FakeLLM, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fake.will(Says(texts=["x" * 2**20] * 32, hold=None))
+    fake.will(Says(texts=["x" * 2**20] * 32))
     headers = await served_sign_in()
     answer = await browser.send(asking(browser, headers), stream=True)
     await fake.until_open(1)
 
     await fake.until_open(0)
-    assert fake.left.is_set()
+    logged = capsys.readouterr().out
+    assert "ai_stream_not_read" in logged
+    assert "ai_answered" not in logged
     await answer.aclose()

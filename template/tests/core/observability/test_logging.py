@@ -297,7 +297,7 @@ class TestSafeTracebacks:
 
 
 class TestControlCharacters:
-    @pytest.mark.parametrize("where", ["local", "production"])
+    @pytest.mark.parametrize("where", ["production", "local"])
     async def test_of_a_path_are_escaped(self, build: Build, capsys: pytest.CaptureFixture[str], where: str) -> None:
         async with client_of(build(SMALL, ENVIRONMENT=where)) as client:
             await client.get(f"{PUBLIC}/things/%1b%5b2Jx%c2%9by%e2%80%aez")
@@ -306,7 +306,7 @@ class TestControlCharacters:
         assert "things/" in written
         assert not any(character in written for character in "\x1b\x9b\u202e")
 
-    @pytest.mark.parametrize("where", ["local", "production"])
+    @pytest.mark.parametrize("where", ["production", "local"])
     async def test_of_messages_and_errors_are_escaped(
         self, build: Build, capsys: pytest.CaptureFixture[str], where: str
     ) -> None:
