@@ -1,4 +1,4 @@
-"""What every provider has to do. A provider's tests inherit from the class."""
+"""The contract of all providers. A provider's tests inherit from the class."""
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -35,7 +35,7 @@ from tests.fakes.llm import KEY, TEXTS, Asked, Case, Fails, FakeLLM, Says, Sends
 
 @pytest.mark.usefixtures("configured")
 class ProviderContract:
-    """It answers, whole or piece by piece, counts the same way, and tells what is wrong in the project's own words."""
+    """A provider answers as a whole and as a stream, counts tokens alike, and raises the port's errors."""
 
     case: ClassVar[Case]
     unreadable: ClassVar[tuple[bytes, str]]
@@ -49,7 +49,7 @@ class ProviderContract:
 
     @pytest.fixture
     def configured(self, environment: None, monkeypatch: pytest.MonkeyPatch, fake: FakeLLM) -> None:  # noqa: ARG002 - the order matters
-        """Leads the application to the server. `usefixtures` has it done before there is an application."""
+        """Point the application to the server. `usefixtures` runs it before the application is created."""
         monkeypatch.setenv("AI_DEFAULT_PROVIDER", self.case.name)
         for name, value in self.case.settings(fake).items():
             monkeypatch.setenv(name, value)

@@ -1,4 +1,4 @@
-"""How complex a question is."""
+"""The estimate of complexity."""
 
 import pytest
 

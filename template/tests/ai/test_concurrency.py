@@ -1,4 +1,4 @@
-"""How many answers a user may have in progress, and until when."""
+"""Limits of a user's answers in progress."""
 
 import asyncio
 from datetime import timedelta
@@ -49,7 +49,7 @@ async def answers(
 
 
 async def in_progress(client: httpx.AsyncClient, asker: dict[str, str], fake: FakeLLM) -> list[asyncio.Task[object]]:
-    """As many answers in progress as are allowed: streams and others."""
+    """Start as many answers as are allowed, streams and others."""
     fake.will(Hangs())
     asked = [asyncio.ensure_future(question(client, asker, stream=bool(n % 2))) for n in range(LIMIT)]
     await fake.until_open(LIMIT)
@@ -96,7 +96,7 @@ async def test_an_ended_answer_no_longer_counts(
 
 
 def code_of(answer: httpx.Response) -> str | None:
-    """The code of an error."""
+    """Return the code of an error."""
     return None if answer.is_success else code(answer)[1]
 
 

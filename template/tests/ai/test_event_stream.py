@@ -1,4 +1,4 @@
-"""Reads what providers send."""
+"""Parsing of providers' event streams."""
 
 from collections.abc import AsyncIterator
 
@@ -8,7 +8,7 @@ from app.ai.event_stream import MAX_EVENT_SIZE, EventStreamError, read_events
 
 
 async def read(*chunks: bytes) -> list[str]:
-    """The data of all events."""
+    """Return the data of all events."""
 
     async def coming() -> AsyncIterator[bytes]:
         for chunk in chunks:

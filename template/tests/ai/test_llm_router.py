@@ -1,4 +1,4 @@
-"""The router: the cheapest model that is good enough, and the next one when it does not answer."""
+"""The router: the cheapest suitable model, and failover to the next one."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -28,7 +28,7 @@ TIERS = (Complexity.SIMPLE, Complexity.SEARCH)
 
 
 class Adapter:
-    """Answers with its name, or fails: before the first piece, or after it."""
+    """An adapter that answers with its name, or fails before or after the first piece."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -63,7 +63,7 @@ def row(provider: str, price: int, *tiers: Complexity) -> Model:
 
 
 class World:
-    """Three providers, from the dearest to the cheapest, and a router over them."""
+    """Three providers, from the most to the least expensive, and a router over them."""
 
     def __init__(self, *, unconfigured: tuple[str, ...] = (), default: str = "dear") -> None:
         self.adapters = {name: Adapter(name) for name in ("dear", "fair", "cheap")}
@@ -90,11 +90,11 @@ class World:
         return self.providers.get(name)
 
     def asked(self) -> list[str]:
-        """Who was asked."""
+        """The providers that were called."""
         return [name for name, adapter in self.adapters.items() if adapter.asked]
 
     def fail(self, error: type[AIUnavailableError | AIRateLimitedError], *names: str) -> None:
-        """Lets these fail."""
+        """Make these providers fail."""
         for name in names:
             self.adapters[name].before = error(name)
 

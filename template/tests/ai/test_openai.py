@@ -1,4 +1,4 @@
-"""OpenAI, and servers that speak its protocol."""
+"""OpenAI and compatible servers."""
 
 from datetime import timedelta
 

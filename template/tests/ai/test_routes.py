@@ -1,4 +1,4 @@
-"""What users can ask, and what they are told."""
+"""The routes for users."""
 
 from collections.abc import AsyncIterator
 from uuid import UUID
@@ -29,12 +29,12 @@ PATHS = ["completions", "chat", "chat/routed"]
 
 
 async def ask(client: httpx.AsyncClient, headers: dict[str, str], path: str, **body: object) -> httpx.Response:
-    """Asks something on any of the routes."""
+    """Send a request to any of the routes."""
     return await (question if path == "completions" else chat)(client, headers, path=path, **body)
 
 
 class Metered(FreePlan):
-    """A plan that counts."""
+    """A metered plan."""
 
     def __init__(self, left: int) -> None:
         self.left = left
@@ -258,7 +258,7 @@ class TestAllowedModels:
         runtime: Runtime,
         monkeypatch: pytest.MonkeyPatch,
     ) -> AsyncIterator[httpx.AsyncClient]:
-        """A client of an application that allows a model of one's own, and no other."""
+        """A client of an application that allows only a model that isn't in the table."""
         assert fakes
         monkeypatch.setenv("AI_ALLOWED_MODELS", '["my-own"]')
         async with running(make_runtime(runtime.database), background=False) as made:

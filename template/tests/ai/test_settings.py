@@ -1,4 +1,4 @@
-"""Who answers by default, and what stops the start."""
+"""Selection of the default provider, and settings that prevent the start."""
 
 import re
 
@@ -16,14 +16,14 @@ from tests.fakes.llm import Case
 
 
 def default(monkeypatch: pytest.MonkeyPatch, **settings: str) -> str:
-    """The default provider, with these settings."""
+    """Return the default provider with these settings."""
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     return create_runtime([core, module]).resource(AISettings).AI_DEFAULT_PROVIDER
 
 
 def problems(monkeypatch: pytest.MonkeyPatch, **settings: str) -> tuple[str, ...]:
-    """What the settings are refused for."""
+    """Return the problems of these settings."""
     with pytest.raises(ConfigurationError) as caught:
         default(monkeypatch, **settings)
     return caught.value.problems

@@ -106,7 +106,7 @@ async def ceaseless() -> AsyncGenerator[Part, None]:
 
 
 def error_code(body: str) -> str:
-    """The code of the error that ends a stream."""
+    """Return the code of the error that ends a stream."""
     name, data = parse(body)[-1]
     assert name == "error"
     return str(data["error"]["code"])

@@ -1,4 +1,4 @@
-"""Streams over a real server: what a client sees, and what happens when it leaves."""
+"""Streams over a real server, and clients that disconnect."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -59,7 +59,7 @@ def served_sign_in(served_runtime: Runtime, browser: httpx.AsyncClient) -> SignI
 
 
 def asking(browser: httpx.AsyncClient, headers: dict[str, str], *, stream: bool = True) -> httpx.Request:
-    """A question."""
+    """Return a request."""
     return browser.build_request(
         "POST", f"{AI}/completions", headers=headers, json={"prompt": "Hello", "stream": stream}
     )

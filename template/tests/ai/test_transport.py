@@ -1,4 +1,4 @@
-"""How providers are reached, whatever they speak."""
+"""Calls to providers, independent of their API."""
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -18,13 +18,13 @@ NO_PATIENCE = timedelta(milliseconds=50)
 
 
 class Word(Wire):
-    """What the server sends."""
+    """A response of the server."""
 
     word: str
 
 
 class Plain:
-    """A protocol of one word."""
+    """An API whose responses are one word."""
 
     def understand(self, method: str, path: str, headers: Mapping[str, str], body: Json) -> Asked:
         """See `Dialect.understand`."""
@@ -53,7 +53,7 @@ class Plain:
 
 
 def read_fault(status: int, content: bytes) -> Fault:
-    """Takes all for a word of the provider."""
+    """Treat the whole body as the provider's error code."""
     return Fault(status=status, code=content.decode())
 
 
@@ -73,13 +73,13 @@ async def transport(server: FakeLLM) -> AsyncIterator[Transport]:
 
 @pytest.fixture
 async def hasty(server: FakeLLM) -> AsyncIterator[Transport]:
-    """A transport with hardly any patience."""
+    """A transport with a short timeout."""
     async with open_client(f"{server.url}/v1", {"x-key": "k"}, NO_PATIENCE) as client:
         yield Transport("test", client, NO_PATIENCE, read_fault)
 
 
 async def ask(transport: Transport, *, stream: bool) -> list[str]:
-    """The words of the answer."""
+    """Return the words of the answer."""
     if not stream:
         return [(await transport.post("words", {}, Word)).word]
     async with aclosing(transport.events("words", {"stream": True}, Word)) as events:

@@ -1,4 +1,4 @@
-"""What every store has to do. A provider's tests inherit from the class."""
+"""The contract of all stores. A provider's tests inherit from the class."""
 
 from collections.abc import AsyncIterator
 from typing import ClassVar
@@ -39,12 +39,12 @@ BAD_KEYS = [
 
 
 def another(key: str) -> str:
-    """The key of another object."""
+    """Return the key of another object."""
     return key.replace("abcdef", "fedcba")
 
 
 def altered(link: PresignedRequest) -> PresignedRequest:
-    """The same link for another object."""
+    """Return the link, altered for another object."""
     url = urlsplit(link.url)
     return PresignedRequest(
         method=link.method,
@@ -56,7 +56,7 @@ def altered(link: PresignedRequest) -> PresignedRequest:
 
 
 class StorageContract(FilesContract):
-    """It keeps objects, gives them back, and its links permit what they say and nothing else."""
+    """A store keeps objects, and its links permit nothing else than they should."""
 
     binds_size: ClassVar[bool] = True
     """Whether the store itself refuses an upload of another size; where not, the confirmation does."""

@@ -1,4 +1,4 @@
-"""What the application has to do with users' files, whatever the store. A contract of stores inherits the class."""
+"""The contract of users' files in any store. The contract of stores inherits from the class."""
 
 from abc import ABC, abstractmethod
 from datetime import timedelta
@@ -22,7 +22,7 @@ FILE_KEYS = select(col(File.key))
 
 @pytest.mark.usefixtures("configured")
 class FilesContract(ABC):
-    """Files come and go with their rows, and neither without the other."""
+    """Files and their rows exist together."""
 
     @pytest.fixture
     def provider_settings(self) -> dict[str, str]:
@@ -36,18 +36,18 @@ class FilesContract(ABC):
         monkeypatch: pytest.MonkeyPatch,
         provider_settings: dict[str, str],
     ) -> None:
-        """Selects the provider. `usefixtures` has it done before there is an application."""
+        """Select the provider. `usefixtures` runs it before the application is created."""
         for name, value in provider_settings.items():
             monkeypatch.setenv(name, value)
 
     @pytest.fixture
     def file_client(self, client: httpx.AsyncClient, web: httpx.AsyncClient) -> FileClient:
-        """The file API, for nobody yet."""
+        """The file API without a user."""
         return FileClient(api=client, web=web, headers={})
 
     @abstractmethod
     def break_down(self, runtime: Runtime) -> None:
-        """Makes the store unusable."""
+        """Make the store fail."""
 
     async def test_the_application_takes_a_file_and_gives_it_back(
         self, files: FileClient, storage: ObjectStore, queue: Queue

@@ -1,4 +1,4 @@
-"""What every store in another system has to do besides: files come to it from the local one, and go back."""
+"""The contract of stores in other systems: files can be copied to and from the local store."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -28,12 +28,12 @@ LARGE = bytes(range(256)) * 4096 * 6
 
 
 async def copy(*arguments: str) -> Result:
-    """Runs `app files copy`; in a thread, since it brings its own event loop."""
+    """Run `app files copy` in a thread, since it has its own event loop."""
     return await asyncio.to_thread(CliRunner().invoke, cli, ["files", "copy", *arguments])
 
 
 class RemoteStorageContract(StorageContract):
-    """Its files can be moved."""
+    """Files can be copied to another store and back."""
 
     provider: ClassVar[str]
 
@@ -47,7 +47,7 @@ class RemoteStorageContract(StorageContract):
 
     @pytest.fixture
     async def stored(self, moving: Runtime, web: httpx.AsyncClient) -> AsyncIterator[FileClient]:
-        """Somebody who has two files in the store."""
+        """A user with two files in the store."""
         async with make_client(create_app(MODULES, runtime=moving)) as client:
             files = FileClient(api=client, web=web, headers=await sign_in_to(moving, client)())
             await files.store()

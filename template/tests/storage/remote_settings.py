@@ -1,4 +1,4 @@
-"""What the settings of every store in another system have to do. A provider's tests inherit from the class."""
+"""The contract of the settings of stores in other systems. A provider's tests inherit from the class."""
 
 import asyncio
 from typing import ClassVar
@@ -15,14 +15,14 @@ from app.storage.settings import StorageSettings
 
 
 def start(monkeypatch: pytest.MonkeyPatch, **settings: str) -> str:
-    """The selected provider of an application that has these settings besides those of its environment."""
+    """Return the selected provider of an application with these additional settings."""
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     return create_runtime([core, module]).resource(StorageSettings).STORAGE_PROVIDER
 
 
 def problems(monkeypatch: pytest.MonkeyPatch, **settings: str) -> tuple[str, ...]:
-    """Why it does not start."""
+    """Return the problems of these settings."""
     with pytest.raises(ConfigurationError) as caught:
         start(monkeypatch, **settings)
     return caught.value.problems
@@ -30,7 +30,7 @@ def problems(monkeypatch: pytest.MonkeyPatch, **settings: str) -> tuple[str, ...
 
 @pytest.mark.usefixtures("environment")
 class RemoteSettingsContract:
-    """What is missing stops the start, where it is needed."""
+    """Missing settings of the selected provider prevent the start."""
 
     provider: ClassVar[str]
     needed: ClassVar[dict[str, str]]

@@ -1,4 +1,4 @@
-"""What every store with the S3 protocol must do besides."""
+"""The contract of stores with the S3 protocol."""
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ SECRET: Final = "very-secret-of-the-bucket"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Store:
-    """The store, its address and this test's bucket on it."""
+    """The fake store, its server and the test's bucket."""
 
     server: BucketServer
     web: FakeServer
@@ -39,7 +39,7 @@ class S3ProtocolContract(RemoteStorageContract):
     @pytest.fixture(scope="class")
     @classmethod
     def served(cls) -> Iterator[tuple[BucketServer, FakeServer]]:
-        """The store; it takes a second to start."""
+        """The fake store, which takes a second to start."""
         server = BucketServer()
         server.keys[KEY_ID] = SECRET
         with serving(server.answer) as web:
@@ -47,7 +47,7 @@ class S3ProtocolContract(RemoteStorageContract):
 
     @pytest.fixture
     def store(self, served: tuple[BucketServer, FakeServer]) -> Iterator[Store]:
-        """The store with a new bucket."""
+        """The fake store with a new bucket."""
         server, web = served
         bucket = f"bucket-{uuid4().hex}"
         server.make_bucket(bucket, urlsplit(web.url).netloc)
@@ -58,7 +58,7 @@ class S3ProtocolContract(RemoteStorageContract):
 
     @pytest.fixture(autouse=True)
     def broken(self, store: Store) -> None:
-        """What `break_down` breaks."""
+        """Keep the fake for `break_down`."""
         self._store = store
 
     def break_down(self, runtime: Runtime) -> None:  # noqa: ARG002 - the local store needs it

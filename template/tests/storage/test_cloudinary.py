@@ -34,12 +34,12 @@ class TestCloudinary(RemoteStorageContract):
 
     @pytest.fixture
     def cloud(self) -> CloudinaryServer:
-        """What answers."""
+        """The fake."""
         return CloudinaryServer(cloud="demo", key="1234567890", secret=SECRET)
 
     @pytest.fixture
     def served(self, cloud: CloudinaryServer) -> Iterator[FakeServer]:
-        """Its address."""
+        """The server of the fake."""
         with serving(cloud.answer) as web:
             yield web
 
@@ -55,7 +55,7 @@ class TestCloudinary(RemoteStorageContract):
 
     @pytest.fixture(autouse=True)
     def broken(self, cloud: CloudinaryServer) -> None:
-        """What `break_down` breaks."""
+        """Keep the fake for `break_down`."""
         self._cloud = cloud
 
     def break_down(self, runtime: Runtime) -> None:  # noqa: ARG002 - the local store needs it

@@ -1,4 +1,4 @@
-"""What becomes of a user's files, and those that the application itself puts among them."""
+"""Export and erasure of a user's files, and files that the application adds to them."""
 
 import json
 from collections.abc import AsyncIterator
@@ -28,7 +28,7 @@ LIFETIME = timedelta(days=7)
 
 @pytest.fixture
 async def owner_id(client: httpx.AsyncClient, owner: dict[str, str]) -> UUID:
-    """Whose files it is about."""
+    """The owner's id."""
     return UUID((await client.get(ME, headers=owner)).json()["id"])
 
 
@@ -38,7 +38,7 @@ async def pieces(*texts: bytes) -> AsyncIterator[bytes]:
 
 
 async def keep(runtime: Runtime, owner_id: UUID) -> UUID:
-    """Puts a file among the owner's."""
+    """Add a file to the owner's."""
     kept = await runtime.user_files.keep(
         owner_id, "data.json", pieces(b'{"a":', b" 1}"), content_type="application/json", lifetime=LIFETIME
     )
@@ -47,13 +47,13 @@ async def keep(runtime: Runtime, owner_id: UUID) -> UUID:
 
 
 async def due(runtime: Runtime) -> None:
-    """Lets the time of all files come."""
+    """Make all files due."""
     async with runtime.database.transaction() as session:
         await session.execute(update(File).values(due_at=utc_now() - timedelta(seconds=1)))
 
 
 async def left(runtime: Runtime, storage: ObjectStore) -> tuple[int, int]:
-    """How many rows and objects there are."""
+    """Return the numbers of rows and objects."""
     async with runtime.database.reading() as session:
         rows = len((await session.scalars(select(col(File.id)))).all())
     return rows, sum([len(batch) async for batch in storage.list_files("files")])

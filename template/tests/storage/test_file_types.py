@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes."""
+"""Media types and their detection."""
 
 import pytest
 

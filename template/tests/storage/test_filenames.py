@@ -1,4 +1,4 @@
-"""Names of files are harmless."""
+"""File names are made safe."""
 
 import pytest
 

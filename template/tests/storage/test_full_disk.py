@@ -24,7 +24,7 @@ READY = "/api/v1/public/health/ready"
 
 
 class FullDisk(LocalDisk):
-    """A disk whose writes fail as on a full one, where the system has a device for that."""
+    """A disk whose writes fail as on a full one, if the system has a device for that."""
 
     def open_partial(self) -> FileIO:
         partial = super().open_partial()

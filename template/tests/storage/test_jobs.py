@@ -1,4 +1,4 @@
-"""Objects and rows that have to go do go, together, whatever happens in between."""
+"""Deletion of objects and rows, with failures in between."""
 
 import os
 from datetime import timedelta
@@ -21,30 +21,30 @@ from tests.storage.requests import PNG, FileClient, code
 
 
 async def change(runtime: Runtime, **values: object) -> None:
-    """Changes all files."""
+    """Update all files."""
     async with runtime.database.transaction() as session:
         await session.execute(update(File).values(**values))
 
 
 async def states(runtime: Runtime) -> list[str]:
-    """The states of all files."""
+    """Return the statuses of all files."""
     async with runtime.database.reading() as session:
         return list((await session.scalars(select(col(File.status)))).all())
 
 
 async def objects(storage: ObjectStore) -> int:
-    """How many objects the store has."""
+    """Return the number of objects in the store."""
     return sum([len(batch) async for batch in storage.list_files("files")])
 
 
 def break_store(folder: Path) -> None:
-    """Puts a loop of links where the store's folder was."""
+    """Replace the store's folder by a loop of symbolic links."""
     folder.rename(folder.with_name("away"))
     folder.symlink_to(folder)
 
 
 def repair_store(folder: Path) -> None:
-    """Puts the folder back."""
+    """Restore the folder."""
     folder.unlink()
     folder.with_name("away").rename(folder)
 

@@ -1,4 +1,4 @@
-"""Files in a bucket of Cloudflare R2, which speaks Amazon's protocol."""
+"""Files in a bucket of Cloudflare R2."""
 
 from typing import ClassVar
 

@@ -1,4 +1,4 @@
-"""What users do with their files."""
+"""The file routes."""
 
 import asyncio
 from uuid import uuid4
@@ -19,7 +19,7 @@ from tests.storage.requests import FILES, PNG, FileClient, code, send
 
 
 async def rows(runtime: Runtime) -> list[str]:
-    """The states of all files."""
+    """Return the statuses of all files."""
     async with runtime.database.reading() as session:
         return list((await session.scalars(select(col(File.status)).order_by(col(File.id)))).all())
 

@@ -1,4 +1,4 @@
-"""Files in a bucket of Amazon S3, or of what speaks its protocol."""
+"""Files in a bucket of Amazon S3 or a compatible server."""
 
 from typing import ClassVar
 

@@ -19,7 +19,7 @@ MAY = datetime(2013, 5, 24, tzinfo=UTC)
 
 
 def test_amazons_example() -> None:
-    """The one that their page on query authentication works through."""
+    """The example of Amazon's page on query authentication."""
     url = presign(
         Signable(method="GET", url="https://examplebucket.s3.amazonaws.com/test.txt"),
         CREDENTIALS,

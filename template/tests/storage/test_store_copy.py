@@ -1,4 +1,4 @@
-"""Files that go from one store to another; both are folders here."""
+"""Copying of files from one store to another; both are folders here."""
 
 import asyncio
 from collections import Counter
@@ -30,7 +30,7 @@ from tests.storage.objects import keys
 
 
 class Disk(LocalStorage):
-    """A store in a folder, which tells how many write at a time and may be told to fail."""
+    """A store in a folder that counts concurrent writes and can be made to fail."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(LocalDisk(folder), LinkSigner(SecretStr("x")), "")
@@ -52,24 +52,24 @@ class Disk(LocalStorage):
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Disk:
-    """Where the files go."""
+    """The target store."""
     return Disk(tmp_path / "new")
 
 
 @pytest.fixture
 def target(disk: Disk) -> ObjectStore:
-    """The same, checked."""
+    """The target store behind argument validation."""
     return ObjectStore(disk, max_upload_size=MAX_UPLOAD)
 
 
 @pytest.fixture
 async def owner_id(client: httpx.AsyncClient, owner: dict[str, str]) -> UUID:
-    """Whose files they are."""
+    """The owner's id."""
     return UUID((await client.get(ME, headers=owner)).json()["id"])
 
 
 async def store(runtime: Runtime, storage: ObjectStore, owner_id: UUID, *contents: bytes) -> list[str]:
-    """Puts files with these contents among the owner's; their keys."""
+    """Add files with these contents to the owner's, and return their keys."""
     made = [new_key(owner_id) for _ in contents]
     async with runtime.database.transaction() as session:
         for key, content in zip(made, contents, strict=True):
@@ -83,7 +83,7 @@ async def store(runtime: Runtime, storage: ObjectStore, owner_id: UUID, *content
 async def copied(
     runtime: Runtime, source: ObjectStore, target: ObjectStore, *, dry_run: bool = False
 ) -> list[FileCopy]:
-    """What became of all files."""
+    """Return the outcomes of all files."""
     copying = StoreCopy(database=runtime.database, source=source, target=target, dry_run=dry_run)
     return [each async for batch in copying.run() for each in batch]
 
