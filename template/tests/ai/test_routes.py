@@ -69,11 +69,11 @@ class TestAsking:
         assert streamed == [*(("delta", {"text": text}) for text in TEXTS), ("usage", whole.json())]
 
     @pytest.mark.parametrize("path", PATHS)
-    async def test_is_for_users(self, client: httpx.AsyncClient, path: str, fake: FakeLLM) -> None:
+    async def test_requires_authentication(self, client: httpx.AsyncClient, path: str, fake: FakeLLM) -> None:
         assert (await ask(client, {}, path)).status_code == 401
         assert fake.asked == []
 
-    async def test_says_what_the_system_says(
+    async def test_passes_on_system_messages(
         self, client: httpx.AsyncClient, asker: dict[str, str], fake: FakeLLM
     ) -> None:
         await question(client, asker, system="Be brief.", max_tokens=5)
@@ -84,7 +84,7 @@ class TestAsking:
         assert [(asked.system, asked.max_tokens) for asked in fake.asked] == [("Be brief.", 5), ("Be kind.", 8192)]
 
     @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-    async def test_asks_who_is_named(
+    async def test_calls_the_requested_provider(
         self, client: httpx.AsyncClient, asker: dict[str, str], fakes: dict[str, FakeLLM], case: object
     ) -> None:
         name = getattr(case, "name", "")
@@ -107,14 +107,14 @@ class TestAsking:
             [{"role": "system", "content": "Hi"}],
         ],
     )
-    async def test_what_is_no_conversation_is_refused(
+    async def test_an_invalid_conversation_is_refused(
         self, client: httpx.AsyncClient, asker: dict[str, str], fake: FakeLLM, messages: object
     ) -> None:
         for path in ("chat", "chat/routed"):
             assert code(await chat(client, asker, path=path, messages=messages)) == (422, "VALIDATION_ERROR")
         assert fake.asked == []
 
-    async def test_what_is_unknown_is_refused(self, client: httpx.AsyncClient, asker: dict[str, str]) -> None:
+    async def test_unknown_values_are_refused(self, client: httpx.AsyncClient, asker: dict[str, str]) -> None:
         assert code(await question(client, asker, model="another")) == (422, "AI_MODEL_NOT_ALLOWED")
         assert code(await question(client, asker, provider="another")) == (422, "AI_UNKNOWN_PROVIDER")
         assert code(await question(client, asker, max_tokens=8193)) == (422, "AI_TOO_MANY_TOKENS")
@@ -124,7 +124,7 @@ class TestAsking:
         assert code(await chat(client, asker, path="chat/routed", complexity="hard")) == (422, "VALIDATION_ERROR")
         assert code(await question(client, asker, temperature=1)) == (422, "VALIDATION_ERROR")
 
-    async def test_an_error_before_the_first_piece_is_an_ordinary_one(
+    async def test_an_error_before_the_first_piece_is_an_ordinary_response(
         self, client: httpx.AsyncClient, asker: dict[str, str], fakes: dict[str, FakeLLM]
     ) -> None:
         for fake in fakes.values():
@@ -148,7 +148,7 @@ class TestAsking:
 
 @pytest.mark.usefixtures("fakes")
 class TestLimits:
-    async def test_a_user_s_rate_is_one_for_all_routes(
+    async def test_all_routes_share_a_user_s_rate_limit(
         self, client: httpx.AsyncClient, asker: dict[str, str], sign_in: SignIn
     ) -> None:
         for count in range(10):
@@ -180,7 +180,7 @@ class TestLimits:
         assert sum(len(fake.asked) for fake in fakes.values()) == asked == 2
 
     @pytest.mark.parametrize("stream", [False, True])
-    async def test_what_comes_to_nothing_is_not_counted(
+    async def test_failed_requests_are_not_counted(
         self,
         client: httpx.AsyncClient,
         asker: dict[str, str],
@@ -198,7 +198,7 @@ class TestLimits:
 
 class TestStatus:
     @pytest.mark.usefixtures("fakes")
-    async def test_names_who_can_be_asked(
+    async def test_lists_the_available_models(
         self, client: httpx.AsyncClient, asker: dict[str, str], runtime: Runtime
     ) -> None:
         status = (await client.get(f"{AI}/status", headers=asker)).json()
@@ -246,7 +246,7 @@ class TestStatus:
         assert last == ("usage", whole)
         assert (short["text"], short["finish"]) == ("[Canned answer from", "length")
 
-    async def test_is_for_users(self, client: httpx.AsyncClient) -> None:
+    async def test_requires_authentication(self, client: httpx.AsyncClient) -> None:
         assert (await client.get(f"{AI}/status")).status_code == 401
 
 
@@ -266,7 +266,7 @@ class TestAllowedModels:
             async with make_client(application) as opened:
                 yield opened
 
-    async def test_only_they_are_asked(
+    async def test_only_allowed_models_are_called(
         self, allowing_client: httpx.AsyncClient, asker: dict[str, str], fake: FakeLLM
     ) -> None:
         assert (await question(allowing_client, asker)).json()["model"] == "my-own"
@@ -275,7 +275,9 @@ class TestAllowedModels:
         assert routed.json()["model"] == "my-own"
         assert {asked.model for asked in fake.asked} == {"my-own"}
 
-    async def test_all_others_are_refused(self, allowing_client: httpx.AsyncClient, asker: dict[str, str]) -> None:
+    async def test_all_other_models_are_refused(
+        self, allowing_client: httpx.AsyncClient, asker: dict[str, str]
+    ) -> None:
         status = (await allowing_client.get(f"{AI}/status", headers=asker)).json()
         assert [each["models"] for each in status["providers"]] == [["my-own"], *([[]] * (len(CASES) - 1)), ["console"]]
         for case in CASES[1:]:

@@ -47,7 +47,7 @@ def test_the_canned_answers_do_not_exist_outside_local(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 @pytest.mark.parametrize("environment_name", ["local", "production"])
-def test_the_one_that_has_a_key_is_the_default(
+def test_the_provider_with_a_key_is_the_default(
     monkeypatch: pytest.MonkeyPatch, case: Case, environment_name: str
 ) -> None:
     settings = {"ENVIRONMENT": environment_name, case.key: "sk-0f3c9a1d77e24b08", "BACKEND_CORS_ORIGINS": "[]"}
@@ -61,30 +61,30 @@ def test_without_any_key_it_does_not_start_outside_local(monkeypatch: pytest.Mon
     )
 
 
-def test_an_example_is_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_example_value_is_not_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     found = problems(monkeypatch, **{"ENVIRONMENT": "production", CASES[0].key: "changeme"})
     assert f"{CASES[0].key} is an example value" in found
 
 
-def test_a_provider_that_is_no_part_of_the_project_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_provider_that_is_not_part_of_the_project_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     (problem,) = problems(monkeypatch, AI_DEFAULT_PROVIDER="another")
     assert problem.startswith(f"AI_DEFAULT_PROVIDER has to be {' or '.join(spec.name for spec in PROVIDERS)}")
 
 
-def test_the_allowed_models_have_to_name_the_default_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_allowed_models_have_to_include_the_default_one(monkeypatch: pytest.MonkeyPatch) -> None:
     (problem,) = problems(monkeypatch, AI_DEFAULT_MODEL="one", AI_ALLOWED_MODELS='["two"]')
     assert problem == "AI_ALLOWED_MODELS has to include AI_DEFAULT_MODEL"
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 @pytest.mark.parametrize("url", ["api.example.com", "ftp://example.com", "https://", "https://example.com?x=1"])
-def test_an_address_has_to_be_one(monkeypatch: pytest.MonkeyPatch, case: Case, url: str) -> None:
+def test_an_invalid_url_is_refused(monkeypatch: pytest.MonkeyPatch, case: Case, url: str) -> None:
     (problem,) = problems(monkeypatch, **{case.url: url})
     assert problem.startswith(f"{case.url} has to be a URL")
 
 
 class TestModels:
-    def test_every_provider_has_one_default_and_answers_in_every_tier(self) -> None:
+    def test_every_provider_has_one_default_and_a_model_for_every_tier(self) -> None:
         table = load_models()
         for name in (case.name for case in CASES):
             own = [model for model in table.models if model.provider == name]
@@ -99,7 +99,7 @@ class TestModels:
         table = load_models()
         assert all(model.provider != console.NAME for tier in Complexity for model in table.tier(tier))
 
-    def test_names_are_those_of_one_provider(self) -> None:
+    def test_names_of_models_are_unique(self) -> None:
         names = [model.name for model in load_models().models]
         assert len(names) == len(set(names))
         assert all(re.fullmatch(r"[a-z0-9.-]+", name) for name in names)

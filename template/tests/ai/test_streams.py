@@ -65,7 +65,9 @@ def asking(browser: httpx.AsyncClient, headers: dict[str, str], *, stream: bool 
     )
 
 
-async def test_pieces_come_as_they_are_said(browser: httpx.AsyncClient, served_sign_in: SignIn, fake: FakeLLM) -> None:
+async def test_pieces_arrive_as_they_are_generated(
+    browser: httpx.AsyncClient, served_sign_in: SignIn, fake: FakeLLM
+) -> None:
     go_on = asyncio.Event()
     fake.will(Says(hold=go_on))
     answer = await browser.send(asking(browser, await served_sign_in()), stream=True)
@@ -84,7 +86,7 @@ async def test_pieces_come_as_they_are_said(browser: httpx.AsyncClient, served_s
     assert "no-store" in answer.headers["cache-control"]
 
 
-async def test_a_client_that_leaves_ends_the_call(
+async def test_a_client_that_disconnects_ends_the_call(
     browser: httpx.AsyncClient, served_sign_in: SignIn, fake: FakeLLM
 ) -> None:
     fake.will(Says(hold=fake.never))
@@ -98,7 +100,7 @@ async def test_a_client_that_leaves_ends_the_call(
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_a_client_that_leaves_before_the_answer_begins_ends_the_call(
+async def test_a_client_that_disconnects_before_the_answer_begins_ends_the_call(
     browser: httpx.AsyncClient,
     served_sign_in: SignIn,
     fake: FakeLLM,

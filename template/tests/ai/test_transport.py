@@ -86,7 +86,7 @@ async def ask(transport: Transport, *, stream: bool) -> list[str]:
         return [event.word async for event in events]
 
 
-async def test_gives_what_is_sent(transport: Transport, server: FakeLLM) -> None:
+async def test_yields_the_events(transport: Transport, server: FakeLLM) -> None:
     server.will(Says(texts=("a", "b")))
 
     assert await ask(transport, stream=False) == ["ab"]
@@ -94,7 +94,7 @@ async def test_gives_what_is_sent(transport: Transport, server: FakeLLM) -> None
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_who_does_not_answer_in_time_is_asked_again_and_then_given_up(
+async def test_a_timeout_is_retried_until_the_last_attempt(
     hasty: Transport,
     server: FakeLLM,
     stream: bool,  # noqa: FBT001
@@ -106,7 +106,7 @@ async def test_who_does_not_answer_in_time_is_asked_again_and_then_given_up(
     assert len(server.asked) == ATTEMPTS
 
 
-async def test_a_stream_that_falls_silent_is_given_up(hasty: Transport, server: FakeLLM) -> None:
+async def test_a_stream_without_data_times_out(hasty: Transport, server: FakeLLM) -> None:
     server.will(Says(hold=server.never))
     with pytest.raises(AIUnavailableError):
         await ask(hasty, stream=True)
@@ -150,7 +150,7 @@ async def test_a_status_has_a_meaning(
     ] * asked
 
 
-async def test_a_redirect_is_no_answer(transport: Transport, server: FakeLLM) -> None:
+async def test_a_redirect_is_not_an_answer(transport: Transport, server: FakeLLM) -> None:
     server.will(Sends(status=302, body=b"moved"))
     with pytest.raises(AIRefusedError) as caught:
         await ask(transport, stream=False)

@@ -97,7 +97,7 @@ class StorageContract(FilesContract):
 
         assert await content(storage, KEY) == b"new and longer"
 
-    async def test_keeps_nothing_of_what_breaks_off(self, storage: ObjectStore) -> None:
+    async def test_keeps_nothing_of_an_interrupted_upload(self, storage: ObjectStore) -> None:
         async def pieces() -> AsyncIterator[bytes]:
             yield b"x" * 1000
             raise LookupError
@@ -108,7 +108,7 @@ class StorageContract(FilesContract):
         assert not await storage.exists(KEY)
         assert await keys(storage, FOLDER) == []
 
-    async def test_what_is_not_there_is_said_so(self, storage: ObjectStore) -> None:
+    async def test_a_missing_object_is_reported(self, storage: ObjectStore) -> None:
         assert await storage.find(KEY) is None
         assert not await storage.exists(KEY)
         with pytest.raises(ObjectMissingError):
@@ -116,7 +116,7 @@ class StorageContract(FilesContract):
         with pytest.raises(ObjectMissingError):
             await content(storage, KEY, first=5)
 
-    async def test_deletes_an_object_and_does_not_mind_if_it_is_gone(self, storage: ObjectStore) -> None:
+    async def test_deleting_an_object_is_idempotent(self, storage: ObjectStore) -> None:
         await storage.upload(KEY, PNG, content_type="image/png")
         await storage.delete(KEY)
         await storage.delete(KEY)
@@ -132,7 +132,7 @@ class StorageContract(FilesContract):
         assert await keys(storage, "nothing") == []
 
     @pytest.mark.parametrize("key", [*BAD_KEYS, "a" * 201], ids=lambda key: ascii(key)[:12])
-    async def test_what_is_no_key_is_refused(self, storage: ObjectStore, key: str) -> None:
+    async def test_an_invalid_key_is_refused(self, storage: ObjectStore, key: str) -> None:
         for call in (storage.find, storage.delete, storage.exists):
             with pytest.raises(InvalidKeyError):
                 await call(key)
@@ -187,7 +187,7 @@ class StorageContract(FilesContract):
 
         assert await content(storage, KEY) == PNG
 
-    async def test_a_link_downloads_what_is_to_be_saved(self, storage: ObjectStore, web: httpx.AsyncClient) -> None:
+    async def test_a_link_downloads_a_file_to_be_saved(self, storage: ObjectStore, web: httpx.AsyncClient) -> None:
         await storage.upload(KEY, PNG, content_type="image/png")
         link = await storage.get_presigned_download_url(KEY, filename="Katze “1”.png", content_type="image/png")
         answer = await send(web, link)
@@ -200,7 +200,7 @@ class StorageContract(FilesContract):
             assert disposition.startswith("attachment;")
             assert "filename*=UTF-8''Katze%20%E2%80%9C1%E2%80%9D.png" in disposition
 
-    async def test_a_link_to_nothing_finds_nothing(self, storage: ObjectStore, web: httpx.AsyncClient) -> None:
+    async def test_a_link_to_a_missing_object_is_not_found(self, storage: ObjectStore, web: httpx.AsyncClient) -> None:
         link = await storage.get_presigned_download_url(KEY, filename="a.png", content_type="image/png")
 
         assert (await send(web, link)).status_code == 404
@@ -213,7 +213,7 @@ class StorageContract(FilesContract):
         assert runtime.settings.SECRET_KEY.get_secret_value() not in sent
         assert "very-secret" not in sent
 
-    async def test_a_store_that_is_down_is_said_to_be(self, storage: ObjectStore, runtime: Runtime) -> None:
+    async def test_a_failing_store_is_unavailable(self, storage: ObjectStore, runtime: Runtime) -> None:
         self.break_down(runtime)
         with pytest.raises(StorageUnavailableError):
             await storage.upload(KEY, b"x", content_type="text/plain")
@@ -224,5 +224,5 @@ class StorageContract(FilesContract):
         with pytest.raises(StorageUnavailableError):
             await storage.delete(KEY)
 
-    def test_the_largest_upload_is_the_settings(self, storage: ObjectStore) -> None:
+    def test_the_maximum_size_comes_from_the_settings(self, storage: ObjectStore) -> None:
         assert storage.max_upload_size == MAX_UPLOAD

@@ -49,7 +49,7 @@ class FilesContract(ABC):
     def break_down(self, runtime: Runtime) -> None:
         """Make the store fail."""
 
-    async def test_the_application_takes_a_file_and_gives_it_back(
+    async def test_the_application_stores_and_returns_a_file(
         self, files: FileClient, storage: ObjectStore, queue: Queue
     ) -> None:
         id_ = await files.store(name="../Cat.png")
@@ -83,7 +83,7 @@ class FilesContract(ABC):
         async with runtime.database.reading() as session:
             assert (await session.execute(FILE_KEYS)).all() == []
 
-    async def test_the_application_refuses_what_was_not_announced(
+    async def test_the_application_refuses_a_file_that_does_not_match(
         self, files: FileClient, storage: ObjectStore, queue: Queue
     ) -> None:
         id_ = await files.upload(b"<html>" + b" " * 100)
@@ -107,7 +107,7 @@ class FilesContract(ABC):
         async with runtime.database.reading() as session:
             assert len((await session.execute(FILE_KEYS)).all()) == 1
 
-    async def test_the_application_says_when_its_store_is_down(self, files: FileClient, runtime: Runtime) -> None:
+    async def test_the_application_reports_that_its_store_is_down(self, files: FileClient, runtime: Runtime) -> None:
         id_ = await files.upload()
         self.break_down(runtime)
 

@@ -54,7 +54,7 @@ class RemoteStorageContract(StorageContract):
             await files.store(LARGE, name="large", content_type="application/x-large")
             yield files
 
-    async def test_files_go_to_another_store_and_back(
+    async def test_files_are_copied_to_another_store_and_back(
         self, stored: FileClient, moving: Runtime, own_folder: Path
     ) -> None:
         storage = get_object_store(moving)
@@ -77,7 +77,7 @@ class RemoteStorageContract(StorageContract):
         assert f"From local to {self.provider}: 2 copied ({len(PNG) + len(LARGE)} bytes)" in back.output
         assert "2 present, 0 failed" in again.output
 
-    async def test_what_cannot_go_is_named_and_ends_with_an_error(self, stored: FileClient, moving: Runtime) -> None:
+    async def test_failed_copies_are_listed_and_fail_the_command(self, stored: FileClient, moving: Runtime) -> None:
         storage = get_object_store(moving)
         for key in await keys(storage, "files"):
             await storage.delete(key)

@@ -38,12 +38,12 @@ class RemoteSettingsContract:
     malformed: ClassVar[tuple[tuple[str, str], ...]]
     """What is refused, whichever provider is selected."""
 
-    def test_what_is_missing_stops_the_start(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_missing_settings_prevent_the_start(self, monkeypatch: pytest.MonkeyPatch) -> None:
         assert problems(monkeypatch, STORAGE_PROVIDER=self.provider) == (
             f"STORAGE_PROVIDER is {self.provider}, which needs {', '.join(self.needed)} to be set",
         )
 
-    def test_unset_it_is_the_one_outside_local(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_default_outside_local_is_this_provider(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ENVIRONMENT", "production")
         with pytest.raises(ValueError, match=f"hence {self.provider}, which needs {', '.join(self.needed)} to be set"):
             StorageSettings()
@@ -52,7 +52,7 @@ class RemoteSettingsContract:
             monkeypatch.setenv(name, value)
         assert self.provider == StorageSettings().STORAGE_PROVIDER
 
-    async def test_nothing_is_copied_to_where_settings_are_missing(self) -> None:
+    async def test_copying_requires_the_settings_of_both_stores(self) -> None:
         arguments = ["files", "copy", "--from", "local", "--to", self.provider]
         result = await asyncio.to_thread(CliRunner().invoke, cli, arguments)
 
@@ -62,7 +62,7 @@ class RemoteSettingsContract:
     def test_the_local_store_needs_none_of_them(self, monkeypatch: pytest.MonkeyPatch) -> None:
         assert start(monkeypatch, STORAGE_PROVIDER="local") == "local"
 
-    def test_what_is_malformed_stops_the_start(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_malformed_settings_prevent_the_start(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name, value in self.malformed:
             with monkeypatch.context() as patch:
                 assert [problem.partition(" ")[0] for problem in problems(patch, **{name: value})] == [name], value

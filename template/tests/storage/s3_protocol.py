@@ -64,7 +64,7 @@ class S3ProtocolContract(RemoteStorageContract):
     def break_down(self, runtime: Runtime) -> None:  # noqa: ARG002 - the local store needs it
         self._store.server.is_down = True
 
-    async def test_an_upload_link_signs_type_size_and_that_it_replaces_nothing(self, storage: ObjectStore) -> None:
+    async def test_an_upload_link_signs_type_size_and_no_replacement(self, storage: ObjectStore) -> None:
         link = await storage.get_presigned_upload_url(KEY, content_type="image/png", size=7)
         query = parse_qs(urlsplit(link.url).query)
 
@@ -72,7 +72,7 @@ class S3ProtocolContract(RemoteStorageContract):
         assert query["X-Amz-Expires"] == ["900"]
         assert dict(link.headers) == {"Content-Type": "image/png", "If-None-Match": "*"}
 
-    async def test_a_link_may_not_leave_out_that_it_replaces_nothing(
+    async def test_a_link_requires_the_header_against_replacement(
         self, storage: ObjectStore, web: httpx.AsyncClient
     ) -> None:
         link = await storage.get_presigned_upload_url(KEY, content_type="image/png", size=len(PNG))
@@ -109,13 +109,13 @@ class S3ProtocolContract(RemoteStorageContract):
         assert found is not None
         assert found.content_type == "image/png"
 
-    async def test_an_empty_object_has_no_start(self, storage: ObjectStore) -> None:
+    async def test_an_empty_object_has_no_range(self, storage: ObjectStore) -> None:
         await storage.upload(KEY, b"", content_type="text/plain")
 
         assert await content(storage, KEY, first=5) == b""
         assert await content(storage, KEY) == b""
 
-    async def test_what_is_large_goes_in_parts_and_leaves_none_when_it_breaks_off(
+    async def test_a_large_object_is_sent_in_parts_and_leaves_none_when_interrupted(
         self, storage: ObjectStore, store: Store
     ) -> None:
         async def pieces() -> AsyncIterator[bytes]:
@@ -129,7 +129,7 @@ class S3ProtocolContract(RemoteStorageContract):
         assert [request.method for request in store.web.requests][-1] == "DELETE"
         assert await keys(storage, FOLDER) == []
 
-    async def test_what_passes_is_tried_again(
+    async def test_transient_errors_are_retried(
         self, storage: ObjectStore, store: Store, capsys: pytest.CaptureFixture[str]
     ) -> None:
         store.server.failures = 2
@@ -142,7 +142,7 @@ class S3ProtocolContract(RemoteStorageContract):
         store.server.failures = 2
         assert await storage.exists(KEY)
 
-    async def test_a_store_that_keeps_failing_is_left_alone(self, storage: ObjectStore, store: Store) -> None:
+    async def test_a_store_that_keeps_failing_is_not_called(self, storage: ObjectStore, store: Store) -> None:
         store.server.is_down = True
         for _ in range(4):
             with pytest.raises(StorageUnavailableError):
@@ -150,7 +150,7 @@ class S3ProtocolContract(RemoteStorageContract):
 
         assert len(store.web.requests) == 5
 
-    async def test_a_bucket_that_is_not_there_does_not_look_empty(
+    async def test_a_missing_bucket_does_not_look_empty(
         self, storage: ObjectStore, store: Store, capsys: pytest.CaptureFixture[str]
     ) -> None:
         store.server.drop_bucket(store.bucket, urlsplit(store.web.url).netloc)
@@ -167,7 +167,7 @@ class S3ProtocolContract(RemoteStorageContract):
 
         assert capsys.readouterr().out.count("code=NoSuchBucket") == 5
 
-    async def test_a_wrong_secret_is_a_trouble_that_is_not_tried_again(
+    async def test_a_wrong_secret_is_an_error_that_is_not_retried(
         self, storage: ObjectStore, store: Store, capsys: pytest.CaptureFixture[str]
     ) -> None:
         store.server.keys[KEY_ID] = "another"
@@ -180,7 +180,7 @@ class S3ProtocolContract(RemoteStorageContract):
         assert SECRET not in logged
         assert KEY not in logged
 
-    async def test_nobody_listening_is_a_store_that_is_down(self, storage: ObjectStore, store: Store) -> None:
+    async def test_an_unreachable_store_is_unavailable(self, storage: ObjectStore, store: Store) -> None:
         store.web.stop()
         try:
             with pytest.raises(StorageUnavailableError):

@@ -89,7 +89,7 @@ class TestCloudinary(RemoteStorageContract):
         assert (await send(web, down)).status_code == 401
         assert (await send(web, up, PNG)).status_code == 401
 
-    async def test_an_upload_link_lives_for_an_hour_at_most(self, storage: ObjectStore) -> None:
+    async def test_an_upload_link_expires_within_an_hour(self, storage: ObjectStore) -> None:
         link = await storage.get_presigned_upload_url(
             KEY, content_type="image/png", size=1, expires_in=timedelta(hours=5)
         )
@@ -116,7 +116,7 @@ class TestCloudinary(RemoteStorageContract):
         assert (await send(web, link)).headers["Content-Disposition"].startswith("attachment;")
 
     @pytest.mark.parametrize("sent", [PNG + b"x", PNG[:-1], b"<html>".ljust(len(PNG))])
-    async def test_the_confirmation_finds_out_what_a_link_lets_pass(
+    async def test_the_confirmation_checks_what_a_link_does_not_bind(
         self, files: FileClient, web: httpx.AsyncClient, queue: InProcessQueue, cloud: CloudinaryServer, sent: bytes
     ) -> None:
         link = (await files.ask()).json()
@@ -133,7 +133,7 @@ class TestCloudinary(RemoteStorageContract):
         assert await keys(storage, "files") == [f"files/{number}" for number in range(5)]
 
     @pytest.mark.parametrize("status", [420, 429, 500, 503])
-    async def test_what_passes_is_tried_again(
+    async def test_transient_errors_are_retried(
         self, storage: ObjectStore, cloud: CloudinaryServer, status: int, capsys: pytest.CaptureFixture[str]
     ) -> None:
         await storage.upload(KEY, PNG, content_type="image/png")
@@ -144,13 +144,13 @@ class TestCloudinary(RemoteStorageContract):
         assert "call_retried" in logged
         assert KEY not in logged
 
-    async def test_what_is_tried_again_is_sent_whole(self, storage: ObjectStore, cloud: CloudinaryServer) -> None:
+    async def test_a_retry_sends_the_whole_content(self, storage: ObjectStore, cloud: CloudinaryServer) -> None:
         cloud.failures = [503]
         await storage.upload(KEY, PNG, content_type="image/png")
 
         assert await content(storage, KEY) == PNG
 
-    async def test_a_wrong_secret_is_a_trouble_that_is_not_tried_again(
+    async def test_a_wrong_secret_is_an_error_that_is_not_retried(
         self,
         storage: ObjectStore,
         cloud: CloudinaryServer,
@@ -168,7 +168,7 @@ class TestCloudinary(RemoteStorageContract):
         assert SECRET not in logged
         assert KEY not in logged
 
-    async def test_a_store_that_keeps_failing_is_left_alone(
+    async def test_a_store_that_keeps_failing_is_not_called(
         self, storage: ObjectStore, cloud: CloudinaryServer, served: FakeServer
     ) -> None:
         cloud.is_down = True
@@ -178,7 +178,7 @@ class TestCloudinary(RemoteStorageContract):
 
         assert len(served.requests) == 5
 
-    async def test_nobody_listening_is_a_store_that_is_down(self, storage: ObjectStore, served: FakeServer) -> None:
+    async def test_an_unreachable_store_is_unavailable(self, storage: ObjectStore, served: FakeServer) -> None:
         served.stop()
         with pytest.raises(StorageUnavailableError):
             await content(storage, KEY)

@@ -60,9 +60,7 @@ async def left(runtime: Runtime, storage: ObjectStore) -> tuple[int, int]:
 
 
 class TestExport:
-    async def test_tells_of_ones_files_and_not_where_they_are(
-        self, runtime: Runtime, files: FileClient, owner_id: UUID
-    ) -> None:
+    async def test_exports_files_without_their_keys(self, runtime: Runtime, files: FileClient, owner_id: UUID) -> None:
         await files.store(name="cat.png")
         exported = json.loads(b"".join([piece async for piece in export_user(runtime, owner_id)]))
 
@@ -70,7 +68,7 @@ class TestExport:
         assert (row["name"], row["size"]) == ("cat.png", len(PNG))
         assert "key" not in row
 
-    async def test_is_put_among_ones_files(self, runtime: Runtime, files: FileClient, owner_id: UUID) -> None:
+    async def test_is_added_to_the_user_s_files(self, runtime: Runtime, files: FileClient, owner_id: UUID) -> None:
         result = await export_user_data(runtime, str(owner_id))
 
         (item,) = (await files.list())["items"]
@@ -82,7 +80,7 @@ class TestExport:
 
 
 class TestKeep:
-    async def test_others_do_not_see_it(
+    async def test_other_users_do_not_see_it(
         self, runtime: Runtime, files: FileClient, owner_id: UUID, stranger: dict[str, str]
     ) -> None:
         id_ = await keep(runtime, owner_id)
@@ -90,7 +88,7 @@ class TestKeep:
         assert (await files.of(stranger).read(str(id_))).status_code == 404
         assert (await files.download(str(id_))).content == b'{"a": 1}'
 
-    async def test_it_goes_when_its_time_has_come(self, runtime: Runtime, storage: ObjectStore, owner_id: UUID) -> None:
+    async def test_it_is_deleted_when_it_expires(self, runtime: Runtime, storage: ObjectStore, owner_id: UUID) -> None:
         await keep(runtime, owner_id)
         await sweep_files(runtime)
         assert await left(runtime, storage) == (1, 1)
@@ -100,7 +98,7 @@ class TestKeep:
 
         assert await left(runtime, storage) == (0, 0)
 
-    async def test_what_was_not_sent_whole_is_swept_away(
+    async def test_an_incomplete_file_is_swept(
         self, runtime: Runtime, storage: ObjectStore, files: FileClient, owner_id: UUID
     ) -> None:
         async def broken() -> AsyncIterator[bytes]:
@@ -116,7 +114,7 @@ class TestKeep:
 
         assert await left(runtime, storage) == (0, 0)
 
-    async def test_is_an_error_when_the_user_goes_meanwhile(
+    async def test_is_an_error_if_the_user_is_deleted_meanwhile(
         self, runtime: Runtime, storage: ObjectStore, owner_id: UUID
     ) -> None:
         async def slow() -> AsyncIterator[bytes]:
@@ -140,7 +138,7 @@ class TestLink:
         assert link is not None
         assert link.startswith(f"{runtime.settings.PUBLIC_URL}/")
 
-    async def test_is_none_for_what_is_not_there_or_another_users(self, runtime: Runtime, owner_id: UUID) -> None:
+    async def test_is_none_for_missing_files_and_those_of_other_users(self, runtime: Runtime, owner_id: UUID) -> None:
         id_ = await keep(runtime, owner_id)
 
         assert await runtime.user_files.link(owner_id, uuid4(), lifetime=LIFETIME / 7) is None
@@ -148,7 +146,7 @@ class TestLink:
 
 
 class TestErasure:
-    async def test_objects_go_with_the_rows_and_those_of_others_stay(
+    async def test_erases_objects_with_their_rows_and_keeps_those_of_others(
         self,
         runtime: Runtime,
         storage: ObjectStore,
@@ -166,7 +164,7 @@ class TestErasure:
         assert await left(runtime, storage) == (1, 1)
         assert [item["name"] for item in (await files.of(stranger).list())["items"]] == ["theirs.png"]
 
-    async def test_names_are_gone_before_the_objects_are(
+    async def test_names_are_erased_before_the_objects(
         self, runtime: Runtime, files: FileClient, owner_id: UUID
     ) -> None:
         await files.store(name="diagnosis.png")
@@ -178,7 +176,7 @@ class TestErasure:
         assert (row.owner_id, row.name, row.status) == (None, "", "deleting")
 
 
-async def test_how_much_is_stored_is_in_the_report(runtime: Runtime, files: FileClient) -> None:
+async def test_the_report_contains_number_and_size_of_files(runtime: Runtime, files: FileClient) -> None:
     await files.store()
     await files.store()
     await files.upload()

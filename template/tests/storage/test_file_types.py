@@ -21,7 +21,7 @@ DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
 
 @pytest.mark.parametrize("content_type", STARTS)
-def test_a_type_is_known_by_its_start(content_type: str) -> None:
+def test_a_type_is_detected_by_its_first_bytes(content_type: str) -> None:
     start = STARTS[content_type]
 
     assert sniff(start) == content_type
@@ -30,7 +30,7 @@ def test_a_type_is_known_by_its_start(content_type: str) -> None:
 
 
 @pytest.mark.parametrize("content_type", STARTS)
-def test_what_has_another_start_is_not_of_the_type(content_type: str) -> None:
+def test_a_file_with_other_first_bytes_is_refused(content_type: str) -> None:
     for other, start in STARTS.items():
         if other != content_type and {other, content_type} != {"video/mp4", "video/quicktime"}:
             assert detect_type(content_type, start) is None
@@ -43,7 +43,7 @@ def test_office_files_are_archives() -> None:
 
 
 @pytest.mark.parametrize("start", [b"<html>", b"  <!DOCTYPE html>", b"\xef\xbb\xbf<?xml", b"x<script>"])
-def test_pages_are_no_pictures(start: bytes) -> None:
+def test_html_is_not_accepted_as_an_image(start: bytes) -> None:
     assert detect_type("image/x-icon", start) is None
     assert detect_type("text/html", start) == "text/html"
 
@@ -54,7 +54,7 @@ def test_text_has_no_zeros() -> None:
     assert detect_type("text/plain", b"a\0b") is None
 
 
-def test_what_nobody_knows_stays_what_it_was_said_to_be() -> None:
+def test_an_unknown_type_is_kept_as_declared() -> None:
     assert detect_type("application/octet-stream", b"\1\2\3") == "application/octet-stream"
     assert detect_type("model/stl", b"solid") == "model/stl"
     assert detect_type("model/stl", b"") == "model/stl"
@@ -63,7 +63,7 @@ def test_what_nobody_knows_stays_what_it_was_said_to_be() -> None:
 @pytest.mark.parametrize(
     "value", ["", "image", "Image/png", "image/png;a=b", "a/b/c", "a /b", "x" * 60 + "/" + "y" * 60]
 )
-def test_what_is_no_type_is_refused(value: str) -> None:
+def test_an_invalid_type_is_refused(value: str) -> None:
     with pytest.raises(ValueError, match="content type"):
         check_content_type(value)
 

@@ -50,9 +50,7 @@ def repair_store(folder: Path) -> None:
 
 
 class TestSweep:
-    async def test_deletes_uploads_that_have_expired(
-        self, files: FileClient, runtime: Runtime, storage: ObjectStore
-    ) -> None:
+    async def test_deletes_expired_uploads(self, files: FileClient, runtime: Runtime, storage: ObjectStore) -> None:
         await files.upload()
         await files.ask()
         await change(runtime, due_at=utc_now() - timedelta(seconds=1))
@@ -64,7 +62,7 @@ class TestSweep:
         assert await objects(storage) == 1
         assert (await files.read(id_)).status_code == 200
 
-    async def test_leaves_uploads_that_may_still_come(self, files: FileClient, runtime: Runtime) -> None:
+    async def test_keeps_uploads_that_have_not_expired(self, files: FileClient, runtime: Runtime) -> None:
         id_ = await files.upload()
         await sweep_files(runtime)
 
@@ -82,7 +80,7 @@ class TestSweep:
         assert await states(runtime) == []
         assert await objects(storage) == 0
 
-    async def test_finishes_a_deletion_whose_object_is_gone_already(
+    async def test_finishes_a_deletion_whose_object_is_missing(
         self, files: FileClient, runtime: Runtime, own_folder: Path
     ) -> None:
         await files.store()
@@ -93,7 +91,7 @@ class TestSweep:
 
         assert await states(runtime) == []
 
-    async def test_tries_again_when_the_store_is_back(
+    async def test_retries_when_the_store_is_back(
         self, files: FileClient, runtime: Runtime, storage: ObjectStore, own_folder: Path, queue: Queue
     ) -> None:
         id_ = await files.store()
@@ -114,7 +112,7 @@ class TestSweep:
         assert await states(runtime) == []
         assert await objects(storage) == 0
 
-    async def test_deletes_what_belonged_to_a_user_who_is_gone(
+    async def test_deletes_the_files_of_a_deleted_user(
         self, files: FileClient, runtime: Runtime, storage: ObjectStore
     ) -> None:
         await files.store()
@@ -125,7 +123,7 @@ class TestSweep:
         assert await states(runtime) == []
         assert await objects(storage) == 0
 
-    async def test_is_set_off_by_the_next_upload(self, files: FileClient, runtime: Runtime, queue: Queue) -> None:
+    async def test_is_started_by_the_next_upload(self, files: FileClient, runtime: Runtime, queue: Queue) -> None:
         await files.upload()
         await change(runtime, due_at=utc_now() - timedelta(seconds=1))
         await files.ask()
@@ -135,7 +133,7 @@ class TestSweep:
 
 
 class TestDeleteFile:
-    async def test_leaves_a_file_that_is_not_to_be_deleted(
+    async def test_keeps_a_file_that_is_not_deleted(
         self, files: FileClient, runtime: Runtime, storage: ObjectStore
     ) -> None:
         await delete_file(runtime, await files.store())
@@ -145,7 +143,7 @@ class TestDeleteFile:
 
 
 class TestOrphans:
-    async def test_objects_without_a_row_go_when_they_are_old(
+    async def test_old_objects_without_a_row_are_removed(
         self, files: FileClient, runtime: Runtime, storage: ObjectStore, own_folder: Path
     ) -> None:
         await files.store()

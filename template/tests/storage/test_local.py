@@ -58,7 +58,7 @@ class TestLocal(StorageContract):
         assert code(await client.get(f"{path}?{urlencode(facts)}")) == (403, "INVALID_LINK")
 
     @pytest.mark.parametrize("query", ["", "?expires=1", "?expires=x&type=a&signature=b", "?a=b"])
-    async def test_what_is_no_link_is_refused(self, client: httpx.AsyncClient, query: str) -> None:
+    async def test_an_invalid_link_is_refused(self, client: httpx.AsyncClient, query: str) -> None:
         url = f"/api/v1/public/files/{KEY}{query}"
 
         assert (await client.get(url)).status_code == 422
@@ -76,7 +76,7 @@ class TestLocal(StorageContract):
     @pytest.mark.parametrize(
         "key", ["../../etc/passwd", "..%2f..%2fetc%2fpasswd", "files//a", "files/.a", ".partial/a"]
     )
-    async def test_a_signed_key_that_is_none_is_refused(
+    async def test_a_signed_but_invalid_key_is_refused(
         self, runtime: Runtime, client: httpx.AsyncClient, key: str
     ) -> None:
         signer = runtime.resource(LocalStorage).signer
@@ -97,9 +97,7 @@ class TestLocal(StorageContract):
         assert (await send(client, link, large)).status_code == 204
         assert await content(storage, KEY) == large
 
-    async def test_an_upload_may_not_be_larger_than_the_largest(
-        self, storage: ObjectStore, client: httpx.AsyncClient
-    ) -> None:
+    async def test_an_upload_may_not_exceed_the_maximum(self, storage: ObjectStore, client: httpx.AsyncClient) -> None:
         link = await storage.get_presigned_upload_url(KEY, content_type="text/plain", size=MAX_UPLOAD)
 
         assert code(await send(client, link, b"x" * (MAX_UPLOAD + 1))) == (413, "PAYLOAD_TOO_LARGE")
@@ -121,13 +119,13 @@ class TestLocal(StorageContract):
         assert code(answer) == (413, "PAYLOAD_TOO_LARGE")
         assert stored_in(own_folder) == []
 
-    async def test_a_link_that_was_used_says_so(self, storage: ObjectStore, client: httpx.AsyncClient) -> None:
+    async def test_a_spent_link_is_a_conflict(self, storage: ObjectStore, client: httpx.AsyncClient) -> None:
         link = await storage.get_presigned_upload_url(KEY, content_type="image/png", size=len(PNG))
         await send(client, link, PNG)
 
         assert code(await send(client, link, PNG)) == (409, "CONFLICT")
 
-    async def test_a_download_is_neither_shown_nor_guessed_at(
+    async def test_a_download_is_neither_displayed_nor_sniffed(
         self, storage: ObjectStore, client: httpx.AsyncClient
     ) -> None:
         await storage.upload(KEY, b"<script>alert(1)</script>", content_type="text/html")
@@ -138,7 +136,7 @@ class TestLocal(StorageContract):
         assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
         assert answer.headers["Content-Disposition"].startswith('attachment; filename="x_.html__"')
 
-    async def test_a_download_can_be_taken_up_again(self, storage: ObjectStore, client: httpx.AsyncClient) -> None:
+    async def test_a_download_can_be_resumed(self, storage: ObjectStore, client: httpx.AsyncClient) -> None:
         await storage.upload(KEY, PNG, content_type="image/png")
         link = await storage.get_presigned_download_url(KEY, filename="a.png", content_type="image/png")
         answer = await send(client, link, headers={"Range": "bytes=8-15"})
@@ -186,7 +184,7 @@ class TestLocal(StorageContract):
 
         assert code(await send(files.web, link)) == (404, "NOT_FOUND")
 
-    async def test_what_is_deleted_while_it_is_asked_for_is_not_found(self, tmp_path: Path) -> None:
+    async def test_a_file_that_is_deleted_during_the_request_is_not_found(self, tmp_path: Path) -> None:
         file = tmp_path / "file"
         file.write_bytes(PNG)
         answer, sent = Download(file, stat_result=file.stat()), list[Message]()
@@ -205,9 +203,7 @@ class TestLocal(StorageContract):
                 await answer({"type": "http", "method": "GET", "headers": headers}, receive, send_on)
         assert sent == []
 
-    async def test_what_a_killed_process_has_left_goes_with_the_next_start(
-        self, own_folder: Path, database: Database
-    ) -> None:
+    async def test_abandoned_uploads_are_removed_by_the_next_start(self, own_folder: Path, database: Database) -> None:
         disk = LocalDisk(own_folder)
         old, new = disk.open_partial(), disk.open_partial()
         for part in (old, new):
@@ -248,10 +244,10 @@ class TestSettings:
         with pytest.raises(ConfigurationError, match="STORAGE_PROVIDER has to be"):
             create_runtime([core, module])
 
-    def test_unset_it_is_local_in_local(self) -> None:
+    def test_the_default_is_local_in_local(self) -> None:
         assert StorageSettings().STORAGE_PROVIDER == "local"
 
-    async def test_it_is_warned_of_where_another_one_was_chosen(
+    async def test_the_local_store_is_warned_about_if_another_one_was_chosen(
         self, database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         monkeypatch.setenv("STORAGE_PROVIDER", "local")

@@ -57,7 +57,7 @@ def test_amazons_library_signs_the_same(method: str, url: str, headers: dict[str
     assert signature == auth.signature(text, theirs)
 
 
-def test_a_port_that_goes_without_saying_is_not_signed() -> None:
+def test_a_default_port_is_not_signed() -> None:
     plain, said = (
         presign(Signable(method="GET", url=f"https://s.example.com{port}/a"), CREDENTIALS, at=MAY, seconds=1)
         for port in ("", ":443")

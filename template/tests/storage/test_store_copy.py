@@ -93,7 +93,7 @@ def outcomes(copies: list[FileCopy]) -> list[Outcome]:
 
 
 class TestCopying:
-    async def test_copies_what_every_owner_has(
+    async def test_copies_the_files_of_every_owner(
         self, runtime: Runtime, storage: ObjectStore, target: ObjectStore, owner_id: UUID, tmp_path: Path
     ) -> None:
         large = bytes(range(256)) * 4096
@@ -104,7 +104,7 @@ class TestCopying:
         assert {path.read_bytes() for path in stored_in(tmp_path / "new")} == {b"one", b"", large}
         assert await keys(storage, "files") == sorted(made)
 
-    async def test_leaves_what_is_there_and_sends_again_what_was_cut_short(
+    async def test_skips_existing_copies_and_repeats_incomplete_ones(
         self, runtime: Runtime, storage: ObjectStore, target: ObjectStore, owner_id: UUID, disk: Disk
     ) -> None:
         made = await store(runtime, storage, owner_id, b"one", b"two", b"three")
@@ -115,7 +115,7 @@ class TestCopying:
         assert outcomes(await copied(runtime, storage, target)) == [Outcome.PRESENT, Outcome.COPIED, Outcome.COPIED]
         assert set(disk.sent) == set(made[1:])
 
-    async def test_goes_on_after_what_fails(
+    async def test_continues_after_a_failure(
         self, runtime: Runtime, storage: ObjectStore, target: ObjectStore, owner_id: UUID
     ) -> None:
         made = await store(runtime, storage, owner_id, b"one", b"two", b"three")
@@ -127,7 +127,7 @@ class TestCopying:
         assert [each.error for each in copies] == ["OBJECT_MISSING", "OBJECT_HAS_ANOTHER_SIZE", None]
         assert await keys(target, "files") == [made[2]]
 
-    async def test_only_looks_where_it_is_to(
+    async def test_a_dry_run_copies_nothing(
         self, runtime: Runtime, storage: ObjectStore, target: ObjectStore, owner_id: UUID
     ) -> None:
         made = await store(runtime, storage, owner_id, b"one", b"two", b"three", b"four")
@@ -140,7 +140,7 @@ class TestCopying:
         assert outcomes(copies) == [Outcome.PRESENT, Outcome.FAILED, Outcome.FAILED, Outcome.COPIED]
         assert await keys(target, "files") == [made[0]]
 
-    async def test_takes_neither_unconfirmed_uploads_nor_what_is_being_deleted(
+    async def test_skips_pending_and_deleted_files(
         self, runtime: Runtime, storage: ObjectStore, target: ObjectStore, owner_id: UUID
     ) -> None:
         await store(runtime, storage, owner_id, b"one")
@@ -152,7 +152,7 @@ class TestCopying:
 
         assert outcomes(await copied(runtime, storage, target)) == [Outcome.COPIED]
 
-    async def test_goes_through_more_than_a_batch_a_few_at_a_time(
+    async def test_copies_several_batches_with_limited_concurrency(
         self, runtime: Runtime, storage: ObjectStore, target: ObjectStore, owner_id: UUID, disk: Disk
     ) -> None:
         await store(runtime, storage, owner_id, *[b"x"] * (BATCH_SIZE + 5))
@@ -161,7 +161,7 @@ class TestCopying:
         assert len(disk.sent) == len(set(disk.sent)) == BATCH_SIZE + 5
         assert 1 < disk.most <= MAX_CONCURRENT_COPIES
 
-    async def test_gives_up_when_a_store_is_down_and_takes_up_where_it_was(
+    async def test_stops_when_a_store_is_down_and_resumes_later(
         self, runtime: Runtime, storage: ObjectStore, target: ObjectStore, owner_id: UUID, disk: Disk
     ) -> None:
         await store(runtime, storage, owner_id, *[b"x"] * (2 * BATCH_SIZE + 5))
@@ -178,7 +178,7 @@ class TestCopying:
         }
 
 
-async def test_the_command_wants_two_stores() -> None:
+async def test_the_command_requires_two_stores() -> None:
     arguments = ["files", "copy", "--from", "local", "--to", "local"]
     result = await asyncio.to_thread(CliRunner().invoke, cli, arguments)
 
