@@ -190,8 +190,12 @@ class ProviderContract:
         ],
     )
     async def test_recognises_unusable_responses(
-        self, llm: LLMProvider, fake: FakeLLM, sent: Sends, stream: bool
-    ) -> None:  # noqa: FBT001
+        self,
+        llm: LLMProvider,
+        fake: FakeLLM,
+        sent: Sends,
+        stream: bool,  # noqa: FBT001
+    ) -> None:
         fake.will(sent)
 
         assert isinstance(await failure_of(llm, stream=stream), AIUnavailableError)
