@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.core.config.settings import Settings
+from app.core.config.settings import LOCAL_PUBLIC_URL, Settings
 from app.dev.run import public_url
 
 URL = "http://127.0.0.1:9000"
@@ -13,3 +13,4 @@ def test_links_lead_to_the_server_unless_public_url_is_set(monkeypatch: pytest.M
 
     monkeypatch.delenv("PUBLIC_URL")
     assert public_url(Settings(), URL) == {"PUBLIC_URL": URL}
+    assert public_url(Settings(), LOCAL_PUBLIC_URL) == {}
