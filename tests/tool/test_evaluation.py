@@ -27,7 +27,7 @@ def test_defaults_are_a_whole_set(questionnaire: Questionnaire) -> None:
     assert (made.answers["preset"], made.answers["projects"]) == ("saas", True)
     assert " ".join(made.chosen) == (
         "core redis resilience selection auth custom jobs users email projects storage console email_calls email_http "
-        "local remote_storage resend object_store s3"
+        "local remote_storage resend s3_protocol s3"
     )
 
 

@@ -1,8 +1,8 @@
-"""Names of files are harmless."""
+"""File names are made safe."""
 
 import pytest
 
-from app.storage.names import attachment, clean_name
+from app.storage.filenames import attachment_header, clean_filename
 
 
 @pytest.mark.parametrize(
@@ -26,18 +26,18 @@ from app.storage.names import attachment, clean_name
     ],
 )
 def test_a_name_is_cleaned(typed: str, name: str) -> None:
-    assert clean_name(typed) == name
-    assert clean_name(name) == name
+    assert clean_filename(typed) == name
+    assert clean_filename(name) == name
 
 
 @pytest.mark.parametrize("typed", ["", ".", "..", "/", " . ", "\u202e\u200b"])
-def test_what_is_no_name_is_refused(typed: str) -> None:
-    with pytest.raises(ValueError, match="no name"):
-        clean_name(typed)
+def test_an_invalid_name_is_refused(typed: str) -> None:
+    with pytest.raises(ValueError, match="is not a file name"):
+        clean_filename(typed)
 
 
-def test_a_header_takes_any_name() -> None:
-    header = attachment('a"b\r\nX: y;é%.txt')
+def test_the_header_accepts_any_name() -> None:
+    header = attachment_header('a"b\r\nX: y;é%.txt')
 
     assert header == "attachment; filename=\"a_b__X: y;__.txt\"; filename*=UTF-8''a%22b%0D%0AX%3A%20y%3B%C3%A9%25.txt"
     assert header.isascii()

@@ -1,4 +1,4 @@
-"""Files that go from one store to another; both are folders here."""
+"""Copying of files from one store to another; both are folders here."""
 
 import asyncio
 from collections import Counter
@@ -15,22 +15,22 @@ from pydantic import SecretStr
 from app.cli.main import cli
 from app.core.db.models import utc_now
 from app.core.runtime import Runtime
-from app.storage.copying import AT_ONCE, BATCH, Copying, FileCopy, Outcome
 from app.storage.keys import new_key
 from app.storage.models import FileStatus
+from app.storage.object_store import ObjectStore
 from app.storage.port import StorageUnavailableError
 from app.storage.providers.local_disk import LocalDisk
 from app.storage.providers.local_links import LinkSigner
 from app.storage.providers.local_storage import LocalStorage
 from app.storage.repository import FileRepository
-from app.storage.service import StorageService
+from app.storage.store_copy import BATCH_SIZE, MAX_CONCURRENT_COPIES, FileCopy, Outcome, StoreCopy
 from tests.conftest import ME
 from tests.storage.conftest import MAX_UPLOAD, stored_in
-from tests.storage.stores import keys
+from tests.storage.objects import keys
 
 
 class Disk(LocalStorage):
-    """A store in a folder, which tells how many write at a time and may be told to fail."""
+    """A store in a folder that counts concurrent writes and can be made to fail."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(LocalDisk(folder), LinkSigner(SecretStr("x")), "")
@@ -52,24 +52,24 @@ class Disk(LocalStorage):
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Disk:
-    """Where the files go."""
+    """The target store."""
     return Disk(tmp_path / "new")
 
 
 @pytest.fixture
-def target(disk: Disk) -> StorageService:
-    """The same, checked."""
-    return StorageService(disk, max_upload_size=MAX_UPLOAD)
+def target(disk: Disk) -> ObjectStore:
+    """The target store behind argument validation."""
+    return ObjectStore(disk, max_upload_size=MAX_UPLOAD)
 
 
 @pytest.fixture
 async def owner_id(client: httpx.AsyncClient, owner: dict[str, str]) -> UUID:
-    """Whose files they are."""
+    """The owner's id."""
     return UUID((await client.get(ME, headers=owner)).json()["id"])
 
 
-async def store(runtime: Runtime, storage: StorageService, owner_id: UUID, *contents: bytes) -> list[str]:
-    """Puts files with these contents among the owner's; their keys."""
+async def store(runtime: Runtime, storage: ObjectStore, owner_id: UUID, *contents: bytes) -> list[str]:
+    """Add files with these contents to the owner's, and return their keys."""
     made = [new_key(owner_id) for _ in contents]
     async with runtime.database.transaction() as session:
         for key, content in zip(made, contents, strict=True):
@@ -81,10 +81,10 @@ async def store(runtime: Runtime, storage: StorageService, owner_id: UUID, *cont
 
 
 async def copied(
-    runtime: Runtime, source: StorageService, target: StorageService, *, dry: bool = False
+    runtime: Runtime, source: ObjectStore, target: ObjectStore, *, dry_run: bool = False
 ) -> list[FileCopy]:
-    """What became of all files."""
-    copying = Copying(database=runtime.database, source=source, target=target, dry=dry)
+    """Return the outcomes of all files."""
+    copying = StoreCopy(database=runtime.database, source=source, target=target, dry_run=dry_run)
     return [each async for batch in copying.run() for each in batch]
 
 
@@ -93,8 +93,8 @@ def outcomes(copies: list[FileCopy]) -> list[Outcome]:
 
 
 class TestCopying:
-    async def test_copies_what_every_owner_has(
-        self, runtime: Runtime, storage: StorageService, target: StorageService, owner_id: UUID, tmp_path: Path
+    async def test_copies_the_files_of_every_owner(
+        self, runtime: Runtime, storage: ObjectStore, target: ObjectStore, owner_id: UUID, tmp_path: Path
     ) -> None:
         large = bytes(range(256)) * 4096
         made = await store(runtime, storage, owner_id, b"one", b"", large)
@@ -104,8 +104,8 @@ class TestCopying:
         assert {path.read_bytes() for path in stored_in(tmp_path / "new")} == {b"one", b"", large}
         assert await keys(storage, "files") == sorted(made)
 
-    async def test_leaves_what_is_there_and_sends_again_what_was_cut_short(
-        self, runtime: Runtime, storage: StorageService, target: StorageService, owner_id: UUID, disk: Disk
+    async def test_skips_existing_copies_and_repeats_incomplete_ones(
+        self, runtime: Runtime, storage: ObjectStore, target: ObjectStore, owner_id: UUID, disk: Disk
     ) -> None:
         made = await store(runtime, storage, owner_id, b"one", b"two", b"three")
         await target.upload(made[0], b"one", content_type="text/plain")
@@ -115,8 +115,8 @@ class TestCopying:
         assert outcomes(await copied(runtime, storage, target)) == [Outcome.PRESENT, Outcome.COPIED, Outcome.COPIED]
         assert set(disk.sent) == set(made[1:])
 
-    async def test_goes_on_after_what_fails(
-        self, runtime: Runtime, storage: StorageService, target: StorageService, owner_id: UUID
+    async def test_continues_after_a_failure(
+        self, runtime: Runtime, storage: ObjectStore, target: ObjectStore, owner_id: UUID
     ) -> None:
         made = await store(runtime, storage, owner_id, b"one", b"two", b"three")
         await storage.delete(made[0])
@@ -127,21 +127,21 @@ class TestCopying:
         assert [each.error for each in copies] == ["OBJECT_MISSING", "OBJECT_HAS_ANOTHER_SIZE", None]
         assert await keys(target, "files") == [made[2]]
 
-    async def test_only_looks_where_it_is_to(
-        self, runtime: Runtime, storage: StorageService, target: StorageService, owner_id: UUID
+    async def test_a_dry_run_copies_nothing(
+        self, runtime: Runtime, storage: ObjectStore, target: ObjectStore, owner_id: UUID
     ) -> None:
         made = await store(runtime, storage, owner_id, b"one", b"two", b"three", b"four")
         await target.upload(made[0], b"one", content_type="text/plain")
         await storage.delete(made[1])
         await storage.upload(made[2], b"another", content_type="text/plain")
 
-        copies = await copied(runtime, storage, target, dry=True)
+        copies = await copied(runtime, storage, target, dry_run=True)
 
         assert outcomes(copies) == [Outcome.PRESENT, Outcome.FAILED, Outcome.FAILED, Outcome.COPIED]
         assert await keys(target, "files") == [made[0]]
 
-    async def test_takes_neither_unconfirmed_uploads_nor_what_is_being_deleted(
-        self, runtime: Runtime, storage: StorageService, target: StorageService, owner_id: UUID
+    async def test_skips_pending_and_deleted_files(
+        self, runtime: Runtime, storage: ObjectStore, target: ObjectStore, owner_id: UUID
     ) -> None:
         await store(runtime, storage, owner_id, b"one")
         async with runtime.database.transaction() as session:
@@ -152,33 +152,33 @@ class TestCopying:
 
         assert outcomes(await copied(runtime, storage, target)) == [Outcome.COPIED]
 
-    async def test_goes_through_more_than_a_batch_a_few_at_a_time(
-        self, runtime: Runtime, storage: StorageService, target: StorageService, owner_id: UUID, disk: Disk
+    async def test_copies_several_batches_with_limited_concurrency(
+        self, runtime: Runtime, storage: ObjectStore, target: ObjectStore, owner_id: UUID, disk: Disk
     ) -> None:
-        await store(runtime, storage, owner_id, *[b"x"] * (BATCH + 5))
+        await store(runtime, storage, owner_id, *[b"x"] * (BATCH_SIZE + 5))
 
-        assert outcomes(await copied(runtime, storage, target)) == [Outcome.COPIED] * (BATCH + 5)
-        assert len(disk.sent) == len(set(disk.sent)) == BATCH + 5
-        assert 1 < disk.most <= AT_ONCE
+        assert outcomes(await copied(runtime, storage, target)) == [Outcome.COPIED] * (BATCH_SIZE + 5)
+        assert len(disk.sent) == len(set(disk.sent)) == BATCH_SIZE + 5
+        assert 1 < disk.most <= MAX_CONCURRENT_COPIES
 
-    async def test_gives_up_when_a_store_is_down_and_takes_up_where_it_was(
-        self, runtime: Runtime, storage: StorageService, target: StorageService, owner_id: UUID, disk: Disk
+    async def test_stops_when_a_store_is_down_and_resumes_later(
+        self, runtime: Runtime, storage: ObjectStore, target: ObjectStore, owner_id: UUID, disk: Disk
     ) -> None:
-        await store(runtime, storage, owner_id, *[b"x"] * (2 * BATCH + 5))
-        disk.fails_after = BATCH
+        await store(runtime, storage, owner_id, *[b"x"] * (2 * BATCH_SIZE + 5))
+        disk.fails_after = BATCH_SIZE
 
         assert Counter(outcomes(await copied(runtime, storage, target))) == {
-            Outcome.COPIED: BATCH,
-            Outcome.FAILED: BATCH,
+            Outcome.COPIED: BATCH_SIZE,
+            Outcome.FAILED: BATCH_SIZE,
         }
         disk.fails_after = None
         assert Counter(outcomes(await copied(runtime, storage, target))) == {
-            Outcome.PRESENT: BATCH,
-            Outcome.COPIED: BATCH + 5,
+            Outcome.PRESENT: BATCH_SIZE,
+            Outcome.COPIED: BATCH_SIZE + 5,
         }
 
 
-async def test_the_command_wants_two_stores() -> None:
+async def test_the_command_requires_two_stores() -> None:
     arguments = ["files", "copy", "--from", "local", "--to", "local"]
     result = await asyncio.to_thread(CliRunner().invoke, cli, arguments)
 

@@ -1,4 +1,4 @@
-"""Files that the application itself puts among a user's own."""
+"""The storage implementation of the `UserFiles` port: files that the application adds to a user's own."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from uuid import UUID
 from app.core.db.models import utc_now
 from app.core.errors import NotFoundError
 from app.core.runtime import Runtime
-from app.storage.files import UPLOAD_LIFETIME
 from app.storage.keys import new_key
 from app.storage.models import FileStatus
+from app.storage.object_store import ObjectStore
 from app.storage.repository import FileRepository
-from app.storage.service import StorageService
+from app.storage.service import UPLOAD_LIFETIME
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +20,16 @@ class StoredUserFiles:
     """See `core.user_files.UserFiles`."""
 
     runtime: Runtime
-    storage: StorageService
+    store: ObjectStore
 
     async def keep(
         self, user_id: UUID, name: str, content: AsyncIterator[bytes], *, content_type: str, lifetime: timedelta
     ) -> UUID | None:
-        """Stores the content, and puts it among the user's files once all of it is there.
+        """Store the content, and list it among the user's files once it is complete.
 
         Raises:
-            StorageUnavailableError: the store does not answer; what has been sent is swept away.
-            NotFoundError: the user has gone meanwhile.
+            StorageUnavailableError: the store failed; a sweep removes what has been sent.
+            NotFoundError: the user has been deleted meanwhile.
         """
         key = new_key(user_id)
         values = {
@@ -40,10 +40,10 @@ class StoredUserFiles:
             "due_at": utc_now() + UPLOAD_LIFETIME,
         }
         async with self.runtime.database.transaction() as session:
-            # The row is there before the object: no object is without one.
+            # The row comes first, so that every object has one.
             file = await FileRepository(session).create_with_owner(values, user_id)
-        counter = _Counter()
-        await self.storage.upload(key, counter.count(content), content_type=content_type)
+        counter = _ByteCounter()
+        await self.store.upload(key, counter.count(content), content_type=content_type)
         async with self.runtime.database.transaction() as session:
             kept = await FileRepository(session).mark_kept(file.id, size=counter.total, until=utc_now() + lifetime)
         if not kept:
@@ -56,18 +56,17 @@ class StoredUserFiles:
             file = await FileRepository(session).one(user_id, file_id, FileStatus.STORED)
         if file is None:
             return None
-        request = await self.storage.get_presigned_download_url(
+        request = await self.store.get_presigned_download_url(
             file.key, filename=file.name, content_type=file.content_type, expires_in=lifetime
         )
-        # A path leads somewhere only for who knows this application's address.
-        return None if request.url.startswith("/") else request.url
+        return request.url
 
 
-class _Counter:
+class _ByteCounter:
     def __init__(self) -> None:
         self.total = 0
 
     async def count(self, content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        async for piece in content:
-            self.total += len(piece)
-            yield piece
+        async for chunk in content:
+            self.total += len(chunk)
+            yield chunk

@@ -8,7 +8,7 @@ from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]
 from botocore.credentials import Credentials as TheirCredentials  # type: ignore[import-untyped]
 from pydantic import SecretStr
 
-from app.storage.providers.object_store_links import Credentials, Signable, presign
+from app.storage.providers.s3_protocol_links import Credentials, Signable, presign
 
 CREDENTIALS = Credentials(
     access_key_id="AKIAIOSFODNN7EXAMPLE",
@@ -19,7 +19,7 @@ MAY = datetime(2013, 5, 24, tzinfo=UTC)
 
 
 def test_amazons_example() -> None:
-    """The one that their page on query authentication works through."""
+    """The example of Amazon's page on query authentication."""
     url = presign(
         Signable(method="GET", url="https://examplebucket.s3.amazonaws.com/test.txt"),
         CREDENTIALS,
@@ -57,7 +57,7 @@ def test_amazons_library_signs_the_same(method: str, url: str, headers: dict[str
     assert signature == auth.signature(text, theirs)
 
 
-def test_a_port_that_goes_without_saying_is_not_signed() -> None:
+def test_a_default_port_is_not_signed() -> None:
     plain, said = (
         presign(Signable(method="GET", url=f"https://s.example.com{port}/a"), CREDENTIALS, at=MAY, seconds=1)
         for port in ("", ":443")

@@ -1,4 +1,4 @@
-"""Users' files, copied from one store to another. May be interrupted and run again: what is there is not sent twice."""
+"""Copies users' files from one store to another. It may be interrupted and repeated: existing copies are skipped."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -11,29 +11,29 @@ from sqlmodel import col
 
 from app.core.db.database import Database
 from app.storage.models import File, FileStatus
+from app.storage.object_store import ObjectStore
 from app.storage.port import ObjectMissingError, StorageUnavailableError
 from app.storage.repository import FileRepository
-from app.storage.service import StorageService
 
-BATCH: Final = 100
-AT_ONCE: Final = 4
+BATCH_SIZE: Final = 100
+MAX_CONCURRENT_COPIES: Final = 4
 
 
 class Outcome(StrEnum):
-    """What became of a file."""
+    """The outcome for one file."""
 
     COPIED = "copied"
-    """Or would have been, where nothing is done."""
-    PRESENT = "there already"
+    """In a dry run: would be copied."""
+    PRESENT = "present"
     FAILED = "failed"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FileCopy:
-    """One file.
+    """The outcome for one file.
 
     Attributes:
-        error: why it failed.
+        error: the code of the failure, if it failed.
     """
 
     id: UUID
@@ -43,50 +43,50 @@ class FileCopy:
 
 
 class _WrongSizeError(Exception):
-    """The object is not the one that was confirmed."""
+    """The object's size differs from the confirmed one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Copying:
-    """From one store to another.
+class StoreCopy:
+    """Copies files from `source` to `target`.
 
     Attributes:
-        dry: whether to look only.
+        dry_run: only check which files would be copied.
     """
 
     database: Database
-    source: StorageService
-    target: StorageService
-    dry: bool = False
+    source: ObjectStore
+    target: ObjectStore
+    dry_run: bool = False
 
     async def count(self) -> int:
-        """How many files there are to see to."""
+        """Return the number of files to copy."""
         async with self.database.reading() as session:
             return await FileRepository(session).count(col(File.status) == FileStatus.STORED)
 
     async def run(self) -> AsyncIterator[Sequence[FileCopy]]:
-        """Copies every stored file, the oldest first, and tells in batches what became of them.
+        """Copy every stored file, oldest first, and yield the outcomes in batches.
 
-        What fails is told, and the rest goes on. A batch of which no file gets through since a store does not answer is
-        the last.
+        A failed file doesn't stop the others. If a store is unavailable for every file of a batch, that batch is the
+        last.
         """
         last: UUID | None = None
-        gate = asyncio.Semaphore(AT_ONCE)
+        semaphore = asyncio.Semaphore(MAX_CONCURRENT_COPIES)
         while True:
             async with self.database.reading() as session:
-                files = await FileRepository(session).stored_after(last, BATCH)
+                files = await FileRepository(session).stored_after(last, BATCH_SIZE)
             if not files:
                 return
-            copies = await asyncio.gather(*(self._one(gate, file) for file in files))
+            copies = await asyncio.gather(*(self._one(semaphore, file) for file in files))
             yield copies
             if all(copy.error == StorageUnavailableError.code for copy in copies):
                 return
             last = files[-1].id
 
-    async def _one(self, gate: asyncio.Semaphore, file: File) -> FileCopy:
+    async def _one(self, semaphore: asyncio.Semaphore, file: File) -> FileCopy:
         outcome, error = Outcome.FAILED, None
         try:
-            async with gate:
+            async with semaphore:
                 outcome = await self._copy(file)
         except StorageUnavailableError as unavailable:
             error = unavailable.code
@@ -100,13 +100,13 @@ class Copying:
         found = await self.target.find(file.key)
         if found is not None and found.size == file.size:
             return Outcome.PRESENT
-        if self.dry:
-            await self._look(file)
+        if self.dry_run:
+            await self._check_source(file)
         else:
             await self.target.upload(file.key, self._content(file), content_type=file.content_type)
         return Outcome.COPIED
 
-    async def _look(self, file: File) -> None:
+    async def _check_source(self, file: File) -> None:
         found = await self.source.find(file.key)
         if found is None:
             raise ObjectMissingError(file.key)
@@ -114,10 +114,10 @@ class Copying:
             raise _WrongSizeError
 
     async def _content(self, file: File) -> AsyncIterator[bytes]:
-        """What is to be sent; what ends too early or too late is not kept, since uploads are whole or none."""
+        """Yield the content. A wrong size raises at the end, and since uploads are atomic, nothing is stored."""
         size = 0
-        async for piece in self.source.download(file.key):
-            size += len(piece)
-            yield piece
+        async for chunk in self.source.download(file.key):
+            size += len(chunk)
+            yield chunk
         if size != file.size:
             raise _WrongSizeError

@@ -1,9 +1,9 @@
-"""Links to a bucket: requests signed in their query, as Amazon's Signature Version 4 says.
+"""Links to a bucket: requests with a Signature Version 4 in their query.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
 
-The client library signs method, path and expiry only. Here the headers that a request has to have are signed as well,
-so that the store itself refuses another type or size, and what the answer is to say of itself.
+The client library signs only method, path and expiry. Here the required headers are signed as well, so that the store
+rejects a different type or size, and so are the response headers that a download should have.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ _DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Credentials:
-    """A key of the store, and the region that its signatures are for."""
+    """An access key and the region that its signatures are valid for."""
 
     access_key_id: str
     secret_access_key: SecretStr
@@ -31,12 +31,12 @@ class Credentials:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Signable:
-    """A request that is to be signed.
+    """A request to sign.
 
     Attributes:
         url: without a query.
-        headers: which have to be sent as they are; `Host` is always among them.
-        query: further parameters.
+        headers: required in the request, besides `Host`.
+        query: additional parameters.
     """
 
     method: str
@@ -46,7 +46,7 @@ class Signable:
 
 
 def presign(request: Signable, credentials: Credentials, *, at: datetime, seconds: int) -> str:
-    """The URL with which whoever holds it may send the request until `seconds` after `at`."""
+    """Return a URL with which anyone can send the request until `seconds` after `at`."""
     parts = urlsplit(request.url)
     host = parts.netloc.removesuffix(_DEFAULT_PORTS[parts.scheme])
     headers = {"host": host} | {name.lower(): value for name, value in request.headers.items()}
@@ -70,7 +70,7 @@ def presign(request: Signable, credentials: Credentials, *, at: datetime, second
 
 
 def _key(credentials: Credentials, scope: str) -> bytes:
-    """A key that is good for one day, region and service."""
+    """Derive the signing key of one day, region and service."""
     key = f"AWS4{credentials.secret_access_key.get_secret_value()}".encode()
     for part in scope.split("/"):
         key = hmac.digest(key, part.encode(), hashlib.sha256)

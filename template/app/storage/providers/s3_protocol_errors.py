@@ -1,4 +1,4 @@
-"""What the client library's errors mean. They come without a status, but say it in their text."""
+"""Translates the client library's errors. They have no status attribute, but their messages contain it."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import Final
 from obstore.exceptions import BaseError
 
 from app.storage.port import ObjectMissingError
-from app.storage.troubles import TroubleError
+from app.storage.remote_errors import RemoteStorageError
 
 NO_BUCKET: Final = "NoSuchBucket"
 _STATUS: Final = re.compile(r"status code: (\d{3})")
@@ -16,29 +16,32 @@ _CODE: Final = re.compile(r"<Code>(\w+)</Code>")
 
 
 @contextmanager
-def plain(key: str | None = None) -> Iterator[None]:
-    """Raises errors without the library's texts.
+def safe_errors(key: str | None = None) -> Iterator[None]:
+    """Raise errors without the library's messages.
+
+    Args:
+        key: of the object, if the request is about one.
 
     Raises:
-        ObjectMissingError: there is no object of that key, if one is given.
-        TroubleError: all the rest.
+        ObjectMissingError: no object has this key.
+        RemoteStorageError: any other failure.
     """
     try:
         yield
     except FileNotFoundError as error:
         if error.errno is not None:
-            # Not the store's, but of whoever reads what is to be uploaded.
+            # An error of the content's source, not of the store.
             raise
         if key is not None and _found(_CODE, error) != NO_BUCKET:
             raise ObjectMissingError(key) from None
-        raise _trouble(error) from None
+        raise _remote_error(error) from None
     except BaseError as error:
-        raise _trouble(error) from None
+        raise _remote_error(error) from None
 
 
-def _trouble(error: Exception) -> TroubleError:
+def _remote_error(error: Exception) -> RemoteStorageError:
     status = _found(_STATUS, error)
-    return TroubleError(type(error).__name__, status=int(status) if status else None, code=_found(_CODE, error))
+    return RemoteStorageError(type(error).__name__, status=int(status) if status else None, code=_found(_CODE, error))
 
 
 def _found(pattern: re.Pattern[str], error: Exception) -> str | None:

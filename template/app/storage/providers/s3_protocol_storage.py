@@ -1,4 +1,4 @@
-"""A store in a bucket that speaks the protocol of Amazon S3."""
+"""A store in a bucket with the S3 protocol."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -13,11 +13,11 @@ from obstore.store import S3Store
 
 from app.core.db.models import utc_now
 from app.kit.resilience import Resilient
-from app.storage.names import attachment
+from app.storage.filenames import attachment_header
 from app.storage.port import ObjectMissingError, PresignedRequest, StoredObject
-from app.storage.providers.object_store_errors import plain
-from app.storage.providers.object_store_links import Credentials, Signable, presign
-from app.storage.troubles import TroubleError, passes, unavailable
+from app.storage.providers.s3_protocol_errors import safe_errors
+from app.storage.providers.s3_protocol_links import Credentials, Signable, presign
+from app.storage.remote_errors import RemoteStorageError, is_transient, port_errors
 
 if TYPE_CHECKING:
     from obstore import GetResult
@@ -25,57 +25,57 @@ if TYPE_CHECKING:
 
 BUCKET_NAME: Final = r"^([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?$"
 
-PIECE: Final = 256 * 1024
-PART: Final = 5 * 1024 * 1024
-"""What is not larger goes in one request, else in parts of this size, the smallest that there may be."""
-PARTS_AT_ONCE: Final = 2
-BATCH: Final = 1000
+CHUNK_SIZE: Final = 256 * 1024
+PART_SIZE: Final = 5 * 1024 * 1024
+"""Smaller objects are sent in one request, larger ones in parts of this size, the minimum of the protocol."""
+MAX_CONCURRENT_PARTS: Final = 2
+BATCH_SIZE: Final = 1000
 
-CONNECTING: Final = timedelta(seconds=5)
-PATIENCE: Final = timedelta(seconds=15)
-"""How long a whole request may take, and how long a stream may stand still."""
-LONGEST_STREAM: Final = timedelta(days=1)
+CONNECT_TIMEOUT: Final = timedelta(seconds=5)
+REQUEST_TIMEOUT: Final = timedelta(seconds=15)
+"""Timeout of a whole request, and of each read of a stream."""
+STREAM_TIMEOUT: Final = timedelta(days=1)
 RETRIES: Final = 2
-FIRST_PAUSE: Final = timedelta(seconds=0.1)
-LONGEST_PAUSE: Final = timedelta(seconds=5)
+INITIAL_BACKOFF: Final = timedelta(seconds=0.1)
+MAX_BACKOFF: Final = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bucket:
-    """Where it is, and who may use it.
+    """A bucket and its credentials.
 
     Attributes:
-        url: of the bucket; a slash and a key after it are the URL of an object.
+        url: the bucket's URL; with a slash and a key appended, it is an object's URL.
     """
 
     url: str
     credentials: Credentials
 
 
-class ObjectStore:
+class S3ProtocolStorage:
     """See `Storage`.
 
-    Whole requests are tried again here. What streams is tried again by the client library: it alone can take a download
-    up where it has broken off, and send one part of many once more.
+    Whole requests are retried here. Streams are retried by the client library, which can resume an interrupted download
+    and retry a single part of an upload.
 
     Args:
-        name: of the provider, for the log.
-        bucket: that has all objects.
+        name: the provider's name, for the log.
+        bucket: holds all objects.
     """
 
     def __init__(self, name: str, bucket: Bucket) -> None:
         self.bucket = bucket
         self._name = name
-        self._calls = Resilient(name, transient=passes, timeout=PATIENCE)
-        self._store = _store(bucket, timeout=PATIENCE, retries=0)
-        self._streams = _store(bucket, timeout=LONGEST_STREAM, retries=RETRIES)
+        self._calls = Resilient(name, transient=is_transient, timeout=REQUEST_TIMEOUT)
+        self._store = _store(bucket, timeout=REQUEST_TIMEOUT, retries=0)
+        self._streams = _store(bucket, timeout=STREAM_TIMEOUT, retries=RETRIES)
 
     async def upload(self, key: str, content: AsyncIterator[bytes], *, content_type: str) -> None:
-        """See `Storage.upload`. Parts that a killed process leaves are the bucket's to clear up, by a rule of its."""
+        """See `Storage.upload`. A lifecycle rule of the bucket should remove parts that a killed process leaves."""
         start = bytearray()
-        async for piece in content:
-            start += piece
-            if len(start) > PART:
+        async for chunk in content:
+            start += chunk
+            if len(start) > PART_SIZE:
                 await self._upload_parts(key, _chained(bytes(start), content), content_type)
                 return
         attributes = {"Content-Type": content_type}
@@ -85,14 +85,14 @@ class ObjectStore:
     async def download(self, key: str, *, first: int | None = None) -> AsyncIterator[bytes]:
         """See `Storage.download`."""
         options: obstore.GetOptions = {} if first is None else {"range": (0, first)}
-        with unavailable(self._name):
+        with port_errors(self._name):
             try:
                 async with self._guarded(key):
                     found = await obstore.get_async(self._streams, key, options=options)
-                    async for piece in found.stream(min_chunk_size=PIECE):
-                        yield bytes(piece)
-            except TroubleError as error:
-                # An empty object has no start.
+                    async for chunk in found.stream(min_chunk_size=CHUNK_SIZE):
+                        yield bytes(chunk)
+            except RemoteStorageError as error:
+                # An empty object has no range.
                 if error.status != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                     raise
 
@@ -118,9 +118,9 @@ class ObjectStore:
 
     async def list_files(self, prefix: str) -> AsyncIterator[Sequence[StoredObject]]:
         """See `Storage.list_files`."""
-        with unavailable(self._name):
+        with port_errors(self._name):
             async with self._guarded():
-                async for batch in obstore.list(self._streams, prefix, chunk_size=BATCH):
+                async for batch in obstore.list(self._streams, prefix, chunk_size=BATCH_SIZE):
                     yield [
                         StoredObject(key=item["path"], size=item["size"], modified_at=item["last_modified"])
                         for item in batch
@@ -129,7 +129,7 @@ class ObjectStore:
     async def presign_upload(
         self, key: str, *, content_type: str, size: int, expires_in: timedelta
     ) -> PresignedRequest:
-        """See `Storage.presign_upload`. `Content-Length` is signed too; every client sends it of itself."""
+        """See `Storage.presign_upload`. `Content-Length` is signed as well; every HTTP client sends it."""
         headers = {"Content-Type": content_type, "If-None-Match": "*"}
         signed = {**headers, "Content-Length": str(size)}
         return self._presigned("PUT", key, expires_in, headers=headers, signed=signed)
@@ -138,7 +138,7 @@ class ObjectStore:
         self, key: str, *, filename: str, content_type: str, expires_in: timedelta
     ) -> PresignedRequest:
         """See `Storage.presign_download`."""
-        query = {"response-content-type": content_type, "response-content-disposition": attachment(filename)}
+        query = {"response-content-type": content_type, "response-content-disposition": attachment_header(filename)}
         return self._presigned("GET", key, expires_in, query=query)
 
     def _presigned(
@@ -160,15 +160,15 @@ class ObjectStore:
         )
 
     async def _upload_parts(self, key: str, content: AsyncIterator[bytes], content_type: str) -> None:
-        with unavailable(self._name):
+        with port_errors(self._name):
             async with self._guarded():
                 await obstore.put_async(
                     self._streams,
                     key,
                     content,
                     attributes={"Content-Type": content_type},
-                    chunk_size=PART,
-                    max_concurrency=PARTS_AT_ONCE,
+                    chunk_size=PART_SIZE,
+                    max_concurrency=MAX_CONCURRENT_PARTS,
                 )
 
     async def _head(self, key: str) -> "GetResult":
@@ -176,21 +176,21 @@ class ObjectStore:
         try:
             return await self._call(key, partial(get, options={"head": True}))
         except ObjectMissingError:
-            # Without a body it does not say whether the object is missing or the whole bucket; this one does.
+            # Without a body, the response doesn't tell whether the object or the bucket is missing; this one does.
             return await self._call(key, get)
 
     async def _call[T](self, key: str | None, attempt: Callable[[], Awaitable[T]]) -> T:
-        async def plainly() -> T:
-            with plain(key):
+        async def with_safe_errors() -> T:
+            with safe_errors(key):
                 return await attempt()
 
-        with unavailable(self._name):
-            return await self._calls.call(plainly)
+        with port_errors(self._name):
+            return await self._calls.call(with_safe_errors)
 
     @asynccontextmanager
     async def _guarded(self, key: str | None = None) -> AsyncIterator[None]:
         async with self._calls.guard():
-            with plain(key):
+            with safe_errors(key):
                 yield
 
 
@@ -203,24 +203,24 @@ def _store(bucket: Bucket, *, timeout: timedelta, retries: int) -> S3Store:
     }
     return S3Store(
         config={
-            # The library would read these from the environment as well, of which it is not told everything.
+            # Set explicitly: otherwise the library reads these from the environment.
             "aws_endpoint_url_s3": bucket.url,
             "virtual_hosted_style_request": True,
             "bucket": bucket.url.rpartition("/")[2],
             "region": bucket.credentials.region,
-            # The request for many at once is not understood by all who speak the protocol.
+            # Not every compatible server supports bulk deletion.
             "disable_bulk_delete": True,
         },
         client_options={
             "allow_http": bucket.url.startswith("http://"),
-            "connect_timeout": CONNECTING,
-            "read_timeout": PATIENCE,
+            "connect_timeout": CONNECT_TIMEOUT,
+            "read_timeout": REQUEST_TIMEOUT,
             "timeout": timeout,
         },
         retry_config={
             "max_retries": retries,
-            "retry_timeout": 4 * PATIENCE,
-            "backoff": {"init_backoff": FIRST_PAUSE, "max_backoff": LONGEST_PAUSE, "base": 2},
+            "retry_timeout": 4 * REQUEST_TIMEOUT,
+            "backoff": {"init_backoff": INITIAL_BACKOFF, "max_backoff": MAX_BACKOFF, "base": 2},
         },
         credential_provider=lambda: credential,
     )
@@ -228,5 +228,5 @@ def _store(bucket: Bucket, *, timeout: timedelta, retries: int) -> S3Store:
 
 async def _chained(start: bytes, content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     yield start
-    async for piece in content:
-        yield piece
+    async for chunk in content:
+        yield chunk

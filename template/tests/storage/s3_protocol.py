@@ -1,4 +1,4 @@
-"""What every store in a bucket has to do besides."""
+"""The contract of stores with the S3 protocol."""
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ import httpx
 import pytest
 
 from app.core.runtime import Runtime
+from app.storage.object_store import ObjectStore
 from app.storage.port import StorageUnavailableError
-from app.storage.service import StorageService
 from tests.fakes.bucket_server import BucketServer
 from tests.fakes.server import FakeServer, serving
-from tests.storage.contract import KEY
+from tests.storage.contract import FOLDER, KEY
+from tests.storage.objects import content, keys
 from tests.storage.remote_contract import RemoteStorageContract
 from tests.storage.requests import PNG, send
-from tests.storage.stores import content, keys
 
 KEY_ID: Final = "AKIAEXAMPLE"
 SECRET: Final = "very-secret-of-the-bucket"
@@ -26,20 +26,20 @@ SECRET: Final = "very-secret-of-the-bucket"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Store:
-    """The store, its address and this test's bucket on it."""
+    """The fake store, its server and the test's bucket."""
 
     server: BucketServer
     web: FakeServer
     bucket: str
 
 
-class ObjectStoreContract(RemoteStorageContract):
-    """It signs links as the store wants them, and tells its troubles without giving anything away."""
+class S3ProtocolContract(RemoteStorageContract):
+    """Its links are signed correctly, and its errors reveal nothing."""
 
     @pytest.fixture(scope="class")
     @classmethod
     def served(cls) -> Iterator[tuple[BucketServer, FakeServer]]:
-        """The store; it takes a second to start."""
+        """The fake store, which takes a second to start."""
         server = BucketServer()
         server.keys[KEY_ID] = SECRET
         with serving(server.answer) as web:
@@ -47,7 +47,7 @@ class ObjectStoreContract(RemoteStorageContract):
 
     @pytest.fixture
     def store(self, served: tuple[BucketServer, FakeServer]) -> Iterator[Store]:
-        """The store with a new bucket."""
+        """The fake store with a new bucket."""
         server, web = served
         bucket = f"bucket-{uuid4().hex}"
         server.make_bucket(bucket, urlsplit(web.url).netloc)
@@ -58,13 +58,13 @@ class ObjectStoreContract(RemoteStorageContract):
 
     @pytest.fixture(autouse=True)
     def broken(self, store: Store) -> None:
-        """What `break_down` breaks."""
+        """Keep the fake for `break_down`."""
         self._store = store
 
     def break_down(self, runtime: Runtime) -> None:  # noqa: ARG002 - the local store needs it
         self._store.server.is_down = True
 
-    async def test_an_upload_link_signs_type_size_and_that_it_replaces_nothing(self, storage: StorageService) -> None:
+    async def test_an_upload_link_signs_type_size_and_no_replacement(self, storage: ObjectStore) -> None:
         link = await storage.get_presigned_upload_url(KEY, content_type="image/png", size=7)
         query = parse_qs(urlsplit(link.url).query)
 
@@ -72,15 +72,15 @@ class ObjectStoreContract(RemoteStorageContract):
         assert query["X-Amz-Expires"] == ["900"]
         assert dict(link.headers) == {"Content-Type": "image/png", "If-None-Match": "*"}
 
-    async def test_a_link_may_not_leave_out_that_it_replaces_nothing(
-        self, storage: StorageService, web: httpx.AsyncClient
+    async def test_a_link_requires_the_header_against_replacement(
+        self, storage: ObjectStore, web: httpx.AsyncClient
     ) -> None:
         link = await storage.get_presigned_upload_url(KEY, content_type="image/png", size=len(PNG))
 
         assert (await web.put(link.url, content=PNG, headers={"Content-Type": "image/png"})).status_code == 403
         assert not await storage.exists(KEY)
 
-    async def test_a_link_expires(self, storage: StorageService, web: httpx.AsyncClient, store: Store) -> None:
+    async def test_a_link_expires(self, storage: ObjectStore, web: httpx.AsyncClient, store: Store) -> None:
         await storage.upload(KEY, PNG, content_type="image/png")
         lifetime = timedelta(seconds=60)
         down = await storage.get_presigned_download_url(
@@ -95,28 +95,28 @@ class ObjectStoreContract(RemoteStorageContract):
         assert (await send(web, down)).status_code == 403
         assert (await send(web, up, PNG)).status_code == 403
 
-    async def test_the_name_in_a_link_is_signed(self, storage: StorageService, web: httpx.AsyncClient) -> None:
+    async def test_the_name_in_a_link_is_signed(self, storage: ObjectStore, web: httpx.AsyncClient) -> None:
         await storage.upload(KEY, PNG, content_type="image/png")
         link = await storage.get_presigned_download_url(KEY, filename="a.png", content_type="image/png")
 
         assert (await web.get(link.url.replace("image%2Fpng", "text%2Fhtml"))).status_code == 403
         assert (await web.get(link.url.replace("attachment", "inline"))).status_code == 403
 
-    async def test_keeps_the_type(self, storage: StorageService) -> None:
+    async def test_keeps_the_type(self, storage: ObjectStore) -> None:
         await storage.upload(KEY, PNG, content_type="image/png")
         found = await storage.find(KEY)
 
         assert found is not None
         assert found.content_type == "image/png"
 
-    async def test_an_empty_object_has_no_start(self, storage: StorageService) -> None:
+    async def test_an_empty_object_has_no_range(self, storage: ObjectStore) -> None:
         await storage.upload(KEY, b"", content_type="text/plain")
 
         assert await content(storage, KEY, first=5) == b""
         assert await content(storage, KEY) == b""
 
-    async def test_what_is_large_goes_in_parts_and_leaves_none_when_it_breaks_off(
-        self, storage: StorageService, store: Store
+    async def test_a_large_object_is_sent_in_parts_and_leaves_none_when_interrupted(
+        self, storage: ObjectStore, store: Store
     ) -> None:
         async def pieces() -> AsyncIterator[bytes]:
             for _ in range(6):
@@ -127,10 +127,10 @@ class ObjectStoreContract(RemoteStorageContract):
             await storage.upload(KEY, pieces(), content_type="text/plain")
 
         assert [request.method for request in store.web.requests][-1] == "DELETE"
-        assert await keys(storage, "files") == []
+        assert await keys(storage, FOLDER) == []
 
-    async def test_what_passes_is_tried_again(
-        self, storage: StorageService, store: Store, capsys: pytest.CaptureFixture[str]
+    async def test_transient_errors_are_retried(
+        self, storage: ObjectStore, store: Store, capsys: pytest.CaptureFixture[str]
     ) -> None:
         store.server.failures = 2
         await storage.upload(KEY, PNG, content_type="image/png")
@@ -142,7 +142,7 @@ class ObjectStoreContract(RemoteStorageContract):
         store.server.failures = 2
         assert await storage.exists(KEY)
 
-    async def test_a_store_that_keeps_failing_is_left_alone(self, storage: StorageService, store: Store) -> None:
+    async def test_a_store_that_keeps_failing_is_not_called(self, storage: ObjectStore, store: Store) -> None:
         store.server.is_down = True
         for _ in range(4):
             with pytest.raises(StorageUnavailableError):
@@ -150,8 +150,8 @@ class ObjectStoreContract(RemoteStorageContract):
 
         assert len(store.web.requests) == 5
 
-    async def test_a_bucket_that_is_not_there_does_not_look_empty(
-        self, storage: StorageService, store: Store, capsys: pytest.CaptureFixture[str]
+    async def test_a_missing_bucket_does_not_look_empty(
+        self, storage: ObjectStore, store: Store, capsys: pytest.CaptureFixture[str]
     ) -> None:
         store.server.drop_bucket(store.bucket, urlsplit(store.web.url).netloc)
         with pytest.raises(StorageUnavailableError):
@@ -163,12 +163,12 @@ class ObjectStoreContract(RemoteStorageContract):
         with pytest.raises(StorageUnavailableError):
             await storage.delete(KEY)
         with pytest.raises(StorageUnavailableError):
-            await keys(storage, "files")
+            await keys(storage, FOLDER)
 
         assert capsys.readouterr().out.count("code=NoSuchBucket") == 5
 
-    async def test_a_wrong_secret_is_a_trouble_that_is_not_tried_again(
-        self, storage: StorageService, store: Store, capsys: pytest.CaptureFixture[str]
+    async def test_a_wrong_secret_is_an_error_that_is_not_retried(
+        self, storage: ObjectStore, store: Store, capsys: pytest.CaptureFixture[str]
     ) -> None:
         store.server.keys[KEY_ID] = "another"
         with pytest.raises(StorageUnavailableError):
@@ -180,7 +180,7 @@ class ObjectStoreContract(RemoteStorageContract):
         assert SECRET not in logged
         assert KEY not in logged
 
-    async def test_nobody_listening_is_a_store_that_is_down(self, storage: StorageService, store: Store) -> None:
+    async def test_an_unreachable_store_is_unavailable(self, storage: ObjectStore, store: Store) -> None:
         store.web.stop()
         try:
             with pytest.raises(StorageUnavailableError):
