@@ -20,7 +20,7 @@ from app.core.ports.telemetry import ExternalCall, Telemetry, TelemetryListener
 from app.core.ports.user_files import NoUserFiles, UserFiles
 from app.core.rate_limiting.memory import MemoryLimiter
 from app.core.rate_limiting.port import Limiter
-from app.kit.resilience import CallFinished, observe_calls
+from app.kit.external_calls import CallFinished, observe_calls
 
 
 class Ports(TypedDict, total=False):

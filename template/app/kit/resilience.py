@@ -1,8 +1,8 @@
 """Calls to other systems, with a timeout, retries with backoff, and a circuit breaker."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -13,15 +13,11 @@ from purgatory import AsyncCircuitBreakerFactory
 from purgatory.domain.model import OpenedState
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
+from app.kit.external_calls import reported_call
+
 logger = structlog.stdlib.get_logger(__name__)
 
 MAX_RETRY_AFTER: Final = timedelta(days=1)
-
-type CallFinished = Callable[[BaseException | None], None]
-type CallObserver = Callable[[str], CallFinished]
-"""Called with the system's name when a call starts; returns what is called with its error, or `None`, at the end."""
-
-_observers: list[CallObserver] = []
 
 
 def _log(details: RetryDetails) -> None:
@@ -32,16 +28,6 @@ def _log(details: RetryDetails) -> None:
 
 # The library's own hook logs the error's message, which may quote addresses, keys and whatever else was sent.
 set_on_retry_hooks([_log])
-
-
-@contextmanager
-def observe_calls(observer: CallObserver) -> Iterator[None]:
-    """Report every call of this process to the observer until the end of the block."""
-    _observers.append(observer)
-    try:
-        yield
-    finally:
-        _observers.remove(observer)
 
 
 def named_pause(value: str | None) -> timedelta | None:
@@ -152,21 +138,9 @@ class Resilient:
         Raises:
             UnavailableError: the circuit is open.
         """
-        if not _observers:
+        with reported_call(self.name):
             async with self._circuit():
                 yield
-            return
-        finished = [observer(self.name) for observer in _observers]
-        outcome: BaseException | None = None
-        try:
-            async with self._circuit():
-                yield
-        except BaseException as error:
-            outcome = error
-            raise
-        finally:
-            for call in reversed(finished):
-                call(outcome)
 
     @asynccontextmanager
     async def _circuit(self) -> AsyncIterator[None]:

@@ -31,7 +31,7 @@ from app.core.ports.telemetry import (
     TelemetryListener,
 )
 from app.core.runtime import Runtime
-from app.kit.resilience import Resilient
+from app.kit.external_calls import reported_call
 from tests.core.applications import PUBLIC, Build, client_of, module
 from tests.core.telemetry import Recorder
 
@@ -209,23 +209,20 @@ class TestInbox:
 
 
 class TestExternalCalls:
-    async def test_are_reported_by_attempt(self, runtime: Runtime) -> None:
-        outcomes = iter([ConnectionError(), None])
-        soon = timedelta(milliseconds=1)
-        system = Resilient("shop", transient=lambda _error: True, first_pause=soon, longest_pause=soon)
-
-        async def attempt() -> None:
-            if (error := next(outcomes)) is not None:
-                raise error
-
+    async def test_are_reported(self, runtime: Runtime) -> None:
         recorder = Recorder()
         with runtime.listen(recorder):
-            await system.call(attempt)
+            with reported_call("shop"):
+                pass
+            with pytest.raises(ConnectionError), reported_call("shop"):
+                raise ConnectionError
+        with reported_call("shop"):
+            pass
 
         calls = recorder.of(ExternalCall)
         assert [(call.system, type(call.error)) for call in calls] == [
-            ("shop", ConnectionError),
             ("shop", type(None)),
+            ("shop", ConnectionError),
         ]
 
 

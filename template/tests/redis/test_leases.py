@@ -8,9 +8,9 @@ import pytest
 from redis.asyncio import Redis
 
 from app.core.ports.leases import MemoryLeases
+from app.redis.circuit_breaker import CircuitBreaker
 from app.redis.connection import connect
 from app.redis.leases import PREFIX, RedisLeases
-from app.redis.circuit_breaker import CircuitBreaker
 
 HOUR = timedelta(hours=1)
 

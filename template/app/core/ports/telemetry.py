@@ -153,9 +153,9 @@ class InboxAttempt(Operation):
 
 @dataclass(kw_only=True, slots=True)
 class ExternalCall(Operation):
-    """One attempt at a call to another system, or one stream (`app.kit.resilience.Resilient`).
+    """One attempt at a call to another system, or one stream (`app.kit.external_calls.reported_call`).
 
-    Reported to the listeners of every runtime of the process: a `Resilient` belongs to the process.
+    Reported to the listeners of every runtime of the process: clients of other systems belong to the process.
 
     Attributes:
         system: the name of the other system.
