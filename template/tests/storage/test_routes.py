@@ -16,6 +16,8 @@ from tests.conftest import SignIn
 from tests.storage.conftest import MAX_UPLOAD
 from tests.storage.requests import FILES, PNG, FileClient, code, send
 
+UNKNOWN_ID = UUID(int=7)
+
 
 async def rows(runtime: Runtime) -> list[str]:
     """The states of all files."""
@@ -199,9 +201,9 @@ class TestDelete:
         ("POST", "/upload-url"),
         ("POST", "/confirm"),
         ("GET", ""),
-        ("GET", f"/{uuid4()}"),
-        ("GET", f"/{uuid4()}/download-url"),
-        ("DELETE", f"/{uuid4()}"),
+        ("GET", f"/{UNKNOWN_ID}"),
+        ("GET", f"/{UNKNOWN_ID}/download-url"),
+        ("DELETE", f"/{UNKNOWN_ID}"),
     ],
 )
 async def test_strangers_do_nothing(client: httpx.AsyncClient, method: str, path: str) -> None:
