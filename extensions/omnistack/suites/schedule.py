@@ -1,0 +1,67 @@
+"""Which cell runs next, and which do not fit into the time that is left."""
+
+import time
+from collections.abc import Callable, Mapping, Set
+from dataclasses import dataclass
+
+from omnistack.suites.coverage import Combination
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A cell that could run."""
+
+    pairs: Set[Combination]
+    seconds: float
+    """How long it is expected to take."""
+
+    size: int
+    """Files of its rendering."""
+
+
+class Schedule:
+    """Hands out cells until the time is spent.
+
+    Without a deadline the largest come first: the last ones are short, and all processors finish together. With one,
+    those come first that hold the most pairs that nothing has covered yet.
+    """
+
+    def __init__(
+        self,
+        candidates: Mapping[str, Candidate],
+        covered: Set[Combination],
+        *,
+        deadline: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.left = dict(candidates)
+        self._candidates = candidates
+        self._covered = set(covered)
+        self._deadline = deadline
+        self._clock = clock
+        self._expected = self._measured = 0.0
+
+    def next(self) -> str | None:
+        """Take a cell, or none: none is left, or none would end in time."""
+        fitting = [key for key in self.left if self._fits(key)]
+        if not fitting:
+            return None
+        key = max(fitting, key=self._rank)
+        self._covered |= self.left.pop(key).pairs
+        return key
+
+    def ended(self, key: str, seconds: float) -> None:
+        """Learn how long a cell took: where it took longer than expected, the others will as well."""
+        self._expected += self._candidates[key].seconds
+        self._measured += seconds
+
+    def _fits(self, key: str) -> bool:
+        if self._deadline is None:
+            return True
+        slower = max(1.0, self._measured / self._expected) if self._expected else 1.0
+        return self._clock() + self.left[key].seconds * slower <= self._deadline
+
+    def _rank(self, key: str) -> tuple[int, int]:
+        candidate = self.left[key]
+        uncovered = len(candidate.pairs - self._covered) if self._deadline is not None else 0
+        return uncovered, candidate.size
