@@ -12,7 +12,7 @@ LOCK = b"""version = 1
 name = "click"
 version = "8.3.0"
 source = { registry = "https://one.example/simple" }
-wheels = [{ url = "https://one.example/a/click.whl", hash = "sha256:11", size = 1, upload-time = "2026-01-01T00:00:00Z" }]
+wheels = [{ url = "https://one.example/a/click.whl", hash = "sha256:11", size = 1, upload-time = "2026-01-01" }]
 """
 FILES = {"a.py": (0o100644, b"a = 1\n"), ANSWERS_FILE: (0o100644, b"_commit: one\n_src_path: here\nauth: clerk\n")}
 

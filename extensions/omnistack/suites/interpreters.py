@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from omnistack.errors import OmniError
-from omnistack.process import CommandError, run
+from omnistack.process import run
 
 DESCRIBE = "import sys, sysconfig; print(sys.version.replace(chr(10), ' '), sysconfig.get_platform(), sep='; ')"
 
@@ -47,7 +47,7 @@ def find_interpreter(version: str) -> Interpreter | None:
         try:
             path = named or run(["uv", "python", "find", "--no-python-downloads", version], cwd=Path(folder)).strip()
             build = run([path, "-c", DESCRIBE], cwd=Path(folder)).strip()
-        except (CommandError, OSError) as error:
+        except (OmniError, OSError) as error:
             if named:
                 raise _unusable(version, named, str(error)) from error
             return None

@@ -1,7 +1,8 @@
 """Which cell runs next, and which do not fit into the time that is left."""
 
 import time
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from omnistack.suites.coverage import Combination
@@ -11,7 +12,7 @@ from omnistack.suites.coverage import Combination
 class Candidate:
     """A cell that could run."""
 
-    pairs: Set[Combination]
+    pairs: AbstractSet[Combination]
     seconds: float
     """How long it is expected to take."""
 
@@ -29,7 +30,7 @@ class Schedule:
     def __init__(
         self,
         candidates: Mapping[str, Candidate],
-        covered: Set[Combination],
+        covered: AbstractSet[Combination],
         *,
         deadline: float | None = None,
         clock: Callable[[], float] = time.monotonic,
