@@ -6,6 +6,7 @@ from pathlib import Path
 
 SOURCE = Path(__file__).with_name("user_module")
 MAIL_TEMPLATES = Path("app/email/templates")
+SEQUENCE = "from collections.abc import Sequence\n"
 DATA_MIGRATION = """def upgrade() -> None:
     op.execute(
         "INSERT INTO booking_lines (id, created_at, updated_at, booking_id, label, amount) "
@@ -30,4 +31,8 @@ def fill_data_migration(project: Path) -> None:
     (path,) = (project / "migrations/versions/app").glob("*_booking_lines_of_old_bookings.py")
     text = path.read_text(encoding="utf-8")
     body = re.compile(r"^def upgrade.*", re.DOTALL | re.MULTILINE)
-    path.write_text(body.sub(DATA_MIGRATION, text).replace("import sqlalchemy as sa\n", ""), encoding="utf-8")
+    filled = body.sub(DATA_MIGRATION, text)
+    if "from alembic import op" not in filled:
+        # An empty revision comes without what it does not use.
+        filled = filled.replace(SEQUENCE, f"{SEQUENCE}\nfrom alembic import op\n", 1)
+    path.write_text(filled, encoding="utf-8")
