@@ -45,6 +45,7 @@ def test_there_are_those_that_are_promised(templates: Templates) -> None:
     assert set(NAMES) <= set(templates.names)
 
 
+@pytest.mark.every_module
 def test_each_has_both_forms_and_a_sample_that_fills_them(templates: Templates) -> None:
     for name in templates.names:
         sample = templates.sample(name)
