@@ -15,19 +15,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import uvloop
-from app.cli.migrations import upgrade
-from app.core.module import Module
-from app.core.runtime import Runtime, create_runtime, jobs_of, running
-from app.dev.private_postgres import private_postgres
+from app.core.lifecycle import create_runtime, jobs_of, running
+from app.core.manifest import Module
+from app.core.runtime import Runtime
+from app.dev.servers.postgres import private_postgres
+from app.dev.servers.redis_server import private_server
 from app.jobs.arq_server import to_json
 from app.jobs.models import JobState, jobs
 from app.jobs.module import module as jobs_module
 from app.jobs.module import open_server
 from app.jobs.outbox import Outbox
 from app.jobs.server import Working
+from app.migrate.migrations import upgrade
 from app.modules import MODULES
 from app.redis.connection import connect
-from app.redis.private_server import private_server
 from arq.connections import ArqRedis
 from arq.worker import Worker, func
 from sqlalchemy import exists, select

@@ -11,12 +11,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import uvicorn
-from app.cli.migrations import upgrade
-from app.core.logging import configure_logging
-from app.core.module import Module
-from app.core.settings import Environment
-from app.dev.private_postgres import private_postgres
+from app.core.config.settings import Environment
+from app.core.manifest import Module
+from app.core.observability.logging import configure_logging
+from app.dev.servers.postgres import private_postgres
 from app.main import create_app
+from app.migrate.migrations import upgrade
 from app.modules import MODULES
 from fastapi import APIRouter
 
@@ -43,7 +43,7 @@ if __name__ == "__main__":
         server = stack.enter_context(private_postgres(folder / "postgres", durable=False))
         os.environ["DATABASE_URL"] = server.url()
         if sys.argv[2:] == ["redis"]:
-            from app.redis.private_server import private_server
+            from app.dev.servers.redis_server import private_server
 
             os.environ["REDIS_URL"] = stack.enter_context(private_server(folder / "redis"))
         upgrade(server.url())

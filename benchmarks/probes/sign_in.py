@@ -3,7 +3,7 @@
 import sys
 
 from app.auth.local import mint
-from app.core.settings import Settings
+from app.core.config.settings import Settings
 
 if __name__ == "__main__":
     sys.stdout.write(mint(Settings(), email="benchmark@example.com"))

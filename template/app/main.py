@@ -6,14 +6,15 @@ from enum import Enum
 
 from fastapi import FastAPI
 
-from app.core.dispatch import dispatch_by_table
-from app.core.error_handlers import ERROR_RESPONSES, add_error_handlers
-from app.core.health import Readiness, add_health_routes
-from app.core.logging import configure_logging
-from app.core.middleware import add_middleware
-from app.core.module import Guards, Module
-from app.core.runtime import Runtime, create_runtime, running
-from app.core.settings import Settings
+from app.core.config.settings import Settings
+from app.core.http.dispatcher import dispatch_by_table
+from app.core.http.error_handlers import ERROR_RESPONSES, add_error_handlers
+from app.core.http.health import Readiness, add_health_routes
+from app.core.http.middleware import add_middleware
+from app.core.lifecycle import create_runtime, running
+from app.core.manifest import Guards, Module
+from app.core.observability.logging import configure_logging
+from app.core.runtime import Runtime
 from app.modules import MODULES
 
 DOCS, REDOC = "/docs", "/redoc"

@@ -7,6 +7,6 @@ docs/own-module.md shows how to make one:
     MODULES: tuple[Module, ...] = (invoices,)
 """
 
-from app.core.module import Module
+from app.core.manifest import Module
 
 MODULES: tuple[Module, ...] = ()

@@ -1,4 +1,4 @@
-"""How Alembic reaches the database. `app db` (app/cli/migrations.py) sets the configuration's attributes."""
+"""How Alembic reaches the database. `app db` (app/migrate/migrations.py) sets the configuration's attributes."""
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
@@ -21,7 +21,7 @@ SQLITE_PATIENCE = 60_000
 def load_metadata() -> MetaData:
     """Every table of every module."""
     # Imported when needed: `upgrade` and `downgrade` do without, and start quicker.
-    from app.core.models import metadata  # noqa: PLC0415
+    from app.core.db.models import metadata  # noqa: PLC0415
     from app.modules import MODULES  # noqa: PLC0415
 
     assert MODULES is not None  # noqa: S101 - importing the manifests has imported the tables

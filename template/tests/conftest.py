@@ -23,12 +23,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from app import project_modules
 from app.auth.local import mint
-from app.cli.migrations import upgrade
-from app.core.database import Database, create_database
-from app.core.queue import InProcessQueue
-from app.core.runtime import Runtime, create_runtime, running, settings_classes
-from app.core.settings import LoadedSettings, ModuleSettings, Settings, load_settings
+from app.core.config.settings import LoadedSettings, ModuleSettings, Settings, load_settings
+from app.core.db.database import Database, create_database
+from app.core.jobs.in_process import InProcessQueue
+from app.core.lifecycle import create_runtime, running, settings_classes
+from app.core.runtime import Runtime
 from app.main import create_app, run_on
+from app.migrate.migrations import upgrade
 from app.modules import MODULES
 from app.users.models import Role, users
 from tests.databases import Databases, open_databases

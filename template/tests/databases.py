@@ -14,7 +14,7 @@ from typing import Final, Protocol
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.dev.private_postgres import private_postgres
+from app.dev.servers.postgres import private_postgres
 
 type Migrate = Callable[[str], object]
 

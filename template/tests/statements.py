@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, event
 
-from app.core.database import Database
+from app.core.db.database import Database
 
 
 @contextmanager

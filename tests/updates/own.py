@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlmodel import Field
 
-from app.core.models import Entity
+from app.core.db.models import Entity
 
 
 class Invoice(Entity, table=True):
@@ -23,7 +23,7 @@ class Invoice(Entity, table=True):
 SETTINGS = '''\
 """The invoices' settings."""
 
-from app.core.settings import ModuleSettings
+from app.core.config.settings import ModuleSettings
 
 
 class InvoiceSettings(ModuleSettings):
@@ -34,7 +34,7 @@ class InvoiceSettings(ModuleSettings):
 MANIFEST = '''\
 """Invoices."""
 
-from app.core.module import Module
+from app.core.manifest import Module
 from app.invoices.models import Invoice
 from app.invoices.settings import InvoiceSettings
 
@@ -43,7 +43,7 @@ module = Module(name="invoices", models=(Invoice,), settings=(InvoiceSettings,))
 REGISTERED = '''\
 """My modules."""
 
-from app.core.module import Module
+from app.core.manifest import Module
 from app.invoices.module import module as invoices
 
 MODULES: tuple[Module, ...] = (invoices,)

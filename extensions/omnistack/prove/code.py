@@ -43,9 +43,9 @@ class Module:
 
 
 def in_module(module: Module) -> bool:
-    """Tell whether a file belongs to a module, and not to the core or what stands on it."""
+    """Tell whether a file belongs to a module. The core is one; kit and the programs around the modules are not."""
     parts = module.file.path.split("/")
-    return parts[0] == "app" and len(parts) > 2 and parts[1] not in {"core", "kit", "cli", "dev"}  # noqa: PLR2004
+    return parts[0] == "app" and len(parts) > 2 and parts[1] not in {"kit", "cli", "dev", "migrate"}  # noqa: PLR2004
 
 
 class Code:

@@ -14,7 +14,7 @@ STOP_SECONDS = 20
 # Runs inside template/, where `app` is the rendered project's package; ends when its standard input does.
 SERVE = """
 import pathlib, shlex, subprocess, sys
-from app.dev.private_postgres import private_postgres
+from app.dev.servers.postgres import private_postgres
 
 data, *names = sys.argv[1:]
 with private_postgres(pathlib.Path(data), durable=False) as server:

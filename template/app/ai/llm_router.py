@@ -12,7 +12,7 @@ from app.ai.errors import AIRateLimitedError, AIUnavailableError
 from app.ai.model_table import Complexity
 from app.ai.port import LLM, Completion, Message, Part
 from app.ai.service import LLMProvider, Providers
-from app.core.dependencies import RuntimeDep
+from app.core.http.dependencies import RuntimeDep
 from app.core.runtime import Runtime
 
 logger = structlog.stdlib.get_logger(__name__)

@@ -9,7 +9,7 @@ from app.ai.providers.registry import PROVIDERS
 from app.ai.routes import router
 from app.ai.service import Limits, LLMProvider, Providers
 from app.ai.settings import AISettings
-from app.core.module import Module
+from app.core.manifest import Module
 from app.core.runtime import Runtime
 
 

@@ -11,8 +11,8 @@ from typing import Protocol
 
 from pydantic import SecretStr
 
+from app.core.config.settings import ModuleSettings
 from app.core.runtime import Runtime
-from app.core.settings import ModuleSettings
 
 
 class Role(StrEnum):

@@ -22,8 +22,8 @@ from app.ai.schemas import (
 from app.ai.service import Providers, ProvidersDep
 from app.ai.settings import AISettings
 from app.ai.sse import EventStream
-from app.core.dependencies import RuntimeDep
-from app.core.rate_limit import RateLimit
+from app.core.http.dependencies import RuntimeDep
+from app.core.http.rate_limit import RateLimit
 from app.users.dependencies import CurrentUser
 
 router = APIRouter(prefix="/ai")

@@ -19,7 +19,7 @@ from app.ai.errors import (
 )
 from app.ai.model_table import ModelTable
 from app.ai.port import LLM, Adapter, Answer, Completion, Delta, Message, Part, Prompt, Role, Usage
-from app.core.dependencies import RuntimeDep
+from app.core.http.dependencies import RuntimeDep
 from app.core.runtime import Runtime
 
 logger = structlog.stdlib.get_logger(__name__)

@@ -6,8 +6,8 @@ from pydantic import AfterValidator, Field, ValidationError, ValidationInfo
 
 from app.ai.port import AIPiece
 from app.ai.providers.registry import PROVIDERS
-from app.core.limiter import Rate
-from app.core.settings import Environment, ModuleSettings
+from app.core.config.settings import Environment, ModuleSettings
+from app.core.ports.rate_limiter import Rate
 
 NAMES = tuple(piece.name for piece in PROVIDERS)
 

@@ -16,8 +16,8 @@ from app.ai.gateway import Begun
 from app.ai.port import Delta, Part
 from app.ai.schemas import CompletionRead, DeltaRead
 from app.core.context import context_of
-from app.core.error_handlers import INTERNAL_MESSAGE, ErrorBody, ErrorResponse
 from app.core.errors import AppError
+from app.core.http.error_handlers import INTERNAL_MESSAGE, ErrorBody, ErrorResponse
 
 logger = structlog.stdlib.get_logger(__name__)
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from app.core.events import Event
+from app.core.ports.events import Event
 
 
 class IdentityChanged(Event):

@@ -8,8 +8,8 @@ import jwt
 from app.auth.claims import identity_of
 from app.auth.port import Identity
 from app.auth.tokens import SharedSecret, TokenVerifier
-from app.core.models import utc_now
-from app.core.settings import Settings
+from app.core.config.settings import Settings
+from app.core.db.models import utc_now
 
 LOCAL_PROVIDER = "local"
 LOCAL_ISSUER = "local"

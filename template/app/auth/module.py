@@ -9,7 +9,7 @@ from app.auth.authenticator import Authenticator
 from app.auth.local import LocalTokens
 from app.auth.providers.registry import PROVIDERS
 from app.auth.settings import AuthSettings
-from app.core.module import Module
+from app.core.manifest import Module
 from app.core.runtime import Runtime
 
 

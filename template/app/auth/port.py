@@ -7,10 +7,10 @@ from typing import Protocol
 
 from fastapi import APIRouter
 
+from app.core.config.settings import ModuleSettings
 from app.core.errors import UnauthorizedError
-from app.core.inbox import InboxHandler
+from app.core.manifest import InboxHandler
 from app.core.runtime import Runtime
-from app.core.settings import ModuleSettings
 
 
 class InvalidTokenError(UnauthorizedError):

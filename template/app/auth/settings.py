@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from app.auth.providers.registry import PROVIDERS
-from app.core.settings import ModuleSettings
+from app.core.config.settings import ModuleSettings
 
 NAMES = tuple(provider.name for provider in PROVIDERS)
 

@@ -10,9 +10,9 @@ from pydantic import AfterValidator, SecretStr
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from app.core.errors import BadRequestError
-from app.core.inbox import UnusableEventError
-from app.core.queue import Json
-from app.core.rate_limit import RateLimit
+from app.core.http.rate_limit import RateLimit
+from app.core.inbox.service import UnusableEventError
+from app.core.ports.queue import Json
 
 logger = structlog.stdlib.get_logger(__name__)
 

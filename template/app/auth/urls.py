@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ValidationInfo
 
-from app.core.settings import Environment
+from app.core.config.settings import Environment
 
 
 def _secure(value: str | None, info: ValidationInfo) -> str | None:

@@ -1,19 +1,10 @@
 """`app db`: the database's tables, one revision after another."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import click
 
-
-@contextmanager
-def database_url(command: str) -> Iterator[str]:
-    """Where the database is; imported when a command needs it."""
-    from app.dev import local
-
-    with local.database_url(command) as url:
-        yield url
+from app.cli.database import database_url
 
 
 @click.group()
@@ -24,7 +15,7 @@ def db() -> None:
 @db.command()
 def upgrade() -> None:
     """Apply every revision that the database lacks."""
-    from app.cli import migrations
+    from app.migrate import migrations
 
     with database_url("app db upgrade") as url:
         count = migrations.upgrade(url, say=click.echo)
@@ -40,7 +31,7 @@ def downgrade(target: str) -> None:
     TARGET says how far: NAME@base all of a module, NAME@-1 its newest, a revision's id what came after it in its
     module, base everything. `app` is the name of your own.
     """
-    from app.cli import migrations
+    from app.migrate import migrations
 
     with database_url("app db downgrade") as url:
         count = migrations.downgrade(url, target, say=click.echo)
@@ -57,7 +48,7 @@ def revision(message: str, *, empty: bool, module: str | None) -> None:
 
     It has what the models have and the database lacks. Read it before you apply it.
     """
-    from app.cli import differences
+    from app.migrate import differences
 
     with database_url("app db revision") as url:
         path = differences.make_revision(url, message, module=module, empty=empty)
@@ -70,14 +61,14 @@ def revision(message: str, *, empty: bool, module: str | None) -> None:
 @db.command()
 def check() -> None:
     """Tell whether the models and the database agree."""
-    from app.cli import differences
-    from app.cli.errors import CommandLineError
+    from app.kit.user_error import UserError
+    from app.migrate import differences
 
     with database_url("app db check") as url:
         found = differences.differences(url)
     if found:
         lines = "\n".join(f"  {line}" for line in found)
-        raise CommandLineError(
+        raise UserError(
             f"The models and the database differ:\n{lines}\nWrite a revision: app db revision -m 'What changes'"
         )
     click.echo("The models and the database agree.")
@@ -86,7 +77,7 @@ def check() -> None:
 @db.command()
 def current() -> None:
     """Show how far the database is."""
-    from app.cli import migrations
+    from app.migrate import migrations
 
     with database_url("app db current") as url:
         found = migrations.branches(migrations.configuration(url, needs_metadata=False))
@@ -104,7 +95,7 @@ def history() -> None:
 
     In the order in which an empty database gets them.
     """
-    from app.cli import migrations
+    from app.migrate import migrations
 
     with database_url("app db history") as url:
         found = migrations.branches(migrations.configuration(url, needs_metadata=False))

@@ -2,16 +2,12 @@
 
 import socket
 
-from app.dev.errors import DevError
-
-
-class CommandLineError(Exception):
-    """Something that the user can put right; the message says what and how."""
+from app.kit.user_error import UserError
 
 
 def explanation(error: Exception) -> str | None:
     """What went wrong and what to do about it, if that is the user's affair; `None` for a mistake in the code."""
-    if isinstance(error, (CommandLineError, DevError)):
+    if isinstance(error, UserError):
         return str(error)
     if isinstance(error, (ConnectionError, TimeoutError, socket.gaierror)):
         return f"The database does not answer ({error}). Check DATABASE_URL, and that the server runs."
@@ -24,8 +20,8 @@ def _explanation_of_libraries(error: Exception) -> str | None:
     from alembic.util.exc import CommandError
     from sqlalchemy.exc import DBAPIError
 
+    from app.core.config.settings import ConfigurationError
     from app.core.errors import AppError, ServiceUnavailableError
-    from app.core.settings import ConfigurationError
 
     if isinstance(error, (ConfigurationError, CommandError)):
         return str(error)

@@ -3,11 +3,9 @@
 Commands import what they need when they run: `app --help` answers at once, and `app dev` serves sooner.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import click
 
+from app.cli.database import servers
 from app.cli.db import db
 from app.cli.dev import dev
 from app.cli.errors import explanation
@@ -39,11 +37,9 @@ class Application(click.Group):
 
 
 def _module_commands() -> dict[str, click.Command]:
-    from app.core.inbox_commands import CORE_COMMANDS
-    from app.core.upkeep_commands import UPKEEP_COMMANDS
     from app.modules import MODULES
 
-    commands = [*CORE_COMMANDS, *UPKEEP_COMMANDS, *(command for module in MODULES for command in module.commands)]
+    commands = [command for module in MODULES for command in module.commands]
     return {command.name: command for command in commands if command.name is not None}
 
 
@@ -55,16 +51,7 @@ def cli(ctx: click.Context) -> None:
         from app.core.commands import CommandLine
         from app.modules import MODULES
 
-        ctx.obj = CommandLine(modules=MODULES, database=_database)
-
-
-@contextmanager
-def _database() -> Iterator[None]:
-    from app.dev.local import database_url
-    from app.dev.services import services
-
-    with database_url("app"), services():
-        yield
+        ctx.obj = CommandLine(modules=MODULES, database=lambda: servers("app"))
 
 
 for _command in (db, dev, openapi, routes, serve, token):

@@ -15,13 +15,13 @@ def serve(*, host: str, port: int, workers: int) -> None:
     """Serve without reload, as in production. Run `app db upgrade` before."""
     import uvicorn
 
-    from app.cli.errors import CommandLineError
+    from app.kit.user_error import UserError
     from app.main import create_app
 
     # Made here in any case: unusable settings are told before any process is started.
     application = create_app()
     if application.state.runtime.settings.DATABASE_URL is None:
-        raise CommandLineError("DATABASE_URL is not set. Set it, or use `app dev`, which brings a database.")
+        raise UserError("DATABASE_URL is not set. Set it, or use `app dev`, which brings a database.")
     uvicorn.run(
         application if workers == 1 else "app.main:create_app",
         factory=workers > 1,

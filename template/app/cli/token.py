@@ -12,10 +12,10 @@ def token(*, email: str, name: str | None) -> None:
     The application accepts it in ENVIRONMENT=local only.
     """
     from app.auth.local import NotLocalError, mint
-    from app.cli.errors import CommandLineError
-    from app.dev.local import core_settings
+    from app.core.config.settings import core_settings
+    from app.kit.user_error import UserError
 
     try:
         click.echo(mint(core_settings(), email=email, name=name))
     except NotLocalError as error:
-        raise CommandLineError(str(error)) from None
+        raise UserError(str(error)) from None

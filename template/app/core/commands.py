@@ -17,8 +17,9 @@ from typing import Concatenate
 
 import click
 
-from app.core.module import Module
-from app.core.runtime import Runtime, create_runtime, running
+from app.core.lifecycle import create_runtime, running
+from app.core.manifest import Module
+from app.core.runtime import Runtime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,15 +1,21 @@
 """What is known of the request being served, wherever the code is: in a handler, a dependency or a log line."""
 
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
-if TYPE_CHECKING:
-    from app.core.routes import KnownRoute
-
 SCOPE_KEY = "app.request_context"
+
+
+class MatchedRoute(Protocol):
+    """The route that a request was dispatched to."""
+
+    @property
+    def template(self) -> str:
+        """The path with the names of its parameters, such as `/api/v1/app/projects/{id}`."""
+        ...
 
 
 class RequestContext:
@@ -22,7 +28,7 @@ class RequestContext:
         self.started_at = started_at
         self.status: int | None = None
         """Of the response, once it has started."""
-        self.route: KnownRoute | None = None
+        self.route: MatchedRoute | None = None
         """Which route it has been given to."""
         self.user_id: str | None = None
         self.identity: str | None = None

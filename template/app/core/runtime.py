@@ -1,36 +1,41 @@
-"""The runtime: what a running process holds. Routes, jobs and commands get it; nothing else is global."""
+"""The runtime: what a running process holds. Routes, jobs and commands receive it; nothing else is global."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import cast
+from typing import TypedDict, Unpack, cast
 
-from fastapi import Request
+from starlette.requests import HTTPConnection
 
-from app.core.audit import Audit, NoAudit
-from app.core.cache import Cache, MemoryCache
-from app.core.cleanup import cleanup_old_data
-from app.core.database import Database, create_database
-from app.core.events import Events, deliver_event
-from app.core.inbox import InboxHandler, process_inbox_event
-from app.core.inbox_sweeper import sweeping
-from app.core.job_names import by_job_name
-from app.core.limiter import Limiter, memory_limiter
-from app.core.module import Module
-from app.core.plans import FreePlan, Plans
-from app.core.queue import InProcessQueue, JobFunction, Queue
-from app.core.report import generate_daily_report
-from app.core.settings import LoadedSettings, ModuleSettings, Settings, load_settings
-from app.core.user_files import NoUserFiles, UserFiles
+from app.core.config.settings import Settings
+from app.core.db.database import Database
+from app.core.ports.audit import Audit, NoAudit
+from app.core.ports.cache import Cache, MemoryCache
+from app.core.ports.events import Events
+from app.core.ports.plans import FreePlan, Plans
+from app.core.ports.queue import Queue
+from app.core.ports.rate_limiter import Limiter, memory_limiter
+from app.core.ports.user_files import NoUserFiles, UserFiles
 
-CORE_JOBS: tuple[JobFunction, ...] = (deliver_event, process_inbox_event, cleanup_old_data, generate_daily_report)
+
+class Ports(TypedDict, total=False):
+    """The ports that a module's lifespan may override."""
+
+    plans: Plans
+    cache: Cache
+    audit: Audit
+    user_files: UserFiles
+    limiter: Limiter
+    queue: Queue
 
 
 @dataclass(kw_only=True)
 class Runtime:
-    """The settings, the database and the ports. A module's lifespan may replace a port and add resources."""
+    """The settings, the database and the ports, each with its default provider; plus the resources of the modules.
 
-    modules: tuple[Module, ...]
+    `app.core.lifecycle.create_runtime` adds the queue and the events, whose defaults need the runtime themselves.
+    """
+
     settings: Settings
     database: Database
     plans: Plans = field(default_factory=FreePlan)
@@ -40,83 +45,51 @@ class Runtime:
     limiter: Limiter = field(default_factory=memory_limiter)
     queue: Queue = field(init=False)
     events: Events = field(init=False)
-    inbox_handlers: Mapping[str, InboxHandler] = field(init=False)
     _resources: dict[type, object] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Gives the ports that need the runtime themselves."""
-        self.queue = InProcessQueue(self, jobs_of(self.modules))
-        self.events = Events(self, [subscriber for module in self.modules for subscriber in module.subscribers])
-        self.inbox_handlers = by_job_name(handler for module in self.modules for handler in module.inbox_handlers)
+    _overridden: set[str] = field(default_factory=set)
 
     def provide[T](self, key: type[T], value: T) -> None:
-        """Makes a module's own object available to its routes and jobs."""
+        """Make a module's own object available to its routes and jobs."""
         self._resources[key] = value
 
     def resource[T](self, key: type[T]) -> T:
-        """The object that was provided under `key`: a settings class, or what a module's lifespan put there.
+        """Return the object that was provided under `key`: a settings class, or a type that a lifespan provides.
 
         Raises:
-            LookupError: nothing was.
+            LookupError: no object was provided under this key.
         """
         if key not in self._resources:
             raise LookupError(f"Nothing provides {key.__qualname__}; is its module in app/modules.py?")
         return cast("T", self._resources[key])
 
+    @contextmanager
+    def override(self, **providers: Unpack[Ports]) -> Iterator[None]:
+        """Replace the default providers of ports until the end of the block, which restores them.
 
-def jobs_of(modules: Sequence[Module]) -> tuple[JobFunction, ...]:
-    """Every job that may be queued."""
-    return (*CORE_JOBS, *(job for module in modules for job in module.jobs))
+        Use: `with runtime.override(queue=outbox): yield` in a module's lifespan.
 
+        Raises:
+            ValueError: a port is overridden already. Two modules that provide the same port are a mistake.
+        """
+        taken = sorted(self._overridden & providers.keys())
+        if taken:
+            raise ValueError(
+                f"Two modules provide the port {', '.join(taken)}. Remove one of them from app/modules.py."
+            )
+        defaults = {name: getattr(self, name) for name in providers}
+        self._replace(providers)
+        self._overridden |= providers.keys()
+        try:
+            yield
+        finally:
+            self._overridden -= providers.keys()
+            self._replace(defaults)
 
-def settings_classes(modules: Sequence[Module]) -> tuple[type[ModuleSettings], ...]:
-    """Every settings class, the core's first."""
-    return (Settings, *(cls for module in modules for cls in module.settings))
-
-
-def create_runtime(
-    modules: Sequence[Module], *, database: Database | None = None, loaded: LoadedSettings | None = None
-) -> Runtime:
-    """Checks all settings and puts the runtime together; connects to nothing.
-
-    Args:
-        database: instead of the one that DATABASE_URL names.
-        loaded: the settings of all modules, where they have been read before.
-
-    Raises:
-        ConfigurationError: naming every unusable setting at once.
-    """
-    loaded = load_settings(settings_classes(modules)) if loaded is None else loaded
-    settings = cast("Settings", loaded[Settings])
-    runtime = Runtime(modules=tuple(modules), settings=settings, database=database or create_database(settings))
-    for cls, value in loaded.items():
-        runtime.provide(cls, value)
-    return runtime
+    def _replace(self, providers: "Ports | dict[str, object]") -> None:
+        for name, provider in providers.items():
+            setattr(self, name, provider)
 
 
-@asynccontextmanager
-async def running(runtime: Runtime, *, background: bool = True) -> AsyncIterator[Runtime]:
-    """Opens every module's lifespan in order, closes them in reverse, and finishes what is queued in between.
-
-    Args:
-        background: whether what was left in the inbox and in the queue is worked off meanwhile; tests and commands do
-            without.
-
-    Raises:
-        ConfigurationError: no database is configured.
-    """
-    async with AsyncExitStack() as stack:
-        runtime.database.require()
-        stack.push_async_callback(runtime.database.dispose)
-        for module in runtime.modules:
-            if module.lifespan is not None:
-                await stack.enter_async_context(module.lifespan(runtime))
-        await stack.enter_async_context(runtime.queue.running(background=background))
-        if background:
-            await stack.enter_async_context(sweeping(runtime))
-        yield runtime
-
-
-def get_runtime(request: Request) -> Runtime:
-    """The runtime of the application that serves the request."""
-    return cast("Runtime", request.app.state.runtime)
+def get_runtime(connection: HTTPConnection) -> Runtime:
+    """Return the runtime of the application that serves the request or WebSocket."""
+    return cast("Runtime", connection.app.state.runtime)

@@ -5,44 +5,17 @@ import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, cast
 
-from pydantic import AfterValidator
-
-from app.core.database_url import normal_url
-from app.core.settings import ModuleSettings, Settings, load_settings
 from app.dev import lock
-from app.dev.errors import DevError
 from app.dev.places import DATA, DEV, LOCK, PROJECT, already_running
-from app.dev.private_postgres import private_postgres, running_server
+from app.dev.servers.postgres import private_postgres, running_server
+from app.kit.environment import in_environment
+from app.kit.user_error import UserError
+from app.migrate.database_settings import database_settings
 
 PATIENCE = 60.0
 HINT = "# Make one with: openssl rand -hex 32"
 """Stands above each secret of this application's own in `.env.example`."""
-
-
-class DatabaseSettings(ModuleSettings):
-    """All that a command on the database has to know: it works before the rest is configured."""
-
-    DATABASE_URL: Annotated[str, AfterValidator(normal_url)] | None = None
-
-
-def database_settings() -> DatabaseSettings:
-    """Reads them.
-
-    Raises:
-        ConfigurationError: one is malformed.
-    """
-    return cast("DatabaseSettings", load_settings([DatabaseSettings])[DatabaseSettings])
-
-
-def core_settings() -> Settings:
-    """Reads the core's settings, without those of the modules.
-
-    Raises:
-        ConfigurationError: naming every unusable one.
-    """
-    return cast("Settings", load_settings([Settings])[Settings])
 
 
 def write_env() -> bool:
@@ -76,7 +49,7 @@ def private_database(command: str, *, url: str = "") -> Iterator[str]:
         url: where the application is to be found, told to those who come later.
 
     Raises:
-        DevError: the server cannot be had; says why and what to do.
+        UserError: the server cannot be had; says why and what to do.
     """
     for _turn in lock.patience(PATIENCE):
         try:
@@ -91,42 +64,22 @@ def private_database(command: str, *, url: str = "") -> Iterator[str]:
             if (running := running_server(DATA)) is not None:
                 yield running.url()
                 return
-    raise DevError(
+    raise UserError(
         f"The private PostgreSQL in {DATA.parent} is busy: another `app` command uses it. Try again when that has "
         "ended. What `app dev` runs is for all: start that first."
     )
 
 
 @contextmanager
-def database_url(command: str, *, url: str = "") -> Iterator[str]:
-    """DATABASE_URL as it is set, else the private server's, which is in the environment for the length of the block.
+def private_database_url(command: str, *, url: str = "") -> Iterator[str]:
+    """Run the private server, or use the one that is running, and set DATABASE_URL until the end of the block.
 
     Args:
         command: see `private_database`.
         url: see `private_database`.
 
     Raises:
-        DevError: outside local there has to be one.
+        UserError: see `private_database`.
     """
-    settings = database_settings()
-    if settings.DATABASE_URL:
-        yield settings.DATABASE_URL
-        return
-    if not settings.is_local:
-        raise DevError("DATABASE_URL is not set. Set it in the environment or in .env.")
     with private_database(command, url=url) as private, in_environment("DATABASE_URL", private):
         yield private
-
-
-@contextmanager
-def in_environment(name: str, value: str) -> Iterator[None]:
-    """Sets a variable for the length of the block."""
-    before = os.environ.get(name)
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before

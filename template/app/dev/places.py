@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from app.dev.errors import DevError
 from app.dev.lock import Holder
+from app.kit.user_error import UserError
 
 PROJECT = Path(__file__).resolve().parents[2]
 LOCAL = PROJECT / ".local"
@@ -12,7 +12,7 @@ LOCK = LOCAL / "lock"
 DEV = "app dev"
 
 
-def already_running(holder: Holder) -> DevError:
+def already_running(holder: Holder) -> UserError:
     """What a second `app dev` in the same folder is told."""
     where = f" on {holder.url}" if holder.url else ""
-    return DevError(f"`app dev` is already running here{where}. Stop it with Ctrl-C there, or: kill {holder.pid}")
+    return UserError(f"`app dev` is already running here{where}. Stop it with Ctrl-C there, or: kill {holder.pid}")

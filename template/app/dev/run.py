@@ -1,12 +1,13 @@
 """`app dev` step by step. What takes long is imported while something else is under way."""
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from app.dev import lock
-from app.dev.errors import DevError
 from app.dev.places import DEV, LOCK, PROJECT, already_running
 from app.dev.supervisor import ServerProcess, Start, listen, supervise
+from app.kit.user_error import UserError
 
 type Say = Callable[[str], object]
 
@@ -18,21 +19,22 @@ def run(host: str, port: int, *, reload: bool, say: Say) -> int:
         The exit code.
 
     Raises:
-        DevError: something stands in the way; says what and what to do.
+        UserError: something stands in the way; says what and what to do.
     """
     url = f"http://{'127.0.0.1' if host in {'0.0.0.0', '::', ''} else host}:{port}"  # noqa: S104 - only compared
     with _listening(host, port) as listener, ServerProcess(listener) as server:
         # The server's process imports the application meanwhile.
-        from app.cli import migrations
+        from app.core.config.settings import core_settings
         from app.dev import local
         from app.dev.services import services
+        from app.migrate import migrations
 
         if local.write_env():
             say("Wrote .env with a fresh SECRET_KEY.")
-        settings = local.core_settings()
+        settings = core_settings()
         if not settings.is_local:
-            raise DevError("`app dev` changes the database as it likes: ENVIRONMENT=local only. Use `app serve`.")
-        with local.database_url(DEV, url=url) as database, services(say=say) as variables:
+            raise UserError("`app dev` changes the database as it likes: ENVIRONMENT=local only. Use `app serve`.")
+        with _database(url) as database, services(say=say) as variables:
             migrations.upgrade(database, say=say)
             start = Start(
                 variables={"DATABASE_URL": database, **variables},
@@ -41,10 +43,24 @@ def run(host: str, port: int, *, reload: bool, say: Say) -> int:
             return supervise(server, listener, start, watched=[PROJECT / "app"] if reload else [], say=say)
 
 
+@contextmanager
+def _database(url: str) -> Iterator[str]:
+    """The database that the settings name, else the private server."""
+    from app.dev import local
+    from app.migrate.database_settings import database_settings
+
+    configured = database_settings().DATABASE_URL
+    if configured:
+        yield configured
+        return
+    with local.private_database_url(DEV, url=url) as private:
+        yield private
+
+
 def _listening(host: str, port: int) -> socket.socket:
     try:
         return listen(host, port)
-    except DevError:
+    except UserError:
         holder = lock.holder(LOCK)
         if holder is not None and holder.command == DEV:
             raise already_running(holder) from None

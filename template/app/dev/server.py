@@ -13,7 +13,7 @@ from threading import Thread
 
 import uvicorn
 
-from app.core.settings import ConfigurationError
+from app.core.config.settings import ConfigurationError
 from app.dev.supervisor import GRACE_SECONDS, NOT_CONFIGURED, Start
 
 

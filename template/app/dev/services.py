@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from app.core.dev_service import DevService
 from app.dev.chosen_services import DEV_SERVICES
-from app.dev.local import in_environment
 from app.dev.places import LOCAL
+from app.dev.servers.dev_service import DevService
+from app.kit.environment import in_environment
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from threading import Event
 from types import FrameType
 from typing import Self
 
-from app.dev.errors import DevError
+from app.kit.user_error import UserError
 
 NOT_CONFIGURED = 78
 """The exit code of a server that no change of the code would help (EX_CONFIG of sysexits.h)."""
@@ -139,19 +139,19 @@ def listen(host: str, port: int) -> socket.socket:
     """A socket that accepts connections as soon as somebody serves on it.
 
     Raises:
-        DevError: the port is taken, or the host is none of this machine.
+        UserError: the port is taken, or the host is none of this machine.
     """
     try:
         return _bound(host, port)
     except PermissionError:
-        raise DevError(f"Only root may use port {port}. Try: app dev --port 8000") from None
+        raise UserError(f"Only root may use port {port}. Try: app dev --port 8000") from None
     except socket.gaierror:
-        raise DevError(f"{host} is not an address of this machine. Try: app dev --host 127.0.0.1") from None
+        raise UserError(f"{host} is not an address of this machine. Try: app dev --host 127.0.0.1") from None
     except OSError as error:
         free = next((other for other in range(port + 1, port + NEXT_PORTS) if _is_free(host, other)), None)
         if free is None:
-            raise DevError(f"{host}:{port} cannot be used: {error.strerror}.") from None
-        raise DevError(f"Port {port} is taken. Stop what uses it, or try: app dev --port {free}") from None
+            raise UserError(f"{host}:{port} cannot be used: {error.strerror}.") from None
+        raise UserError(f"Port {port} is taken. Stop what uses it, or try: app dev --port {free}") from None
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -5,7 +5,7 @@ from typing import cast
 
 import click
 
-from app.core.settings import Settings, load_settings
+from app.core.config.settings import Settings, load_settings
 from app.email.rendering import Templates, UnknownTemplateError
 
 

@@ -3,9 +3,8 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from app.core.events import Subscriber
-from app.core.module import Module
-from app.core.report import DailyReport
+from app.core.data_policy.daily_report import DailyReport
+from app.core.manifest import Module, Subscriber
 from app.core.runtime import Runtime
 from app.email.commands import email
 from app.email.jobs import send_notification_email, send_password_reset_email, send_welcome_email

@@ -5,7 +5,7 @@ from typing import Final
 
 import structlog
 
-from app.core.report import DailyReport
+from app.core.data_policy.daily_report import DailyReport
 from app.core.runtime import Runtime
 from app.email.jobs import send_notification_email
 from app.email.port import EmailRejectedError
@@ -43,7 +43,7 @@ async def on_daily_report(runtime: Runtime, report: DailyReport) -> None:
     if not to:
         return
     title = f"{runtime.settings.PROJECT_NAME}: {report.day.isoformat()}"
-    figures = [f"{name.replace('_', ' ')}: {count}" for name, count in report.figures.items()]
+    figures = [f"{name.replace('_', ' ')}: {count}" for name, count in report.metrics.items()]
     data = {"name": None, "title": title, "paragraphs": figures, "url": None, "label": None}
     try:
         await get_email_service(runtime).send(

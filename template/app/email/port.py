@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final, Protocol
 
+from app.core.config.settings import ModuleSettings
 from app.core.errors import BadRequestError, ServiceUnavailableError
 from app.core.runtime import Runtime
-from app.core.settings import ModuleSettings
 
 CONSOLE: Final = "console"
 """The provider that sends nothing, for developers' machines; all others come with it."""

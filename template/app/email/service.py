@@ -8,7 +8,7 @@ import structlog
 from fastapi import Depends
 from uuid_utils.compat import uuid7
 
-from app.core.dependencies import RuntimeDep
+from app.core.http.dependencies import RuntimeDep
 from app.core.runtime import Runtime
 from app.email.addresses import InvalidAddressError, check_address, check_line
 from app.email.port import EmailProvider, EmailResult, Message, Sender

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ValidationInfo
 
-from app.core.selection import Selection
-from app.core.settings import Environment, ModuleSettings
+from app.core.config.provider_selection import Selection
+from app.core.config.settings import Environment, ModuleSettings
 from app.email.addresses import check_address, check_line
 from app.email.port import CONSOLE, EmailRejectedError
 from app.email.providers.registry import PROVIDERS

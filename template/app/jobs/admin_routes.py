@@ -5,11 +5,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, status
 
-from app.core.audit import AuditEntry
 from app.core.context import current_request
-from app.core.dependencies import RuntimeDep, SessionDep
+from app.core.db.pagination import Page, PageDep
 from app.core.errors import NotFoundError
-from app.core.pagination import Page, PageDep
+from app.core.http.dependencies import RuntimeDep, SessionDep
+from app.core.ports.audit import AuditEntry
 from app.core.runtime import Runtime
 from app.jobs.arguments import shown_arguments
 from app.jobs.errors import JobStateError

@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from app.core.job_names import job_name
-from app.core.runtime import jobs_of
+from app.core.jobs.names import job_name
+from app.core.lifecycle import jobs_of
+from app.core.manifest import modules_of
 
 if TYPE_CHECKING:
     from app.core.runtime import Runtime
@@ -25,7 +26,7 @@ def shown_arguments(runtime: "Runtime", job: "Job") -> dict[str, object]:
 
 
 def _names(runtime: "Runtime", job: "Job") -> Iterator[str]:
-    for function in jobs_of(runtime.modules):
+    for function in jobs_of(modules_of(runtime)):
         if job_name(function) == job.name:
             # The first one is the runtime.
             yield from list(inspect.signature(function).parameters)[1:]

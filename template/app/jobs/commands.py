@@ -9,7 +9,8 @@ from uuid import UUID
 import click
 
 from app.core.commands import CommandLine, with_runtime
-from app.core.runtime import Runtime, create_runtime
+from app.core.lifecycle import create_runtime
+from app.core.runtime import Runtime
 from app.jobs.alive import is_alive, sign_of_life
 from app.jobs.models import Job, JobState
 from app.jobs.operations import cancel as cancel_job

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from app.core.database import insert_if_absent
-from app.core.job_names import job_name
-from app.core.job_options import options_of
-from app.core.queue import Cron
+from app.core.db.database import insert_if_absent
+from app.core.jobs.names import job_name
+from app.core.jobs.options import options_of
+from app.core.manifest import Cron
 from app.jobs.models import Job
 
 if TYPE_CHECKING:

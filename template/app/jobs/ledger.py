@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from typing import Final, cast
 from uuid import UUID
 
-from app.core.database import Database
-from app.core.models import utc_now
-from app.core.queue import Json
+from app.core.db.database import Database
+from app.core.db.models import utc_now
+from app.core.ports.queue import Json
 from app.jobs import statements
 from app.jobs.models import JobState
 

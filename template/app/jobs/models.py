@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import JSON, CheckConstraint, Index, Table, text
 from sqlmodel import Field, SQLModel
 
-from app.core.models import Entity, metadata, utc_now
-from app.core.reasons import MAX_REASON
+from app.core.db.models import Entity, metadata, utc_now
+from app.core.observability.error_summary import MAX_REASON
 
 MAX_NAME = 100
 MAX_KEY = 200

@@ -3,19 +3,19 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from app.core.cleanup import cleanup_old_data
-from app.core.module import Module
-from app.core.queue import Cron
-from app.core.report import generate_daily_report
-from app.core.runtime import Runtime, jobs_of
+from app.core.data_policy.daily_report import generate_daily_report
+from app.core.data_policy.retention import cleanup_old_data
+from app.core.lifecycle import jobs_of
+from app.core.manifest import Cron, Module, modules_of
+from app.core.runtime import Runtime
 from app.jobs.admin_routes import router as admin_router
 from app.jobs.arq_server import ArqServer
 from app.jobs.commands import jobs, worker
+from app.jobs.data_policy import PERSONAL_DATA, REPORT_METRICS, RETENTION
 from app.jobs.models import Job, JobResult
 from app.jobs.outbox import Outbox
 from app.jobs.server import NoServer, Server, Working
 from app.jobs.settings import JobsSettings
-from app.jobs.upkeep import CLEANUPS, FIGURES, PERSONAL_DATA
 from app.redis.connection import connect
 from app.redis.settings import RedisSettings
 
@@ -47,13 +47,14 @@ def _working(runtime: Runtime) -> Working | None:
 
 @asynccontextmanager
 async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
-    crons = [cron for module in runtime.modules for cron in module.crons]
+    crons = [cron for module in modules_of(runtime) for cron in module.crons]
     times = runtime.resource(JobsSettings).times
     async with open_server(runtime) as server:
-        runtime.queue = Outbox(
-            runtime, jobs_of(runtime.modules), crons, server=server, working=_working(runtime), times=times
+        outbox = Outbox(
+            runtime, jobs_of(modules_of(runtime)), crons, server=server, working=_working(runtime), times=times
         )
-        yield
+        with runtime.override(queue=outbox):
+            yield
 
 
 module = Module(
@@ -69,6 +70,6 @@ module = Module(
     lifespan=_lifespan,
     commands=(worker, jobs),
     personal_data=PERSONAL_DATA,
-    cleanups=CLEANUPS,
-    figures=FIGURES,
+    retention=RETENTION,
+    metrics=REPORT_METRICS,
 )

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 from sqlmodel import col
 
-from app.core.models import utc_now
+from app.core.db.models import utc_now
 from app.jobs.models import Job, JobState
 
 if TYPE_CHECKING:

@@ -12,11 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from app.core.context import current_request_id
-from app.core.database import after_commit, insert_if_absent
-from app.core.job_names import by_job_name, listed_name
-from app.core.job_options import options_of
-from app.core.models import utc_now
-from app.core.queue import Cron, JobFunction, Json, Queue, to_json
+from app.core.db.database import after_commit, insert_if_absent
+from app.core.db.models import utc_now
+from app.core.jobs.names import by_job_name, listed_name
+from app.core.jobs.options import options_of
+from app.core.manifest import Cron
+from app.core.ports.queue import JobFunction, Json, Queue, to_json
 from app.jobs.crons import Clock
 from app.jobs.ledger import Ledger
 from app.jobs.models import MAX_KEY, NEVER_BEGUN, Job, JobState

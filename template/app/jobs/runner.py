@@ -11,9 +11,9 @@ from uuid import UUID
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from app.core.job_options import options_of
-from app.core.queue import JobFunction
-from app.core.reasons import one_line
+from app.core.jobs.options import options_of
+from app.core.observability.error_summary import one_line
+from app.core.ports.queue import JobFunction
 from app.jobs.batches import Batches
 from app.jobs.ledger import Claim, Ledger
 from app.jobs.results import keep_result

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import structlog
 
-from app.core.queue import CLOSING_TIME
+from app.core.jobs.in_process import CLOSING_TIME
 from app.jobs.runner import Runner
 
 logger = structlog.stdlib.get_logger(__name__)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from pydantic import Field
 
-from app.core.settings import ModuleSettings
+from app.core.config.settings import ModuleSettings
 from app.jobs.times import GRACE, Times
 
 

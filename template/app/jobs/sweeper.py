@@ -9,7 +9,7 @@ from uuid import UUID
 
 import structlog
 
-from app.core.models import utc_now
+from app.core.db.models import utc_now
 from app.jobs.crons import Clock
 from app.jobs.ledger import Ledger
 from app.jobs.models import JobState

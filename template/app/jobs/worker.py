@@ -12,8 +12,9 @@ from pathlib import Path
 
 import structlog
 
-from app.core.logging import configure_logging
-from app.core.runtime import Runtime, running
+from app.core.lifecycle import running
+from app.core.observability.logging import configure_logging
+from app.core.runtime import Runtime
 from app.jobs.server import Working
 
 logger = structlog.stdlib.get_logger(__name__)

@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy import Index
 from sqlmodel import Field
 
-from app.core.models import Entity, SoftDelete
+from app.core.db.models import Entity, SoftDelete
 
 NAME_LENGTH = 200
 DESCRIPTION_LENGTH = 5000

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from sqlmodel import col
 
-from app.core.repository import Repository
+from app.core.db.repository import Repository
 from app.projects.models import Project
 
 

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, status
 
-from app.core.dependencies import SessionDep
-from app.core.pagination import Page, PageDep
+from app.core.db.pagination import Page, PageDep
+from app.core.http.dependencies import SessionDep
 from app.kit.text import SearchText
 from app.projects.repository import ProjectRepository
 from app.projects.schemas import ProjectCreate, ProjectRead, ProjectUpdate

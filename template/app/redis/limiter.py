@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from app.core.limiter import Limiter, Verdict, Window, parse_rate
+from app.core.ports.rate_limiter import Limiter, Verdict, Window, parse_rate
 from app.redis.link import Link, LostError
 
 PREFIX: Final = "limit:"

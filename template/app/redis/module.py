@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from redis.asyncio import Redis
 
-from app.core.module import HealthCheck, Module
+from app.core.manifest import HealthCheck, Module
 from app.core.runtime import Runtime
 from app.redis.cache import RedisCache
 from app.redis.connection import connect
@@ -23,13 +23,8 @@ async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
     async with connect(url) as client, opened(client) as link:
         runtime.provide(Redis, client)
         runtime.provide(Link, link)
-        before = runtime.cache, runtime.limiter
-        runtime.cache = RedisCache(link)
-        runtime.limiter = RedisLimiter(link, meanwhile=runtime.limiter)
-        try:
+        with runtime.override(cache=RedisCache(link), limiter=RedisLimiter(link, meanwhile=runtime.limiter)):
             yield
-        finally:
-            runtime.cache, runtime.limiter = before
 
 
 async def _check(runtime: Runtime) -> None:

@@ -5,8 +5,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
-from app.core.secrets import is_example
-from app.core.settings import Environment, ModuleSettings, RequiredOutsideLocal
+from app.core.config.secrets import is_example
+from app.core.config.settings import Environment, ModuleSettings, RequiredOutsideLocal
 
 FORMS: Final = "redis://user:password@host:6379/0, or rediss:// for TLS"
 PARAMETERS: Final = frozenset(

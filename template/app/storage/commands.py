@@ -8,8 +8,8 @@ from typing import Final
 import click
 
 from app.core.commands import with_runtime
+from app.core.config.provider_selection import missing_settings
 from app.core.runtime import Runtime
-from app.core.selection import missing_settings
 from app.storage.copying import Copying, FileCopy, Outcome
 from app.storage.jobs import remove_orphans, sweep_files
 from app.storage.providers.registry import PROVIDERS

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlmodel import col
 
-from app.core.database import Database
+from app.core.db.database import Database
 from app.storage.models import File, FileStatus
 from app.storage.port import ObjectMissingError, StorageUnavailableError
 from app.storage.repository import FileRepository

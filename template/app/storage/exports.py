@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from app.core.db.models import utc_now
 from app.core.errors import NotFoundError
-from app.core.models import utc_now
 from app.core.runtime import Runtime
 from app.storage.files import UPLOAD_LIFETIME
 from app.storage.keys import new_key

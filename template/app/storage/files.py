@@ -10,8 +10,8 @@ from uuid import UUID
 
 from sqlmodel import col
 
+from app.core.db.models import utc_now
 from app.core.errors import NotFoundError
-from app.core.models import utc_now
 from app.core.runtime import Runtime
 from app.storage.errors import FileTooLargeError, UploadMismatchError, UploadMissingError
 from app.storage.file_types import SNIFF_LENGTH, real_type

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import structlog
 
-from app.core.models import utc_now
+from app.core.db.models import utc_now
 from app.core.runtime import Runtime
 from app.storage.keys import ROOT
 from app.storage.port import StorageUnavailableError

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, Index
 from sqlmodel import Field
 
-from app.core.models import Entity
+from app.core.db.models import Entity
 from app.storage.file_types import MAX_TYPE_LENGTH
 from app.storage.keys import MAX_KEY_LENGTH
 

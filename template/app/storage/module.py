@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 import structlog
 from fastapi import APIRouter
 
-from app.core.module import Module
-from app.core.queue import Cron
+from app.core.manifest import Cron, Module
 from app.core.runtime import Runtime
 from app.storage.commands import files
+from app.storage.data_policy import PERSONAL_DATA, REPORT_METRICS
 from app.storage.exports import StoredUserFiles
 from app.storage.jobs import delete_file, remove_orphans, sweep_files
 from app.storage.models import File
@@ -18,7 +18,6 @@ from app.storage.providers.registry import PROVIDERS
 from app.storage.routes import router
 from app.storage.service import StorageService
 from app.storage.settings import SELECTION, StorageSettings
-from app.storage.upkeep import FIGURES, PERSONAL_DATA
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -41,8 +40,8 @@ async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
     async with piece.open(runtime) as provider:
         storage = StorageService(provider, max_upload_size=settings.MAX_UPLOAD_SIZE)
         runtime.provide(StorageService, storage)
-        runtime.user_files = StoredUserFiles(runtime, storage)
-        yield
+        with runtime.override(user_files=StoredUserFiles(runtime, storage)):
+            yield
 
 
 module = Module(
@@ -56,5 +55,5 @@ module = Module(
     lifespan=_lifespan,
     commands=(files,),
     personal_data=PERSONAL_DATA,
-    figures=FIGURES,
+    metrics=REPORT_METRICS,
 )

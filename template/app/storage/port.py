@@ -8,9 +8,9 @@ from typing import Final, Protocol
 
 from fastapi import APIRouter
 
+from app.core.config.settings import ModuleSettings
 from app.core.errors import ServiceUnavailableError
 from app.core.runtime import Runtime
-from app.core.settings import ModuleSettings
 
 LOCAL: Final = "local"
 """The store that needs no account, for developers' machines; all others come with it."""

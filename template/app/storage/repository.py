@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, CursorResult, delete, exists, or_, select, update
 from sqlmodel import col
 
-from app.core.models import utc_now
-from app.core.repository import Repository
+from app.core.db.models import utc_now
+from app.core.db.repository import Repository
 from app.storage.models import File, FileStatus
 
 RETRY_AFTER: Final = timedelta(minutes=5)

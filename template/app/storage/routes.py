@@ -6,9 +6,9 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, status
 from sqlmodel import col
 
-from app.core.dependencies import RuntimeDep, SessionDep
+from app.core.db.pagination import Page, PageDep
 from app.core.errors import NotFoundError
-from app.core.pagination import Page, PageDep
+from app.core.http.dependencies import RuntimeDep, SessionDep
 from app.kit.text import SearchText
 from app.storage.files import Files
 from app.storage.models import File, FileStatus

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from fastapi import Depends
 
-from app.core.dependencies import RuntimeDep
+from app.core.http.dependencies import RuntimeDep
 from app.core.runtime import Runtime
 from app.storage.file_types import check_content_type
 from app.storage.keys import check_key

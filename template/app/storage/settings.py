@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from app.core.selection import Selection
-from app.core.settings import ModuleSettings
+from app.core.config.provider_selection import Selection
+from app.core.config.settings import ModuleSettings
 from app.storage.port import LOCAL
 from app.storage.providers.registry import PROVIDERS
 

@@ -6,8 +6,8 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 from sqlmodel import col
 
-from app.core.dependencies import RuntimeDep, SessionDep
-from app.core.pagination import Page, PageDep
+from app.core.db.pagination import Page, PageDep
+from app.core.http.dependencies import RuntimeDep, SessionDep
 from app.kit.text import SearchText
 from app.users.dependencies import AdminUser
 from app.users.models import Role, User

@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.core.commands import with_runtime
-from app.core.pagination import MAX_LIMIT, PageParams
-from app.core.personal_data import export_user
+from app.core.data_policy.personal_data import export_user
+from app.core.db.pagination import MAX_LIMIT, PageParams
 from app.core.runtime import Runtime
 from app.users.erasure import erase_user
 from app.users.models import Role, User

@@ -9,7 +9,7 @@ from app.auth.authenticator import Authenticator
 from app.auth.port import Identity
 from app.core.context import bind_user
 from app.core.errors import UnauthorizedError
-from app.core.rate_limit import limit_address, limit_failed_authentication, limit_user
+from app.core.http.rate_limit import limit_address, limit_failed_authentication, limit_user
 from app.core.runtime import Runtime, get_runtime
 from app.users.caller import Caller
 from app.users.errors import AdminRequiredError

@@ -6,8 +6,9 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from app.core.audit import AuditEntry
-from app.core.personal_data import erase_rows
+from app.core.data_policy.personal_data import erase_rows
+from app.core.manifest import modules_of
+from app.core.ports.audit import AuditEntry
 from app.core.runtime import Runtime
 from app.users.models import User
 from app.users.repository import UserRepository
@@ -30,8 +31,8 @@ async def erase_user(runtime: Runtime, user_id: UUID, *, actor_id: UUID | None =
     """
     if not await _shut_out(runtime, user_id):
         return False
-    own = next(module for module in runtime.modules if User in module.models)
-    for module in reversed(runtime.modules):
+    own = next(module for module in modules_of(runtime) if User in module.models)
+    for module in reversed(modules_of(runtime)):
         if module is not own:
             async with runtime.database.transaction() as session:
                 await erase_rows(runtime, session, module, user_id)

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from app.core.events import Event
+from app.core.ports.events import Event
 
 
 class UserCreated(Event):

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from app.auth.port import Identity
-from app.core.database import Database, is_unique_violation
-from app.core.models import utc_now
+from app.core.db.database import Database, is_unique_violation
+from app.core.db.models import utc_now
 from app.core.runtime import Runtime
 from app.users.caller import Caller
 from app.users.errors import AccountDeactivatedError

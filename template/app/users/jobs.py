@@ -9,8 +9,8 @@ from pydantic_core import from_json
 from sqlmodel import col
 from uuid_utils.compat import uuid7
 
-from app.core.models import utc_now
-from app.core.personal_data import export_user
+from app.core.data_policy.personal_data import export_user
+from app.core.db.models import utc_now
 from app.core.runtime import Runtime
 from app.users.erasure import erase_user
 from app.users.errors import LastAdminError

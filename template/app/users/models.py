@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, Enum, Table, UniqueConstraint
 from sqlmodel import Field
 
 from app.auth.claims import MAX_EMAIL_LENGTH, MAX_NAME_LENGTH, MAX_SUBJECT_LENGTH
-from app.core.models import Entity, metadata
+from app.core.db.models import Entity, metadata
 
 PROVIDER_LENGTH = 50
 

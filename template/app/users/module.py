@@ -3,16 +3,15 @@
 from fastapi import Depends
 
 from app.auth.events import IdentityChanged, IdentityDeleted
-from app.core.events import Subscriber
-from app.core.module import Guards, Module
+from app.core.manifest import Guards, Module, Subscriber
 from app.users.admin_routes import router as admin_router
 from app.users.commands import user
+from app.users.data_policy import PERSONAL_DATA, REPORT_METRICS, RETENTION
 from app.users.dependencies import admin_user, current_user
 from app.users.jobs import delete_user_data, export_user_data
 from app.users.models import User, UserIdentity
 from app.users.routes import router
 from app.users.subscribers import on_identity_changed, on_identity_deleted
-from app.users.upkeep import CLEANUPS, FIGURES, PERSONAL_DATA
 
 module = Module(
     name="users",
@@ -27,6 +26,6 @@ module = Module(
     ),
     commands=(user,),
     personal_data=PERSONAL_DATA,
-    cleanups=CLEANUPS,
-    figures=FIGURES,
+    retention=RETENTION,
+    metrics=REPORT_METRICS,
 )

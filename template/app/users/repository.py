@@ -6,8 +6,8 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlmodel import col
 
+from app.core.db.repository import Repository
 from app.core.errors import NotFoundError
-from app.core.repository import Repository
 from app.users.models import Role, User
 
 

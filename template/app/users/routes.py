@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from app.core.dependencies import SessionDep
+from app.core.http.dependencies import SessionDep
 from app.users.dependencies import CurrentUser
 from app.users.repository import UserRepository
 from app.users.schemas import ProfileUpdate, UserRead

@@ -8,8 +8,8 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from app.core.audit import Audit, AuditEntry
-from app.core.models import utc_now
+from app.core.db.models import utc_now
+from app.core.ports.audit import Audit, AuditEntry
 from app.users.caller import Caller
 from app.users.errors import LastAdminError, OwnAccountError
 from app.users.models import Role, User, UserIdentity

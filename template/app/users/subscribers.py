@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.auth.events import IdentityChanged, IdentityDeleted
 from app.auth.port import Identity
-from app.core.database import is_unique_violation
-from app.core.models import utc_now
+from app.core.db.database import is_unique_violation
+from app.core.db.models import utc_now
 from app.core.runtime import Runtime
 from app.users.identities import add_identity, make_user, stored_email
 from app.users.models import user_identities, users

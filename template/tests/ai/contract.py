@@ -21,9 +21,11 @@ from app.ai.model_table import load_models
 from app.ai.module import module
 from app.ai.port import Completion, Delta, Finish, Message, Role
 from app.ai.service import LLMProvider, get_llm_provider
+from app.core.config.settings import ConfigurationError
 from app.core.errors import AppError
-from app.core.runtime import Runtime, create_runtime
-from app.core.settings import ConfigurationError
+from app.core.lifecycle import create_runtime
+from app.core.module import module as core
+from app.core.runtime import Runtime
 from tests.ai.conftest import ATTEMPTS
 from tests.ai.conversation import CONVERSATION, SECRET, USAGE, failure_of, parts_of
 from tests.ai.requests import events, question
@@ -275,7 +277,7 @@ class ProviderContract:
     async def test_without_a_key_it_says_which_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(self.case.key)
         monkeypatch.delenv(self.case.url)
-        runtime = create_runtime([module])
+        runtime = create_runtime([core, module])
         lifespan = module.lifespan
         assert lifespan is not None
         async with lifespan(runtime):
@@ -293,4 +295,4 @@ class ProviderContract:
         with pytest.raises(
             ConfigurationError, match=f"AI_DEFAULT_PROVIDER is {self.case.name}, and {self.case.key} is not set"
         ):
-            create_runtime([module])
+            create_runtime([core, module])

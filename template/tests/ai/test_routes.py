@@ -13,8 +13,9 @@ from structlog.testing import capture_logs
 
 from app.ai.module import module
 from app.ai.settings import AISettings
-from app.core.plans import FreePlan
-from app.core.runtime import Runtime, running
+from app.core.lifecycle import running
+from app.core.ports.plans import FreePlan
+from app.core.runtime import Runtime
 from app.main import create_app
 from app.modules import MODULES
 from app.users.models import User

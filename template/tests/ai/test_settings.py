@@ -8,8 +8,9 @@ from app.ai.model_table import Complexity, load_models
 from app.ai.module import module
 from app.ai.providers.registry import PROVIDERS
 from app.ai.settings import NAMES, AISettings
-from app.core.runtime import create_runtime
-from app.core.settings import ConfigurationError
+from app.core.config.settings import ConfigurationError
+from app.core.lifecycle import create_runtime
+from app.core.module import module as core
 from tests.ai.cases import CASES
 from tests.fakes.llm import Case
 
@@ -18,7 +19,7 @@ def default(monkeypatch: pytest.MonkeyPatch, **settings: str) -> str:
     """The default provider, with these settings."""
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    return create_runtime([module]).resource(AISettings).AI_DEFAULT_PROVIDER
+    return create_runtime([core, module]).resource(AISettings).AI_DEFAULT_PROVIDER
 
 
 def problems(monkeypatch: pytest.MonkeyPatch, **settings: str) -> tuple[str, ...]:

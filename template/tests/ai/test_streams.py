@@ -8,9 +8,10 @@ import httpx
 import pytest
 from sqlalchemy.pool import QueuePool
 
-from app.core.database import create_database
-from app.core.runtime import Runtime, running
-from app.core.settings import Settings
+from app.core.config.settings import Settings
+from app.core.db.database import create_database
+from app.core.lifecycle import running
+from app.core.runtime import Runtime
 from app.main import create_app
 from app.modules import MODULES
 from tests.ai.live import serving_app

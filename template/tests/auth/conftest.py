@@ -7,7 +7,8 @@ import pytest
 
 from app.auth.authenticator import Authenticator
 from app.auth.module import module
-from app.core.runtime import create_runtime, running
+from app.core.lifecycle import create_runtime, running
+from app.core.module import module as core
 from tests.fakes.issuer import Issuer, issuing
 
 type OpenAuthenticator = Callable[[Mapping[str, str]], AbstractAsyncContextManager[Authenticator]]
@@ -34,7 +35,7 @@ def open_authenticator(environment: None, monkeypatch: pytest.MonkeyPatch) -> Op
     async def opened(values: Mapping[str, str]) -> AsyncIterator[Authenticator]:
         for name, value in values.items():
             monkeypatch.setenv(name, value)
-        async with running(create_runtime([module])) as runtime:
+        async with running(create_runtime([core, module])) as runtime:
             yield runtime.resource(Authenticator)
 
     return opened

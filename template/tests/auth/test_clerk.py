@@ -3,8 +3,9 @@ import pytest
 from app.auth.authenticator import Authenticator
 from app.auth.module import module
 from app.auth.port import InvalidTokenError
-from app.core.runtime import create_runtime
-from app.core.settings import ConfigurationError
+from app.core.config.settings import ConfigurationError
+from app.core.lifecycle import create_runtime
+from app.core.module import module as core
 from tests.auth.conftest import OpenAuthenticator
 from tests.auth.contract import ProviderContract
 from tests.auth.provider_case import Claims
@@ -77,7 +78,7 @@ class TestSettings:
         for name, value in values.items():
             monkeypatch.setenv(name, value)
         with pytest.raises(ConfigurationError) as raised:
-            create_runtime([module])
+            create_runtime([core, module])
         return str(raised.value)
 
     def test_all_that_is_required_outside_local_is_named_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import select
 from standardwebhooks.webhooks import Webhook
 
-from app.core.inbox import InboxEvent, list_events, process_inbox_event
+from app.core.inbox.models import InboxEvent
+from app.core.inbox.service import list_events, process_inbox_event
 from app.core.runtime import Runtime
 from app.users.models import user_identities, users
 

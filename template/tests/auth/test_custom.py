@@ -6,8 +6,9 @@ import pytest
 from app.auth.authenticator import Authenticator
 from app.auth.module import module
 from app.auth.port import Identity, InvalidTokenError
-from app.core.runtime import create_runtime
-from app.core.settings import ConfigurationError, Settings
+from app.core.config.settings import ConfigurationError, Settings
+from app.core.lifecycle import create_runtime
+from app.core.module import module as core
 from tests.auth.conftest import OpenAuthenticator
 from tests.auth.contract import ProviderContract
 from tests.auth.provider_case import Claims
@@ -164,7 +165,7 @@ class TestSettings:
         for name, value in values.items():
             monkeypatch.setenv(name, value)
         with pytest.raises(ConfigurationError) as raised:
-            create_runtime([module])
+            create_runtime([core, module])
         return str(raised.value)
 
     def test_the_issuer_is_required_outside_local(self, monkeypatch: pytest.MonkeyPatch) -> None:

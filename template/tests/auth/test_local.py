@@ -6,7 +6,7 @@ from app.auth.authenticator import Authenticator
 from app.auth.local import LocalTokens, NotLocalError, local_subject, mint
 from app.auth.port import Identity, InvalidTokenError
 from app.auth.unconfigured import UnconfiguredProvider
-from app.core.settings import Environment, Settings
+from app.core.config.settings import Environment, Settings
 from tests.fakes.issuer import SigningKey
 
 

@@ -13,9 +13,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import create_async_engine
 from standardwebhooks.webhooks import Webhook
 
-from app.core.inbox import InboxEvent, list_events, process_inbox_event
+from app.core.inbox.models import InboxEvent
+from app.core.inbox.service import list_events, process_inbox_event
 from app.core.runtime import Runtime
-from app.dev.private_postgres import private_postgres
+from app.dev.servers.postgres import private_postgres
 from app.users.models import user_identities, users
 
 URL = "/api/v1/public/webhooks/supabase"

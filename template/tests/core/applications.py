@@ -7,9 +7,10 @@ import httpx
 import pytest
 from fastapi import APIRouter, FastAPI
 
-from app.core.database import Database
-from app.core.module import Module
-from app.core.runtime import create_runtime
+from app.core.db.database import Database
+from app.core.lifecycle import create_runtime
+from app.core.manifest import Module
+from app.core.module import module as core
 from app.main import create_app
 
 API = "/api/v1"
@@ -31,7 +32,7 @@ def builder(database: Database, monkeypatch: pytest.MonkeyPatch) -> Build:
     def build(*modules: Module, **settings: str) -> FastAPI:
         for name, value in settings.items():
             monkeypatch.setenv(name, value)
-        return create_app(modules, runtime=create_runtime(modules, database=database))
+        return create_app([core, *modules], runtime=create_runtime([core, *modules], database=database))
 
     return build
 

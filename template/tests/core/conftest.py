@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.core.database import Database
+from app.core.db.database import Database
 from tests.core.applications import Build, builder
 
 

@@ -7,8 +7,8 @@ from pydantic import BaseModel
 from sqlalchemy import MetaData, UniqueConstraint
 from sqlmodel import Field, col
 
-from app.core.models import Entity, SoftDelete
-from app.core.repository import Repository
+from app.core.db.models import Entity, SoftDelete
+from app.core.db.repository import Repository
 
 
 class Thing(Entity, SoftDelete, table=True):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
-from app.core.runtime import settings_classes
+from app.core.lifecycle import settings_classes
 from app.dev.lock import patience
 from app.modules import MODULES
 

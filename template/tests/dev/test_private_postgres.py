@@ -8,8 +8,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from app.dev.errors import DevError
-from app.dev.private_postgres import PrivateServer, private_postgres, running_server
+from app.dev.servers.postgres import PrivateServer, private_postgres, running_server
+from app.kit.user_error import UserError
 from tests.databases import apart
 from tests.dev.project import SECONDS, is_gone
 
@@ -50,7 +50,7 @@ class TestStart:
     def test_leaves_a_foreign_folder_alone(self, tmp_path: Path) -> None:
         (tmp_path / "postgres").mkdir()
         (tmp_path / "postgres" / "thesis.txt").write_text("precious")
-        with pytest.raises(DevError, match="not a data folder"), private_postgres(tmp_path / "postgres"):
+        with pytest.raises(UserError, match="not a data folder"), private_postgres(tmp_path / "postgres"):
             pass
         assert (tmp_path / "postgres" / "thesis.txt").read_text() == "precious"
 
@@ -58,7 +58,7 @@ class TestStart:
         data = tmp_path / "postgres"
         data.mkdir()
         (data / "PG_VERSION").write_text("12\n")
-        with pytest.raises(DevError, match=r"of PostgreSQL 12, but .*(\n.*)*pg_dump"), private_postgres(data):
+        with pytest.raises(UserError, match=r"of PostgreSQL 12, but .*(\n.*)*pg_dump"), private_postgres(data):
             pass
 
     def test_tells_what_the_server_says_when_it_does_not_start(self, tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ class TestStart:
         with private_postgres(data, durable=False):
             pass
         (data / "postgresql.conf").write_text("nonsense = 1\n")
-        with pytest.raises(DevError, match=r"did not start.*(\n.*)*nonsense"), private_postgres(data):
+        with pytest.raises(UserError, match=r"did not start.*(\n.*)*nonsense"), private_postgres(data):
             pass
 
     def test_lets_nobody_else_in(self, tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ class TestEnd:
     def test_comes_with_a_killed_parent(self, tmp_path: Path) -> None:
         data = tmp_path / "postgres"
         script = (
-            "import sys, pathlib; from app.dev.private_postgres import private_postgres\n"
+            "import sys, pathlib; from app.dev.servers.postgres import private_postgres\n"
             "with private_postgres(pathlib.Path(sys.argv[1]), durable=False): print('ready', flush=True); input()"
         )
         with subprocess.Popen(
@@ -96,7 +96,7 @@ class TestEnd:
     def test_comes_with_the_pipe_where_the_kernel_does_not_help(self) -> None:
         # A shell's background jobs, which these tests may be one of, ignore SIGINT, as all that they start.
         script = (
-            "import sys; from app.kit.child_process import watch\n"
+            "import sys; from app.dev.servers.child_process import watch\n"
             "from signal import SIGINT, SIG_DFL, signal; signal(SIGINT, SIG_DFL)\n"
             "sys.exit(watch([sys.executable, '-c', 'import signal; print(1, flush=True); signal.pause()']))"
         )

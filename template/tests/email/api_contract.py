@@ -6,8 +6,9 @@ from typing import ClassVar
 
 import pytest
 
-from app.core.runtime import create_runtime
-from app.core.settings import ConfigurationError
+from app.core.config.settings import ConfigurationError
+from app.core.lifecycle import create_runtime
+from app.core.module import module as core
 from app.email.module import module
 from app.email.port import EmailRejectedError, EmailUnavailableError
 from app.email.service import EmailService
@@ -103,15 +104,15 @@ class ApiContract(RemoteContract):
         ):
             monkeypatch.setenv(self.url, url)
             with pytest.raises(ConfigurationError, match=f"{self.url} has to be an address"):
-                create_runtime([module])
+                create_runtime([core, module])
 
     def test_the_key_goes_over_no_open_line(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ENVIRONMENT", "staging")
         with pytest.raises(ConfigurationError, match=f"{self.url} has to begin with https"):
-            create_runtime([module])
+            create_runtime([core, module])
 
     def test_mail_is_from_a_domain_of_ones_own(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ENVIRONMENT", "staging")
         monkeypatch.setenv("EMAIL_FROM_ADDRESS", "hello@example.com")
         with pytest.raises(ConfigurationError, match="EMAIL_FROM_ADDRESS is an example value"):
-            create_runtime([module])
+            create_runtime([core, module])

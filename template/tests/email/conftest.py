@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.core.queue import Queue
+from app.core.ports.queue import Queue
 from app.core.runtime import Runtime
 from app.email.service import EmailService, get_email_service
 

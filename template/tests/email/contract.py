@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import pytest
 
-from app.core.queue import Queue
+from app.core.ports.queue import Queue
 from app.core.runtime import Runtime
 from app.email.addresses import InvalidAddressError
 from app.email.port import EmailRejectedError

@@ -9,9 +9,11 @@ import stamina
 from sqlalchemy import select, update
 from structlog.testing import capture_logs
 
-from app.core.queue import Queue
-from app.core.runtime import Runtime, create_runtime
-from app.core.settings import ConfigurationError
+from app.core.config.settings import ConfigurationError
+from app.core.lifecycle import create_runtime
+from app.core.module import module as core
+from app.core.ports.queue import Queue
+from app.core.runtime import Runtime
 from app.email.jobs import send_welcome_email
 from app.email.module import module
 from app.email.port import EmailRejectedError, EmailUnavailableError
@@ -165,12 +167,12 @@ class RemoteContract(EmailContract):
         with pytest.raises(
             ConfigurationError, match=f"EMAIL_PROVIDER is {self.provider}, which needs {self.credentials}"
         ):
-            create_runtime([module])
+            create_runtime([core, module])
 
     async def test_without_credentials_mails_can_be_shown(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(self.credentials)
         monkeypatch.setenv("EMAIL_PROVIDER", "console")
-        runtime = create_runtime([module])
+        runtime = create_runtime([core, module])
         lifespan = module.lifespan
         assert lifespan is not None
         async with lifespan(runtime):

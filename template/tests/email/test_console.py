@@ -3,8 +3,10 @@
 import pytest
 from structlog.testing import capture_logs
 
-from app.core.runtime import Runtime, create_runtime
-from app.core.settings import ConfigurationError
+from app.core.config.settings import ConfigurationError
+from app.core.lifecycle import create_runtime
+from app.core.module import module as core
+from app.core.runtime import Runtime
 from app.email.module import module
 from app.email.port import Message, Sender
 from app.email.providers.console import KEPT, ConsoleEmail
@@ -69,7 +71,7 @@ class TestSettings:
     def test_another_provider_is_not_part_of_the_project(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("EMAIL_PROVIDER", "pigeons")
         with pytest.raises(ConfigurationError, match="EMAIL_PROVIDER has to be"):
-            create_runtime([module])
+            create_runtime([core, module])
 
     def test_unset_it_is_console_in_local(self) -> None:
         assert EmailSettings().EMAIL_PROVIDER == "console"
@@ -78,13 +80,13 @@ class TestSettings:
     def test_mails_are_from_an_address(self, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
         monkeypatch.setenv("EMAIL_FROM_ADDRESS", address)
         with pytest.raises(ConfigurationError, match="EMAIL_FROM_ADDRESS has to be an address"):
-            create_runtime([module])
+            create_runtime([core, module])
 
     @pytest.mark.parametrize("name", ["EMAIL_FROM_NAME", "PROJECT_NAME"])
     def test_the_senders_name_adds_no_header(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         monkeypatch.setenv(name, "Hello\nBcc: eve@example.com")
         with pytest.raises(ConfigurationError, match=f"{name} has to be one line"):
-            create_runtime([module])
+            create_runtime([core, module])
 
     def test_without_a_name_of_its_own_mail_is_from_the_product(self, email: EmailService, runtime: Runtime) -> None:
         assert email.sender == Sender(address="hello@example.com", name=runtime.settings.PROJECT_NAME)

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select, update
 
 from app.auth.port import Identity
-from app.core.queue import JobFunction, Json, Queue
+from app.core.ports.queue import JobFunction, Json, Queue
 from app.core.runtime import Runtime
 from app.email.jobs import send_notification_email, send_password_reset_email, send_welcome_email
 from app.email.providers.console import ConsoleEmail, Shown

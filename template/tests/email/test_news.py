@@ -8,10 +8,10 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from app.core.report import DailyReport, generate_daily_report
+from app.core.config.settings import ConfigurationError, load_settings
+from app.core.data_policy.daily_report import DailyReport, generate_daily_report
+from app.core.ports.user_files import NoUserFiles
 from app.core.runtime import Runtime
-from app.core.settings import ConfigurationError, load_settings
-from app.core.user_files import NoUserFiles
 from app.email.news import on_daily_report
 from app.email.providers.console import ConsoleEmail, Shown
 from app.email.settings import EmailSettings
@@ -120,7 +120,7 @@ class TestDailyReport:
         assert "users created: 0" in shown.message.text
 
     async def test_of_one_day_is_one_mail(self, runtime: Runtime) -> None:
-        report = DailyReport(day=date(2026, 3, 1), figures={"cups_sold": 3})
+        report = DailyReport(day=date(2026, 3, 1), metrics={"cups_sold": 3})
         await on_daily_report(runtime, report)
         await on_daily_report(runtime, report)
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from app.core.runtime import create_runtime
-from app.core.settings import ConfigurationError
+from app.core.config.settings import ConfigurationError
+from app.core.lifecycle import create_runtime
+from app.core.module import module as core
 from app.email.module import module
 from app.email.providers.smtp_url import Encryption, SmtpServer, parse_smtp_url
 
@@ -56,7 +57,7 @@ def test_an_address_that_is_none_stops_the_start(url: str, why: str, monkeypatch
     monkeypatch.setenv("EMAIL_PROVIDER", "smtp")
     monkeypatch.setenv("SMTP_URL", url)
     with pytest.raises(ConfigurationError, match=f"SMTP_URL .*{why}") as caught:
-        create_runtime([module])
+        create_runtime([core, module])
     assert "secret" not in str(caught.value)
 
 

@@ -5,8 +5,8 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from app.core.database import Database, create_database
-from app.core.settings import Settings
+from app.core.config.settings import Settings
+from app.core.db.database import Database, create_database
 from tests.databases import Databases
 from tests.redis.fixtures import own_redis, redis, redis_url
 

@@ -14,9 +14,10 @@ from sqlmodel import Field, SQLModel
 from uuid_utils.compat import uuid7
 
 from app.core.commands import CommandLine
-from app.core.database import Database, insert_if_absent
-from app.core.module import Module
-from app.core.runtime import Runtime, create_runtime, jobs_of, running
+from app.core.db.database import Database, insert_if_absent
+from app.core.lifecycle import create_runtime, jobs_of, running
+from app.core.manifest import Module, modules_of
+from app.core.runtime import Runtime
 from app.jobs.commands import worker
 from app.jobs.module import module as jobs
 from app.jobs.module import open_server
@@ -94,7 +95,7 @@ class Deadly(NoServer):
 async def _dying(runtime: Runtime) -> AsyncIterator[None]:
     """The module's lifespan in a process that is killed between a commit and what follows it."""
     times = runtime.resource(JobsSettings).times
-    runtime.queue = Outbox(runtime, jobs_of(runtime.modules), server=Deadly(), times=times)
+    runtime.queue = Outbox(runtime, jobs_of(modules_of(runtime)), server=Deadly(), times=times)
     yield
 
 
@@ -103,7 +104,7 @@ async def _queueing(runtime: Runtime) -> AsyncIterator[None]:
     """The module's lifespan in a process that does not work itself, as outside local."""
     async with open_server(runtime) as server:
         times = runtime.resource(JobsSettings).times
-        runtime.queue = Outbox(runtime, jobs_of(runtime.modules), server=server, times=times)
+        runtime.queue = Outbox(runtime, jobs_of(modules_of(runtime)), server=server, times=times)
         yield
 
 

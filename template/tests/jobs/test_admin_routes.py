@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import delete
 from uuid_utils.compat import uuid7
 
-from app.core.audit import AuditEntry
+from app.core.ports.audit import AuditEntry
+from app.core.ports.user_files import NoUserFiles
 from app.core.runtime import Runtime
-from app.core.user_files import NoUserFiles
 from app.jobs.models import Job, JobState
 from app.jobs.results import keep_result
 from app.users.jobs import export_user_data

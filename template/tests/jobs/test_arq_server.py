@@ -11,8 +11,9 @@ from arq.connections import ArqRedis
 from arq.jobs import Job as ArqJob
 from uuid_utils.compat import uuid7
 
-from app.core.database import Database
-from app.core.runtime import Runtime, running
+from app.core.db.database import Database
+from app.core.lifecycle import running
+from app.core.runtime import Runtime
 from app.jobs.arq_server import ArqServer
 from app.jobs.models import JobState
 from app.jobs.operations import get_job

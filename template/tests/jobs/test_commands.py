@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from app.core.commands import CommandLine
-from app.core.database import create_database
-from app.core.settings import Settings
+from app.core.config.settings import Settings
+from app.core.db.database import create_database
 from app.jobs.alive import PATIENCE, is_alive, sign_of_life
 from app.jobs.commands import jobs
 from app.modules import MODULES

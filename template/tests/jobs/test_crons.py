@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.core.database import Database
-from app.core.queue import Cron
+from app.core.db.database import Database
+from app.core.manifest import Cron
 from app.core.runtime import Runtime
 from app.jobs.crons import Clock, id_for, matches
 from app.jobs.operations import list_jobs

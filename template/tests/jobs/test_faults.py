@@ -19,10 +19,10 @@ import pytest
 from sqlalchemy import func, select
 from sqlmodel import SQLModel, col
 
-from app.core.database import Database, create_database
-from app.core.settings import Settings
+from app.core.config.settings import Settings
+from app.core.db.database import Database, create_database
+from app.dev.servers.redis_server import installed
 from app.jobs.models import Job, JobState
-from app.redis.private_server import installed
 from tests.databases import Databases
 from tests.jobs import shop as processes
 from tests.jobs.shop import Attempt, Order, Payment, make_tables, queue, queue_and_die, work

@@ -6,19 +6,30 @@ from datetime import timedelta
 
 import pytest
 
-from app.core import inbox, inbox_sweeper
-from app.core.database import Database
-from app.core.inbox import MAX_ATTEMPTS, InboxStatus, UnusableEventError, replay
-from app.core.job_names import job_name
-from app.core.runtime import Runtime, create_runtime, jobs_of
+from app.core.db.database import Database
+from app.core.inbox import service as inbox
+from app.core.inbox import sweeper as inbox_sweeper
+from app.core.inbox.models import InboxStatus
+from app.core.inbox.service import MAX_ATTEMPTS, UnusableEventError, replay
+from app.core.jobs.names import job_name
+from app.core.lifecycle import create_runtime, jobs_of
+from app.core.runtime import Runtime
 from app.jobs.arq_server import ArqServer
 from app.jobs.models import JobState
 from app.jobs.operations import list_jobs
 from app.jobs.outbox import Outbox
 from app.jobs.server import Server, Working
 from app.redis.connection import connect
-from tests.core.inbox_shop import MODULES, OpenShop, Shop, let_come_due, make_tables, only_event, sold, tell
-from tests.core.test_inbox import TestAtOnce, TestFailure, TestListEvents, TestReceive, TestReplay, runtime, shop
+from tests.core.inbox.shop import MODULES, OpenShop, Shop, let_come_due, make_tables, only_event, sold, tell
+from tests.core.inbox.test_service import (
+    TestAtOnce,
+    TestFailure,
+    TestListEvents,
+    TestReceive,
+    TestReplay,
+    runtime,
+    shop,
+)
 from tests.jobs.work import QUICK
 from tests.redis.server import RedisServer
 

@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 from uuid_utils.compat import uuid7
 
-from app.core.database import Database
+from app.core.db.database import Database
 from app.core.runtime import Runtime
 from app.jobs.models import JobState
 from app.jobs.operations import cancel, get_job, list_jobs, replay

@@ -10,10 +10,10 @@ from sqlmodel import col
 from structlog.testing import capture_logs
 
 from app.core.context import RequestContext, current_request
-from app.core.database import Database
-from app.core.job_names import job_name
-from app.core.models import utc_now
-from app.core.queue import Cron
+from app.core.db.database import Database
+from app.core.db.models import utc_now
+from app.core.jobs.names import job_name
+from app.core.manifest import Cron
 from app.core.runtime import Runtime
 from app.jobs.models import Job, JobState
 from app.jobs.operations import list_jobs

@@ -8,9 +8,10 @@ from uuid import UUID
 import pytest
 from structlog.testing import capture_logs
 
-from app.core.database import Database
-from app.core.queue import Cron
-from app.core.runtime import Runtime, running
+from app.core.db.database import Database
+from app.core.lifecycle import running
+from app.core.manifest import Cron
+from app.core.runtime import Runtime
 from app.jobs.models import Job, JobState
 from app.jobs.operations import get_job, list_jobs
 from app.jobs.server import NoServer, Working

@@ -8,12 +8,14 @@ import structlog
 from sqlalchemy import update
 
 from app.core.context import current_request
-from app.core.database import Database
-from app.core.job_options import job_options
-from app.core.models import utc_now
-from app.core.module import Module
-from app.core.queue import Cron, JobFunction, Json
-from app.core.runtime import Runtime, create_runtime
+from app.core.db.database import Database
+from app.core.db.models import utc_now
+from app.core.jobs.options import job_options
+from app.core.lifecycle import create_runtime
+from app.core.manifest import Cron, Module
+from app.core.module import module as core
+from app.core.ports.queue import JobFunction, Json
+from app.core.runtime import Runtime
 from app.jobs.models import Job, JobState
 from app.jobs.module import module as jobs_module
 from app.jobs.outbox import Outbox
@@ -114,7 +116,7 @@ def make_runtime(
 ) -> Runtime:
     """A runtime with the jobs above and an outbox that loses no time."""
     module = Module(name="small", models=(Job,), settings=jobs_module.settings, jobs=jobs, crons=crons)
-    made = create_runtime([module], database=database)
+    made = create_runtime([core, module], database=database)
     made.provide(Work, Work())
     made.queue = Outbox(made, (*jobs_module.jobs, *jobs), crons, server=server, working=working, times=QUICK)
     return made

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli import migrations
+from app.migrate import migrations
 from tests.databases import Databases
 
 

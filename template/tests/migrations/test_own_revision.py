@@ -10,10 +10,10 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Column, ForeignKey, MetaData, String, Table, Uuid
 
-from app.cli import migrations
-from app.cli.differences import differences, make_revision
-from app.cli.errors import CommandLineError
-from app.core.models import metadata
+from app.core.db.models import metadata
+from app.kit.user_error import UserError
+from app.migrate import migrations
+from app.migrate.differences import differences, make_revision
 from tests.migrations.rows import count, fill
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,7 +48,7 @@ class TestMakeRevision:
         assert await asyncio.to_thread(differences, url) == []
         await fill(url, metadata)
         assert await count(url, invoices) == 1
-        with pytest.raises(CommandLineError, match=r"app: [0-9a-f]+ \(Invoices\)"):
+        with pytest.raises(UserError, match=r"app: [0-9a-f]+ \(Invoices\)"):
             await asyncio.to_thread(migrations.downgrade, url, "users@base")
         await asyncio.to_thread(migrations.downgrade, url, "app@base")
         await asyncio.to_thread(migrations.upgrade, url)
@@ -110,11 +110,11 @@ class TestMakeRevision:
 
     async def test_refuses_an_unknown_module(self, url: str) -> None:
         await asyncio.to_thread(migrations.upgrade, url)
-        with pytest.raises(CommandLineError, match="no module nobody"):
+        with pytest.raises(UserError, match="no module nobody"):
             await asyncio.to_thread(make_revision, url, "Nothing", module="nobody")
 
     async def test_refuses_a_database_that_lacks_revisions(self, url: str) -> None:
-        with pytest.raises(CommandLineError, match="app db upgrade"):
+        with pytest.raises(UserError, match="app db upgrade"):
             await asyncio.to_thread(make_revision, url, "Early")
 
 

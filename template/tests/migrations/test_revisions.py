@@ -4,11 +4,11 @@ import sys
 
 import pytest
 
-from app.cli import migrations
-from app.cli.branches import Branches
-from app.cli.differences import differences
-from app.cli.errors import CommandLineError
-from app.core.models import metadata
+from app.core.db.models import metadata
+from app.kit.user_error import UserError
+from app.migrate import migrations
+from app.migrate.branches import Branches
+from app.migrate.differences import differences
 from tests.migrations.rows import fill
 
 pytestmark = pytest.mark.every_module
@@ -58,13 +58,13 @@ class TestDowngrade:
 
     async def test_refuses_while_others_stand_on_it(self, url: str) -> None:
         await asyncio.to_thread(migrations.upgrade, url)
-        with pytest.raises(CommandLineError, match=r"users: users_0001 .*migrations/versions/users"):
+        with pytest.raises(UserError, match=r"users: users_0001 .*migrations/versions/users"):
             await asyncio.to_thread(migrations.downgrade, url, "core@base")
         assert await asyncio.to_thread(differences, url) == []
 
     @pytest.mark.parametrize("target", ["nobody@base", "users@+1", "users_9999", "head", ""])
     async def test_names_the_branches_when_the_target_is_none(self, url: str, target: str) -> None:
-        with pytest.raises(CommandLineError, match=r"The names are: .*core.*users"):
+        with pytest.raises(UserError, match=r"The names are: .*core.*users"):
             await asyncio.to_thread(migrations.downgrade, url, target)
 
 
@@ -78,5 +78,5 @@ class TestUnknownRevision:
         )
         await asyncio.to_thread(migrations.upgrade, url)
         (versions / "later_0001.py").unlink()
-        with pytest.raises(CommandLineError, match="later_0001"):
+        with pytest.raises(UserError, match="later_0001"):
             await asyncio.to_thread(migrations.upgrade, url)

@@ -6,8 +6,8 @@ import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.db.pagination import PageParams
 from app.core.errors import NotFoundError
-from app.core.pagination import PageParams
 from app.projects.repository import ProjectRepository
 from app.projects.schemas import ProjectCreate, ProjectRead
 from tests.conftest import ME, SignIn

@@ -1,6 +1,6 @@
 """What the tests around Redis may ask for besides."""
 
-from app.redis.private_server import installed
+from app.dev.servers.redis_server import installed
 from tests.redis.fixtures import own_redis, redis, redis_url
 
 __all__ = ["own_redis", "redis", "redis_url"]

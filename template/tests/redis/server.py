@@ -15,7 +15,7 @@ import pytest
 from fakeredis import FakeServer
 from fakeredis.aioredis import FakeAsyncRedisConnection
 
-from app.redis.private_server import installed, private_server
+from app.dev.servers.redis_server import installed, private_server
 
 GIVEN: Final = os.environ.get("TEST_REDIS_URL") or os.environ.get("REDIS_URL") or None
 """Read before the tests' settings take the variable away."""

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from redis.asyncio import Redis
 
-from app.core.cache import Cache, cached
+from app.core.ports.cache import Cache, cached
 from app.redis.cache import PREFIX, RedisCache
 from app.redis.connection import connect
 from app.redis.link import Link

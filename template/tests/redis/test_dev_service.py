@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from app.core.settings import ConfigurationError
+from app.core.config.settings import ConfigurationError
+from app.dev.servers.redis import dev_service
 from app.dev.services import services
-from app.redis.dev_service import dev_service
 
 
 class TestDevService:

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 import pytest
 from redis.asyncio import Redis
 
-from app.core.limiter import Limiter, Verdict, memory_limiter
+from app.core.ports.rate_limiter import Limiter, Verdict, memory_limiter
 from app.redis.connection import connect
 from app.redis.limiter import PREFIX, RedisLimiter
 from app.redis.link import Link, LostError

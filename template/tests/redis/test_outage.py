@@ -9,9 +9,10 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from app.core.database import Database
-from app.core.limiter import memory_limiter
-from app.core.runtime import Runtime, running
+from app.core.db.database import Database
+from app.core.lifecycle import running
+from app.core.ports.rate_limiter import memory_limiter
+from app.core.runtime import Runtime
 from app.main import create_app
 from app.modules import MODULES
 from app.redis import link as links

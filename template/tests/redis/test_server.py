@@ -12,12 +12,12 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoPermissionError
 
-from app.core.database import Database
-from app.core.runtime import running
+from app.core.db.database import Database
+from app.core.lifecycle import running
+from app.dev.servers.redis_server import private_server, running_server
 from app.dev.services import services
 from app.redis.connection import connect
 from app.redis.link import Link
-from app.redis.private_server import private_server, running_server
 from tests.conftest import make_runtime
 from tests.dev.project import is_gone
 from tests.redis.certificates import make_certificates
@@ -44,7 +44,7 @@ class TestLife:
     def test_ends_with_its_parent_even_when_that_is_killed(self, tmp_path: Path) -> None:
         data = tmp_path / "redis"
         script = (
-            "import pathlib, sys; from app.redis.private_server import private_server\n"
+            "import pathlib, sys; from app.dev.servers.redis_server import private_server\n"
             f"with private_server(pathlib.Path({str(data)!r}), '--pidfile', {str(tmp_path / 'pid')!r}):\n"
             "    print('ready', flush=True); sys.stdin.read()"
         )

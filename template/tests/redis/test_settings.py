@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.core.settings import ConfigurationError, load_settings
+from app.core.config.settings import ConfigurationError, load_settings
 from app.redis.connection import connection_options
 from app.redis.settings import RedisSettings
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.core.queue import Queue
+from app.core.ports.queue import Queue
 from app.core.runtime import Runtime
 from app.storage.service import StorageService, get_storage_service
 from tests.conftest import SignIn

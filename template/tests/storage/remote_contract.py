@@ -10,9 +10,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from app.cli.main import cli
-from app.core.database import create_database
-from app.core.runtime import Runtime, running
-from app.core.settings import Settings
+from app.core.config.settings import Settings
+from app.core.db.database import create_database
+from app.core.lifecycle import running
+from app.core.runtime import Runtime
 from app.main import create_app
 from app.modules import MODULES
 from app.storage.service import get_storage_service

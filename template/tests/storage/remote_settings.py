@@ -7,8 +7,9 @@ import pytest
 from click.testing import CliRunner
 
 from app.cli.main import cli
-from app.core.runtime import create_runtime
-from app.core.settings import ConfigurationError
+from app.core.config.settings import ConfigurationError
+from app.core.lifecycle import create_runtime
+from app.core.module import module as core
 from app.storage.module import module
 from app.storage.settings import StorageSettings
 
@@ -17,7 +18,7 @@ def start(monkeypatch: pytest.MonkeyPatch, **settings: str) -> str:
     """The selected provider of an application that has these settings besides those of its environment."""
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    return create_runtime([module]).resource(StorageSettings).STORAGE_PROVIDER
+    return create_runtime([core, module]).resource(StorageSettings).STORAGE_PROVIDER
 
 
 def problems(monkeypatch: pytest.MonkeyPatch, **settings: str) -> tuple[str, ...]:

@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from app.core.models import utc_now
-from app.core.queue import InProcessQueue
+from app.core.db.models import utc_now
+from app.core.jobs.in_process import InProcessQueue
 from app.core.runtime import Runtime
 from app.storage.port import StorageUnavailableError
 from app.storage.providers.cloudinary_api import text_to_sign

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from pydantic import SecretStr
 
 from app.cli.main import cli
-from app.core.models import utc_now
+from app.core.db.models import utc_now
 from app.core.runtime import Runtime
 from app.storage.copying import AT_ONCE, BATCH, Copying, FileCopy, Outcome
 from app.storage.keys import new_key

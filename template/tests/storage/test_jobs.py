@@ -8,8 +8,8 @@ from click.testing import CliRunner
 from sqlalchemy import delete, select, update
 from sqlmodel import col
 
-from app.core.models import utc_now
-from app.core.queue import Queue
+from app.core.db.models import utc_now
+from app.core.ports.queue import Queue
 from app.core.runtime import Runtime
 from app.storage import commands
 from app.storage.jobs import ORPHAN_AGE, delete_file, remove_orphans, sweep_files

@@ -11,10 +11,12 @@ import httpx
 import pytest
 from starlette.types import Message
 
-from app.core.database import Database
+from app.core.config.settings import ConfigurationError
+from app.core.db.database import Database
 from app.core.errors import NotFoundError
-from app.core.runtime import Runtime, create_runtime, running
-from app.core.settings import ConfigurationError
+from app.core.lifecycle import create_runtime, running
+from app.core.module import module as core
+from app.core.runtime import Runtime
 from app.storage.module import module
 from app.storage.providers.local_disk import LocalDisk
 from app.storage.providers.local_links import Permission
@@ -170,7 +172,7 @@ class TestLocal(StorageContract):
         for part in (old, new):
             part.close()
         os.utime(old.name, (0, 0))
-        async with running(create_runtime([module], database=database), background=False):
+        async with running(create_runtime([core, module], database=database), background=False):
             assert stored_in(own_folder) == [Path(new.name)]
 
     async def test_a_symbolic_link_leads_nowhere(
@@ -213,12 +215,12 @@ class TestSettings:
     def test_an_address_has_to_be_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("STORAGE_LOCAL_URL", "api.example.com")
         with pytest.raises(ConfigurationError, match="STORAGE_LOCAL_URL has to be an address"):
-            create_runtime([module])
+            create_runtime([core, module])
 
     def test_another_provider_is_not_part_of_the_project(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("STORAGE_PROVIDER", "other")
         with pytest.raises(ConfigurationError, match="STORAGE_PROVIDER has to be"):
-            create_runtime([module])
+            create_runtime([core, module])
 
     def test_unset_it_is_local_in_local(self) -> None:
         assert StorageSettings().STORAGE_PROVIDER == "local"
@@ -229,6 +231,6 @@ class TestSettings:
         monkeypatch.setenv("STORAGE_PROVIDER", "local")
         for environment in ("local", "production"):
             monkeypatch.setenv("ENVIRONMENT", environment)
-            async with running(create_runtime([module], database=database), background=False):
+            async with running(create_runtime([core, module], database=database), background=False):
                 warned = "storage_is_local" in capsys.readouterr().out
             assert warned is (environment == "production" and SELECTION.chosen != "local")

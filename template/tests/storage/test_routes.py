@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import col
 
-from app.core.queue import Queue
+from app.core.ports.queue import Queue
 from app.core.runtime import Runtime
 from app.storage.models import File
 from app.storage.service import StorageService, get_storage_service

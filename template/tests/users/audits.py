@@ -2,7 +2,7 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.audit import AuditEntry
+from app.core.ports.audit import AuditEntry
 
 
 class MemoryAudit:

@@ -11,9 +11,9 @@ from click.testing import CliRunner, Result
 
 from app.auth.port import Identity
 from app.cli.main import cli
-from app.core.database import create_database
+from app.core.config.settings import Settings
+from app.core.db.database import create_database
 from app.core.runtime import Runtime
-from app.core.settings import Settings
 from app.users.identities import find_caller, make_user
 from app.users.models import Role
 from tests.conftest import make_runtime

@@ -15,22 +15,21 @@ from sqlmodel import col
 from structlog.testing import capture_logs
 
 from app.auth.events import IdentityChanged
-from app.core.audit import AuditEntry
-from app.core.cleanup import cleanup_old_data
-from app.core.events import Events, Subscriber
-from app.core.models import metadata, utc_now
-from app.core.module import Module
-from app.core.personal_data import PersonalData
-from app.core.report import make_report
+from app.core.data_policy.daily_report import make_report
+from app.core.data_policy.retention import cleanup_old_data
+from app.core.db.models import metadata, utc_now
+from app.core.jobs.event_bus import EventBus
+from app.core.manifest import Module, ModuleList, PersonalData, Subscriber, modules_of
+from app.core.ports.audit import AuditEntry
+from app.core.ports.user_files import NoUserFiles
 from app.core.runtime import Runtime
-from app.core.user_files import NoUserFiles
 from app.modules import MODULES
+from app.users.data_policy import KEEP_GONE_IDENTITIES
 from app.users.erasure import erase_user
 from app.users.errors import LastAdminError
 from app.users.events import ExportReady
 from app.users.jobs import delete_user_data, export_user_data
 from app.users.models import Role, User, user_identities, users
-from app.users.upkeep import KEEP_GONE_IDENTITIES
 from tests.conftest import ME, SignIn
 from tests.users.audits import MemoryAudit
 
@@ -110,7 +109,7 @@ class TestExportUserData:
         async def hear(_runtime: Runtime, event: ExportReady) -> None:
             heard.append(event)
 
-        runtime.events = Events(runtime, [Subscriber(ExportReady, hear)])
+        runtime.events = EventBus(runtime, [Subscriber(ExportReady, hear)])
         await export_user_data(runtime, str(user_id))
         await runtime.queue.drain()
 
@@ -171,14 +170,15 @@ class TestEraseUser:
         self, runtime: Runtime, user_id: UUID, audit: MemoryAudit, client: httpx.AsyncClient, headers: dict[str, str]
     ) -> None:
         killed = PersonalData(model=User, belongs=lambda user_id: col(User.id) == user_id, erase=die)
-        whole, runtime.modules = runtime.modules, (*runtime.modules, Module(name="fatal", personal_data=(killed,)))
+        whole = modules_of(runtime)
+        runtime.provide(ModuleList, ModuleList((*whole, Module(name="fatal", personal_data=(killed,)))))
         with pytest.raises(KeyboardInterrupt):
             await erase_user(runtime, user_id)
         # From the first moment on the user adds nothing.
         assert (await client.get(ME, headers=headers)).status_code == 403
         assert audit.entries == []
 
-        runtime.modules = whole
+        runtime.provide(ModuleList, ModuleList(whole))
         assert await erase_user(runtime, user_id)
         assert await count(runtime, users) == 0
         assert len(audit.entries) == 1
@@ -271,6 +271,6 @@ async def test_new_and_active_users_are_in_the_report(runtime: Runtime, user_id:
     async with runtime.database.transaction() as session:
         await session.execute(update(users).where(users.c.id == user_id).values(is_active=False))
 
-    figures = (await make_report(runtime, utc_now().date())).figures
+    figures = (await make_report(runtime, utc_now().date())).metrics
 
     assert (figures["users_created"], figures["users_active"]) == (1, 0)

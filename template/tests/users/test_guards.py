@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
-from app.core.settings import Settings
+from app.core.config.settings import Settings
 from tests.conftest import SignIn
 
 pytestmark = pytest.mark.every_module

@@ -9,11 +9,11 @@ from sqlalchemy import func, select
 
 from app.auth.local import local_subject, mint
 from app.auth.port import Identity
-from app.core.database import create_database
-from app.core.events import Subscriber
-from app.core.module import Module
-from app.core.runtime import Runtime, create_runtime, running
-from app.core.settings import Settings
+from app.core.config.settings import Settings
+from app.core.db.database import create_database
+from app.core.lifecycle import create_runtime, running
+from app.core.manifest import Module, Subscriber
+from app.core.runtime import Runtime
 from app.main import create_app
 from app.modules import MODULES
 from app.users.events import UserCreated

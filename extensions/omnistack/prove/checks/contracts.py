@@ -62,7 +62,8 @@ def check_contracts(code: Code, report: Report) -> None:
         for name, cond in (*contract.sources.items(), *contract.forbidden.items()):
             message = f"a contract speaks of {name}, which is not there"
             report(file.source, contract.line, message, contract.cond & cond & ~code.exists(name))
-    for source in ("app.core", *contracts.pieces):
+    _check_imports(code, contracts, report)
+    for source in contracts.pieces:
         here = code.exists(source)
         report(file.source, 1, f"no contract holds {source}", here & ~contracts.holding(source))
         for target in contracts.pieces:
@@ -71,6 +72,23 @@ def check_contracts(code: Code, report: Report) -> None:
                 report(file.source, 1, f"a contract forbids {source} to import {target}", both & forbidden)
             else:
                 report(file.source, 1, f"no contract forbids {source} to import {target}", both & ~forbidden)
+
+
+def _check_imports(code: Code, contracts: Contracts, report: Report) -> None:
+    """Check that no module imports what its own contract forbids: import-linter would fail in the rendered project."""
+    for module in code:
+        source = _package(module.name)
+        for found in module.facts.imports if source in contracts.pieces else ():
+            target = _package(found.module)
+            if target != source and target in contracts.pieces:
+                here = module.at(found.lines) & contracts.forbidding(source, target)
+                report(
+                    module.file.source, module.file.where(found.lines[-1]), f"a contract forbids {target} here", here
+                )
+
+
+def _package(name: str) -> str:
+    return ".".join(name.split(".")[:2])
 
 
 def _read(code: Code, file: File) -> list[Contract]:

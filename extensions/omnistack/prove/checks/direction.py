@@ -9,7 +9,7 @@ from omnistack.prove.finding import Report
 
 CORE = "core"
 LAYERS = {"kit": 0, "core": 1}
-TOP = ("app.main", "app.modules", "app.project_modules", "app.cli", "app.dev")
+TOP = ("app.main", "app.modules", "app.project_modules", "app.cli", "app.dev", "app.migrate")
 """What stands above the modules."""
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from omnistack.prove.checks.settings import settings_classes
+from omnistack.prove.checks.settings import BASE, settings_classes
 from omnistack.prove.code import Code, Module, in_module
 from omnistack.prove.facts import Call, Lines
 from omnistack.prove.finding import Report
@@ -131,7 +131,9 @@ def _is_value(module: Module, name: str) -> bool:
 
 def _check_settings(code: Code, report: Report) -> None:
     listed = listed_in_manifests(code, "settings")
-    for module, each in filter(lambda pair: in_module(pair[0]), settings_classes(code)):
+    for module, each in settings_classes(code):
+        if each.name == BASE or not in_module(module):
+            continue
         missing = _missing(code, listed, (module.name, each.name), module.at(each.lines))
         line = module.file.where(each.lines[-1])
         report(module.file.source, line, f"{each.name} is in no manifest's `settings`", missing)
@@ -154,7 +156,7 @@ def _check_functions(code: Code, report: Report) -> None:
 
 def _check_queued(code: Code, report: Report) -> None:
     """What is queued or handed to the inbox is listed, or the application refuses it when it runs."""
-    jobs, handlers = listed_in_manifests(code, "jobs") | _core_jobs(code), listed_in_manifests(code, "inbox_handlers")
+    jobs, handlers = listed_in_manifests(code, "jobs"), listed_in_manifests(code, "inbox_handlers")
     used: list[tuple[Module, Lines, str, str, Names]] = []
     for module, call in code.calls("enqueue"):
         functions = call.arguments[1] if len(call.arguments) > 1 else ()
@@ -209,16 +211,6 @@ def _check_order(code: Code, report: Report) -> None:
                 late = here & ~before.get(other, code.space.nothing)
                 report(holder.file.source, line, f"{name} is listed before {other}, which it requires", late)
         before[name] = before.get(name, code.space.nothing) | here
-
-
-def _core_jobs(code: Code) -> Names:
-    """The core has no manifest: its jobs are a constant that ends in JOBS."""
-    found: Names = {}
-    for module in code:
-        for reference in module.facts.references if module.name.startswith("app.core.") else ():
-            if reference.owner.endswith("JOBS"):
-                found[code.resolve(module, reference.name)] = module.at(reference.lines)
-    return found
 
 
 def manifests(code: Code) -> Iterator[tuple[str, Cond]]:

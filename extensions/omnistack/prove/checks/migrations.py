@@ -48,7 +48,7 @@ def check_migrations(code: Code, report: Report) -> None:
     _check_heads(revisions, report)
     there = dict(manifests(code))
     for revision in revisions.values():
-        if revision.branch not in {CORE, USER}:
+        if revision.branch != USER:
             missing = revision.cond & ~there.get(revision.branch, code.space.nothing)
             report(revision.module.file.source, 1, f"there is no module {revision.branch}", missing)
 

@@ -40,7 +40,9 @@ def check_settings(code: Code, report: Report) -> None:
                 source, line, f"the setting {name} is declared, and nothing reads it", here & ~read.get(name, nothing)
             )
             if in_module(module):
-                others = code.space.union(other.at(theirs) for other, theirs in places if other is not module)
+                others = code.space.union(
+                    other.at(theirs) for other, theirs in places if other is not module and in_module(other)
+                )
                 report(source, line, f"the setting {name} is declared by another class as well", here & others)
     for piece in code.tree.model.pieces.values():
         chosen = code.tree.model.chosen[piece.name]

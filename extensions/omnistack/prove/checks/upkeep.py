@@ -9,7 +9,7 @@ from omnistack.prove.finding import Report
 from omnistack.prove.space import Cond
 
 USERS = "users.id"
-FIELDS = {"PersonalData": "personal_data", "Cleanup": "cleanups", "Figure": "figures"}
+FIELDS = {"PersonalData": "personal_data", "RetentionRule": "retention", "ReportMetric": "metrics"}
 """What each value is for in the manifest."""
 
 
@@ -24,8 +24,8 @@ def check_upkeep(code: Code, report: Report) -> None:
             message = f"{each.name} leads to users, and no PersonalData names it"
             report(module.file.source, line, message, here & ~named["PersonalData"].get(key, nothing))
         if "SoftDelete" in {base.rpartition(".")[2] for base in each.bases}:
-            message = f"{each.name} hides rows, and no Cleanup names it: they would stay for ever"
-            report(module.file.source, line, message, here & ~named["Cleanup"].get(key, nothing))
+            message = f"{each.name} hides rows, and no RetentionRule names it: they would stay for ever"
+            report(module.file.source, line, message, here & ~named["RetentionRule"].get(key, nothing))
     for kind, field in FIELDS.items():
         in_manifests = listed_in_manifests(code, field)
         for module, call in _values(code, kind):

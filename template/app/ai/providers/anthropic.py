@@ -11,8 +11,8 @@ from pydantic import SecretStr, ValidationError
 from app.ai.addresses import BaseUrl
 from app.ai.port import Adapter, AIPiece, Answer, Finish, Prompt, Usage
 from app.ai.transport import Fault, Transport, Wire, open_client
+from app.core.config.settings import ModuleSettings
 from app.core.runtime import Runtime
-from app.core.settings import ModuleSettings
 
 NAME: Final = "anthropic"
 VERSION: Final = "2026-10-21"

@@ -12,8 +12,8 @@ from pydantic import Field, SecretStr, ValidationError
 from app.ai.addresses import BaseUrl
 from app.ai.port import Adapter, AIPiece, Answer, Finish, Message, Prompt, Role, Usage
 from app.ai.transport import Fault, Transport, Wire, open_client
+from app.core.config.settings import ModuleSettings
 from app.core.runtime import Runtime
-from app.core.settings import ModuleSettings
 
 NAME: Final = "gemini"
 BAD_KEY: Final = "API_KEY_INVALID"

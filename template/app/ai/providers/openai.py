@@ -12,8 +12,8 @@ from app.ai.addresses import BaseUrl
 from app.ai.port import Adapter, AIPiece, Answer, Finish, Prompt, Usage
 from app.ai.providers.openai_search import complete_search, stream_search
 from app.ai.transport import Fault, Transport, Wire, open_client
+from app.core.config.settings import ModuleSettings
 from app.core.runtime import Runtime
-from app.core.settings import ModuleSettings
 
 NAME: Final = "openai"
 OFFICIAL: Final = "https://api.openai.com/v1"

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, SecretStr
 
 from app.auth.standard_webhooks import WebhookSecret
 from app.auth.urls import BaseUrl
-from app.core.settings import ModuleSettings, RequiredOutsideLocal
+from app.core.config.settings import ModuleSettings, RequiredOutsideLocal
 
 NAME = "clerk"
 

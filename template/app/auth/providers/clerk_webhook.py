@@ -10,10 +10,10 @@ from app.auth.events import IdentityChanged, IdentityDeleted
 from app.auth.providers.clerk_settings import NAME, ClerkSettings
 from app.auth.providers.clerk_user import email_of, name_of
 from app.auth.standard_webhooks import RATE, MalformedEventError, Shape, read_event, verify
-from app.core import inbox
-from app.core.dependencies import RuntimeDep
 from app.core.errors import NotFoundError
-from app.core.queue import Json
+from app.core.http.dependencies import RuntimeDep
+from app.core.inbox import service as inbox
+from app.core.ports.queue import Json
 from app.core.runtime import Runtime
 
 router = APIRouter(dependencies=[Depends(RATE)])

@@ -12,8 +12,8 @@ from app.auth.port import AuthProvider, Identity, ProviderPiece
 from app.auth.tokens import SharedSecret, TokenVerifier
 from app.auth.unconfigured import UnconfiguredProvider
 from app.auth.urls import SecureUrl
+from app.core.config.settings import ModuleSettings, RequiredOutsideLocal
 from app.core.runtime import Runtime
-from app.core.settings import ModuleSettings, RequiredOutsideLocal
 
 NAME = "custom"
 ALGORITHMS = ("RS256", "ES256", "EdDSA")

@@ -6,7 +6,7 @@ from pydantic import Field, SecretStr
 
 from app.auth.standard_webhooks import WebhookSecret
 from app.auth.urls import BaseUrl
-from app.core.settings import MIN_SECRET_LENGTH, ModuleSettings, RequiredOutsideLocal
+from app.core.config.settings import MIN_SECRET_LENGTH, ModuleSettings, RequiredOutsideLocal
 
 NAME = "supabase"
 

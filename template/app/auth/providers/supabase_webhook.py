@@ -9,10 +9,10 @@ from app.auth.claims import Claims, clean_email, clean_name, is_subject, section
 from app.auth.events import IdentityChanged, IdentityDeleted
 from app.auth.providers.supabase_settings import NAME, SupabaseSettings
 from app.auth.standard_webhooks import RATE, MalformedEventError, Shape, read_event, verify
-from app.core import inbox
-from app.core.dependencies import RuntimeDep
 from app.core.errors import NotFoundError
-from app.core.queue import Json
+from app.core.http.dependencies import RuntimeDep
+from app.core.inbox import service as inbox
+from app.core.ports.queue import Json
 from app.core.runtime import Runtime
 
 router = APIRouter(dependencies=[Depends(RATE)])

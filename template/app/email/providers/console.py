@@ -10,8 +10,8 @@ import click
 import structlog
 from uuid_utils.compat import uuid7
 
+from app.core.config.settings import ModuleSettings
 from app.core.runtime import Runtime
-from app.core.settings import ModuleSettings
 from app.email.port import CONSOLE, EmailPiece, EmailProvider, EmailResult, Message
 
 logger = structlog.stdlib.get_logger(__name__)

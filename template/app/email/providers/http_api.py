@@ -9,7 +9,7 @@ import httpx
 from httpx import codes
 from pydantic import AfterValidator, SecretStr, ValidationInfo
 
-from app.core.settings import Environment
+from app.core.config.settings import Environment
 from app.email.calls import Failure, ProviderError
 from app.kit.resilience import named_pause
 

@@ -13,9 +13,9 @@ import structlog
 from httpx import codes
 from pydantic import SecretStr
 
+from app.core.config.provider_selection import NEEDED
+from app.core.config.settings import ModuleSettings
 from app.core.runtime import Runtime
-from app.core.selection import NEEDED
-from app.core.settings import ModuleSettings
 from app.email.calls import Calls, Failure, ProviderError
 from app.email.port import EmailPiece, EmailProvider, EmailRejectedError, EmailResult, EmailUnavailableError, Message
 from app.email.providers.http_api import ApiUrl, HttpApi, api_client, document_of, failure_of, text_of

@@ -14,10 +14,10 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, SecretStr
 
-from app.core.models import utc_now
+from app.core.config.provider_selection import NEEDED
+from app.core.config.settings import ModuleSettings
+from app.core.db.models import utc_now
 from app.core.runtime import Runtime
-from app.core.selection import NEEDED
-from app.core.settings import ModuleSettings
 from app.email.calls import Calls
 from app.email.port import EmailPiece, EmailProvider, EmailResult, Message
 from app.email.providers.smtp_session import SmtpSession

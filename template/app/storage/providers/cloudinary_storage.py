@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from app.core.models import utc_now
+from app.core.db.models import utc_now
 from app.storage.port import ObjectMissingError, PresignedRequest, StoredObject
 from app.storage.providers.cloudinary_api import CloudinaryApi
 

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from app.core.config.settings import ModuleSettings
 from app.core.runtime import Runtime
-from app.core.settings import ModuleSettings
 from app.storage.addresses import Address
 from app.storage.port import LOCAL, Storage, StoragePiece
 from app.storage.providers import local_routes

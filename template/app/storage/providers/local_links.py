@@ -10,8 +10,8 @@ from typing import Annotated
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from app.core.db.models import utc_now
 from app.core.errors import ForbiddenError
-from app.core.models import utc_now
 
 
 class InvalidLinkError(ForbiddenError):

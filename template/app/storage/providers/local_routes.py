@@ -10,9 +10,9 @@ from fastapi import APIRouter, Depends, Request, Response, status
 from fastapi.responses import FileResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from app.core.body_limit import BodyLimit
-from app.core.dependencies import RuntimeDep
 from app.core.errors import BadRequestError, ConflictError, NotFoundError, PayloadTooLargeError
+from app.core.http.body_limit import BodyLimit
+from app.core.http.dependencies import RuntimeDep
 from app.core.runtime import Runtime
 from app.storage.keys import InvalidKeyError
 from app.storage.names import attachment

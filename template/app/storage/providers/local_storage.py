@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import structlog
 
-from app.core.models import utc_now
+from app.core.db.models import utc_now
 from app.storage.port import PresignedRequest, StorageUnavailableError, StoredObject
 from app.storage.providers.local_disk import LocalDisk, ObjectExistsError
 from app.storage.providers.local_links import LinkSigner, Permission

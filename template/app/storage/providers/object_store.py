@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import obstore
 from obstore.store import S3Store
 
-from app.core.models import utc_now
+from app.core.db.models import utc_now
 from app.kit.resilience import Resilient
 from app.storage.names import attachment
 from app.storage.port import ObjectMissingError, PresignedRequest, StoredObject

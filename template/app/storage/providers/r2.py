@@ -6,9 +6,9 @@ from typing import Annotated, Final
 
 from pydantic import Field, SecretStr
 
+from app.core.config.provider_selection import NEEDED
+from app.core.config.settings import ModuleSettings
 from app.core.runtime import Runtime
-from app.core.selection import NEEDED
-from app.core.settings import ModuleSettings
 from app.storage.addresses import Address
 from app.storage.port import Storage, StoragePiece
 from app.storage.providers.object_store import BUCKET_NAME, Bucket, ObjectStore

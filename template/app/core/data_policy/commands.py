@@ -1,0 +1,34 @@
+"""Commands for scheduled tasks, for projects that run them from the system's cron instead of a worker."""
+
+from datetime import date, datetime, timedelta
+
+import click
+
+from app.core.commands import with_runtime
+from app.core.data_policy.daily_report import make_report
+from app.core.data_policy.retention import cleanup_old_data
+from app.core.db.models import utc_now
+from app.core.runtime import Runtime
+
+
+@click.command()
+@with_runtime
+async def cleanup(runtime: Runtime) -> None:
+    """Delete expired rows in every module."""
+    for table, count in (await cleanup_old_data(runtime)).items():
+        click.echo(f"{table}: {count}")
+
+
+@click.command()
+@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="A day in UTC. Default: yesterday.")
+@with_runtime
+async def report(runtime: Runtime, day: datetime | None) -> None:
+    """Show the daily report."""
+    made = await make_report(runtime, day.date() if day else _yesterday())
+    click.echo(made.day.isoformat())
+    for name, count in made.metrics.items():
+        click.echo(f"  {name}: {count}")
+
+
+def _yesterday() -> date:
+    return utc_now().date() - timedelta(days=1)

@@ -1,0 +1,205 @@
+"""What every request passes through, as pure ASGI: a wrapper each for the outside and the inside of CORS.
+
+From the outside: `RequestMiddleware` (request id, access log, security and rate-limit headers) → CORS → `ErrorBoundary`
+(body size, unexpected errors) → FastAPI.
+"""
+
+import re
+import time
+from collections.abc import Collection, Iterable
+
+import structlog
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uuid_utils import uuid7
+
+from app.core.config.settings import Settings
+from app.core.context import SCOPE_KEY, RequestContext, context_of, current_request
+from app.core.errors import PayloadTooLargeError
+from app.core.http.body_limit import body_limit
+from app.core.http.error_handlers import TOO_LARGE, render_app_error, render_internal
+
+type Headers = list[tuple[bytes, bytes]]
+
+logger = structlog.stdlib.get_logger(__name__)
+
+REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+EXPOSED = ("X-Request-ID", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After")
+CLIENT_CLOSED = 499
+"""What the log calls a request whose client left before the answer (after nginx)."""
+
+SECURITY_HEADERS: Headers = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-store"),
+]
+HSTS = (b"strict-transport-security", b"max-age=63072000; includeSubDomains")
+API_CSP = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+# The pages load their code from a CDN, and start it with a script of their own.
+DOCS_POLICY = (
+    "default-src 'none'",
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+    "connect-src 'self'",
+    "script-src https://cdn.jsdelivr.net 'unsafe-inline'",
+    "style-src https://cdn.jsdelivr.net https://fonts.googleapis.com 'unsafe-inline'",
+    "font-src https://fonts.gstatic.com",
+    "img-src 'self' data: https:",
+    "worker-src blob:",
+)
+DOCS_CSP = (b"content-security-policy", "; ".join(DOCS_POLICY).encode())
+
+
+def add_middleware(app: FastAPI, settings: Settings, *, docs: Collection[str], unlogged: Collection[str]) -> None:
+    """Adds the middleware.
+
+    Args:
+        app: what to add it to.
+        settings: the core's.
+        docs: paths of pages that load scripts.
+        unlogged: paths that are asked for all the time and say nothing, such as the health route.
+    """
+    # Starlette puts what is added last outermost.
+    app.add_middleware(ErrorBoundary, max_body_size=settings.MAX_BODY_SIZE)
+    if settings.BACKEND_CORS_ORIGINS:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=[origin.rstrip("/") for origin in settings.BACKEND_CORS_ORIGINS],
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=EXPOSED,
+        )
+    app.add_middleware(
+        RequestMiddleware, hsts=settings.is_production, docs=frozenset(docs), unlogged=frozenset(unlogged)
+    )
+
+
+class RequestMiddleware:
+    """Names the request, completes the headers of its answer, and logs one line."""
+
+    def __init__(self, app: ASGIApp, *, hsts: bool, docs: frozenset[str], unlogged: frozenset[str]) -> None:
+        self.app = app
+        self._docs = docs
+        self._unlogged = unlogged
+        common = [*SECURITY_HEADERS, HSTS] if hsts else SECURITY_HEADERS
+        self._api_headers = [*common, API_CSP]
+        self._docs_headers = [*common, DOCS_CSP]
+        self._log = structlog.stdlib.get_logger("app.access").bind()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request or WebSocket."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        context = scope[SCOPE_KEY] = RequestContext(_request_id(scope["headers"]), time.perf_counter())
+        path = scope["path"]
+        extra = self._docs_headers if path in self._docs else self._api_headers
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                context.status = message["status"]
+                message["headers"] = _completed(message.get("headers", ()), context, extra)
+            await send(message)
+
+        token = current_request.set(context)
+        try:
+            await self.app(scope, receive, send_with_headers)
+        finally:
+            if path not in self._unlogged:
+                self._log_line(scope, context)
+            current_request.reset(token)
+
+    def _log_line(self, scope: Scope, context: RequestContext) -> None:
+        if scope["type"] != "http":
+            return
+        self._log.info(
+            "request",
+            method=scope["method"],
+            path=scope["path"],
+            route=context.route.template if context.route else None,
+            status=context.status or CLIENT_CLOSED,
+            duration_ms=round((time.perf_counter() - context.started_at) * 1000, 2),
+        )
+
+
+class ErrorBoundary:
+    """Answers what nobody has caught, where CORS and security headers still reach it, and bodies that are too large."""
+
+    def __init__(self, app: ASGIApp, *, max_body_size: int) -> None:
+        self.app = app
+        self._max_body_size = max_body_size
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        length, limit = _content_length(scope["headers"]), self._max_body_size
+        if length is None or length > limit:
+            # Which route it is costs a search; a body that is known to be small is small enough for all.
+            limit = body_limit(scope, limit)
+        if length is not None and length > limit:
+            # Told to close, the server reads no further.
+            error = PayloadTooLargeError(_too_large(limit), headers={"Connection": "close"})
+            await render_app_error(scope, error)(scope, receive, send)
+            return
+        try:
+            await self.app(scope, receive if length is not None else _counted(receive, limit), send)
+        except ClientDisconnect:
+            logger.info("client_disconnected")
+        except Exception:
+            logger.exception("unhandled_error", method=scope["method"], path=scope["path"])
+            if context_of(scope).status is not None:
+                # The status is out. Only the server can still tell the client, by cutting the connection.
+                raise
+            await render_internal(scope)(scope, receive, send)
+
+
+def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The client's, if it is a harmless token; else a new one."""
+    for name, value in headers:
+        if name == b"x-request-id" and REQUEST_ID.fullmatch(value):
+            return value.decode()
+    return uuid7().hex
+
+
+def _content_length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
+    for name, value in headers:
+        if name == b"content-length":
+            return int(value) if value.isdigit() else None
+    return None
+
+
+def _too_large(limit: int) -> str:
+    return f"A request's body may have at most {limit} bytes."
+
+
+def _counted(receive: Receive, limit: int) -> Receive:
+    """Receives a body of undeclared length up to the limit."""
+    received = 0
+
+    async def receive_counted() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > limit:
+            # Of Starlette's kind, since FastAPI turns all other errors while reading a body into a 400.
+            raise HTTPException(TOO_LARGE, _too_large(limit), headers={"Connection": "close"})
+        return message
+
+    return receive_counted
+
+
+def _completed(headers: Iterable[tuple[bytes, bytes]], context: RequestContext, extra: Headers) -> Headers:
+    """The headers with ours, except where the handler has said otherwise."""
+    result = list(headers)
+    present = {name.lower() for name, _ in result}
+    result.append((b"x-request-id", context.request_id.encode()))
+    if context.rate_limit_headers is not None:
+        result += context.rate_limit_headers
+    result += [header for header in extra if header[0] not in present]
+    return result

@@ -1,0 +1,31 @@
+"""How long inbox events are kept, and what the daily report counts of them."""
+
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy import and_, or_
+from sqlmodel import col
+
+from app.core.data_policy.daily_report import rows, rows_since
+from app.core.inbox.models import InboxEvent, InboxStatus
+from app.core.manifest import ReportMetric, RetentionRule
+
+KEEP_DONE: Final = timedelta(days=30)
+"""How long a processed event is kept: longer than any provider sends the same event again."""
+KEEP_FAILED: Final = timedelta(days=90)
+"""How long a failed event is kept so that someone can retry it."""
+
+RETENTION: Final = (
+    RetentionRule(
+        model=InboxEvent,
+        expired=lambda _runtime, now: or_(
+            and_(col(InboxEvent.status) == InboxStatus.DONE, col(InboxEvent.processed_at) < now - KEEP_DONE),
+            and_(col(InboxEvent.status) == InboxStatus.FAILED, col(InboxEvent.received_at) < now - KEEP_FAILED),
+        ),
+    ),
+)
+
+REPORT_METRICS: Final = (
+    ReportMetric(name="inbox_received", count=rows_since(col(InboxEvent.received_at))),
+    ReportMetric(name="inbox_failed", count=rows(InboxEvent, col(InboxEvent.status) == InboxStatus.FAILED)),
+)

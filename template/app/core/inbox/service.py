@@ -1,0 +1,212 @@
+"""The inbox: what other systems' webhooks tell, kept first and worked off afterwards.
+
+The one road of every inbound webhook: the route verifies the signature, calls `receive` and answers 2xx. The event is
+in the table by then, once, however often it is sent. A job hands it to its handler; handler and mark are one
+transaction, so that the handler's effect on the database happens exactly once, whenever the process is killed.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, cast
+from uuid import UUID
+
+import structlog
+from sqlalchemy import ColumnElement, CursorResult, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+from uuid_utils.compat import uuid7
+
+from app.core.db.database import insert_if_absent
+from app.core.db.models import utc_now
+from app.core.errors import BadRequestError
+from app.core.inbox.models import InboxEvent, InboxStatus
+from app.core.jobs.names import job_name
+from app.core.manifest import InboxHandler, Payload, modules_of
+from app.core.observability.error_summary import one_line
+from app.core.ports.queue import Json
+from app.core.runtime import Runtime
+from app.kit.backoff import backoff
+
+logger = structlog.stdlib.get_logger(__name__)
+
+MAX_EVENT_ID: Final = 255
+MAX_ATTEMPTS: Final = 10
+HANDLER_TIMEOUT = timedelta(seconds=60)
+LEASE = timedelta(seconds=90)
+"""How long an event is one process's own; longer than a handler may take."""
+FIRST_PAUSE = timedelta(seconds=15)
+LONGEST_PAUSE = timedelta(hours=1)
+_NO_SYNC: Final = {"synchronize_session": False}
+
+
+class UnusableEventError(Exception):
+    """Raised by a handler when no other attempt can make anything of the event: it fails at once, with the message."""
+
+
+async def receive(
+    runtime: Runtime, *, provider: str, event_id: str, payload: Mapping[str, Json], handler: InboxHandler
+) -> bool:
+    """Keeps an event whose signature was verified, in a transaction of its own, and has it handled after that.
+
+    Args:
+        provider: who sent it, such as `stripe`.
+        event_id: the provider's own id; a second event with the same one is dropped.
+        payload: the event, a JSON object.
+        handler: one of a module's `inbox_handlers`.
+
+    Returns:
+        Whether the event is new.
+
+    Raises:
+        BadRequestError: the id or the payload is not usable.
+        LookupError: no module lists the handler in its manifest.
+    """
+    _check(event_id, payload)
+    name = job_name(handler)
+    _handler(runtime, name)
+    id_ = uuid7()
+    values = {"id": id_, "provider": provider, "event_id": event_id, "payload": dict(payload), "handler": name}
+    async with runtime.database.transaction() as session:
+        new = await insert_if_absent(session, InboxEvent, values, unique=("provider", "event_id"))
+        if new:
+            await runtime.queue.enqueue(session, process_inbox_event, str(id_), job_id=f"inbox:{id_}")
+    return new
+
+
+async def process_inbox_event(runtime: Runtime, id_: str) -> None:
+    """The job behind `receive`: hands an event to its handler if it is due and nobody else has it."""
+    claim = await _claim(runtime, UUID(id_))
+    if claim is None:
+        return
+    try:
+        await _handle(runtime, claim)
+    except Exception as error:  # noqa: BLE001 - whatever a handler raises is kept with the event
+        await _give_back(runtime, claim, error)
+
+
+async def replay(runtime: Runtime, id_: UUID, *, now: bool = False) -> bool:
+    """Gives a failed event all its attempts again.
+
+    Args:
+        now: whether the first of them is made before this returns, instead of in a job.
+
+    Returns:
+        Whether there is a failed event with this id.
+    """
+    failed = (col(InboxEvent.id) == id_, col(InboxEvent.status) == InboxStatus.FAILED)
+    async with runtime.database.transaction() as session:
+        values = {"status": InboxStatus.PENDING, "attempts": 0, "next_attempt_at": utc_now(), "error": None}
+        found = await set_where(session, *failed, **values)
+        if found and not now:
+            await runtime.queue.enqueue(session, process_inbox_event, str(id_), job_id=f"inbox:{id_}")
+    if found and now:
+        await process_inbox_event(runtime, str(id_))
+    return found
+
+
+async def get_event(runtime: Runtime, id_: UUID) -> InboxEvent | None:
+    """The event with this id."""
+    async with runtime.database.reading() as session:
+        return await session.get(InboxEvent, id_)
+
+
+async def list_events(runtime: Runtime, *, status: InboxStatus | None = None, limit: int = 50) -> Sequence[InboxEvent]:
+    """The newest events, of one status or of all."""
+    statement = select(InboxEvent).order_by(col(InboxEvent.id).desc()).limit(limit)
+    if status is not None:
+        statement = statement.where(col(InboxEvent.status) == status)
+    async with runtime.database.reading() as session:
+        return (await session.scalars(statement)).all()
+
+
+async def set_where(session: AsyncSession, *where: ColumnElement[bool], **values: object) -> bool:
+    """Changes the events that fit every condition; whether there were any."""
+    statement = update(InboxEvent).where(*where).values(**values)
+    result = await session.execute(statement, execution_options=_NO_SYNC)
+    return cast("CursorResult[object]", result).rowcount > 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Claim:
+    """An event that this process may handle until its lease ends, unless `attempt` is no longer the last."""
+
+    id: UUID
+    provider: str
+    handler: str
+    payload: Payload
+    attempt: int
+
+    @property
+    def holds(self) -> tuple[ColumnElement[bool], ...]:
+        """The condition under which the event is still this claim's own."""
+        return (
+            col(InboxEvent.id) == self.id,
+            col(InboxEvent.status) == InboxStatus.PENDING,
+            col(InboxEvent.attempts) == self.attempt,
+        )
+
+
+async def _claim(runtime: Runtime, id_: UUID) -> _Claim | None:
+    now = utc_now()
+    due = (
+        col(InboxEvent.id) == id_,
+        col(InboxEvent.status) == InboxStatus.PENDING,
+        col(InboxEvent.next_attempt_at) <= now,
+        col(InboxEvent.attempts) < MAX_ATTEMPTS,
+    )
+    statement = (
+        update(InboxEvent)
+        .where(*due)
+        .values(attempts=col(InboxEvent.attempts) + 1, next_attempt_at=now + LEASE)
+        .returning(col(InboxEvent.provider), col(InboxEvent.handler), col(InboxEvent.payload), col(InboxEvent.attempts))
+    )
+    async with runtime.database.transaction() as session:
+        row = (await session.execute(statement, execution_options=_NO_SYNC)).one_or_none()
+    if row is None:
+        return None
+    provider, handler, payload, attempt = row
+    return _Claim(id=id_, provider=provider, handler=handler, payload=cast("Payload", payload), attempt=attempt)
+
+
+async def _handle(runtime: Runtime, claim: _Claim) -> None:
+    handler = _handler(runtime, claim.handler)
+    async with asyncio.timeout(HANDLER_TIMEOUT.total_seconds()), runtime.database.transaction() as session:
+        # Marked first, which locks the row: whoever else thinks to own the event waits here, and then does not.
+        if await set_where(session, *claim.holds, status=InboxStatus.DONE, processed_at=utc_now(), error=None):
+            await handler(runtime, session, claim.payload)
+
+
+async def _give_back(runtime: Runtime, claim: _Claim, error: Exception) -> None:
+    final = claim.attempt >= MAX_ATTEMPTS or isinstance(error, UnusableEventError)
+    pause = backoff(claim.attempt, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
+    status = InboxStatus.FAILED if final else InboxStatus.PENDING
+    reason = one_line(error)
+    async with runtime.database.transaction() as session:
+        await set_where(session, *claim.holds, status=status, error=reason, next_attempt_at=utc_now() + pause)
+    log = logger.bind(provider=claim.provider, inbox_event=str(claim.id), attempt=claim.attempt, reason=reason)
+    if final:
+        log.error("inbox_event_failed", exc_info=None if isinstance(error, UnusableEventError) else error)
+    else:
+        log.warning("inbox_event_retried", seconds=round(pause.total_seconds()))
+
+
+def _handler(runtime: Runtime, name: str) -> InboxHandler:
+    for module in modules_of(runtime):
+        for handler in module.inbox_handlers:
+            if job_name(handler) == name:
+                return handler
+    raise LookupError(f"{name} is in no module's `inbox_handlers`; add it to the manifest.")
+
+
+def _check(event_id: str, payload: Mapping[str, Json]) -> None:
+    if not 1 <= len(event_id) <= MAX_EVENT_ID or not event_id.isprintable():
+        raise BadRequestError(f"The event's id has to be 1 to {MAX_EVENT_ID} printable characters.")
+    if not isinstance(payload, Mapping):
+        raise BadRequestError("The event has to be a JSON object.")
+    try:
+        json.dumps(payload, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise BadRequestError("The event has to be JSON.") from error

@@ -1,0 +1,70 @@
+"""The inbox's safety net: takes up what waits for another attempt, and what a killed process has left behind."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from contextvars import Context
+from datetime import timedelta
+from typing import Final
+
+import structlog
+from sqlalchemy import select
+from sqlmodel import col
+
+from app.core.db.models import utc_now
+from app.core.inbox.models import InboxEvent, InboxStatus
+from app.core.inbox.service import MAX_ATTEMPTS, process_inbox_event, set_where
+from app.core.runtime import Runtime
+
+logger = structlog.stdlib.get_logger(__name__)
+
+INTERVAL: Final = timedelta(seconds=30)
+STOP_TIMEOUT: Final = timedelta(seconds=3)
+BATCH: Final = 100
+LOST: Final = "The process ended during the last attempt."
+
+
+async def sweep(runtime: Runtime, stop: asyncio.Event | None = None) -> None:
+    """Works off every event that is due, one after another, until none is left or `stop` is set."""
+    now = utc_now()
+    due = (col(InboxEvent.status) == InboxStatus.PENDING, col(InboxEvent.next_attempt_at) <= now)
+    async with runtime.database.transaction() as session:
+        spent = col(InboxEvent.attempts) >= MAX_ATTEMPTS
+        await set_where(session, *due, spent, status=InboxStatus.FAILED, error=LOST)
+    statement = select(col(InboxEvent.id)).where(*due).order_by(col(InboxEvent.next_attempt_at)).limit(BATCH)
+    while True:
+        async with runtime.database.reading() as session:
+            ids = (await session.scalars(statement)).all()
+        for id_ in ids:
+            if stop is not None and stop.is_set():
+                return
+            # Who comes second finds nothing to do: an event that is taken is not due.
+            await process_inbox_event(runtime, str(id_))
+        if len(ids) < BATCH:
+            return
+
+
+@asynccontextmanager
+async def sweeping(runtime: Runtime) -> AsyncIterator[None]:
+    """Sweeps when the block is entered and then every half a minute, until the block is left."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(_sweep_until(stop, runtime), context=Context())
+    try:
+        yield
+    finally:
+        stop.set()
+        # What is being handled may finish; an event that is cut off is due again when its lease ends.
+        await asyncio.wait({task}, timeout=STOP_TIMEOUT.total_seconds())
+        task.cancel()
+        await asyncio.wait({task})
+
+
+async def _sweep_until(stop: asyncio.Event, runtime: Runtime) -> None:
+    while not stop.is_set():
+        try:
+            await sweep(runtime, stop)
+        except Exception:
+            # The database may be away, or not be migrated yet: the next round sees.
+            logger.exception("inbox_sweep_failed")
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), INTERVAL.total_seconds())

@@ -1,0 +1,184 @@
+"""The manifest: everything the application knows about a module, as one value. Value types only."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Concatenate
+from uuid import UUID
+
+from fastapi import APIRouter
+from fastapi.params import Depends
+from sqlalchemy import ColumnElement, Select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import SQLModel
+
+from app.core.config.settings import ModuleSettings
+from app.core.ports.events import Event
+from app.core.ports.queue import Json
+from app.core.runtime import Runtime
+
+if TYPE_CHECKING:
+    import click
+
+type Lifespan = Callable[[Runtime], AbstractAsyncContextManager[None]]
+
+type Job = Callable[Concatenate[Runtime, ...], Awaitable[object]]
+"""A coroutine function that takes the runtime, followed by JSON values, and returns JSON."""
+
+type Payload = dict[str, Json]
+
+type InboxHandler = Callable[[Runtime, AsyncSession, Payload], Awaitable[None]]
+"""`async (runtime, session, payload)`: works in the session's transaction, which also marks the event as done."""
+
+type Erase = Callable[[Runtime, AsyncSession, UUID], Awaitable[None]]
+"""`async (runtime, session, user_id)`: works in the session's transaction. Idempotent."""
+
+type CountQuery = Callable[[datetime, datetime], Select[int]]
+"""Return the counting statement for the period from the first argument until before the second."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cron:
+    """A job that runs on a schedule (UTC). `None` matches every value."""
+
+    function: Job
+    minute: int | None = 0
+    hour: int | None = None
+    weekday: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber[E: Event]:
+    """A subscription to an event: `handler(runtime, event)` runs after the commit and is retried on failure."""
+
+    event: type[E]
+    handler: Callable[[Runtime, E], Awaitable[None]]
+
+    @property
+    def name(self) -> str:
+        """Identifies the handler in the queue."""
+        return f"{self.handler.__module__}.{self.handler.__qualname__}({self.event.__qualname__})"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HealthCheck:
+    """A dependency that the readiness route checks.
+
+    Attributes:
+        check: returns when the dependency works and raises otherwise. It is cancelled after two seconds.
+        degrades: true if the application can still serve without it. It then stays ready and reports `degraded`.
+    """
+
+    name: str
+    check: Callable[[Runtime], Awaitable[None]]
+    degrades: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Guards:
+    """Dependencies that run before every route of an area, even if the route doesn't ask for the user."""
+
+    app: Depends
+    admin: Depends
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RetentionRule:
+    """Rows of a table that are deleted once they expire.
+
+    Attributes:
+        model: the table; its primary key has one column.
+        expired: the condition: `lambda _runtime, now: col(Project.deleted_at) < now - timedelta(days=30)`.
+    """
+
+    model: type[SQLModel]
+    expired: Callable[[Runtime, datetime], ColumnElement[bool]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PersonalData:
+    """Rows of a table that are about a user. Every table with a foreign key to users needs one.
+
+    Attributes:
+        model: the table; its primary key has one column.
+        belongs: the condition: `lambda user_id: col(Project.owner_id) == user_id`.
+        withheld: columns that an export leaves out because they protect someone, such as the hash of a token.
+        erase: runs instead of deleting the rows, for example where files have to be deleted too, or where
+            other users still need part of the row.
+    """
+
+    model: type[SQLModel]
+    belongs: Callable[[UUID], ColumnElement[bool]]
+    withheld: frozenset[str] = frozenset()
+    erase: Erase | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReportMetric:
+    """A number in the daily report, under a name such as `projects_created`. Contains no personal data."""
+
+    name: str
+    count: CountQuery
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Module:
+    """A module's manifest. Everything except the name is optional.
+
+    Attributes:
+        name: the name of its folder, its tests and its migrations.
+        models: its tables.
+        router: its routes under `/api/v1/app`, for authenticated users.
+        admin_router: its routes under `/api/v1/admin`, for administrators.
+        public_router: its routes under `/api/v1/public`, without authentication.
+        guards: the guards of the app and admin areas. Exactly one module provides them.
+        settings: its settings classes. `runtime.resource(cls)` returns the validated value.
+        jobs: functions that may be enqueued.
+        crons: jobs that run on a schedule.
+        subscribers: its subscriptions to events of other modules.
+        inbox_handlers: handlers of inbound webhooks: `async (runtime, session, payload) -> None`. A handler runs in the
+            transaction that marks its event as done. A webhook's route passes one to `core.inbox.service.receive`.
+        health_checks: dependencies that the readiness route checks.
+        lifespan: opened when the application starts and closed when it stops. May override ports and provide resources.
+        background: opened after every lifespan and the queue, and closed before them, in processes that do background
+            work: the server and the workers, but not commands and tests.
+        commands: its subcommands of the command `app`.
+        personal_data: its rows about users: what an export contains and an erasure removes.
+        retention: its rows that expire.
+        metrics: its numbers in the daily report.
+        telemetry: whether it listens to FastAPI's OpenTelemetry hooks, which are off otherwise: looking for listeners
+            costs every request a tenth of its time.
+    """
+
+    name: str
+    models: tuple[type[SQLModel], ...] = ()
+    router: APIRouter | None = None
+    admin_router: APIRouter | None = None
+    public_router: APIRouter | None = None
+    guards: Guards | None = None
+    settings: tuple[type[ModuleSettings], ...] = ()
+    jobs: tuple[Job, ...] = ()
+    crons: tuple[Cron, ...] = ()
+    subscribers: tuple[Subscriber[Any], ...] = ()
+    inbox_handlers: tuple[InboxHandler, ...] = ()
+    health_checks: tuple[HealthCheck, ...] = ()
+    lifespan: Lifespan | None = None
+    background: Lifespan | None = None
+    commands: "tuple[click.Command, ...]" = ()
+    personal_data: tuple[PersonalData, ...] = ()
+    retention: tuple[RetentionRule, ...] = ()
+    metrics: tuple[ReportMetric, ...] = ()
+    telemetry: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleList:
+    """The modules that a runtime consists of, as a resource of the runtime."""
+
+    modules: tuple[Module, ...]
+
+
+def modules_of(runtime: Runtime) -> tuple[Module, ...]:
+    """Return the modules of the running application, in their order."""
+    return runtime.resource(ModuleList).modules

@@ -1,0 +1,125 @@
+"""Logs: JSON lines where they are collected, readable ones in local; the standard library's loggers included.
+
+No line carries a query string, a body, or the e-mail or network address of a person.
+"""
+
+import logging
+import sys
+from datetime import UTC, datetime
+
+import structlog
+from pydantic_core import to_json
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from app.core.config.settings import Settings
+from app.core.context import current_request
+from app.core.observability.redaction import redact, safe_traceback
+
+LIBRARIES = ("uvicorn",)
+"""Loggers that follow LOG_LEVEL; all others of the standard library speak from WARNING on, as some log URLs at INFO."""
+
+
+def configure_logging(settings: Settings) -> None:
+    """Sends every log line of the process to standard output. May be called again."""
+    level = logging.DEBUG if settings.DEBUG else logging.getLevelNamesMapping()[settings.LOG_LEVEL]
+    common: list[Processor] = [structlog.contextvars.merge_contextvars, add_facts]
+    last: list[Processor]
+    if settings.is_local:
+        # rich, which development tools bring along, would take a second for each traceback and show what is in them.
+        plain = structlog.dev.plain_traceback
+        last = [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), exception_formatter=plain)]
+    else:
+        last = [structlog.processors.ExceptionRenderer(safe_traceback), _render_json]
+    structlog.configure(
+        processors=[*common, *last],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=_Output,
+        cache_logger_on_first_use=False,
+    )
+    formatter = structlog.stdlib.ProcessorFormatter(
+        # What libraries add to a record besides is not ours to publish.
+        foreign_pre_chain=[*common, redact_event],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+    )
+    _take_over_standard_logging(formatter, level)
+
+
+def add_facts(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """Adds when, how bad, who says it, which request it belongs to, and whose that is."""
+    # One step instead of the library's four: this runs for every request.
+    record: logging.LogRecord | None = event.get("_record")
+    event["timestamp"] = datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    event["level"] = "error" if method == "exception" else method
+    event["logger"] = logger.name if record is None else record.name
+    context = current_request.get()
+    if context is not None:
+        event["request_id"] = context.request_id
+        if context.user_id is not None:
+            event["user_id"] = context.user_id
+    return event
+
+
+def redact_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Takes addresses out of what a library says."""
+    event["event"] = redact(str(event["event"])).strip()
+    return event
+
+
+def _render_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    return to_json(event, fallback=str, inf_nan_mode="strings").decode()
+
+
+def _write(line: str) -> None:
+    try:
+        sys.stdout.buffer.write(line.encode(errors="replace") + b"\n")
+        sys.stdout.buffer.flush()
+    except (OSError, ValueError):
+        # Nobody listens any more, or the disk is full: no reason to fail a request.
+        return
+
+
+class _Output:
+    """What structlog writes to. Standard output is looked up each time, so that tests may replace it."""
+
+    def __init__(self, name: str = "app") -> None:
+        self.name = name
+
+    def msg(self, line: str) -> None:
+        _write(line)
+
+    debug = info = warning = error = critical = msg
+
+
+class _Handler(logging.Handler):
+    """Writes what the standard library's loggers say."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            _write(self.format(record))
+        except Exception:  # noqa: BLE001 - as every handler of the standard library does
+            self.handleError(record)
+
+
+def _take_over_standard_logging(formatter: logging.Formatter, level: int) -> None:
+    root = logging.getLogger()
+    for old in [handler for handler in root.handlers if isinstance(handler, _Handler)]:
+        root.removeHandler(old)
+    handler = _Handler()
+    handler.setFormatter(formatter)
+    root.addHandler(handler)
+    root.setLevel(max(level, logging.WARNING))
+    for name in LIBRARIES:
+        logging.getLogger(name).setLevel(level)
+    # The server brings handlers of its own, and an access log with addresses and query strings.
+    for name in ("uvicorn", "uvicorn.error"):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [], True
+    access = logging.getLogger("uvicorn.access")
+    access.handlers, access.propagate = [], False
+    logging.getLogger("uvicorn.error").addFilter(_not_a_websocket_handshake)
+    # Else SQLAlchemy adds a handler of its own when DEBUG shows SQL.
+    logging.getLogger("sqlalchemy.engine.Engine").handlers = [logging.NullHandler()]
+
+
+def _not_a_websocket_handshake(record: logging.LogRecord) -> bool:
+    return not str(record.msg).startswith('%s - "WebSocket')

@@ -1,0 +1,36 @@
+"""The port for domain events: how a module tells others what happened without importing them."""
+
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy.ext.asyncio import AsyncSession
+
+
+class Event(BaseModel):
+    """Base of every event. A subclass adds the facts as JSON-serialisable fields."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Events(Protocol):
+    """Delivers events to the subscribers that the manifests list."""
+
+    async def publish(self, session: AsyncSession, event: Event) -> None:
+        """Enqueue one job per subscriber. The jobs leave when the session's transaction commits."""
+        ...
+
+    async def apply(self, session: AsyncSession, event: Event) -> None:
+        """Call every subscriber now, inside the session's transaction: all of their writes commit, or none.
+
+        For inbox handlers. The inbox marks the event as done in the same transaction, so the work must not be left to
+        a queue that may lose it. If a subscriber raises, the inbox retries the whole event.
+        """
+        ...
+
+    async def deliver(self, subscriber_name: str, payload: dict[str, Any]) -> None:
+        """Call one subscriber with the event that the payload describes.
+
+        Raises:
+            LookupError: no manifest lists the subscriber, for example because it was renamed while the job waited.
+        """
+        ...

@@ -1,0 +1,49 @@
+"""What becomes of jobs' rows, and what of them is counted."""
+
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Text, and_, cast, delete, or_
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from app.core.data_policy.daily_report import rows, rows_since
+from app.core.manifest import PersonalData, ReportMetric, RetentionRule
+from app.core.runtime import Runtime
+from app.jobs.models import Job, JobState
+from app.jobs.settings import JobsSettings
+
+KEEP_DEAD: Final = timedelta(days=90)
+"""How long a dead job waits for somebody to see to it."""
+
+
+def _name(user_id: UUID) -> ColumnElement[bool]:
+    """Those whose arguments hold the user's key."""
+    return cast(col(Job.args), Text).contains(str(user_id))
+
+
+async def forget_jobs(_runtime: Runtime, session: AsyncSession, user_id: UUID) -> None:
+    """Removes jobs that are about a user, waiting ones included; one that runs may be what does this."""
+    await session.execute(delete(Job).where(_name(user_id), col(Job.state) != JobState.RUNNING))
+
+
+def _expired(runtime: Runtime, now: datetime) -> ColumnElement[bool]:
+    keep = timedelta(days=runtime.resource(JobsSettings).JOBS_KEEP_DAYS)
+    return or_(
+        and_(col(Job.state).in_((JobState.DONE, JobState.CANCELLED)), col(Job.updated_at) < now - keep),
+        and_(col(Job.state) == JobState.DEAD, col(Job.updated_at) < now - max(keep, KEEP_DEAD)),
+    )
+
+
+# An export leaves the arguments out: they may name others, or open something.
+PERSONAL_DATA: Final = (PersonalData(model=Job, belongs=_name, withheld=frozenset({"args", "key"}), erase=forget_jobs),)
+
+RETENTION: Final = (RetentionRule(model=Job, expired=_expired),)
+
+REPORT_METRICS: Final = (
+    ReportMetric(name="jobs_queued", count=rows_since(col(Job.created_at))),
+    ReportMetric(name="jobs_done", count=rows_since(col(Job.updated_at), col(Job.state) == JobState.DONE)),
+    ReportMetric(name="jobs_dead", count=rows(Job, col(Job.state) == JobState.DEAD)),
+    ReportMetric(name="jobs_waiting", count=rows(Job, col(Job.state) == JobState.WAITING)),
+)

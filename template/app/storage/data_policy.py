@@ -1,0 +1,40 @@
+"""What is kept of users here, how it goes, and what of it is counted. What expires has a sweep of its own (jobs.py)."""
+
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from app.core.data_policy.daily_report import rows
+from app.core.manifest import PersonalData, ReportMetric
+from app.core.runtime import Runtime
+from app.storage.jobs import sweep_files
+from app.storage.models import File, FileStatus
+from app.storage.repository import FileRepository
+
+
+async def release_files(runtime: Runtime, session: AsyncSession, user_id: UUID) -> None:
+    """Makes a user's files nobody's. Objects and then rows go after the commit, however often it takes."""
+    if await FileRepository(session).mark_all_deleting(user_id):
+        await runtime.queue.enqueue(session, sweep_files, job_id="storage:sweep")
+
+
+PERSONAL_DATA: Final = (
+    PersonalData(
+        model=File,
+        belongs=lambda user_id: col(File.owner_id) == user_id,
+        # Where the store keeps an object is nobody's business.
+        withheld=frozenset({"key"}),
+        erase=release_files,
+    ),
+)
+
+_STORED: Final = col(File.status) == FileStatus.STORED
+_BYTES: Final = select(func.coalesce(func.sum(File.size), 0)).where(_STORED)
+
+REPORT_METRICS: Final = (
+    ReportMetric(name="files_stored", count=rows(File, _STORED)),
+    ReportMetric(name="files_bytes", count=lambda _since, _until: _BYTES),
+)

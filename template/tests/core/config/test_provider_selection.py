@@ -1,0 +1,121 @@
+"""A port's provider: which one is selected, and what has to be set for it and for no other."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+from pydantic import AfterValidator, Field, SecretStr
+
+from app.core.config.provider_selection import NEEDED, Selection
+from app.core.config.settings import ConfigurationError, ModuleSettings, load_settings
+
+
+class PaperSettings(ModuleSettings):
+    """Of a provider that needs nothing."""
+
+
+class PigeonSettings(ModuleSettings):
+    """Of a provider that needs something."""
+
+    PIGEON_LOFT: Annotated[str, Field(pattern=r"^[a-z]*$"), NEEDED] = ""
+    PIGEON_SEED: Annotated[SecretStr, NEEDED] = SecretStr("")
+    PIGEON_COLOUR: str = "grey"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    name: str
+    settings: type[ModuleSettings]
+
+
+SELECTION = Selection((Piece("paper", PaperSettings), Piece("pigeon", PigeonSettings)), modest="paper")
+
+
+class NewsSettings(ModuleSettings):
+    """Of the module."""
+
+    NEWS_PROVIDER: Annotated[str, AfterValidator(SELECTION.check)] = ""
+
+
+def selected() -> str:
+    """The provider, with all settings checked."""
+    settings = load_settings([NewsSettings, PaperSettings, PigeonSettings])[NewsSettings]
+    assert isinstance(settings, NewsSettings)
+    return settings.NEWS_PROVIDER
+
+
+def problems() -> list[str]:
+    """What the settings complain of."""
+    with pytest.raises(ConfigurationError) as caught:
+        selected()
+    return list(caught.value.problems)
+
+
+@pytest.fixture
+def fed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that the pigeon needs."""
+    monkeypatch.setenv("PIGEON_LOFT", "attic")
+    monkeypatch.setenv("PIGEON_SEED", "wheat")
+
+
+def test_unset_it_is_the_modest_one_in_local() -> None:
+    assert selected() == "paper"
+
+
+@pytest.mark.usefixtures("fed")
+def test_unset_it_is_the_chosen_one_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    assert selected() == "pigeon"
+
+
+def test_where_there_is_no_other_it_is_the_modest_one_everywhere() -> None:
+    assert Selection((Piece("paper", PaperSettings),), modest="paper").chosen == "paper"
+
+
+def test_what_the_selected_one_needs_is_named_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEWS_PROVIDER", "pigeon")
+    assert problems() == ["NEWS_PROVIDER is pigeon, which needs PIGEON_LOFT, PIGEON_SEED to be set"]
+
+    monkeypatch.setenv("PIGEON_LOFT", "attic")
+    assert problems() == ["NEWS_PROVIDER is pigeon, which needs PIGEON_SEED to be set"]
+
+
+def test_so_it_is_where_nothing_was_selected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    assert problems() == ["NEWS_PROVIDER is not set, hence pigeon, which needs PIGEON_LOFT, PIGEON_SEED to be set"]
+
+
+def test_what_is_malformed_hides_nothing_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEWS_PROVIDER", "pigeon")
+    monkeypatch.setenv("PIGEON_LOFT", "The attic")
+
+    missing, malformed = problems()
+    assert missing == "NEWS_PROVIDER is pigeon, which needs PIGEON_SEED to be set"
+    assert malformed.startswith("PIGEON_LOFT ")
+
+
+def test_what_is_empty_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEWS_PROVIDER", "pigeon")
+    monkeypatch.setenv("PIGEON_LOFT", "attic")
+    monkeypatch.setenv("PIGEON_SEED", "")
+    assert problems() == ["NEWS_PROVIDER is pigeon, which needs PIGEON_SEED to be set"]
+
+
+def test_a_file_sets_as_well_as_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("PIGEON_SEED=wheat\n", encoding="utf-8")
+    monkeypatch.setenv("PIGEON_LOFT", "attic")
+    monkeypatch.setenv("NEWS_PROVIDER", "pigeon")
+    assert selected() == "pigeon"
+
+
+def test_what_another_one_needs_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEWS_PROVIDER", "paper")
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    assert selected() == "paper"
+
+
+def test_what_is_no_part_of_the_project_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEWS_PROVIDER", "smoke")
+    assert problems() == ["NEWS_PROVIDER has to be paper or pigeon: no other provider is part of this project"]

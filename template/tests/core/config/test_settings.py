@@ -1,0 +1,217 @@
+"""Settings: all that is wrong is told at once, and nothing of what was set."""
+
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+from pydantic import Field, SecretStr
+
+from app.core.config.settings import ConfigurationError, ModuleSettings, RequiredOutsideLocal, Settings, load_settings
+
+STRONG = "0123456789abcdef0123456789ABCDEF-xyz"
+DATABASE = "postgresql://me:hunter22@db.internal/app"
+
+
+class ShopSettings(ModuleSettings):
+    """Of a module."""
+
+    SHOP_KEY: Annotated[SecretStr | None, RequiredOutsideLocal] = None
+    SHOP_COUNTRIES: tuple[str, ...] = ()
+    SHOP_PRICES: dict[str, int] | None = None
+    SHOP_MAX_ITEMS: int = Field(default=10, ge=1)
+
+
+@pytest.fixture(autouse=True)
+def deployed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings that are good enough for production."""
+    for name, value in (("ENVIRONMENT", "production"), ("SECRET_KEY", STRONG), ("DATABASE_URL", DATABASE)):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("SHOP_KEY", "k-19d8c2")
+
+
+def problems(*classes: type[ModuleSettings]) -> list[str]:
+    """What the settings complain of."""
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(classes or (Settings, ShopSettings))
+    return list(caught.value.problems)
+
+
+def core() -> Settings:
+    """The core's settings, checked."""
+    settings = load_settings([Settings])[Settings]
+    assert isinstance(settings, Settings)
+    return settings
+
+
+class TestProblems:
+    def test_of_all_modules_are_named_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("PROJECT_NAME")
+        monkeypatch.delenv("DATABASE_URL")
+        monkeypatch.delenv("SHOP_KEY")
+        monkeypatch.setenv("SECRET_KEY", "short")
+        monkeypatch.setenv("BACKEND_CORS_ORIGINS", "https://app.example.com")
+        monkeypatch.setenv("DB_POOL_SIZE", "many")
+        monkeypatch.setenv("SHOP_COUNTRIES", "[")
+        monkeypatch.setenv("SHOP_MAX_ITEMS", "0")
+        assert [problem.partition(" ")[0] for problem in problems()] == [
+            "PROJECT_NAME",
+            "SECRET_KEY",
+            "BACKEND_CORS_ORIGINS",
+            "DATABASE_URL",
+            "DB_POOL_SIZE",
+            "SHOP_KEY",
+            "SHOP_COUNTRIES",
+            "SHOP_MAX_ITEMS",
+        ]
+
+    def test_never_show_a_value(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        values = ("sesame", "postgres://user:sesame@", "sesame", "sesame[", "sesame")
+        names = ("SECRET_KEY", "DATABASE_URL", "ENVIRONMENT", "SHOP_COUNTRIES", "SHOP_MAX_ITEMS")
+        for name, value in zip(names, values, strict=True):
+            monkeypatch.setenv(name, value)
+        with pytest.raises(ConfigurationError) as caught:
+            load_settings((Settings, ShopSettings))
+        assert len(caught.value.problems) == len(names)
+        assert "sesame" not in str(caught.value)
+
+    def test_that_several_modules_share_are_named_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("ENVIRONMENT", "prod")
+        assert problems() == ["ENVIRONMENT should be 'local', 'staging' or 'production'"]
+
+    def test_are_not_hidden_by_an_environment_that_does_not_exist(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("ENVIRONMENT", "prod")
+        monkeypatch.delenv("SHOP_KEY")
+        assert "SHOP_KEY is required outside local" in problems()
+
+    def test_say_what_to_do(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("SECRET_KEY")
+        with pytest.raises(ConfigurationError, match=r"(?s)SECRET_KEY is not set.*Set them in the environment or in "):
+            load_settings([Settings])
+
+    def test_an_empty_value_is_one_that_is_not_set(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SECRET_KEY", "")
+        assert problems() == ["SECRET_KEY is not set"]
+
+    def test_a_file_that_is_not_text_is_named(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        (tmp_path / ".env").write_bytes(b"PROJECT_NAME=\xff\xfe\n")
+        monkeypatch.setitem(Settings.model_config, "env_file", tmp_path / ".env")
+        assert problems(Settings) == [".env is not a text in UTF-8"]
+
+
+class TestSecrets:
+    @pytest.mark.parametrize(
+        "value", ["a" * 40, "abababababababababababababababababab", "please-changeme-please-please-please-1"]
+    )
+    def test_that_are_examples_are_refused_outside_local(self, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+        monkeypatch.setenv("SECRET_KEY", value)
+        assert problems() == ["SECRET_KEY is an example value; make one with: openssl rand -hex 32"]
+        monkeypatch.setenv("ENVIRONMENT", "local")
+        assert core().SECRET_KEY.get_secret_value() == value
+
+    def test_that_are_short_are_refused_everywhere(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("ENVIRONMENT", "local")
+        monkeypatch.setenv("SECRET_KEY", STRONG[:31])
+        assert problems() == ["SECRET_KEY needs at least 32 characters; make one with: openssl rand -hex 32"]
+
+    @pytest.mark.parametrize("value", ["changeme", "Secret", "xxxxxxxx"])
+    def test_of_modules_may_not_be_examples_either(self, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+        monkeypatch.setenv("SHOP_KEY", value)
+        assert problems() == ["SHOP_KEY is an example value"]
+
+    def test_are_not_shown_when_the_settings_are_printed(self) -> None:
+        assert STRONG not in repr(core())
+        assert "hunter22" not in repr(core())
+
+
+class TestRequiredOutsideLocal:
+    def test_may_be_missing_in_local(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("ENVIRONMENT", "local")
+        monkeypatch.delenv("SHOP_KEY")
+        monkeypatch.delenv("DATABASE_URL")
+        loaded = load_settings((Settings, ShopSettings))
+        assert set(loaded) == {Settings, ShopSettings}
+
+
+class TestJson:
+    def test_lists_and_mappings_are_read(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SHOP_COUNTRIES", '["ch", "at"]')
+        monkeypatch.setenv("SHOP_PRICES", '{"cup": 12}')
+        settings = load_settings([ShopSettings])[ShopSettings]
+        assert isinstance(settings, ShopSettings)
+        assert (settings.SHOP_COUNTRIES, settings.SHOP_PRICES) == (("ch", "at"), {"cup": 12})
+
+    def test_what_is_none_says_how_a_list_looks(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SHOP_COUNTRIES", "ch,at")
+        assert problems() == ['SHOP_COUNTRIES is not JSON; a list looks like ["one", "two"]']
+
+
+class TestOrigins:
+    @pytest.mark.parametrize(
+        "origin", ["https://app.example.com", "http://localhost:3000", "capacitor://localhost", "*"]
+    )
+    def test_are_scheme_and_host(self, monkeypatch: pytest.MonkeyPatch, origin: str) -> None:
+        monkeypatch.setenv("BACKEND_CORS_ORIGINS", f'["{origin}"]')
+        origins = core().BACKEND_CORS_ORIGINS
+        assert origins == (origin,)
+
+    @pytest.mark.parametrize("origin", ["app.example.com", "https://app.example.com/", "https://", ""])
+    def test_that_are_not_are_refused(self, monkeypatch: pytest.MonkeyPatch, origin: str) -> None:
+        monkeypatch.setenv("BACKEND_CORS_ORIGINS", f'["{origin}"]')
+        assert problems()[0].startswith("BACKEND_CORS_ORIGINS has to list origins")
+
+
+class TestDebug:
+    def test_is_refused_in_production(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("DEBUG", "true")
+        assert problems() == ["DEBUG has to be false in production: it logs what people send"]
+        monkeypatch.setenv("ENVIRONMENT", "staging")
+        assert core().DEBUG
+
+
+class TestDatabaseUrl:
+    @pytest.mark.parametrize(
+        ("given", "taken"),
+        [
+            ("postgres://u:p@h:5433/d", "postgresql+asyncpg://u:p@h:5433/d"),
+            ("postgresql://u:p@h/d", "postgresql+asyncpg://u:p@h/d"),
+            ("postgresql+asyncpg://u@h/d", "postgresql+asyncpg://u@h/d"),
+            ("postgresql://u:p@h/d?sslmode=require", "postgresql+asyncpg://u:p@h/d?ssl=require"),
+            (
+                "postgresql://u:p@h/d?sslmode=require&channel_binding=require",
+                "postgresql+asyncpg://u:p@h/d?ssl=require",
+            ),
+            ("postgresql://u:p%40%2F@h/d?pgbouncer=true", "postgresql+asyncpg://u:p%40%2F@h/d"),
+            ("sqlite:///./local.db", "sqlite+aiosqlite:///./local.db"),
+            ("sqlite+aiosqlite:////var/local.db", "sqlite+aiosqlite:////var/local.db"),
+        ],
+    )
+    def test_is_taken_as_platforms_give_it(self, monkeypatch: pytest.MonkeyPatch, given: str, taken: str) -> None:
+        monkeypatch.setenv("DATABASE_URL", given)
+        url = core().DATABASE_URL
+        assert url == taken
+
+    @pytest.mark.parametrize(
+        ("given", "complaint"),
+        [
+            ("mysql://u:p@h/d", "has to look like"),
+            ("localhost:5432", "is not an address"),
+            ("postgresql://u:p@h:port/d", "is not an address"),
+            ("postgresql://u:p@h", "names no database"),
+            ("postgresql://u:p@h/d?schema=public", "does not know: schema; leave them out"),
+            ("sqlite://", "has to name a file"),
+            ("sqlite:///:memory:", "has to name a file"),
+            ("postgresql://u:changeme@h/d", "has an example password"),
+        ],
+    )
+    def test_that_cannot_be_used_is_explained(
+        self, monkeypatch: pytest.MonkeyPatch, given: str, complaint: str
+    ) -> None:
+        monkeypatch.setenv("DATABASE_URL", given)
+        (problem,) = problems()
+        assert problem.startswith("DATABASE_URL ")
+        assert complaint in problem
+
+    def test_another_one_keeps_the_rest(self) -> None:
+        other = core().with_database("sqlite:///other.db")
+        assert other.DATABASE_URL == "sqlite+aiosqlite:///other.db"
+        assert other.PROJECT_NAME == core().PROJECT_NAME

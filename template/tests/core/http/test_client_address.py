@@ -1,0 +1,70 @@
+"""Whose request is it, behind proxies that may or may not be ours."""
+
+import pytest
+from starlette.requests import Request
+
+from app.core.http.client_address import client_address
+
+PEER = "198.51.100.7"
+
+
+def asked(*forwarded: str, peer: str | None = PEER, trusted: int = 0) -> str:
+    headers = [(b"x-forwarded-for", value.encode()) for value in forwarded]
+    scope = {"type": "http", "headers": headers, "client": (peer, 1) if peer else None}
+    return client_address(Request(scope), trusted)
+
+
+class TestWithoutProxies:
+    def test_it_is_the_peer(self) -> None:
+        assert asked() == PEER
+
+    def test_what_the_client_claims_is_ignored(self) -> None:
+        assert asked("192.0.2.1") == PEER
+
+    def test_a_peer_without_address_is_unknown(self) -> None:
+        assert asked(peer=None) == "unknown"
+
+
+class TestBehindOneProxy:
+    def test_it_is_the_last_entry(self) -> None:
+        assert asked("192.0.2.1", trusted=1) == "192.0.2.1"
+
+    def test_what_the_client_has_put_before_is_ignored(self) -> None:
+        assert asked("203.0.113.9, 192.0.2.66, 192.0.2.1", trusted=1) == "192.0.2.1"
+
+    def test_several_headers_are_one_list(self) -> None:
+        assert asked("203.0.113.9", "192.0.2.1", trusted=1) == "192.0.2.1"
+
+    def test_without_the_header_it_is_the_peer(self) -> None:
+        assert asked(trusted=1) == PEER
+
+    @pytest.mark.parametrize(
+        "entry", ["", " ", "unknown", "_hidden", "999.1.2.3", "192.0.2.1, ", "' OR 1=1", "9" * 5000, "[::1", "1.2.3"]
+    )
+    def test_an_entry_that_is_no_address_gives_the_peer(self, entry: str) -> None:
+        assert asked(entry, trusted=1) == PEER
+
+    @pytest.mark.parametrize(
+        ("entry", "address"), [("192.0.2.1:4711", "192.0.2.1"), ("[2001:db8::1]:443", "2001:db8::/64")]
+    )
+    def test_a_port_is_cut_off(self, entry: str, address: str) -> None:
+        assert asked(entry, trusted=1) == address
+
+
+class TestBehindTwoProxies:
+    def test_it_is_the_second_entry_from_the_right(self) -> None:
+        assert asked("203.0.113.9, 192.0.2.1, 198.51.100.99", trusted=2) == "192.0.2.1"
+
+    def test_a_request_that_has_passed_but_one_gives_the_peer(self) -> None:
+        assert asked("192.0.2.1", trusted=2) == PEER
+
+
+class TestIPv6:
+    def test_is_counted_by_the_network_that_one_customer_has(self) -> None:
+        assert asked(peer="2001:db8:1:2:3:4:5:6") == asked(peer="2001:db8:1:2:ffff::1") == "2001:db8:1:2::/64"
+
+    def test_of_another_network_is_somebody_else(self) -> None:
+        assert asked(peer="2001:db8:1:3::1") != asked(peer="2001:db8:1:2::1")
+
+    def test_that_stands_for_ipv4_is_ipv4(self) -> None:
+        assert asked(peer="::ffff:192.0.2.1") == "192.0.2.1"

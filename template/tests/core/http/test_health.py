@@ -1,0 +1,142 @@
+"""Whether the application lives and is ready."""
+
+import asyncio
+
+import pytest
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from app.core.db.database import Database
+from app.core.http import health
+from app.core.lifecycle import create_runtime
+from app.core.manifest import HealthCheck, Module
+from app.core.module import module as core
+from app.core.runtime import Runtime
+from app.main import create_app
+from tests.core.applications import PUBLIC, Build, client_of, error_of
+
+READY = f"{PUBLIC}/health/ready"
+
+
+async def well(_runtime: Runtime) -> None:
+    return None
+
+
+async def broken(_runtime: Runtime) -> None:
+    raise ConnectionRefusedError("cache://user:password@10.0.0.1")
+
+
+async def stuck(_runtime: Runtime) -> None:
+    await asyncio.Event().wait()
+
+
+def module(name: str, check: HealthCheck) -> Module:
+    return Module(name=name, health_checks=(check,))
+
+
+class TestHealth:
+    async def test_answers(self, build: Build) -> None:
+        async with client_of(build()) as client:
+            answer = await client.get(f"{PUBLIC}/health")
+
+        assert answer.status_code == 200
+        assert answer.json() == {"status": "ok"}
+        assert answer.headers["content-type"] == "application/json"
+
+    async def test_answers_without_asking_anything(self, build: Build) -> None:
+        async with client_of(build(module("a", HealthCheck(name="broken", check=broken)))) as client:
+            assert (await client.get(f"{PUBLIC}/health")).status_code == 200
+
+
+class TestReadiness:
+    async def test_is_there_when_all_is_well(self, build: Build) -> None:
+        async with client_of(build(module("a", HealthCheck(name="cache", check=well)))) as client:
+            answer = await client.get(READY)
+
+        assert answer.status_code == 200
+        assert answer.json() == {"status": "ok", "degraded": []}
+
+    async def test_names_the_part_that_it_does_without(self, build: Build) -> None:
+        modules = (
+            module("a", HealthCheck(name="cache", check=broken, degrades=True)),
+            module("b", HealthCheck(name="storage", check=well, degrades=True)),
+        )
+        async with client_of(build(*modules)) as client:
+            answer = await client.get(READY)
+
+        assert answer.status_code == 200
+        assert answer.json() == {"status": "degraded", "degraded": ["cache"]}
+
+    async def test_names_what_it_cannot_do_without(self, build: Build) -> None:
+        modules = (
+            module("a", HealthCheck(name="cache", check=broken, degrades=True)),
+            module("b", HealthCheck(name="storage", check=broken)),
+        )
+        async with client_of(build(*modules)) as client:
+            answer = await client.get(READY)
+
+        assert answer.status_code == 503
+        error = error_of(answer)
+        assert error["message"] == "Not ready: storage."
+        assert sorted(error["details"]) == ["cache", "storage"]
+
+    async def test_names_the_part_that_fails_and_no_secret(self, build: Build) -> None:
+        modules = (
+            module("a", HealthCheck(name="cache", check=broken)),
+            module("b", HealthCheck(name="storage", check=well)),
+        )
+        async with client_of(build(*modules)) as client:
+            answer = await client.get(READY)
+
+        assert answer.status_code == 503
+        error = error_of(answer)
+        assert error["code"] == "SERVICE_UNAVAILABLE"
+        assert error["message"] == "Not ready: cache."
+        assert error["details"] == {"cache": "ConnectionRefusedError"}
+        assert "password" not in answer.text
+
+    async def test_waits_for_no_part_too_long_and_for_all_at_once(
+        self, build: Build, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(health, "PATIENCE", 0.05)
+        modules = [module(str(number), HealthCheck(name=f"part {number}", check=stuck)) for number in range(20)]
+        async with client_of(build(*modules)) as client, asyncio.timeout(0.8):
+            answer = await client.get(READY)
+
+        assert answer.status_code == 503
+        assert error_of(answer)["details"] == {f"part {number}": "timeout" for number in range(20)}
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "postgresql+asyncpg://nobody:password@127.0.0.1:1/none",
+            "sqlite+aiosqlite:////nowhere/none.db",
+        ],
+    )
+    async def test_names_the_database(self, environment: None, url: str) -> None:
+        del environment
+        database = Database(create_async_engine(url))
+        async with client_of(create_app((core,), runtime=create_runtime((core,), database=database))) as client:
+            answer = await client.get(READY)
+        await database.dispose()
+
+        assert answer.status_code == 503
+        assert list(error_of(answer)["details"]) == ["database"]
+        assert "password" not in answer.text
+
+    async def test_asks_once_for_many_who_ask_at_the_same_time(self, build: Build) -> None:
+        asked: list[int] = []
+        release = asyncio.Event()
+
+        async def count(_runtime: Runtime) -> None:
+            asked.append(1)
+            await release.wait()
+
+        async with client_of(build(module("a", HealthCheck(name="cache", check=count)))) as client:
+            requests = [asyncio.create_task(client.get(READY)) for _ in range(10)]
+            for _ in range(200):
+                await asyncio.sleep(0)
+            release.set()
+            answers = await asyncio.gather(*requests)
+
+        assert [answer.status_code for answer in answers] == [200] * 10
+        assert len(asked) == 1

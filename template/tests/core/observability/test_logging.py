@@ -1,0 +1,296 @@
+"""What stands in the log, and what never does."""
+
+import json
+import logging
+from typing import Annotated, Any
+from uuid import UUID
+
+import pytest
+import structlog
+from fastapi import Depends, Request
+from pydantic import BaseModel, ValidationError
+from sqlalchemy.exc import IntegrityError
+
+from app.core.context import bind_user
+from app.core.observability.redaction import safe_traceback
+from tests.core.applications import PUBLIC, Build, client_of, module
+
+USER = UUID("0190c7e2-8f3a-7000-8000-000000000001")
+EMAIL = "ann.example+tag@mail.example.com"
+SECRET = "correct horse battery staple"
+logger = structlog.stdlib.get_logger(__name__)
+
+
+class Thing(BaseModel):
+    size: int
+
+
+async def signed_in(request: Request) -> None:
+    bind_user(request, USER)
+
+
+async def read(id: str) -> dict[str, str]:  # noqa: A002 - the name in the path
+    return {"id": id}
+
+
+async def read_signed_in(_: Annotated[None, Depends(signed_in)]) -> dict[str, str]:
+    logger.info("something_done", what=3)
+    return {}
+
+
+async def make(thing: Thing) -> Thing:
+    return thing
+
+
+async def fail() -> None:
+    raise RuntimeError(f"{EMAIL} is unlucky")
+
+
+def say(logger_name: str, message: str, *arguments: object) -> None:
+    logging.getLogger(logger_name).warning(message, *arguments)
+
+
+SMALL = module(
+    ("GET", "/things/{id}", read), ("GET", "/mine", read_signed_in), ("POST", "/thing", make), ("GET", "/fail", fail)
+)
+
+
+class Log:
+    """What has been written to standard output."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+        self.text = ""
+
+    def lines(self, event: str | None = None) -> list[dict[str, Any]]:
+        """The lines written since the last call, as JSON."""
+        self.text = self._capsys.readouterr().out
+        lines = [json.loads(line) for line in self.text.splitlines()]
+        return [line for line in lines if event in (None, line["event"])]
+
+
+@pytest.fixture
+def log(capsys: pytest.CaptureFixture[str]) -> Log:
+    return Log(capsys)
+
+
+DEPLOYED = {"ENVIRONMENT": "production"}
+
+
+class TestAccessLog:
+    async def test_has_one_line_a_request(self, build: Build, log: Log) -> None:
+        async with client_of(build(SMALL, **DEPLOYED)) as client:
+            answer = await client.get(f"{PUBLIC}/things/42")
+
+        [line] = log.lines()
+        assert line.pop("timestamp").endswith("Z")
+        assert 0 <= line.pop("duration_ms") < 60_000
+        assert line == {
+            "event": "request",
+            "level": "info",
+            "logger": "app.access",
+            "request_id": answer.headers["x-request-id"],
+            "method": "GET",
+            "path": f"{PUBLIC}/things/42",
+            "route": f"{PUBLIC}/things/{{id}}",
+            "status": 200,
+        }
+
+    async def test_names_the_user(self, build: Build, log: Log) -> None:
+        async with client_of(build(SMALL, **DEPLOYED)) as client:
+            await client.get(f"{PUBLIC}/mine")
+
+        [line] = log.lines("request")
+        assert line["user_id"] == str(USER)
+
+    async def test_names_no_user_of_an_earlier_request(self, build: Build, log: Log) -> None:
+        async with client_of(build(SMALL, **DEPLOYED)) as client:
+            await client.get(f"{PUBLIC}/mine")
+            await client.get(f"{PUBLIC}/things/42")
+
+        assert "user_id" not in log.lines("request")[1]
+
+    @pytest.mark.parametrize(("path", "status"), [("nothing", 404), ("fail", 500), ("thing", 405)])
+    async def test_has_the_status_of_errors_too(self, build: Build, log: Log, path: str, status: int) -> None:
+        async with client_of(build(SMALL, **DEPLOYED)) as client:
+            await client.get(f"{PUBLIC}/{path}")
+
+        [line] = log.lines("request")
+        assert line["status"] == status
+
+    async def test_is_silent_about_health(self, build: Build, log: Log) -> None:
+        async with client_of(build(SMALL, **DEPLOYED)) as client:
+            await client.get(f"{PUBLIC}/health")
+            await client.get(f"{PUBLIC}/health/ready")
+
+        assert log.lines() == []
+
+    async def test_has_no_query_string_no_body_and_no_addresses(self, build: Build, log: Log) -> None:
+        headers = {
+            "X-Forwarded-For": "203.0.113.5",
+            "Authorization": "Bearer not-for-logs",
+            "User-Agent": "somebody's browser",
+        }
+        async with client_of(build(SMALL, **DEPLOYED), peer="192.0.2.77", headers=headers) as client:
+            await client.get(f"{PUBLIC}/things/42?token={SECRET}&email={EMAIL}")
+            await client.post(f"{PUBLIC}/thing?q={SECRET}", json={"size": SECRET, "email": EMAIL})
+            await client.post(f"{PUBLIC}/thing", content=SECRET, headers={"Content-Type": "application/json"})
+
+        assert len(log.lines("request")) == 3
+        for secret in (SECRET, "horse", "mail.example", "192.0.2.77", "203.0.113.5", "not-for-logs", "browser", "?"):
+            assert secret not in log.text
+
+    async def test_a_forged_request_id_makes_no_line_of_its_own(self, build: Build, log: Log) -> None:
+        forged = [(b"x-request-id", b'x"}\n{"event":"forged"}')]
+        async with client_of(build(SMALL, **DEPLOYED)) as client:
+            await client.get(f"{PUBLIC}/things/42", headers=forged)
+
+        assert [line["event"] for line in log.lines()] == ["request"]
+
+    async def test_a_line_break_in_the_path_makes_no_line_of_its_own(self, build: Build, log: Log) -> None:
+        async with client_of(build(SMALL, **DEPLOYED)) as client:
+            await client.get(f'{PUBLIC}/things/x%0A{{"event":"forged"}}')
+
+        assert [line["event"] for line in log.lines()] == ["request"]
+
+
+class TestOtherLines:
+    async def test_belong_to_their_request_and_user(self, build: Build, log: Log) -> None:
+        async with client_of(build(SMALL, **DEPLOYED)) as client:
+            answer = await client.get(f"{PUBLIC}/mine")
+
+        [line] = log.lines("something_done")
+        assert line["request_id"] == answer.headers["x-request-id"]
+        assert line["user_id"] == str(USER)
+        assert line["what"] == 3
+
+    async def test_below_the_level_are_left_out(self, build: Build, log: Log) -> None:
+        async with client_of(build(SMALL, **DEPLOYED, LOG_LEVEL="WARNING")) as client:
+            await client.get(f"{PUBLIC}/mine")
+
+        assert log.lines() == []
+
+
+class TestUnexpectedErrors:
+    async def test_are_logged_with_the_traceback_and_the_request(self, build: Build, log: Log) -> None:
+        async with client_of(build(SMALL, **DEPLOYED)) as client:
+            answer = await client.get(f"{PUBLIC}/fail")
+
+        [line] = log.lines("unhandled_error")
+        assert line["request_id"] == answer.headers["x-request-id"]
+        assert line["level"] == "error"
+        assert "in fail\n" in line["exception"]
+        assert "RuntimeError: [email] is unlucky" in line["exception"]
+        assert EMAIL not in log.text
+
+    async def test_that_quote_an_answer_s_data_do_not(self, build: Build, log: Log) -> None:
+        async def lie() -> Thing:
+            return {"size": SECRET}  # type: ignore[return-value]  # what the test is about
+
+        async with client_of(build(module(("GET", "/lie", lie)), **DEPLOYED)) as client:
+            await client.get(f"{PUBLIC}/lie")
+
+        [line] = log.lines("unhandled_error")
+        assert "ResponseValidationError: response.size: int_parsing" in line["exception"]
+        assert SECRET not in log.text
+
+
+class TestStandardLoggers:
+    async def test_go_the_same_way(self, build: Build, log: Log) -> None:
+        build(**DEPLOYED)
+        say("uvicorn.error", "Started with %d", 3)
+
+        [line] = log.lines()
+        assert line["event"] == "Started with 3"
+        assert line["logger"] == "uvicorn.error"
+        assert line["level"] == "warning"
+
+    async def test_have_addresses_taken_out(self, build: Build, log: Log) -> None:
+        build(**DEPLOYED)
+        say("some.library", "Mail to %s bounced", EMAIL)
+
+        assert log.lines()[0]["event"] == "Mail to [email] bounced"
+
+    async def test_of_the_server_s_access_log_are_silent(self, build: Build, log: Log) -> None:
+        build(**DEPLOYED)
+        logging.getLogger("uvicorn.access").error("192.0.2.1 GET /?token=1")
+        logging.getLogger("uvicorn.error").error('%s - "WebSocket %s" [accepted]', "192.0.2.1", "/ws?token=1")
+
+        assert log.lines() == []
+        assert not logging.getLogger("uvicorn.access").hasHandlers()
+
+    async def test_that_log_urls_are_quiet_below_warnings(self, build: Build, log: Log) -> None:
+        build(**DEPLOYED)
+        logging.getLogger("httpx").info("HTTP Request: GET https://example.com/?token=1")
+
+        assert log.lines() == []
+
+    async def test_are_taken_over_once(self, build: Build, log: Log) -> None:
+        build(**DEPLOYED)
+        build(**DEPLOYED)
+        say("some.library", "once")
+
+        assert len(log.lines()) == 1
+
+
+class TestLocal:
+    async def test_lines_are_for_people(self, build: Build, capsys: pytest.CaptureFixture[str]) -> None:
+        async with client_of(build(SMALL, ENVIRONMENT="local")) as client:
+            await client.get(f"{PUBLIC}/things/42?token=1")
+
+        line = capsys.readouterr().out
+        assert "request" in line
+        assert f"path={PUBLIC}/things/42 " in line
+        assert "token" not in line
+
+
+def raised(error: BaseException, cause: BaseException | None = None) -> str:
+    """The safe traceback of an error that was raised."""
+    try:
+        raise error from cause
+    except type(error) as caught:
+        return safe_traceback((type(caught), caught, caught.__traceback__))
+
+
+class TestSafeTracebacks:
+    def test_name_the_line_and_the_type(self) -> None:
+        text = raised(ValueError("Out of range."))
+
+        assert "test_logging.py" in text
+        assert "raise error from cause" in text
+        assert text.endswith("builtins.ValueError: Out of range.")
+
+    def test_leave_out_statements_parameters_and_rows(self) -> None:
+        row = Exception(f"duplicate key\nDETAIL:  Key (name)=({SECRET}) already exists.")
+        text = raised(IntegrityError("INSERT INTO things VALUES (?)", (SECRET,), row), cause=row)
+
+        assert "IntegrityError: (builtins.Exception) duplicate key" in text
+        assert "INSERT" not in text
+        assert SECRET not in text
+
+    def test_leave_out_the_input_of_a_validation(self) -> None:
+        with pytest.raises(ValidationError) as caught:
+            Thing.model_validate({"size": SECRET})
+
+        text = raised(caught.value)
+
+        assert "size: int_parsing" in text
+        assert SECRET not in text
+
+    def test_tell_where_an_error_came_from(self) -> None:
+        text = raised(ValueError("second"), cause=KeyError("first"))
+
+        assert text.index("KeyError: 'first'") < text.index("which led to:") < text.index("ValueError: second")
+
+    def test_tell_all_of_a_group(self) -> None:
+        text = raised(ExceptionGroup("several", [ValueError(EMAIL), KeyError("b")]))
+
+        assert "no. 1 of 2:" in text
+        assert "ValueError: [email]" in text
+        assert "KeyError: 'b'" in text
+
+    def test_end_where_errors_go_in_circles(self) -> None:
+        first, second = ValueError("first"), ValueError("second")
+        first.__cause__ = second
+
+        assert raised(second, cause=first).count("ValueError: second") == 1

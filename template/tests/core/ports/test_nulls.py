@@ -1,0 +1,22 @@
+"""What stands in for modules that are absent."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from uuid_utils.compat import uuid7
+
+from app.core.ports.audit import Audit, AuditEntry, NoAudit
+from app.core.ports.plans import FreePlan, Plans
+
+
+class TestFreePlan:
+    async def test_is_everybody_s_and_has_no_limits(self, session: AsyncSession) -> None:
+        plans: Plans = FreePlan()
+        assert await plans.plan_of(session, uuid7()) == "free"
+        assert await plans.remaining(session, uuid7(), "api_calls") is None
+        assert await plans.consume(session, uuid7(), "api_calls", 1000)
+        await plans.give_back(session, uuid7(), "api_calls", 1000)
+
+
+class TestNoAudit:
+    async def test_takes_every_entry(self, session: AsyncSession) -> None:
+        audit: Audit = NoAudit()
+        await audit.record(session, AuditEntry(actor_id=uuid7(), action="look", target_type="thing", target_id="1"))
