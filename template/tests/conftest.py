@@ -40,7 +40,7 @@ SETTINGS_NAMES = sorted({name for cls in SETTINGS for name in cls.model_fields})
 
 
 TESTS: Final = Path(__file__).parent
-TEMPLATE_FOLDERS: Final = {"cli", "core", "dev", "kit", "migrations"} | {
+TEMPLATE_FOLDERS: Final = {"cli", "dev", "kit", "migrate", "migrations"} | {
     module.name for module in MODULES if module not in project_modules.MODULES
 }
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Enum, Index
 from sqlmodel import Field
 
-from app.core.models import Entity, SoftDelete
+from app.core.db.models import Entity, SoftDelete
 
 
 class BookingState(StrEnum):

@@ -5,7 +5,7 @@ from typing import ClassVar
 from sqlmodel import col
 
 from app.bookings.models import Booking, BookingLine
-from app.core.repository import Repository
+from app.core.db.repository import Repository
 
 
 class BookingRepository(Repository[Booking]):

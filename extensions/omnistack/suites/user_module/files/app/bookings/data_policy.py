@@ -6,9 +6,8 @@ from typing import Final
 from sqlmodel import col, select
 
 from app.bookings.models import Booking, BookingLine
-from app.core.cleanup import Cleanup
-from app.core.personal_data import PersonalData
-from app.core.report import Figure, rows_since
+from app.core.data_policy.daily_report import rows_since
+from app.core.manifest import PersonalData, ReportMetric, RetentionRule
 
 PERSONAL_DATA: Final = (
     PersonalData(
@@ -20,8 +19,8 @@ PERSONAL_DATA: Final = (
     PersonalData(model=Booking, belongs=lambda user_id: col(Booking.owner_id) == user_id),
 )
 
-CLEANUPS: Final = (
-    Cleanup(model=Booking, expired=lambda _runtime, now: col(Booking.deleted_at) < now - timedelta(days=30)),
+RETENTION: Final = (
+    RetentionRule(model=Booking, expired=lambda _runtime, now: col(Booking.deleted_at) < now - timedelta(days=30)),
 )
 
-FIGURES: Final = (Figure(name="bookings_created", count=rows_since(col(Booking.created_at))),)
+REPORT_METRICS: Final = (ReportMetric(name="bookings_created", count=rows_since(col(Booking.created_at))),)
