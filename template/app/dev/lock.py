@@ -1,13 +1,20 @@
 """A lock that ends with its process, and says who holds it."""
 
-import fcntl
 import json
 import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+LOCKED_BYTE = 2**30
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,10 +44,8 @@ def hold(path: Path, *, command: str, url: str = "") -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise LockedError(_read(path)) from None
+        if not _try_lock(descriptor):
+            raise LockedError(_read(path))
         os.ftruncate(descriptor, 0)
         os.write(descriptor, json.dumps(asdict(Holder(pid=os.getpid(), command=command, url=url))).encode())
         yield
@@ -55,12 +60,24 @@ def holder(path: Path) -> Holder | None:
     except FileNotFoundError:
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return _read(path)
+        return None if _try_lock(descriptor, shared=True) else _read(path)
     finally:
         os.close(descriptor)
-    return None
+
+
+def _try_lock(descriptor: int, *, shared: bool = False) -> bool:
+    """Lock a file until its descriptor is closed; false if another process holds the lock."""
+    try:
+        if sys.platform == "win32":
+            # Windows locks bytes, and for reading too: one that is far behind the content. It has no shared locks.
+            os.lseek(descriptor, LOCKED_BYTE, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+            os.lseek(descriptor, 0, os.SEEK_SET)
+        else:
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
 
 
 def _read(path: Path) -> Holder | None:

@@ -22,7 +22,10 @@ GRACE_SECONDS = 3
 BACKLOG = 2048
 TICK_MILLISECONDS = 250
 NEXT_PORTS = 20
-END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+if sys.platform == "win32":
+    END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGBREAK)
+else:
+    END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,7 +11,6 @@ folders are named (the argument is empty), the program stays who it is.
 
 import ctypes
 import os
-import pwd
 import signal
 import subprocess
 import sys
@@ -25,12 +24,13 @@ CAP_DAC_OVERRIDE = 1
 CAPABILITY_VERSION = 0x20080522
 INNER_ID = 1000
 FAST_SHUTDOWN = signal.SIGINT
+POSIX_ONLY = "Windows has no root and no owners as POSIX knows them."
 
 
 def main(arguments: list[str]) -> int:
     """Runs the program; returns only where the kernel cannot end it with its parent."""
     parent, folders, command = int(arguments[0]), arguments[1].split(os.pathsep), arguments[2:]
-    if arguments[1] and os.geteuid() == 0:
+    if sys.platform != "win32" and arguments[1] and os.geteuid() == 0:
         leave_root([Path(folder) for folder in folders])
     if sys.platform == "linux":
         die_with(parent, FAST_SHUTDOWN)
@@ -41,18 +41,30 @@ def main(arguments: list[str]) -> int:
 def leave_root(folders: list[Path]) -> None:
     """Makes this process somebody who is not root and owns the folders."""
     take_over(folders, 0, 0)
+    if not enter_user_namespace():
+        become_nobody(folders)
+
+
+def enter_user_namespace() -> bool:
+    """Enter a namespace in which root's files belong to another user; false where the kernel forbids it."""
+    if sys.platform != "linux":
+        return False
     try:
         os.unshare(os.CLONE_NEWUSER)
-    except (AttributeError, OSError):
-        become_nobody(folders)
-        return
+    except OSError:
+        return False
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"{INNER_ID} 0 1")
     Path("/proc/self/gid_map").write_text(f"{INNER_ID} 0 1")
+    return True
 
 
 def become_nobody(folders: list[Path]) -> None:
     """Gives the folders to the user `nobody` and continues as that user."""
+    if sys.platform == "win32":
+        raise OSError(POSIX_ONLY)
+    import pwd  # noqa: PLC0415 - Windows does not have it
+
     nobody = pwd.getpwnam("nobody")
     take_over(folders, nobody.pw_uid, nobody.pw_gid)
     libc = ctypes.CDLL(None, use_errno=True)
@@ -88,6 +100,8 @@ def keep_reaching(libc: ctypes.CDLL) -> None:
 
 def take_over(folders: list[Path], uid: int, gid: int) -> None:
     """Changes the owner of what belongs to somebody else."""
+    if sys.platform == "win32":
+        raise OSError(POSIX_ONLY)
     for folder in folders:
         if folder.stat().st_uid != uid:
             for path in (folder, *folder.rglob("*")):

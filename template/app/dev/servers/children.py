@@ -70,6 +70,8 @@ def socket_folder(kind: str, data: Path) -> Path:
     Raises:
         PermissionError: somebody else can enter it.
     """
+    if sys.platform == "win32":
+        raise OSError("Windows has no Unix sockets in folders that only one user can enter.")
     name = f"{kind}-{os.getuid()}-{hashlib.sha256(os.fsencode(data)).hexdigest()[:12]}"
     temporary = Path(tempfile.gettempdir()).resolve()
     folder = (temporary if len(os.fsencode(temporary / name)) <= LONGEST_SOCKET_FOLDER else Path("/tmp")) / name  # noqa: S108

@@ -1,8 +1,8 @@
 """Bookings of rooms."""
 
+from app.bookings.data_policy import PERSONAL_DATA, REPORT_METRICS, RETENTION
 from app.bookings.models import Booking, BookingLine
 from app.bookings.routes import router
-from app.bookings.data_policy import PERSONAL_DATA, REPORT_METRICS, RETENTION
 from app.core.manifest import Module
 
 module = Module(

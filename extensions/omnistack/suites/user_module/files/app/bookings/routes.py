@@ -7,8 +7,8 @@ from fastapi import APIRouter, status
 from app.bookings.models import Booking, BookingLine
 from app.bookings.repository import BookingRepository
 from app.bookings.schemas import BookingCreate, BookingRead
-from app.core.http.dependencies import SessionDep
 from app.core.db.pagination import Page, PageDep
+from app.core.http.dependencies import SessionDep
 from app.users.dependencies import CurrentUser
 
 router = APIRouter(prefix="/bookings")
