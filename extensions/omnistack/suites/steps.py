@@ -174,7 +174,7 @@ def tests(site: Site) -> None:
     """Run the project's tests, template's and user's, on database servers of their own."""
     unset = {"DATABASE_URL", "ENVIRONMENT", "PROJECT_NAME", "SECRET_KEY"}
     clean = {name: value for name, value in site.environment.items() if name not in unset}
-    spread = ("-n", str(site.workers), "--dist", "worksteal") if site.workers > 1 else ()
+    spread = ("-n", str(site.workers), "--dist", "loadfile") if site.workers > 1 else ()
     Site(site.folder, clean).uv("pytest", "-q", *spread)
 
 
