@@ -51,7 +51,7 @@ def slow(session: nox.Session) -> None:
 def suites(session: nox.Session) -> None:
     """Render a covering array and install, migrate, boot, extend, lint, type and test each cell.
 
-    Cells that docs/coverage.json records are not executed again; `-- --all` executes them, `-- --budget 30` stops in time.
+    Cells that docs/coverage.json records do not run again, except with `-- --all`; `-- --budget 30` stops in time.
     """
     session.run("omnistack", "suites", *session.posargs)
 
