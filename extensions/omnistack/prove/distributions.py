@@ -37,6 +37,7 @@ NEEDED = {
     "flask": Need("moto serves with it", r"\bmoto\.moto_server\b", "tests/"),
     "flask-cors": Need("moto serves with it", r"\bmoto\.moto_server\b", "tests/"),
     "httptools": Need("uvicorn parses HTTP with it where it is installed", r"\buvicorn\b", "app/", dev=False),
+    "pytest-xdist": Need("pytest's option -n", r"\bpytest -n auto\b"),
     "import-linter": Need("a command of the lint", r"\[tool\.importlinter\]"),
     "mypy": Need("a command of the lint", r"\[tool\.mypy\]"),
     "pre-commit": Need("a command; its configuration is rendered", r"^repos:", ".pre-commit-config.yaml"),

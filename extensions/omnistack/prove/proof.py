@@ -17,6 +17,7 @@ from omnistack.prove.checks.listings import check_listings
 from omnistack.prove.checks.manifest import check_manifest
 from omnistack.prove.checks.migrations import check_migrations
 from omnistack.prove.checks.model import check_model
+from omnistack.prove.checks.module_files import check_module_files
 from omnistack.prove.checks.names import check_names
 from omnistack.prove.checks.owns import check_owns
 from omnistack.prove.checks.providers import check_providers
@@ -42,6 +43,7 @@ CHECKS: dict[str, Check] = {
     "dependencies": check_dependencies,
     "settings": check_settings,
     "manifest": check_manifest,
+    "module files": check_module_files,
     "providers": check_providers,
     "upkeep": check_upkeep,
     "migrations": check_migrations,

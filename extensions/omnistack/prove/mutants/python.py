@@ -5,8 +5,9 @@ import re
 
 from omnistack.prove.checks.fixtures import fixture_name
 from omnistack.prove.checks.manifest import is_manifest
+from omnistack.prove.checks.module_files import may_stand
 from omnistack.prove.checks.settings import settings_classes
-from omnistack.prove.code import Code, Module
+from omnistack.prove.code import Code, Module, in_module
 from omnistack.prove.mutants.base import Mutant, Mutants, replace_line
 from omnistack.prove.proof import Proof
 
@@ -23,6 +24,7 @@ def python_mutants(proof: Proof) -> Mutants:
     yield from _renamed(code)
     yield from _settings(code)
     yield from _manifests(code)
+    yield from _strays(code)
     yield from _fixtures(code)
     yield from _lost_files(proof, code)
     yield from _imports(code)
@@ -117,6 +119,37 @@ def _manifests(code: Code) -> Mutants:
                     if pair.arg not in {"name", None}:
                         new = _without(text, pair)
                         yield Mutant("drop from manifest", f"{module.name} {pair.arg}", {_template(module): new})
+
+
+STRAYS = {
+    "table": "class Stray(SQLModel, table=True):\n    __tablename__ = 'strays'\n",
+    "router": "router = APIRouter()\n",
+    "settings class": "class StraySettings(ModuleSettings):\n    pass\n",
+    "dependency": "StrayDep = int\n",
+    "command": "@click.command()\ndef stray():\n    pass\n",
+    "event": "class Stray(Event):\n    pass\n",
+    "data policy": "STRAY = RetentionRule()\n",
+}
+STRAY_IMPORTS = {
+    "table": "from sqlmodel import SQLModel",
+    "router": "from fastapi import APIRouter",
+    "settings class": "from app.core.config.settings import ModuleSettings",
+    "command": "import click",
+    "event": "from app.core.ports.events import Event",
+    "data policy": "from app.core.manifest import RetentionRule",
+}
+
+
+def _strays(code: Code) -> Mutants:
+    """Define each kind of thing in the first file of each module where nothing of the kind belongs."""
+    seen: set[tuple[str, str]] = set()
+    for module in sorted(filter(in_module, code), key=lambda module: module.name):
+        package = module.name.split(".")[1]
+        for kind, statement in STRAYS.items():
+            if (package, kind) not in seen and _static(module) and not may_stand(module, kind):
+                seen.add((package, kind))
+                text = f"{module.file.text}\n{STRAY_IMPORTS.get(kind, '')}\n\n\n{statement}"
+                yield Mutant("define in another file", f"{kind} in {module.name}", {_template(module): text})
 
 
 def _without(text: str, node: ast.keyword | ast.expr) -> str:
