@@ -6,7 +6,7 @@ from functools import cached_property
 
 from omnistack.prove.facts import Call, Facts, Import, Lines, Reference
 from omnistack.prove.python import FIRST_PARTY, read_python
-from omnistack.prove.space import Cond
+from omnistack.prove.space import Cond, Conditions
 from omnistack.prove.tree import File, Tree
 
 
@@ -72,19 +72,19 @@ class Code:
         return iter(self.modules.values())
 
     @cached_property
-    def _packages(self) -> dict[str, Cond]:
+    def _packages(self) -> Conditions[str]:
         """Folders count as packages without `__init__.py` too."""
-        found: dict[str, Cond] = {}
+        found = Conditions[str](self.space)
         for module in self:
             name = module.name
             while name:
-                found[name] = found.get(name, self.space.nothing) | module.file.cond
+                found.add(name, module.file.cond)
                 name = name.rpartition(".")[0]
         return found
 
     def exists(self, module: str) -> Cond:
         """Give when a module can be imported."""
-        return self._packages.get(module, self.space.nothing)
+        return self._packages[module]
 
     def is_first_party(self, module: str) -> bool:
         """Tell whether a module is one of the project's own."""

@@ -16,7 +16,7 @@ from omnistack.catalog import CATALOG_DIR, Answer, Choice, Piece, Question
 from omnistack.errors import OmniError
 from omnistack.prove.interpret import Interpreter
 from omnistack.prove.source import Source
-from omnistack.prove.space import SAMPLE_TEXT, Cond, Space
+from omnistack.prove.space import SAMPLE_TEXT, Cond, Conditions, Space
 from omnistack.prove.values import Choice as Options
 from omnistack.prove.values import Opaque, RefusedError, Seq, Text, Value
 from omnistack.render import jinja_environment
@@ -133,13 +133,15 @@ class Model:
         return valid
 
     @cached_property
-    def chosen(self) -> dict[str, Cond]:
+    def chosen(self) -> Conditions[str]:
         """When each piece is chosen; a name that is no piece may be among them."""
         value = self.names.get("chosen", [])
-        conditions = dict.fromkeys(self.pieces, self.space.nothing)
+        conditions = Conditions[str](self.space)
+        conditions.update(dict.fromkeys(self.pieces, self.space.nothing))
         for cond, name in self.interpreter.algebra.items(value, self.space.everything):
-            conditions[name] = conditions.get(name, self.space.nothing) | cond
-        return {name: cond & self.valid for name, cond in conditions.items()}
+            conditions.add(name, cond)
+        conditions.update({name: cond & self.valid for name, cond in conditions.items()})
+        return conditions
 
     def given(self, name: str, value: Answer) -> Cond:
         """Give the condition of one answer; nothing where it is none."""

@@ -8,6 +8,7 @@ from functools import partial
 from omnistack.catalog import QUESTIONS_FILE
 from omnistack.prove.checks.answers import check_answers
 from omnistack.prove.checks.contracts import check_contracts
+from omnistack.prove.checks.data_policy import check_data_policy
 from omnistack.prove.checks.dependencies import check_dependencies
 from omnistack.prove.checks.direction import check_direction
 from omnistack.prove.checks.fixtures import check_fixtures
@@ -24,7 +25,6 @@ from omnistack.prove.checks.providers import check_providers
 from omnistack.prove.checks.services import check_services
 from omnistack.prove.checks.settings import check_settings
 from omnistack.prove.checks.splices import check_splices
-from omnistack.prove.checks.upkeep import check_upkeep
 from omnistack.prove.code import Code
 from omnistack.prove.finding import Finding, Report
 from omnistack.prove.model import Model
@@ -45,7 +45,7 @@ CHECKS: dict[str, Check] = {
     "manifest": check_manifest,
     "module files": check_module_files,
     "providers": check_providers,
-    "upkeep": check_upkeep,
+    "data policy": check_data_policy,
     "migrations": check_migrations,
     "fixtures": check_fixtures,
     "links": check_links,

@@ -187,3 +187,18 @@ class Space:
             rest = cond & option
             if rest != self.nothing:
                 yield from self._extend({**so_far, names[0]: value}, names[1:], rest)
+
+
+class Conditions[Key](dict[Key, Cond]):
+    """When each of several things is there. A key without a condition is nowhere."""
+
+    def __init__(self, space: Space) -> None:
+        super().__init__()
+        self._nothing = space.nothing
+
+    def __missing__(self, key: Key) -> Cond:
+        return self._nothing
+
+    def add(self, key: Key, cond: Cond) -> None:
+        """Widen the condition of a key."""
+        self[key] = self[key] | cond

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from omnistack.prove.code import Code, Module
 from omnistack.prove.facts import Function
 from omnistack.prove.finding import Report
-from omnistack.prove.space import Cond
+from omnistack.prove.space import Cond, Conditions
 
 BUILT_IN = frozenset({
     "cache", "capfd", "capfdbinary", "caplog", "capsys", "capsysbinary", "doctest_namespace", "monkeypatch",
@@ -75,18 +75,18 @@ def _asked(function: Function) -> Iterator[str]:
 
 
 def _defined(code: Code, module: Module) -> Iterator[tuple[str, Cond]]:
-    found: dict[str, Cond] = {}
+    found = Conditions[str](code.space)
     for function in module.facts.functions:
         name = fixture_name(function)
         if name is not None and not function.cls:
-            found[name] = found.get(name, code.space.nothing) | module.at(function.lines)
+            found.add(name, module.at(function.lines))
     for each in module.facts.imports:
         holder = code.modules.get(each.module)
         for function in holder.facts.functions if holder else ():
             if holder is not None and function.name == each.name and fixture_name(function) is not None:
                 name = fixture_name(function) or each.bound
                 cond = module.at(each.lines) & holder.at(function.lines)
-                found[name] = found.get(name, code.space.nothing) | cond
+                found.add(name, cond)
     yield from found.items()
 
 
