@@ -9,16 +9,11 @@ from omnistack.prove.source import Source
 SERVICE = "template/app/users/service.py"
 
 
-def found(source: Source, proved: Proof, kind: str, path: str) -> list[str]:
+def found(source: Source, proof: Proof, kind: str, path: str) -> list[str]:
     text = f"{source.text(path)}\n{STRAY_IMPORTS.get(kind, '')}\n\n\n{STRAYS[kind]}"
-    space = proved.model.space if proved.model else None
-    findings = prove(source.changed({path: text}), space=space, known=proved).findings
+    space = proof.model.space if proof.model else None
+    findings = prove(source.changed({path: text}), space=space, known=proof).findings
     return [one.message for one in findings if one.check == "module files" and one.file == path]
-
-
-@pytest.fixture(scope="module")
-def proved(source: Source) -> Proof:
-    return prove(source)
 
 
 def test_every_kind_has_a_mutant() -> None:
@@ -26,8 +21,8 @@ def test_every_kind_has_a_mutant() -> None:
 
 
 @pytest.mark.parametrize("kind", PLACES)
-def test_a_service_may_define_none_of_them(source: Source, proved: Proof, kind: str) -> None:
-    (message,) = found(source, proved, kind, SERVICE)
+def test_a_service_may_define_none_of_them(source: Source, proof: Proof, kind: str) -> None:
+    (message,) = found(source, proof, kind, SERVICE)
     assert f"is a {kind}: it belongs in" in message
 
 
@@ -44,11 +39,11 @@ def test_a_service_may_define_none_of_them(source: Source, proved: Proof, kind: 
         ("data policy", "users/data_policy.py"),
     ],
 )
-def test_the_file_of_the_name_may(source: Source, proved: Proof, kind: str, path: str) -> None:
-    assert found(source, proved, kind, f"template/app/{path}") == []
+def test_the_file_of_the_name_may(source: Source, proof: Proof, kind: str, path: str) -> None:
+    assert found(source, proof, kind, f"template/app/{path}") == []
 
 
-def test_every_exception_is_needed(proved: Proof) -> None:
-    assert proved.code is not None
+def test_every_exception_is_needed(proof: Proof) -> None:
+    assert proof.code is not None
     for module, name in EXCEPTIONS:
-        assert name in proved.code.modules[module].facts.names
+        assert name in proof.code.modules[module].facts.names

@@ -2,7 +2,7 @@
 
 import pytest
 from omnistack.catalog import Choice, Question
-from omnistack.prove.space import SAMPLE_TEXT, Space
+from omnistack.prove.space import SAMPLE_TEXT, Conditions, Space
 
 
 def question(name: str, *values: str) -> Question:
