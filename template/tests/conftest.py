@@ -40,7 +40,7 @@ SETTINGS_NAMES = sorted({name for cls in SETTINGS for name in cls.model_fields})
 
 
 TESTS: Final = Path(__file__).parent
-TEMPLATE_FOLDERS: Final = {"cli", "dev", "kit", "migrate", "migrations"} | {
+TEMPLATE_PARTS: Final = {"cli", "dev", "kit", "migrate", "migrations", "test_isolation.py"} | {
     module.name for module in MODULES if module not in project_modules.MODULES
 }
 
@@ -48,8 +48,8 @@ TEMPLATE_FOLDERS: Final = {"cli", "dev", "kit", "migrate", "migrations"} | {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests of the template's own code, so that yours can run alone: `pytest -m "not template"`."""
     for item in items:
-        folder = item.path.relative_to(TESTS).parts[0]
-        if folder in TEMPLATE_FOLDERS and item.get_closest_marker("every_module") is None:
+        part = item.path.relative_to(TESTS).parts[0]
+        if part in TEMPLATE_PARTS and item.get_closest_marker("every_module") is None:
             item.add_marker("template")
 
 
