@@ -26,7 +26,7 @@ PROVIDED: dict[str, tuple[str, str | None]] = {
 
 @dataclass(frozen=True)
 class Need:
-    """Why something is declared that nothing imports: `pattern` shows the reason in files under `under`."""
+    """Why a distribution is declared without being imported: `pattern` occurs in files under `under`."""
 
     reason: str
     pattern: str
@@ -70,5 +70,5 @@ def candidates(module: str) -> list[tuple[str, str | None]]:
 
 
 def requirement_name(requirement: str) -> str:
-    """Give the normalised name of what a requirement asks for."""
+    """Return the normalised name of a requirement's distribution."""
     return str(canonicalize_name(re.split(r"[^A-Za-z0-9._-]", requirement.strip(), maxsplit=1)[0]))

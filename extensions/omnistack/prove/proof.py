@@ -60,7 +60,7 @@ CHECKS: dict[str, Check] = {
 
 @dataclass
 class Proof:
-    """What was proved, or what stands against it."""
+    """The result of a proof: its model, and the faults that it found."""
 
     source: Source
     model: Model | None = None
@@ -76,7 +76,7 @@ class Proof:
 
     @property
     def projects(self) -> int:
-        """How many of them render a project of their own; a preset, say, is only recorded."""
+        """How many different projects they render; a preset, for example, is only recorded."""
         if self.model is None or self.tree is None:
             return 0
         recorded = self.model.recorded
@@ -89,7 +89,7 @@ class Proof:
         return space.count(cond)
 
     def counterexample(self, finding: Finding) -> str:
-        """Give the answers that show a fault."""
+        """Return answers that show a fault."""
         return self.model.counterexample(finding.cond) if self.model else ""
 
 
@@ -102,10 +102,15 @@ def prove(
     until: Callable[[Proof], bool] = lambda _proof: False,
     first: str = "",
 ) -> Proof:
-    """Run all checks; `show` is told the name of each; no further one is run when `until` says so.
+    """Run all checks.
 
-    `known` is the proof of a template that differs little: what is the same in both is not worked out again.
-    `first` names the check to begin with.
+    Args:
+        source: the template.
+        space: the space of answers to reuse.
+        known: the proof of a similar template; what is the same in both is reused.
+        show: called with the name of each check before it runs.
+        until: called after each check; no further check runs once it returns true.
+        first: the check to begin with.
     """
     proof = Proof(source)
     for name, step in _steps(proof, space, known, first):
@@ -151,7 +156,7 @@ def _steps(
 
 
 def check_order(tree: Tree, report: Report) -> None:
-    """Check that nothing depends on the order in which Copier finds the catalog's files: it is not sorted."""
+    """Check that nothing depends on the order in which Copier reads the catalog's files, which is not sorted."""
     model = tree.model
     turned = Tree(Model(tree.source, model.space, reverse=True))
     for path in sorted(tree.files.keys() | turned.files.keys()):
@@ -161,7 +166,7 @@ def check_order(tree: Tree, report: Report) -> None:
 
 
 class _Collector:
-    """Keeps the faults of one check, the same one at the same place once."""
+    """Collects the faults of one check; the same fault at the same place counts once."""
 
     def __init__(self, proof: Proof, check: str) -> None:
         self._proof = proof

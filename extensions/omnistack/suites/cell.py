@@ -144,7 +144,7 @@ def run_cell(cell: Cell, rendering: Rendering, place: Workplace, database_url: s
 
 
 def lock(files: Mapping[str, tuple[int, bytes]], cell: Cell) -> bytes:
-    """Resolve the packages of a rendering; gives the content of `uv.lock`.
+    """Resolve the packages of a rendering and return the content of `uv.lock`.
 
     Raises:
         CommandError: there is no solution.

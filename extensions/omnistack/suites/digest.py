@@ -52,7 +52,7 @@ def _without_index(value: object) -> object:
 
 
 def _without_commit(content: bytes) -> bytes:
-    """Drop what the answers file says of the template's origin: nothing in the project reads it."""
+    """Drop the template's origin from the answers file: nothing in the project reads it."""
     return b"".join(
         line for line in content.splitlines(keepends=True) if not line.startswith((b"_commit:", b"_src_path:"))
     )
@@ -72,7 +72,7 @@ def own_code() -> str:
 
 @cache
 def redis_version() -> str:
-    """Return what the installed Redis server says of itself; the tests use an imitation where it says nothing."""
+    """Return the version line of the installed Redis server; empty without one, where tests use an imitation."""
     server = shutil.which("redis-server")
     if server is None:
         return ""

@@ -24,7 +24,7 @@ class Contract:
 
 
 class Contracts:
-    """All contracts of a project that may be there."""
+    """All contracts that a project may have."""
 
     def __init__(self, code: Code, file: File) -> None:
         self.code = code
@@ -34,17 +34,17 @@ class Contracts:
         self.pieces: dict[str, Piece] = {f"app.{piece.module}": piece for piece in pieces if piece.module}
 
     def holding(self, source: str) -> Cond:
-        """Give when a contract speaks of what a module may import."""
+        """Return when a contract limits what a module may import."""
         return self.code.space.union(each.cond & each.sources[source] for each in self.contracts)
 
     def forbidding(self, source: str, target: str) -> Cond:
-        """Give when a contract forbids an import."""
+        """Return when a contract forbids an import."""
         return self.code.space.union(
             each.cond & each.sources[source] & each.forbidden[target] for each in self.contracts
         )
 
     def required(self, source: str, target: str) -> bool:
-        """Tell whether a module may import another one."""
+        """Return whether a module may import another one."""
         piece = self.pieces.get(source)
         return piece is not None and self.pieces[target].name in (*piece.requires, piece.name)
 

@@ -10,11 +10,11 @@ from omnistack.prove.space import Conditions
 
 USERS = "users.id"
 FIELDS = {"PersonalData": "personal_data", "RetentionRule": "retention", "ReportMetric": "metrics"}
-"""What each value is for in the manifest."""
+"""The manifest field of each kind of value."""
 
 
 def check_data_policy(code: Code, report: Report) -> None:
-    """Check that tables which lead to users, or hide rows, are named in what their modules say of them."""
+    """Check that every table with a path to users, or with hidden rows, has its data policy."""
     named = {kind: _named(code, kind) for kind in FIELDS}
     for module, each in _tables(code):
         here, line = module.at(each.lines), module.file.where(each.lines[-1])
@@ -28,7 +28,7 @@ def check_data_policy(code: Code, report: Report) -> None:
     for kind, field in FIELDS.items():
         in_manifests = listed_in_manifests(code, field)
         for module, call in _values(code, kind):
-            # One that stands in the manifest itself is the manifest's.
+            # A value inside the manifest itself is listed by definition.
             if call.owner and not module.name.endswith(".module"):
                 there = in_manifests[(module.name, call.owner)]
                 line = module.file.where(call.lines[-1])
@@ -56,7 +56,7 @@ def _values(code: Code, kind: str) -> Iterator[tuple[Module, Call]]:
 
 
 def _named(code: Code, kind: str) -> Conditions[tuple[str, str]]:
-    """Give the tables that values of one kind name, and when."""
+    """Return the tables that values of one kind name, with their conditions."""
     found = Conditions[tuple[str, str]](code.space)
     for module, call in _values(code, kind):
         for name in call.refers("model"):

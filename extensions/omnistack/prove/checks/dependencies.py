@@ -18,7 +18,7 @@ from omnistack.prove.tree import File
 
 PYPROJECT = "pyproject.toml"
 SHIPPED = ("app", "migrations")
-"""What runs in production, where no dev dependency is installed."""
+"""Packages that run in production, without development dependencies."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def check_dependencies(code: Code, report: Report) -> None:
 
 
 def read_requirements(file: File, report: Report) -> Iterator[Declared]:
-    """Read the requirements out of a `pyproject.toml` whose lines may or may not be there."""
+    """Yield the requirements of a `pyproject.toml`, each with its condition."""
     table, key = "", ""
     for number, line in enumerate(file.lines, start=1):
         text = line.text.strip()
@@ -90,7 +90,7 @@ def _check_import(
     module: Module, found: Import, declared: dict[str, list[Declared]], *, shipped: bool, report: Report
 ) -> None:
     names = candidates(f"{found.module}.{found.name}" if found.name else found.module)
-    # What serves development may import a tool of development, when it is called and not before.
+    # Code for development may import development tools, inside functions only.
     lax = not shipped or found.guarded or (module.name.startswith("app.dev.") and not found.top)
     missing = module.at(found.lines)
     for name, extra in names:
@@ -103,7 +103,7 @@ def _check_import(
 
 
 def _imported(code: Code) -> Conditions[tuple[str, bool]]:
-    """Give when each distribution is imported, and whether by what is shipped."""
+    """Return when each distribution is imported, and whether by what is shipped."""
     found = Conditions[tuple[str, bool]](code.space)
     for module in code:
         shipped = module.name.split(".")[0] in SHIPPED

@@ -1,4 +1,4 @@
-"""Fixtures: every fixture that a test or a fixture asks for is defined where it can see it."""
+"""Fixtures: every fixture that a test or a fixture uses is defined where it is visible."""
 
 import re
 from collections.abc import Iterator
@@ -45,12 +45,12 @@ def _check_unused(module: Module, asked: set[str], report: Report) -> None:
 
 
 def is_test(module: Module, function: Function) -> bool:
-    """Tell whether pytest runs a function; those of shared suites that other files subclass count as well."""
+    """Return whether pytest runs a function; those of shared suites that other files subclass count as well."""
     return function.name.startswith("test_") and module.name.startswith("tests")
 
 
 def fixture_name(function: Function) -> str | None:
-    """Give the name of the fixture that a function defines."""
+    """Return the name of the fixture that a function defines."""
     for decorator in function.decorators:
         if decorator.function in {"fixture", "pytest.fixture", "pytest_asyncio.fixture"}:
             return decorator.name or function.name

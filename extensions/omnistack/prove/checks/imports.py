@@ -46,7 +46,7 @@ def check_reached(code: Code, report: Report) -> None:
 
 
 def _reached(code: Code, roots: set[str]) -> Conditions[str]:
-    """Give when each module is imported by another one below the roots."""
+    """Return when each module is imported by another one below the roots."""
     reached = Conditions[str](code.space)
     for module in code:
         if module.name.split(".")[0] not in roots:

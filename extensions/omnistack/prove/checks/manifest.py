@@ -1,4 +1,4 @@
-"""The manifests: what a module has is listed, all the way up to `app/modules.py`."""
+"""The manifests: everything of a module is listed, up to `app/modules.py`."""
 
 from collections.abc import Iterator
 
@@ -10,19 +10,19 @@ from omnistack.prove.space import Cond, Conditions
 
 LIST = "app.modules"
 FUNCTION_FILES = {"subscribers": "subscribers", "jobs": "jobs"}
-"""Files whose public functions are all meant for one field of the manifest."""
+"""Files whose public functions all belong to one field of the manifest."""
 
 UNREAD = {
-    "models": "importing a table is what registers it; the list is for those who read it",
+    "models": "importing a table registers it; the list is for readers",
     "crons": "read by the worker, which comes with jobs",
 }
-"""Fields of the manifest that need no reader, and why."""
+"""Manifest fields that nothing has to read, with the reason."""
 
 type Names = Conditions[tuple[str, str]]
 
 
 def check_manifest(code: Code, report: Report) -> None:
-    """Check that everything of a module that is rendered is reached from the list of modules."""
+    """Check that everything in a rendered module is reachable from the list of modules."""
     _check_list(code, report)
     _check_models(code, report)
     _check_routers(code, report)
@@ -34,13 +34,13 @@ def check_manifest(code: Code, report: Report) -> None:
 
 
 def is_manifest(function: str) -> bool:
-    """Tell whether a call builds a manifest: of a module, or of a provider (`ProviderPiece`)."""
+    """Return whether a call builds a manifest: of a module, or of a provider (`ProviderPiece`)."""
     name = function.rpartition(".")[2]
     return name == "Module" or name.endswith("Piece")
 
 
 def listed_in_manifests(code: Code, *fields: str) -> Names:
-    """Give what the manifests list in some fields, and when."""
+    """Return the names that manifests list in some fields, with their conditions."""
     found = Conditions[tuple[str, str]](code.space)
     for module, call in _manifest_calls(code):
         for name in (name for field in fields for name in call.refers(field)):
@@ -61,7 +61,7 @@ def _missing(found: Names, key: tuple[str, str], here: Cond) -> Cond:
 
 
 def _check_list(code: Code, report: Report) -> None:
-    """Each manifest is a value that the list, or a registry of providers, names."""
+    """Every manifest is named by the list of modules or by a registry of providers."""
     for module, call in _manifest_calls(code):
         if not module.name.startswith("app.") or not call.owner:
             continue
@@ -75,7 +75,7 @@ def _check_list(code: Code, report: Report) -> None:
 
 
 def _named(code: Code, key: tuple[str, str]) -> Cond:
-    """Give when another file of the application names a value."""
+    """Return when another file of the application names a value."""
     found = code.space.nothing
     for module in code:
         if module.name == key[0] or not module.name.startswith("app."):
@@ -155,7 +155,7 @@ def _check_functions(code: Code, report: Report) -> None:
 
 
 def _check_queued(code: Code, report: Report) -> None:
-    """What is queued or handed to the inbox is listed, or the application refuses it when it runs."""
+    """Every queued job and every inbox handler is listed; the application refuses others at run time."""
     jobs, handlers = listed_in_manifests(code, "jobs"), listed_in_manifests(code, "inbox_handlers")
     used: list[tuple[Module, Lines, str, str, Names]] = []
     for module, call in code.calls("enqueue"):
@@ -172,8 +172,8 @@ def _check_queued(code: Code, report: Report) -> None:
 
 
 def _check_fields(code: Code, report: Report) -> None:
-    """What a manifest can say is read by somebody, or saying it does nothing."""
-    # What a provider says is read by its own module, what a module says by anybody.
+    """Every field of a manifest is read; one that nothing reads would have no effect."""
+    # A provider's fields are read by its own module, a module's fields by any code.
     read = Conditions[tuple[str, str]](code.space)
     for module in code:
         package = ".".join(module.name.split(".")[:2])
@@ -214,7 +214,7 @@ def _check_order(code: Code, report: Report) -> None:
 
 
 def manifests(code: Code) -> Iterator[tuple[str, Cond]]:
-    """Give each module's name and when it is there."""
+    """Yield each module's name and its condition."""
     for module, call in code.calls("Module"):
         if module.name.startswith("app.") and module.name.endswith(".module"):
             yield module.name.split(".")[1], module.at(call.lines)

@@ -21,7 +21,7 @@ class Revision:
 
     id: str
     branch: str
-    """The folder that it lies in."""
+    """The name of its folder."""
     before: tuple[str, ...]
     """What `down_revision` and `depends_on` name."""
     first: bool

@@ -46,7 +46,7 @@ def _file(kind: str) -> str:
 
 
 def may_stand(module: Module, kind: str) -> bool:
-    """Tell whether a file may define things of this kind."""
+    """Return whether a file may define things of this kind."""
     return re.search(rf"\.({PLACES[kind]})$", module.name) is not None
 
 

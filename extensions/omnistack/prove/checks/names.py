@@ -31,7 +31,7 @@ def check_names(code: Code, report: Report) -> None:
 
 @lru_cache(maxsize=1 << 14)
 def _is_plain(facts: Facts) -> bool:
-    """Tell whether all is well in a file of which all lines are there; most files are such, in every template."""
+    """Return whether all is well in a file of which all lines are there; most files are such, in every template."""
     definitions = {each.name for each in facts.functions} | {each.name for each in facts.classes}
     heads = [(reference.owner, reference.name.split(".")[0]) for reference in facts.references]
     used = {name for owner, name in heads if owner != name or name not in definitions} | facts.words
@@ -66,7 +66,7 @@ def _check_private(module: Module, used: Conditions[str], report: Report) -> Non
 
 
 def _decorated(module: Module, name: str) -> bool:
-    """Tell whether a decorator may have registered a function."""
+    """Return whether a decorator may have registered a function."""
     return any(
         each.function.rpartition(".")[2] not in {"contextmanager", "asynccontextmanager", "cache", "lru_cache"}
         for function in module.facts.functions

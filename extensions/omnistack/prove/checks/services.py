@@ -113,7 +113,7 @@ def _check_variables(code: Code, file: File, report: Report) -> None:
 
 
 def _awaited(file: File, service: str) -> Cond:
-    """Give when a service of the application itself waits for another."""
+    """Return when a service of the application itself waits for another."""
     found = file.cond & ~file.cond
     own = _own(file)
     for name, _, body in _mapping(_section(file, "services")):

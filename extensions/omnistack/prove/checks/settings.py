@@ -58,7 +58,7 @@ def check_settings(code: Code, report: Report) -> None:
 
 
 def _substituted(code: Code) -> Conditions[str]:
-    """Give when a file takes a variable out of the environment, as `${NAME}`."""
+    """Return when a file takes a variable out of the environment, as `${NAME}`."""
     found = Conditions[str](code.space)
     for file in code.tree.files.values():
         for line in file.matching(SUBSTITUTED.pattern):
@@ -73,7 +73,7 @@ def _line(code: Code, file: str, word: str) -> int:
 
 
 def settings_classes(code: Code) -> Iterator[tuple[Module, Class]]:
-    """Give the base of all settings classes and everything that descends from it."""
+    """Yield the base of all settings classes and all its subclasses."""
     known: set[tuple[str, str]] = set()
     grown = True
     while grown:
@@ -111,7 +111,7 @@ def _documented(code: Code) -> Conditions[str]:
 
 
 def _reads(code: Code) -> Iterator[tuple[Module, str, Lines, bool]]:
-    """Give each read: where, which setting, and whether it can be nothing else (an upper-case attribute may be)."""
+    """Return each read: where, which setting, and whether it can be nothing else (an upper-case attribute may be)."""
     for module in code:
         for reference in module.facts.references:
             name = reference.attribute

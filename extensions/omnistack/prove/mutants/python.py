@@ -12,7 +12,7 @@ from omnistack.prove.mutants.base import Mutant, Mutants, replace_line
 from omnistack.prove.proof import Proof
 
 SOURCE_OF_ALL = ("app/main.py", "tests/conftest.py")
-"""Files of every project, in which a fault is put that only some of them show."""
+"""Files of every project that get faults which only some projects show."""
 
 
 def python_mutants(proof: Proof) -> Mutants:
@@ -39,13 +39,13 @@ def _static(module: Module) -> bool:
 
 
 def _foreign_imports(proof: Proof, code: Code) -> Mutants:
-    """Import, where every project has it, what only some have (a module a piece), and what nobody declares."""
+    """In files of every project, import what only some projects have, and what is not declared."""
     for path in SOURCE_OF_ALL:
         file = code.tree.files.get(path)
         if file is None:
             continue
         text = proof.source.text(file.source)
-        yield Mutant("import undeclared", path, {file.source: f"{text}\nimport nobody_declares_this\n"})
+        yield Mutant("import undeclared", path, {file.source: f"{text}\nimport not_declared_anywhere\n"})
         for piece in code.tree.model.pieces.values():
             names = [
                 module.name for module in code if module.file.cond != code.tree.valid and _belongs(module, piece.paths)
@@ -166,10 +166,10 @@ def _offset(text: str, line: int, column: int) -> int:
 
 
 def _fixtures(code: Code) -> Mutants:
-    """Rename each fixture that is asked for where it is seen; one that works by itself (`autouse`) may be by nobody."""
+    """Rename each fixture that is used where it is visible; an `autouse` fixture may have no user."""
     asked = {name for module in code for function in module.facts.functions for name in function.arguments}
     for module in code:
-        # A fixture of a test file is seen there only; another file may ask for one of its own of that name.
+        # A test file's fixture is visible there only; another file may use a fixture of the same name.
         here = {name for function in module.facts.functions for name in function.arguments}
         seen = asked if module.name.endswith("conftest") else here
         for function in module.facts.functions:
@@ -185,7 +185,7 @@ def _fixtures(code: Code) -> Mutants:
 
 
 def _lost_files(proof: Proof, code: Code) -> Mutants:
-    """Take away each file that a piece lists by itself, and one that others import."""
+    """Remove each file that a piece lists, and each manifest."""
     del proof
     for piece in code.tree.model.pieces.values():
         for path in piece.paths:
@@ -198,7 +198,7 @@ def _lost_files(proof: Proof, code: Code) -> Mutants:
 
 
 def _imports(code: Code) -> Mutants:
-    """Turn each folder's first import from another module of the project into one of a name that is not there."""
+    """Change each folder's first import within the project into one of a missing name."""
     folders: set[str] = set()
     for module in code:
         folder = module.file.path.rpartition("/")[0]
