@@ -79,6 +79,12 @@ def test_with_a_budget_the_most_uncovered_pairs_come_first() -> None:
     assert [schedule.next() for _ in range(5)] == ["most", "rest", "known", "same", None]
 
 
+def test_pairs_that_were_never_executed_come_before_all_others() -> None:
+    candidates = {"changed": Candidate(pairs("x", "y", "z"), 10, 9), "new": Candidate(pairs("w"), 10, 1)}
+    schedule = Schedule(candidates, frozenset(), executed=pairs("x", "y", "z"), deadline=100, clock=lambda: 0)
+    assert [schedule.next(), schedule.next()] == ["new", "changed"]
+
+
 def test_no_cell_starts_that_would_not_end_in_time() -> None:
     now = 0.0
     candidates = {"long": Candidate(pairs("x", "y"), 90, 1), "short": Candidate(pairs("z"), 40, 1)}

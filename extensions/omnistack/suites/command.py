@@ -16,7 +16,7 @@ from omnistack.matrix import Row, make_rows, parse_shard, take_shard
 from omnistack.options import TemplateOption
 from omnistack.progress import working
 from omnistack.suites.cell import Cell, Outcome
-from omnistack.suites.coverage import ListedCell, coverage, page, worth_keeping
+from omnistack.suites.coverage import ListedCell, coverage, last_executed, page, worth_keeping
 from omnistack.suites.execution import Options, Prepared, execute, prepare
 from omnistack.suites.interpreters import Interpreter, find_interpreter, variable
 from omnistack.suites.record import Record
@@ -100,7 +100,7 @@ def suites(
             typer.echo(f"[{len(outcomes)}/{len(plan.cells)}] {_line(outcome, options.folder)}")
         if write:
             _write(found, plan, prepared, record)
-        _summarise(found.catalog, plan, outcomes, whole=only is None and shard == "1/1")
+        _summarise(found.catalog, plan, outcomes, record, whole=only is None and shard == "1/1")
     typer.echo(f"{len(outcomes)} cells in {time.monotonic() - started:.0f} s")
     if any(outcome.failed_step for outcome in outcomes):
         raise typer.Exit(1)
@@ -154,13 +154,25 @@ def _write(template: Template, plan: Plan, prepared: Prepared, record: Record) -
     (template.root / PAGE).write_text(page(template.catalog, cells, list(committed), plan.not_run), encoding="utf-8")
 
 
-def _summarise(catalog: Catalog, plan: Plan, outcomes: Sequence[Outcome], *, whole: bool) -> None:
+def _tell_never_executed(catalog: Catalog, outcomes: Sequence[Outcome], record: Record) -> None:
+    """Say how many pairs of the cells that were left out have never been executed, at any version."""
+    before = last_executed(catalog, list(record))
+    passed = coverage(catalog, [one.cell.answers for one in outcomes if one.passed], 2)
+    never = sum(pair not in before for pair in passed.missing)
+    typer.echo(
+        f"of the pairs left out, {len(passed.missing) - never} were executed at an earlier version, {never} never"
+    )
+
+
+def _summarise(catalog: Catalog, plan: Plan, outcomes: Sequence[Outcome], record: Record, *, whole: bool) -> None:
     for reason in plan.not_run:
         typer.echo(f"not possible here: {reason}")
     if whole:
         for strength in (2, 3):
             count = coverage(catalog, [one.cell.answers for one in outcomes if one.passed], strength)
             typer.echo(f"executed now or recorded: {count}")
+        if any(one.left_out for one in outcomes):
+            _tell_never_executed(catalog, outcomes, record)
     second = [one.cell.name for one in outcomes if one.passed and one.before]
     if second:
         typer.echo(f"passed at the second attempt: {', '.join(second)}")

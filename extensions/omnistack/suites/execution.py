@@ -14,7 +14,7 @@ import typer
 from omnistack.matrix import factors
 from omnistack.process import CommandError
 from omnistack.suites.cell import Cell, Outcome, Rendering, Workplace, lock, run_cell
-from omnistack.suites.coverage import combinations_of
+from omnistack.suites.coverage import combinations_of, last_executed
 from omnistack.suites.digest import digest
 from omnistack.suites.record import Entry, Record
 from omnistack.suites.schedule import Candidate, Schedule
@@ -106,6 +106,7 @@ def execute(template: Template, prepared: Prepared, record: Record, options: Opt
             for key, group in groups.items()
         },
         frozenset().union(*(pairs[key] for key in known)),
+        executed=last_executed(template.catalog, list(record)).keys(),
         deadline=options.deadline,
     )
     for key, outcome in _run(template, groups, schedule, options):

@@ -24,7 +24,14 @@ class Schedule:
     """Hands out cells until the time is spent.
 
     Without a deadline the largest come first: the last ones are short, and all processors finish together. With one,
-    those come first that hold the most pairs that nothing has covered yet.
+    those come first that hold the most pairs never executed before, then the most that nothing has covered yet.
+
+    Args:
+        candidates: the cells by digest.
+        covered: the pairs of cells that need no execution.
+        executed: the pairs that were executed at any time, whatever the rendering was then.
+        deadline: when the last cell has to be finished.
+        clock: what the deadline is measured by.
     """
 
     def __init__(
@@ -32,12 +39,14 @@ class Schedule:
         candidates: Mapping[str, Candidate],
         covered: AbstractSet[Combination],
         *,
+        executed: AbstractSet[Combination] = frozenset(),
         deadline: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.left = dict(candidates)
         self._candidates = candidates
         self._covered = set(covered)
+        self._executed = executed
         self._deadline = deadline
         self._clock = clock
         self._expected = self._measured = 0.0
@@ -62,7 +71,9 @@ class Schedule:
         slower = max(1.0, self._measured / self._expected) if self._expected else 1.0
         return self._clock() + self.left[key].seconds * slower <= self._deadline
 
-    def _rank(self, key: str) -> tuple[int, int]:
+    def _rank(self, key: str) -> tuple[int, int, int]:
         candidate = self.left[key]
-        uncovered = len(candidate.pairs - self._covered) if self._deadline is not None else 0
-        return uncovered, candidate.size
+        if self._deadline is None:
+            return 0, 0, candidate.size
+        uncovered = candidate.pairs - self._covered
+        return len(uncovered - self._executed), len(uncovered), candidate.size
