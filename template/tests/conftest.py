@@ -76,6 +76,7 @@ def environment(databases: Databases) -> Iterator[None]:
             patch.delenv(name, raising=False)
         patch.setenv("PROJECT_NAME", "Test")
         patch.setenv("ENVIRONMENT", "local")
+        patch.setenv("PUBLIC_URL", "http://testserver")
         patch.setenv("SECRET_KEY", secrets.token_hex(32))
         patch.setenv("DATABASE_URL", databases.shared)
         yield

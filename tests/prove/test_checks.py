@@ -6,7 +6,7 @@ import pytest
 from omnistack.prove.finding import Finding
 from omnistack.prove.proof import Proof, prove
 from omnistack.prove.source import Source
-from omnistack.render import Renderer
+from omnistack.template.render import Renderer
 
 MAIN = "template/app/main.py"
 CORE = "extensions/catalog/core.yml"

@@ -1,8 +1,8 @@
 """Sets of answer sets."""
 
 import pytest
-from omnistack.catalog import Choice, Question
 from omnistack.prove.space import SAMPLE_TEXT, Conditions, Space
+from omnistack.template.catalog import Choice, Question
 
 
 def question(name: str, *values: str) -> Question:

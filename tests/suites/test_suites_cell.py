@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from omnistack.errors import OmniError
-from omnistack.matrix import Row
-from omnistack.process import CommandError
+from omnistack.inspect.matrix import Row
+from omnistack.shell.errors import OmniError
+from omnistack.shell.process import CommandError
 from omnistack.suites import interpreters
 from omnistack.suites.cell import Cell, Rendering, Workplace, lock, run_cell, write
 from omnistack.suites.command import make_plan

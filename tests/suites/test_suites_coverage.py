@@ -5,11 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from omnistack.catalog import Answer, Catalog, load_catalog
-from omnistack.matrix import Row, make_rows
+from omnistack.inspect.matrix import Row, make_rows
 from omnistack.suites.coverage import ListedCell, coverage, last_executed, page, valid_combinations, worth_keeping
 from omnistack.suites.record import Entry
-from omnistack.template import Template
+from omnistack.template.catalog import Answer, Catalog, load_catalog
+from omnistack.template.source import Template
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -75,7 +75,7 @@ def test_the_code_of_the_steps_counts(name: str, tmp_path: Path, monkeypatch: py
     package = tmp_path / "omnistack"
     source = Path(module.__file__).parents[1]
     shutil.copytree(source / "suites", package / "suites")
-    shutil.copy(source / "process.py", package)
+    shutil.copytree(source / "shell", package / "shell")
     monkeypatch.setattr(module, "__file__", str(package / "suites/digest.py"))
     assert own_code.__wrapped__() == own_code()
     with (package / "suites" / name).open("a") as file:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from omnistack.errors import OmniError
+from omnistack.shell.errors import OmniError
 from omnistack.suites.record import Entry, Record
 from omnistack.suites.schedule import Candidate, Schedule
 

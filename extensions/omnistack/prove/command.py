@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from omnistack.errors import OmniError
-from omnistack.options import TemplateOption
-from omnistack.process import CommandError, git
-from omnistack.progress import err, out
-from omnistack.template import open_template
+from omnistack.shell.errors import OmniError
+from omnistack.shell.git import git
+from omnistack.shell.options import TemplateOption
+from omnistack.shell.process import CommandError
+from omnistack.shell.progress import err, out
+from omnistack.template.source import open_template
 
 if TYPE_CHECKING:
     from omnistack.prove.mutation import Verdict
@@ -124,7 +125,7 @@ class Result:
 
 def _commit(root: Path) -> str:
     try:
-        return git("rev-parse", "HEAD", cwd=root)
+        return git(root, "rev-parse", "HEAD")
     except CommandError:
         return "no commit"
 

@@ -51,6 +51,7 @@ NEEDED = {
     "pytest-asyncio": Need("a plugin of pytest", r"asyncio_mode"),
     "pytest-socket": Need("a plugin of pytest", r"--(disable-socket|allow-hosts)|pytest_socket|socket_enabled"),
     "ruff": Need("a command of the lint", r"^\[lint\]|\[tool\.ruff", ""),
+    "tzdata": Need("zoneinfo reads it where the system has no time zones", r"\bzoneinfo\b", "app/", dev=False),
     "uvloop": Need("uvicorn runs on it where it is installed", r"\buvicorn\b", "app/", dev=False),
     "watchfiles": Need("uvicorn reloads with it", r"\breload\b|watchfiles", "app/"),
 }

@@ -6,6 +6,10 @@ type Lines = tuple[int, ...]
 """The lines on which something depends: those of the enclosing statements, and its own."""
 
 
+PROVIDER_SPECS = ("ProviderSpec", "Piece")
+"""The last words of the names of the classes that describe a provider."""
+
+
 @dataclass(frozen=True)
 class Import:
     """One name that an import binds."""
@@ -103,7 +107,7 @@ class Facts:
     references: list[Reference] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     called: set[str] = field(default_factory=set)
-    """The last part of the name of each function that is called; `Piece` for each that ends so."""
+    """The last part of the name of each function that is called; `ProviderSpec` for each that describes a provider."""
     classes: list[Class] = field(default_factory=list)
     functions: list[Function] = field(default_factory=list)
     values: dict[str, tuple[object, Lines]] = field(default_factory=dict)

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import yaml
-from copier._tools import cast_to_bool
 from pydantic import ValidationError
 
-from omnistack.catalog import CATALOG_DIR, Answer, Choice, Piece, Question
-from omnistack.errors import OmniError
 from omnistack.prove.interpret import Interpreter
 from omnistack.prove.source import Source
 from omnistack.prove.space import SAMPLE_TEXT, Cond, Conditions, Space
 from omnistack.prove.values import Choice as Options
 from omnistack.prove.values import Opaque, RefusedError, Seq, Text, Value
-from omnistack.render import jinja_environment
+from omnistack.shell.errors import OmniError
+from omnistack.template.catalog import CATALOG_DIR, Answer, Choice, Piece, Question
+from omnistack.template.copier_api import cast_to_bool
+from omnistack.template.render import jinja_environment
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Model:
         self.answers: dict[str, Value] = {}
         self.names: dict[str, Value] = {
             "_copier_answers": {"_src_path": Opaque("_src_path", str(source.root))},
-            "_copier_conf": {"answers_file": self.recorded},
+            "_copier_conf": {"answers_file": self.recorded, "data": {}},
         }
         self.asked: dict[str, Asked] = {}
         for name, body in self._bodies().items():

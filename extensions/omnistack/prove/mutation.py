@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
-from omnistack.errors import OmniError
 from omnistack.prove.mutants.base import Mutant
 from omnistack.prove.mutants.catalog import catalog_mutants, question_mutants
 from omnistack.prove.mutants.jinja import jinja_mutants
@@ -21,6 +20,7 @@ from omnistack.prove.mutants.python import python_mutants
 from omnistack.prove.mutants.texts import text_mutants
 from omnistack.prove.proof import Proof, prove
 from omnistack.prove.source import Source
+from omnistack.shell.errors import OmniError
 
 RULES = (catalog_mutants, question_mutants, jinja_mutants, python_mutants, text_mutants)
 

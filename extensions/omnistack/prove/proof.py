@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
-from omnistack.catalog import QUESTIONS_FILE
 from omnistack.prove.checks.answers import check_answers
 from omnistack.prove.checks.contracts import check_contracts
 from omnistack.prove.checks.data_policy import check_data_policy
@@ -32,6 +31,7 @@ from omnistack.prove.source import Source
 from omnistack.prove.space import Cond, Space
 from omnistack.prove.tree import Tree
 from omnistack.prove.values import FailureError
+from omnistack.template.catalog import QUESTIONS_FILE
 
 type Check = Callable[[Code, Report], None]
 

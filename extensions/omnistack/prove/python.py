@@ -9,7 +9,7 @@ import re
 import sys
 from functools import lru_cache
 
-from omnistack.prove.facts import Call, Class, Decorator, Facts, Function, Import, Lines, Reference
+from omnistack.prove.facts import PROVIDER_SPECS, Call, Class, Decorator, Facts, Function, Import, Lines, Reference
 from omnistack.prove.syntax import assigned, bound_by, dotted, dotted_names, read_decorator, strings, what_is_called
 
 FIRST_PARTY = ("app", "tests", "migrations")
@@ -222,8 +222,8 @@ class _Reader(ast.NodeVisitor):
     def visit_Call(self, node: ast.Call) -> None:
         function = dotted(node.func) or (node.func.attr if isinstance(node.func, ast.Attribute) else "")
         self.facts.called.add(function.rpartition(".")[2])
-        if function.endswith("Piece"):
-            self.facts.called.add("Piece")
+        if function.endswith(PROVIDER_SPECS):
+            self.facts.called.add("ProviderSpec")
         self.facts.calls.append(
             Call(
                 function,

@@ -20,14 +20,14 @@ from pathlib import Path
 
 import yaml
 
-from omnistack.catalog import Answer
-from omnistack.errors import OmniError
 from omnistack.prove.checks.owns import word_pattern
 from omnistack.prove.model import Model
 from omnistack.prove.source import Source, read_source
 from omnistack.prove.space import SAMPLE_TEXT
 from omnistack.prove.tree import Tree
-from omnistack.render import Renderer
+from omnistack.shell.errors import OmniError
+from omnistack.template.catalog import Answer
+from omnistack.template.render import Renderer
 
 MARKS = re.compile(r"(?<!\$)\{\{|\{%|\{#")
 BATCH = 25

@@ -8,9 +8,10 @@ from typing import Any
 
 import yaml
 
-from omnistack.catalog import CATALOG_DIR, QUESTIONS_FILE
-from omnistack.errors import OmniError
-from omnistack.process import CommandError, git
+from omnistack.shell.errors import OmniError
+from omnistack.shell.git import git
+from omnistack.shell.process import CommandError
+from omnistack.template.catalog import CATALOG_DIR, QUESTIONS_FILE
 
 FOLDERS = ("template", "extensions")
 TOOL = "extensions/omnistack/"
@@ -100,7 +101,7 @@ def read_source(root: Path) -> Source:
 
 def _names(root: Path, folder: str) -> list[str]:
     try:
-        listed = git("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", folder, cwd=root)
+        listed = git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", folder)
         names = [name for name in listed.split("\0") if name]
     except CommandError:
         names = []

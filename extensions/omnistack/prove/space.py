@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from oxidd.bdd import BDDFunction, BDDManager
 
-from omnistack.catalog import Answer, Question
+from omnistack.template.catalog import Answer, Question
 
 type Cond = BDDFunction
 

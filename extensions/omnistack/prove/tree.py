@@ -11,15 +11,15 @@ from functools import cached_property, lru_cache
 from pathlib import PurePosixPath
 from unicodedata import normalize
 
-from copier._main import _pathspec_pattern
 from pathspec import PathSpec
 from pathspec.pattern import Pattern
 
-from omnistack.catalog import Answer
 from omnistack.prove.model import Model
 from omnistack.prove.source import Source
 from omnistack.prove.space import Cond
 from omnistack.prove.values import Opaque, Part, RefusedError, Text
+from omnistack.template.catalog import Answer
+from omnistack.template.copier_api import PATHSPEC_PATTERN
 
 SKIPPED = {".pyc", ".png", ".ico"}
 
@@ -211,7 +211,7 @@ def matches(line: str, path: str) -> bool:
 
 @lru_cache(maxsize=1 << 12)
 def _pattern(line: str) -> PathSpec[Pattern]:
-    return PathSpec.from_lines(_pathspec_pattern, [normalize("NFD", line)])
+    return PathSpec.from_lines(PATHSPEC_PATTERN, [normalize("NFD", line)])
 
 
 def plain(part: Part) -> str:

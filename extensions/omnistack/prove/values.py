@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from omnistack.errors import OmniError
 from omnistack.prove.space import Cond, Space
+from omnistack.shell.errors import OmniError
 
 type Value = Any
 """The value of a template expression: anything that YAML and Jinja know, constant or varying."""

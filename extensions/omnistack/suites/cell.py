@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from omnistack.catalog import Answer
-from omnistack.process import run
+from omnistack.shell.process import run
 from omnistack.suites import steps
 from omnistack.suites.interpreters import Interpreter
 from omnistack.suites.record import Entry
 from omnistack.suites.steps import STEPS, Site, Step, StepError
+from omnistack.template.catalog import Answer
 
 SHOWN_LINES = 40
 LOCKED_FROM = ("pyproject.toml", ".python-version", "README.md")

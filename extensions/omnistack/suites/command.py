@@ -10,17 +10,17 @@ from typing import Annotated
 
 import typer
 
-from omnistack.catalog import Catalog
-from omnistack.errors import OmniError
-from omnistack.matrix import Row, make_rows, parse_shard, take_shard
-from omnistack.options import TemplateOption
-from omnistack.progress import working
+from omnistack.inspect.matrix import Row, make_rows, parse_shard, take_shard
+from omnistack.shell.errors import OmniError
+from omnistack.shell.options import TemplateOption
+from omnistack.shell.progress import working
 from omnistack.suites.cell import Cell, Outcome
 from omnistack.suites.coverage import ListedCell, coverage, last_executed, page, worth_keeping
 from omnistack.suites.execution import Options, Prepared, execute, prepare
 from omnistack.suites.interpreters import Interpreter, find_interpreter, variable
 from omnistack.suites.record import Record
-from omnistack.template import Template, open_template
+from omnistack.template.catalog import Catalog
+from omnistack.template.source import Template, open_template
 
 HELP = """\
 Render a covering array and take each cell through every step: install, migrate, boot, add a user's module, lint,

@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 
-from omnistack.catalog import Answer, Catalog, plain
-from omnistack.matrix import factors, rules
+from omnistack.inspect.matrix import factors, rules
 from omnistack.suites.record import Entry, by_date
+from omnistack.template.catalog import Answer, Catalog, plain
 
 type Combination = tuple[tuple[str, Answer], ...]
 

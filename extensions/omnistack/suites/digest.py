@@ -9,10 +9,18 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from omnistack.process import run
+from omnistack.shell.process import run
 
 ANSWERS_FILE = ".copier-answers.yml"
-OWN_CODE = ("cell.py", "digest.py", "server.py", "steps.py", "user_module.py", "user_module/**/*", "../process.py")
+OWN_CODE = ("cell.py", "digest.py", "server.py", "steps.py", "user_module.py", "user_module/**/*", "../shell/*.py")
+    "cell.py",
+    "digest.py",
+    "server.py",
+    "steps.py",
+    "user_module.py",
+    "user_module/**/*",
+    "../shell/process.py",
+)
 """The files, from this one's folder, that decide what is done in a cell."""
 
 

@@ -11,15 +11,15 @@ from queue import SimpleQueue
 
 import typer
 
-from omnistack.matrix import factors
-from omnistack.process import CommandError
+from omnistack.inspect.matrix import factors
+from omnistack.shell.process import CommandError
 from omnistack.suites.cell import Cell, Outcome, Rendering, Workplace, lock, run_cell
 from omnistack.suites.coverage import combinations_of, last_executed
 from omnistack.suites.digest import digest
 from omnistack.suites.record import Entry, Record
 from omnistack.suites.schedule import Candidate, Schedule
 from omnistack.suites.server import database_server
-from omnistack.template import Template
+from omnistack.template.source import Template
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Prepared:
 
 def prepare(template: Template, cells: Sequence[Cell], jobs: int) -> Prepared:
     """Render and lock every cell, and group those with the same digest."""
-    from omnistack.render import Renderer
+    from omnistack.template.render import Renderer
 
     renderer = Renderer(template.root)
     files = [renderer.render(cell.answers) for cell in cells]

@@ -5,8 +5,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from omnistack.errors import OmniError
-from omnistack.process import run
+from omnistack.shell.errors import OmniError
+from omnistack.shell.process import run
 
 DESCRIBE = "import sys, sysconfig; print(sys.version.replace(chr(10), ' '), sysconfig.get_platform(), sep='; ')"
 

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from threading import Lock
 
-from omnistack.catalog import Answer
-from omnistack.errors import OmniError
+from omnistack.shell.errors import OmniError
+from omnistack.template.catalog import Answer
 
 DEFAULT_SECONDS = 120.0
 

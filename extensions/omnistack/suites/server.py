@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from omnistack.errors import OmniError
-from omnistack.process import gist
+from omnistack.shell.errors import OmniError
+from omnistack.shell.process import error_line
 
 STOP_SECONDS = 20
 
@@ -46,7 +46,7 @@ def database_server(template: Path, data: Path, databases: Sequence[str]) -> Ite
     try:
         if not url:
             _, said = process.communicate()
-            raise OmniError(f"the suites' PostgreSQL did not start: {gist(said)}", "run `uv sync` and try again")
+            raise OmniError(f"the suites' PostgreSQL did not start: {error_line(said)}", "run `uv sync` and try again")
         yield url
     finally:
         process.stdin.close()

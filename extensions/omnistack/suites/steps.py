@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from omnistack.errors import OmniError
-from omnistack.process import LEAKING_VARIABLES, program
+from omnistack.shell.errors import OmniError
+from omnistack.shell.process import LEAKING_VARIABLES, kill_group, program
 from omnistack.suites import user_module
 
 READY_PATH = "/api/v1/public/health/ready"
@@ -166,7 +166,7 @@ def boot(site: Site) -> None:
         raise StepError(f"the server did not stop within {STOP_SECONDS} seconds", str(error.output)) from error
     finally:
         if server.poll() is None:
-            os.killpg(server.pid, signal.SIGKILL)
+            kill_group(server)
             server.wait()
     if "Traceback" in output:
         raise StepError("the server logged a traceback", output)
@@ -216,5 +216,5 @@ def _wait_until_ready(server: "subprocess.Popen[str]", url: str) -> None:
                     return
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
-    os.killpg(server.pid, signal.SIGKILL)
+    kill_group(server)
     raise StepError(f"the server was not ready within {BOOT_SECONDS} seconds", server.communicate()[0])

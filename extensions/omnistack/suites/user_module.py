@@ -5,7 +5,8 @@ import shutil
 from pathlib import Path
 
 SOURCE = Path(__file__).with_name("user_module")
-MAIL_TEMPLATES = Path("app/email/templates")
+EMAIL = Path("app/email")
+MAIL_TEMPLATES = Path("app/bookings/templates")
 SEQUENCE = "from collections.abc import Sequence\n"
 DATA_MIGRATION = """def upgrade() -> None:
     op.execute(
@@ -22,7 +23,7 @@ def downgrade() -> None:
 def copy_files(project: Path) -> None:
     """Copy the module, its tests, and its mail template where the project has templates; register the module."""
     shutil.copytree(SOURCE / "files", project, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
-    if (project / MAIL_TEMPLATES).is_dir():
+    if (project / EMAIL).is_dir():
         shutil.copytree(SOURCE / "mail", project / MAIL_TEMPLATES, dirs_exist_ok=True)
 
 

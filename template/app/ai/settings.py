@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, ValidationError, ValidationInfo
 from app.ai.port import AIPiece
 from app.ai.providers.registry import PROVIDERS
 from app.core.config.settings import Environment, ModuleSettings
-from app.core.ports.rate_limiter import Rate
+from app.core.rate_limiting.port import Rate
 
 NAMES = tuple(piece.name for piece in PROVIDERS)
 

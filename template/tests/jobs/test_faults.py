@@ -32,7 +32,7 @@ from tests.redis.server import FakeredisServer, PrivateServer, RedisServer
 FULL = "JOBS_FAULTS" in os.environ
 JOBS = int(os.environ.get("JOBS_FAULTS", "150"))
 REDIS_AWAY = 10.0 if FULL else 0.5
-PATIENCE = 60.0
+HEARTBEAT_TIMEOUT = 60.0
 """How long nothing may go on, however busy the machine is."""
 LONGEST = 900.0
 """How long a process may take to its end."""
@@ -77,7 +77,7 @@ class Shop:
         last = -1
         while last < count:
             try:
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(HEARTBEAT_TIMEOUT):
                     while (now := await reached()) <= last:  # noqa: ASYNC110 - other processes bring it about
                         await asyncio.sleep(PAUSE)
             except TimeoutError:
@@ -91,7 +91,7 @@ class Shop:
     async def kill_in_mid_job(self, worker: BaseProcess) -> None:
         """Kills a worker while a job that it has begun is not done."""
         assert worker.pid is not None
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(HEARTBEAT_TIMEOUT):
             while True:
                 # Held, so that nothing goes on between looking and killing.
                 suspend(worker.pid)

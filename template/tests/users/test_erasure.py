@@ -104,6 +104,8 @@ class TestExportUserData:
         assert "other@example.com" not in str(await export_user_data(runtime, str(user_id)))
 
     async def test_tells_who_wants_to_know(self, runtime: Runtime, user_id: UUID) -> None:
+        # The events of the sign-in, whose subscribers are not listed below.
+        await runtime.queue.drain()
         heard: list[ExportReady] = []
 
         async def hear(_runtime: Runtime, event: ExportReady) -> None:

@@ -2,13 +2,13 @@
 
 import re
 
-from omnistack.catalog import CATALOG_DIR, QUESTIONS_FILE
 from omnistack.prove.checks.settings import EXAMPLE
 from omnistack.prove.code import Code
 from omnistack.prove.finding import Report
 from omnistack.prove.space import Conditions
 from omnistack.prove.tree import Tree
 from omnistack.prove.values import Opaque
+from omnistack.template.catalog import CATALOG_DIR, QUESTIONS_FILE
 
 VALUE = re.compile(r"([A-Z][A-Z0-9_]+)=(.*)$")
 BARE = re.compile(r"[A-Za-z0-9_./:@,+-]*$")

@@ -3,11 +3,11 @@
 import re
 from dataclasses import dataclass
 
-from omnistack.catalog import Piece
 from omnistack.prove.code import Code
 from omnistack.prove.finding import Report
 from omnistack.prove.space import Cond, Conditions
 from omnistack.prove.tree import File
+from omnistack.template.catalog import Piece
 
 PYPROJECT = "pyproject.toml"
 MODULE = re.compile(r'"(app(?:\.\w+)*)"')

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from omnistack.catalog import CATALOG_DIR
 from omnistack.prove.code import Code, Module
 from omnistack.prove.distributions import NEEDED, candidates, requirement_name
 from omnistack.prove.facts import Import
 from omnistack.prove.finding import Report
 from omnistack.prove.space import Cond, Conditions
 from omnistack.prove.tree import File
+from omnistack.template.catalog import CATALOG_DIR
 
 PYPROJECT = "pyproject.toml"
 SHIPPED = ("app", "migrations")

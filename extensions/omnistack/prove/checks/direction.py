@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from omnistack.catalog import Piece
 from omnistack.prove.code import Code, Module
 from omnistack.prove.facts import Import
 from omnistack.prove.finding import Report
+from omnistack.template.catalog import Piece
 
 CORE = "core"
 LAYERS = {"kit": 0, "core": 1}

@@ -31,12 +31,15 @@ def check_imports(code: Code, report: Report) -> None:
 ENTRIES = ("app.main", "app.cli.main", "app.project_modules", "app.modules", "migrations.env")
 """Where the application is entered from outside."""
 
+OFFERED = "dependencies"
+"""The file with what a module offers to routes, which may all be the user's own."""
+
 
 def check_reached(code: Code, report: Report) -> None:
     """Check that every file of the application is imported by another one of it, and that tests use their helpers."""
     inside, of_tests = _reached(code, {"app", "migrations"}), _reached(code, {"tests"})
     for module in code:
-        if module.file.name == "__init__.py" or module.name in ENTRIES:
+        if module.file.name == "__init__.py" or module.name in ENTRIES or module.name.endswith(f".{OFFERED}"):
             continue
         if module.name.startswith("app."):
             unreached = module.file.cond & ~inside[module.name]

@@ -2,12 +2,12 @@
 
 import re
 
-from omnistack.catalog import Piece, Setting
 from omnistack.prove.checks.links import LINK
 from omnistack.prove.code import Code
 from omnistack.prove.finding import Report
 from omnistack.prove.space import Cond, Conditions, Space
 from omnistack.prove.tree import File, Tree
+from omnistack.template.catalog import Piece, Setting
 
 README, INDEX, SETTINGS = "README.md", "docs/README.md", "docs/settings.md"
 MODELS, MODELS_OF = "app/ai/models.toml", "extensions/models"

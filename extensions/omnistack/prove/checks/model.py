@@ -1,9 +1,9 @@
 """The feature model: no dead piece, no unreachable choice, every preset valid, requirements and conflicts kept."""
 
-from omnistack.catalog import CATALOG_DIR, QUESTIONS_FILE, Answer, Piece
 from omnistack.prove.finding import Report
 from omnistack.prove.model import Model
 from omnistack.prove.space import Cond, Conditions
+from omnistack.template.catalog import CATALOG_DIR, QUESTIONS_FILE, Answer, Piece
 
 
 def check_model(model: Model, report: Report) -> None:

@@ -26,7 +26,6 @@ EXCEPTIONS: Mapping[tuple[str, str], str] = {
     ("app.ai.routes", "GatewayDep"): "moves to app/ai/dependencies.py",
     ("app.ai.service", "ProvidersDep"): "moves to app/ai/dependencies.py",
     ("app.ai.service", "LLMProviderDep"): "moves to app/ai/dependencies.py",
-    ("app.email.service", "EmailDep"): "moves to app/email/dependencies.py",
     ("app.storage.routes", "FilesDep"): "moves to app/storage/dependencies.py",
     ("app.storage.service", "StorageDep"): "moves to app/storage/dependencies.py",
 }

@@ -6,12 +6,12 @@ from functools import lru_cache
 
 import yaml
 
-from omnistack.catalog import CATALOG_DIR
 from omnistack.prove.checks.settings import EXAMPLE
 from omnistack.prove.code import Code
 from omnistack.prove.finding import Report
 from omnistack.prove.space import Cond, Conditions
 from omnistack.prove.tree import File
+from omnistack.template.catalog import CATALOG_DIR
 
 COMPOSE = "compose.yaml"
 MAKEFILE = "Makefile"

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterator
 
-from omnistack.catalog import CATALOG_DIR
 from omnistack.prove.code import Code, Module, in_module
 from omnistack.prove.facts import Class, Lines
 from omnistack.prove.finding import Report
 from omnistack.prove.space import Conditions
+from omnistack.template.catalog import CATALOG_DIR
 
 EXAMPLE = ".env.example"
 BASE = "ModuleSettings"
