@@ -13,14 +13,6 @@ from omnistack.shell.process import run
 
 ANSWERS_FILE = ".copier-answers.yml"
 OWN_CODE = ("cell.py", "digest.py", "server.py", "steps.py", "user_module.py", "user_module/**/*", "../shell/*.py")
-    "cell.py",
-    "digest.py",
-    "server.py",
-    "steps.py",
-    "user_module.py",
-    "user_module/**/*",
-    "../shell/process.py",
-)
 """The files, from this one's folder, that decide what is done in a cell."""
 
 
