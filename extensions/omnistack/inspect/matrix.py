@@ -1,4 +1,4 @@
-"""`omnistack matrix`: few answer sets that together hold every valid combination of N answers."""
+"""`omnistack matrix`: a few answer sets that together hold every valid combination of N answers."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ from omnistack.template.source import Template, open_template
 HELP = """\
 List answer sets to test: every preset, and a covering array of all valid answers.
 
-Every valid combination of N answers is in at least one row. The rows depend on the questions and the seed alone.
+Every valid combination of N answers is in at least one row. Rows depend only on the questions and the seed.
 
 \b
     omnistack matrix                                     all pairs
@@ -28,7 +28,7 @@ Every valid combination of N answers is in at least one row. The rows depend on 
 """
 
 ATTEMPTS = 32
-"""How many covering arrays are made, of which the smallest is taken."""
+"""Covering arrays to generate; the smallest is used."""
 
 type Condition = Mapping[str, object]
 
@@ -47,9 +47,9 @@ class Row:
 
     name: str
     given: Mapping[str, Answer]
-    """What is answered; the rest is default."""
+    """The explicit answers; all others have their defaults."""
     answers: Mapping[str, Answer]
-    """All that choose something."""
+    """All answers that choose something."""
 
     @property
     def arguments(self) -> list[str]:
@@ -66,7 +66,7 @@ def matrix(
     *,
     strength: Annotated[int, typer.Option(metavar="N", help="Cover every combination of N answers.")] = 2,
     shard: Annotated[str, typer.Option(metavar="I/N", help="Only the I-th of N equal parts.")] = "1/1",
-    seed: Annotated[int, typer.Option(metavar="S", help="Another number gives other rows.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="S", help="Seed: another number makes other rows.")] = 0,
     form: Annotated[Format, typer.Option("--format", help="For programs, GitHub's matrix, or people.")] = Format.TABLE,
     template: TemplateOption = None,
 ) -> None:
@@ -83,17 +83,17 @@ def parse_shard(text: str) -> tuple[int, int]:
     first, slash, second = text.partition("/")
     if slash and first.isdecimal() and second.isdecimal() and 1 <= int(first) <= int(second):
         return int(first), int(second)
-    raise OmniError(f"--shard {text}: this is no part of a whole", "write it as I/N with I from 1 to N, like 2/4")
+    raise OmniError(f"--shard {text}: is not a shard", "write it as I/N with I from 1 to N, for example 2/4")
 
 
 def take_shard(rows: Sequence[Row], shard: tuple[int, int]) -> list[Row]:
-    """Take every N-th row, so that the parts differ by one row at most."""
+    """Return every N-th row, so that shards differ by one row at most."""
     index, count = shard
     return list(rows[index - 1 :: count])
 
 
 def factors(catalog: Catalog) -> dict[str, list[Answer]]:
-    """List the answers that choose something, with their values; a preset would only answer them."""
+    """Return the questions that choose something, with their values; a preset only answers them."""
     return {
         question.name: list(question.values)
         for question in catalog.questions.values()
@@ -102,7 +102,7 @@ def factors(catalog: Catalog) -> dict[str, list[Answer]]:
 
 
 def rules(catalog: Catalog) -> list[tuple[str, str, bool]]:
-    """List what the catalog forbids as (a, b, value): where a is true, b must have the value."""
+    """Return the catalog's constraints as (a, b, value): if a is true, b must have the value."""
     asked = {question.name for question in catalog.questions.values() if question.type == "bool"}
     pieces = [piece for piece in catalog.pieces if piece.name in asked]
     return [
@@ -118,7 +118,7 @@ def make_rows(template: Template, *, strength: int, seed: int) -> list[Row]:
     presets = [preset for preset in catalog.presets if preset != "custom"]
 
     def make_row(name: str, given: dict[str, Answer]) -> Row:
-        # Copier has the last word on what is valid.
+        # Copier decides what is valid.
         complete = questionnaire.evaluate(given).answers
         shown = {key: value for key, value in complete.items() if catalog.questions[key].values}
         return Row(name=name, given=given, answers=shown)
@@ -134,7 +134,7 @@ def cover(
 ) -> list[dict[str, Answer]]:
     """Compute the covering array: every valid combination of `strength` answers is in a row, every row is valid.
 
-    What is in a given row, such as a preset's, need not be in another one.
+    Combinations in a given row, such as a preset's, need no other row.
     """
     from covertable import make, sorters  # type: ignore[import-untyped]  # it has no type information
 
@@ -155,7 +155,7 @@ def cover(
         )
         return minimize_rows([{name: row[name] for name in values} for row in rows], rules(catalog), strength, known)
 
-    # The generator's luck differs; a row that is not needed costs minutes to test.
+    # The generator's results differ in size, and each row costs minutes to test.
     return min(map(attempt, range(ATTEMPTS)), key=lambda rows: (len(rows), sum(map(_chosen, rows))))
 
 
@@ -190,7 +190,7 @@ def _print_table(rows: Sequence[Row], catalog: Catalog) -> None:
     switches = [name for name, options in values.items() if all(isinstance(value, bool) for value in options)]
     ports = [name for name in values if name not in switches]
     table = Table(box=box.SIMPLE)
-    # A column for each yes or no would be too wide for most terminals; those that say yes are named instead.
+    # A column for each boolean would be too wide for most terminals: the true ones are listed instead.
     for title in ("", *(name.removesuffix("_version") for name in ports)):
         table.add_column(title, no_wrap=True)
     table.add_column("with", overflow="fold")

@@ -11,7 +11,7 @@ from omnistack.shell.process import error_line
 
 STOP_SECONDS = 20
 
-# Runs inside template/, where `app` is the rendered project's package; ends when its standard input does.
+# Runs in template/, where `app` is the rendered project's package, and ends with its standard input.
 SERVE = """
 import pathlib, shlex, subprocess, sys
 from app.dev.servers.postgres import private_postgres
@@ -27,7 +27,7 @@ with private_postgres(pathlib.Path(data), durable=False) as server:
 
 @contextmanager
 def database_server(template: Path, data: Path, databases: Sequence[str]) -> Iterator[str]:
-    """Runs a server with these databases to the end of the block; gives a URL in which `{}` stands for the name.
+    """Run a server with these databases to the end of the block; yield a URL with `{}` in place of the name.
 
     Raises:
         OmniError: it could not be started.
@@ -40,7 +40,7 @@ def database_server(template: Path, data: Path, databases: Sequence[str]) -> Ite
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert process.stdin is not None  # noqa: S101 - asked for above
+    assert process.stdin is not None  # noqa: S101 - opened above
     assert process.stdout is not None  # noqa: S101
     url = process.stdout.readline().strip()
     try:

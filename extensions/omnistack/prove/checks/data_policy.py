@@ -1,4 +1,4 @@
-"""Upkeep: no table is forgotten when somebody wants their data or their end, and nothing hidden stays for ever."""
+"""Data policy: exports and erasure cover every table about users, and hidden rows are deleted in the end."""
 
 from collections.abc import Iterator
 
@@ -6,32 +6,31 @@ from omnistack.prove.checks.manifest import listed_in_manifests
 from omnistack.prove.code import Code, Module, in_module
 from omnistack.prove.facts import Call, Class
 from omnistack.prove.finding import Report
-from omnistack.prove.space import Cond
+from omnistack.prove.space import Conditions
 
 USERS = "users.id"
 FIELDS = {"PersonalData": "personal_data", "RetentionRule": "retention", "ReportMetric": "metrics"}
-"""What each value is for in the manifest."""
+"""The manifest field of each kind of value."""
 
 
-def check_upkeep(code: Code, report: Report) -> None:
-    """Check that tables which lead to users, or hide rows, are named in what their modules say of them."""
+def check_data_policy(code: Code, report: Report) -> None:
+    """Check that every table with a path to users, or with hidden rows, has its data policy."""
     named = {kind: _named(code, kind) for kind in FIELDS}
     for module, each in _tables(code):
         here, line = module.at(each.lines), module.file.where(each.lines[-1])
         key = (module.name, each.name)
-        nothing = code.space.nothing
         if _leads_to_users(module, each):
             message = f"{each.name} leads to users, and no PersonalData names it"
-            report(module.file.source, line, message, here & ~named["PersonalData"].get(key, nothing))
+            report(module.file.source, line, message, here & ~named["PersonalData"][key])
         if "SoftDelete" in {base.rpartition(".")[2] for base in each.bases}:
             message = f"{each.name} hides rows, and no RetentionRule names it: they would stay for ever"
-            report(module.file.source, line, message, here & ~named["RetentionRule"].get(key, nothing))
+            report(module.file.source, line, message, here & ~named["RetentionRule"][key])
     for kind, field in FIELDS.items():
         in_manifests = listed_in_manifests(code, field)
         for module, call in _values(code, kind):
-            # One that stands in the manifest itself is the manifest's.
+            # A value inside the manifest itself is listed by definition.
             if call.owner and not module.name.endswith(".module"):
-                there = in_manifests.get((module.name, call.owner), code.space.nothing)
+                there = in_manifests[(module.name, call.owner)]
                 line = module.file.where(call.lines[-1])
                 message = f"{call.owner} is in no manifest's `{field}`"
                 report(module.file.source, line, message, module.at(call.lines) & ~there)
@@ -56,11 +55,11 @@ def _values(code: Code, kind: str) -> Iterator[tuple[Module, Call]]:
     yield from ((module, call) for module, call in code.calls(kind) if in_module(module))
 
 
-def _named(code: Code, kind: str) -> dict[tuple[str, str], Cond]:
-    """Give the tables that values of one kind name, and when."""
-    found: dict[tuple[str, str], Cond] = {}
+def _named(code: Code, kind: str) -> Conditions[tuple[str, str]]:
+    """Return the tables that values of one kind name, with their conditions."""
+    found = Conditions[tuple[str, str]](code.space)
     for module, call in _values(code, kind):
         for name in call.refers("model"):
             key = code.resolve(module, name)
-            found[key] = found.get(key, code.space.nothing) | module.at(call.lines)
+            found.add(key, module.at(call.lines))
     return found
