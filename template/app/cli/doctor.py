@@ -172,14 +172,14 @@ def weak_spots(runtime: "Runtime", loaded: "LoadedSettings") -> Iterator[Finding
             "rate limits",
             "Are counted in memory: with N workers or instances, a client may make N times as many requests.",
         )
-    yield from _selected_providers(loaded)
+    yield from _for_development(loaded)
 
 
-def _selected_providers(loaded: "LoadedSettings") -> Iterator[Finding]:
-    from app.core.config.provider_selection import selected_by
+def _for_development(loaded: "LoadedSettings") -> Iterator[Finding]:
+    from app.core.config.settings import ForDevelopment
 
     for cls, values in loaded.items():
         for name, field in cls.model_fields.items():
-            selection = selected_by(field)
-            if selection is not None and getattr(values, name) == selection.modest:
-                yield Finding("warning", name, f"Is {selection.modest}, which is meant for development.")
+            value = getattr(values, name)
+            if any(isinstance(item, ForDevelopment) and item.value == value for item in field.metadata):
+                yield Finding("warning", name, f"Is {value}, which is meant for development.")

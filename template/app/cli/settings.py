@@ -125,9 +125,8 @@ def _source(cls: "type[ModuleSettings]", name: str, field: "FieldInfo") -> Sourc
 
 
 def _required(field: "FieldInfo") -> Required:
-    from app.core.config.provider_selection import NEEDED
-    from app.core.config.settings import RequiredOutsideLocal
+    from app.core.config.settings import RequiredOutsideLocal, RequiredWithProvider
 
-    if NEEDED in field.metadata:
+    if any(isinstance(item, RequiredWithProvider) for item in field.metadata):
         return "with its provider"
     return "yes" if field.is_required() or RequiredOutsideLocal in field.metadata else ""

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, ValidationInfo
 
 from app.core.config.provider_selection import Selection
-from app.core.config.settings import Environment, ModuleSettings
+from app.core.config.settings import Environment, ForDevelopment, ModuleSettings
 from app.email.errors import EmailRejectedError
 from app.email.port import CONSOLE
 from app.email.providers.registry import PROVIDERS
@@ -55,7 +55,9 @@ def _line(value: str) -> str:
 class EmailSettings(ModuleSettings):
     """The settings of the module itself. Each provider has its own."""
 
-    EMAIL_PROVIDER: Annotated[str, AfterValidator(SELECTION.check), AfterValidator(_sends_in_production)] = ""
+    EMAIL_PROVIDER: Annotated[
+        str, AfterValidator(SELECTION.check), ForDevelopment(CONSOLE), AfterValidator(_sends_in_production)
+    ] = ""
     EMAIL_FROM_ADDRESS: Annotated[str, AfterValidator(_sender)] = "hello@example.com"
     EMAIL_FROM_NAME: Annotated[str, AfterValidator(_line)] = ""
     REPORT_EMAIL: Annotated[str, AfterValidator(_recipient)] = ""

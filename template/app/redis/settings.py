@@ -1,9 +1,9 @@
-"""Where Redis is."""
+"""Settings of Redis."""
 
-from typing import Annotated, Final
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from typing import Annotated, Final, Self
+from urllib.parse import parse_qsl, unquote, urlsplit
 
-from pydantic import AfterValidator, Field, ValidationInfo
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from app.core.config.secrets import is_example
 from app.core.config.settings import Environment, ModuleSettings, RequiredOutsideLocal
@@ -12,7 +12,7 @@ FORMS: Final = "redis://user:password@host:6379/0, or rediss:// for TLS"
 PARAMETERS: Final = frozenset(
     {"db", "ssl_ca_certs", "ssl_ca_data", "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostname", "ssl_keyfile"}
 )
-"""What may stand after the question mark."""
+"""The query parameters that a URL may have."""
 
 
 def _checked(value: str | None, info: ValidationInfo) -> str | None:
@@ -22,40 +22,45 @@ def _checked(value: str | None, info: ValidationInfo) -> str | None:
         url = urlsplit(value.strip())
         port = url.port
     except ValueError:
-        raise ValueError(f"is not an address; it has to look like {FORMS}") from None
+        raise ValueError(f"is not a URL; it must look like {FORMS}") from None
     there = url.path if url.scheme == "unix" else url.hostname
     if url.scheme not in {"redis", "rediss", "unix"} or not there or port == 0:
-        raise ValueError(f"has to look like {FORMS}")
+        raise ValueError(f"must look like {FORMS}")
     if url.scheme != "unix" and not (url.path in {"", "/"} or url.path[1:].isdecimal()):
-        raise ValueError("has to end in the number of a database, like /0")
+        raise ValueError("must end with a database number, like /0")
     unknown = sorted({name for name, _ in parse_qsl(url.query, keep_blank_values=True)} - PARAMETERS)
     if unknown:
-        raise ValueError(f"has query parameters that the client does not know: {', '.join(unknown)}; leave them out")
+        raise ValueError(f"has unknown query parameters: {', '.join(unknown)}; remove them")
     deployed = info.data.get("ENVIRONMENT") is not Environment.LOCAL
     if deployed and url.password and is_example(unquote(url.password)):
         raise ValueError("has an example password")
-    if info.data.get("ENVIRONMENT") is Environment.PRODUCTION:
-        _require_protection(url, allow_no_password=bool(info.data.get("REDIS_ALLOW_NO_PASSWORD")))
     return value.strip()
 
 
-def _require_protection(url: SplitResult, *, allow_no_password: bool) -> None:
+def _require_protection(value: str, *, allow_no_password: bool) -> None:
+    url = urlsplit(value)
     if ("ssl_cert_reqs", "none") in parse_qsl(url.query):
         raise ValueError(
-            "has ssl_cert_reqs=none, which lets anyone on the path read and change the data; for a certificate of your "
-            "own authority, use ssl_ca_certs=/path/ca.pem"
+            "REDIS_URL has ssl_cert_reqs=none, which lets anyone on the network path read and change the data; for a "
+            "certificate of your own authority, use ssl_ca_certs=/path/ca.pem"
         )
     # Only processes with access to the file can connect to a Unix socket.
     if not url.password and url.scheme != "unix" and not allow_no_password:
         raise ValueError(
-            "has no password; add one, or set REDIS_ALLOW_NO_PASSWORD=true if only your own services can reach it"
+            "REDIS_URL has no password; add one, or set REDIS_ALLOW_NO_PASSWORD=true if only your own services can "
+            "reach the server"
         )
 
 
 class RedisSettings(ModuleSettings):
-    """What the module needs."""
+    """Settings of Redis."""
 
-    # Before REDIS_URL, whose validator reads it.
-    REDIS_ALLOW_NO_PASSWORD: bool = False
-    # Its password would show wherever the settings are printed.
+    # Not in `repr`: it contains the password.
     REDIS_URL: Annotated[str | None, Field(repr=False), AfterValidator(_checked), RequiredOutsideLocal] = None
+    REDIS_ALLOW_NO_PASSWORD: bool = False
+
+    @model_validator(mode="after")
+    def _protect_production(self) -> Self:
+        if self.is_production and self.REDIS_URL is not None:
+            _require_protection(self.REDIS_URL, allow_no_password=self.REDIS_ALLOW_NO_PASSWORD)
+        return self

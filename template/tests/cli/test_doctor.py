@@ -5,11 +5,9 @@ from typing import Annotated
 
 import pytest
 from click.testing import Result
-from pydantic import AfterValidator
 
 from app.cli.doctor import weak_spots
-from app.core.config.provider_selection import Selection
-from app.core.config.settings import ModuleSettings, load_settings
+from app.core.config.settings import ForDevelopment, ModuleSettings, load_settings
 from app.core.lifecycle import create_runtime, settings_classes
 from app.core.manifest import Module
 from app.core.module import module as core
@@ -94,24 +92,16 @@ class TestWeakSpots:
             "rate limits",
             "PROVIDER",
         }
+        assert "OTHER" not in names
         assert ("DATABASE_URL" in names) == databases.shared.startswith("sqlite")
 
     def test_are_normal_in_local(self) -> None:
         assert warned(core) == set()
 
 
-class Spec:
-    """A provider that needs nothing."""
-
-    name = "console"
-    settings = ModuleSettings
-
-
-SELECTION = Selection([Spec()], modest="console")
-
-
 class ProviderSettings(ModuleSettings):
-    PROVIDER: Annotated[str, AfterValidator(SELECTION.check)] = ""
+    PROVIDER: Annotated[str, ForDevelopment("console")] = "console"
+    OTHER: Annotated[str, ForDevelopment("console")] = "real"
 
 
 WEAK = {

@@ -4,19 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from pydantic import AfterValidator, ValidationInfo
-from pydantic.fields import FieldInfo
+from pydantic import ValidationInfo
 from pydantic_settings import EnvSettingsSource
 
 from app.core.config.env_file import EnvFile
-from app.core.config.settings import Environment, ModuleSettings
+from app.core.config.settings import Environment, ModuleSettings, RequiredWithProvider
 
-
-class _Needed:
-    """See `NEEDED`."""
-
-
-NEEDED: Final = _Needed()
+NEEDED: Final = RequiredWithProvider()
 """Marks a setting of a provider that may be empty as long as another one is selected: `Annotated[str, NEEDED] = ""`."""
 
 
@@ -66,15 +60,6 @@ class Selection:
             said = value or f"not set, hence {selected}"
             raise ValueError(f"is {said}, which needs {', '.join(missing)} to be set")
         return selected
-
-
-def selected_by(field: FieldInfo) -> Selection | None:
-    """Return the selection that validates a setting, or `None` if the setting selects no provider."""
-    for item in field.metadata:
-        selection = getattr(item.func, "__self__", None) if isinstance(item, AfterValidator) else None
-        if isinstance(selection, Selection):
-            return selection
-    return None
 
 
 def missing_settings(cls: type[ModuleSettings]) -> list[str]:

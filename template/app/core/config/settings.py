@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Final, Self, cast, get_args, get_origin
 
@@ -14,7 +15,7 @@ from app.core.config.database_url import has_example_password, normal_url
 from app.core.config.env_file import EnvFile
 from app.core.config.origins import ANY, normal_origin
 from app.core.config.secrets import is_example, looks_made_up
-from app.core.ports.rate_limiter import Rate
+from app.core.rate_limiting.port import Rate
 from app.kit.urls import check_origin
 
 MIN_SECRET_LENGTH: Final = 32
@@ -101,6 +102,17 @@ RequiredOutsideLocal = AfterValidator(_required_outside_local)
 StrongSecret = Annotated[SecretStr, AfterValidator(_strong)]
 Origins = Annotated[tuple[str, ...], AfterValidator(_origins)]
 """Origins of browser pages: scheme, host and port, or `*` outside of production."""
+
+
+class RequiredWithProvider:
+    """Marks a setting that is required only where its provider is selected."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForDevelopment:
+    """Marks a setting with a value that is meant for developers' machines: `app doctor` warns of it elsewhere."""
+
+    value: str
 
 
 class ModuleSettings(BaseSettings):
@@ -217,7 +229,7 @@ def load_settings(classes: Iterable[type[ModuleSettings]]) -> LoadedSettings:
             loaded[cls] = cls()
         except ValidationError as error:
             for item in error.errors(include_url=False, include_context=False, include_input=False):
-                problems[_problem(item, cls)] = None
+                problems[_problem(item)] = None
         except UnicodeDecodeError:
             problems[".env is not UTF-8 text"] = None
     if problems:
@@ -243,11 +255,14 @@ def _is_empty(name: str) -> bool:
         return False
 
 
-def _problem(item: ErrorDetails, cls: type[ModuleSettings]) -> str:
-    name = str(item["loc"][0]) if item["loc"] else cls.__name__
+def _problem(item: ErrorDetails) -> str:
+    message = item["msg"].removeprefix("Value error, ").removeprefix("Input ").removeprefix("String ")
+    if not item["loc"]:
+        # A validator of the whole class, whose message names the setting.
+        return message
+    name = str(item["loc"][0])
     if item["type"] == "missing":
         return f"{name} is not set"
-    message = item["msg"].removeprefix("Value error, ").removeprefix("Input ").removeprefix("String ")
     return f"{name} {message}"
 
 
