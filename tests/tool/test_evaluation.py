@@ -7,9 +7,9 @@ from pathlib import Path
 import copier
 import pytest
 import yaml
-from omnistack.answers import Questionnaire, parse_pairs
-from omnistack.errors import OmniError
-from omnistack.template import Template
+from omnistack.shell.errors import OmniError
+from omnistack.template.answers import Questionnaire, parse_pairs
+from omnistack.template.source import Template
 
 from tests.conftest import CHECKOUT
 from tests.tool.conftest import write

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, ValidationError, ValidationInfo
 from app.ai.port import AIProviderSpec
 from app.ai.providers import console, registry
 from app.core.config.settings import Environment, ModuleSettings
-from app.core.ports.rate_limiter import Rate
+from app.core.rate_limiting.port import Rate
 
 PROVIDERS: Final = (*registry.PROVIDERS, console.provider)
 """The chosen providers, then the one for development."""

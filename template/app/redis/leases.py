@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from app.core.ports.leases import Leases, new_lease_id
-from app.redis.link import Link, LostError
+from app.redis.circuit_breaker import CircuitBreaker, RedisUnavailableError
 
 PREFIX: Final = "lease:"
 
@@ -26,18 +26,18 @@ return 1
 class RedisLeases:
     """See `Leases`. While Redis is unreachable, `fallback` counts in its place."""
 
-    def __init__(self, link: Link, fallback: Leases) -> None:
-        self._link = link
+    def __init__(self, breaker: CircuitBreaker, fallback: Leases) -> None:
+        self._breaker = breaker
         self._fallback = fallback
-        self._acquire: Callable[[list[str], list[str | int]], Awaitable[int]] = link.client.register_script(ACQUIRE)
+        self._acquire: Callable[[list[str], list[str | int]], Awaitable[int]] = breaker.client.register_script(ACQUIRE)
 
     async def acquire(self, key: str, *, limit: int, lifetime: timedelta) -> str | None:
         """See `Leases.acquire`."""
         lease_id = new_lease_id()
         arguments: list[str | int] = [lease_id, limit, round(lifetime.total_seconds() * 1000)]
         try:
-            acquired = await self._link.call(lambda: self._acquire([PREFIX + key], arguments))
-        except LostError:
+            acquired = await self._breaker.call(lambda: self._acquire([PREFIX + key], arguments))
+        except RedisUnavailableError:
             return await self._fallback.acquire(key, limit=limit, lifetime=lifetime)
         return lease_id if acquired else None
 
@@ -45,6 +45,6 @@ class RedisLeases:
         """See `Leases.release`."""
         await self._fallback.release(key, lease_id)
         try:
-            await self._link.call(lambda: self._link.client.zrem(PREFIX + key, lease_id))
-        except LostError:
+            await self._breaker.call(lambda: self._breaker.client.zrem(PREFIX + key, lease_id))
+        except RedisUnavailableError:
             return

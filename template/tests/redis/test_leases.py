@@ -8,9 +8,9 @@ import pytest
 from redis.asyncio import Redis
 
 from app.core.ports.leases import MemoryLeases
+from app.redis.circuit_breaker import CircuitBreaker
 from app.redis.connection import connect
 from app.redis.leases import PREFIX, RedisLeases
-from app.redis.link import Link
 
 HOUR = timedelta(hours=1)
 
@@ -23,7 +23,7 @@ def key() -> str:
 
 @pytest.fixture
 def leases(redis: Redis) -> RedisLeases:
-    return RedisLeases(Link(redis), MemoryLeases())
+    return RedisLeases(CircuitBreaker(redis), MemoryLeases())
 
 
 async def test_concurrent_calls_do_not_exceed_the_limit(leases: RedisLeases, key: str) -> None:
@@ -35,7 +35,7 @@ async def test_concurrent_calls_do_not_exceed_the_limit(leases: RedisLeases, key
 async def test_another_process_counts_the_same_leases(leases: RedisLeases, key: str, redis: Redis) -> None:
     held = await leases.acquire(key, limit=1, lifetime=HOUR)
     assert held is not None
-    other = RedisLeases(Link(redis), MemoryLeases())
+    other = RedisLeases(CircuitBreaker(redis), MemoryLeases())
     assert await other.acquire(key, limit=1, lifetime=HOUR) is None
 
     await leases.release(key, held)
@@ -53,7 +53,7 @@ async def test_a_lease_expires(leases: RedisLeases, key: str, redis: Redis) -> N
 
 async def test_this_process_counts_while_redis_is_unreachable(key: str) -> None:
     async with connect("redis://127.0.0.1:1/0") as client:
-        link = Link(client)
+        link = CircuitBreaker(client)
         leases = RedisLeases(link, MemoryLeases())
         held = await leases.acquire(key, limit=1, lifetime=HOUR)
         assert held is not None

@@ -17,6 +17,8 @@ from tests.conftest import SignIn
 from tests.storage.conftest import MAX_UPLOAD, key_of
 from tests.storage.requests import FILES, PNG, FileClient, code, send
 
+UNKNOWN_ID = UUID(int=7)
+
 
 async def rows(runtime: Runtime) -> list[str]:
     """Return the statuses of all files."""
@@ -229,9 +231,9 @@ def test_uploads_and_downloads_are_documented(app: FastAPI) -> None:
         ("POST", "/upload-url"),
         ("POST", "/confirm"),
         ("GET", ""),
-        ("GET", f"/{uuid4()}"),
-        ("GET", f"/{uuid4()}/download-url"),
-        ("DELETE", f"/{uuid4()}"),
+        ("GET", f"/{UNKNOWN_ID}"),
+        ("GET", f"/{UNKNOWN_ID}/download-url"),
+        ("DELETE", f"/{UNKNOWN_ID}"),
     ],
 )
 async def test_every_route_requires_authentication(client: httpx.AsyncClient, method: str, path: str) -> None:

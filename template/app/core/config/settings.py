@@ -14,7 +14,7 @@ from app.core.config.database_url import has_example_password, normal_url
 from app.core.config.env_file import EnvFile
 from app.core.config.origins import ANY, normal_origin
 from app.core.config.secrets import is_example, looks_made_up
-from app.core.ports.rate_limiter import Rate
+from app.core.rate_limiting.port import Rate
 from app.kit.urls import check_origin
 
 MIN_SECRET_LENGTH: Final = 32
