@@ -10,7 +10,7 @@ from attack.servers import Target
 SEED = 20_26
 EXAMPLES = 12
 """Generated requests of each operation in each phase."""
-PHASES = "examples,coverage,fuzzing"
+PHASES = "examples,coverage,fuzzing,stateful"
 CHECKS = (
     "not_a_server_error",
     "status_code_conformance",
@@ -55,7 +55,7 @@ def _run(target: Target, token: str, work: Path) -> int:
         *(sys.executable, "-m", "schemathesis.cli", "run", str(document), "--url", target.url),
         *("--header", f"Authorization: Bearer {token}"),
         *("--checks", ",".join(CHECKS), "--phases", PHASES, "--max-examples", str(EXAMPLES)),
-        *("--seed", str(SEED), "--generation-deterministic", "--generation-database", "none", "--no-shrink"),
+        *("--seed", str(SEED), "--generation-deterministic", "--no-shrink"),
         *("--request-timeout", "10", "--continue-on-failure", "--no-color"),
         *("--suppress-health-check", "all", "--warnings", "off"),
     ]
