@@ -1,4 +1,4 @@
-"""What a Python file says, read from its syntax tree once for all answer sets.
+"""The facts of a Python file, read from its syntax tree once for all answer sets.
 
 A file that varies is read with all its lines at once; what is found carries the numbers of the lines that it stands on,
 from which `File.at` makes its condition. `checks/splices.py` shows that a file may be read so.
@@ -18,7 +18,7 @@ MISSING_MODULE = ("ImportError", "ModuleNotFoundError")
 
 @lru_cache(maxsize=4096)
 def read_python(text: str, package: str) -> Facts:
-    """Read a file; `package` is the dotted name of the package that it lies in, for relative imports."""
+    """Read a file; `package` is the dotted name of its package, for relative imports."""
     facts = Facts()
     try:
         tree = ast.parse(text)

@@ -13,6 +13,7 @@ from app.core.db.telemetry import observe_engine
 from app.core.ports.audit import Audit, NoAudit
 from app.core.ports.cache import Cache, MemoryCache
 from app.core.ports.events import Events
+from app.core.ports.leases import Leases, MemoryLeases
 from app.core.ports.plans import FreePlan, Plans
 from app.core.ports.queue import Queue
 from app.core.ports.telemetry import ExternalCall, Telemetry, TelemetryListener
@@ -30,6 +31,7 @@ class Ports(TypedDict, total=False):
     audit: Audit
     user_files: UserFiles
     limiter: Limiter
+    leases: Leases
     queue: Queue
 
 
@@ -47,6 +49,7 @@ class Runtime:
     audit: Audit = field(default_factory=NoAudit)
     user_files: UserFiles = field(default_factory=NoUserFiles)
     limiter: Limiter = field(default_factory=MemoryLimiter)
+    leases: Leases = field(default_factory=MemoryLeases)
     telemetry: Telemetry = field(init=False)
     queue: Queue = field(init=False)
     events: Events = field(init=False)

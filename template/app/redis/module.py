@@ -10,6 +10,7 @@ from app.core.runtime import Runtime
 from app.redis.cache import RedisCache
 from app.redis.circuit_breaker import CircuitBreaker, open_circuit_breaker
 from app.redis.connection import connect
+from app.redis.leases import RedisLeases
 from app.redis.limiter import RedisLimiter
 from app.redis.settings import RedisSettings
 
@@ -23,7 +24,11 @@ async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
     async with connect(url) as client, open_circuit_breaker(client) as breaker:
         runtime.provide(Redis, client)
         runtime.provide(CircuitBreaker, breaker)
-        with runtime.override(cache=RedisCache(breaker), limiter=RedisLimiter(breaker, fallback=runtime.limiter)):
+        with runtime.override(
+            cache=RedisCache(breaker),
+            limiter=RedisLimiter(breaker, fallback=runtime.limiter),
+            leases=RedisLeases(breaker, fallback=runtime.leases),
+        ):
             yield
 
 

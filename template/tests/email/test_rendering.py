@@ -55,6 +55,7 @@ def test_the_documented_templates_exist(templates: Templates) -> None:
     assert set(NAMES) <= set(templates.names)
 
 
+@pytest.mark.every_module
 def test_every_template_of_every_module_renders_with_its_sample() -> None:
     templates = Templates("Test", base_url=BASE_URL, folders=template_folders(module.name for module in MODULES))
     for name in templates.names:

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
@@ -25,6 +24,7 @@ from app.jobs.module import open_broker
 from app.jobs.outbox import Outbox
 from app.jobs.settings import JobsSettings
 from app.modules import MODULES
+from tests.processes import kill_this_process
 
 NO_CLOCK = tuple(replace(module, crons=()) for module in MODULES)
 """All modules, without the jobs that come by the clock: tests that count jobs may run at any minute."""
@@ -88,7 +88,7 @@ class Deadly(InProcessBroker):
     async def send(self, ids: Sequence[UUID]) -> None:
         """See `Broker.send`."""
         assert ids
-        os.kill(os.getpid(), signal.SIGKILL)
+        kill_this_process()
 
 
 @asynccontextmanager

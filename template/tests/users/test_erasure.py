@@ -68,6 +68,7 @@ def columns_to_users() -> Iterator[Column[Any]]:
                 yield key.parent
 
 
+@pytest.mark.every_module
 class TestEveryModule:
     @pytest.mark.parametrize("column", [*columns_to_users()], ids=str)
     def test_says_of_each_column_that_leads_to_users_what_becomes_of_it(self, column: Column[Any]) -> None:

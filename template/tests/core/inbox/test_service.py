@@ -88,7 +88,7 @@ class TestReceive:
         with pytest.raises(BadRequestError, match="The event's id must be 1 to 255 printable characters"):
             await tell(runtime, event_id)
 
-    @pytest.mark.parametrize("payload", [["a"], "a", None, {"a": float("nan")}, {"a": object()}], ids=repr)
+    @pytest.mark.parametrize("payload", [["a"], "a", None, {"a": float("nan")}, {"a": {1, 2}}], ids=repr)
     async def test_refuses_a_payload_that_is_no_json_object(self, runtime: Runtime, payload: Any) -> None:  # noqa: ANN401 - what is wrong
         with pytest.raises(BadRequestError, match="The event must be"):
             await receive(runtime, provider="shop", event_id="1", payload=payload, handler=sell)
