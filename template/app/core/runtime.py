@@ -9,7 +9,8 @@ from starlette.requests import HTTPConnection
 
 from app.core.config.settings import Settings
 from app.core.db.database import Database
-from app.core.ports.audit import Audit, NoAudit
+from app.core.db.log_audit import LogAudit
+from app.core.ports.audit import Audit
 from app.core.ports.cache import Cache, MemoryCache
 from app.core.ports.events import Events
 from app.core.ports.plans import FreePlan, Plans
@@ -40,7 +41,7 @@ class Runtime:
     database: Database
     plans: Plans = field(default_factory=FreePlan)
     cache: Cache = field(default_factory=MemoryCache)
-    audit: Audit = field(default_factory=NoAudit)
+    audit: Audit = field(default_factory=LogAudit)
     user_files: UserFiles = field(default_factory=NoUserFiles)
     limiter: Limiter = field(default_factory=memory_limiter)
     queue: Queue = field(init=False)

@@ -33,7 +33,7 @@ class Disk(LocalStorage):
     """A store in a folder, which tells how many write at a time and may be told to fail."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(LocalDisk(folder), LinkSigner(SecretStr("x")), "")
+        super().__init__(LocalDisk(folder), LinkSigner([SecretStr("x")]), "")
         self.fails_after: int | None = None
         self.sent: list[str] = []
         self.writing = self.most = 0

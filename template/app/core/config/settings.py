@@ -145,6 +145,7 @@ class Settings(ModuleSettings):
     DEBUG: Annotated[bool, AfterValidator(_not_in_production)] = False
     LOG_LEVEL: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     SECRET_KEY: StrongSecret
+    SECRET_KEY_PREVIOUS: tuple[StrongSecret, ...] = ()
     API_V1_STR: str = Field(default="/api/v1", pattern="^(/[a-z0-9._-]+)+$")
     BACKEND_CORS_ORIGINS: Origins = ()
     # Its password would show wherever the settings are printed.
@@ -156,6 +157,11 @@ class Settings(ModuleSettings):
     RATE_LIMIT_AUTH: Rate = "5/minute"
     TRUSTED_PROXY_COUNT: int = Field(default=0, ge=0, le=10)
     MAX_BODY_SIZE: int = Field(default=1024 * 1024, ge=1024)
+
+    @property
+    def secret_keys(self) -> tuple[SecretStr, ...]:
+        """The keys that verify signatures. The first one, SECRET_KEY, signs; the others are being rotated out."""
+        return (self.SECRET_KEY, *self.SECRET_KEY_PREVIOUS)
 
     def with_database(self, url: str) -> Self:
         """The same settings on another database."""

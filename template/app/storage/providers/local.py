@@ -29,7 +29,7 @@ async def _open(runtime: Runtime) -> AsyncIterator[Storage]:
     await asyncio.to_thread(disk.drop_old_parts)
     storage = LocalStorage(
         disk,
-        LinkSigner(runtime.settings.SECRET_KEY),
+        LinkSigner(runtime.settings.secret_keys),
         f"{settings.STORAGE_LOCAL_URL}{runtime.settings.API_V1_STR}/public{local_routes.router.prefix}",
     )
     runtime.provide(LocalStorage, storage)
