@@ -6,7 +6,9 @@ from app.auth.tokens import unverified_issuer
 
 
 class Authenticator:
-    """The selected provider and, in local only, the tokens of `app token`. Get it with `runtime.resource(Authenticator)`.
+    """Verifies tokens of the selected provider and, in local only, of `app token`.
+
+    Get it with `runtime.resource(Authenticator)`.
 
     Args:
         provider: verifies tokens.

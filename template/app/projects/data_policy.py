@@ -15,9 +15,7 @@ RESTORE_PERIOD: Final = timedelta(days=30)
 PERSONAL_DATA: Final = (PersonalData(model=Project, belongs=lambda user_id: col(Project.owner_id) == user_id),)
 
 RETENTION: Final = (
-    RetentionRule(
-        model=Project, expired=lambda _runtime, now: col(Project.deleted_at) < now - RESTORE_PERIOD
-    ),
+    RetentionRule(model=Project, expired=lambda _runtime, now: col(Project.deleted_at) < now - RESTORE_PERIOD),
 )
 
 REPORT_METRICS: Final = (ReportMetric(name="projects_created", count=rows_since(col(Project.created_at))),)

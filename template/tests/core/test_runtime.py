@@ -7,11 +7,11 @@ import pytest
 
 from app.core.config.settings import ConfigurationError, ModuleSettings, Settings
 from app.core.db.database import Database, create_database
+from app.core.db.log_audit import LogAudit
 from app.core.jobs.in_process import InProcessQueue
 from app.core.lifecycle import create_runtime, running
 from app.core.manifest import Module
 from app.core.module import module as core
-from app.core.db.log_audit import LogAudit
 from app.core.ports.cache import MemoryCache
 from app.core.runtime import Runtime
 from tests.databases import Databases

@@ -14,7 +14,7 @@ from app.cli.main import cli
 from app.core.config.settings import Settings
 from app.core.db.database import create_database
 from app.core.runtime import Runtime
-from app.users.identities import find_caller, make_user
+from app.users.identities import create_user, find_caller
 from app.users.models import Role
 from tests.conftest import make_runtime
 from tests.databases import Databases
@@ -37,7 +37,7 @@ async def app_user(*arguments: str, answer: str | None = None) -> Result:
 
 async def a_user(runtime: Runtime, subject: str, email: str | None, name: str | None = None) -> str:
     identity = Identity(provider="test", subject=subject, email=email, name=name)
-    await make_user(runtime, identity)
+    await create_user(runtime, identity)
     caller = await find_caller(runtime.database, identity)
     assert caller is not None
     return str(caller.id)

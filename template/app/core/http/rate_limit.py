@@ -119,9 +119,8 @@ async def _limit_route(request: HTTPConnection, runtime: Runtime, who: str) -> N
     elif (own := _own_limit(route)) is not None:
         await _hit(request, runtime, own.rate(runtime), f"{who} {own.name}")
     else:
-        await _hit(
-            request, runtime, runtime.settings.RATE_LIMIT_DEFAULT, f"{who} {request.scope['method']} {route.template}"
-        )
+        key = f"{who} {request.scope['method']} {route.template}"
+        await _hit(request, runtime, runtime.settings.RATE_LIMIT_DEFAULT, key)
 
 
 @lru_cache(maxsize=4096)
