@@ -31,8 +31,9 @@ class Authenticator:
             ServiceUnavailableError: the issuer's keys are unavailable (503).
         """
         if self._local is not None and unverified_issuer(token) == LOCAL_ISSUER:
-            return await self._local.authenticate(token)
-        identity = await self._provider.authenticate(token)
+            identity = await self._local.authenticate(token)
+        else:
+            identity = await self._provider.authenticate(token)
         if identity.assurance.is_anonymous and not self._allow_anonymous:
             raise AnonymousUserError(identity.subject)
         return identity

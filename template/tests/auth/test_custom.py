@@ -222,7 +222,7 @@ class TestSettings:
             "file:///etc/passwd",
             "auth.example.com",
             "https://",
-            "https://user:password@auth.example.com/",
+            "https://user:hunter2@auth.example.com/",
             "https://auth.example.com/ x",
             "https://auth.example.com:port/",
         ],
@@ -233,7 +233,7 @@ class TestSettings:
         )
 
         assert "OAUTH_JWKS_URL" in told
-        assert "password" not in told
+        assert "hunter2" not in told
 
     def test_another_provider_is_not_part_of_the_project(self, monkeypatch: pytest.MonkeyPatch) -> None:
         assert "AUTH_PROVIDER has to be custom" in self.problems(monkeypatch, AUTH_PROVIDER="other")

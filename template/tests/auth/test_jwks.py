@@ -71,7 +71,9 @@ def hang(issuer: Issuer) -> None:
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(SOON):
-        while not await condition():
+        while True:
+            if await condition():
+                return
             await asyncio.sleep(0)
 
 
