@@ -22,7 +22,11 @@ class TestMint:
         token = mint(settings, email="me@example.com", name="Me")
 
         assert await authenticator.authenticate(token) == Identity(
-            provider="local", subject=local_subject("me@example.com"), email="me@example.com", email_verified=True, name="Me"
+            provider="local",
+            subject=local_subject("me@example.com"),
+            email="me@example.com",
+            email_verified=True,
+            name="Me",
         )
 
     async def test_the_same_address_is_the_same_subject(self, settings: Settings, authenticator: Authenticator) -> None:

@@ -28,7 +28,12 @@ router = APIRouter(prefix="/payouts")
 @router.post("", dependencies=[Depends(require_assurance("aal2"))])
 async def pay_out(user: CurrentUser, actor: ActorDep) -> dict[str, str | None]:
     """Report who acts as whom."""
-    return {"level": user.assurance.level, "agent": user.assurance.actor, "client": actor.client, "actor": str(actor.id)}
+    return {
+        "level": user.assurance.level,
+        "agent": user.assurance.actor,
+        "client": actor.client,
+        "actor": str(actor.id),
+    }
 
 
 payouts = Module(name="payouts", router=router)
@@ -52,9 +57,7 @@ class TestAnonymous:
 
         assert code(answer) == (401, "ANONYMOUS_NOT_ALLOWED")
 
-    async def test_does_not_count_as_a_failed_authentication(
-        self, client: httpx.AsyncClient, runtime: Runtime
-    ) -> None:
+    async def test_does_not_count_as_a_failed_authentication(self, client: httpx.AsyncClient, runtime: Runtime) -> None:
         answers = [
             await client.get(ME, headers=bearer(runtime, sub=f"user_{number}", is_anonymous=True))
             for number in range(10)
