@@ -40,7 +40,7 @@ UNUSABLE_CLAIMS: dict[str, Claims] = {
     "refresh token of Keycloak": {"typ": "Refresh"},
     "logout token": {"events": {"http://schemas.openid.net/event/backchannel-logout": {}}},
     "token bound to a key": {"cnf": {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}},
-    "actor without a subject": {"act": {"iss": "https://clerk.example.com"}},
+    "actor without a subject": {"act": {"iss": "https://id.example.com"}},
     "actor that is text": {"act": "admin"},
 }
 

@@ -18,7 +18,7 @@ from app.main import create_app
 from app.modules import MODULES
 from app.users.dependencies import CurrentUser, require_assurance
 from app.users.service import UserAdministration
-from tests.conftest import ME, make_client
+from tests.conftest import ME
 
 PAYOUTS = "/api/v1/app/payouts"
 

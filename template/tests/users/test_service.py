@@ -57,9 +57,9 @@ class TestLastAdmin:
             others = users.c.email == "gone@example.com"
             await session.execute(users.update().where(others).values(is_active=False))
 
+        change = UserUpdate(role=Role.USER)
         async with runtime.database.transaction() as session:
             with pytest.raises(LastAdminError):
-                change = UserUpdate(role=Role.USER)
                 await UserAdministration(session, runtime.audit).change(UUID(me["id"]), change)
 
         assert (await client.get(ME, headers=headers)).json() == me
