@@ -131,7 +131,8 @@ class TestIssuers:
     ) -> None:
         other_client: Claims = {"client_id": "other"} if "aud" not in form.claims else {"aud": "other"}
         async with open_authenticator(values) as authenticator:
-            for changes in (form.id_token, other_client, {"iss": form.issuer + "x"}):
+            other_issuer: Claims = {"iss": form.issuer + "x"}
+            for changes in (form.id_token, other_client, other_issuer):
                 token = sign_with_header(issuer.keys[0], changed(claims, changes), typ=form.typ)
                 with pytest.raises(InvalidTokenError):
                     await authenticator.authenticate(token)
