@@ -34,6 +34,8 @@ class Setting(Strict):
     """The question whose answer is the default."""
     generate: bool = False
     """A secret: `omnistack new` writes a fresh one to `.env`."""
+    required: bool = False
+    """Whether it has to be set outside local; for a provider's setting, where that provider is selected."""
 
 
 class Process(Strict):
@@ -46,6 +48,16 @@ class Process(Strict):
     """The same on a developer's machine, following changes of the code."""
     healthcheck: list[str]
     """Its exit code says whether the process in the same container is alive."""
+
+
+class Volume(Strict):
+    """A folder of the rendered project's image whose files outlive the container."""
+
+    name: str
+    path: str
+    """Absolute. The image creates it for the application's user."""
+    setting: str
+    """The setting that tells the application the path."""
 
 
 class Piece(Strict):
@@ -71,6 +83,7 @@ class Piece(Strict):
     services: list[str]
     owns: list[str]
     processes: list[Process] = []
+    volumes: list[Volume] = []
     """The one key that may be left out."""
     is_port: bool = Field(default=False, exclude=True)
     """Whether its name is that of a port: answers choose its providers and never it. Found out, not written."""

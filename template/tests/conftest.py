@@ -21,7 +21,7 @@ from sqlalchemy import Executable, Row, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from app.auth.local import mint
-from app.core.config.settings import LoadedSettings, ModuleSettings, Settings, load_settings
+from app.core.config.settings import LoadedSettings, Settings, load_settings
 from app.core.db.database import Database, create_database
 from app.core.jobs.in_process import InProcessQueue
 from app.core.lifecycle import create_runtime, running, settings_classes
@@ -54,13 +54,10 @@ async def databases(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[D
 
 @pytest.fixture(scope="session", autouse=True)
 def environment(databases: Databases) -> Iterator[None]:
-    """Settings that depend neither on the developer's `.env` nor on the shell."""
+    """Settings that depend neither on `.env` (see `tests/__init__.py`) nor on the shell."""
     with pytest.MonkeyPatch.context() as patch:
-        classes: tuple[type[ModuleSettings], ...] = (ModuleSettings, *SETTINGS)
-        for cls in classes:
-            patch.setitem(cls.model_config, "env_file", None)
-            for name in cls.model_fields:
-                patch.delenv(name, raising=False)
+        for name in SETTINGS_NAMES:
+            patch.delenv(name, raising=False)
         patch.setenv("PROJECT_NAME", "Test")
         patch.setenv("ENVIRONMENT", "local")
         patch.setenv("SECRET_KEY", secrets.token_hex(32))

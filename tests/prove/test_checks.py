@@ -73,7 +73,7 @@ FAULTS = [
     (CORE, r"^dependencies:\n", "dependencies:\n  - leftpad>=1\n", "leftpad is declared, and nothing"),
     (CORE, r"name: LOG_LEVEL", "name: LOG_LEVELS", "LOG_LEVEL is not in .env.example"),
     (CORE, r"services: \[postgres\]", "services: []", "POSTGRES_PASSWORD"),
-    ("extensions/catalog/projects.yml", r"requires: \[users\]", "requires: [core]", "does not require"),
+    ("extensions/catalog/projects.yml", r"requires: \[core, users\]", "requires: [core]", "does not require"),
     ("template/app/core/config/settings.py", r"^    DEBUG: .*\n", "", "DEBUG"),
     ("template/app/projects/module.py", r"^    router=router,\n", "", "are in no manifest"),
     ("template/app/projects/module.py", r"^    models=\(Project,\),\n", "", "Project is in no manifest's `models`"),

@@ -6,7 +6,13 @@ from functools import lru_cache
 
 from packaging.utils import canonicalize_name
 
-EXCEPTIONS = {"jwt": "pyjwt", "yaml": "pyyaml", "google.auth": "google-auth", "google.genai": "google-genai"}
+EXCEPTIONS = {
+    "jwt": "pyjwt",
+    "yaml": "pyyaml",
+    "google.auth": "google-auth",
+    "google.genai": "google-genai",
+    "dotenv": "python-dotenv",
+}
 """Modules whose distribution has another name; a test compares them with installed metadata."""
 
 PROVIDED: dict[str, tuple[str, str | None]] = {

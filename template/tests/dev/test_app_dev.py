@@ -85,6 +85,10 @@ class TestFirstStart:
         kit.write_text("# changed\n")
         dev.read_until("Reloading: app/kit/__init__.py")
         assert client.get(READY).status_code == 200
+        with (project.folder / ".env").open("a") as settings:
+            settings.write("# changed\n")
+        dev.read_until(r"Reloading: \.env")
+        assert client.get(READY).status_code == 200
 
     def test_leaves_nothing_behind_after_ctrl_c(self, dev: Dev, port: int) -> None:
         database = dev.database_pid
