@@ -26,7 +26,7 @@ OTHER_KINDS: Final = frozenset({"id", "refresh", "offline", "logout", "dpop"})
 """Values of the claim `typ` with which Keycloak marks tokens that are not bearer access tokens."""
 FOREIGN_CLAIMS: Final = ("at_hash", "c_hash", "events", "cnf")
 """Claims of ID tokens (OpenID Connect Core §3.3.2.11), of logout and event tokens (RFC 8417), and of tokens that are
-bound to a key (RFC 7800, RFC 9449): whoever presents those has to prove that they hold the key."""
+bound to a key (RFC 7800, RFC 9449): the sender of such a token has to prove possession of the key."""
 
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
 
