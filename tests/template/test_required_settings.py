@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from omnistack.catalog import load_catalog
+from omnistack.template.catalog import load_catalog
 
 ROOT = Path(__file__).parents[2]
 MARKERS = {"RequiredOutsideLocal", "NEEDED"}

@@ -6,7 +6,7 @@ from pydantic import AfterValidator
 
 from app.auth.providers.registry import PROVIDERS
 from app.core.config.settings import ModuleSettings
-from app.core.ports.rate_limiter import Rate
+from app.core.rate_limiting.port import Rate
 
 NAMES = tuple(provider.name for provider in PROVIDERS)
 

@@ -5,11 +5,15 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.dev import lock
 from app.dev.places import DEV, LOCK, PROJECT, already_running
 from app.dev.supervisor import ServerProcess, Start, listen, supervise
 from app.kit.user_error import UserError
+
+if TYPE_CHECKING:
+    from app.core.config.settings import Settings
 
 WINDOWS = """`app dev` runs on Linux, macOS and WSL. On Windows itself, set DATABASE_URL in .env and run:
   uv run app db upgrade
@@ -47,7 +51,7 @@ def run(host: str, port: int, *, reload: bool, say: Say) -> int:
         with _database(url) as database, services(say=say) as variables:
             migrations.upgrade(database, say=say)
             start = Start(
-                variables={"DATABASE_URL": database, **variables},
+                variables={"DATABASE_URL": database, **public_url(settings, url), **variables},
                 greeting=greeting(settings.PROJECT_NAME, url, settings.API_V1_STR),
             )
             return supervise(server, listener, start, watched=_watched() if reload else [], say=say)
@@ -80,6 +84,11 @@ def _listening(host: str, port: int) -> socket.socket:
         if holder is not None and holder.command == DEV:
             raise already_running(holder) from None
         raise
+
+
+def public_url(settings: "Settings", url: str) -> dict[str, str]:
+    """Return the variable that makes links lead to this server, unless they do by the settings or their default."""
+    return {} if "PUBLIC_URL" in settings.model_fields_set or url == settings.PUBLIC_URL else {"PUBLIC_URL": url}
 
 
 def greeting(name: str, url: str, prefix: str) -> str:

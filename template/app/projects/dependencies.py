@@ -8,9 +8,9 @@ from app.core.http.dependencies import SessionDep
 from app.projects.repository import ProjectRepository
 
 
-async def projects_repository(session: SessionDep) -> ProjectRepository:
-    """Return the repository, in the request's transaction."""
+async def project_repository(session: SessionDep) -> ProjectRepository:
+    """Return the repository in the request's transaction."""
     return ProjectRepository(session)
 
 
-ProjectsDep = Annotated[ProjectRepository, Depends(projects_repository)]
+ProjectsDep = Annotated[ProjectRepository, Depends(project_repository)]

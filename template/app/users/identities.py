@@ -34,6 +34,8 @@ _CALLER = (
     .where(user_identities.c.provider == bindparam("provider"), user_identities.c.subject == bindparam("subject"))
 )
 
+_IS_ACTIVE = select(users.c.is_active).where(users.c.id == bindparam("user_id"))
+
 
 async def find_caller(database: Database, identity: Identity) -> Caller | None:
     """Return the user of an identity, or `None` for an unknown identity.
@@ -128,3 +130,9 @@ def _insert_user(user_id: UUID, identity: Identity) -> Insert:
         created_at=now,
         updated_at=now,
     )
+
+
+async def is_active_user(database: Database, user_id: UUID) -> bool:
+    """Return whether the user exists and has not been deactivated. For work that goes on after a request began."""
+    rows = await database.fetch(_IS_ACTIVE, {"user_id": user_id})
+    return bool(rows) and bool(rows[0][0])

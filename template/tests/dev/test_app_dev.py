@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from tests.dev.project import SECONDS, Dev, Project, copy_project, is_gone
+from tests.processes import KILL_SIGNAL
 
 READY = "/api/v1/public/health/ready"
 ME = "/api/v1/app/users/me"
@@ -106,7 +107,7 @@ class TestSecondStart:
             assert "Applied" not in dev.read_until(GREETING)
             assert client.get(READY).status_code == 200
             database = dev.database_pid
-            dev.end(signal.SIGKILL)
+            dev.end(KILL_SIGNAL)
             assert is_gone(database)
         users = project.run("user", "list")
         assert "me@example.com" in users.stdout

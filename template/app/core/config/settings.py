@@ -14,9 +14,12 @@ from app.core.config.database_url import has_example_password, normal_url
 from app.core.config.env_file import EnvFile
 from app.core.config.origins import ANY, normal_origin
 from app.core.config.secrets import is_example, looks_made_up
-from app.core.ports.rate_limiter import Rate
+from app.core.rate_limiting.port import Rate
+from app.kit.urls import check_origin
 
 MIN_SECRET_LENGTH: Final = 32
+LOCAL_PUBLIC_URL: Final = "http://127.0.0.1:8000"
+"""PUBLIC_URL in local, where it is not set: the default address of `app dev` and `app serve`."""
 MAKE_ONE: Final = "make one with: openssl rand -hex 32"
 QUOTES: Final = "\"'"
 
@@ -67,6 +70,14 @@ def _database_url(value: str | None, info: ValidationInfo) -> str | None:
     if url is not None and _deployed(info) and has_example_password(url):
         raise ValueError("has an example password")
     return url
+
+
+def _public_url(value: str, info: ValidationInfo) -> str:
+    if not value and not _deployed(info):
+        return LOCAL_PUBLIC_URL
+    if not value:
+        raise ValueError("is required outside local")
+    return check_origin(value)
 
 
 def _not_in_production(value: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - a validator's signature
@@ -166,6 +177,7 @@ class Settings(ModuleSettings):
     LOG_LEVEL: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     SECRET_KEY: StrongSecret
     SECRET_KEY_PREVIOUS: tuple[StrongSecret, ...] = ()
+    PUBLIC_URL: Annotated[str, AfterValidator(_public_url)] = ""
     API_V1_STR: str = Field(default="/api/v1", pattern="^(/[a-z0-9._-]+)+$")
     BACKEND_CORS_ORIGINS: Origins = ()
     # Hidden, because the password would be visible wherever the settings are printed.
@@ -182,6 +194,11 @@ class Settings(ModuleSettings):
     def secret_keys(self) -> tuple[SecretStr, ...]:
         """The keys that verify signatures. The first one, SECRET_KEY, signs; the others are being rotated out."""
         return (self.SECRET_KEY, *self.SECRET_KEY_PREVIOUS)
+
+    @property
+    def public_api_url(self) -> str:
+        """The absolute URL of the API's prefix: PUBLIC_URL and API_V1_STR."""
+        return f"{self.PUBLIC_URL}{self.API_V1_STR}"
 
     def with_database(self, url: str) -> Self:
         """Return a copy of the settings with another database."""

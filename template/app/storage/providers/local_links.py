@@ -1,4 +1,4 @@
-"""Links to this application that carry their own permission: signed, for one request on one object, for a time."""
+"""Signed links to this application: each permits one request on one object for a limited time."""
 
 import base64
 import hashlib
@@ -16,22 +16,22 @@ from app.core.errors import ForbiddenError
 
 
 class InvalidLinkError(ForbiddenError):
-    """The link was altered, has expired, or is for another request."""
+    """The link is invalid, has expired, or is for a different request."""
 
     code = "INVALID_LINK"
 
-    def __init__(self, message: str = "The link is not valid.") -> None:
+    def __init__(self, message: str = "The link is invalid.") -> None:
         super().__init__(message)
 
 
 class Permission(BaseModel):
-    """What a link permits besides method and key, as its query says it.
+    """What a link permits, besides its method and key. These are its query parameters.
 
     Attributes:
-        expires: seconds since 1970.
-        type: the content type, which an upload has to have and a download is given.
-        size: of an upload, in bytes, exactly.
-        name: under which a download is saved.
+        expires: the Unix timestamp of its expiry.
+        type: the content type that an upload must have, or that a download gets.
+        size: the exact size of an upload, in bytes.
+        name: the name under which a download is saved.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -43,12 +43,12 @@ class Permission(BaseModel):
 
     @property
     def expires_at(self) -> datetime:
-        """When the link ends."""
+        """The time of its expiry."""
         return datetime.fromtimestamp(self.expires, utc_now().tzinfo)
 
 
 class SignedPermission(Permission):
-    """The same with its signature."""
+    """A permission with its signature."""
 
     signature: str
 
@@ -57,7 +57,7 @@ SignedQuery = Annotated[SignedPermission, Query()]
 
 
 class LinkSigner:
-    """Signs links with a key derived from SECRET_KEY, so that signatures made for another purpose are not accepted.
+    """Signs with a key derived from SECRET_KEY, so that no other signature of the application is valid for a link.
 
     Args:
         secrets: the first one signs; all of them verify.
@@ -70,21 +70,21 @@ class LinkSigner:
         ]
 
     def sign(self, method: str, key: str, permission: Permission) -> SignedPermission:
-        """The permission, signed for one method and object."""
+        """Sign a permission for one method and key."""
         return SignedPermission(**permission.model_dump(), signature=_signature(self._keys[0], method, key, permission))
 
     def check(self, method: str, key: str, signed: SignedPermission) -> None:
-        """Checks that the link is one of ours, for this request, and still good.
+        """Check the link's signature and expiry.
 
         Raises:
-            InvalidLinkError: it is not.
+            InvalidLinkError: the link is not valid for this request.
         """
         given = signed.signature.encode(errors="replace")
         expected = [_signature(secret, method, key, signed) for secret in self._keys]
         if not any(hmac.compare_digest(one.encode(), given) for one in expected):
             raise InvalidLinkError
         if signed.expires <= utc_now().timestamp():
-            raise InvalidLinkError("The link has expired; ask for a new one.")
+            raise InvalidLinkError("The link has expired. Request a new one.")
 
 
 def _signature(secret: bytes, method: str, key: str, permission: Permission) -> str:

@@ -158,6 +158,24 @@ class TestOrigins:
         assert problems()[0].startswith("BACKEND_CORS_ORIGINS has to list origins")
 
 
+class TestPublicUrl:
+    def test_is_required_outside_local(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("PUBLIC_URL")
+        assert problems() == ["PUBLIC_URL is required outside local"]
+
+        monkeypatch.setenv("ENVIRONMENT", "local")
+        assert core().public_api_url == "http://127.0.0.1:8000/api/v1"
+
+    def test_is_a_scheme_and_a_host(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PUBLIC_URL", "https://API.example.com/")
+        assert core().PUBLIC_URL == "https://api.example.com"
+
+    @pytest.mark.parametrize("value", ["api.example.com", "https://api.example.com/v1", "https://me:word@example.com"])
+    def test_that_cannot_be_used_is_refused(self, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+        monkeypatch.setenv("PUBLIC_URL", value)
+        assert problems()[0].startswith("PUBLIC_URL has to be a URL")
+
+
 class TestDebug:
     def test_is_refused_in_production(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("DEBUG", "true")
