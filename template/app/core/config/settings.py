@@ -176,6 +176,7 @@ class Settings(ModuleSettings):
     DEBUG: Annotated[bool, AfterValidator(_not_in_production)] = False
     LOG_LEVEL: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     SECRET_KEY: StrongSecret
+    SECRET_KEY_PREVIOUS: tuple[StrongSecret, ...] = ()
     PUBLIC_URL: Annotated[str, AfterValidator(_public_url)] = ""
     API_V1_STR: str = Field(default="/api/v1", pattern="^(/[a-z0-9._-]+)+$")
     BACKEND_CORS_ORIGINS: Origins = ()
@@ -188,6 +189,11 @@ class Settings(ModuleSettings):
     RATE_LIMIT_AUTH: Rate = "5/minute"
     TRUSTED_PROXY_COUNT: int = Field(default=0, ge=0, le=10)
     MAX_BODY_SIZE: int = Field(default=1024 * 1024, ge=1024)
+
+    @property
+    def secret_keys(self) -> tuple[SecretStr, ...]:
+        """The keys that verify signatures. The first one, SECRET_KEY, signs; the others are being rotated out."""
+        return (self.SECRET_KEY, *self.SECRET_KEY_PREVIOUS)
 
     @property
     def public_api_url(self) -> str:
