@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.migrate import migrations
+from app.migrate import script_files
 from tests.databases import Databases
 
 
@@ -21,7 +21,7 @@ async def url(databases: Databases) -> AsyncIterator[str]:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of `migrations`, without the project's own revisions."""
     copy = tmp_path / "migrations"
-    shutil.copytree(migrations.MIGRATIONS, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(script_files.MIGRATIONS, copy, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.rmtree(copy / "versions" / "app", ignore_errors=True)
-    monkeypatch.setattr(migrations, "MIGRATIONS", copy)
+    monkeypatch.setattr(script_files, "MIGRATIONS", copy)
     return copy

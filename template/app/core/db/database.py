@@ -45,6 +45,8 @@ class Database:
 
     def __init__(self, engine: AsyncEngine | None) -> None:
         self._engine = engine
+        self.migrated = False
+        """Whether the database is known to have every revision of this code."""
         # A read is one statement; a BEGIN and a ROLLBACK around it would triple the round trips.
         self._reading_engine = engine and engine.execution_options(**_reading_options(engine))
 

@@ -1,7 +1,6 @@
 """The engines: how PostgreSQL and SQLite are connected to."""
 
 from typing import Final
-from uuid import uuid4
 
 from sqlalchemy import Connection, Dialect, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -26,7 +25,7 @@ class DatabaseUnavailableError(ServiceUnavailableError):
 
 
 def postgresql_engine(settings: Settings, url: str) -> AsyncEngine:
-    """An engine with a pool of its own, or behind somebody else's."""
+    """Return an engine with a connection pool of its own, unless DB_USE_NULL_POOL is set."""
     # Values would end up in the log, with the error that they caused.
     hide = not settings.is_local
     if settings.DB_USE_NULL_POOL:
@@ -49,13 +48,19 @@ def postgresql_engine(settings: Settings, url: str) -> AsyncEngine:
     return engine
 
 
+def command_engine(url: str) -> AsyncEngine:
+    """Return an engine for a command: without a pool, and safe behind PgBouncer in transaction mode."""
+    if url.startswith("sqlite"):
+        return create_async_engine(url, poolclass=NullPool)
+    return create_async_engine(url, poolclass=NullPool, connect_args=_BEHIND_A_POOLER)
+
+
 _BEHIND_A_POOLER: Final = {
     "timeout": CONNECT_TIMEOUT,
-    # A pooler hands each transaction to another connection, which knows none of the statements prepared before and may
-    # know one of the same name that somebody else has prepared.
+    # A pooler in transaction mode gives each transaction another server connection, which may not know a statement
+    # that was prepared before. Without caches and names, a statement is prepared and run in one round trip.
     "statement_cache_size": 0,
     "prepared_statement_cache_size": 0,
-    "prepared_statement_name_func": lambda: f"app_{uuid4().hex}",
 }
 
 
