@@ -28,7 +28,7 @@ class EventBus(Events):
     async def apply(self, session: AsyncSession, event: Event) -> None:
         """See `Events.apply`."""
         joined = copy(self._runtime)
-        joined.database = JoinedDatabase(session, await session.connection())
+        joined.database = JoinedDatabase(await session.connection(), session)
         for subscriber in self._subscribers.values():
             if subscriber.event is type(event):
                 await subscriber.handler(joined, event)

@@ -8,7 +8,6 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.config.settings import Settings
-from app.core.db import engine
 from app.core.db.database import Database, create_database
 from app.core.db.engine import DatabaseUnavailableError
 from app.core.runtime import Runtime
@@ -30,14 +29,11 @@ class TestUnavailable:
         with pytest.raises(DatabaseUnavailableError):
             await database.fetch(text("SELECT 1"), {})
 
-    async def test_when_all_connections_are_busy(
-        self, live: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_when_all_connections_are_busy(self, live: Database, settings: Settings) -> None:
         if live.engine.dialect.name != "postgresql":
             return
-        monkeypatch.setattr(engine, "CONNECT_TIMEOUT", 1.0)
         url = live.engine.url.render_as_string(hide_password=False)
-        database = create_database(settings.with_database(url).model_copy(update={"DB_POOL_SIZE": 1}))
+        database = create_database(settings.with_database(url).model_copy(update={"DB_POOL_SIZE": 1, "DB_CONNECT_TIMEOUT": 1.0}))
         async with database.reading() as session:
             await session.execute(text("SELECT 1"))
             with pytest.raises(DatabaseUnavailableError):
@@ -64,16 +60,17 @@ async def ask(opening: AbstractAsyncContextManager[AsyncSession], statement: str
 
 
 class TestBehindAPooler:
-    async def test_no_statement_stays_prepared(self, live: Database, settings: Settings) -> None:
+    @pytest.mark.parametrize("setting", ["DB_USE_NULL_POOL", "DB_TRANSACTION_POOLER"])
+    async def test_no_statement_stays_prepared(self, live: Database, settings: Settings, setting: str) -> None:
         if live.engine.dialect.name != "postgresql":
             return
         url = live.engine.url.render_as_string(hide_password=False)
-        database = create_database(settings.with_database(url).model_copy(update={"DB_USE_NULL_POOL": True}))
+        database = create_database(settings.with_database(url).model_copy(update={setting: True}))
         async with database.transaction() as session:
             for _ in range(3):
                 await session.execute(text("SELECT 1"))
             prepared = await session.scalars(text("SELECT name FROM pg_prepared_statements"))
-            assert all(name.startswith("app_") for name in prepared)
+            assert prepared.all() == []
         await database.dispose()
 
 
