@@ -20,7 +20,7 @@ LOCK = 7_310_579_264_381
 TURN_TIMEOUT = 600
 """Seconds to wait for another process that migrates."""
 LOCK_TIMEOUT = 5
-"""Seconds that a statement waits for a lock on a table. Queries that come after it wait as well, so it gives up soon."""
+"""Seconds that a statement waits for a lock on a table. Later queries queue behind it, so it gives up soon."""
 LOCK_ATTEMPTS = 6
 LOCK_NOT_AVAILABLE = "55P03"
 SQLITE_BUSY_TIMEOUT = 60_000

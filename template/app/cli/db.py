@@ -60,7 +60,9 @@ def downgrade(target: str) -> None:
 @click.option("--module", help="Write it to this module's branch, with changes of its tables only.")
 @click.option("--rename", "renames", multiple=True, metavar="TABLE.OLD=NEW", help="A column that was renamed.")
 @click.option("--drop", "drops", multiple=True, metavar="TABLE[.COLUMN]", help="Drop it; it was not renamed.")
-def revision(message: str, *, empty: bool, module: str | None, renames: tuple[str, ...], drops: tuple[str, ...]) -> None:
+def revision(
+    message: str, *, empty: bool, module: str | None, renames: tuple[str, ...], drops: tuple[str, ...]
+) -> None:
     """Write a revision with the difference between the models and the database.
 
     Read the file before you apply it.

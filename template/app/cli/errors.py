@@ -12,6 +12,12 @@ The table has rows, and they have no value for this column. Add it in three step
   with op.batch_alter_table("{table}") as batch_op:
       batch_op.alter_column("{column}", nullable=False)
 docs/database.md explains it, and how to do it for a large table. Nothing was changed."""
+NO_VALUE = (
+    r'column "(?P<column>[^"]+)" of relation "(?P<table>[^"]+)" contains null values',
+    r"NOT NULL constraint failed: _alembic_tmp_(?P<table>[^.]+)\.(?P<column>\w+)",
+    r"Cannot add a NOT NULL column with default value NULL",
+)
+"""The messages of PostgreSQL, and of SQLite with and without a batch."""
 CHECK = """\
 The table has rows that the new constraint forbids, for example with an enum member that was removed. Change them
 first, in the same revision: op.execute("UPDATE … SET … WHERE …"). Nothing was changed."""
@@ -52,12 +58,9 @@ def _explanation_of_libraries(error: Exception) -> str | None:
 
 
 def _advice(reason: str) -> str:
-    if match := re.search(r'column "([^"]+)" of relation "([^"]+)" contains null values', reason):
-        return NOT_NULL.format(column=match[1], table=match[2])
-    if match := re.search(r"NOT NULL constraint failed: _alembic_tmp_([^.]+)\.(\w+)", reason):
-        return NOT_NULL.format(column=match[2], table=match[1])
-    if match := re.search(r"Cannot add a NOT NULL column with default value NULL", reason):
-        return NOT_NULL.format(column="COLUMN", table="TABLE")
+    for pattern in NO_VALUE:
+        if match := re.search(pattern, reason):
+            return NOT_NULL.format_map({"table": "TABLE", "column": "COLUMN", **match.groupdict()})
     if "is violated by some row" in reason or "CHECK constraint failed" in reason:
         return CHECK
     if "does not exist" in reason or "no such table" in reason:

@@ -16,7 +16,6 @@ from alembic.runtime.plugins import Plugin
 from alembic.util import PriorityDispatchResult
 from sqlalchemy import CheckConstraint, Enum, MetaData, Table
 from sqlalchemy.sql.elements import conv
-from sqlalchemy.sql.schema import Constraint
 
 PLUGIN = "app.checks"
 
@@ -38,7 +37,7 @@ def spell_out_checks(operations: OpContainer, metadata: MetaData) -> None:
         if isinstance(operation, CreateTableOp):
             table = metadata.tables[operation.table_name]
             bound = [it for it in _checks(table) if getattr(it, "_type_bound", False)]
-            spelled = [CheckConstraint(sql_of(it), name=conv(constraint_name(it))) for it in bound]
+            spelled = [CheckConstraint(sql_of(it), name=conv(str(it.name))) for it in bound]
             operation.columns = [*operation.columns, *sorted(spelled, key=lambda it: str(it.name))]
 
 
@@ -53,7 +52,7 @@ def literals(sql: str) -> set[str]:
     return {match.replace("''", "'") for match in re.findall(r"'((?:[^']|'')*)'", sql)}
 
 
-def _compare_checks(
+def _compare_checks(  # noqa: PLR0917 - as Alembic calls it
     context: AutogenContext,
     operations: ModifyTableOps,
     schema: str | None,
@@ -65,7 +64,7 @@ def _compare_checks(
     if found is not None and wanted is not None and context.inspector is not None:
         reflected = {it["name"]: it for it in context.inspector.get_check_constraints(name, schema=schema)}
         for constraint in sorted(_checks(wanted), key=lambda it: str(it.name)):
-            existing = reflected.get(constraint_name(constraint))
+            existing = reflected.get(str(constraint.name))
             if existing is not None and literals(str(existing["sqltext"])) != literals(sql_of(constraint)):
                 old = CheckConstraint(str(existing["sqltext"]), name=conv(str(existing["name"])), table=found)
                 operations.ops.append(DropConstraintOp.from_constraint(old))
@@ -101,10 +100,3 @@ def _native(table: str, column: str, type_name: str, new: list[str], gone: list[
 
 def _checks(table: Table) -> Iterator[CheckConstraint]:
     return (it for it in table.constraints if isinstance(it, CheckConstraint) and it.name is not None)
-
-
-def constraint_name(constraint: Constraint) -> str:
-    """Return the name that the constraint has in the database, by the naming convention."""
-    from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - only for its rules of names
-
-    return str(postgresql.dialect().identifier_preparer.format_constraint(constraint)).strip('"')

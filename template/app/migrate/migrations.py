@@ -10,10 +10,10 @@ from alembic import command
 from alembic.script import Script
 from sqlalchemy import MetaData
 
+from app.core.db.schema_version import lacking
 from app.kit.user_error import UserError
 from app.migrate.branches import OWN, Branches, as_tuple
 from app.migrate.database_state import current_heads, on_database, repair, require_known, unknown_revisions
-from app.core.db.schema_version import lacking
 from app.migrate.script_files import Say, branches, configuration, relative
 
 

@@ -41,7 +41,6 @@ class TestCurrent:
         app("db", "upgrade")
         assert "users            users_0001 (" in app("db", "current").output
 
-
     def test_ends_quietly_when_its_output_is_not_read(self) -> None:
         command = [sys.executable, "-m", "app.cli.main", "db", "current"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

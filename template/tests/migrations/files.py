@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-TEXT = '''
+TEXT = """
 import sqlalchemy as sa
 from alembic import op
 
@@ -18,7 +18,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     {downgrade}
-'''
+"""
 
 
 def write_file(

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from enum import StrEnum
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -137,7 +136,7 @@ class TestRename:
 
     @pytest.mark.parametrize("text", ["invoices", "invoices.note", "invoices.note=", "=x", "a.b=c d"])
     def test_has_one_form(self, text: str) -> None:
-        with pytest.raises(UserError, match="TABLE.OLD=NEW"):
+        with pytest.raises(UserError, match=r"TABLE\.OLD=NEW"):
             Choices.parse([text], [])
 
 

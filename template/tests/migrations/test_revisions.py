@@ -124,8 +124,10 @@ class TestFailure:
         "change",
         [
             'op.add_column("rows", sa.Column("note", sa.Integer(), nullable=False))',
-            'with op.batch_alter_table("rows") as batch:\n'
-            '        batch.add_column(sa.Column("note", sa.Integer(), nullable=False))',
+            (
+                'with op.batch_alter_table("rows") as batch:\n'
+                '        batch.add_column(sa.Column("note", sa.Integer(), nullable=False))'
+            ),
         ],
     )
     async def test_of_a_column_without_a_value_gives_the_recipe(self, folder: Path, change: str) -> None:
@@ -145,9 +147,7 @@ class TestFailure:
 
 
 class TestLocks:
-    async def test_are_given_up_soon_and_tried_again(
-        self, url: str, folder: Path
-    ) -> None:
+    async def test_are_given_up_soon_and_tried_again(self, url: str, folder: Path) -> None:
         if url.startswith("sqlite"):
             return
         environment = folder / "env.py"

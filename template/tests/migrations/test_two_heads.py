@@ -27,12 +27,12 @@ def add(folder: Path, *names: str, parent: str = "aaa") -> None:
         write_file(folder, name, parent, create(name), f'op.drop_table("{name}")')
 
 
-async def execute(url: str, statement: str) -> None:
-    await asyncio.to_thread(on_database, url, lambda connection: connection.execute(text(statement)))
+async def execute(url: str, statement: str, **values: str) -> None:
+    await asyncio.to_thread(on_database, url, lambda connection: connection.execute(text(statement), values))
 
 
 async def replace_head(url: str, old: str, new: str) -> None:
-    await execute(url, f"UPDATE alembic_version SET version_num = '{new}' WHERE version_num = '{old}'")
+    await execute(url, "UPDATE alembic_version SET version_num = :new WHERE version_num = :old", old=old, new=new)
 
 
 async def upgrade(url: str) -> int:
@@ -77,7 +77,7 @@ async def apply_apart(url: str, folder: Path, *names: str) -> None:
     if names:
         await replace_head(url, "aaa", names[0])
     for name in names[1:]:
-        await execute(url, f"INSERT INTO alembic_version VALUES ('{name}')")
+        await execute(url, "INSERT INTO alembic_version VALUES (:name)", name=name)
 
 
 class TestMerge:
@@ -87,9 +87,7 @@ class TestMerge:
         add(one, "bbb", "ccc")
         merged = await asyncio.to_thread(migrations.merge, url, "Merge")
         assert merged is not None
-        assert [name for name in ("bbb", "ccc") if name not in applied] == sorted(
-            set(merged[1]) & {"bbb", "ccc"}
-        )
+        assert [name for name in ("bbb", "ccc") if name not in applied] == sorted(set(merged[1]) & {"bbb", "ccc"})
         await upgrade(url)
         assert {"a", "bbb", "ccc"} <= await tables(url)
         written = await asyncio.to_thread(make_revision, url, "More", empty=True)

@@ -19,24 +19,26 @@ POOLER: Final = "pgbouncer"
 DRIVER_PARAMETERS: Final = frozenset({"host", "port", "ssl", "passfile", "target_session_attrs"})
 TLS_FILES: Final = ("sslrootcert", "sslcert", "sslkey")
 SERVER_PARAMETERS: Final = frozenset({"application_name", "options"})
-DROPPED: Final = frozenset({
-    "channel_binding",
-    "client_encoding",
-    "connect_timeout",
-    "connection_limit",
-    "fallback_application_name",
-    "gssencmode",
-    "keepalives",
-    "keepalives_count",
-    "keepalives_idle",
-    "keepalives_interval",
-    "pool_timeout",
-    "sslcompression",
-    "sslnegotiation",
-    "sslsni",
-    "supa",
-    "tcp_user_timeout",
-})
+DROPPED: Final = frozenset(
+    {
+        "channel_binding",
+        "client_encoding",
+        "connect_timeout",
+        "connection_limit",
+        "fallback_application_name",
+        "gssencmode",
+        "keepalives",
+        "keepalives_count",
+        "keepalives_idle",
+        "keepalives_interval",
+        "pool_timeout",
+        "sslcompression",
+        "sslnegotiation",
+        "sslsni",
+        "supa",
+        "tcp_user_timeout",
+    }
+)
 """Parameters of other drivers, without which the connection works as well."""
 SSL_MODES: Final = {
     **{mode: mode for mode in ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")},
@@ -150,6 +152,11 @@ def _postgresql(url: URL) -> URL:
             continue
         elif name not in DROPPED:
             query[name] = value
+    _check_parameters(query)
+    return url.set(drivername="postgresql+asyncpg", query=query)
+
+
+def _check_parameters(query: Mapping[str, str | tuple[str, ...]]) -> None:
     unknown = sorted(query.keys() - DRIVER_PARAMETERS - SERVER_PARAMETERS - {*TLS_FILES, POOLER})
     if unknown:
         raise ValueError(f"has query parameters that the driver does not know: {', '.join(unknown)}; leave them out")
@@ -161,7 +168,6 @@ def _postgresql(url: URL) -> URL:
         raise ValueError("has sslkey without sslcert")
     if query.keys() & set(TLS_FILES) and query.get("ssl") in {"disable", "allow", "prefer"}:
         raise ValueError("names TLS certificates, and an sslmode that does not need them; use sslmode=verify-full")
-    return url.set(drivername="postgresql+asyncpg", query=query)
 
 
 def _ssl_mode(value: str) -> str:

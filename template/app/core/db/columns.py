@@ -11,10 +11,10 @@ ENUM_LENGTH: Final = 40
 
 
 def enum_type(members: type[StrEnum], name: str | None = None) -> Enum:
-    """Return the type of a column with an enum: the values as text, and a CHECK constraint that `app db check` compares.
+    """Return the type of a column with an enum: the values as text, and a CHECK constraint.
 
-    Use it as `status: Status = Field(sa_type=enum_type(Status))`. A native enum type of PostgreSQL cannot lose a member,
-    and SQLite has none.
+    Use it as `status: Status = Field(sa_type=enum_type(Status))`. `app db check` compares the constraint with the enum.
+    A native enum type of PostgreSQL, in contrast, cannot lose a member, and SQLite has none.
 
     Args:
         members: the enum. Its values are stored, not its names.

@@ -112,9 +112,7 @@ def _note_time(_connection: DBAPIConnection | None, record: ConnectionPoolEntry)
     record.info["idle_since"] = time.monotonic()
 
 
-def _check_connection(
-    _connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: PoolProxiedConnection
-) -> None:
+def _check_connection(_connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: PoolProxiedConnection) -> None:
     """Replace a pooled connection that the server has closed, or that doesn't answer after a long time."""
     driver = record.driver_connection
     assert driver is not None  # noqa: S101 - it is being checked out
@@ -141,8 +139,9 @@ def _give_up_on_timeout(context: ExceptionContext) -> None:
     if error is not None:
         context.is_disconnect = True
         context.invalidate_pool_on_disconnect = False
-        if context.connection is not None:
-            context.connection.connection.driver_connection.terminate()
+        driver = None if context.connection is None else context.connection.connection.driver_connection
+        if driver is not None:
+            driver.terminate()
         raise DatabaseUnavailableError from error
 
 

@@ -29,7 +29,10 @@ class TestAccepted:
             # Heroku
             ("postgres://me:secret@ec2.amazonaws.com:5432/name", "me:secret@ec2.amazonaws.com:5432/name"),
             # Render
-            ("postgresql://me:secret@dpg-1.oregon-postgres.render.com/name", "me:secret@dpg-1.oregon-postgres.render.com/name"),
+            (
+                "postgresql://me:secret@dpg-1.oregon-postgres.render.com/name",
+                "me:secret@dpg-1.oregon-postgres.render.com/name",
+            ),
             # Neon
             (
                 "postgresql://me:secret@ep-1-pooler.eu.aws.neon.tech/name?sslmode=require&channel_binding=require",
@@ -50,7 +53,10 @@ class TestAccepted:
                 "me:secret@/name?host=%2Fcloudsql%2Fp%3Ar%3Ai",
             ),
             # RDS
-            ("postgresql://me:secret@db.rds.amazonaws.com/name?ssl=true", "me:secret@db.rds.amazonaws.com/name?ssl=require"),
+            (
+                "postgresql://me:secret@db.rds.amazonaws.com/name?ssl=true",
+                "me:secret@db.rds.amazonaws.com/name?ssl=require",
+            ),
             ("postgresql+psycopg://me:secret@h/name?sslmode=no-verify", "me:secret@h/name?ssl=require"),
             ("postgresql://me:secret@h/name?application_name=web", "me:secret@h/name?application_name=web"),
             (

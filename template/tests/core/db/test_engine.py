@@ -33,7 +33,9 @@ class TestUnavailable:
         if live.engine.dialect.name != "postgresql":
             return
         url = live.engine.url.render_as_string(hide_password=False)
-        database = create_database(settings.with_database(url).model_copy(update={"DB_POOL_SIZE": 1, "DB_CONNECT_TIMEOUT": 1.0}))
+        database = create_database(
+            settings.with_database(url).model_copy(update={"DB_POOL_SIZE": 1, "DB_CONNECT_TIMEOUT": 1.0})
+        )
         async with database.reading() as session:
             await session.execute(text("SELECT 1"))
             with pytest.raises(DatabaseUnavailableError):

@@ -66,7 +66,7 @@ class TestReadiness:
         await replace_versions(fresh)
         assert (await ready(fresh)).status_code == 200
         fresh.migrated = False
-        with pytest.raises(PendingRevisionsError, match="Pending revisions: .*users_0001"):
+        with pytest.raises(PendingRevisionsError, match=r"Pending revisions: .*users_0001"):
             await require_migrated(fresh)
 
     async def test_of_older_code_on_a_newer_database(self, fresh: Database) -> None:
