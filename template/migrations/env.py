@@ -73,10 +73,19 @@ def plain_type(kind: str, item: object, _context: object) -> str | Literal[False
     return False
 
 
+def skip_other_dialects(dialect: str) -> None:
+    """Make revisions do nothing that declare other databases: `dialects = ("postgresql",)`."""
+    for revision in context.script.walk_revisions():
+        dialects = cast("tuple[str, ...] | None", getattr(revision.module, "dialects", None))
+        if dialects is not None and dialect not in dialects:
+            revision.module.upgrade = revision.module.downgrade = lambda: None  # type: ignore[attr-defined]  # a revision's
+
+
 def migrate(connection: Connection) -> None:
     """Run the command on one connection, in one transaction, which SQLite has as well."""
     attributes = context.config.attributes
     needs_metadata = attributes.get("needs_metadata", True)
+    skip_other_dialects(connection.dialect.name)
     if needs_metadata:
         comparison.register()
     context.configure(

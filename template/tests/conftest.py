@@ -22,7 +22,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.auth.local import mint
 from app.core.config.settings import LoadedSettings, ModuleSettings, Settings, load_settings
-from app.core.db.database import Database, JoinedDatabase, create_database
+from app.core.db.database import Database, create_database
+from app.core.db.joined_database import JoinedDatabase
 from app.core.jobs.in_process import InProcessQueue
 from app.core.lifecycle import create_runtime, running, settings_classes
 from app.core.runtime import Runtime

@@ -10,6 +10,7 @@ revision = {id!r}
 down_revision = {parent!r}
 branch_labels = {labels!r}
 depends_on = None
+{extra}
 
 
 def upgrade() -> None:
@@ -22,13 +23,19 @@ def downgrade() -> None:
 
 
 def write_file(
-    folder: Path, revision: str, parent: str | tuple[str, ...] | None, upgrade: str = "pass", downgrade: str = "pass"
+    folder: Path,
+    revision: str,
+    parent: str | None,
+    upgrade: str = "pass",
+    downgrade: str = "pass",
+    *,
+    extra: str = "",
 ) -> Path:
     """Write a revision of the project's own branch into the copy of `migrations`."""
     path = folder / "versions" / "app" / f"{revision}_.py"
     path.parent.mkdir(exist_ok=True)
     labels = ("app",) if parent is None else None
-    path.write_text(TEXT.format(id=revision, parent=parent, labels=labels, upgrade=upgrade, downgrade=downgrade))
+    path.write_text(TEXT.format(id=revision, parent=parent, labels=labels, upgrade=upgrade, downgrade=downgrade, extra=extra))
     return path
 
 

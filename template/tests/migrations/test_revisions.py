@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Column, Integer, MetaData, Table, text
+from sqlalchemy import Column, Integer, MetaData, Table, inspect, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.core.db.models import metadata
@@ -144,6 +144,16 @@ class TestFailure:
         )
         write_file(folder, "bbb", "aaa", change)
         assert "rows that the new constraint forbids" in refused(app("db", "upgrade"))
+
+
+class TestDialects:
+    async def test_a_revision_may_do_nothing_on_other_databases(self, url: str, folder: Path) -> None:
+        change = "op.execute(\"DO $$ BEGIN CREATE TABLE only_there (id INTEGER); END $$\")"
+        write_file(folder, "aaa", None, change, 'op.drop_table("only_there")', extra='dialects = ("postgresql",)')
+        await asyncio.to_thread(migrations.upgrade, url)
+        found = await asyncio.to_thread(on_database, url, lambda it: inspect(it).has_table("only_there"))
+        assert found == url.startswith("postgresql")
+        assert await asyncio.to_thread(migrations.downgrade, url, "app@base") == 1
 
 
 class TestLocks:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 from sqlalchemy import Engine, Executable, Row, TextClause
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.util import greenlet_spawn
 from sqlmodel import SQLModel
 
@@ -24,7 +24,7 @@ logger = structlog.stdlib.get_logger(__name__)
 
 AfterCommit = Callable[[], None]
 _AFTER_COMMIT: Final = "after_commit"
-_READ_ONLY: Final = "read_only"
+READ_ONLY: Final = "read_only"
 """The key under which a session's `info` says that it only reads."""
 DISPOSE_TIMEOUT: Final = 5.0
 """Seconds that closing all connections may take. A server that doesn't answer must not keep the process from ending."""
@@ -38,9 +38,15 @@ def after_commit(session: AsyncSession, action: AfterCommit) -> None:
     Raises:
         RuntimeError: the session only reads, so that nothing will ever be committed.
     """
-    if session.info.get(_READ_ONLY):
+    if session.info.get(READ_ONLY):
         raise RuntimeError("This session only reads and commits nothing: use Database.transaction().")
     session.info.setdefault(_AFTER_COMMIT, []).append(action)
+
+
+def take_actions(session: AsyncSession) -> list[AfterCommit]:
+    """Remove and return the actions that wait for the session's commit."""
+    actions: list[AfterCommit] = session.info.pop(_AFTER_COMMIT, [])
+    return actions
 
 
 class Database:
@@ -119,7 +125,7 @@ class Database:
                 _configured(self._autocommit_engine),
                 expire_on_commit=False,
                 autoflush=False,
-                info={_READ_ONLY: True},
+                info={READ_ONLY: True},
                 sync_session_class=ReadingSession,
             )
         return AsyncSession(self.engine, expire_on_commit=False)
@@ -143,8 +149,7 @@ class Database:
 
     async def _commit(self, session: AsyncSession) -> None:
         await session.commit()
-        actions: list[AfterCommit] = session.info.pop(_AFTER_COMMIT, [])
-        for action in actions:
+        for action in take_actions(session):
             try:
                 action()
             except Exception:
@@ -166,59 +171,6 @@ class Database:
             yield
         finally:
             self._writers.release()
-
-
-class JoinedDatabase(Database):
-    """A database that is one connection: its transactions are savepoints of the transaction that the connection is in.
-
-    Args:
-        connection: its transaction is committed or rolled back by whoever began it.
-        outer: the session whose transaction it is, if there is one: then actions after a commit wait for its commit.
-    """
-
-    def __init__(self, connection: AsyncConnection, outer: AsyncSession | None = None) -> None:
-        super().__init__(None)
-        self._connection = connection
-        self._outer = outer
-
-    @property
-    def engine(self) -> AsyncEngine:
-        """The connection's engine."""
-        return self._connection.engine
-
-    async def fetch(self, statement: Executable, parameters: Mapping[str, object]) -> Sequence[Row[*tuple[Any, ...]]]:
-        """See `Database.fetch`."""
-        with availability():
-            return (await self._connection.execute(statement, parameters)).all()
-
-    async def execute(self, statement: Executable, parameters: Mapping[str, object]) -> Sequence[Row[*tuple[Any, ...]]]:
-        """See `Database.execute`."""
-        return await self.fetch(statement, parameters)
-
-    def new_session(self, *, reading: bool) -> AsyncSession:
-        """See `Database.new_session`."""
-        return AsyncSession(
-            self._connection,
-            expire_on_commit=False,
-            autoflush=not reading,
-            join_transaction_mode="create_savepoint",
-            info={_READ_ONLY: True} if reading else {},
-        )
-
-    def require(self) -> None:
-        """See `Database.require`: there is one."""
-
-    async def dispose(self) -> None:
-        """See `Database.dispose`: the connection is not its own."""
-
-    async def _commit(self, session: AsyncSession) -> None:
-        if self._outer is None:
-            await super()._commit(session)
-            return
-        await session.commit()
-        actions: list[AfterCommit] = session.info.pop(_AFTER_COMMIT, [])
-        for action in actions:
-            after_commit(self._outer, action)
 
 
 def _configured(engine: AsyncEngine | None) -> AsyncEngine:
@@ -260,7 +212,7 @@ async def fetch_in(
 ) -> Sequence[Row[*tuple[Any, ...]]]:
     """Return the rows of a statement that only reads, as the session sees them, without the session if possible."""
     bind = session.sync_session.bind
-    if session.info.get(_READ_ONLY) and isinstance(bind, Engine):
+    if session.info.get(READ_ONLY) and isinstance(bind, Engine):
         return await _fetch_again(bind, statement, parameters)
     return (await session.execute(statement, parameters)).all()
 

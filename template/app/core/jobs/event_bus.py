@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.db.database import JoinedDatabase
+from app.core.db.joined_database import JoinedDatabase
 from app.core.manifest import Subscriber
 from app.core.ports.events import Event, Events
 from app.core.runtime import Runtime
