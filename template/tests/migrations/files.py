@@ -35,7 +35,9 @@ def write_file(
     path = folder / "versions" / "app" / f"{revision}_.py"
     path.parent.mkdir(exist_ok=True)
     labels = ("app",) if parent is None else None
-    path.write_text(TEXT.format(id=revision, parent=parent, labels=labels, upgrade=upgrade, downgrade=downgrade, extra=extra))
+    path.write_text(
+        TEXT.format(id=revision, parent=parent, labels=labels, upgrade=upgrade, downgrade=downgrade, extra=extra)
+    )
     return path
 
 

@@ -148,7 +148,7 @@ class TestFailure:
 
 class TestDialects:
     async def test_a_revision_may_do_nothing_on_other_databases(self, url: str, folder: Path) -> None:
-        change = "op.execute(\"DO $$ BEGIN CREATE TABLE only_there (id INTEGER); END $$\")"
+        change = 'op.execute("DO $$ BEGIN CREATE TABLE only_there (id INTEGER); END $$")'
         write_file(folder, "aaa", None, change, 'op.drop_table("only_there")', extra='dialects = ("postgresql",)')
         await asyncio.to_thread(migrations.upgrade, url)
         found = await asyncio.to_thread(on_database, url, lambda it: inspect(it).has_table("only_there"))

@@ -15,7 +15,7 @@ FORMS: Final = "postgresql://user:password@host:5432/name or sqlite:///./local.d
 POSTGRESQL: Final = frozenset({"postgres", "postgresql"})
 SQLITE: Final = frozenset({"sqlite", "sqlite+aiosqlite"})
 POOLER: Final = "pgbouncer"
-"""The parameter with which Supabase and Prisma say that a pooler in transaction mode answers."""
+"""The parameter with which hosted poolers and Prisma say that a pooler in transaction mode answers."""
 DRIVER_PARAMETERS: Final = frozenset({"host", "port", "ssl", "passfile", "target_session_attrs"})
 TLS_FILES: Final = ("sslrootcert", "sslcert", "sslkey")
 SERVER_PARAMETERS: Final = frozenset({"application_name", "options"})

@@ -42,10 +42,10 @@ class TestAccepted:
                 "postgresql://me:secret@eu.aws.neon.tech/name?options=endpoint%3Dep-1&sslmode=require",
                 "me:secret@eu.aws.neon.tech/name?options=endpoint%3Dep-1&ssl=require",
             ),
-            # Supabase
+            # A hosted pooler
             (
-                "postgres://me.ref:secret@aws-0.pooler.supabase.com:6543/postgres?pgbouncer=true&connection_limit=1",
-                "me.ref:secret@aws-0.pooler.supabase.com:6543/postgres?pgbouncer=true",
+                "postgres://me.ref:secret@aws-0.pooler.example.com:6543/postgres?pgbouncer=true&connection_limit=1",
+                "me.ref:secret@aws-0.pooler.example.com:6543/postgres?pgbouncer=true",
             ),
             # Cloud SQL
             (
