@@ -63,9 +63,9 @@ def downgrade(target: str) -> None:
 def revision(
     message: str, *, empty: bool, module: str | None, renames: tuple[str, ...], drops: tuple[str, ...]
 ) -> None:
-    """Write a revision with the difference between the models and the database.
+    """Write a revision for changed models.
 
-    Read the file before you apply it.
+    It contains the difference between the models and the database. Read the file before you apply it.
     """
     from app.migrate import differences
     from app.migrate.renames import Choices
@@ -85,9 +85,9 @@ def revision(
 @click.option("-m", "--message", default="Merge", help="What the revision does, in a few words.")
 @click.option("--module", help="The module whose branch has two newest revisions; your own tables by default.")
 def merge(message: str, module: str | None) -> None:
-    """Join two newest revisions of a branch, after two people have each added one.
+    """Join a branch's two newest revisions.
 
-    The merge revision suits every database, whichever of the two it has.
+    There are two after two people have each added one. The merge revision suits every database, whichever it has.
     """
     from app.migrate import migrations
 
@@ -104,7 +104,10 @@ def merge(message: str, module: str | None) -> None:
 @db.command()
 @click.option("--yes", is_flag=True, help="Don't ask.")
 def reset(*, yes: bool) -> None:
-    """Drop all tables with their rows and create them again. Only in local."""
+    """Drop all tables and create them again.
+
+    Deletes all data. Runs only with ENVIRONMENT=local.
+    """
     from app.kit.user_error import UserError
     from app.migrate import migrations, resetting
     from app.migrate.database_settings import database_settings
@@ -161,7 +164,10 @@ def current() -> None:
 
 @db.command()
 def history() -> None:
-    """List all revisions in the order in which an empty database gets them."""
+    """List all revisions, oldest first.
+
+    This is the order in which an empty database gets them.
+    """
     from app.migrate.database_state import applied_revisions
     from app.migrate.script_files import branches, configuration
 

@@ -14,7 +14,7 @@ from app.core.db.schema_version import lacking
 from app.kit.user_error import UserError
 from app.migrate.branches import OWN, Branches, as_tuple
 from app.migrate.database_state import current_heads, on_database, repair, require_known, unknown_revisions
-from app.migrate.script_files import Say, branches, configuration, relative
+from app.migrate.script_files import Say, branches, configuration, relative, unlabel_all_but_one
 
 
 class Report:
@@ -101,7 +101,8 @@ def downgrade(url: str, target: str, *, say: Say | None = None) -> int:
                 f"Other revisions depend on those that {target} would revert:\n{names}\n"
                 "Revert them first. If they don't use these tables, remove the id from their `depends_on`."
             )
-    command.downgrade(config, target)
+    for step in _steps(found, target):
+        command.downgrade(config, step)
     return report.count
 
 
@@ -115,8 +116,10 @@ def merge(url: str, message: str, *, module: str | None = None) -> tuple[str, li
         UserError: the database has revisions whose files are missing.
     """
     config = configuration(url, needs_metadata=False)
-    found = branches(config)
     name = module or OWN
+    if name == OWN:
+        unlabel_all_but_one(name)
+    found = branches(config)
     database = current_heads(url)
     require_known(found, database)
     heads = found.heads(name)
@@ -143,6 +146,13 @@ def _require_tables(url: str, metadata: MetaData, unknown: Sequence[str]) -> Non
             f"The database has revisions whose files are not in migrations/versions ({', '.join(unknown)}), and lacks "
             f"what this code uses: {', '.join(missing)}. Deploy code that has both."
         )
+
+
+def _steps(found: Branches, target: str) -> list[str]:
+    """Return the targets for Alembic: it reverts a branch with two beginnings only from each of them."""
+    name, _, to = target.partition("@")
+    roots = [it.revision for it in found.line(name) if it.down_revision is None] if to == "base" else []
+    return [f"{root}@base" for root in roots] if len(roots) > 1 else [target]
 
 
 def _reverted(found: Branches, target: str) -> list[Script]:

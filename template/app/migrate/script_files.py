@@ -1,6 +1,7 @@
 """Alembic's configuration, and the branches that the revision files form."""
 
 import io
+import re
 from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from alembic.script import ScriptDirectory
 
 from app.core.db.revision_files import RevisionFile, read_revision_files
 from app.kit.user_error import UserError
-from app.migrate.branches import Branches
+from app.migrate.branches import OWN, Branches
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 
@@ -55,6 +56,22 @@ def relative(path: Path | str) -> str:
     return str(path.relative_to(MIGRATIONS.parent) if path.is_relative_to(MIGRATIONS.parent) else path)
 
 
+def unlabel_all_but_one(label: str) -> None:
+    """Leave a branch's label on one of its first revisions only, as Alembic demands. Databases don't store labels."""
+    for root in _roots(read_revision_files(MIGRATIONS / "versions")).get(label, [])[1:]:
+        text = root.path.read_text(encoding="utf-8")
+        text = re.sub(r"^(branch_labels\b[^=\n]*=).*$", r"\1 None", text, count=1, flags=re.MULTILINE)
+        root.path.write_text(text, encoding="utf-8")
+
+
+def _roots(files: list[RevisionFile]) -> dict[str, list[RevisionFile]]:
+    roots: dict[str, list[RevisionFile]] = {}
+    for file in files:
+        for label in file.labels:
+            roots.setdefault(label, []).append(file)
+    return roots
+
+
 def _check_files(files: list[RevisionFile]) -> None:
     by_id: dict[str, RevisionFile] = {}
     for file in files:
@@ -64,6 +81,13 @@ def _check_files(files: list[RevisionFile]) -> None:
                 f"{relative(file.path)}. Give one of them another id, in `revision` and in its file name."
             )
         by_id[file.id] = file
+    for label, roots in _roots(files).items():
+        if len(roots) > 1:
+            raise UserError(
+                f"{' and '.join(relative(root.path) for root in roots)} both begin the branch {label}, usually because "
+                "two people have each written its first revision. Join them with a merge revision and commit it: "
+                f"app db merge{'' if label == OWN else f' --module {label}'}"
+            )
     names = by_id.keys() | {label for file in files for label in file.labels}
     for file in files:
         missing = [parent for parent in file.parents if parent.partition("@")[0] not in names]

@@ -32,7 +32,7 @@ class TestDowngrade:
         assert app("db", "downgrade", "base").output.startswith("Nothing to do")
 
     def test_refuses_what_it_does_not_know(self) -> None:
-        assert "nobody@base is neither" in refused(app("db", "downgrade", "nobody@base"))
+        assert "unknown@base is neither" in refused(app("db", "downgrade", "unknown@base"))
 
 
 class TestCurrent:

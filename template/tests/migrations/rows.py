@@ -1,4 +1,4 @@
-"""Rows for any table, so that a migration is tried on tables that are not empty."""
+"""Rows for any table, so that revisions are tested on tables that are not empty."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -37,7 +37,7 @@ VALUES: dict[type[TypeEngine[Any]], object] = {
 
 
 async def fill(url: str, metadata: MetaData) -> None:
-    """Puts one row into every table, a table after those that it refers to."""
+    """Insert one row into every table, after the tables that it refers to."""
     engine = create_async_engine(url, poolclass=NullPool)
     async with engine.begin() as connection:
         for table in metadata.sorted_tables:
@@ -52,7 +52,7 @@ async def fill(url: str, metadata: MetaData) -> None:
 
 
 async def count(url: str, table: Table) -> int:
-    """How many rows there are."""
+    """Return the number of rows."""
     engine = create_async_engine(url, poolclass=NullPool)
     async with engine.connect() as connection:
         found = await connection.scalar(select(func.count()).select_from(table))
@@ -61,7 +61,7 @@ async def count(url: str, table: Table) -> int:
 
 
 def value_for(column: Column[object]) -> object:
-    """Something that the column takes."""
+    """Return a value that the column accepts."""
     kind = column.type.impl_instance if isinstance(column.type, TypeDecorator) else column.type
     if isinstance(kind, Enum):
         return kind.enums[0]

@@ -116,8 +116,8 @@ class TestMakeRevision:
 
     async def test_refuses_an_unknown_module(self, url: str) -> None:
         await asyncio.to_thread(migrations.upgrade, url)
-        with pytest.raises(UserError, match="no module nobody"):
-            await asyncio.to_thread(make_revision, url, "Nothing", module="nobody")
+        with pytest.raises(UserError, match="no module unknown"):
+            await asyncio.to_thread(make_revision, url, "Nothing", module="unknown")
 
     async def test_refuses_a_database_that_lacks_revisions(self, url: str) -> None:
         with pytest.raises(UserError, match="app db upgrade"):

@@ -67,7 +67,7 @@ class TestDowngrade:
             await asyncio.to_thread(migrations.downgrade, url, "core@base")
         assert await asyncio.to_thread(differences, url) == Differences([], [])
 
-    @pytest.mark.parametrize("target", ["nobody@base", "users@+1", "users_9999", "head", ""])
+    @pytest.mark.parametrize("target", ["unknown@base", "users@+1", "users_9999", "head", ""])
     async def test_names_the_branches_when_the_target_is_none(self, url: str, target: str) -> None:
         with pytest.raises(UserError, match=r"The names are: .*core.*users"):
             await asyncio.to_thread(migrations.downgrade, url, target)

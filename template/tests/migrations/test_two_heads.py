@@ -111,6 +111,29 @@ class TestMerge:
         assert await upgrade(url) >= 4
 
 
+class TestTwoBeginnings:
+    @pytest.mark.parametrize("applied", [None, "aaa", "bbb"])
+    async def test_of_the_branch_are_joined(self, url: str, one: Path, applied: str | None) -> None:
+        first = one / "versions" / "app" / "aaa_.py"
+        second = write_file(one, "bbb", None, create("bbb"), 'op.drop_table("bbb")')
+        if applied is not None:
+            other = second if applied == "aaa" else first
+            text_of_other = other.read_text()
+            other.unlink()
+            await upgrade(url)
+            other.write_text(text_of_other)
+        with pytest.raises(UserError, match=r"both begin the branch app.*app db merge"):
+            await upgrade(url)
+        assert "Commit it." in app("db", "merge").output
+        await upgrade(url)
+        assert {"a", "bbb"} <= await tables(url)
+        assert (await asyncio.to_thread(make_revision, url, "More", empty=True)).path is not None
+        assert await upgrade(url) == 1
+        await asyncio.to_thread(migrations.downgrade, url, "app@base")
+        assert not {"a", "bbb"} & await tables(url)
+        await upgrade(url)
+
+
 class TestOverlap:
     async def test_of_an_edited_parent_is_repaired(self, url: str, one: Path) -> None:
         add(one, "bbb")

@@ -1,4 +1,4 @@
-"""Which errors of the database are not the statement's fault, and what a client is told then."""
+"""Errors of the database that are not the statement's fault, and the errors that clients see instead."""
 
 import re
 from collections.abc import Iterator

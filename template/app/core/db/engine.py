@@ -24,7 +24,7 @@ IDLE_BEFORE_PING: Final = 30.0
 """Seconds after which a pooled connection is checked before it is used again."""
 PING_TIMEOUT: Final = 2.0
 CLIENT_MARGIN: Final = 2.0
-"""Seconds after the server's own timeout at which the client gives up: then the server doesn't answer at all."""
+"""Seconds to wait beyond the server's own timeout. A server that exceeds it doesn't answer at all."""
 COMMAND_CONNECT_TIMEOUT: Final = 10.0
 SQLITE_BUSY_TIMEOUT: Final = 5_000
 """Milliseconds to wait for another connection's transaction."""

@@ -14,7 +14,7 @@ class JoinedDatabase(Database):
     """A database that is one connection: its transactions are savepoints of the transaction that the connection is in.
 
     Args:
-        connection: its transaction is committed or rolled back by whoever began it.
+        connection: has a transaction, which its caller commits or rolls back.
         outer: the session whose transaction it is, if there is one: then actions after a commit wait for its commit.
     """
 

@@ -1,4 +1,4 @@
-"""How the databases are connected to, and what is told when they are not."""
+"""Connections to the databases, and the errors without one."""
 
 from contextlib import AbstractAsyncContextManager
 
@@ -21,7 +21,7 @@ def live(live_runtime: Runtime) -> Database:
 
 
 class TestUnavailable:
-    async def test_when_nobody_answers(self, settings: Settings, unused_tcp_port: int) -> None:
+    async def test_when_no_server_listens(self, settings: Settings, unused_tcp_port: int) -> None:
         database = create_database(settings.with_database(f"postgresql://me@127.0.0.1:{unused_tcp_port}/none"))
         for session in (database.reading(), database.transaction()):
             with pytest.raises(DatabaseUnavailableError):
@@ -56,7 +56,7 @@ class TestUnavailable:
 
 
 async def ask(opening: AbstractAsyncContextManager[AsyncSession], statement: str = "SELECT 1") -> None:
-    """Sends a statement."""
+    """Send a statement."""
     async with opening as session:
         await session.execute(text(statement))
 
@@ -91,7 +91,7 @@ class TestSqlite:
 
 
 async def make_table_and_fail(database: Database) -> None:
-    """Makes a table in a transaction that is rolled back."""
+    """Create a table in a transaction that is rolled back."""
     async with database.transaction() as session:
         await session.execute(text("CREATE TABLE a (id INTEGER PRIMARY KEY)"))
         raise LookupError

@@ -27,7 +27,7 @@ async def things(session: AsyncSession) -> ThingRepository:
 
 
 async def make(things: ThingRepository, *names: str, owner_id: UUID = ME) -> list[Thing]:
-    """One thing a name, the oldest first."""
+    """Create one thing for each name, the oldest first."""
     return [await things.create_with_owner(ThingCreate(name=name), owner_id) for name in names]
 
 
