@@ -197,6 +197,8 @@ class TestDeadlines:
             async with asyncio.timeout(0.45):
                 while await ask(database, locked) != 3:
                     pass
+                # A connection that was given back does not go to those that still wait for their turn.
+                assert [await ask(database) for _ in range(3)] == [1] * 3
             outcomes = await asyncio.gather(*waiting, return_exceptions=True)
         assert {type(outcome) for outcome in outcomes} <= {DatabaseBusyError, DatabaseUnavailableError}
         await wait()
