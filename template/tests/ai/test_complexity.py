@@ -1,10 +1,10 @@
-"""How complex a question is."""
+"""The estimate of complexity."""
 
 import pytest
 
 from app.ai.complexity import complexity_of
 from app.ai.model_table import Complexity
-from app.ai.port import Message, Role, conversation
+from app.ai.port import Message, MessageRole, conversation
 
 
 @pytest.mark.parametrize(
@@ -23,15 +23,18 @@ from app.ai.port import Message, Role, conversation
         ("Newspapers are old-fashioned.", Complexity.SIMPLE),
     ],
 )
-def test_a_question_has_a_tier(question: str, expected: Complexity) -> None:
+def test_a_question_has_a_complexity(question: str, expected: Complexity) -> None:
     assert complexity_of(conversation(question)) is expected
 
 
-def test_a_long_document_is_no_search_for_the_words_in_it() -> None:
+def test_a_long_document_is_not_a_search() -> None:
     assert complexity_of(conversation("today " * 400)) is Complexity.COMPLEX
 
 
 def test_in_a_long_conversation_nothing_is_simple() -> None:
-    before = [Message(role=Role.USER, content="x" * 6_000), Message(role=Role.ASSISTANT, content="y" * 6_000)]
+    before = [
+        Message(role=MessageRole.USER, content="x" * 6_000),
+        Message(role=MessageRole.ASSISTANT, content="y" * 6_000),
+    ]
     assert complexity_of([*before, *conversation("And now?")]) is Complexity.MODERATE
     assert complexity_of([before[1], *conversation("And now?")]) is Complexity.SIMPLE

@@ -18,6 +18,8 @@ from tests.cli.test_commands import app, refused
 from tests.migrations.files import create, write_file
 from tests.migrations.rows import fill
 
+pytestmark = pytest.mark.every_module
+
 
 def branches_of(url: str) -> Branches:
     return branches(configuration(url, needs_metadata=False))

@@ -130,6 +130,11 @@ class Database:
             )
         return AsyncSession(self.engine, expire_on_commit=False)
 
+    @property
+    def is_configured(self) -> bool:
+        """Whether there is an engine."""
+        return self._engine is not None
+
     def require(self) -> None:
         """Check that a database is configured, without connecting to it.
 

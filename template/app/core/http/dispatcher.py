@@ -37,10 +37,6 @@ class Dispatcher:
         context_of(scope).route = route
         if route in self._limited:
             await limit_address(Request(scope))
-        if "fastapi.telemetry" in scope:
-            # The search tells telemetry which route it is.
-            await self._search(scope, receive, send)
-            return
         scope["router"] = self._router
         if route.is_branch:
             scope.update(route.branch.matches(scope)[1])

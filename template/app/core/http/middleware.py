@@ -21,6 +21,7 @@ from app.core.context import SCOPE_KEY, RequestContext, context_of, current_requ
 from app.core.errors import PayloadTooLargeError
 from app.core.http.body_limit import body_limit
 from app.core.http.error_handlers import TOO_LARGE, render_app_error, render_internal
+from app.core.http.telemetry import CLIENT_CLOSED, SWITCHING_PROTOCOLS, finish_operation, start_operation
 
 type Headers = list[tuple[bytes, bytes]]
 
@@ -28,8 +29,6 @@ logger = structlog.stdlib.get_logger(__name__)
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 EXPOSED = ("X-Request-ID", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After")
-CLIENT_CLOSED = 499
-"""What the log calls a request whose client left before the answer (after nginx)."""
 
 SECURITY_HEADERS: Headers = [
     (b"x-content-type-options", b"nosniff"),
@@ -100,15 +99,26 @@ class RequestMiddleware:
         extra = self._docs_headers if path in self._docs else self._api_headers
 
         async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] == "websocket.accept":
+                context.status = SWITCHING_PROTOCOLS
+            elif message["type"] == "http.response.start":
                 context.status = message["status"]
                 message["headers"] = _completed(message.get("headers", ()), context, extra)
             await send(message)
 
         token = current_request.set(context)
+        telemetry = scope["app"].state.runtime.telemetry
+        operation = start_operation(telemetry, scope, context) if telemetry.listeners else None
         try:
             await self.app(scope, receive, send_with_headers)
+        except BaseException as error:
+            context.error = error
+            raise
         finally:
+            if operation is not None:
+                finish_operation(telemetry, operation, context)
+            # Its traceback refers to the context: without the cycle, both are freed at once.
+            context.error = None
             if path not in self._unlogged:
                 self._log_line(scope, context)
             current_request.reset(token)
@@ -151,7 +161,8 @@ class ErrorBoundary:
             await self.app(scope, receive if length is not None else _counted(receive, limit), send)
         except ClientDisconnect:
             logger.info("client_disconnected")
-        except Exception:
+        except Exception as error:
+            context_of(scope).error = error
             logger.exception("unhandled_error", method=scope["method"], path=scope["path"])
             if context_of(scope).status is not None:
                 # The status is out. Only the server can still tell the client, by cutting the connection.
