@@ -4,9 +4,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from omnistack.render import Renderer
 from omnistack.suites.cell import write
 from omnistack.suites.steps import Site, environment
+from omnistack.template.render import Renderer
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = Path(__file__).with_name("pgbouncer_run.py")
