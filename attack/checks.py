@@ -7,9 +7,7 @@ FIRST_ERROR = 400
 
 
 @schemathesis.check
-def error_shape(
-    _context: schemathesis.CheckContext, response: schemathesis.Response, _case: schemathesis.Case
-) -> None:
+def error_shape(_context: schemathesis.CheckContext, response: schemathesis.Response, _case: schemathesis.Case) -> None:
     """Every error has the one shape, and names the request as its header does."""
     if response.status_code < FIRST_ERROR or response.request.method == "HEAD":
         return

@@ -89,9 +89,7 @@ def running(project: Path, work: Path) -> Iterator[Target]:
 
 
 @contextmanager
-def _server(
-    app: Path, project: Path, environment: dict[str, str], *, port: int, log: Path
-) -> Iterator[str]:
+def _server(app: Path, project: Path, environment: dict[str, str], *, port: int, log: Path) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     with log.open("wb") as output:
         process = subprocess.Popen(

@@ -28,12 +28,21 @@ from app.core.http.rate_limit import RateLimit
 router = APIRouter(prefix="/ai")
 
 LIMITED: Final = [Depends(RateLimit(lambda runtime: runtime.resource(AISettings).RATE_LIMIT_AI, name="ai"))]
+EVENT: Final = {
+    "type": "object",
+    "properties": {
+        "event": {"enum": ["delta", "usage", "error"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+    "required": ["event", "data"],
+}
+"""The schema of a server-sent event, in the form in which FastAPI writes it (OpenAPI 3.2)."""
 STREAMS: Final[dict[int | str, dict[str, Any]]] = {
     200: {
         "model": CompletionRead,
         "description": "The answer. With `stream`, server-sent events: `delta` for each piece of text, then `usage`, "
         "or `error` if the answer breaks off.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {"text/event-stream": {"itemSchema": EVENT}},
     }
 }
 

@@ -19,8 +19,8 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    max_tokens: int | None = Field(default=None, ge=1, description="The maximum length of the answer.")
-    stream: bool = Field(default=False, description="Whether to answer with server-sent events.")
+    max_tokens: int | None = Field(default=None, ge=1, strict=True, description="The maximum length of the answer.")
+    stream: bool = Field(default=False, strict=True, description="Whether to answer with server-sent events.")
 
 
 class Choice(Options):

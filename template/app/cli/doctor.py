@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 CHECK_TIMEOUT: Final = 10.0
 """Seconds for opening all modules, and for each health check."""
+PENDING: Final = "The database lacks revisions. Run `app db upgrade`."
 COLUMNS: Final = ("STATUS", "CHECK", "MESSAGE")
 
 
@@ -84,16 +85,23 @@ def _problems(problems: tuple[str, ...]) -> Iterator[Finding]:
 
 
 def _database_alone() -> Iterator[Finding]:
-    """Check the database although other settings are invalid: the report is to be complete at once."""
+    """Check the database although other settings are invalid, so that one run reports as much as possible."""
     from app.core.config.settings import ConfigurationError
     from app.migrate.database_settings import database_settings
+    from app.migrate.database_state import is_current
 
     try:
         url = database_settings().DATABASE_URL
     except ConfigurationError:
         return
-    if url:
-        yield _migrations(url)
+    if not url:
+        return
+    try:
+        current = is_current(url)
+    except Exception as error:  # noqa: BLE001 - any error is a finding
+        yield Finding("error", "database", _reason(error))
+        return
+    yield Finding("ok", "database") if current else Finding("error", "database", PENDING)
 
 
 async def _check_runtime(loaded: "LoadedSettings") -> list[Finding]:
@@ -110,9 +118,6 @@ async def _check_runtime(loaded: "LoadedSettings") -> list[Finding]:
             findings += weak_spots(runtime, loaded)
     except Exception as error:  # noqa: BLE001 - any error at startup is a finding
         findings.append(Finding("error", "startup", _reason(error)))
-    url = runtime.settings.DATABASE_URL
-    if url is not None:
-        findings.insert(0, await asyncio.to_thread(_migrations, url))
     return findings
 
 
@@ -123,18 +128,6 @@ async def _run(runtime: "Runtime", check: "HealthCheck") -> Finding:
     except Exception as error:  # noqa: BLE001 - any error is a finding
         return Finding("error", check.name, _reason(error))
     return Finding("ok", check.name)
-
-
-def _migrations(url: str) -> Finding:
-    from app.migrate.migrations import is_current
-
-    try:
-        current = is_current(url)
-    except Exception as error:  # noqa: BLE001 - any error is a finding
-        return Finding("error", "migrations", _reason(error))
-    if not current:
-        return Finding("error", "migrations", "The database lacks revisions. Run `app db upgrade`.")
-    return Finding("ok", "migrations")
 
 
 def _reason(error: Exception) -> str:

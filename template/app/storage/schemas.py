@@ -24,7 +24,7 @@ class UploadRequest(BaseModel):
     content_type: ContentType = Field(
         description="The media type, such as image/png. Parameters are dropped: audio/webm;codecs=opus is audio/webm."
     )
-    size: int = Field(ge=1, le=2**53, description="The exact size in bytes.")
+    size: int = Field(ge=1, le=2**53, strict=True, description="The exact size in bytes.")
 
 
 class Link(BaseModel):

@@ -50,7 +50,7 @@ class TestDoctor:
         found = findings(result)
         assert found["PUBLIC_URL"] == ("error", "is required outside local")
         assert found["SECRET_KEY"][0] == "error"
-        assert found["migrations"][0] == "error"
+        assert found["database"][0] == "error"
         assert "unheard-of" not in result.output
 
     def test_names_a_database_that_does_not_answer(self, monkeypatch: pytest.MonkeyPatch, unused_port: int) -> None:
@@ -72,7 +72,7 @@ class TestDoctor:
 
         apart(lambda: asyncio.run(on_an_empty_database()))
         assert results[0].exit_code == 1
-        status, message = findings(results[0])["migrations"]
+        status, message = findings(results[0])["database"]
         assert status == "error"
         assert "app db upgrade" in message
 

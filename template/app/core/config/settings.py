@@ -186,6 +186,7 @@ class Settings(ModuleSettings):
     DEBUG: Annotated[bool, AfterValidator(_not_in_production)] = False
     LOG_LEVEL: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     SECRET_KEY: StrongSecret
+    SECRET_KEY_PREVIOUS: tuple[StrongSecret, ...] = ()
     PUBLIC_URL: Annotated[str, AfterValidator(_public_url), RequiredOutsideLocal] = ""
     API_V1_STR: str = Field(default="/api/v1", pattern="^(/[a-z0-9._-]+)+$")
     BACKEND_CORS_ORIGINS: Origins = ()
@@ -194,10 +195,20 @@ class Settings(ModuleSettings):
     DB_POOL_SIZE: int = Field(default=10, ge=1, le=500)
     DB_POOL_RECYCLE: int = Field(default=3600, ge=1)
     DB_USE_NULL_POOL: bool = False
+    DB_TRANSACTION_POOLER: bool = False
+    DB_CONNECT_TIMEOUT: float = Field(default=10, gt=0, le=300)
+    DB_STATEMENT_TIMEOUT: float = Field(default=30, gt=0, le=3600)
+    DB_LOCK_TIMEOUT: float = Field(default=5, gt=0, le=3600)
+    DB_IDLE_IN_TRANSACTION_TIMEOUT: float = Field(default=60, gt=0, le=3600)
     RATE_LIMIT_DEFAULT: Rate = "60/minute"
     RATE_LIMIT_AUTH: Rate = "5/minute"
     TRUSTED_PROXY_COUNT: int = Field(default=0, ge=0, le=10)
     MAX_BODY_SIZE: int = Field(default=1024 * 1024, ge=1024)
+
+    @property
+    def secret_keys(self) -> tuple[SecretStr, ...]:
+        """The keys that verify signatures. The first one, SECRET_KEY, signs; the others are being rotated out."""
+        return (self.SECRET_KEY, *self.SECRET_KEY_PREVIOUS)
 
     @property
     def public_api_url(self) -> str:

@@ -1,9 +1,12 @@
 """Which client a request comes from, behind a stated number of trusted proxies."""
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from ipaddress import IPv6Address, ip_address
 
+import structlog
 from starlette.requests import HTTPConnection
+
+logger = structlog.stdlib.get_logger(__name__)
 
 UNKNOWN = "unknown"
 LONGEST_ADDRESS = 64
@@ -23,7 +26,19 @@ def client_address(request: HTTPConnection, trusted_proxies: int) -> str:
             entry = entries[-trusted_proxies].strip()
             if len(entry) <= LONGEST_ADDRESS and (forwarded := _network(entry)):
                 return forwarded
+    elif "x-forwarded-for" in request.headers:
+        warn_of_untrusted_proxy()
     return _network(peer) or UNKNOWN
+
+
+@cache
+def warn_of_untrusted_proxy() -> None:
+    """Warn, once per process, that all clients behind a proxy may count as one."""
+    logger.warning(
+        "forwarded_for_ignored",
+        hint="A request has the header X-Forwarded-For, but TRUSTED_PROXY_COUNT is 0. If a proxy of yours sets the "
+        "header, set TRUSTED_PROXY_COUNT: until then, rate limits count all clients behind the proxy as one.",
+    )
 
 
 @lru_cache(maxsize=4096)

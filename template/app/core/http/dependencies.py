@@ -5,18 +5,36 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.requests import HTTPConnection
 
+from app.core.context import Actor, context_of
+from app.core.errors import UnauthorizedError
 from app.core.runtime import Runtime, get_runtime
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-async def runtime_of(request: Request) -> Runtime:
+async def runtime_of(connection: HTTPConnection) -> Runtime:
     """The application's runtime; a coroutine, since FastAPI would run a plain function in a thread."""
-    return get_runtime(request)
+    return get_runtime(connection)
 
 
 RuntimeDep = Annotated[Runtime, Depends(runtime_of)]
+
+
+async def actor_of(connection: HTTPConnection) -> Actor:
+    """Return the user who performs the request, in the app and admin areas.
+
+    Raises:
+        UnauthorizedError: no guard has authenticated the request.
+    """
+    actor = context_of(connection).actor
+    if actor is None:
+        raise UnauthorizedError
+    return actor
+
+
+ActorDep = Annotated[Actor, Depends(actor_of)]
 
 
 async def get_session(request: Request) -> AsyncIterator[AsyncSession]:

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from app.core.db.schema_version import PendingRevisionsError
 from app.core.errors import ServiceUnavailableError
 from app.core.http.dependencies import RuntimeDep
 from app.core.manifest import HealthCheck, modules_of
@@ -92,6 +93,8 @@ class Readiness:
                 await check.check(self._runtime)
         except TimeoutError:
             return "timeout"
+        except PendingRevisionsError as error:
+            return error.message
         except Exception as error:  # noqa: BLE001 - whatever it is, the part is not ready
             while error.__cause__ is not None and isinstance(error.__cause__, Exception):
                 # What the database's driver says is more telling than what wraps it.

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import lru_cache
 
-from fastapi import Request
+from starlette.requests import HTTPConnection
 
 from app.core.context import context_of
 from app.core.errors import RateLimitedError
@@ -39,7 +39,7 @@ class RateLimit:
         """The rate, as the settings have it."""
         return self._rate if isinstance(self._rate, str) else self._rate(runtime)
 
-    async def __call__(self, request: Request) -> None:
+    async def __call__(self, request: HTTPConnection) -> None:
         """Counts the request, unless the area's guard has already done so.
 
         Raises:
@@ -48,7 +48,7 @@ class RateLimit:
         await ensure_limited(request)
 
 
-async def limit_user(request: Request, identity: str) -> None:
+async def limit_user(request: HTTPConnection, identity: str) -> None:
     """Counts a request of a known caller. To be called before any work is done for them.
 
     Args:
@@ -62,7 +62,7 @@ async def limit_user(request: Request, identity: str) -> None:
     await _limit_route(request, get_runtime(request), f"user:{identity}")
 
 
-async def limit_address(request: Request) -> None:
+async def limit_address(request: HTTPConnection) -> None:
     """Counts a request by its client's address, as is done before every public route.
 
     Raises:
@@ -72,7 +72,7 @@ async def limit_address(request: Request) -> None:
     await _limit_route(request, runtime, _address_key(request, runtime))
 
 
-async def limit_failed_authentication(request: Request) -> None:
+async def limit_failed_authentication(request: HTTPConnection) -> None:
     """Counts a failed authentication of the client's address. To be called before the 401 is raised.
 
     Raises:
@@ -82,7 +82,19 @@ async def limit_failed_authentication(request: Request) -> None:
     await _hit(request, runtime, runtime.settings.RATE_LIMIT_AUTH, f"{_address_key(request, runtime)} authentication")
 
 
-async def ensure_limited(request: Request) -> None:
+async def limit_anonymous(request: HTTPConnection, rate: str) -> None:
+    """Count a request of an anonymous user by the client's address, across all routes and all such users.
+
+    Anyone can create anonymous users without limit, so that a limit per user would limit nothing.
+
+    Raises:
+        RateLimitedError: the rate is exceeded.
+    """
+    runtime = get_runtime(request)
+    await _hit(request, runtime, rate, f"{_address_key(request, runtime)} anonymous")
+
+
+async def ensure_limited(request: HTTPConnection) -> None:
     """Counts the request if nothing has done so yet, by whatever is known of the caller.
 
     Raises:
@@ -96,18 +108,19 @@ async def ensure_limited(request: Request) -> None:
     await _limit_route(request, runtime, who)
 
 
-def _address_key(request: Request, runtime: Runtime) -> str:
+def _address_key(request: HTTPConnection, runtime: Runtime) -> str:
     return f"address:{client_address(request, runtime.settings.TRUSTED_PROXY_COUNT)}"
 
 
-async def _limit_route(request: Request, runtime: Runtime, who: str) -> None:
+async def _limit_route(request: HTTPConnection, runtime: Runtime, who: str) -> None:
     route = context_of(request).route
     if not isinstance(route, KnownRoute):
         await _hit(request, runtime, runtime.settings.RATE_LIMIT_DEFAULT, f"{who} {UNROUTED}")
     elif (own := _own_limit(route)) is not None:
         await _hit(request, runtime, own.rate(runtime), f"{who} {own.name}")
     else:
-        await _hit(request, runtime, runtime.settings.RATE_LIMIT_DEFAULT, f"{who} {request.method} {route.template}")
+        key = f"{who} {request.scope['method']} {route.template}"
+        await _hit(request, runtime, runtime.settings.RATE_LIMIT_DEFAULT, key)
 
 
 @lru_cache(maxsize=4096)
@@ -116,7 +129,7 @@ def _own_limit(route: KnownRoute) -> RateLimit | None:
     return next((item for item in reversed(route.dependencies) if isinstance(item, RateLimit)), None)
 
 
-async def _hit(request: Request, runtime: Runtime, rate: str, key: str) -> None:
+async def _hit(request: HTTPConnection, runtime: Runtime, rate: str, key: str) -> None:
     if rate == OFF:
         return
     verdict = await runtime.limiter.hit(rate, key)

@@ -2,8 +2,9 @@
 
 import pytest
 from starlette.requests import Request
+from structlog.testing import capture_logs
 
-from app.core.http.client_address import client_address
+from app.core.http.client_address import client_address, warn_of_untrusted_proxy
 
 PEER = "198.51.100.7"
 
@@ -20,6 +21,18 @@ class TestWithoutProxies:
 
     def test_what_the_client_claims_is_ignored(self) -> None:
         assert asked("192.0.2.1") == PEER
+
+    def test_a_proxy_that_is_not_configured_is_warned_of_once(self) -> None:
+        warn_of_untrusted_proxy.cache_clear()
+        with capture_logs() as lines:
+            asked()
+            assert lines == []
+            for _ in range(3):
+                asked("192.0.2.1")
+            asked("192.0.2.1", trusted=1)
+
+        assert [line["event"] for line in lines] == ["forwarded_for_ignored"]
+        assert "192.0.2.1" not in str(lines)
 
     def test_a_peer_without_address_is_unknown(self) -> None:
         assert asked(peer=None) == "unknown"
