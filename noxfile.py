@@ -65,6 +65,25 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def attack(session: nox.Session) -> None:
+    """Attack a rendered project: generated requests (schemathesis), then a frozen PostgreSQL and Redis.
+
+    `-- --only fuzz` runs one part, `-- --project DIR` attacks an installed project instead of a new one.
+    """
+    session.run("uv", "run", "--group", "attack", "python", "-m", "attack", *session.posargs)
+
+
+@nox.session
+def containers(session: nox.Session) -> None:
+    """Build and run the image and compose.yaml of the smallest and the largest project.
+
+    CONTAINERS_CHECK names a program that does so with a project's folder as its argument. If it isn't set,
+    ../shared/tools/containers is used if it exists, else Docker.
+    """
+    session.run("python", "-m", "attack.containers", *session.posargs)
+
+
+@nox.session
 def demo(session: nox.Session) -> None:
     """Make a project of every piece in .demo/ and start it."""
     session.run("omnistack", "new", ".demo", "--preset", "everything", "--start", *session.posargs)

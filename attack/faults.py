@@ -48,7 +48,8 @@ def _freeze(target: Target, name: str, processes: list[int], allowed: set[int]) 
         time.sleep(0.5)
     counts = ", ".join(f"{count} x {status}" for status, count in sorted(load.statuses.items()))
     sys.stdout.write(
-        f"{name} frozen for {FROZEN_SECONDS:.0f} s: {counts}; slowest {load.slowest:.1f} s; ready {recovered:.1f} s later\n"
+        f"{name} frozen for {FROZEN_SECONDS:.0f} s: {counts}; slowest {load.slowest:.1f} s; "
+        f"ready {recovered:.1f} s later\n"
     )
     failed = [f"{name} frozen: {error}" for error in sorted(set(load.errors))]
     wrong = sorted(load.statuses.keys() - allowed)

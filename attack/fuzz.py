@@ -5,10 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from attack.servers import Target, get
+from attack.servers import OK, Target, get
 
 SEED = 2026
-OK = 200
 EXAMPLES = 12
 """Generated requests of each operation in each phase."""
 PHASES = "examples,coverage,fuzzing,stateful"

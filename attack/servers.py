@@ -18,6 +18,7 @@ from omnistack.suites.server import database_server
 
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 40.0
+OK = 200
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -152,7 +153,7 @@ def wait_until_ready(url: str, timeout: float) -> float:
             status, _ = get(f"{url}/api/v1/public/health/ready")
         except OSError:
             status = 0
-        if status == 200:
+        if status == OK:
             return time.monotonic() - started
         time.sleep(0.1)
     raise SystemExit(f"The application was not ready within {timeout:.0f} s.")
@@ -170,7 +171,7 @@ def _token(app: Path, project: Path, environment: dict[str, str], email: str, ur
     done = subprocess.run(command, cwd=project, env=environment, check=True, capture_output=True, text=True)
     token = done.stdout.strip()
     status, _ = get(f"{url}/api/v1/app/users/me", token=token)
-    if status != 200:
+    if status != OK:
         raise SystemExit(f"The token of {email} is answered with {status}.")
     return token
 

@@ -47,7 +47,8 @@ def _explanation_of_libraries(error: Exception) -> str | None:
     if isinstance(error, (ConfigurationError, CommandError)):
         return str(error)
     if isinstance(error, AppError):
-        hint = " Check DATABASE_URL, and that the server runs." if isinstance(error, ServiceUnavailableError) else ""
+        # Subclasses say themselves what to do.
+        hint = " Check DATABASE_URL, and that the server runs." if type(error) is ServiceUnavailableError else ""
         return f"{error.message}{hint}"
     if isinstance(error, DBAPIError):
         # The driver's own message, without the class that SQLAlchemy puts before it, and without values of rows.
