@@ -71,7 +71,7 @@ def running(project: Path, work: Path) -> Iterator[Target]:
         redis = stack.enter_context(_redis(work))
         if redis is not None:
             environment["REDIS_URL"] = redis[0]
-        app = project / ".venv" / "bin" / "app"
+        app = str(project / ".venv" / "bin" / "app")
         subprocess.run([app, "db", "upgrade"], cwd=project, env=environment, check=True, stdout=subprocess.DEVNULL)
         port, log = unused_port(), work / "server.log"
         url = stack.enter_context(_server(app, project, environment, port=port, log=log))
@@ -90,7 +90,7 @@ def running(project: Path, work: Path) -> Iterator[Target]:
 
 
 @contextmanager
-def _server(app: Path, project: Path, environment: dict[str, str], *, port: int, log: Path) -> Iterator[str]:
+def _server(app: str, project: Path, environment: dict[str, str], *, port: int, log: Path) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -166,10 +166,10 @@ def unused_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _token(app: Path, project: Path, environment: dict[str, str], email: str, url: str) -> str:
+def _token(app: str, project: Path, environment: dict[str, str], email: str, url: str) -> str:
     command = [app, "token", "--email", email]
     done = subprocess.run(command, cwd=project, env=environment, check=True, capture_output=True, text=True)
-    token = done.stdout.strip()
+    token = str(done.stdout).strip()
     status, _ = get(f"{url}/api/v1/app/users/me", token=token)
     if status != OK:
         raise SystemExit(f"The token of {email} is answered with {status}.")
