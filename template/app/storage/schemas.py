@@ -7,12 +7,12 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from app.kit.text import Line
-from app.storage.file_types import check_content_type
+from app.storage.file_types import MAX_TYPE_LENGTH, check_content_type
 from app.storage.names import clean_name
 from app.storage.port import PresignedRequest
 
-FileName = Annotated[Line, Field(max_length=255), AfterValidator(clean_name)]
-ContentType = Annotated[str, AfterValidator(check_content_type)]
+FileName = Annotated[str, Line(max_length=255), AfterValidator(clean_name)]
+ContentType = Annotated[str, Field(max_length=MAX_TYPE_LENGTH), AfterValidator(check_content_type)]
 
 
 class UploadRequest(BaseModel):
