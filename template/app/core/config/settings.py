@@ -156,6 +156,7 @@ class Settings(ModuleSettings):
     RATE_LIMIT_AUTH: Rate = "5/minute"
     TRUSTED_PROXY_COUNT: int = Field(default=0, ge=0, le=10)
     MAX_BODY_SIZE: int = Field(default=1024 * 1024, ge=1024)
+    MAX_JSON_VALUES: int = Field(default=20_000, ge=100)
 
     def with_database(self, url: str) -> Self:
         """The same settings on another database."""

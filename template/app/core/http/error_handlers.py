@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
@@ -20,6 +21,11 @@ from app.core.http.rate_limit import ensure_limited
 logger = structlog.stdlib.get_logger(__name__)
 
 NOT_FOUND, METHOD_NOT_ALLOWED, TOO_LARGE, UNPROCESSABLE, INTERNAL = 404, 405, 413, 422, 500
+
+MAX_REPORTED_ERRORS = 20
+MAX_REPORTED_LENGTH = 200
+"""Characters of a message, and of each key on the way to an invalid value."""
+MAX_REPORTED_DEPTH = 20
 
 # Named here where the names of the standard library differ from those of `core.errors` or between Python versions.
 CODES = {
@@ -115,9 +121,18 @@ async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - what the handler is registered for
     if (refused := await _refused(request)) is not None:
         return refused
-    errors = [{"loc": item["loc"], "msg": item["msg"], "type": item["type"]} for item in error.errors()]
-    message = "The request is not valid; the details say where."
-    return render(request.scope, UNPROCESSABLE, CODES[UNPROCESSABLE], message, details={"errors": errors})
+    errors = error.errors()
+    details: dict[str, object] = {"errors": [_reported(item) for item in errors[:MAX_REPORTED_ERRORS]]}
+    if len(errors) > MAX_REPORTED_ERRORS:
+        details["omitted"] = len(errors) - MAX_REPORTED_ERRORS
+    message = "The request is not valid. The details name each invalid value."
+    return render(request.scope, UNPROCESSABLE, CODES[UNPROCESSABLE], message, details=details)
+
+
+def _reported(item: Mapping[str, Any]) -> dict[str, object]:
+    """Return where the value is, what is wrong and the type of error; each of bounded length, since keys are input."""
+    loc = [part[:MAX_REPORTED_LENGTH] if isinstance(part, str) else part for part in item["loc"][:MAX_REPORTED_DEPTH]]
+    return {"loc": loc, "msg": item["msg"][:MAX_REPORTED_LENGTH], "type": item["type"]}
 
 
 async def _internal_error(request: Request, _error: Exception) -> Response:

@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterable
 
 import structlog
 from fastapi import FastAPI
-from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,9 +17,8 @@ from uuid_utils import uuid7
 
 from app.core.config.settings import Settings
 from app.core.context import SCOPE_KEY, RequestContext, context_of, current_request
-from app.core.errors import PayloadTooLargeError
-from app.core.http.body_limit import body_limit
-from app.core.http.error_handlers import TOO_LARGE, render_app_error, render_internal
+from app.core.http.body_limit import limited_receive, refuse_declared_size
+from app.core.http.error_handlers import render_app_error, render_internal
 
 type Headers = list[tuple[bytes, bytes]]
 
@@ -64,7 +62,7 @@ def add_middleware(app: FastAPI, settings: Settings, *, docs: Collection[str], u
         unlogged: paths that are asked for all the time and say nothing, such as the health route.
     """
     # Starlette puts what is added last outermost.
-    app.add_middleware(ErrorBoundary, max_body_size=settings.MAX_BODY_SIZE)
+    app.add_middleware(ErrorBoundary, max_body_size=settings.MAX_BODY_SIZE, max_json_values=settings.MAX_JSON_VALUES)
     if settings.BACKEND_CORS_ORIGINS:
         app.add_middleware(
             CORSMiddleware,
@@ -127,34 +125,33 @@ class RequestMiddleware:
 
 
 class ErrorBoundary:
-    """Answers what nobody has caught, where CORS and security headers still reach it, and bodies that are too large."""
+    """Answers unexpected errors, where CORS and security headers are still added, and applies the body's limits."""
 
-    def __init__(self, app: ASGIApp, *, max_body_size: int) -> None:
+    def __init__(self, app: ASGIApp, *, max_body_size: int, max_json_values: int) -> None:
         self.app = app
         self._max_body_size = max_body_size
+        self._max_json_values = max_json_values
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves one request."""
+        """Serve one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        length, limit = _content_length(scope["headers"]), self._max_body_size
-        if length is None or length > limit:
-            # Which route it is costs a search; a body that is known to be small is small enough for all.
-            limit = body_limit(scope, limit)
-        if length is not None and length > limit:
-            # Told to close, the server reads no further.
-            error = PayloadTooLargeError(_too_large(limit), headers={"Connection": "close"})
-            await render_app_error(scope, error)(scope, receive, send)
+        length = _content_length(scope["headers"])
+        if length is not None and (refusal := refuse_declared_size(scope, length, self._max_body_size)) is not None:
+            await render_app_error(scope, refusal)(scope, receive, send)
             return
+        limited = limited_receive(
+            scope, receive, length=length, max_size=self._max_body_size, max_values=self._max_json_values
+        )
         try:
-            await self.app(scope, receive if length is not None else _counted(receive, limit), send)
+            await self.app(scope, limited, send)
         except ClientDisconnect:
             logger.info("client_disconnected")
         except Exception:
             logger.exception("unhandled_error", method=scope["method"], path=scope["path"])
             if context_of(scope).status is not None:
-                # The status is out. Only the server can still tell the client, by cutting the connection.
+                # The status is already sent. Only the server can still tell the client, by closing the connection.
                 raise
             await render_internal(scope)(scope, receive, send)
 
@@ -172,26 +169,6 @@ def _content_length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
         if name == b"content-length":
             return int(value) if value.isdigit() else None
     return None
-
-
-def _too_large(limit: int) -> str:
-    return f"A request's body may have at most {limit} bytes."
-
-
-def _counted(receive: Receive, limit: int) -> Receive:
-    """Receives a body of undeclared length up to the limit."""
-    received = 0
-
-    async def receive_counted() -> Message:
-        nonlocal received
-        message = await receive()
-        received += len(message.get("body", b""))
-        if received > limit:
-            # Of Starlette's kind, since FastAPI turns all other errors while reading a body into a 400.
-            raise HTTPException(TOO_LARGE, _too_large(limit), headers={"Connection": "close"})
-        return message
-
-    return receive_counted
 
 
 def _completed(headers: Iterable[tuple[bytes, bytes]], context: RequestContext, extra: Headers) -> Headers:
