@@ -36,8 +36,11 @@ def create_app(modules: Sequence[Module] = MODULES, *, runtime: Runtime | None =
     app = _empty_app(settings, observed=any(module.telemetry for module in modules))
     health = add_health_routes(app, public)
     include_routes(app, modules, settings.API_V1_STR)
+    guards = _guards(modules)
     dispatch_by_table(
-        app, limited=lambda route: route.template.startswith(f"{public}/") and route.template not in health
+        app,
+        limited=lambda route: route.template.startswith(f"{public}/") and route.template not in health,
+        guards=(guards.app, guards.admin) if guards else (),
     )
     add_middleware(app, settings, docs=(DOCS, REDOC), unlogged=health)
     add_error_handlers(app)

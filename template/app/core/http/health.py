@@ -3,12 +3,13 @@
 import asyncio
 from typing import Literal
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
 from app.core.errors import ServiceUnavailableError
 from app.core.http.dependencies import RuntimeDep
+from app.core.http.server.state import is_draining
 from app.core.manifest import HealthCheck, modules_of
 from app.core.runtime import Runtime
 
@@ -37,8 +38,14 @@ async def health() -> Response:
     return _WELL
 
 
-async def ready(runtime: RuntimeDep) -> Ready:
-    """Answers 200 when the application can serve, and names what it does without; else 503, naming what fails."""
+async def ready(request: Request, runtime: RuntimeDep) -> Ready:
+    """Check that the application can serve requests.
+
+    Answers 200 and names the dependencies that fail but are optional. Answers 503 where a required one fails, and while
+    the server is stopping.
+    """
+    if is_draining(request):
+        raise ServiceUnavailableError("Not ready: the server is stopping.")
     readiness = runtime.resource(Readiness)
     failures = await readiness.failures()
     degraded = sorted(failures.keys() & readiness.dispensable)

@@ -68,9 +68,14 @@ class RouteTable:
         return None
 
     def allowed_methods(self, scope: Scope) -> list[str]:
-        """The methods that the request's path answers (RFC 9110 §10.2.1)."""
+        """Return the methods that are allowed on the request's path (RFC 9110 §10.2.1).
+
+        Where the path is that of a route without parameters, routes such as `/files/{id}` do not count.
+        """
         path = _path(scope)
-        return sorted({method for route in self if route.pattern.match(path) for method in route.methods})
+        matching = [route for route in self if route.pattern.match(path)]
+        fixed = [route for route in matching if route.template == path]
+        return sorted({method for route in fixed or matching for method in route.methods})
 
 
 def _path(scope: Scope) -> str:
