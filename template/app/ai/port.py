@@ -15,7 +15,7 @@ from app.core.config.settings import ModuleSettings
 from app.core.runtime import Runtime
 
 
-class Role(StrEnum):
+class MessageRole(StrEnum):
     """Who speaks."""
 
     SYSTEM = "system"
@@ -27,7 +27,7 @@ class Role(StrEnum):
 class Message:
     """What somebody says. What the system says comes first; the last word is the user's."""
 
-    role: Role
+    role: MessageRole
     content: str
 
 
@@ -76,12 +76,12 @@ class Prompt:
     @property
     def system(self) -> str | None:
         """What the system says, as one text."""
-        return "\n\n".join(each.content for each in self.messages if each.role is Role.SYSTEM) or None
+        return "\n\n".join(each.content for each in self.messages if each.role is MessageRole.SYSTEM) or None
 
     @property
     def turns(self) -> Sequence[Message]:
         """What user and assistant say."""
-        return [each for each in self.messages if each.role is not Role.SYSTEM]
+        return [each for each in self.messages if each.role is not MessageRole.SYSTEM]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -169,8 +169,8 @@ class LLM(ABC):
 
 def conversation(prompt: str, system: str | None = None) -> Sequence[Message]:
     """The messages of one question."""
-    asked = Message(role=Role.USER, content=prompt)
-    return [asked] if system is None else [Message(role=Role.SYSTEM, content=system), asked]
+    asked = Message(role=MessageRole.USER, content=prompt)
+    return [asked] if system is None else [Message(role=MessageRole.SYSTEM, content=system), asked]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
 
 from app.ai.model_table import Complexity
-from app.ai.port import Completion, Finish, Message, Role, conversation
+from app.ai.port import Completion, Finish, Message, MessageRole, conversation
 from app.ai.service import check_conversation
 
 MAX_MESSAGES = 1000
@@ -51,7 +51,7 @@ class MessageIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    role: Role
+    role: MessageRole
     content: str = Field(min_length=1, max_length=MAX_TEXT_LENGTH)
 
 

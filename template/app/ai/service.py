@@ -18,7 +18,7 @@ from app.ai.errors import (
     UnknownProviderError,
 )
 from app.ai.model_table import ModelTable
-from app.ai.port import LLM, Adapter, Answer, Completion, Delta, Message, Part, Prompt, Role, Usage
+from app.ai.port import LLM, Adapter, Answer, Completion, Delta, Message, Part, Prompt, MessageRole, Usage
 from app.core.http.dependencies import RuntimeDep
 from app.core.runtime import Runtime
 
@@ -56,10 +56,10 @@ class Limits:
 def check_conversation(messages: Sequence[Message]) -> None:
     """Raises ValueError unless the system speaks first, if at all, and the user last."""
     roles = [each.role for each in messages]
-    first = next((place for place, role in enumerate(roles) if role is not Role.SYSTEM), len(roles))
-    if Role.SYSTEM in roles[first:]:
+    first = next((place for place, role in enumerate(roles) if role is not MessageRole.SYSTEM), len(roles))
+    if MessageRole.SYSTEM in roles[first:]:
         raise ValueError("What the system says comes before everything else.")
-    if not roles or roles[-1] is not Role.USER:
+    if not roles or roles[-1] is not MessageRole.USER:
         raise ValueError("The last message is the user's.")
 
 

@@ -19,7 +19,7 @@ from app.ai.errors import (
 )
 from app.ai.model_table import load_models
 from app.ai.module import module
-from app.ai.port import Completion, Delta, Finish, Message, Role
+from app.ai.port import Completion, Delta, Finish, Message, MessageRole
 from app.ai.service import LLMProvider, get_llm_provider
 from app.core.config.settings import ConfigurationError
 from app.core.errors import AppError
@@ -228,7 +228,7 @@ class ProviderContract:
         assert isinstance(await failure_of(llm, stream=True), AIUnavailableError)
 
     async def test_keeps_to_the_limits(self, llm: LLMProvider, fake: FakeLLM) -> None:
-        long = [Message(role=Role.USER, content="x" * (llm.limits.max_prompt_length + 1))]
+        long = [Message(role=MessageRole.USER, content="x" * (llm.limits.max_prompt_length + 1))]
         with pytest.raises(PromptTooLargeError):
             await llm.complete(long)
         with pytest.raises(TooManyTokensError):

@@ -5,18 +5,18 @@ from collections.abc import Sequence
 import pytest
 from structlog.testing import capture_logs
 
-from app.ai.port import Message, Part, Role, Usage
+from app.ai.port import Message, Part, MessageRole, Usage
 from app.ai.service import LLMProvider
 from app.core.errors import AppError
 from tests.fakes.llm import KEY
 
 SECRET = "what nobody else may read"
 CONVERSATION = [
-    Message(role=Role.SYSTEM, content="Be brief."),
-    Message(role=Role.SYSTEM, content="Be kind."),
-    Message(role=Role.USER, content="Hello"),
-    Message(role=Role.ASSISTANT, content="Hi"),
-    Message(role=Role.USER, content=SECRET),
+    Message(role=MessageRole.SYSTEM, content="Be brief."),
+    Message(role=MessageRole.SYSTEM, content="Be kind."),
+    Message(role=MessageRole.USER, content="Hello"),
+    Message(role=MessageRole.ASSISTANT, content="Hi"),
+    Message(role=MessageRole.USER, content=SECRET),
 ]
 USAGE = Usage(input_tokens=20, cached_tokens=5, output_tokens=20)
 

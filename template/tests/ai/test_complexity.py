@@ -4,7 +4,7 @@ import pytest
 
 from app.ai.complexity import complexity_of
 from app.ai.model_table import Complexity
-from app.ai.port import Message, Role, conversation
+from app.ai.port import Message, MessageRole, conversation
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,9 @@ def test_a_long_document_is_no_search_for_the_words_in_it() -> None:
 
 
 def test_in_a_long_conversation_nothing_is_simple() -> None:
-    before = [Message(role=Role.USER, content="x" * 6_000), Message(role=Role.ASSISTANT, content="y" * 6_000)]
+    before = [
+        Message(role=MessageRole.USER, content="x" * 6_000),
+        Message(role=MessageRole.ASSISTANT, content="y" * 6_000),
+    ]
     assert complexity_of([*before, *conversation("And now?")]) is Complexity.MODERATE
     assert complexity_of([before[1], *conversation("And now?")]) is Complexity.SIMPLE

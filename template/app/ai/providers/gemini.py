@@ -10,7 +10,7 @@ from urllib.parse import quote
 from pydantic import Field, SecretStr, ValidationError
 
 from app.ai.addresses import BaseUrl
-from app.ai.port import Adapter, AIPiece, Answer, Finish, Message, Prompt, Role, Usage
+from app.ai.port import Adapter, AIPiece, Answer, Finish, Message, Prompt, MessageRole, Usage
 from app.ai.transport import Fault, Transport, Wire, open_client
 from app.core.config.settings import ModuleSettings
 from app.core.runtime import Runtime
@@ -151,7 +151,7 @@ def _body(prompt: Prompt) -> dict[str, object]:
 
 
 def _content(message: Message) -> dict[str, object]:
-    return {"role": "model" if message.role is Role.ASSISTANT else "user", "parts": [{"text": message.content}]}
+    return {"role": "model" if message.role is MessageRole.ASSISTANT else "user", "parts": [{"text": message.content}]}
 
 
 def _answer(text: str, finish: str, usage: _Usage | None) -> Answer:

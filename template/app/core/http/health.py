@@ -33,12 +33,12 @@ class Ready(BaseModel):
 _WELL = Response(Health().model_dump_json(), media_type="application/json")
 
 
-async def health() -> Response:
-    """Answers as long as the process lives."""
+async def read_health() -> Response:
+    """Check that the process runs."""
     return _WELL
 
 
-async def ready(request: Request, runtime: RuntimeDep) -> Ready:
+async def read_readiness(request: Request, runtime: RuntimeDep) -> Ready:
     """Check that the application can serve requests.
 
     Answers 200 and names the dependencies that fail but are optional. Answers 503 where a required one fails, and while
