@@ -18,7 +18,7 @@ from app.ai.errors import (
     UnknownProviderError,
 )
 from app.ai.model_table import ModelTable
-from app.ai.port import LLM, Adapter, Answer, Completion, Delta, Message, Part, Prompt, MessageRole, Usage
+from app.ai.port import LLM, Adapter, Answer, Completion, Delta, Message, MessageRole, Part, Prompt, Usage
 from app.core.http.dependencies import RuntimeDep
 from app.core.runtime import Runtime
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 from structlog.testing import capture_logs
 
-from app.ai.port import Message, Part, MessageRole, Usage
+from app.ai.port import Message, MessageRole, Part, Usage
 from app.ai.service import LLMProvider
 from app.core.errors import AppError
 from tests.fakes.llm import KEY

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from pydantic import Field, SecretStr, ValidationError
 
 from app.ai.addresses import BaseUrl
-from app.ai.port import Adapter, AIPiece, Answer, Finish, Message, Prompt, MessageRole, Usage
+from app.ai.port import Adapter, AIPiece, Answer, Finish, Message, MessageRole, Prompt, Usage
 from app.ai.transport import Fault, Transport, Wire, open_client
 from app.core.config.settings import ModuleSettings
 from app.core.runtime import Runtime

@@ -62,8 +62,8 @@ def add_health_routes(app: FastAPI, prefix: str) -> tuple[str, str]:
         Their paths.
     """
     paths = f"{prefix}/health", f"{prefix}/health/ready"
-    app.add_api_route(paths[0], health, response_model=Health, tags=["health"])
-    app.add_api_route(paths[1], ready, tags=["health"])
+    app.add_api_route(paths[0], read_health, response_model=Health, tags=["health"])
+    app.add_api_route(paths[1], read_readiness, tags=["health"])
     return paths
 
 

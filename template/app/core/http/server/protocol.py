@@ -222,10 +222,11 @@ class LimitedProtocol(HttpToolsProtocol):
         elif self._unread is None:
             self._unread = size, now, now + self._limits.write_timeout + size / MIN_RATE
         else:
-            smallest, since, deadline = self._unread
+            smallest, shrank_at, deadline = self._unread
             if size < smallest:
-                self._unread = size, now, deadline
-            return now > deadline or now - self._unread[1] > self._limits.write_timeout
+                shrank_at = now
+                self._unread = size, shrank_at, deadline
+            return now > deadline or now - shrank_at > self._limits.write_timeout
         return False
 
 
@@ -233,7 +234,7 @@ def _response(status: int, code: str, message: str) -> bytes:
     error = {"code": code, "message": message, "details": {}, "request_id": uuid7().hex}
     content = to_json({"error": error})
     head = (
-        b"content-type: application/json\r\ncontent-length: %d\r\nx-request-id: %s\r\nx-content-type-options: nosniff\r\n"
-        b"cache-control: no-store\r\nconnection: close\r\n\r\n"
+        b"content-type: application/json\r\ncontent-length: %d\r\nx-request-id: %s\r\n"
+        b"x-content-type-options: nosniff\r\ncache-control: no-store\r\nconnection: close\r\n\r\n"
     )
     return STATUS_LINE[status] + head % (len(content), error["request_id"].encode()) + content
