@@ -19,7 +19,7 @@ GRACE_SECONDS = 30
 def serve(*, host: str, port: int, workers: int) -> None:
     """Serve without reload, as in production. Run `app db upgrade` first."""
     from app.core.http.server.limits import ConnectionLimits
-    from app.core.http.server.server import listen, run
+    from app.core.http.server.server import bind, run
     from app.kit.user_error import UserError
     from app.main import create_app
 
@@ -30,7 +30,7 @@ def serve(*, host: str, port: int, workers: int) -> None:
         raise UserError("DATABASE_URL is not set. Set it, or use `app dev`, which brings a database.")
     run(
         application if workers == 1 else "app.main:create_app",
-        listener=listen(host, port),
+        listener=bind(host, port),
         limits=ConnectionLimits.of(settings),
         workers=workers,
         # The application writes its own log, without addresses and query strings.

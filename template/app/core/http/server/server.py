@@ -1,6 +1,7 @@
 """The server of staging and production: uvicorn with limits, and a stop that load balancers notice in time."""
 
 import asyncio
+import os
 import signal
 import socket
 import time
@@ -20,7 +21,6 @@ from app.kit.user_error import UserError
 
 SWEEP_INTERVAL = 1.0
 """Seconds between two looks at the deadlines of all connections; less where a deadline is that short."""
-BACKLOG = 2048
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -75,22 +75,25 @@ class _Worker(multiprocess.Process):
         return self._server
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Open the listening socket. `::` accepts IPv4 as well, where the system can.
+def bind(host: str, port: int) -> socket.socket:
+    """Return a socket bound to the address, which does not listen before the application has started.
+
+    `::` accepts IPv4 as well, where the system can.
 
     Raises:
         UserError: the address cannot be used; says why.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
-        return socket.create_server(
-            (host, port),
-            family=family,
-            backlog=BACKLOG,
-            dualstack_ipv6=host == "::" and socket.has_dualstack_ipv6(),
-        )
+        if os.name == "posix":
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if bound.family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, host != "::" or not socket.has_dualstack_ipv6())
+        bound.bind((host, port))
     except OSError as error:
+        bound.close()
         raise UserError(f"Cannot listen on {host}, port {port}: {error.strerror or error}.") from error
+    return bound
 
 
 def run(app: Any, *, listener: socket.socket, limits: ConnectionLimits, workers: int = 1, **options: Any) -> None:  # noqa: ANN401
@@ -98,7 +101,7 @@ def run(app: Any, *, listener: socket.socket, limits: ConnectionLimits, workers:
 
     Args:
         app: the application; with several workers, the name of its factory.
-        listener: from `listen`.
+        listener: from `bind`.
         limits: of each worker's connections.
         workers: processes.
         options: of uvicorn.

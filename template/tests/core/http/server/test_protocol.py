@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-import socket
+import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -15,7 +15,8 @@ from starlette.types import Receive, Scope, Send
 
 from app.core.http.server.limits import ConnectionLimits
 from app.core.http.server.protocol import LimitedConfig
-from app.core.http.server.server import LimitedServer, listen
+from app.core.http.server.server import LimitedServer, bind
+from app.core.http.server.state import is_draining
 
 SHORT = 0.15
 PATIENT = ConnectionLimits(keep_alive_timeout=60, header_timeout=60, body_timeout=60, write_timeout=60)
@@ -37,6 +38,8 @@ class Application:
         response: Response
         if scope["path"] == "/endless":
             response = StreamingResponse(endless())
+        elif scope["path"] == "/draining":
+            response = PlainTextResponse(str(is_draining(request)))
         elif scope["path"] == "/large":
             response = Response(b"x" * 10_000_000)
         else:
@@ -89,7 +92,8 @@ class Server:
 @asynccontextmanager
 async def serving(limits: ConnectionLimits) -> AsyncIterator[Server]:
     app = Application()
-    listener = listen("127.0.0.1", 0)
+    listener = bind("127.0.0.1", 0)
+    listener.listen()
     port = listener.getsockname()[1]
     config = LimitedConfig(app, limits=limits, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
     server = LimitedServer(config)
@@ -256,6 +260,24 @@ class TestConnections:
             assert await closed(reader)
 
 
+class TestDraining:
+    async def test_serves_on_and_tells_the_application_until_the_delay_has_passed(self) -> None:
+        async with serving(replace(PATIENT, drain_delay=60)) as server:
+            server.server.handle_exit(signal.SIGTERM, None)
+            reader, _ = await server.send(GET.replace(b"/", b"/draining", 1) + b"Connection: close\r\n\r\n")
+
+            assert (await reader.read()).endswith(b"True")
+            assert not server.server.should_exit
+            server.server.handle_exit(signal.SIGTERM, None)
+            assert server.server.should_exit
+
+    async def test_ends_after_the_delay(self) -> None:
+        async with serving(replace(PATIENT, drain_delay=SHORT)) as server:
+            server.server.handle_exit(signal.SIGTERM, None)
+
+            await eventually(lambda: server.server.should_exit)
+
+
 async def eventually(condition: Callable[[], bool]) -> None:
     for _ in range(1000):
         if condition():
@@ -268,9 +290,3 @@ async def drip_into(writer: asyncio.StreamWriter, part: bytes) -> None:
     while True:
         writer.write(part)
         await asyncio.sleep(SHORT / 5)
-
-
-class TestListen:
-    def test_on_all_addresses_of_ipv6_accepts_ipv4(self) -> None:
-        with listen("::", 0) as listener, socket.create_connection(("127.0.0.1", listener.getsockname()[1])):
-            pass
