@@ -1,4 +1,4 @@
-"""Errors that a client may see. Raise one anywhere below a route; `core.error_handlers` renders it in the one shape."""
+"""Errors that clients see. Raise one anywhere below a route; `core.http.error_handlers` renders it."""
 
 import math
 from collections.abc import Mapping
@@ -7,14 +7,14 @@ from typing import ClassVar
 
 
 class AppError(Exception):
-    """Base of all errors with a stable code.
+    """Base class of errors with a stable code.
 
     Rendered as `{"error": {"code", "message", "details", "request_id"}}` with the class's HTTP status.
 
     Args:
-        message: one sentence for the person who reads it; never a secret, never another user's data.
-        details: machine-readable facts, JSON-serialisable.
-        headers: HTTP headers that belong to the answer, such as `Retry-After`.
+        message: one sentence for the user. Contains no secret and no other user's data.
+        details: facts for programs, as JSON values.
+        headers: HTTP headers of the response, such as `Retry-After`.
     """
 
     status: ClassVar[int] = 500
@@ -30,14 +30,14 @@ class AppError(Exception):
 
 
 class BadRequestError(AppError):
-    """The request cannot be understood."""
+    """The request is malformed."""
 
     status = 400
     code = "BAD_REQUEST"
 
 
 class UnauthorizedError(AppError):
-    """Who is calling is not known (RFC 9110 §15.5.2)."""
+    """The request has no valid credentials (RFC 9110 §15.5.2)."""
 
     status = 401
     code = "UNAUTHORIZED"
@@ -47,24 +47,24 @@ class UnauthorizedError(AppError):
 
 
 class QuotaExceededError(AppError):
-    """The user's plan allows no more of something in this period."""
+    """The user's plan is exhausted for the current period."""
 
     status = 402
     code = "QUOTA_EXCEEDED"
 
     def __init__(self, resource: str) -> None:
-        super().__init__("Your plan allows no more of this in the current period.", details={"resource": resource})
+        super().__init__("The limit of your plan for the current period is reached.", details={"resource": resource})
 
 
 class ForbiddenError(AppError):
-    """Who is calling is known and may not do this."""
+    """The credentials are valid, but the user lacks the permission."""
 
     status = 403
     code = "FORBIDDEN"
 
 
 class NotFoundError(AppError):
-    """There is no such thing, or none that the caller may know of: `raise NotFoundError("Project", id)`."""
+    """The resource does not exist, or the user may not know that it does: `raise NotFoundError("Project", id)`."""
 
     status = 404
     code = "NOT_FOUND"
@@ -75,14 +75,14 @@ class NotFoundError(AppError):
 
 
 class ConflictError(AppError):
-    """The request contradicts what is there."""
+    """The request conflicts with the current state."""
 
     status = 409
     code = "CONFLICT"
 
 
 class PayloadTooLargeError(AppError):
-    """The body is larger than MAX_BODY_SIZE."""
+    """The body exceeds MAX_BODY_SIZE, MAX_JSON_VALUES or a limit of the route."""
 
     status = 413
     code = "PAYLOAD_TOO_LARGE"
@@ -103,10 +103,10 @@ class RateLimitedError(AppError):
 
 
 class ServiceUnavailableError(AppError):
-    """Something that this application stands on does not answer.
+    """A service that the application depends on does not respond.
 
     Args:
-        retry_after: when another try makes sense, where that is known; becomes the header `Retry-After`.
+        retry_after: when to retry, if known; sent as the header `Retry-After`.
     """
 
     status = 503

@@ -1,7 +1,7 @@
-"""What every request passes through, as pure ASGI: a wrapper each for the outside and the inside of CORS.
+"""The middleware of every request, as pure ASGI: one class outside of CORS and one inside.
 
 From the outside: `RequestMiddleware` (request id, access log, security and rate-limit headers) → CORS → `ErrorBoundary`
-(body size, unexpected errors) → FastAPI.
+(limits of the body, unexpected errors) → FastAPI.
 """
 
 import re
@@ -25,9 +25,11 @@ type Headers = list[tuple[bytes, bytes]]
 logger = structlog.stdlib.get_logger(__name__)
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+LOCAL_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?"
+"""The origins that may call the API in local where BACKEND_CORS_ORIGINS is empty."""
 EXPOSED = ("X-Request-ID", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After")
 CLIENT_CLOSED = 499
-"""What the log calls a request whose client left before the answer (after nginx)."""
+"""The status that the log shows for a request whose client disconnected before the response (as in nginx)."""
 
 SECURITY_HEADERS: Headers = [
     (b"x-content-type-options", b"nosniff"),
@@ -51,20 +53,22 @@ DOCS_CSP = (b"content-security-policy", "; ".join(DOCS_POLICY).encode())
 
 
 def add_middleware(app: FastAPI, settings: Settings, *, docs: Collection[str], unlogged: Collection[str]) -> None:
-    """Adds the middleware.
+    """Add the middleware.
 
     Args:
-        app: what to add it to.
-        settings: the core's.
+        app: the application.
+        settings: of the core.
         docs: paths of pages that load scripts.
-        unlogged: paths that are asked for all the time and say nothing, such as the health route.
+        unlogged: paths without a line in the log, such as the health route, which monitoring calls all the time.
     """
-    # Starlette puts what is added last outermost.
+    # The middleware that is added last is the outermost.
     app.add_middleware(ErrorBoundary, max_body_size=settings.MAX_BODY_SIZE, max_json_values=settings.MAX_JSON_VALUES)
-    if settings.BACKEND_CORS_ORIGINS:
+    if settings.BACKEND_CORS_ORIGINS or settings.is_local:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=[origin.rstrip("/") for origin in settings.BACKEND_CORS_ORIGINS],
+            # The development server of a front end, on whatever port.
+            allow_origin_regex=LOCAL_ORIGIN if settings.is_local and not settings.BACKEND_CORS_ORIGINS else None,
             allow_methods=["*"],
             allow_headers=["*"],
             expose_headers=EXPOSED,
@@ -75,7 +79,7 @@ def add_middleware(app: FastAPI, settings: Settings, *, docs: Collection[str], u
 
 
 class RequestMiddleware:
-    """Names the request, completes the headers of its answer, and logs one line."""
+    """Assigns the request id, adds headers to the response, and logs one line."""
 
     def __init__(self, app: ASGIApp, *, hsts: bool, docs: frozenset[str], unlogged: frozenset[str]) -> None:
         self.app = app
@@ -87,7 +91,7 @@ class RequestMiddleware:
         self._log = structlog.stdlib.get_logger("app.access").bind()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves one request or WebSocket."""
+        """Serve one request or WebSocket."""
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
@@ -155,7 +159,7 @@ class ErrorBoundary:
 
 
 def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
-    """The client's, if it is a harmless token; else a new one."""
+    """Return the client's id if it has a safe form, else a new one."""
     for name, value in headers:
         if name == b"x-request-id" and REQUEST_ID.fullmatch(value):
             return value.decode()
@@ -170,7 +174,7 @@ def _content_length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
 
 
 def _completed(headers: Iterable[tuple[bytes, bytes]], context: RequestContext, extra: Headers) -> Headers:
-    """The headers with ours, except where the handler has said otherwise."""
+    """Return the headers with the default ones added, except where the handler has set them."""
     result = list(headers)
     present = {name.lower() for name, _ in result}
     result.append((b"x-request-id", context.request_id.encode()))

@@ -4,6 +4,7 @@ import pytest
 from starlette.requests import Request
 
 from app.core.http.client_address import client_address
+from tests.core.applications import PUBLIC, Build, client_of, module
 
 PEER = "198.51.100.7"
 
@@ -68,3 +69,19 @@ class TestIPv6:
 
     def test_that_stands_for_ipv4_is_ipv4(self) -> None:
         assert asked(peer="::ffff:192.0.2.1") == "192.0.2.1"
+
+
+class TestUntrustedProxy:
+    @pytest.mark.parametrize(("count", "warnings"), [("0", 1), ("1", 0)])
+    async def test_is_logged_once(
+        self, build: Build, capsys: pytest.CaptureFixture[str], count: str, warnings: int
+    ) -> None:
+        async def read() -> None:
+            return None
+
+        app = build(module(("GET", "/thing", read)), ENVIRONMENT="production", TRUSTED_PROXY_COUNT=count)
+        async with client_of(app, headers={"X-Forwarded-For": "192.0.2.1"}) as client:
+            for _ in range(3):
+                await client.get(f"{PUBLIC}/thing")
+
+        assert capsys.readouterr().out.count("untrusted_proxy") == warnings

@@ -97,7 +97,7 @@ class TestBareStatuses:
 
         assert answer.status_code == 404
         assert error_of(answer)["code"] == "NOT_FOUND"
-        assert error_of(answer)["message"] == "There is no such route."
+        assert error_of(answer)["message"] == "No route has this path."
 
     async def test_a_path_with_a_slash_too_many_is_not_found_instead_of_redirected(self, build: Build) -> None:
         async with client_of(build(module(("GET", "/thing", read)))) as client:
@@ -111,7 +111,7 @@ class TestBareStatuses:
         assert answer.status_code == 405
         assert answer.headers["allow"] == "GET, POST"
         assert error_of(answer)["code"] == "METHOD_NOT_ALLOWED"
-        assert error_of(answer)["message"] == "This route answers GET, POST, not PUT."
+        assert error_of(answer)["message"] == "PUT is not allowed on this path. Allowed: GET, POST."
 
     async def test_a_status_raised_by_a_route_keeps_its_words_and_headers(self, build: Build) -> None:
         answer = await get_thing(build, HTTPException(418, "Short and stout.", headers={"X-Pot": "tea"}))

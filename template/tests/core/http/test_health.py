@@ -100,7 +100,7 @@ class TestReadiness:
     async def test_waits_for_no_part_too_long_and_for_all_at_once(
         self, build: Build, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(health, "PATIENCE", 0.05)
+        monkeypatch.setattr(health, "CHECK_TIMEOUT", 0.05)
         modules = [module(str(number), HealthCheck(name=f"part {number}", check=stuck)) for number in range(20)]
         async with client_of(build(*modules)) as client, asyncio.timeout(0.8):
             answer = await client.get(READY)

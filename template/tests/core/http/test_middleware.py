@@ -242,6 +242,23 @@ class TestCors:
         async with client_of(build(SMALL, **CORS), headers={"Origin": "https://evil.example"}) as client:
             assert "access-control-allow-origin" not in (await client.get(f"{PUBLIC}/thing")).headers
 
+    @pytest.mark.parametrize(
+        ("where", "origin", "allowed"),
+        [
+            ("local", "http://localhost:5173", True),
+            ("local", "http://127.0.0.1:3000", True),
+            ("local", "http://localhost.evil.example", False),
+            ("staging", "http://localhost:5173", False),
+        ],
+    )
+    async def test_admits_development_servers_in_local_where_no_origin_is_set(
+        self, build: Build, where: str, origin: str, *, allowed: bool
+    ) -> None:
+        async with client_of(build(SMALL, ENVIRONMENT=where), headers={"Origin": origin}) as client:
+            headers = (await client.get(f"{PUBLIC}/thing")).headers
+
+        assert ("access-control-allow-origin" in headers) is allowed
+
     async def test_is_off_where_no_origin_is_set(self, build: Build) -> None:
         async with client_of(build(SMALL), headers={"Origin": ORIGIN}) as client:
             assert "access-control-allow-origin" not in (await client.get(f"{PUBLIC}/thing")).headers

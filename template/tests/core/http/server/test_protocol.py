@@ -85,7 +85,9 @@ class Server:
         reader, writer = await self.connect()
         for part in parts:
             writer.write(part)
-            await writer.drain()
+            with suppress(ConnectionError):
+                # The server may have answered and closed the connection already.
+                await writer.drain()
         return reader, writer
 
 
