@@ -18,7 +18,7 @@ from app.core.http.server.protocol import LimitedConfig
 from app.core.http.server.server import LimitedServer, bind
 from app.core.http.server.state import is_draining
 
-SHORT = 0.15
+SHORT = 0.3
 PATIENT = ConnectionLimits(keep_alive_timeout=60, header_timeout=60, body_timeout=60, write_timeout=60)
 GET = b"GET / HTTP/1.1\r\nHost: test\r\n"
 
@@ -102,6 +102,7 @@ async def serving(limits: ConnectionLimits) -> AsyncIterator[Server]:
     task = asyncio.create_task(server.serve(sockets=[listener]))
     running = Server(app, server, port)
     try:
+        await eventually(lambda: server.started)
         yield running
     finally:
         await running.disconnect()
