@@ -5,15 +5,15 @@ import os
 import nox
 
 nox.options.sessions = ["lint", "types", "prove", "tests"]
-# `uv run nox` has just made the environment from uv.lock: a second one a session would only take time.
+# `uv run nox` has just synchronised the environment with uv.lock: another one for each session would only take time.
 nox.options.default_venv_backend = "none"
-# Much of what runs here is small programs, one after the other: what Python has compiled for one serves the next.
+# The sessions run many small programs one after the other, which share compiled files.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Ruff on the tool, the tests and the template as it lies; spelling of workflows; the lock file."""
+    """Run ruff on the tool, the tests and the unrendered template; check the workflow's schema and the lock file."""
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("uv", "lock", "--check")
@@ -22,46 +22,49 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Mypy, strict, on the tool and its tests."""
+    """Run mypy, strict, on the tool and its tests."""
     session.run("mypy")
 
 
 @nox.session
 def prove(session: nox.Session) -> None:
-    """Shows for every valid answer set that it renders a consistent project, and that every seeded fault is found.
+    """Prove that every valid answer set renders a consistent project, and that every seeded fault is found.
 
-    A sample is rendered as well, and compared. `nox -s prove -- --sample 0` is the proof alone.
+    A sample is rendered and compared as well. `nox -s prove -- --sample 0` runs the proof alone.
     """
     session.run("omnistack", "prove", *(session.posargs or ["--mutants", "--sample", "2000"]))
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """The tests of the template and of the tool, on every core; those that take long are in `slow`."""
+    """Run the tests of the template and of the tool on every core, without the slow ones."""
     session.run("pytest", "-n", "auto", "--dist", "worksteal", "-m", "not slow", *session.posargs)
 
 
 @nox.session
 def slow(session: nox.Session) -> None:
-    """The tests that install and run whole projects, or drive a terminal."""
+    """Run the tests that install and run whole projects, or drive a terminal."""
     session.run("pytest", "-n", "auto", "--dist", "worksteal", "-m", "slow", *session.posargs)
 
 
 @nox.session
 def suites(session: nox.Session) -> None:
-    """Renders a covering array and, in each cell, installs, lints, types, migrates, boots and tests."""
+    """Render a covering array and install, migrate, boot, extend, lint, type and test each cell.
+
+    Cells that docs/coverage.json records do not run again, except with `-- --all`; `-- --budget 30` stops in time.
+    """
     session.run("omnistack", "suites", *session.posargs)
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Prints the speed of the tool and of a rendered application, as ratios within one run."""
+    """Print the speed of the tool and of a rendered application, as ratios within one run."""
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """Makes a project of every piece in .demo/ and starts it."""
+    """Make a project of every piece in .demo/ and start it."""
     session.run("omnistack", "new", ".demo", "--preset", "everything", "--start", *session.posargs)
 
 

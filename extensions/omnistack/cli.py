@@ -11,34 +11,37 @@ from typing import Annotated
 
 import typer
 
-from omnistack import change, listing, matrix, new, why
-from omnistack.errors import OmniError
-from omnistack.process import CommandError, forget_outer_environment
+from omnistack.change import command as change
+from omnistack.inspect import list_pieces, matrix, why
+from omnistack.new import command as new
 from omnistack.prove import command as prove
+from omnistack.shell.errors import OmniError
+from omnistack.shell.process import CommandError, remove_leaking_variables
 from omnistack.suites import command as suites
 
 DEBUG_VARIABLE = "OMNISTACK_DEBUG"
 INTERRUPTED = 130
 
 HELP = """\
-Make FastAPI backends with only the pieces that you choose, and keep them up to date.
+Create FastAPI backends from the pieces that you choose, and keep them up to date.
 
-A new project, asked step by step, or without a question, or running at once:
+Create a project: step by step, from a preset, or with every default and running at once:
 
 \b
     omnistack new ../my-api
     omnistack new ../my-api --preset saas --defaults
     omnistack new ../my-api --defaults --start
 
-A project that you have:
+Change a project, in its folder:
 
 \b
-    omnistack add projects          its code, settings and migrations come along
-    omnistack remove projects
-    omnistack update                to the newest version of the template
-    omnistack why app/main.py       which answer put it there
+    omnistack list --project .      show all pieces, and which ones the project has
+    omnistack add projects          add a piece with its code, settings and migrations
+    omnistack remove projects       remove a piece
+    omnistack update                update to the newest version of the template
+    omnistack why app/main.py       show which answer a file comes from
 
-Each command explains itself: omnistack new --help
+Show the options of a command: omnistack new --help
 """
 
 app = typer.Typer(
@@ -50,7 +53,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for commands in (new, change, listing, why, matrix, prove, suites):
+for commands in (new, change, list_pieces, why, matrix, prove, suites):
     commands.register(app)
 
 
@@ -67,27 +70,27 @@ def options(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
     debug: Annotated[
-        bool, typer.Option("--debug", envvar=DEBUG_VARIABLE, help="Show a traceback where something goes wrong.")
+        bool, typer.Option("--debug", envvar=DEBUG_VARIABLE, help="Show a traceback when an error occurs.")
     ] = False,
 ) -> None:
-    """Set what holds for every command."""
-    del version, debug  # `run` has to know of the second also where parsing fails
+    """Define the options of every command."""
+    del version, debug  # `run` reads --debug itself: it has to work where parsing fails
 
 
 def main() -> None:
-    """Run the command line; whatever goes wrong is one line on stderr."""
-    forget_outer_environment()
+    """Run the command line; an error is one line on stderr."""
+    remove_leaking_variables()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a tick that a terminal cannot show is no reason to fail
+            stream.reconfigure(errors="replace")  # for terminals that cannot show every character
     for name in ("SIGTERM", "SIGHUP"):
-        if number := getattr(signal, name, None):  # Windows knows no SIGHUP
+        if number := getattr(signal, name, None):  # Windows has no SIGHUP
             signal.signal(number, _end)
     sys.exit(run(sys.argv[1:]))
 
 
 def _end(number: int, _frame: FrameType | None) -> None:
-    """Let what is open tidy up: an exit unwinds, a signal's default does not."""
+    """Exit with clean-up: the default action of a signal runs none."""
     sys.exit(128 + number)
 
 
@@ -111,7 +114,7 @@ def _invoke(arguments: list[str]) -> int:
 
 
 def _explain(error: BaseException) -> tuple[str, int]:
-    """Say in one line what is wrong, and with which exit status the program ends."""
+    """Return the error in one line, and the exit status."""
     match error:
         case OmniError():
             return str(error), 1
@@ -121,7 +124,10 @@ def _explain(error: BaseException) -> tuple[str, int]:
             return "interrupted. Nothing was left half done.", INTERRUPTED
         case _:
             what = " ".join(str(error).split()) or type(error).__name__
-            return f"{what} ({type(error).__name__}). This is a bug: `omnistack --debug …` shows where.", 1
+            return (
+                f"{what} ({type(error).__name__}). This is a bug: report the output of `omnistack --debug …`.",
+                1,
+            )
 
 
 def _show_all(error: BaseException) -> None:

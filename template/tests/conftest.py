@@ -11,7 +11,8 @@ import secrets
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import cache
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import httpx
@@ -20,8 +21,9 @@ from fastapi import FastAPI
 from sqlalchemy import Executable, Row, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+from app import project_modules
 from app.auth.local import mint
-from app.core.config.settings import LoadedSettings, ModuleSettings, Settings, load_settings
+from app.core.config.settings import LoadedSettings, Settings, load_settings
 from app.core.db.database import Database, create_database
 from app.core.jobs.in_process import InProcessQueue
 from app.core.lifecycle import create_runtime, running, settings_classes
@@ -35,6 +37,20 @@ from tests.databases import Databases, open_databases
 ME = "/api/v1/app/users/me"
 SETTINGS = settings_classes(MODULES)
 SETTINGS_NAMES = sorted({name for cls in SETTINGS for name in cls.model_fields})
+
+
+TESTS: Final = Path(__file__).parent
+TEMPLATE_PARTS: Final = {"cli", "dev", "kit", "migrate", "migrations", "test_isolation.py"} | {
+    module.name for module in MODULES if module not in project_modules.MODULES
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of the template's own code, so that yours can run alone: `pytest -m "not template"`."""
+    for item in items:
+        part = item.path.relative_to(TESTS).parts[0]
+        if part in TEMPLATE_PARTS and item.get_closest_marker("every_module") is None:
+            item.add_marker("template")
 
 
 def pytest_collection_finish() -> None:
@@ -54,15 +70,13 @@ async def databases(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[D
 
 @pytest.fixture(scope="session", autouse=True)
 def environment(databases: Databases) -> Iterator[None]:
-    """Settings that depend neither on the developer's `.env` nor on the shell."""
+    """Settings that depend neither on `.env` (see `tests/__init__.py`) nor on the shell."""
     with pytest.MonkeyPatch.context() as patch:
-        classes: tuple[type[ModuleSettings], ...] = (ModuleSettings, *SETTINGS)
-        for cls in classes:
-            patch.setitem(cls.model_config, "env_file", None)
-            for name in cls.model_fields:
-                patch.delenv(name, raising=False)
+        for name in SETTINGS_NAMES:
+            patch.delenv(name, raising=False)
         patch.setenv("PROJECT_NAME", "Test")
         patch.setenv("ENVIRONMENT", "local")
+        patch.setenv("PUBLIC_URL", "http://testserver")
         patch.setenv("SECRET_KEY", secrets.token_hex(32))
         patch.setenv("DATABASE_URL", databases.shared)
         yield

@@ -1,13 +1,15 @@
 """Databases for tests, each a copy of one that has been migrated once."""
 
 import asyncio
+import os
 import secrets
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Protocol
+from tempfile import TemporaryDirectory
+from typing import Final, Protocol
 
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -15,6 +17,10 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from app.dev.servers.postgres import private_postgres
 
 type Migrate = Callable[[str], object]
+
+MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder below it is made for this run alone
+MEMORY_NEEDED: Final = 512 * 1024**2
+"""Bytes. Containers often have 64 MiB of shared memory, which a few databases fill."""
 
 
 class Databases(Protocol):
@@ -45,11 +51,42 @@ def open_databases(url: str | None, folder: Path, migrate: Migrate) -> Iterator[
         with postgres_databases(url, migrate) as databases:
             yield databases
     else:
-        with private_postgres(folder / "postgres", durable=False) as server:
+        with data_folder(folder) as data, private_postgres(data / "postgres", durable=False) as server:
             # They go with their server.
             databases = PostgresDatabases(server.url())
             apart(lambda: asyncio.run(databases.set_up(migrate)))
             yield databases
+
+
+@contextmanager
+def data_folder(fallback: Path, memory: Path = MEMORY) -> Iterator[Path]:
+    """A folder for the server's data: in memory if at least `MEMORY_NEEDED` bytes are free there, else `fallback`.
+
+    The name holds the process id: a run that was killed leaves its folder behind, and the next run removes it.
+    """
+    try:
+        free = shutil.disk_usage(memory).free
+    except OSError:
+        free = 0
+    if free < MEMORY_NEEDED or not os.access(memory, os.W_OK):
+        yield fallback
+        return
+    prefix = "app-tests-"
+    for stale in memory.glob(f"{prefix}*-*"):
+        if not _is_running(stale.name.removeprefix(prefix).partition("-")[0]):
+            shutil.rmtree(stale, ignore_errors=True)
+    with TemporaryDirectory(prefix=f"{prefix}{os.getpid()}-", dir=memory, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def _is_running(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (ProcessLookupError, ValueError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 class SqliteDatabases:

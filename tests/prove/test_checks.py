@@ -6,7 +6,7 @@ import pytest
 from omnistack.prove.finding import Finding
 from omnistack.prove.proof import Proof, prove
 from omnistack.prove.source import Source
-from omnistack.render import Renderer
+from omnistack.template.render import Renderer
 
 MAIN = "template/app/main.py"
 CORE = "extensions/catalog/core.yml"
@@ -16,7 +16,7 @@ EMAIL = "template/app/email/settings.py"
 MAKEFILE = "template/Makefile.jinja"
 REGISTRY = "template/app/storage/providers/registry.py.jinja"
 REMOTE = "extensions/catalog/remote_storage.yml"
-UPKEEP = "template/app/projects/data_policy.py"
+DATA_POLICY = "template/app/projects/data_policy.py"
 REVISION = "template/migrations/versions/projects/projects_0001_projects.py"
 
 
@@ -73,7 +73,7 @@ FAULTS = [
     (CORE, r"^dependencies:\n", "dependencies:\n  - leftpad>=1\n", "leftpad is declared, and nothing"),
     (CORE, r"name: LOG_LEVEL", "name: LOG_LEVELS", "LOG_LEVEL is not in .env.example"),
     (CORE, r"services: \[postgres\]", "services: []", "POSTGRES_PASSWORD"),
-    ("extensions/catalog/projects.yml", r"requires: \[users\]", "requires: [core]", "does not require"),
+    ("extensions/catalog/projects.yml", r"requires: \[core, users\]", "requires: [core]", "does not require"),
     ("template/app/core/config/settings.py", r"^    DEBUG: .*\n", "", "DEBUG"),
     ("template/app/projects/module.py", r"^    router=router,\n", "", "are in no manifest"),
     ("template/app/projects/module.py", r"^    models=\(Project,\),\n", "", "Project is in no manifest's `models`"),
@@ -81,8 +81,8 @@ FAULTS = [
     (REGISTRY, r"^from app\.storage\.port", "import app.main\nfrom app.storage.port", "never back"),
     (REGISTRY, r"^from app\.storage\.port", "import app.projects.module\nfrom app.storage.port", "not require"),
     (REMOTE, r"tests/storage/remote_settings\.py", "tests/storage/test_none.py", "no test imports it"),
-    (UPKEEP, r"^PERSONAL_DATA: .*\n", "PERSONAL_DATA = ()\n", "leads to users, and no Personal"),
-    (UPKEEP, r"^RETENTION: .*\n", "RETENTION = ()\n", "hides rows, and no RetentionRule names it"),
+    (DATA_POLICY, r"^PERSONAL_DATA: .*\n", "PERSONAL_DATA = ()\n", "leads to users, and no Personal"),
+    (DATA_POLICY, r"^RETENTION: .*\n", "RETENTION = ()\n", "hides rows, and no RetentionRule names it"),
     ("template/app/projects/module.py", r"^    personal_data=.*\n", "", "PERSONAL_DATA is in no manifest"),
     (MAKEFILE, r"in piece\.processes", "in []", "has a process, and Makefile no target worker"),
     (MAKEFILE, r" \| selectattr\('name', 'in', chosen\)", "", "starts worker, which no chosen piece has"),

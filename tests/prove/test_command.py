@@ -45,4 +45,4 @@ def test_seeds_no_faults_where_there_are_some(
     assert run(["prove", "--mutants", "--template", str(folder)]) == 1
     told = capsys.readouterr()
     assert "1 fault found in" in told.out
-    assert "correct what was found first" in told.err
+    assert "correct the findings first" in told.err

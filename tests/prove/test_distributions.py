@@ -4,9 +4,9 @@ import json
 import subprocess
 
 import pytest
-from omnistack.process import program
 from omnistack.prove.distributions import EXCEPTIONS, PROVIDED, candidates, requirement_name
 from omnistack.prove.proof import Proof
+from omnistack.shell.process import program
 
 ASK = "import importlib.metadata as m, json; print(json.dumps(m.packages_distributions()))"
 

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 from jinja2 import Environment, StrictUndefined
-from omnistack.catalog import Choice, Question
 from omnistack.prove.interpret import Interpreter
 from omnistack.prove.space import Space
 from omnistack.prove.tree import plain
 from omnistack.prove.values import Choice as Options
 from omnistack.prove.values import FailureError, Opaque, RefusedError, Seq, Text
+from omnistack.template.catalog import Choice, Question
 
 PIECES = [
     {"name": "redis", "requires": [], "port": None, "n": 1},

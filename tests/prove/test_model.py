@@ -1,14 +1,14 @@
 """The feature model is what Copier's own questionnaire accepts and chooses."""
 
 import pytest
-from omnistack.answers import Questionnaire
-from omnistack.catalog import QUESTIONS_FILE
 from omnistack.prove.model import Model
 from omnistack.prove.proof import Proof, prove
 from omnistack.prove.sample import draw
 from omnistack.prove.source import Source
 from omnistack.prove.tree import Tree
-from omnistack.template import Template
+from omnistack.template.answers import Questionnaire
+from omnistack.template.catalog import QUESTIONS_FILE
+from omnistack.template.source import Template
 
 
 def messages(proof: Proof) -> list[str]:

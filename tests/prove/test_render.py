@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from copier import run_copy
 from copier._settings import SettingsModel
-from omnistack.catalog import load_catalog
-from omnistack.errors import OmniError
-from omnistack.matrix import rules
+from omnistack.inspect.matrix import rules
 from omnistack.prove.source import Source
-from omnistack.render import FOLDER, Renderer, render
+from omnistack.shell.errors import OmniError
+from omnistack.template.catalog import load_catalog
+from omnistack.template.render import FOLDER, Renderer, render
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from omnistack.prove.model import Model
 from omnistack.prove.sample import draw
 from omnistack.prove.source import Source, read_source
 from omnistack.prove.tree import Tree
-from omnistack.render import Renderer
+from omnistack.template.render import Renderer
 
 ROOT = Path(__file__).resolve().parents[2]
 PORTS = {"auth": 3, "email": 4, "storage": 4}

@@ -1,8 +1,8 @@
 """Sets of answer sets."""
 
 import pytest
-from omnistack.catalog import Choice, Question
-from omnistack.prove.space import SAMPLE_TEXT, Space
+from omnistack.prove.space import SAMPLE_TEXT, Conditions, Space
+from omnistack.template.catalog import Choice, Question
 
 
 def question(name: str, *values: str) -> Question:
@@ -57,3 +57,12 @@ def test_a_free_text_is_empty_or_not_and_counts_once(space: Space) -> None:
     assert space.count(filled) == space.count(space.without(filled)) == 12
     assert (space.pick(filled) or {})["email"] == SAMPLE_TEXT
     assert (space.pick(space.without(filled)) or {})["email"] == ""
+
+
+def test_a_key_without_a_condition_is_nowhere(space: Space) -> None:
+    found = Conditions[str](space)
+    assert found["a"] == space.nothing
+    assert "a" not in found
+    found.add("a", space.everything)
+    found.add("a", space.nothing)
+    assert found["a"] == space.everything

@@ -1,34 +1,27 @@
-"""A cell: what identifies it, and what is left when it fails."""
+"""A cell: what it does, and what is left when it fails."""
 
 import dataclasses
+import sys
 from pathlib import Path
 
 import pytest
-from omnistack.errors import OmniError
-from omnistack.matrix import Row
-from omnistack.suites.cell import ANSWERS_FILE, Cell, Ledger, Workplace, fingerprint, run_cell, write
+from omnistack.inspect.matrix import Row
+from omnistack.shell.errors import OmniError
+from omnistack.shell.process import CommandError
+from omnistack.suites import interpreters
+from omnistack.suites.cell import Cell, Rendering, Workplace, lock, run_cell, write
 from omnistack.suites.command import make_plan
+from omnistack.suites.interpreters import Interpreter, find_interpreter
 
-CELL = Cell("a cell", {"python_version": "3.12"})
+HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
+CELL = Cell("a cell", {"python_version": HERE}, Interpreter(HERE, sys.executable, sys.version))
 PYPROJECT = b'[project]\nname = "nothing"\nversion = "1"\nrequires-python = ">=3.12"\n[tool.uv]\npackage = false\n'
-FILES = {"pyproject.toml": (0o100644, PYPROJECT), ANSWERS_FILE: (0o100644, b"_commit: one\n")}
+FILES = {"pyproject.toml": (0o100644, PYPROJECT)}
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Workplace:
     return Workplace(tmp_path / "cell", tmp_path / "types", tmp_path / "bytecode")
-
-
-def test_a_rendering_is_known_by_its_files() -> None:
-    known = fingerprint(CELL, FILES)
-    assert fingerprint(CELL, dict(reversed(FILES.items()))) == known
-    assert fingerprint(CELL, FILES | {"a.py": (0o100644, b"")}) != known
-    assert fingerprint(CELL, FILES | {"pyproject.toml": (0o100755, PYPROJECT)}) != known
-    assert fingerprint(Cell("a cell", {"python_version": "3.13"}), FILES) != known
-
-
-def test_the_commit_of_the_template_makes_no_difference() -> None:
-    assert fingerprint(CELL, FILES | {ANSWERS_FILE: (0o100644, b"_commit: two\n")}) == fingerprint(CELL, FILES)
 
 
 def test_the_time_of_a_file_tells_its_content(tmp_path: Path) -> None:
@@ -39,31 +32,19 @@ def test_the_time_of_a_file_tells_its_content(tmp_path: Path) -> None:
 
 
 def test_a_failed_cell_names_its_step_and_leaves_its_folder(tmp_path: Path, place: Workplace) -> None:
-    passed = Ledger(tmp_path / "passed.txt")
-    outcome = run_cell(CELL, FILES, place, "sqlite+aiosqlite://", passed, fresh=False)
+    rendering = Rendering(FILES, lock(FILES, CELL))
+    outcome = run_cell(CELL, rendering, place, "sqlite+aiosqlite://", workers=1)
     assert not outcome.passed
-    assert outcome.failed_step == "lint"
-    assert "ruff" in outcome.message
+    assert outcome.failed_step == "migrate"
+    assert "app" in outcome.message
     assert (tmp_path / "cell/pyproject.toml").read_bytes() == PYPROJECT
     assert (tmp_path / "cell/failure.log").is_file()
-    assert not (tmp_path / "passed.txt").exists()
 
 
-def test_a_project_that_cannot_be_locked_fails_at_the_lock(tmp_path: Path, place: Workplace) -> None:
-    files = FILES | {"pyproject.toml": (0o100644, b"[project")}
-    ledger = Ledger(tmp_path / "l")
-    outcome = run_cell(CELL, files, place, "sqlite+aiosqlite://", ledger, fresh=False)
-    assert outcome.failed_step == "lock"
-    assert "pyproject.toml" in outcome.output
-
-
-def test_a_ledger_remembers(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "new/passed.txt")
-    assert "key" not in ledger
-    ledger.add("key")
-    ledger.add("other")
-    assert "key" in Ledger(tmp_path / "new/passed.txt")
-    assert "ke" not in ledger
+def test_a_project_that_cannot_be_locked_says_why() -> None:
+    with pytest.raises(CommandError) as error:
+        lock({"pyproject.toml": (0o100644, b"[project")}, CELL)
+    assert "pyproject.toml" in error.value.output
 
 
 def row(version: str) -> Row:
@@ -71,17 +52,33 @@ def row(version: str) -> Row:
     return Row(name=version, given=answers, answers=answers)
 
 
-def test_cells_of_a_python_that_is_not_here_run_on_another_and_it_is_said() -> None:
-    plan = make_plan([row("3.12"), row("3.99")])
-    assert [cell.python for cell in plan.cells] == ["3.12", "3.12"]
+def test_cells_of_a_python_that_is_missing_run_on_another_and_the_plan_says_so() -> None:
+    plan = make_plan([row(HERE), row("3.99")])
+    assert [cell.python for cell in plan.cells] == [HERE, HERE]
     assert [cell.answers["auth"] for cell in plan.cells] == ["clerk", "clerk"]
     assert [cell.foreseen for cell in plan.cells] == [None, "3.99"]
-    assert [reason.partition(":")[0] for reason in plan.not_run] == ["Python 3.99 is not installed"]
+    assert [reason.partition(" (")[0] for reason in plan.not_run] == ["Python 3.99 is not installed"]
+    assert "OMNISTACK_PYTHON_3_99" in plan.not_run[0]
 
 
-def test_without_any_python_there_is_nothing_to_run() -> None:
+def test_without_any_python_nothing_can_run() -> None:
     with pytest.raises(OmniError, match=r"no Python 3\.99"):
         make_plan([row("3.99")])
+
+
+def test_an_interpreter_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(interpreters.variable(HERE), sys.executable)
+    found = find_interpreter(HERE)
+    assert found is not None
+    assert found.path == sys.executable
+    assert found.release == ".".join(map(str, sys.version_info[:3]))
+
+
+@pytest.mark.parametrize("path", [sys.executable, "/nowhere/python"])
+def test_a_named_interpreter_that_is_another_one_is_refused(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMNISTACK_PYTHON_3_99", path)
+    with pytest.raises(OmniError, match=r"OMNISTACK_PYTHON_3_99=.* is not a Python 3\.99"):
+        find_interpreter("3.99")
 
 
 def test_an_outcome_cannot_be_changed() -> None:

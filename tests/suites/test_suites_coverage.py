@@ -5,10 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from omnistack.catalog import Answer, Catalog, load_catalog
-from omnistack.matrix import Row, make_rows
-from omnistack.suites.coverage import coverage, page, valid_combinations
-from omnistack.template import Template
+from omnistack.inspect.matrix import Row, make_rows
+from omnistack.suites.coverage import ListedCell, coverage, last_executed, page, valid_combinations, worth_keeping
+from omnistack.suites.record import Entry
+from omnistack.template.catalog import Answer, Catalog, load_catalog
+from omnistack.template.source import Template
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -67,9 +68,50 @@ def test_combinations_that_no_answer_set_holds_do_not_count(catalog: Catalog) ->
     assert frozenset({("needy", True), ("projects", False), ("rival", False)}) not in triples
 
 
-def test_the_page_lists_cells_counts_and_what_was_not_run(rows: list[Row], catalog: Catalog) -> None:
-    row = replace(rows[0], name="one")
-    text = page([coverage(catalog, [row.answers], 2)], [(row.name, "-d a=b")], ["Python 9.9 is not installed."])
-    assert "| one | `-d a=b` |" in text
-    assert "pairs" in text
+def entry(row: Row, digest: str, date: str = "2026-11-27") -> Entry:
+    commit = f"{digest}000000000"
+    return Entry(
+        digest=digest, name=row.name, answers=row.answers, python="3.12.4", commit=commit, date=date, seconds=60
+    )
+
+
+def test_the_page_says_when_each_cell_and_each_pair_was_executed(rows: list[Row], catalog: Catalog) -> None:
+    cells = [ListedCell(row.name, row.answers, "-d a=b", str(number)) for number, row in enumerate(rows)]
+    entries = [entry(row, str(number)) for number, row in enumerate(rows)]
+    text = page(catalog, cells, entries, ["Python 9.9 is not installed."])
+    assert f"| {rows[0].name} | 2026-11-27, `0000000` | 3.12.4 | 60 | `-d a=b` |" in text
+    assert "pairs (100 %)" in text
+    assert "never" not in text.partition("## When")[2]
     assert "- Python 9.9 is not installed." in text
+
+
+def test_the_page_names_pairs_that_have_changed_since_and_those_never_executed(
+    rows: list[Row], catalog: Catalog
+) -> None:
+    row = rows[0]
+    cells = [ListedCell(row.name, row.answers, "-d a=b", "new")]
+    text = page(catalog, cells, [entry(row, "old", "2026-01-02")], [])
+    assert "0 of" in text
+    assert f"| {row.name} | not at this version | | | `-d a=b` |" in text
+    assert ": executed at commit old0000 on 2026-01-02" in text
+    assert ": never" in text
+
+
+def test_the_latest_execution_of_a_pair_counts(rows: list[Row], catalog: Catalog) -> None:
+    row = rows[0]
+    latest = last_executed(catalog, [entry(row, "new", "2026-11-28"), entry(row, "old", "2026-11-01")])
+    assert {one.digest for one in latest.values()} == {"new"}
+
+
+def test_an_entry_from_before_a_question_was_added_still_counts(rows: list[Row], catalog: Catalog) -> None:
+    answers = {name: value for name, value in rows[0].answers.items() if name != "auth"}
+    latest = last_executed(catalog, [replace(entry(rows[0], "old"), answers=answers)])
+    assert latest
+    assert not any("auth" in dict(pair) for pair in latest)
+
+
+def test_old_entries_go_when_a_later_one_holds_their_pairs(rows: list[Row], catalog: Catalog) -> None:
+    old, new = entry(rows[0], "old", "2026-11-01"), entry(rows[0], "new")
+    other = entry(rows[1], "other", "2026-10-01")
+    assert worth_keeping(catalog, [old, new, other], {"new"}) == [new, other]
+    assert worth_keeping(catalog, [old, new], {"old"}) == [old, new]

@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from omnistack.catalog import Piece, load_catalog
+from omnistack.template.catalog import Piece, load_catalog
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "template"

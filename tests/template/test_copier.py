@@ -29,7 +29,7 @@ def test_a_copy_needs_no_trust_and_runs_nothing(committed_template: Path, tmp_pa
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "made/app/main.py").is_file()
     assert not (tmp_path / "made/.env").exists()
-    assert "make dev" in done.stderr
+    assert "uv run app dev" in done.stderr
 
 
 def test_the_answers_file_keeps_one_line_an_answer(committed_template: Path, tmp_path: Path) -> None:
@@ -49,11 +49,11 @@ def test_the_answers_file_keeps_one_line_an_answer(committed_template: Path, tmp
         ("project_slug=My_SaaS", "lower-case letters"),
         ("project_slug=-x", "lower-case letters"),
         ("project_slug=" + "a" * 41, "at most 40"),
-        ("project_slug=fastapi", "choose another"),
+        ("project_slug=fastapi", "Choose another"),
         ("project_name=", "1 to 60"),
         ("project_name=" + "x" * 61, "1 to 60"),
         ("project_name=two\nlines", "one line"),
-        ("project_description=two\nlines", "One line"),
+        ("project_description=two\nlines", "one line"),
         ("author_email=nobody", "me@example.com"),
         ("auth=okta", "auth"),
         ("python_version=3.11", "python_version"),
@@ -90,4 +90,4 @@ def test_a_missing_requirement_is_refused_with_what_to_answer(template_repo: Pat
         cwd=tmp_path,
     )
     assert done.returncode != 0
-    assert "reports needs projects: answer projects=true as well, or reports=false." in done.stderr
+    assert "reports requires projects: set projects=true, or reports=false." in done.stderr

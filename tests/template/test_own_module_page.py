@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
-from omnistack.render import Renderer
 from omnistack.suites.cell import write
 from omnistack.suites.steps import Site, environment
+from omnistack.template.render import Renderer
 
 ROOT = Path(__file__).resolve().parents[2]
 COPYING = "cp -r app/projects"

@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from omnistack.catalog import Answer, Piece, load_catalog
-from omnistack.render import Renderer, Rendering
+from omnistack.template.catalog import Answer, Piece, load_catalog
+from omnistack.template.render import Renderer, Rendering
 
 ROOT = Path(__file__).resolve().parents[2]
 CATALOG = load_catalog(ROOT)

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 from dotenv import dotenv_values
-from omnistack.catalog import Answer
-from omnistack.matrix import Row, make_rows
-from omnistack.render import Renderer
+from omnistack.inspect.matrix import Row, make_rows
 from omnistack.suites.cell import write
-from omnistack.template import Template
+from omnistack.template.catalog import Answer
+from omnistack.template.render import Renderer
+from omnistack.template.source import Template
 
 ROOT = Path(__file__).resolve().parents[2]
 

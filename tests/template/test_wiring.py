@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from jinja2 import Environment, nodes
-from omnistack.catalog import load_catalog
+from omnistack.template.catalog import load_catalog
 
 ROOT = Path(__file__).resolve().parents[2]
 CATALOG = load_catalog(ROOT)

@@ -7,9 +7,9 @@ from pathlib import Path
 import copier
 import pytest
 import yaml
-from omnistack.answers import Questionnaire, parse_pairs
-from omnistack.errors import OmniError
-from omnistack.template import Template
+from omnistack.shell.errors import OmniError
+from omnistack.template.answers import Questionnaire, parse_pairs
+from omnistack.template.source import Template
 
 from tests.conftest import CHECKOUT
 from tests.tool.conftest import write
@@ -27,7 +27,7 @@ def test_defaults_are_a_whole_set(questionnaire: Questionnaire) -> None:
     assert (made.answers["preset"], made.answers["projects"]) == ("saas", True)
     assert " ".join(made.chosen) == (
         "core redis resilience selection auth custom jobs users email projects storage console email_calls email_http "
-        "local remote_storage resend object_store s3"
+        "local remote_storage resend s3_protocol s3"
     )
 
 

@@ -1,11 +1,13 @@
 """`omnistack list` and `omnistack why`: they only look."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from omnistack.shell.progress import out
 
 from tests.conftest import commit_all, git
 from tests.tool.conftest import Run, write
@@ -24,8 +26,23 @@ def project(run: Run, tmp_path: Path) -> Path:
 
 def test_the_table_shows_each_piece_and_what_it_brings(run: Run) -> None:
     shown = run("list").out
-    for text in ("projects=true", "auth=clerk", "always there", "CLERK_ISSUER_URL", "app/projects", "fastapi>="):
+    for text in ("projects=true", "auth=clerk", "in every project", "CLERK_ISSUER_URL", "app/projects", "fastapi>="):
         assert text in shown
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_the_table_is_read_in_every_terminal(run: Run, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    out.cache_clear()
+    try:
+        lines = run("list").out.splitlines()
+    finally:
+        out.cache_clear()
+    table = lines[:-1]
+    assert max(map(len, table)) <= width
+    assert re.fullmatch(r" *piece +adds *", table[1])
+    assert table[1].index("adds") <= 40
+    assert any("settings: EMAIL_PROVIDER" in line for line in table)
 
 
 def test_json_holds_all_that_is_known(run: Run) -> None:
@@ -53,7 +70,7 @@ def test_a_project_is_listed_as_of_its_own_version(run: Run, small: Path, projec
 def test_a_folder_that_is_no_project_is_refused(run: Run, tmp_path: Path) -> None:
     done = run("list", "--project", tmp_path)
     assert done.status == 1
-    assert "in no project rendered from this template" in done.err
+    assert "is not in a project rendered from this template" in done.err
 
 
 def test_it_is_quick_because_copier_is_not_imported() -> None:
@@ -64,15 +81,15 @@ def test_it_is_quick_because_copier_is_not_imported() -> None:
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("app/projects/service.py", "app/projects/service.py: there because of projects=true."),
-        ("app/projects", "app/projects: there because of projects=true."),
-        ("app/auth/providers/clerk.py", "there because of auth=clerk."),
-        ("app/main.py", "app/main.py: always there."),
-        ("app/auth", "app/auth: always there, part of auth.\n  1 of its files: there because of auth=clerk"),
-        ("README.md", "README.md: always there; filled from: project_name."),
+        ("app/projects/service.py", "app/projects/service.py: comes from projects=true."),
+        ("app/projects", "app/projects: comes from projects=true."),
+        ("app/auth/providers/clerk.py", "comes from auth=clerk."),
+        ("app/main.py", "app/main.py: in every project."),
+        ("app/auth", "app/auth: in every project, part of auth.\n  1 of its files: comes from auth=clerk"),
+        ("README.md", "README.md: in every project; filled from: project_name."),
         (
             "app/modules.py",
-            "always there; filled from: the module of redis, auth, jobs, users, email, projects, storage.\n",
+            "in every project; filled from: the module of core, redis, auth, jobs, users, email, projects, storage.\n",
         ),
         (
             ".env.example",
@@ -114,7 +131,7 @@ def test_why_knows_what_is_rendered_only_once(run: Run, small: Path, tmp_path: P
     run("new", tmp_path / "made", *QUIET)
     write(tmp_path / "made/app/project_modules.py", "MODULES = (1,)\n")
     shown = run("why", tmp_path / "made/app/project_modules.py").out
-    assert shown.splitlines()[1] == "Rendered once: it is yours to change, and no update touches it."
+    assert shown.splitlines()[1] == "Rendered once: it is yours to change, and no update changes it."
 
 
 def test_why_reads_the_version_that_the_project_is_from(run: Run, small: Path, project: Path) -> None:
@@ -125,19 +142,35 @@ def test_why_reads_the_version_that_the_project_is_from(run: Run, small: Path, p
 
 def test_why_works_from_within_the_project(run: Run, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project / "app")
-    assert run("why", "main.py").out == "app/main.py: always there.\n"
-    assert ".: always there." in run("why", "..").out
+    assert run("why", "main.py").out == "app/main.py: in every project.\n"
+    assert ".: in every project." in run("why", "..").out
+
+
+def test_a_file_is_named_from_within_or_by_its_project(
+    run: Run, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("why", "app/main.py", "--project", project).out == "app/main.py: in every project.\n"
+    assert run("why", "app/main.py", "--project", project / "app").out == "app/main.py: in every project.\n"
+    assert "is not in a project" in run("why", "app/main.py").err
+
+
+def test_other_line_ends_are_no_change(run: Run, project: Path) -> None:
+    git(project, "config", "core.autocrlf", "true")
+    file = project / "app/main.py"
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    assert run("why", file).out == "app/main.py: in every project.\n"
 
 
 def test_why_tells_what_would_bring_a_missing_file(run: Run, project: Path) -> None:
     done = run("why", project / "app/auth/providers/custom.py")
     assert done.status == 1
-    assert "it comes with custom (auth=custom). `omnistack add custom` brings it." in done.err
+    assert "which is part of custom (auth=custom). to add it, run `omnistack add custom`." in done.err
 
 
 def test_why_refuses_what_is_nowhere(run: Run, project: Path, tmp_path: Path) -> None:
-    assert "there is no nothing.py in" in run("why", project / "nothing.py").err
-    assert "is in no project" in run("why", tmp_path / "elsewhere.txt").err
+    assert "has no file nothing.py" in run("why", project / "nothing.py").err
+    assert "is not in a project" in run("why", tmp_path / "elsewhere.txt").err
 
 
 def test_why_says_where_to_look_when_the_template_is_gone(
@@ -147,8 +180,10 @@ def test_why_says_where_to_look_when_the_template_is_gone(
     small.rename(tmp_path / "moved")
     done = run("why", project / "app/main.py")
     assert done.status == 1
-    assert f"the project's template is not at {small} any more. say where it is with --template." in done.err
-    assert run("why", project / "app/main.py", "--template", tmp_path / "moved").out == "app/main.py: always there.\n"
+    assert f"this project records its template as {small}, a folder that does not exist on this machine." in done.err
+    assert (
+        run("why", project / "app/main.py", "--template", tmp_path / "moved").out == "app/main.py: in every project.\n"
+    )
 
 
 def test_a_piece_that_came_along_names_who_brought_it(run: Run, small: Path, tmp_path: Path) -> None:
@@ -157,14 +192,11 @@ def test_a_piece_that_came_along_names_who_brought_it(run: Run, small: Path, tmp
     ledger = text.replace("name: projects", "name: ledger", 1).replace("module: projects", "module: null")
     ledger = "\n".join("paths: [ledger.txt]" if line.startswith("paths:") else line for line in ledger.splitlines())
     (catalog / "ledger.yml").write_text(ledger + "\n")
-    (catalog / "projects.yml").write_text(text.replace("requires: [users]", "requires: [users, ledger]"))
+    (catalog / "projects.yml").write_text(text.replace("requires: [core, users]", "requires: [core, users, ledger]"))
     write(small / "template/ledger.txt", "")
     commit_all(small, "Ledger")
     run("new", tmp_path / "made", *QUIET)
-    assert (
-        run("why", tmp_path / "made/ledger.txt").out
-        == "ledger.txt: there because of ledger, which comes along with projects=true.\n"
-    )
+    assert run("why", tmp_path / "made/ledger.txt").out == "ledger.txt: part of ledger, which projects=true requires.\n"
 
 
 def test_looking_changes_nothing(run: Run, project: Path) -> None:

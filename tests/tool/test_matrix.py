@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from omnistack.answers import Questionnaire
-from omnistack.catalog import Answer, Catalog, Choice, Piece, Question, load_catalog
-from omnistack.errors import OmniError
-from omnistack.matrix import cover, factors, make_rows, parse_shard, rules, take_shard
-from omnistack.progress import out
-from omnistack.template import Template
+from omnistack.inspect.matrix import cover, factors, make_rows, parse_shard, rules, take_shard
+from omnistack.shell.errors import OmniError
+from omnistack.shell.progress import out
+from omnistack.template.answers import Questionnaire
+from omnistack.template.catalog import Answer, Catalog, Choice, Piece, Question, load_catalog
+from omnistack.template.source import Template
 
 from tests.conftest import CHECKOUT
 from tests.tool.conftest import Run

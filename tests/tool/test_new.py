@@ -2,6 +2,7 @@ import json
 import os
 import re
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ def test_the_preview_names_pieces_files_and_packages(run: Run, tmp_path: Path) -
     assert "fastapi" in shown
     assert "preset=minimal, auth=custom, email=none, storage=none, redis=false" in shown
     assert "projects=false" in shown
-    assert "Nothing was made" in shown
+    assert "Nothing was created" in shown
 
 
 def test_a_dry_run_leaves_nothing(run: Run, tmp_path: Path) -> None:
@@ -117,7 +118,7 @@ def test_inside_another_repository_it_gets_its_own(run: Run, tmp_path: Path) -> 
     write(outer / "file", "text")
     commit_all(outer, "Outer", first=True)
     done = run("new", outer / "services/made", *QUIET)
-    assert f"inside the repository {outer}" in done.out
+    assert f"inside {outer}; --no-git makes it a folder of that repository" in done.out
     assert git(outer / "services/made", "rev-parse", "--show-toplevel") == str(outer / "services/made")
     assert git(outer, "log", "--format=%s") == "Outer"
 
@@ -130,6 +131,11 @@ def test_an_empty_destination_stays_the_same_folder(run: Run, tmp_path: Path) ->
     assert made.stat().st_ino == before
     assert git(made, "status", "--porcelain") == ""
     assert not list(made.glob(".omnistack-*"))
+
+
+def test_the_next_steps_can_be_copied_for_any_path(run: Run, tmp_path: Path) -> None:
+    shown = run("new", tmp_path / "my projects" / "api", *QUIET).out
+    assert f"cd '{tmp_path}/my projects/api'" in shown
 
 
 def test_an_older_version_can_be_named(run: Run, small: Path, tmp_path: Path) -> None:
@@ -151,6 +157,35 @@ def test_a_url_renders_the_newest_release(run: Run, small: Path, tmp_path: Path)
     assert (done.status, done.err) == (0, "")
     assert not (tmp_path / "made/unreleased.txt").exists()
     assert f"_src_path: git+file://{small}\n" in (tmp_path / "made/.copier-answers.yml").read_text()
+
+
+def test_a_published_template_is_recorded_by_its_url_without_credentials(run: Run, small: Path, tmp_path: Path) -> None:
+    git(small, "remote", "add", "backup", str(tmp_path / "backup"))
+    git(small, "remote", "add", "origin", "https://me:secret@example.com/team/omnistack.git")
+    done = run("new", tmp_path / "unpublished", *QUIET)
+    assert f"records its template as {small}, a folder of this machine" in done.out
+    assert source_of(tmp_path / "unpublished") == str(small)
+    git(small, "update-ref", "refs/remotes/origin/main", "HEAD")
+    done = run("new", tmp_path / "published", *QUIET)
+    assert "a folder of this machine" not in done.out
+    assert source_of(tmp_path / "published") == "git+https://example.com/team/omnistack.git"
+
+
+def source_of(project: Path) -> object:
+    return yaml.safe_load((project / ".copier-answers.yml").read_text())["_src_path"]
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_line_endings_and_attributes_of_the_user_change_nothing(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, refused: bool
+) -> None:
+    (tmp_path / "attributes").write_text("*.py eol=crlf\n")
+    config = f"[core]\nautocrlf = true\nsafecrlf = {str(refused).lower()}\nattributesFile = {tmp_path / 'attributes'}\n"
+    (tmp_path / "gitconfig").write_text(config)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
+    assert run("new", tmp_path / "made", *QUIET).status == 0
+    stored = subprocess.run(["git", "show", "HEAD:app/main.py"], cwd=tmp_path / "made", capture_output=True, check=True)
+    assert stored.stdout == b'"""The application."""\n'
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """Bad input and failures on the way: one clear line, nothing made, nothing lost."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -19,21 +20,21 @@ def made(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["-d", "project_slug=Bad Slug"], "project_slug: A slug has lower-case letters"),
-        (["-d", "project_name="], "project_name: The name is shown to people"),
-        (["-d", "author_email=nobody"], 'author_email: An e-mail address like "me@example.com"'),
-        (["-d", "auth=okta"], "auth: 'okta' is not one of its answers. choose one of custom, supabase, clerk."),
+        (["-d", "project_slug=Bad Slug"], "project_slug: Use lower-case letters"),
+        (["-d", "project_name="], "project_name: Enter 1 to 60 printable characters"),
+        (["-d", "author_email=nobody"], 'author_email: Enter an email address, for example "me@example.com"'),
+        (["-d", "auth=okta"], "auth: 'okta' is not a valid answer. choose one of custom, supabase, clerk."),
         (["-d", "python_version=2.7"], "choose one of 3.12, 3.13, 3.14."),
         (["-d", "projects=perhaps"], "write projects=true or projects=false."),
         (["-d", "projcts=true"], "there is no question 'projcts'. did you mean projects"),
         (["-d", "chosen=[]"], "there is no question 'chosen'"),
-        (["-d", "auth"], "write it as key=value, like -d auth=clerk."),
-        (["-d", "=clerk"], "write it as key=value"),
-        (["--preset", "huge"], "preset: 'huge' is not one of its answers. choose one of minimal, saas,"),
+        (["-d", "auth"], "write key=value, for example -d auth=clerk."),
+        (["-d", "=clerk"], "write key=value"),
+        (["--preset", "huge"], "preset: 'huge' is not a valid answer. choose one of minimal, saas,"),
         (["--answers", "/nowhere.yml"], "the answers file /nowhere.yml cannot be read: No such file"),
         (["--vcs-ref", "v9"], "the template has no version 'v9'. its newest tags are: none."),
-        (["--template", "/nowhere"], "there is no template at /nowhere. give a folder that holds copier.yml"),
-        (["--start"], "--start needs the packages. leave --no-sync out."),
+        (["--template", "/nowhere"], "there is no template at /nowhere. name a folder that holds copier.yml"),
+        (["--start"], "--start needs the packages. leave out --no-sync."),
         (["--colour"], "No such option: --colour"),
     ],
 )
@@ -49,10 +50,10 @@ def test_bad_input_is_one_line(run: Run, made: Path, arguments: list[str], says:
 @pytest.mark.parametrize(
     ("name", "text", "says"),
     [
-        ("a.yml", "auth: [", "is no YAML"),
-        ("a.json", "{", "is no JSON"),
-        ("a.yml", "- auth", "holds no answers"),
-        ("a.yml", "auth: ", "auth: None is no text"),
+        ("a.yml", "auth: [", "is not valid YAML"),
+        ("a.json", "{", "is not valid JSON"),
+        ("a.yml", "- auth", "contains no answers"),
+        ("a.yml", "auth: ", "auth: None is not a text"),
         ("a.yml", "project_name: true", "put it in quotes"),
         ("a.yml", "projects: 3", "neither true nor false"),
     ],
@@ -71,7 +72,7 @@ def test_a_bad_answers_file_is_one_line(
 def test_questions_without_a_terminal_name_the_way_out(run: Run, made: Path) -> None:
     done = run("new", made)
     assert done.status == 1
-    assert "the questions need a terminal. add --defaults" in done.err
+    assert "the questions can only be asked in a terminal. add --defaults" in done.err
 
 
 def test_a_folder_with_something_in_it_is_left_alone(run: Run, made: Path) -> None:
@@ -82,10 +83,17 @@ def test_a_folder_with_something_in_it_is_left_alone(run: Run, made: Path) -> No
     assert files_in(made) == {"thesis.txt"}
 
 
+def test_a_path_in_which_uv_cannot_run_is_refused(run: Run, tmp_path: Path) -> None:
+    done = run("new", tmp_path / f"a{os.pathsep}b" / "made", *QUIET)
+    assert done.status == 1
+    assert "which separates folders in PATH" in done.err
+    assert list(tmp_path.glob("a*")) == []
+
+
 def test_a_file_in_the_way_is_left_alone(run: Run, made: Path) -> None:
     write(made, "years of work")
-    assert "exists and is no folder" in run("new", made, *QUIET).err
-    assert "is no folder" in run("new", made / "below", *QUIET).err
+    assert "exists and is not a folder" in run("new", made, *QUIET).err
+    assert "is not a folder" in run("new", made / "below", *QUIET).err
     assert made.read_text() == "years of work"
 
 
@@ -114,12 +122,12 @@ def test_notes_beside_the_template_are_no_change(run: Run, small: Path, made: Pa
 
 def test_a_template_without_a_commit_is_refused(run: Run, small: Path, made: Path) -> None:
     (small / ".git").rename(small.parent / "elsewhere")
-    assert "is no git checkout with a commit (fatal: not a git repository" in run("new", made, *QUIET).err
+    assert "is not a git checkout (fatal: not a git repository" in run("new", made, *QUIET).err
 
 
 def test_a_folder_of_another_repository_is_no_template(run: Run, small: Path, made: Path, tmp_path: Path) -> None:
     (small / ".git").rename(tmp_path / ".git")
-    assert f"is no git checkout of its own, but a part of {tmp_path}" in run("new", made, *QUIET).err
+    assert f"is not a git repository of its own, but a folder of {tmp_path}" in run("new", made, *QUIET).err
 
 
 def test_a_place_that_cannot_be_written_is_one_line(run: Run, tmp_path: Path) -> None:
@@ -163,13 +171,13 @@ def test_a_requirement_answered_with_no_is_refused(run: Run, small: Path, made: 
     add_billing(small)
     done = run("new", made, "-d", "billing=true", "-d", "projects=false", *QUIET)
     assert done.status == 1
-    assert "billing: billing needs projects: answer projects=true as well, or billing=false." in done.err
+    assert "billing: billing requires projects: set projects=true, or billing=false." in done.err
 
 
 def test_a_requirement_that_a_default_leaves_out_is_refused(run: Run, small: Path, made: Path) -> None:
     add_billing(small, before="projects")
     done = run("new", made, "-d", "preset=minimal", "-d", "billing=true", *QUIET)
-    assert "billing needs projects" in done.err
+    assert "billing requires projects" in done.err
     assert not made.exists()
 
 
@@ -181,7 +189,7 @@ def test_packages_that_cannot_be_had_leave_the_project_whole(run: Run, small: Pa
     commit_all(small, "A package that is not there")
     done = run("new", made, "--defaults")
     assert done.status == 1
-    assert "the project itself is whole" in done.err
+    assert "the project itself is complete" in done.err
     assert f"cd {made} && uv sync" in done.err
     assert done.err.count("\n") == 1
     assert git(made, "status", "--porcelain") == ""
@@ -192,7 +200,7 @@ def add_billing(small: Path, before: str | None = None) -> None:
     """Add a piece with a question that needs another question's yes."""
     catalog = small / "extensions/catalog"
     text = (catalog / "projects.yml").read_text()
-    text = text.replace("name: projects", "name: billing", 1).replace("requires: [users]", "requires: [projects]")
+    text = text.replace("name: projects", "name: billing", 1).replace("requires: [core, users]", "requires: [projects]")
     text = text.replace("label: Projects", "label: Billing").replace("module: projects", "module: billing")
     text = "\n".join("paths: [app/billing]" if line.startswith("paths:") else line for line in text.splitlines())
     (catalog / "billing.yml").write_text(text + "\n")

@@ -4,8 +4,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from omnistack.catalog import load_catalog
-from omnistack.errors import OmniError
+from omnistack.shell.errors import OmniError
+from omnistack.template.catalog import load_catalog
 
 from tests.conftest import CHECKOUT
 
@@ -58,6 +58,14 @@ def test_questions_come_from_copier_yml_without_the_computed_ones() -> None:
     assert catalog.presets == ("minimal", "saas", "mobile", "ai", "everything", "custom")
 
 
+def test_the_label_of_a_preset_names_its_pieces() -> None:
+    catalog = load_catalog(CHECKOUT)
+    labels = {choice.value: choice.label for choice in catalog.questions["preset"].choices}
+    for preset in set(catalog.presets) - {"custom"}:
+        pieces = ", ".join(piece.label for piece in catalog.preset_pieces(preset))
+        assert labels[preset].partition(": ")[2] == pieces, f"write this label into copier.yml: {pieces}"
+
+
 def test_every_choice_of_a_port_is_a_provider_and_the_other_way_round() -> None:
     catalog = load_catalog(CHECKOUT)
     for port in {piece.port for piece in catalog.pieces if piece.port}:
@@ -71,10 +79,10 @@ def test_every_choice_of_a_port_is_a_provider_and_the_other_way_round() -> None:
         ("kind: module", "kind: modul", "projects.yml: kind: Input should be 'module'"),
         ("owns: []", "owns: []\nowned: []", "projects.yml: owned: Extra inputs are not permitted"),
         ("always: false", "always: no please", "projects.yml: always: Input should be a valid boolean"),
-        ("requires: [users]", "requires: users", "projects.yml: requires: Input should be a valid list"),
-        ("requires: [users]", "requires: [user]", "requires names 'user', which is no piece. did you mean users?"),
+        ("requires: [core, users]", "requires: users", "projects.yml: requires: Input should be a valid list"),
+        ("requires: [core, users]", "requires: [core, user]", "'user', which is not a piece. did you mean users?"),
         ("name: projects", "name: project", "projects.yml: name: 'project' is not the file's name"),
-        ("name: projects", "name: [", "projects.yml is no YAML"),
+        ("name: projects", "name: [", "projects.yml is not valid YAML"),
     ],
 )
 def test_a_bad_document_names_the_file_and_the_field(root: Path, old: str, new: str, says: str) -> None:

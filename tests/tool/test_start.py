@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from omnistack.start import HOST, free_port
+from omnistack.new.serve import HOST, free_port
 
 STAND_IN = """\
 #!{python}
@@ -42,8 +42,9 @@ else:
 """
 START = """\
 from pathlib import Path
-from omnistack import cli, start
-cli.app.command("go")(lambda: start.start(Path(), "me@example.com"))
+from omnistack import cli
+from omnistack.new import serve
+cli.app.command("go")(lambda: serve.start(Path(), "me@example.com"))
 cli.main()
 """
 
@@ -86,7 +87,10 @@ def test_it_says_how_to_call_the_server_and_ends_it(project: Path, number: signa
         assert url
         assert f'curl -H "Authorization: Bearer made-for-me@example.com" {url[1]}/api/v1/app/users/me' in shown
         process.send_signal(number)
-        assert process.wait(30) == {signal.SIGINT: 0, signal.SIGTERM: 143}[number]
+        rest = process.communicate(timeout=30)[0]
+        assert process.returncode == {signal.SIGINT: 0, signal.SIGTERM: 143}[number]
+    if number == signal.SIGINT:
+        assert f"cd {project}\n  uv run app dev\n" in rest
     assert (project / "stopped").read_text() == "tidily"
 
 
@@ -94,7 +98,7 @@ def test_without_a_token_there_is_a_request_that_needs_none(project: Path) -> No
     (project / "no-token").touch()
     with go(project) as process:
         shown = read_until(process, "curl")
-        assert "No token: " in shown
+        assert "No access token: " in shown
         assert "no tokens here" in shown
         assert "/api/v1/public/health/ready" in shown
         process.send_signal(signal.SIGINT)
@@ -105,7 +109,7 @@ def test_a_server_that_ends_is_one_line_with_its_last_words(project: Path) -> No
     with go(project) as process:
         out, err = process.communicate(timeout=30)
     assert process.returncode == 1
-    assert err.startswith("error: the server ended: error: the settings are wrong. ")
+    assert err.startswith("error: the server stopped: error: the settings are wrong. ")
     assert "uv run app dev --port" in err
     assert out == ""
 

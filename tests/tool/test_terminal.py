@@ -8,7 +8,7 @@ from pathlib import Path
 import pexpect  # type: ignore[import-untyped]  # it has no type information
 import pytest
 import yaml
-from omnistack.catalog import load_catalog
+from omnistack.template.catalog import load_catalog
 
 from tests.conftest import commit_all
 from tests.tool.conftest import write
@@ -23,7 +23,7 @@ pytestmark = [
 UP, DOWN, SPACE, ENTER, CTRL_C, CLEAR = "\x1b[A", "\x1b[B", " ", "\r", "\x03", "\x15"
 CURSOR_WHERE, CURSOR_HERE = "\x1b[6n", "\x1b[1;1R"
 ENDLESS = "{% for a in range(90000) %}{% for b in range(90000) %}{% endfor %}{% endfor %}"
-TEXTS = ("called?", "databases?", "one line?", "Who writes it?", "published with it?")
+TEXTS = ("Product name", "packages and databases", "Description", "Author", "email address")
 
 
 class Terminal:
@@ -54,7 +54,7 @@ class Terminal:
         """Take the defaults up to the preset."""
         for question in TEXTS:
             self.answers(question)
-        self.answers("Which Python")
+        self.answers("Python version")
 
     def ends(self) -> int:
         """Wait for the program's end and give its exit status."""
@@ -100,9 +100,10 @@ def recorded(work: Path) -> dict[str, object]:
 def test_enter_on_every_question_makes_the_default_project(new: Open, work: Path) -> None:
     terminal = new()
     terminal.passes_texts()
-    terminal.answers("Where do you want to start?")
-    terminal.sees("A project in")
-    terminal.answers("Make it?")
+    terminal.answers("fills in the answers")
+    terminal.answers("Change something?")
+    terminal.sees("The project in")
+    terminal.answers("Create this project?")
     assert terminal.ends() == 0
     answers = recorded(work)
     assert (answers["project_name"], answers["project_slug"]) == ("My Api", "my-api")
@@ -112,11 +113,11 @@ def test_enter_on_every_question_makes_the_default_project(new: Open, work: Path
 
 def test_texts_are_validated_where_they_are_typed(new: Open, work: Path) -> None:
     terminal = new("--preset", "minimal")
-    terminal.answers("called?", "Würst & Co")
-    terminal.answers("databases?", "Not A Slug")
+    terminal.answers("Product name", "Würst & Co")
+    terminal.answers("packages and databases", "Not A Slug")
     terminal.sees("lower-case letters")
     terminal.types(CLEAR, "wurst", ENTER)
-    for question in (*TEXTS[2:], "Which Python", "Make it?"):
+    for question in (*TEXTS[2:], "Python version", "Change something?", "Create this project?"):
         terminal.answers(question)
     assert terminal.ends() == 0
     assert recorded(work)["project_name"] == "Würst & Co"
@@ -126,19 +127,50 @@ def test_texts_are_validated_where_they_are_typed(new: Open, work: Path) -> None
 def test_custom_asks_for_a_provider_a_port_and_one_list_of_the_rest(new: Open, work: Path) -> None:
     terminal = new()
     terminal.passes_texts()
-    terminal.sees("Where do you want to start?")
+    terminal.sees("fills in the answers")
     terminal.types(UP, UP, ENTER)  # from saas over minimal to custom, the last
-    terminal.sees("Who signs")
+    terminal.sees("Authentication provider")
     terminal.types(DOWN, DOWN, ENTER)
-    terminal.answers("Who carries mail away?")
-    terminal.answers("Where are users' files kept?")
-    terminal.sees("What else should it have?")
+    terminal.answers("Email provider")
+    terminal.answers("File storage")
+    terminal.sees("Modules and infrastructure")
     terminal.types(SPACE, ENTER)
-    terminal.answers("Make it?")
+    terminal.answers("Create this project?")
     assert terminal.ends() == 0
     answers = recorded(work)
     assert (answers["preset"], answers["auth"], answers["projects"]) == ("custom", "clerk", True)
     assert (answers["email"], answers["storage"]) == ("none", "none")
+
+
+def test_the_answers_of_a_preset_can_be_changed_one_by_one(new: Open, work: Path) -> None:
+    terminal = new("--preset", "saas")
+    terminal.passes_texts()
+    terminal.sees("Email provider: Resend")
+    terminal.types(DOWN, DOWN, ENTER)
+    terminal.sees("SMTP server")
+    terminal.types(UP, ENTER)  # from Resend to the console
+    terminal.sees("Email provider: Console")
+    terminal.types(UP, ENTER)  # to the last entry, the list of modules
+    terminal.sees("Enter to continue")
+    terminal.types(UP, SPACE, ENTER)  # without jobs, the last
+    terminal.sees("Modules and infrastructure: Redis, Projects")
+    terminal.types(ENTER)
+    terminal.answers("Create this project?")
+    assert terminal.ends() == 0
+    answers = recorded(work)
+    assert (answers["preset"], answers["email"], answers["storage"]) == ("saas", "console", "s3")
+    assert (answers["redis"], answers["jobs"], answers["projects"]) == (True, False, True)
+
+
+def test_a_key_pressed_before_the_summary_does_not_confirm_it(new: Open, work: Path) -> None:
+    terminal = new("--preset", "minimal")
+    terminal.passes_texts()
+    terminal.sees("Change something?")
+    terminal.types(f"{ENTER}y")
+    terminal.sees("Create this project?")
+    terminal.types("n")
+    assert terminal.ends() == 1
+    assert list(work.iterdir()) == []
 
 
 def test_what_lacks_a_requirement_is_grey_until_it_is_ticked(new: Open, small: Path, work: Path) -> None:
@@ -148,16 +180,16 @@ def test_what_lacks_a_requirement_is_grey_until_it_is_ticked(new: Open, small: P
     given += [f"{it.name}=false" for it in others if it.type == "bool" and it.name not in {"projects", "billing"}]
     terminal = new(*(part for answer in given for part in ("-d", answer)))
     terminal.passes_texts()
-    terminal.sees("What else should it have?")
-    terminal.sees("- Billing: the example module, to copy and make your own (billing needs projects:")
+    terminal.sees("Modules and infrastructure")
+    terminal.sees("- Billing: an example module to copy (billing requires projects:")
     terminal.types(DOWN, SPACE)  # down comes back to the first: the grey one is passed over
-    terminal.sees("○ Billing: the example module")
+    terminal.sees("○ Billing: an example module")
     terminal.types(DOWN, SPACE)
-    terminal.sees("● Billing: the example module")
+    terminal.sees("● Billing: an example module")
     terminal.types(UP, SPACE, ENTER)
-    terminal.sees("billing needs projects: answer projects=true as well, or billing=false.")
+    terminal.sees("billing requires projects: set projects=true, or billing=false.")
     terminal.types(SPACE, ENTER)
-    terminal.answers("Make it?")
+    terminal.answers("Create this project?")
     assert terminal.ends() == 0
     answers = recorded(work)
     assert (answers["projects"], answers["billing"]) == (True, True)
@@ -165,18 +197,18 @@ def test_what_lacks_a_requirement_is_grey_until_it_is_ticked(new: Open, small: P
 
 def test_what_is_answered_is_not_asked(new: Open, work: Path) -> None:
     terminal = new("--preset", "minimal", "-d", "project_name=Given", "-d", "project_slug=given")
-    for question in (*TEXTS[2:], "Which Python", "Make it?"):
+    for question in (*TEXTS[2:], "Python version", "Change something?", "Create this project?"):
         terminal.answers(question)
     assert terminal.ends() == 0
-    assert "called?" not in str(terminal.child.before)
+    assert "Product name" not in str(terminal.child.before)
     assert recorded(work)["project_name"] == "Given"
 
 
 def test_no_makes_nothing(new: Open, work: Path) -> None:
     terminal = new("--preset", "minimal")
-    for question in (*TEXTS, "Which Python"):
+    for question in (*TEXTS, "Python version", "Change something?"):
         terminal.answers(question)
-    terminal.sees("Make it?")
+    terminal.sees("Create this project?")
     terminal.types("n")
     assert terminal.ends() == 1
     assert list(work.iterdir()) == []
@@ -184,8 +216,8 @@ def test_no_makes_nothing(new: Open, work: Path) -> None:
 
 def test_ctrl_c_at_a_question_leaves_nothing(new: Open, work: Path) -> None:
     terminal = new()
-    terminal.answers("called?")
-    terminal.sees("databases?")
+    terminal.answers("Product name")
+    terminal.sees("packages and databases")
     terminal.types(CTRL_C)
     terminal.sees("error: interrupted")
     assert terminal.ends() == 130

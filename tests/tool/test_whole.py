@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +11,9 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from omnistack.shell.process import program as uv
 
+from tests.conftest import CHECKOUT, commit_all
 from tests.tool.test_start import read_until
 
 PROGRAM = [sys.executable, "-c", "from omnistack.cli import main; main()"]
@@ -31,7 +34,7 @@ def test_one_command_gives_a_backend_that_answers_authenticated_requests(
         env={**os.environ, "COLUMNS": "200", "PYTHONUNBUFFERED": "1"},
     ) as process:
         try:
-            shown = read_until(process, "Ctrl-C ends it")
+            shown = read_until(process, "Press Ctrl-C")
             request = re.search(r'curl -H "Authorization: (Bearer \S+)" (http://\S+/users/me)', shown)
             assert request
             asked = urllib.request.Request(request[2], headers={"Authorization": request[1]})  # noqa: S310 - loopback
@@ -44,6 +47,28 @@ def test_one_command_gives_a_backend_that_answers_authenticated_requests(
     left = subprocess.run(["git", "status", "--porcelain"], cwd=made, capture_output=True, text=True, check=True)
     assert left.stdout == ""
     assert servers_of(made) == []
+
+
+@pytest.mark.slow
+def test_it_runs_from_a_git_url_without_a_checkout(tmp_path: Path) -> None:
+    source = tmp_path / "published"
+    ignored = shutil.ignore_patterns("__pycache__", "*.pyc", ".*_cache")
+    for name in ("extensions", "template"):
+        shutil.copytree(CHECKOUT / name, source / name, ignore=ignored)
+    for name in ("copier.yml", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy2(CHECKOUT / name, source)
+    commit_all(source, "Published", first=True)
+    made = tmp_path / "made"
+    # As `uvx`, which is `uv tool run`.
+    program = [uv("uv"), "tool", "run", "--quiet", "--from", f"git+file://{source}", "omnistack"]
+    for arguments, cwd in (
+        (["new", str(made), "--preset", "minimal", "--defaults", "--no-sync"], tmp_path),
+        (["add", "projects", "--no-sync"], made),
+    ):
+        done = subprocess.run([*program, *arguments], cwd=cwd, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    assert (made / "app/projects/module.py").is_file()
+    assert f"_src_path: git+file://{source}\n" in (made / ".copier-answers.yml").read_text()
 
 
 def servers_of(project: Path) -> list[str]:

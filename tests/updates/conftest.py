@@ -10,20 +10,17 @@ from pathlib import Path
 
 import pytest
 from copier import run_copy
-from omnistack.process import run
+from omnistack.shell.process import run
 
 from tests.updates.workshop import ENV, V1, MakeProject, Project, Repository, make_releases
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _plain_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep the settings of whoever runs the tests out."""
+def _fast_environment(plain_environment: None) -> Iterator[None]:
+    """Keep temporary repositories in memory, and compiled files for the next command."""
+    del plain_environment
     with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith(("COPIER", "GIT", "OMNISTACK"))]:
-            patch.delenv(name)
-        patch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path_factory.mktemp("git") / "config"))
-        patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-        # Without it every command would compile all that it imports anew.
+        # Without it every command would compile everything that it imports anew.
         patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         if os.access("/dev/shm", os.W_OK):  # noqa: S108 - in memory: each update makes six temporary repositories
             patch.setattr(tempfile, "tempdir", "/dev/shm")  # noqa: S108 - as above

@@ -6,7 +6,7 @@ import secrets
 import subprocess
 from pathlib import Path
 
-from omnistack.process import LEAKING_VARIABLES
+from omnistack.shell.process import LEAKING_VARIABLES
 
 from tests.updates.workshop import Project
 

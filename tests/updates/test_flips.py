@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from omnistack.catalog import Catalog, load_catalog
+from omnistack.template.catalog import Catalog, load_catalog
 
 from tests.updates.database import NEW_INVOICE, NEW_USER, ROWS, THE_USERS_ROWS, Database
 from tests.updates.own import PACKAGE, add_own_module, add_own_package

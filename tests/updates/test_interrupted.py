@@ -150,7 +150,7 @@ def test_a_template_that_cannot_be_rendered_changes_nothing(
     before = made.files()
     ran = made.omnistack("update", "--template", str(template.root))
     assert ran.status == 1
-    assert "the update failed, and the project is as it was" in ran.err
+    assert "the update failed and the project was not changed" in ran.err
     assert ran.err.count("\n") == 1
     assert made.files() == before
     assert made.status == ""
@@ -164,7 +164,7 @@ def test_a_file_that_git_ignores_is_never_written_over(project: MakeProject, pat
     before = made.files()
     ran = made.omnistack("add", "clock")
     assert ran.status == 1
-    assert "app/clock/__init__.py would be written, but something that git ignores is there" in ran.err
+    assert "app/clock/__init__.py would be written, but a file that git ignores is in the way" in ran.err
     assert made.files() == before
 
 
@@ -179,7 +179,10 @@ def test_when_the_packages_cannot_be_installed_the_change_stays_and_says_so(
     finally:
         halted.close()
     assert status == 1
-    assert "warning: the files are changed, but: `uv sync` failed: error: no network" in text
+    assert (
+        "warning: the files were changed, but the packages could not be installed: `uv sync` failed: error: no network"
+        in text
+    )
     assert "A  app/clock/__init__.py" in made.status
 
 

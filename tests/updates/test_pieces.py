@@ -26,8 +26,8 @@ def test_requirements_come_along_and_are_told(project: MakeProject, fresh: Calla
     made = project()
     ran = made.omnistack("add", "cron", "shop")
     assert ran.status == 0, ran.text
-    assert "clock comes along: cron needs it" in ran.out
-    assert "ledger comes along: shop needs it" in ran.out
+    assert "clock is added too: cron requires it" in ran.out
+    assert "ledger is added too: shop requires it" in ran.out
     assert made.answers()["clock"] is True
     assert contents(made.root) == contents(fresh(cron=True, clock=True, shop=True))
     assert '"idna>=3"' in made.read("pyproject.toml")
@@ -43,13 +43,13 @@ def test_adding_a_provider_answers_its_port_and_says_what_it_replaces(
     made = project()
     ran = made.omnistack("add", "sms_http")
     assert ran.status == 0, ran.text
-    assert "sms_log comes along" in ran.out
+    assert "sms_log is added too" in ran.out
     assert made.answers()["sms"] == "sms_http"
     made.commit("Senders")
     ran = made.omnistack("add", "supabase")
     assert "supabase replaces custom (auth)" in ran.out
     assert "SUPABASE_PROJECT_URL" in ran.out
-    assert "No longer read, delete them from .env: OAUTH_JWKS_URL" in ran.out
+    assert "No longer used, delete them from .env: OAUTH_JWKS_URL" in ran.out
     assert contents(made.root) == contents(fresh(sms="sms_http", auth="supabase"))
 
 
@@ -63,8 +63,8 @@ def test_an_unknown_piece_is_refused_with_the_nearest_name(project: MakeProject)
 def test_a_piece_of_a_newer_version_is_named_as_such(project: MakeProject) -> None:
     ran = project().omnistack("add", "newsletter")
     assert ran.status == 1
-    assert "from version v1.0.0, which has no newsletter" in ran.err
-    assert "v2.0.0 has: run `omnistack update` first" in ran.err
+    assert "at version v1.0.0, which has no piece newsletter" in ran.err
+    assert "v2.0.0 has it: run `omnistack update` first" in ran.err
 
 
 def test_a_piece_goes_together_with_what_needs_it_and_what_only_it_needed(
@@ -73,7 +73,7 @@ def test_a_piece_goes_together_with_what_needs_it_and_what_only_it_needed(
     made = project(cron=True, clock=True, shop=True)
     ran = made.omnistack("remove", "clock", "cron", "shop", "--yes")
     assert ran.status == 0, ran.text
-    assert "ledger goes too: nothing else needs it" in ran.out
+    assert "ledger is removed too: nothing else requires it" in ran.out
     assert contents(made.root) == contents(fresh(cron=False, clock=False, shop=False))
 
 
@@ -103,10 +103,13 @@ def test_edited_and_own_files_in_a_removed_piece_are_listed_and_asked_about(proj
     ran = made.omnistack("remove", "projects")
     assert ran.status == 1
     lines = ran.out.splitlines()
-    assert lines[lines.index("You edited these files, and they are deleted:") + 1] == "  app/projects/__init__.py"
-    assert lines[lines.index("These files of yours lie in its folders, and stay:") + 1] == "  app/projects/export.py"
+    assert lines[lines.index("These files will be deleted, and you edited them:") + 1] == "  app/projects/__init__.py"
+    assert (
+        lines[lines.index("These files of yours are in the removed folders, and are kept:") + 1]
+        == "  app/projects/export.py"
+    )
     assert "  app/reports/service.py:3" in lines
-    assert "no terminal to ask on. look at them, then run the command again with --yes" in ran.err
+    assert "no terminal to ask in. check the list, then run the command again with --yes" in ran.err
     assert made.files() == before
     assert made.status == ""
 
@@ -127,7 +130,7 @@ def test_the_downgrade_that_has_to_come_first_is_told_first(project: MakeProject
     made = project(shop=True)
     ran = made.omnistack("remove", "projects", "shop")
     assert ran.status == 1
-    assert "BEFORE you remove it" in ran.out
+    assert "FIRST drop its tables" in ran.out
     commands = [line.strip() for line in ran.out.splitlines() if "downgrade" in line]
     assert sorted(commands) == ["uv run app db downgrade ledger@base", "uv run app db downgrade projects@base"]
     assert made.status == ""
@@ -155,6 +158,19 @@ def test_at_a_terminal_the_question_decides(project: MakeProject, answer: str, s
     terminal.close()
     assert terminal.exitstatus == status
     assert (made.root / "app/projects/__init__.py").exists() is (answer == "n")
+
+
+def test_a_key_pressed_before_the_question_is_not_its_answer(project: MakeProject) -> None:
+    made = project()
+    program = [str(Path(sys.executable).parent / "omnistack"), "remove", "projects", "--no-sync"]
+    terminal = pexpect.spawn(program[0], program[1:], cwd=str(made.root), encoding="utf-8", timeout=60)
+    terminal.sendline("y")
+    terminal.expect_exact("Remove projects now? [y/N]:")
+    terminal.sendline("n")
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert terminal.exitstatus == 1
+    assert (made.root / "app/projects/__init__.py").exists()
 
 
 def test_a_dry_run_asks_nothing_and_changes_nothing(project: MakeProject) -> None:

@@ -2,11 +2,15 @@
 
 import subprocess
 import sys
+import warnings
+from pathlib import Path
 
 import pytest
+from copier import run_copy
 
 from tests.updates.test_update import contents
-from tests.updates.workshop import MakeProject, Project
+from tests.updates.test_versions import moved
+from tests.updates.workshop import MakeProject, Project, Repository, write_piece
 
 CURRENT = "--vcs-ref=:current:"
 
@@ -14,6 +18,10 @@ CURRENT = "--vcs-ref=:current:"
 def copier_update(made: Project, *arguments: str) -> int:
     command = [sys.executable, "-m", "copier", "update", "--defaults", "--quiet", *arguments]
     return subprocess.run(command, cwd=made.root, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode
+
+
+def omnistack_update(made: Project) -> int:
+    return made.omnistack("update").status
 
 
 @pytest.mark.parametrize(
@@ -36,6 +44,25 @@ def test_without_a_version_an_answer_also_updates_as_the_page_warns(project: Mak
     made = project()
     assert copier_update(made, "-d", "clock=true") == 0
     assert made.answers()["_commit"] == "v2.0.0"
+
+
+def test_a_preset_answers_once_and_an_update_turns_nothing_on(
+    releases: Repository, project: MakeProject, tmp_path: Path
+) -> None:
+    template = releases.clone(tmp_path / "template")
+    write_piece(template, "later", presets=["saas"])
+    filled_in = "{% from 'extensions/catalog/presets.jinja' import includes with context %}{{ includes('later') }}"
+    template.edit("copier.yml", 'help: "later?"\n  default: false', f'help: "later?"\n  default: "{filled_in}"')
+    template.commit("Three", "v3.0.0")
+    for update in (copier_update, omnistack_update):
+        made = moved(project(preset="saas", folder=f"project-{update.__name__}"), template)
+        assert update(made) == 0
+        assert made.answers()["_commit"] == "v3.0.0"
+        assert made.answers()["later"] is False
+        assert not (made.root / "app/later").exists()
+    with warnings.catch_warnings(action="ignore"):
+        run_copy(str(template.root), tmp_path / "new", data={"preset": "saas"}, defaults=True, quiet=True)
+    assert (tmp_path / "new/app/later/__init__.py").is_file()
 
 
 def test_conflicts_exit_with_0_as_the_page_warns_and_git_finds_them(project: MakeProject) -> None:

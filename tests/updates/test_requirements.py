@@ -1,7 +1,7 @@
 """Arrays of requirements merge by package."""
 
 import pytest
-from omnistack.requirements import merge, settle
+from omnistack.change.requirements import merge, settle
 
 
 def block(*requirements: str) -> dict[str, str]:

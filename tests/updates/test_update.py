@@ -115,7 +115,7 @@ def test_a_removed_file_that_the_user_edited_is_a_conflict_to_be_told(project: M
     made.commit("Mine")
     ran = made.omnistack("update")
     assert ran.status == 1
-    assert "docs/leaving.md: you edited it and the new version no longer has it" in ran.out
+    assert "docs/leaving.md: deleted: you edited it, and the new version no longer has it" in ran.out
     made.git("restore", "--source=HEAD", "docs/leaving.md")
     assert made.read("docs/leaving.md") == "Rewritten by me.\n"
 

@@ -6,20 +6,20 @@ from functools import cached_property
 
 from omnistack.prove.facts import Call, Facts, Import, Lines, Reference
 from omnistack.prove.python import FIRST_PARTY, read_python
-from omnistack.prove.space import Cond
+from omnistack.prove.space import Cond, Conditions
 from omnistack.prove.tree import File, Tree
 
 
 @dataclass(frozen=True, eq=False)
 class Module:
-    """A Python file and what it says."""
+    """A Python file and its facts."""
 
     name: str
     file: File
     facts: Facts
 
     def at(self, lines: Lines) -> Cond:
-        """Give the condition that something stands there."""
+        """Return the condition of these lines."""
         return self.file.at(lines)
 
     @cached_property
@@ -43,13 +43,13 @@ class Module:
 
 
 def in_module(module: Module) -> bool:
-    """Tell whether a file belongs to a module. The core is one; kit and the programs around the modules are not."""
+    """Return whether a file belongs to a module. The core is one; kit and the programs around the modules are not."""
     parts = module.file.path.split("/")
     return parts[0] == "app" and len(parts) > 2 and parts[1] not in {"kit", "cli", "dev", "migrate"}  # noqa: PLR2004
 
 
 class Code:
-    """All Python files that may be there."""
+    """All Python files, with their conditions."""
 
     def __init__(self, tree: Tree, known: "Code | None" = None) -> None:
         """Read the files; one that `known` has read already is taken from there."""
@@ -72,26 +72,26 @@ class Code:
         return iter(self.modules.values())
 
     @cached_property
-    def _packages(self) -> dict[str, Cond]:
+    def _packages(self) -> Conditions[str]:
         """Folders count as packages without `__init__.py` too."""
-        found: dict[str, Cond] = {}
+        found = Conditions[str](self.space)
         for module in self:
             name = module.name
             while name:
-                found[name] = found.get(name, self.space.nothing) | module.file.cond
+                found.add(name, module.file.cond)
                 name = name.rpartition(".")[0]
         return found
 
     def exists(self, module: str) -> Cond:
-        """Give when a module can be imported."""
-        return self._packages.get(module, self.space.nothing)
+        """Return when a module can be imported."""
+        return self._packages[module]
 
     def is_first_party(self, module: str) -> bool:
-        """Tell whether a module is one of the project's own."""
+        """Return whether a module is one of the project's own."""
         return module.split(".", maxsplit=1)[0] in FIRST_PARTY
 
     def defines(self, module: str, name: str) -> Cond:
-        """Give when `from module import name` works: a name bound there, or a module below it."""
+        """Return when `from module import name` works: a name bound there, or a module below it."""
         cond = self.exists(f"{module}.{name}")
         found = self.modules.get(module)
         if found is not None:
@@ -104,7 +104,7 @@ class Code:
         return cond
 
     def resolve(self, module: Module, dotted: str) -> tuple[str, str]:
-        """Follow a dotted name, as it is used in a module, to the module and the name that it stands for."""
+        """Resolve a dotted name, as a module uses it, to the defining module and name."""
         head, _, rest = dotted.partition(".")
         found = next((each for each in module.facts.imports if each.bound == head), None)
         if found is None:
@@ -121,7 +121,7 @@ class Code:
         return found.module, found.name
 
     def calls(self, *functions: str) -> Iterator[tuple[Module, Call]]:
-        """Give all calls of functions with these names, however they are reached."""
+        """Yield all calls of functions with these names, however they were imported."""
         for module in self:
             if module.facts.called.isdisjoint(functions):
                 continue

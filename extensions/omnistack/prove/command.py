@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from omnistack.errors import OmniError
-from omnistack.options import TemplateOption
-from omnistack.process import CommandError, git
-from omnistack.progress import err, out
-from omnistack.template import open_template
+from omnistack.shell.errors import OmniError
+from omnistack.shell.git import git
+from omnistack.shell.options import TemplateOption
+from omnistack.shell.process import CommandError
+from omnistack.shell.progress import err, out
+from omnistack.template.source import open_template
 
 if TYPE_CHECKING:
     from omnistack.prove.mutation import Verdict
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
     from omnistack.prove.sample import Sampled
 
 HELP = """\
-Prove that every valid answer set renders a consistent project, without rendering them one by one.
+Prove that every valid answer set renders a consistent project, without rendering each of them.
 
-Every check is an implication over all answer sets; one that does not hold is printed with the file, the line, and
-answers that show it, to paste behind `copier copy`.
+Every check covers all answer sets at once. A fault is printed with its file, its line, and answers that reproduce it,
+as arguments of `copier copy`.
 """
 SHOWN = 20
 
@@ -40,15 +41,18 @@ def prove_command(
     *,
     template: TemplateOption = None,
     mutants: Annotated[
-        bool, typer.Option("--mutants", help="Seed faults by rules, and show that the proof finds each.")
+        bool, typer.Option("--mutants", help="Seed faults by rules and check that the proof finds each one.")
     ] = False,
     at_most: Annotated[
-        int, typer.Option("--at-most", metavar="N", min=1, help="Seed N faults of every rule in turn, not all.")
+        int, typer.Option("--at-most", metavar="N", min=1, help="Seed at most N faults, drawn evenly from the rules.")
     ] = sys.maxsize,
     rendered: Annotated[
-        int, typer.Option("--sample", metavar="N", min=0, help="Render N random answer sets and compare.")
+        int,
+        typer.Option(
+            "--sample", metavar="N", min=0, help="Render N random answer sets and compare them with the proof."
+        ),
     ] = 0,
-    seed: Annotated[str, typer.Option(help="What is drawn follows from it. Default: the template's commit.")] = "",
+    seed: Annotated[str, typer.Option(help="Seed of the random draws. Default: the template's commit.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Run the proof and print what it shows."""
@@ -71,7 +75,7 @@ def prove_command(
         if mutants:
             if proof.findings:
                 _report(result, as_json=as_json)
-                raise OmniError("faults are seeded in a template that has none", "correct what was found first")
+                raise OmniError("mutants need a template without faults", "correct the findings first")
             made = all_mutants(proof)
             result.mutants_made = len(made)
             seeded = draw(made, at_most, result.seed)
@@ -84,7 +88,7 @@ def prove_command(
 
 
 class Result:
-    """What the parts of the proof gave, and how long each took."""
+    """The results of the parts of the proof, and their durations."""
 
     def __init__(self) -> None:
         self._start = time.perf_counter()
@@ -96,19 +100,19 @@ class Result:
         self.prove_seconds = self.sample_seconds = self.mutant_seconds = 0.0
 
     def lap(self) -> float:
-        """Give the seconds since the last part."""
+        """Return the seconds since the last call."""
         now = time.perf_counter()
         spent, self._start = now - self._start, now
         return spent
 
     @property
     def survivors(self) -> "list[Verdict]":
-        """The seeded faults that nothing found."""
+        """The seeded faults that no check found."""
         return [verdict for verdict in self.verdicts or () if verdict.outcome == "survived"]
 
     @property
     def failed(self) -> bool:
-        """Whether anything stands against the template or the proof."""
+        """Whether the template has a fault, or the proof missed one."""
         found = self.proof is not None and self.proof.findings
         return bool(found or self.survivors or (self.sampled and self.sampled.problems))
 
@@ -121,14 +125,14 @@ class Result:
 
 def _commit(root: Path) -> str:
     try:
-        return git("rev-parse", "HEAD", cwd=root)
+        return git(root, "rev-parse", "HEAD")
     except CommandError:
         return "no commit"
 
 
 @contextmanager
 def _progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar where somebody watches."""
+    """Show a progress bar on a terminal."""
     console = err()
     if not console.is_terminal:
         yield lambda _done: None
@@ -190,7 +194,7 @@ def summary(result: Result, proof: "Proof") -> Iterator[str]:
 
 
 def document(result: Result) -> dict[str, object]:
-    """Give all that is known, for programs."""
+    """Return all that is known, for programs."""
     proof = result.proof
     if proof is None:
         return {}

@@ -6,7 +6,13 @@ from functools import lru_cache
 
 from packaging.utils import canonicalize_name
 
-EXCEPTIONS = {"jwt": "pyjwt", "yaml": "pyyaml", "google.auth": "google-auth", "google.genai": "google-genai"}
+EXCEPTIONS = {
+    "jwt": "pyjwt",
+    "yaml": "pyyaml",
+    "google.auth": "google-auth",
+    "google.genai": "google-genai",
+    "dotenv": "python-dotenv",
+}
 """Modules whose distribution has another name; a test compares them with installed metadata."""
 
 PROVIDED: dict[str, tuple[str, str | None]] = {
@@ -20,7 +26,7 @@ PROVIDED: dict[str, tuple[str, str | None]] = {
 
 @dataclass(frozen=True)
 class Need:
-    """Why something is declared that nothing imports: `pattern` shows the reason in files under `under`."""
+    """Why a distribution is declared without being imported: `pattern` occurs in files under `under`."""
 
     reason: str
     pattern: str
@@ -40,6 +46,7 @@ NEEDED = {
     "flask": Need("moto serves with it", r"\bmoto\.moto_server\b", "tests/"),
     "flask-cors": Need("moto serves with it", r"\bmoto\.moto_server\b", "tests/"),
     "httptools": Need("uvicorn parses HTTP with it where it is installed", r"\buvicorn\b", "app/", dev=False),
+    "pytest-xdist": Need("pytest's option -n", r"\bpytest -n auto\b"),
     "import-linter": Need("a command of the lint", r"\[tool\.importlinter\]"),
     "mypy": Need("a command of the lint", r"\[tool\.mypy\]"),
     "pre-commit": Need("a command; its configuration is rendered", r"^repos:", ".pre-commit-config.yaml"),
@@ -47,6 +54,7 @@ NEEDED = {
     "pytest-asyncio": Need("a plugin of pytest", r"asyncio_mode"),
     "pytest-socket": Need("a plugin of pytest", r"--(disable-socket|allow-hosts)|pytest_socket|socket_enabled"),
     "ruff": Need("a command of the lint", r"^\[lint\]|\[tool\.ruff", ""),
+    "tzdata": Need("zoneinfo reads it where the system has no time zones", r"\bzoneinfo\b", "app/", dev=False),
     "uvloop": Need("uvicorn runs on it where it is installed", r"\buvicorn\b", "app/", dev=False),
     "watchfiles": Need("uvicorn reloads with it", r"\breload\b|watchfiles", "app/"),
 }
@@ -66,5 +74,5 @@ def candidates(module: str) -> list[tuple[str, str | None]]:
 
 
 def requirement_name(requirement: str) -> str:
-    """Give the normalised name of what a requirement asks for."""
+    """Return the normalised name of a requirement's distribution."""
     return str(canonicalize_name(re.split(r"[^A-Za-z0-9._-]", requirement.strip(), maxsplit=1)[0]))

@@ -32,7 +32,7 @@ COMPARE: dict[str, Callable[[Value, Value], Value]] = {
 
 
 class Namespace:
-    """Jinja's `namespace()`: the one thing that a loop may change outside itself."""
+    """Jinja's `namespace()`: the only outer value that a loop can change."""
 
     def __init__(self, values: dict[str, Value]) -> None:
         self.values = values
@@ -66,7 +66,7 @@ class Macro:
 
 @dataclass(frozen=True)
 class Loop:
-    """The `loop` of a loop's body; what needs counting is counted when asked for."""
+    """The `loop` variable of a loop; counters are computed on access."""
 
     first: Value
     last: Value
@@ -122,7 +122,7 @@ class Expressions:
         return handler(node, scope, cond)
 
     def truth(self, node: nodes.Node, scope: Scope, cond: Cond) -> Cond:
-        """Give the condition, within another, under which an expression is true."""
+        """Return the condition, within another, under which an expression is true."""
         return self.algebra.truth(self.value(node, scope, cond), cond)
 
     def _body(self, body: list[nodes.Node], scope: Scope, cond: Cond) -> list[Part]:

@@ -1,9 +1,13 @@
-"""What there is to know of a Python file, as plain values. Lines are those of the text with all that may be there."""
+"""The facts of a Python file, as plain values. Line numbers refer to the text with every conditional line."""
 
 from dataclasses import dataclass, field
 
 type Lines = tuple[int, ...]
-"""The lines that must be there for something to be: of the statements around it, and its own."""
+"""The lines on which something depends: those of the enclosing statements, and its own."""
+
+
+PROVIDER_SPECS = ("ProviderSpec", "Piece")
+"""The last words of the names of the classes that describe a provider."""
 
 
 @dataclass(frozen=True)
@@ -12,12 +16,12 @@ class Import:
 
     module: str
     name: str | None
-    """The name out of the module; nothing for `import module`."""
+    """The imported name; `None` for `import module`."""
     bound: str
-    """What it is called here."""
+    """The local name."""
     lines: Lines
     top: bool
-    """Whether it stands at the module's own level, where it defines a name."""
+    """Whether it is at module level, where it defines a name."""
     guarded: bool
     """Whether the import may fail (`try: … except ImportError`)."""
 
@@ -29,7 +33,7 @@ class Reference:
     name: str
     attribute: str | None
     owner: str
-    """The definition at the module's level in which it stands; empty outside of all."""
+    """The enclosing definition at module level; empty outside of all."""
     lines: Lines
 
 
@@ -48,7 +52,7 @@ class Call:
     lines: Lines
 
     def refers(self, keyword: str) -> tuple[str, ...]:
-        """Give the dotted names in a keyword argument."""
+        """Return the dotted names in a keyword argument."""
         return next((names for name, names in self.keywords if name == keyword), ())
 
 
@@ -93,7 +97,7 @@ class Function:
 
 @dataclass(eq=False)
 class Facts:
-    """All that the checks want to know of a file."""
+    """The facts of a file that checks use."""
 
     imports: list[Import] = field(default_factory=list)
     foreign: list[Import] = field(default_factory=list)
@@ -103,7 +107,7 @@ class Facts:
     references: list[Reference] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     called: set[str] = field(default_factory=set)
-    """The last part of the name of each function that is called; `Piece` for each that ends so."""
+    """The last part of the name of each function that is called; `ProviderSpec` for each that describes a provider."""
     classes: list[Class] = field(default_factory=list)
     functions: list[Function] = field(default_factory=list)
     values: dict[str, tuple[object, Lines]] = field(default_factory=dict)

@@ -20,7 +20,7 @@ type Items = list[tuple[Cond, Value]]
 
 
 class Interpreter(Expressions):
-    """Runs templates over one space. `load` gives the source of an imported template."""
+    """Runs templates over one space. `load` returns the source of an imported template."""
 
     parsed: dict[tuple[int, str], nodes.Template] = {}  # noqa: RUF012 - syntax trees are shared by all runs
     counting: dict[int, bool] = {}  # noqa: RUF012 - as above

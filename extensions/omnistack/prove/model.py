@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import yaml
-from copier._tools import cast_to_bool
 from pydantic import ValidationError
 
-from omnistack.catalog import CATALOG_DIR, Answer, Choice, Piece, Question
-from omnistack.errors import OmniError
 from omnistack.prove.interpret import Interpreter
 from omnistack.prove.source import Source
-from omnistack.prove.space import SAMPLE_TEXT, Cond, Space
+from omnistack.prove.space import SAMPLE_TEXT, Cond, Conditions, Space
 from omnistack.prove.values import Choice as Options
 from omnistack.prove.values import Opaque, RefusedError, Seq, Text, Value
-from omnistack.render import jinja_environment
+from omnistack.shell.errors import OmniError
+from omnistack.template.catalog import CATALOG_DIR, Answer, Choice, Piece, Question
+from omnistack.template.copier_api import cast_to_bool
+from omnistack.template.render import jinja_environment
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Asked:
     question: Question
     default: Value
     alone: Cond
-    """Seen with only the answers before it, as somebody who is asked one after the other."""
+    """Evaluated with only the earlier answers, as in an interactive session."""
 
 
 class Model:
@@ -48,7 +48,7 @@ class Model:
         self.answers: dict[str, Value] = {}
         self.names: dict[str, Value] = {
             "_copier_answers": {"_src_path": Opaque("_src_path", str(source.root))},
-            "_copier_conf": {"answers_file": self.recorded},
+            "_copier_conf": {"answers_file": self.recorded, "data": {}},
         }
         self.asked: dict[str, Asked] = {}
         for name, body in self._bodies().items():
@@ -89,12 +89,12 @@ class Model:
             return value
         names = self.names
         if question is not None and not question.values:
-            # Nothing but what is printed depends on a free text, so the default of one is as good as any other.
+            # A free text changes only what is printed, so its default stands for every value.
             names = {key: each.sample if isinstance(each, Opaque) else each for key, each in names.items()}
         return self.interpreter.render(value, names, cond, f"copier.yml: {name}")
 
     def macro(self, path: str, name: str) -> str:
-        """Give what a macro of the template prints that asks for nothing."""
+        """Return what a macro of the template without parameters prints."""
         call = f"{{% from '{path}' import {name} %}}{{{{ {name}() }}}}"
         parts = self.interpreter.render(call, {}, self.space.everything, path).parts
         return "".join(part.text for part in parts if isinstance(part.text, str))
@@ -133,21 +133,23 @@ class Model:
         return valid
 
     @cached_property
-    def chosen(self) -> dict[str, Cond]:
+    def chosen(self) -> Conditions[str]:
         """When each piece is chosen; a name that is no piece may be among them."""
         value = self.names.get("chosen", [])
-        conditions = dict.fromkeys(self.pieces, self.space.nothing)
+        conditions = Conditions[str](self.space)
+        conditions.update(dict.fromkeys(self.pieces, self.space.nothing))
         for cond, name in self.interpreter.algebra.items(value, self.space.everything):
-            conditions[name] = conditions.get(name, self.space.nothing) | cond
-        return {name: cond & self.valid for name, cond in conditions.items()}
+            conditions.add(name, cond)
+        conditions.update({name: cond & self.valid for name, cond in conditions.items()})
+        return conditions
 
     def given(self, name: str, value: Answer) -> Cond:
-        """Give the condition of one answer; nothing where it is none."""
+        """Return the condition of one answer; the empty one if the question does not have it."""
         variable = self.space.variables.get(name)
         return self.valid & variable.conditions.get(value, self.space.nothing) if variable else self.space.nothing
 
     def wanted(self, piece: Piece) -> Cond:
-        """Give when a piece's own question names it; nothing for one that only comes along."""
+        """Return when a piece's own question chooses it; the empty condition for a piece that others require."""
         question = self.asked.get(piece.port or piece.name)
         value: Answer = piece.name if piece.port else True
         if question is None or value not in question.question.values:
@@ -155,7 +157,7 @@ class Model:
         return self.given(piece.port or piece.name, value)
 
     def preset_defaults(self, preset: str) -> dict[str, Answer]:
-        """Give what a preset answers."""
+        """Return what a preset answers."""
         here = self.space.variables["preset"].conditions[preset]
         found: dict[str, Answer] = {"preset": preset}
         for name, asked in self.asked.items():
@@ -167,7 +169,7 @@ class Model:
         return found
 
     def counterexample(self, cond: Cond) -> str:
-        """Give one answer set of a condition, as arguments to paste behind `copier copy`."""
+        """Return one answer set of a condition, as arguments to paste behind `copier copy`."""
         preset = self.space.variables.get("preset")
         custom = preset is not None and "custom" in preset.conditions
         preferred = self.preset_defaults("custom") if custom else {}

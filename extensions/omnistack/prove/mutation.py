@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
-from omnistack.errors import OmniError
 from omnistack.prove.mutants.base import Mutant
 from omnistack.prove.mutants.catalog import catalog_mutants, question_mutants
 from omnistack.prove.mutants.jinja import jinja_mutants
@@ -21,13 +20,14 @@ from omnistack.prove.mutants.python import python_mutants
 from omnistack.prove.mutants.texts import text_mutants
 from omnistack.prove.proof import Proof, prove
 from omnistack.prove.source import Source
+from omnistack.shell.errors import OmniError
 
 RULES = (catalog_mutants, question_mutants, jinja_mutants, python_mutants, text_mutants)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a mutant."""
+    """The verdict on a mutant."""
 
     rule: str
     place: str
@@ -50,7 +50,7 @@ def all_mutants(proof: Proof) -> list[Mutant]:
 
 
 def draw(mutants: Sequence[Mutant], number: int, seed: str) -> list[Mutant]:
-    """Draw at most so many, evenly over the rules, so that each rule has its turn; the same seed draws the same."""
+    """Draw at most `number` mutants, evenly from the rules; the same seed draws the same ones."""
     chance = random.Random(seed)  # noqa: S311 - which faults to seed is no secret
     by_rule: dict[str, list[Mutant]] = {}
     for mutant in mutants:
@@ -96,7 +96,7 @@ def judge(proof: Proof, mutant: Mutant, found_by: dict[str, str] | None = None) 
 
 
 def same_product_line(one: Proof, other: Proof) -> bool:
-    """Tell whether two templates accept the same answers and render the same from each."""
+    """Return whether two templates accept the same answers and render the same from each."""
     if one.model is None or other.model is None or one.tree is None or other.tree is None:
         return False
     same_space = one.model.space is other.model.space
@@ -118,7 +118,7 @@ def _judge_all(mutants: list[Mutant]) -> list[Verdict]:
 def judge_all(
     proof: Proof, mutants: list[Mutant], show: Callable[[int], None], jobs: int | None = None
 ) -> list[Verdict]:
-    """Judge all mutants in as many processes as there are cores; `show` is told how many are done."""
+    """Judge all mutants, one process for each core; `show` is called with the number done."""
     jobs = jobs or os.cpu_count() or 1
     if jobs == 1:
         return list(_one_by_one(proof, mutants, show))

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
-from omnistack.catalog import QUESTIONS_FILE
 from omnistack.prove.checks.answers import check_answers
 from omnistack.prove.checks.contracts import check_contracts
+from omnistack.prove.checks.data_policy import check_data_policy
 from omnistack.prove.checks.dependencies import check_dependencies
 from omnistack.prove.checks.direction import check_direction
 from omnistack.prove.checks.fixtures import check_fixtures
@@ -17,13 +17,13 @@ from omnistack.prove.checks.listings import check_listings
 from omnistack.prove.checks.manifest import check_manifest
 from omnistack.prove.checks.migrations import check_migrations
 from omnistack.prove.checks.model import check_model
+from omnistack.prove.checks.module_files import check_module_files
 from omnistack.prove.checks.names import check_names
 from omnistack.prove.checks.owns import check_owns
 from omnistack.prove.checks.providers import check_providers
 from omnistack.prove.checks.services import check_services
 from omnistack.prove.checks.settings import check_settings
 from omnistack.prove.checks.splices import check_splices
-from omnistack.prove.checks.upkeep import check_upkeep
 from omnistack.prove.code import Code
 from omnistack.prove.finding import Finding, Report
 from omnistack.prove.model import Model
@@ -31,6 +31,7 @@ from omnistack.prove.source import Source
 from omnistack.prove.space import Cond, Space
 from omnistack.prove.tree import Tree
 from omnistack.prove.values import FailureError
+from omnistack.template.catalog import QUESTIONS_FILE
 
 type Check = Callable[[Code, Report], None]
 
@@ -42,8 +43,9 @@ CHECKS: dict[str, Check] = {
     "dependencies": check_dependencies,
     "settings": check_settings,
     "manifest": check_manifest,
+    "module files": check_module_files,
     "providers": check_providers,
-    "upkeep": check_upkeep,
+    "data policy": check_data_policy,
     "migrations": check_migrations,
     "fixtures": check_fixtures,
     "links": check_links,
@@ -58,7 +60,7 @@ CHECKS: dict[str, Check] = {
 
 @dataclass
 class Proof:
-    """What was proved, or what stands against it."""
+    """The result of a proof: its model, and the faults that it found."""
 
     source: Source
     model: Model | None = None
@@ -74,7 +76,7 @@ class Proof:
 
     @property
     def projects(self) -> int:
-        """How many of them render a project of their own; a preset, say, is only recorded."""
+        """How many different projects they render; a preset, for example, is only recorded."""
         if self.model is None or self.tree is None:
             return 0
         recorded = self.model.recorded
@@ -87,7 +89,7 @@ class Proof:
         return space.count(cond)
 
     def counterexample(self, finding: Finding) -> str:
-        """Give the answers that show a fault."""
+        """Return answers that show a fault."""
         return self.model.counterexample(finding.cond) if self.model else ""
 
 
@@ -100,10 +102,15 @@ def prove(
     until: Callable[[Proof], bool] = lambda _proof: False,
     first: str = "",
 ) -> Proof:
-    """Run all checks; `show` is told the name of each; no further one is run when `until` says so.
+    """Run all checks.
 
-    `known` is the proof of a template that differs little: what is the same in both is not worked out again.
-    `first` names the check to begin with.
+    Args:
+        source: the template.
+        space: the space of answers to reuse.
+        known: the proof of a similar template; what is the same in both is reused.
+        show: called with the name of each check before it runs.
+        until: called after each check; no further check runs once it returns true.
+        first: the check to begin with.
     """
     proof = Proof(source)
     for name, step in _steps(proof, space, known, first):
@@ -149,7 +156,7 @@ def _steps(
 
 
 def check_order(tree: Tree, report: Report) -> None:
-    """Check that nothing depends on the order in which Copier finds the catalog's files: it is not sorted."""
+    """Check that nothing depends on the order in which Copier reads the catalog's files, which is not sorted."""
     model = tree.model
     turned = Tree(Model(tree.source, model.space, reverse=True))
     for path in sorted(tree.files.keys() | turned.files.keys()):
@@ -159,7 +166,7 @@ def check_order(tree: Tree, report: Report) -> None:
 
 
 class _Collector:
-    """Keeps the faults of one check, the same one at the same place once."""
+    """Collects the faults of one check; the same fault at the same place counts once."""
 
     def __init__(self, proof: Proof, check: str) -> None:
         self._proof = proof

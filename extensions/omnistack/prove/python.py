@@ -1,4 +1,4 @@
-"""What a Python file says, read from its syntax tree once for all answer sets.
+"""The facts of a Python file, read from its syntax tree once for all answer sets.
 
 A file that varies is read with all its lines at once; what is found carries the numbers of the lines that it stands on,
 from which `File.at` makes its condition. `checks/splices.py` shows that a file may be read so.
@@ -9,7 +9,7 @@ import re
 import sys
 from functools import lru_cache
 
-from omnistack.prove.facts import Call, Class, Decorator, Facts, Function, Import, Lines, Reference
+from omnistack.prove.facts import PROVIDER_SPECS, Call, Class, Decorator, Facts, Function, Import, Lines, Reference
 from omnistack.prove.syntax import assigned, bound_by, dotted, dotted_names, read_decorator, strings, what_is_called
 
 FIRST_PARTY = ("app", "tests", "migrations")
@@ -18,7 +18,7 @@ MISSING_MODULE = ("ImportError", "ModuleNotFoundError")
 
 @lru_cache(maxsize=4096)
 def read_python(text: str, package: str) -> Facts:
-    """Read a file; `package` is the dotted name of the package that it lies in, for relative imports."""
+    """Read a file; `package` is the dotted name of its package, for relative imports."""
     facts = Facts()
     try:
         tree = ast.parse(text)
@@ -222,8 +222,8 @@ class _Reader(ast.NodeVisitor):
     def visit_Call(self, node: ast.Call) -> None:
         function = dotted(node.func) or (node.func.attr if isinstance(node.func, ast.Attribute) else "")
         self.facts.called.add(function.rpartition(".")[2])
-        if function.endswith("Piece"):
-            self.facts.called.add("Piece")
+        if function.endswith(PROVIDER_SPECS):
+            self.facts.called.add("ProviderSpec")
         self.facts.calls.append(
             Call(
                 function,

@@ -20,14 +20,14 @@ from pathlib import Path
 
 import yaml
 
-from omnistack.catalog import Answer
-from omnistack.errors import OmniError
 from omnistack.prove.checks.owns import word_pattern
 from omnistack.prove.model import Model
 from omnistack.prove.source import Source, read_source
 from omnistack.prove.space import SAMPLE_TEXT
 from omnistack.prove.tree import Tree
-from omnistack.render import Renderer
+from omnistack.shell.errors import OmniError
+from omnistack.template.catalog import Answer
+from omnistack.template.render import Renderer
 
 MARKS = re.compile(r"(?<!\$)\{\{|\{%|\{#")
 BATCH = 25
@@ -84,7 +84,7 @@ def _one(model: Model, chance: random.Random) -> dict[str, Answer]:
 
 
 def sample(source: Source, model: Model, count: int, seed: str, show: Callable[[int], None]) -> Sampled:
-    """Render answer sets in as many processes as there are cores and check each; `show` is told how many are done."""
+    """Render and check answer sets, one process for each core; `show` is called with the number done."""
     drawn = draw(model, count, seed)
     batches = [drawn[place : place + BATCH] for place in range(0, len(drawn), BATCH)]
     problems: list[Problem] = []

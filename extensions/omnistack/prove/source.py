@@ -8,9 +8,10 @@ from typing import Any
 
 import yaml
 
-from omnistack.catalog import CATALOG_DIR, QUESTIONS_FILE
-from omnistack.errors import OmniError
-from omnistack.process import CommandError, git
+from omnistack.shell.errors import OmniError
+from omnistack.shell.git import git
+from omnistack.shell.process import CommandError
+from omnistack.template.catalog import CATALOG_DIR, QUESTIONS_FILE
 
 FOLDERS = ("template", "extensions")
 TOOL = "extensions/omnistack/"
@@ -25,7 +26,7 @@ class Source:
     files: Mapping[str, bytes] = field(repr=False)
 
     def text(self, path: str) -> str:
-        """Give a file as text."""
+        """Return a file as text."""
         if path not in self.files:
             raise OmniError(f"the template has no file {path}", "correct the name where it is used")
         return self.files[path].decode("utf-8", errors="replace")
@@ -36,7 +37,7 @@ class Source:
         return {path: content for path, content in self.files.items() if not path.startswith("template/")}
 
     def changed(self, changes: Mapping[str, str | None]) -> "Source":
-        """Give the same template with some files written anew, or without them."""
+        """Return the same template with some files written anew, or without them."""
         files = dict(self.files)
         for path, text in changes.items():
             if text is None:
@@ -87,20 +88,20 @@ def _compose(content: bytes) -> yaml.Node | None:
 
 @lru_cache(maxsize=1024)
 def _read_yaml(content: bytes) -> dict[str, Any]:
-    """Read a document of the catalog, which nobody changes afterwards."""
+    """Read a document of the catalog; callers must not change it."""
     document: dict[str, Any] = yaml.safe_load(content)
     return document
 
 
 def read_source(root: Path) -> Source:
-    """Read a template as it lies, without what git ignores."""
+    """Read a template from disk, without the files that git ignores."""
     names = [QUESTIONS_FILE, *(name for folder in FOLDERS for name in _names(root, folder))]
     return Source(root, {name: (root / name).read_bytes() for name in sorted(names) if (root / name).is_file()})
 
 
 def _names(root: Path, folder: str) -> list[str]:
     try:
-        listed = git("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", folder, cwd=root)
+        listed = git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", folder)
         names = [name for name in listed.split("\0") if name]
     except CommandError:
         names = []

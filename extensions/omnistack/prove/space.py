@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from oxidd.bdd import BDDFunction, BDDManager
 
-from omnistack.catalog import Answer, Question
+from omnistack.template.catalog import Answer, Question
 
 type Cond = BDDFunction
 
 SAMPLE_TEXT = "set@example.com"
-"""Stands for a free text that may be empty and is not."""
+"""Represents an optional free text that is filled in."""
 NODES = 1 << 21
 CACHE = 1 << 18
 
@@ -64,14 +64,14 @@ class Space:
         return cond
 
     def union(self, conditions: Iterable[Cond]) -> Cond:
-        """Give what lies in any of the conditions."""
+        """Return the union of the conditions."""
         cond = self.nothing
         for other in conditions:
             cond = cond | other
         return cond
 
     def without(self, cond: Cond) -> Cond:
-        """Give all answer sets outside a condition."""
+        """Return all answer sets outside a condition."""
         return self.everything & ~cond
 
     @property
@@ -80,14 +80,14 @@ class Space:
         return frozenset(self._texts)
 
     def text_is_set(self, name: str) -> Cond:
-        """Give the condition that a free text is not empty."""
+        """Return the condition that a free text is not empty."""
         if name not in self._texts:
             (bit,) = self._manager.add_named_vars([f"{name}!=''"])
             self._texts[name] = self._manager.var(bit)
         return self.everything & self._texts[name]
 
     def text_fact(self, what: str, *, sample: bool) -> Cond:
-        """Give the condition that something else holds of a free text; `sample` tells whether of the sample's.
+        """Return the condition that something else holds of a free text; `sample` tells whether of the sample's.
 
         Nothing is known of it, so that both is looked at: what is proved holds whatever people write.
         """
@@ -118,7 +118,7 @@ class Space:
         return self.everything & self.project(cond, name) != cond
 
     def pick(self, cond: Cond, preferred: Mapping[str, Answer] | None = None) -> dict[str, Answer] | None:
-        """Pick one answer set of a condition, with the preferred answers where possible; nothing where it is empty."""
+        """Return one answer set of a condition, with the preferred answers where possible; `None` if it is empty."""
         if cond == self.nothing:
             return None
         picked: dict[str, Answer] = {}
@@ -137,7 +137,7 @@ class Space:
         return picked
 
     def condition(self, answers: Mapping[str, Answer]) -> Cond:
-        """Give the condition that these answers are given; those to free texts count as empty or not."""
+        """Return the condition that these answers are given; those to free texts count as empty or not."""
         cond = self.everything
         for name, value in answers.items():
             if name in self.variables:
@@ -147,7 +147,7 @@ class Space:
         return cond
 
     def holds(self, cond: Cond, at: Mapping[str, Answer]) -> bool:
-        """Tell whether one complete answer set lies in a condition."""
+        """Return whether a condition holds one complete answer set."""
         return cond.eval(self.bits(at))
 
     def bits(self, at: Mapping[str, Answer]) -> list[tuple[int, bool]]:
@@ -171,7 +171,7 @@ class Space:
         return number
 
     def is_of(self, questions: Iterable[Question]) -> bool:
-        """Tell whether it is the space of these questions and choices."""
+        """Return whether it is the space of these questions and choices."""
         mine, theirs = ([(each.name, each.values) for each in some] for some in (self.questions, questions))
         return mine == theirs
 
@@ -187,3 +187,18 @@ class Space:
             rest = cond & option
             if rest != self.nothing:
                 yield from self._extend({**so_far, names[0]: value}, names[1:], rest)
+
+
+class Conditions[Key](dict[Key, Cond]):
+    """Conditions by key. A key that was never added has the empty condition."""
+
+    def __init__(self, space: Space) -> None:
+        super().__init__()
+        self._nothing = space.nothing
+
+    def __missing__(self, key: Key) -> Cond:
+        return self._nothing
+
+    def add(self, key: Key, cond: Cond) -> None:
+        """Widen the condition of a key."""
+        self[key] = self[key] | cond

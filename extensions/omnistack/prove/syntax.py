@@ -7,7 +7,7 @@ from omnistack.prove.facts import Decorator
 
 
 def dotted(node: ast.AST) -> str:
-    """Write a chain of attributes of a name as `a.b.c`; empty for anything else."""
+    """Return a chain of attributes of a name as `a.b.c`; empty for anything else."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):
@@ -31,14 +31,14 @@ def read_decorator(node: ast.expr) -> Decorator:
 
 
 def what_is_called(node: ast.expr) -> ast.expr:
-    """Give what a call, a subscript or a bare expression is of."""
+    """Return what a call, a subscript or a bare expression is of."""
     if isinstance(node, ast.Call):
         return node.func
     return node.value if isinstance(node, ast.Subscript) else node
 
 
 def dotted_names(node: ast.AST) -> Iterator[str]:
-    """Give the dotted names in an expression."""
+    """Return the dotted names in an expression."""
     name = dotted(node)
     if name:
         yield name
@@ -48,18 +48,18 @@ def dotted_names(node: ast.AST) -> Iterator[str]:
 
 
 def strings(node: ast.AST) -> list[str]:
-    """Give the strings in an expression."""
+    """Return the strings in an expression."""
     return [part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and isinstance(part.value, str)]
 
 
 def assigned(node: ast.Assign | ast.AnnAssign) -> list[str]:
-    """Give the names that an assignment binds."""
+    """Return the names that an assignment binds."""
     targets = node.targets if isinstance(node, ast.Assign) else [node.target]
     return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
 def bound_by(statement: ast.stmt) -> Iterator[str]:
-    """Give the names that a statement itself binds, its blocks apart."""
+    """Return the names that a statement itself binds, its blocks apart."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         yield statement.name
     elif isinstance(statement, ast.Import | ast.ImportFrom):

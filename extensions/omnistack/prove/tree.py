@@ -11,34 +11,34 @@ from functools import cached_property, lru_cache
 from pathlib import PurePosixPath
 from unicodedata import normalize
 
-from copier._main import _pathspec_pattern
 from pathspec import PathSpec
 from pathspec.pattern import Pattern
 
-from omnistack.catalog import Answer
 from omnistack.prove.model import Model
 from omnistack.prove.source import Source
 from omnistack.prove.space import Cond
 from omnistack.prove.values import Opaque, Part, RefusedError, Text
+from omnistack.template.catalog import Answer
+from omnistack.template.copier_api import PATHSPEC_PATTERN
 
 SKIPPED = {".pyc", ".png", ".ico"}
 
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """A line that may be there."""
+    """A line with its condition."""
 
     text: str
     cond: Cond
     number: int
-    """Where it stands in the template's file."""
+    """Its number in the template's file."""
     free: bool = False
     """Whether a free text is in it."""
 
 
 @dataclass(frozen=True, eq=False)
 class File:
-    """A file that may be there."""
+    """A file with its condition."""
 
     path: str
     """In the rendered project."""
@@ -59,7 +59,7 @@ class File:
 
     @cached_property
     def lines(self) -> tuple[Line, ...]:
-        """All lines that may be there, in order."""
+        """All lines that the file may have, in order."""
         if self.fixed and len(self.parts) == 1:
             return tuple(
                 Line(text, self.cond, number) for number, text in enumerate(plain(self.parts[0]).split("\n"), start=1)
@@ -68,17 +68,17 @@ class File:
 
     @cached_property
     def text(self) -> str:
-        """All lines that may be there, as one text."""
+        """All lines that the file may have, as one text."""
         if self.fixed and len(self.parts) == 1:
             return plain(self.parts[0])
         return "\n".join(line.text for line in self.lines)
 
     def matching(self, pattern: str) -> Iterator[Line]:
-        """Give the lines that match a regular expression."""
+        """Return the lines that match a regular expression."""
         return (self.lines[number] for number in matching_lines(self.text, pattern))
 
     def at(self, numbers: Iterable[int]) -> Cond:
-        """Give the condition that these lines of `text` (from 1) are there."""
+        """Return the condition that these lines of `text` (from 1) are there."""
         cond = self.cond
         if not self.fixed:
             for number in numbers:
@@ -86,7 +86,7 @@ class File:
         return cond
 
     def where(self, number: int) -> int:
-        """Give the line of the template's file for a line of `text`."""
+        """Return the line of the template's file for a line of `text`."""
         if self.fixed and len(self.parts) == 1:
             return number
         return self.lines[number - 1].number if 0 < number <= len(self.lines) else number
@@ -128,7 +128,7 @@ class Tree:
         return self.model.interpreter.render(source, names, cond, where)
 
     def excluded(self, path: str) -> Cond:
-        """Give the condition under which `_exclude` leaves a path out."""
+        """Return the condition under which `_exclude` leaves a path out."""
         cond = self.space.nothing
         for here, line, excludes in self._patterns:
             if matches(line, path):
@@ -157,7 +157,7 @@ class Tree:
                     yield self._file(path, source, here, (Part(here, self.source.text(source), 1),))
 
     def _file(self, path: str, source: str, cond: Cond, parts: tuple[Part, ...]) -> File:
-        """Give the known file where it reads the same: what has been found out about it is kept with it."""
+        """Return the known file where it reads the same: what has been found out about it is kept with it."""
         known = self._known.files.get(path) if self._known is not None and self._known.space is self.space else None
         same = known is not None and known.source == source and known.cond == cond and known.parts == parts
         return known if known is not None and same else File(path, source, cond, parts)
@@ -185,7 +185,7 @@ class Tree:
         return {path: (file.cond, tuple(_merged(file.parts))) for path, file in self.files.items()}
 
     def render(self, answers: dict[str, Answer]) -> dict[str, str]:
-        """Give the project of one answer set."""
+        """Return the project of one answer set."""
         bits = self.space.bits(answers)
         return {
             path: "".join(plain(part) for part in file.parts if part.cond.eval(bits))
@@ -196,7 +196,7 @@ class Tree:
 
 @lru_cache(maxsize=1 << 16)
 def matching_lines(text: str, pattern: str) -> tuple[int, ...]:
-    """Give the numbers (from 0) of the lines that match: most files are the same in every template that is tried."""
+    """Return the numbers (from 0) of the lines that match: most files are the same in every template that is tried."""
     compiled = re.compile(pattern, re.MULTILINE)
     if compiled.search(text) is None:
         return ()
@@ -205,17 +205,17 @@ def matching_lines(text: str, pattern: str) -> tuple[int, ...]:
 
 @lru_cache(maxsize=1 << 18)
 def matches(line: str, path: str) -> bool:
-    """Tell whether a line of `_exclude` names a path."""
+    """Return whether a line of `_exclude` names a path."""
     return _pattern(line).match_file(path)
 
 
 @lru_cache(maxsize=1 << 12)
 def _pattern(line: str) -> PathSpec[Pattern]:
-    return PathSpec.from_lines(_pathspec_pattern, [normalize("NFD", line)])
+    return PathSpec.from_lines(PATHSPEC_PATTERN, [normalize("NFD", line)])
 
 
 def plain(part: Part) -> str:
-    """Give a part as text; a free text as the sample's answer."""
+    """Return a part as text; a free text as the sample's answer."""
     if isinstance(part.text, Opaque):
         return part.text.sample
     if not isinstance(part.text, str):

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from omnistack.errors import OmniError
 from omnistack.prove.space import Cond, Space
+from omnistack.shell.errors import OmniError
 
 type Value = Any
-"""What an expression of a template gives: anything that YAML and Jinja know, plain or varying."""
+"""The value of a template expression: anything that YAML and Jinja know, constant or varying."""
 
 LIMIT = 4096
 """More different values than this at one place are refused; wiring loops over pieces instead of multiplying them."""
@@ -91,7 +91,7 @@ class Algebra:
         self.everything, self.nothing = space.everything, space.nothing
 
     def flag(self, cond: Cond) -> object:
-        """Give the truth value that is true under a condition."""
+        """Return the truth value that is true under a condition."""
         if cond == self.everything:
             return True
         if cond == self.nothing:
@@ -99,7 +99,7 @@ class Algebra:
         return Choice(((cond, True), (self.everything & ~cond, False)))
 
     def choice(self, results: Iterable[tuple[Cond, Value]]) -> Value:
-        """Give one of several values, equal ones together; lists of which one varies become one list."""
+        """Return one of several values, equal ones together; lists of which one varies become one list."""
         flat: list[tuple[Cond, Value]] = []
         for cond, value in results:
             if isinstance(value, Choice):
@@ -190,7 +190,7 @@ class Algebra:
         return Opaque(texts[0].name, sample, trace=f"{self.site!r}{others}")
 
     def truth(self, value: Value, cond: Cond) -> Cond:
-        """Give the condition, within another, under which a value counts as true."""
+        """Return the condition, within another, under which a value counts as true."""
         if isinstance(value, Choice):
             return self.space.union(self.truth(option, cond & inner) for inner, option in value.options)
         if isinstance(value, Seq | Text):
@@ -233,7 +233,7 @@ class Algebra:
         return self.flag(self.space.union(found))
 
     def merge(self, cond: Cond, new: Value, old: Value) -> Value:
-        """Give one value under a condition and another one elsewhere."""
+        """Return one value under a condition and another one elsewhere."""
         if new is old or cond == self.everything:
             return new
         elsewhere = self.everything & ~cond
@@ -269,5 +269,5 @@ class Algebra:
 
 
 def same(one: Value, other: Value) -> bool:
-    """Tell whether two plain values are the same, `True` and `1` not being."""
+    """Return whether two plain values are the same, `True` and `1` not being."""
     return type(one) is type(other) and bool(one == other)

@@ -1,33 +1,38 @@
-"""One cell: an answer set, rendered and taken through every step."""
+"""One cell: an answer set that is rendered and taken through every step."""
 
-import hashlib
 import os
 import shutil
-import sys
+import tempfile
 import time
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from omnistack.catalog import Answer
-from omnistack.process import CommandError, run
+from omnistack.shell.process import run
 from omnistack.suites import steps
+from omnistack.suites.interpreters import Interpreter
+from omnistack.suites.record import Entry
 from omnistack.suites.steps import STEPS, Site, Step, StepError
+from omnistack.template.catalog import Answer
 
 SHOWN_LINES = 40
-ANSWERS_FILE = ".copier-answers.yml"
+LOCKED_FROM = ("pyproject.toml", ".python-version", "README.md")
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A point of the covering array."""
+    """A row of the covering array, with the interpreter that runs it."""
 
     name: str
     answers: Mapping[str, Answer]
+    interpreter: Interpreter
     foreseen: str | None = None
-    """The Python that its row has, where that is not on this machine and another stands in."""
+    """The Python that the row asks for, where this machine does not have it and `interpreter` is another one."""
+
+    pristine_tests: bool = False
+    """Whether the project's tests also run before the user's module is added."""
 
     @property
     def python(self) -> str:
@@ -37,63 +42,64 @@ class Cell:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a cell."""
+    """The result of a cell."""
 
     cell: Cell
     seconds: float
     failed_step: str | None = None
     message: str = ""
     output: str = ""
-    skipped: bool = False
-    """A byte-identical rendering passed before on this machine, at the same lock."""
+    durations: Mapping[str, float] = field(default_factory=dict)
+    """Seconds by step."""
+
+    recorded: Entry | None = None
+    """The entry of an earlier run that is identical to the byte; this run did not execute the cell."""
+
+    left_out: bool = False
+    """Whether the cell did not run since it would not have ended within the budget."""
+
+    last: Entry | None = None
+    """For a cell that was left out: when its answers were last executed, whatever the rendering was then."""
 
     before: str = ""
-    """Where a first attempt failed: this is the second. A machine that does two cells at a time is busy; it is told."""
+    """The step at which the first attempt failed, if this is the second."""
 
     twin: str = ""
-    """The cell of the same rendering that was run in its stead."""
+    """The cell with the same rendering that was executed for both."""
 
     @property
     def passed(self) -> bool:
-        """Whether every step succeeded, now or before."""
-        return self.failed_step is None
+        """Whether every step succeeded, now or in the recorded run."""
+        return self.failed_step is None and not self.left_out
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """The files of a project, and its lock."""
+
+    files: Mapping[str, tuple[int, bytes]]
+    lock: bytes
 
 
 @dataclass(frozen=True)
 class Workplace:
-    """Where cells are made one after the other: what is remembered of their files by path goes on being true."""
+    """Folders for cells that run one after the other, so that caches keyed by path stay valid."""
 
     folder: Path
-    """The cell's; a failed one stays there."""
+    """The cell's own; that of a failed cell stays."""
 
     types: Path
-    """What mypy knows of files. Packages are the same in most cells."""
+    """Mypy's cache. Most packages are the same in most cells."""
 
     bytecode: Path
-    """What Python has compiled."""
-
-
-class Ledger:
-    """Remembers, on this machine, which renderings have passed: the hash of all that could matter, one a line."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-
-    def __contains__(self, key: str) -> bool:
-        return self._file.is_file() and key in self._file.read_text(encoding="utf-8").split()
-
-    def add(self, key: str) -> None:
-        """Remember a pass."""
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        with self._file.open("a", encoding="utf-8") as file:
-            file.write(f"{key}\n")
+    """Compiled Python files."""
 
 
 def write(files: Mapping[str, tuple[int, bytes]], folder: Path) -> None:
     """Write a rendering to an empty folder.
 
-    A file's time tells its content: where another rendering's lay at the same path, what was compiled of it is used
-    again if it is the same, and only then.
+    The modification time is derived from the content, so that a compiled file of an earlier rendering at the same path
+    is reused if the content is the same, and only then.
     """
     for path, (mode, content) in files.items():
         target = folder / path
@@ -104,69 +110,56 @@ def write(files: Mapping[str, tuple[int, bytes]], folder: Path) -> None:
         os.utime(target, (time_of_content, time_of_content))
 
 
-def fingerprint(cell: Cell, files: Mapping[str, tuple[int, bytes]]) -> str:
-    """Hash a rendering and the Python that runs it.
+def run_cell(cell: Cell, rendering: Rendering, place: Workplace, database_url: str, *, workers: int) -> Outcome:
+    """Write the rendering to a folder and take it through the steps; the folder of a failed cell stays.
 
-    The answers file is left out: nothing runs it, and it records the template's commit, which is another each time.
+    Args:
+        cell: what it is.
+        rendering: its files, with the lock.
+        place: where.
+        database_url: of a database for this cell alone.
+        workers: processes that run its tests.
     """
-    digest = hashlib.sha256(f"{cell.python} {cell.foreseen} {sys.platform}".encode())
-    for path, (mode, content) in sorted(files.items()):
-        if path != ANSWERS_FILE:
-            digest.update(f"{path}\0{mode & 0o111}\0{len(content)}\0".encode() + content)
-    return digest.hexdigest()
-
-
-def _key(rendering: str, folder: Path) -> str:
-    """Hash what else a pass depends on: the lock and the steps."""
-    digest = hashlib.sha256(rendering.encode())
-    for file in (folder / "uv.lock", Path(__file__), Path(steps.__file__)):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
-
-
-def run_cell(
-    cell: Cell,
-    files: Mapping[str, tuple[int, bytes]],
-    place: Workplace,
-    database_url: str,
-    passed: Ledger,
-    *,
-    fresh: bool,
-) -> Outcome:
-    """Render the cell to a folder and take it through the steps; the folder of a failed cell stays."""
     started = time.monotonic()
     folder = place.folder
     shutil.rmtree(folder, ignore_errors=True)
-    write(files, folder)
-    failed: tuple[str, str, str] | None = None
-    key = ""
-    try:
-        run(["uv", "lock", "--quiet", "--python", cell.python], cwd=folder)
-        key = _key(fingerprint(cell, files), folder)
-        if key in passed and not fresh:
-            shutil.rmtree(folder)
-            return Outcome(cell, time.monotonic() - started, skipped=True)
-    except CommandError as error:
-        failed = ("lock", str(error), error.output)
+    write(rendering.files, folder)
+    (folder / "uv.lock").write_bytes(rendering.lock)
     caches = {"types_cache": place.types / cell.python, "bytecode": place.bytecode / cell.python}
-    site = Site(folder, steps.environment(database_url, **caches))
-    for step in _steps(cell) if failed is None else ():
+    variables = steps.environment(database_url, interpreter=cell.interpreter.path, **caches)
+    site = Site(folder, variables, workers=workers)
+    durations: dict[str, float] = {}
+    for step in _steps(cell):
+        begun = time.monotonic()
         try:
             step.take(site)
         except StepError as error:
-            failed = (step.name, str(error), error.output)
-            break
-    seconds = time.monotonic() - started
-    if failed is None:
-        passed.add(key)
-        shutil.rmtree(folder)
-        return Outcome(cell, seconds)
-    (folder / "failure.log").write_text(failed[2], encoding="utf-8")
-    return Outcome(cell, seconds, failed_step=failed[0], message=failed[1], output=_tail(failed[2]))
+            (folder / "failure.log").write_text(error.output, encoding="utf-8")
+            seconds = time.monotonic() - started
+            return Outcome(cell, seconds, failed_step=step.name, message=str(error), output=_tail(error.output))
+        finally:
+            durations[step.name] = time.monotonic() - begun
+    shutil.rmtree(folder)
+    return Outcome(cell, time.monotonic() - started, durations=durations)
+
+
+def lock(files: Mapping[str, tuple[int, bytes]], cell: Cell) -> bytes:
+    """Resolve the packages of a rendering and return the content of `uv.lock`.
+
+    Raises:
+        CommandError: there is no solution.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write({path: files[path] for path in LOCKED_FROM if path in files}, folder)
+        run(["uv", "lock", "--quiet", "--python", cell.interpreter.path], cwd=folder)
+        return (folder / "uv.lock").read_bytes()
 
 
 def _steps(cell: Cell) -> Iterator[Step]:
     for step in STEPS:
+        if step.take is steps.add_user_module and cell.pristine_tests:
+            yield Step("tests as rendered", steps.tests)
         yield step
         if step.take is steps.types and cell.foreseen:
             yield Step("foresee", partial(steps.foresee, python=cell.foreseen))

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from omnistack.errors import OmniError
-from omnistack.process import gist
+from omnistack.shell.errors import OmniError
+from omnistack.shell.process import error_line
 
 STOP_SECONDS = 20
 
-# Runs inside template/, where `app` is the rendered project's package; ends when its standard input does.
+# Runs in template/, where `app` is the rendered project's package, and ends with its standard input.
 SERVE = """
 import pathlib, shlex, subprocess, sys
 from app.dev.servers.postgres import private_postgres
@@ -27,7 +27,7 @@ with private_postgres(pathlib.Path(data), durable=False) as server:
 
 @contextmanager
 def database_server(template: Path, data: Path, databases: Sequence[str]) -> Iterator[str]:
-    """Runs a server with these databases to the end of the block; gives a URL in which `{}` stands for the name.
+    """Run a server with these databases to the end of the block; yield a URL with `{}` in place of the name.
 
     Raises:
         OmniError: it could not be started.
@@ -40,13 +40,13 @@ def database_server(template: Path, data: Path, databases: Sequence[str]) -> Ite
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert process.stdin is not None  # noqa: S101 - asked for above
+    assert process.stdin is not None  # noqa: S101 - opened above
     assert process.stdout is not None  # noqa: S101
     url = process.stdout.readline().strip()
     try:
         if not url:
             _, said = process.communicate()
-            raise OmniError(f"the suites' PostgreSQL did not start: {gist(said)}", "run `uv sync` and try again")
+            raise OmniError(f"the suites' PostgreSQL did not start: {error_line(said)}", "run `uv sync` and try again")
         yield url
     finally:
         process.stdin.close()

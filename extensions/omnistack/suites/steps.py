@@ -1,4 +1,4 @@
-"""What is done in a rendered project to call it sound: the commands that its own README and workflow name."""
+"""The steps that a rendered project goes through: the commands that its own README and workflow name."""
 
 import os
 import secrets
@@ -13,17 +13,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from omnistack.errors import OmniError
-from omnistack.process import LEAKING_VARIABLES, program
+from omnistack.shell.errors import OmniError
+from omnistack.shell.process import LEAKING_VARIABLES, kill_group, program
+from omnistack.suites import user_module
 
 READY_PATH = "/api/v1/public/health/ready"
 BOOT_SECONDS = 60
 STOP_SECONDS = 20
 STEP_SECONDS = 900
+PLATFORMS = ("linux", "darwin", "win32")
 
 
 class StepError(OmniError):
-    """A step failed; `output` is all that it said."""
+    """A step failed; `output` is everything that its command printed."""
 
     def __init__(self, message: str, output: str) -> None:
         super().__init__(message)
@@ -36,6 +38,8 @@ class Site:
 
     folder: Path
     environment: Mapping[str, str]
+    workers: int = 1
+    """Processes that run the tests."""
 
     def run(self, *command: str) -> None:
         """Run a command in the project to its end.
@@ -67,20 +71,24 @@ class Site:
         self.run("uv", "run", "--no-sync", *command)
 
 
-def environment(database_url: str, *, types_cache: Path, bytecode: Path) -> dict[str, str]:
-    """The environment of a cell: nothing of the caller's settings, a fresh secret, the cell's own database.
+def environment(
+    database_url: str, *, types_cache: Path, bytecode: Path, interpreter: str | None = None
+) -> dict[str, str]:
+    """Make the environment of a cell: none of the caller's settings, a new secret, a database of its own.
 
     Args:
         database_url: of a database for this cell only.
-        types_cache: where mypy keeps what it knows of files, by their content: packages are the same in most cells.
-            For one cell at a time.
-        bytecode: where Python keeps what it has compiled, of packages and of the project. Likewise.
+        types_cache: mypy's cache, for one cell at a time. Most packages are the same in most cells.
+        bytecode: where Python stores compiled files of packages and of the project, for one cell at a time.
+        interpreter: path of the Python to run; without it, uv chooses one.
     """
     unwanted = {*LEAKING_VARIABLES, "PYTHONDONTWRITEBYTECODE"}
     kept = {name: value for name, value in os.environ.items() if name not in unwanted}
-    # Without this program's own environment, whose tools would stand in for those that a project forgets to declare.
+    # This program's own tools must not replace those that a project forgets to declare.
     ours = Path(sys.executable).parent
     kept["PATH"] = os.pathsep.join(path for path in kept["PATH"].split(os.pathsep) if Path(path) != ours)
+    if interpreter is not None:
+        kept["UV_PYTHON"] = interpreter
     return kept | {
         "ENVIRONMENT": "local",
         "PROJECT_NAME": "Suite",
@@ -96,6 +104,17 @@ def install(site: Site) -> None:
     site.run("uv", "sync", "--quiet", "--locked")
 
 
+def add_user_module(site: Site) -> None:
+    """Add a user's own module with its two revisions, as the project's documentation teaches, and apply them."""
+    user_module.copy_files(site.folder)
+    site.uv("app", "db", "revision", "-m", "bookings")
+    site.uv("app", "db", "upgrade")
+    site.uv("app", "db", "revision", "--empty", "-m", "booking lines of old bookings")
+    user_module.fill_data_migration(site.folder)
+    site.uv("app", "db", "upgrade")
+    site.uv("app", "db", "check")
+
+
 def lint(site: Site) -> None:
     """Check the style of every file and the direction of imports."""
     site.uv("ruff", "check", ".")
@@ -104,12 +123,15 @@ def lint(site: Site) -> None:
 
 
 def types(site: Site) -> None:
-    """Check the types, strictly."""
-    site.uv("mypy")
+    """Check the types, strictly, for every platform that developers use."""
+    for platform in PLATFORMS:
+        # A cache holds what is known for one platform: with one for each, packages are read once for all cells.
+        cache = f"{site.environment['MYPY_CACHE_DIR']}/{platform}"
+        site.uv("mypy", "--platform", platform, "--cache-dir", cache)
 
 
 def foresee(site: Site, python: str) -> None:
-    """Check what can be of a Python that is not here: every package has a wheel for it, and the types agree."""
+    """Check what is possible without the interpreter: every package has a wheel for it, and the types agree."""
     site.run(
         "uv", "pip", "compile", "--quiet", "--python-version", python, "--only-binary", ":all:", "--group", "dev",
         "pyproject.toml", "--output-file", "foreseen.txt",
@@ -118,13 +140,13 @@ def foresee(site: Site, python: str) -> None:
 
 
 def migrate(site: Site) -> None:
-    """Bring an empty database to the newest revision, and see that models and tables agree."""
+    """Upgrade an empty database to the newest revision, and check that models and tables agree."""
     site.uv("app", "db", "upgrade")
     site.uv("app", "db", "check")
 
 
 def boot(site: Site) -> None:
-    """Start the server as in production, wait until it is ready, and end it as a platform would."""
+    """Start the server as in production, wait until it is ready, and stop it with SIGTERM."""
     port = _free_port()
     server = subprocess.Popen(
         [program("uv"), "run", "--no-sync", "app", "serve", "--host", "127.0.0.1", "--port", str(port)],
@@ -144,33 +166,36 @@ def boot(site: Site) -> None:
         raise StepError(f"the server did not stop within {STOP_SECONDS} seconds", str(error.output)) from error
     finally:
         if server.poll() is None:
-            os.killpg(server.pid, signal.SIGKILL)
+            kill_group(server)
             server.wait()
     if "Traceback" in output:
         raise StepError("the server logged a traceback", output)
 
 
 def tests(site: Site) -> None:
-    """Run the project's own tests, on a database server of their own."""
+    """Run the project's tests, template's and user's, on database servers of their own."""
     unset = {"DATABASE_URL", "ENVIRONMENT", "PROJECT_NAME", "SECRET_KEY"}
     clean = {name: value for name, value in site.environment.items() if name not in unset}
-    Site(site.folder, clean).uv("pytest", "-q")
+    spread = ("-n", str(site.workers), "--dist", "loadfile") if site.workers > 1 else ()
+    Site(site.folder, clean).uv("pytest", "-q", *spread)
 
 
 def downgrade(site: Site) -> None:
-    """Take every table away again."""
+    """Remove every table."""
     site.uv("app", "db", "downgrade", "base")
 
 
 @dataclass(frozen=True)
 class Step:
-    """A step under the name that failures are told by."""
+    """A step, under the name that a failure reports."""
 
     name: str
     take: Callable[[Site], None]
 
 
-STEPS = tuple(Step(take.__name__, take) for take in (install, lint, types, migrate, boot, tests, downgrade))
+# The user's module comes after what production runs, and before everything that reads the whole project.
+ORDER = (install, migrate, boot, add_user_module, lint, types, tests, downgrade)
+STEPS = tuple(Step(take.__name__, take) for take in ORDER)
 
 
 def _free_port() -> int:
@@ -191,5 +216,5 @@ def _wait_until_ready(server: "subprocess.Popen[str]", url: str) -> None:
                     return
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
-    os.killpg(server.pid, signal.SIGKILL)
+    kill_group(server)
     raise StepError(f"the server was not ready within {BOOT_SECONDS} seconds", server.communicate()[0])

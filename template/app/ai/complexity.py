@@ -1,6 +1,6 @@
-"""How complex a question is, guessed from its words: quick, the same every time, and wrong now and then.
+"""Estimates the complexity of a question from its words: fast, deterministic, and not always right.
 
-Whoever knows better says so. The words are English; in another language only length and code count.
+Callers that know better pass the complexity. The words are English; in other languages, only length and code count.
 """
 
 import re
@@ -10,12 +10,12 @@ from typing import Final
 from app.ai.model_table import Complexity
 from app.ai.port import Message
 
-LONG: Final = 2_000
-"""Characters of a question from which on it is complex, whatever it says."""
-SHORT: Final = 120
-"""Characters of a question up to which it is simple, if nothing says otherwise."""
+LONG_QUESTION: Final = 2_000
+"""Minimum length in characters of a question that is always complex."""
+SHORT_QUESTION: Final = 120
+"""Maximum length in characters of a simple question."""
 LONG_CONVERSATION: Final = 12_000
-"""Characters of all messages from which on nothing is simple."""
+"""Minimum length in characters of a conversation in which no question is simple."""
 
 _SEARCH: Final = re.compile(
     r"\b(today|tonight|yesterday|this (week|month|year)|latest|newest|right now|breaking|news|weather|stock price|"
@@ -30,12 +30,12 @@ _COMPLEX: Final = re.compile(
 
 
 def complexity_of(messages: Sequence[Message]) -> Complexity:
-    """The tier of the last message, which is the question."""
+    """Return the complexity of the last message."""
     question = messages[-1].content if messages else ""
-    if len(question) < LONG and _SEARCH.search(question):
+    if len(question) < LONG_QUESTION and _SEARCH.search(question):
         return Complexity.SEARCH
-    if len(question) >= LONG or _COMPLEX.search(question):
+    if len(question) >= LONG_QUESTION or _COMPLEX.search(question):
         return Complexity.COMPLEX
-    if len(question) <= SHORT and sum(len(each.content) for each in messages) < LONG_CONVERSATION:
+    if len(question) <= SHORT_QUESTION and sum(len(each.content) for each in messages) < LONG_CONVERSATION:
         return Complexity.SIMPLE
     return Complexity.MODERATE

@@ -1,4 +1,4 @@
-"""Work that is only done for as long as somebody waits for it."""
+"""Work that is cancelled when the client disconnects."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -8,24 +8,26 @@ from starlette.requests import ClientDisconnect
 
 
 async def while_connected[T](request: Request, work: Coroutine[object, object, T]) -> T:
-    """What the work results in; it is cancelled when the client leaves. The request's body has been read by then.
+    """Return the result of the work, and cancel the work if the client disconnects.
+
+    The request's body must have been read.
 
     Raises:
-        ClientDisconnect: the client has left.
+        ClientDisconnect: the client has disconnected.
     """
     working = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(_gone(request))
+    disconnecting = asyncio.ensure_future(_disconnected(request))
     try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({working, disconnecting}, return_when=asyncio.FIRST_COMPLETED)
         if working.done():
             return working.result()
         raise ClientDisconnect
     finally:
         working.cancel()
-        leaving.cancel()
-        await asyncio.wait({working, leaving})
+        disconnecting.cancel()
+        await asyncio.wait({working, disconnecting})
 
 
-async def _gone(request: Request) -> None:
+async def _disconnected(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass

@@ -1,31 +1,31 @@
-"""Reads server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html), as providers send them."""
+"""Parses the server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html) of providers."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Final
 
-LONGEST: Final = 4 * 1024 * 1024
-"""Of an event, in bytes. Nobody's pieces are longer."""
+MAX_EVENT_SIZE: Final = 4 * 1024 * 1024
+"""In bytes. No provider sends larger events."""
 
 
 class EventStreamError(ValueError):
-    """What comes is no stream of events."""
+    """The response is not a valid event stream."""
 
 
 async def read_events(chunks: AsyncIterator[bytes]) -> AsyncGenerator[str, None]:
-    """The data of each event. Other fields are left out: who speaks JSON says in it what it is.
+    """Yield the data of each event. Other fields are ignored, since the JSON data names the type of the event.
 
-    A line ends with a line feed, with or without a carriage return before it; nothing else ends one, since a text may
-    well hold what Python takes for the end of a line.
+    Lines end with a line feed, or a carriage return and a line feed. Other characters that `str.splitlines` treats as
+    line ends may be part of a text.
 
     Raises:
-        EventStreamError: an event is too long or no UTF-8.
+        EventStreamError: an event is too large or not UTF-8.
     """
     buffer = bytearray()
     data: list[bytes] = []
     async for chunk in chunks:
         buffer += chunk
-        if len(buffer) + sum(map(len, data)) > LONGEST:
-            raise EventStreamError("an event is too long")
+        if len(buffer) + sum(map(len, data)) > MAX_EVENT_SIZE:
+            raise EventStreamError("an event is too large")
         *lines, rest = buffer.split(b"\n")
         buffer = rest
         for line in lines:
@@ -41,4 +41,4 @@ def _text(data: list[bytes]) -> str:
     try:
         return b"\n".join(data).decode()
     except UnicodeDecodeError:
-        raise EventStreamError("an event is no UTF-8") from None
+        raise EventStreamError("an event is not UTF-8") from None

@@ -1,71 +1,213 @@
-"""One user's questions: counted by the plan, then asked, without a database connection in hand."""
+"""The language models that the application uses: the chosen providers behind argument validation."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Final
-from uuid import UUID
+from decimal import Decimal
 
-from fastapi import Request
+import structlog
 
-from app.ai.disconnect import while_connected
-from app.ai.port import Completion, Part
-from app.core.errors import AppError, QuotaExceededError
+from app.ai.errors import (
+    AINotConfiguredError,
+    ModelNotAllowedError,
+    PromptTooLargeError,
+    TooManyTokensError,
+    UnknownProviderError,
+)
+from app.ai.model_table import ModelTable
+from app.ai.port import LLM, Adapter, Answer, Completion, Delta, Message, MessageRole, Part, Prompt, Usage
 from app.core.runtime import Runtime
 
-RESOURCE: Final = "ai_requests"
-"""What the plan counts."""
+logger = structlog.stdlib.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Begun:
-    """An answer that has begun."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """The limits of a request.
 
-    first: Part
-    rest: AsyncGenerator[Part, None]
+    Attributes:
+        max_tokens: maximum length of an answer.
+        max_prompt_length: maximum length of all messages together, in characters.
+    """
 
+    max_tokens: int
+    max_prompt_length: int
 
-@dataclass(frozen=True, slots=True)
-class Gateway:
-    """What one user asks with one request. What comes to nothing is not counted; who leaves ends the call."""
-
-    request: Request
-    runtime: Runtime
-    user_id: UUID
-
-    async def complete(self, ask: Callable[[], Coroutine[object, object, Completion]]) -> Completion:
-        """The whole answer.
+    def check(self, messages: Sequence[Message], max_tokens: int | None) -> int:
+        """Return the maximum number of tokens of the answer.
 
         Raises:
-            QuotaExceededError: the plan allows no more.
+            PromptTooLargeError: the messages are too long.
+            TooManyTokensError: the requested answer is too long.
+            ValueError: the messages are not a valid conversation.
         """
-        async with self._counted():
-            return await while_connected(self.request, ask())
+        check_conversation(messages)
+        if sum(len(each.content) for each in messages) > self.max_prompt_length:
+            raise PromptTooLargeError(self.max_prompt_length)
+        if max_tokens is not None and not 1 <= max_tokens <= self.max_tokens:
+            raise TooManyTokensError(self.max_tokens)
+        return max_tokens or self.max_tokens
 
-    async def stream(self, ask: Callable[[], AsyncGenerator[Part, None]]) -> Begun:
-        """An answer that has begun: what goes wrong before is raised here, and not in the midst of a stream.
+
+def check_conversation(messages: Sequence[Message]) -> None:
+    """Raise `ValueError` unless system messages come first and the last message is the user's."""
+    roles = [each.role for each in messages]
+    first = next((place for place, role in enumerate(roles) if role is not MessageRole.SYSTEM), len(roles))
+    if MessageRole.SYSTEM in roles[first:]:
+        raise ValueError("System messages must come before all others.")
+    if not roles or roles[-1] is not MessageRole.USER:
+        raise ValueError("The last message must be the user's.")
+
+
+class LLMProvider(LLM):
+    """A provider. Get it with `get_llm_provider(runtime)`, or in a route with `llm: LLMProviderDep`.
+
+    All methods except the simple ones also take the name of a model.
+
+    Args:
+        name: its name.
+        key: the setting that it requires, if any.
+        adapter: calls the provider; `None` if the key is not set.
+        models: the allowed models, the default first.
+        table: the models and their prices.
+        limits: of each request.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        key: str | None,
+        adapter: Adapter | None,
+        models: Sequence[str],
+        table: ModelTable,
+        limits: Limits,
+    ) -> None:
+        self.name = name
+        self.key = key
+        self.models = tuple(models)
+        self.limits = limits
+        self._adapter = adapter
+        self._table = table
+
+    @property
+    def configured(self) -> bool:
+        """Whether the provider can be called."""
+        return self._adapter is not None
+
+    def check(
+        self,
+        messages: Sequence[Message],
+        *,
+        model: str | None = None,
+        max_tokens: int | None = None,
+        search: bool = False,
+    ) -> Prompt:
+        """Return the validated prompt.
 
         Raises:
-            QuotaExceededError: the plan allows no more.
+            AINotConfiguredError: the key is not set.
+            ModelNotAllowedError: the model is not allowed.
+            PromptTooLargeError: the messages are too long.
+            TooManyTokensError: the requested answer is too long.
+            ValueError: the messages are not a valid conversation.
         """
-        async with self._counted():
-            parts = ask()
-            first = await while_connected(self.request, _first(parts))
-        return Begun(first, parts)
+        tokens = self.limits.check(messages, max_tokens)
+        name = model or next(iter(self.models), "")
+        if name not in self.models:
+            raise ModelNotAllowedError(self.models)
+        if self._adapter is None:
+            raise AINotConfiguredError(self.name, self.key)
+        return Prompt(model=name, messages=messages, max_tokens=tokens, search=search)
 
-    @asynccontextmanager
-    async def _counted(self) -> AsyncIterator[None]:
-        runtime, user_id = self.runtime, self.user_id
-        async with runtime.database.transaction() as session:
-            if not await runtime.plans.consume(session, user_id, RESOURCE):
-                raise QuotaExceededError(RESOURCE)
-        try:
-            yield
-        except AppError:
-            async with runtime.database.transaction() as session:
-                await runtime.plans.give_back(session, user_id, RESOURCE)
-            raise
+    async def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        model: str | None = None,
+        max_tokens: int | None = None,
+        search: bool = False,
+    ) -> Completion:
+        """See `LLM.complete`."""
+        prompt = self.check(messages, model=model, max_tokens=max_tokens, search=search)
+        started = time.perf_counter()
+        answer = await self._configured_adapter.complete(prompt)
+        return self._completion(prompt, answer, started)
+
+    async def stream(
+        self,
+        messages: Sequence[Message],
+        *,
+        model: str | None = None,
+        max_tokens: int | None = None,
+        search: bool = False,
+    ) -> AsyncGenerator[Part, None]:
+        """See `LLM.stream`."""
+        prompt = self.check(messages, model=model, max_tokens=max_tokens, search=search)
+        started = time.perf_counter()
+        async with aclosing(self._configured_adapter.stream(prompt)) as parts:
+            async for part in parts:
+                yield Delta(text=part) if isinstance(part, str) else self._completion(prompt, part, started)
+
+    @property
+    def _configured_adapter(self) -> Adapter:
+        if self._adapter is None:
+            raise AINotConfiguredError(self.name, self.key)
+        return self._adapter
+
+    def _completion(self, prompt: Prompt, answer: Answer, started: float) -> Completion:
+        cost = self._table.cost(self.name, prompt.model, answer.usage)
+        _log(self.name, prompt.model, answer.usage, cost, started)
+        return Completion(
+            provider=self.name,
+            model=prompt.model,
+            text=answer.text,
+            finish=answer.finish,
+            usage=answer.usage,
+            cost=cost,
+        )
 
 
-async def _first(parts: AsyncGenerator[Part, None]) -> Part:
-    return await anext(parts)
+def _log(provider: str, model: str, usage: Usage | None, cost: Decimal | None, started: float) -> None:
+    """Log the call, without prompt and answer."""
+    logger.info(
+        "ai_answered",
+        provider=provider,
+        model=model,
+        input_tokens=usage and usage.input_tokens,
+        output_tokens=usage and usage.output_tokens,
+        cost=None if cost is None else float(cost),
+        duration_ms=round((time.perf_counter() - started) * 1000),
+    )
+
+
+class Providers:
+    """The chosen providers by name, and the default provider."""
+
+    def __init__(self, providers: Mapping[str, LLMProvider], default: str, table: ModelTable) -> None:
+        self.by_name = dict(providers)
+        self.table = table
+        self.default = self.by_name[default]
+
+    def get(self, name: str | None = None, model: str | None = None) -> LLMProvider:
+        """Return the provider with this name, otherwise the model's provider, otherwise the default one.
+
+        Raises:
+            UnknownProviderError: the provider is not part of this project.
+        """
+        if name is None:
+            owner = self.table.provider_of(model) if model else None
+            return self.by_name.get(owner or "", self.default)
+        if name not in self.by_name:
+            raise UnknownProviderError(list(self.by_name))
+        return self.by_name[name]
+
+
+def get_llm_provider(runtime: Runtime, name: str | None = None) -> LLMProvider:
+    """Return a provider of a running application: the one with this name, or the default one.
+
+    Raises:
+        UnknownProviderError: the provider is not part of this project.
+    """
+    return runtime.resource(Providers).get(name)

@@ -1,39 +1,37 @@
-"""The router: asks the cheapest model that is good enough, and the next one when it does not answer."""
+"""The router: calls the cheapest suitable model, and fails over to the next one."""
 
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
-from typing import Annotated
+from typing import Final
 
 import structlog
-from fastapi import Depends
 
 from app.ai.complexity import complexity_of
 from app.ai.errors import AIRateLimitedError, AIUnavailableError
+from app.ai.gateway import LLMProvider, Providers
 from app.ai.model_table import Complexity
 from app.ai.port import LLM, Completion, Message, Part
-from app.ai.service import LLMProvider, Providers
-from app.core.http.dependencies import RuntimeDep
 from app.core.runtime import Runtime
 
 logger = structlog.stdlib.get_logger(__name__)
 
-FALLS_OVER = AIUnavailableError, AIRateLimitedError
-"""What one provider says and another may not."""
+FAILOVER_ERRORS: Final = (AIUnavailableError, AIRateLimitedError)
+"""Errors that trigger failover to the next model."""
 
 
 class LLMRouter(LLM):
-    """Routes over the chosen providers. Read it with `get_llm_router(runtime)`, in a route as `router: LLMRouterDep`.
+    """A router over the chosen providers. Get it with `get_llm_router(runtime)`, or with `llm_router: LLMRouterDep`.
 
-    All methods but the simple ones also take how complex the question is.
+    All methods except the simple ones also take the complexity of the question.
     """
 
     def __init__(self, providers: Providers) -> None:
         self._providers = providers
 
     def candidates(self, complexity: Complexity) -> Sequence[tuple[LLMProvider, str]]:
-        """Who is asked, in that order: models of the tier that may be asked and have a key, the cheapest first.
+        """Return the models to call, in that order: the allowed and configured models of the tier, cheapest first.
 
-        Where there are none, the default provider answers, whatever it is.
+        If there are none, return the default model.
         """
         found = [
             (provider, model.name)
@@ -48,7 +46,7 @@ class LLMRouter(LLM):
     def check(
         self, messages: Sequence[Message], *, complexity: Complexity | None = None, max_tokens: int | None = None
     ) -> None:
-        """Raises what `complete` would raise before it asks anybody."""
+        """Raise the errors that `complete` would raise before it calls a provider."""
         for provider, model in self.candidates(complexity or complexity_of(messages)):
             provider.check(messages, model=model, max_tokens=max_tokens)
 
@@ -58,7 +56,7 @@ class LLMRouter(LLM):
         """See `LLM.complete`.
 
         Args:
-            complexity: of the question; guessed when it is left out.
+            complexity: of the question; estimated by default.
         """
         for attempt in self._attempts(messages, complexity):
             with attempt:
@@ -70,7 +68,7 @@ class LLMRouter(LLM):
     async def stream(
         self, messages: Sequence[Message], *, complexity: Complexity | None = None, max_tokens: int | None = None
     ) -> AsyncGenerator[Part, None]:
-        """See `LLM.stream`. Once a model has begun, no other one takes over."""
+        """See `LLM.stream`. There is no failover once a model has begun to answer."""
         for attempt in self._attempts(messages, complexity):
             with attempt:
                 parts = attempt.provider.stream(
@@ -90,7 +88,7 @@ class LLMRouter(LLM):
 
 
 class _Attempt:
-    """One model being asked. As a context manager, it keeps back an error after which the next one is asked."""
+    """A call to one model. As a context manager, it suppresses an error that triggers failover."""
 
     def __init__(self, provider: LLMProvider, model: str, *, search: bool, last: bool) -> None:
         self.provider = provider
@@ -100,23 +98,16 @@ class _Attempt:
         self._last = last
 
     def __enter__(self) -> None:
-        """Nothing to prepare."""
+        """Enter the block."""
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> bool:
-        """Whether the next one is asked instead."""
-        if not isinstance(error, FALLS_OVER) or self.begun or self._last:
+        """Return whether to suppress the error, so that the next model is called."""
+        if not isinstance(error, FAILOVER_ERRORS) or self.begun or self._last:
             return False
-        logger.warning("ai_falls_over", provider=self.provider.name, model=self.model, code=error.code)
+        logger.warning("ai_failover", provider=self.provider.name, model=self.model, code=error.code)
         return True
 
 
 def get_llm_router(runtime: Runtime) -> LLMRouter:
-    """The router of a running application."""
+    """Return the router of a running application."""
     return LLMRouter(runtime.resource(Providers))
-
-
-async def _router(runtime: RuntimeDep) -> LLMRouter:
-    return get_llm_router(runtime)
-
-
-LLMRouterDep = Annotated[LLMRouter, Depends(_router)]

@@ -17,7 +17,7 @@ MILLION: Final = 1_000_000
 
 
 class Complexity(StrEnum):
-    """How much a question asks of a model; `search` asks for what no model knows by heart."""
+    """The complexity of a question. `search` needs information from the web."""
 
     SIMPLE = "simple"
     MODERATE = "moderate"
@@ -26,7 +26,7 @@ class Complexity(StrEnum):
 
 
 class Model(BaseModel):
-    """A row of the table; prices in US dollars for a million tokens."""
+    """A model of the table. Prices are in US dollars per million tokens."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -40,18 +40,18 @@ class Model(BaseModel):
 
     @property
     def price(self) -> Decimal:
-        """What four tokens cost, one of them written: by this the router compares."""
+        """The price by which the router compares models: three input tokens and one output token."""
         return 3 * self.input + self.output
 
     def cost(self, usage: Usage) -> Decimal:
-        """What a call costs."""
+        """Return the cost of a call."""
         fresh = usage.input_tokens - usage.cached_tokens
         cost = fresh * self.input + usage.cached_tokens * self.cached_input + usage.output_tokens * self.output
         return cost / MILLION
 
 
 class ModelTable:
-    """All rows."""
+    """All models."""
 
     def __init__(self, models: Sequence[Model]) -> None:
         self.models = tuple(models)
@@ -61,36 +61,36 @@ class ModelTable:
         return {(model.provider, model.name): model for model in self.models}
 
     def find(self, provider: str, name: str) -> Model | None:
-        """The row of a model, if it has one."""
+        """Return a model, or `None` if it isn't in the table."""
         return self._by_name.get((provider, name))
 
     def provider_of(self, name: str) -> str | None:
-        """Whose model it is."""
+        """Return the provider of a model, or `None` if it isn't in the table."""
         return next((model.provider for model in self.models if model.name == name), None)
 
     def names_of(self, provider: str) -> tuple[str, ...]:
-        """The models of a provider."""
+        """Return the models of a provider."""
         return tuple(model.name for model in self.models if model.provider == provider)
 
     def default_of(self, provider: str) -> str:
-        """The model that a provider answers with when nobody names one."""
+        """Return the default model of a provider."""
         return next(model.name for model in self.models if model.provider == provider and model.default)
 
     def tier(self, complexity: Complexity) -> tuple[Model, ...]:
-        """The models that are good enough, the cheapest first."""
+        """Return the models that suit this complexity, cheapest first."""
         return tuple(sorted((m for m in self.models if complexity in m.tiers), key=lambda model: model.price))
 
     def cost(self, provider: str, name: str, usage: Usage | None) -> Decimal | None:
-        """What a call costs, where that is known."""
+        """Return the cost of a call, or `None` if the price or the usage is unknown."""
         model = self.find(provider, name)
         return None if model is None or usage is None else model.cost(usage)
 
 
 def load_models(file: Path = FILE) -> ModelTable:
-    """Reads the table.
+    """Read the table.
 
     Raises:
-        ValueError: it is not one.
+        ValueError: the file is invalid.
     """
     document = tomllib.loads(file.read_text(encoding="utf-8"), parse_float=Decimal)
     return ModelTable(TypeAdapter(list[Model]).validate_python(document.get("models", [])))

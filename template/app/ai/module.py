@@ -4,24 +4,24 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
+from app.ai.gateway import Limits, LLMProvider, Providers
 from app.ai.model_table import ModelTable, load_models
-from app.ai.providers.registry import PROVIDERS
+from app.ai.port import AIProviderSpec
 from app.ai.routes import router
-from app.ai.service import Limits, LLMProvider, Providers
-from app.ai.settings import AISettings
+from app.ai.settings import PROVIDERS, AISettings
 from app.core.manifest import Module
 from app.core.runtime import Runtime
 
 
-def _models(name: str, table: ModelTable, settings: AISettings) -> list[str]:
-    """The models of a provider that may be asked, the default one first."""
-    is_default = name == settings.AI_DEFAULT_PROVIDER
-    first = (is_default and settings.AI_DEFAULT_MODEL) or table.default_of(name)
-    known = list(dict.fromkeys([first, *table.names_of(name)]))
+def _models(spec: AIProviderSpec, table: ModelTable, settings: AISettings) -> list[str]:
+    """Return the allowed models of a provider, its default first."""
+    is_default = spec.name == settings.AI_DEFAULT_PROVIDER
+    first = (is_default and settings.AI_DEFAULT_MODEL) or table.default_of(spec.name)
+    known = list(dict.fromkeys([first, *table.names_of(spec.name)]))
     allowed = settings.AI_ALLOWED_MODELS
-    if not allowed:
+    if not allowed or spec.local_only:
         return known
-    # What the table does not know can only be meant for the default provider, such as a server of one's own.
+    # Models that are not in the table, such as those of a compatible server, belong to the default provider.
     others = [model for model in allowed if is_default and table.provider_of(model) is None]
     return list(dict.fromkeys(model for model in (*known, *others) if model in allowed))
 
@@ -33,12 +33,14 @@ async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
     timeout = timedelta(seconds=settings.AI_TIMEOUT_SECONDS)
     async with AsyncExitStack() as stack:
         providers = {}
-        for piece in PROVIDERS:
-            configured = piece.is_configured(runtime.resource(piece.settings))
-            adapter = await stack.enter_async_context(piece.open(runtime, timeout)) if configured else None
-            models = _models(piece.name, table, settings)
-            providers[piece.name] = LLMProvider(
-                piece.name, key=piece.key, adapter=adapter, models=models, table=table, limits=limits
+        for spec in PROVIDERS:
+            if spec.local_only and not settings.is_local:
+                continue
+            configured = spec.is_configured(runtime.resource(spec.settings))
+            adapter = await stack.enter_async_context(spec.open(runtime, timeout)) if configured else None
+            models = _models(spec, table, settings)
+            providers[spec.name] = LLMProvider(
+                spec.name, key=spec.key, adapter=adapter, models=models, table=table, limits=limits
             )
         runtime.provide(Providers, Providers(providers, settings.AI_DEFAULT_PROVIDER, table))
         yield

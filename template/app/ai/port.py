@@ -1,4 +1,4 @@
-"""The port: language models that answer messages, whole or piece by piece."""
+"""The port: language models that answer conversations, as a whole or as a stream."""
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -16,7 +16,7 @@ from app.core.runtime import Runtime
 
 
 class MessageRole(StrEnum):
-    """Who speaks."""
+    """The author of a message."""
 
     SYSTEM = "system"
     USER = "user"
@@ -25,14 +25,14 @@ class MessageRole(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
-    """What somebody says. What the system says comes first; the last word is the user's."""
+    """A message. In a conversation, system messages come first, and the last message is the user's."""
 
     role: MessageRole
     content: str
 
 
 class Finish(StrEnum):
-    """Why an answer ends."""
+    """Why an answer ended."""
 
     STOP = "stop"
     LENGTH = "length"
@@ -41,12 +41,12 @@ class Finish(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
-    """Tokens of one call, counted the same way whoever answers.
+    """Token counts of one call, comparable across providers.
 
     Attributes:
-        input_tokens: all that was read, whether or not it came from the provider's cache.
-        cached_tokens: how many of these came from the cache, at its lower price.
-        output_tokens: all that was written, the model's thoughts included.
+        input_tokens: tokens of the prompt, cached ones included.
+        cached_tokens: tokens of the prompt that came from the provider's cache, at its lower price.
+        output_tokens: tokens of the answer, reasoning included.
     """
 
     input_tokens: int
@@ -55,17 +55,19 @@ class Usage:
 
     @property
     def total_tokens(self) -> int:
-        """Read and written."""
+        """Tokens of prompt and answer."""
         return self.input_tokens + self.output_tokens
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prompt:
-    """What an adapter sends; checked.
+    """A validated request for an adapter.
 
     Attributes:
-        max_tokens: that the answer may have.
-        search: whether the provider may look things up in the web.
+        model: the provider's name of the model.
+        messages: the conversation.
+        max_tokens: maximum length of the answer.
+        search: whether the provider may search the web.
     """
 
     model: str
@@ -75,18 +77,18 @@ class Prompt:
 
     @property
     def system(self) -> str | None:
-        """What the system says, as one text."""
+        """The system messages, as one text."""
         return "\n\n".join(each.content for each in self.messages if each.role is MessageRole.SYSTEM) or None
 
     @property
     def turns(self) -> Sequence[Message]:
-        """What user and assistant say."""
+        """The messages of user and assistant."""
         return [each for each in self.messages if each.role is not MessageRole.SYSTEM]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """What an adapter gives; `usage` is `None` where the server does not tell."""
+    """An adapter's answer. `usage` is `None` if the server doesn't report it."""
 
     text: str
     finish: Finish
@@ -94,17 +96,17 @@ class Answer:
 
 
 class Adapter(Protocol):
-    """Speaks one provider's protocol. Use it through `LLMProvider`, which checks what it is given.
+    """A client of one provider's API. Use it through `LLMProvider`, which validates the arguments.
 
     Both methods raise the errors of `app.ai.errors`.
     """
 
     async def complete(self, prompt: Prompt) -> Answer:
-        """The whole answer."""
+        """Return the complete answer."""
         ...
 
     def stream(self, prompt: Prompt) -> AsyncGenerator[str | Answer, None]:
-        """The answer's text in pieces, as they come, and at last the whole. Closing it ends the call."""
+        """Yield pieces of text as they arrive, then the complete answer. Closing the generator ends the call."""
         ...
 
 
@@ -120,8 +122,8 @@ class Completion:
     """An answer.
 
     Attributes:
-        provider: who gave it.
-        cost: an estimate in US dollars by `models.toml`; `None` where the price or the usage is not known.
+        provider: the provider's name.
+        cost: an estimate in US dollars by `models.toml`; `None` if the price or the usage is unknown.
     """
 
     provider: str
@@ -133,34 +135,34 @@ class Completion:
 
 
 type Part = Delta | Completion
-"""Of a stream: many deltas, then the completion that they make."""
+"""A part of a stream: deltas, then the completion that they add up to."""
 
 
 class LLM(ABC):
-    """What every provider and the router can do.
+    """The interface of every provider and of the router.
 
-    Each method raises the errors of `app.ai.errors`. Hold no database connection while you call one.
+    Each method raises the errors of `app.ai.errors`. Don't hold a database connection while calling one.
     """
 
     @abstractmethod
     async def complete(self, messages: Sequence[Message], *, max_tokens: int | None = None) -> Completion:
-        """Answers the messages.
+        """Answer a conversation.
 
         Args:
-            messages: the conversation so far.
-            max_tokens: that the answer may have; AI_MAX_TOKENS when it is left out.
+            messages: the conversation.
+            max_tokens: maximum length of the answer; AI_MAX_TOKENS by default.
         """
 
     @abstractmethod
     def stream(self, messages: Sequence[Message], *, max_tokens: int | None = None) -> AsyncGenerator[Part, None]:
-        """Answers piece by piece, at last with the completion. Closing it ends the call."""
+        """Yield the answer in pieces, then the completion. Closing the generator ends the call."""
 
     async def complete_simple(self, prompt: str, *, system: str | None = None) -> str:
-        """Answers one question: the text."""
+        """Return the text that answers one prompt."""
         return (await self.complete(conversation(prompt, system))).text
 
     async def stream_simple(self, prompt: str, *, system: str | None = None) -> AsyncGenerator[str, None]:
-        """Answers one question: the text in pieces."""
+        """Yield the text that answers one prompt, in pieces."""
         async with aclosing(self.stream(conversation(prompt, system))) as parts:
             async for part in parts:
                 if isinstance(part, Delta):
@@ -168,29 +170,32 @@ class LLM(ABC):
 
 
 def conversation(prompt: str, system: str | None = None) -> Sequence[Message]:
-    """The messages of one question."""
+    """Return the conversation that consists of one prompt."""
     asked = Message(role=MessageRole.USER, content=prompt)
     return [asked] if system is None else [Message(role=MessageRole.SYSTEM, content=system), asked]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class AIPiece:
-    """What a provider adds to the application; each of `app/ai/providers/` builds one as `provider`.
+class AIProviderSpec:
+    """A provider of the port; each module in `app/ai/providers/` builds one as `provider`.
 
     Attributes:
         name: the value of AI_DEFAULT_PROVIDER that selects it.
         settings: its settings class.
-        is_configured: whether it can be, by its settings.
-        open: makes the adapter when the application starts, given how long an answer may take, and closes what it holds
-            when the application stops. It is not called where the key is missing.
+        is_configured: whether its settings suffice to call it.
+        open: opens the adapter when the application starts, given the timeout of an answer, and closes it when the
+            application stops. Not called if the provider isn't configured.
+        local_only: whether it exists only in the environment local.
     """
 
     name: str
     settings: type[ModuleSettings]
     is_configured: Callable[[ModuleSettings], bool]
     open: Callable[[Runtime, timedelta], AbstractAsyncContextManager[Adapter]]
+    local_only: bool = False
 
     @property
-    def key(self) -> str:
-        """The setting without which it cannot be called: the one secret that it has."""
-        return next(name for name, field in self.settings.model_fields.items() if field.annotation is SecretStr)
+    def key(self) -> str | None:
+        """The setting of its API key, its only secret; `None` if it has no key."""
+        fields = self.settings.model_fields.items()
+        return next((name for name, field in fields if field.annotation is SecretStr), None)

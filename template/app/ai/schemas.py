@@ -1,13 +1,13 @@
-"""What goes in and out over HTTP."""
+"""Request and response bodies of the AI routes."""
 
 from decimal import Decimal
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
 
+from app.ai.gateway import check_conversation
 from app.ai.model_table import Complexity
 from app.ai.port import Completion, Finish, Message, MessageRole, conversation
-from app.ai.service import check_conversation
 
 MAX_MESSAGES = 1000
 MAX_TEXT_LENGTH = 10_000_000
@@ -17,27 +17,27 @@ Cost = Annotated[Decimal, PlainSerializer(float, return_type=float, when_used="j
 
 
 class Options(BaseModel):
-    """What every question may say."""
+    """Options of every request."""
 
     model_config = ConfigDict(extra="forbid")
 
-    max_tokens: int | None = Field(default=None, ge=1, description="Of the answer, at most.")
-    stream: bool = Field(default=False, description="Answer with server-sent events.")
+    max_tokens: int | None = Field(default=None, ge=1, description="The maximum length of the answer.")
+    stream: bool = Field(default=False, description="Whether to answer with server-sent events.")
 
 
 class Choice(Options):
-    """Who is asked."""
+    """The provider and the model."""
 
-    provider: str | None = Field(default=None, max_length=50, description="The default one when it is left out.")
-    model: ModelName | None = Field(default=None, description="The provider's default one when it is left out.")
+    provider: str | None = Field(default=None, max_length=50, description="Default: the default provider.")
+    model: ModelName | None = Field(default=None, description="Default: the provider's default model.")
 
 
 class CompletionRequest(Choice):
-    """One question."""
+    """A single prompt."""
 
     prompt: str = Field(min_length=1, max_length=MAX_TEXT_LENGTH)
     system: str | None = Field(
-        default=None, min_length=1, max_length=MAX_TEXT_LENGTH, description="What the model should keep to."
+        default=None, min_length=1, max_length=MAX_TEXT_LENGTH, description="Instructions for the model."
     )
 
     @property
@@ -47,7 +47,7 @@ class CompletionRequest(Choice):
 
 
 class MessageIn(BaseModel):
-    """What somebody says."""
+    """A message of the conversation."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -61,7 +61,7 @@ def _in_order(messages: list[MessageIn]) -> list[MessageIn]:
 
 
 Messages = Annotated[list[MessageIn], Field(min_length=1, max_length=MAX_MESSAGES), AfterValidator(_in_order)]
-"""The system first, if at all; the user last."""
+"""System messages come first, the last message is the user's."""
 
 
 class _Chat(Options):
@@ -78,24 +78,26 @@ class ChatRequest(_Chat, Choice):
 
 
 class RoutedChatRequest(_Chat):
-    """A conversation for whichever model is good enough."""
+    """A conversation for the cheapest suitable model."""
 
-    complexity: Complexity | None = Field(default=None, description="Guessed when it is left out.")
+    complexity: Complexity | None = Field(
+        default=None, description="The complexity of the question. Default: estimated."
+    )
 
 
 class UsageRead(BaseModel):
-    """Tokens, counted the same way whoever answers."""
+    """Token counts, comparable across providers."""
 
     model_config = ConfigDict(from_attributes=True)
 
-    input_tokens: int = Field(description="Read, whether or not from the provider's cache.")
-    cached_tokens: int = Field(description="Of these, from the cache.")
-    output_tokens: int = Field(description="Written, thoughts included.")
+    input_tokens: int = Field(description="Tokens of the prompt, cached ones included.")
+    cached_tokens: int = Field(description="Tokens of the prompt that the provider had cached.")
+    output_tokens: int = Field(description="Tokens of the answer, reasoning included.")
     total_tokens: int
 
 
 class CompletionRead(BaseModel):
-    """An answer; of a stream the last event, `usage`."""
+    """An answer; in a stream, the data of the last event, `usage`."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -103,43 +105,44 @@ class CompletionRead(BaseModel):
     model: str
     text: str
     finish: Finish
-    usage: UsageRead | None = Field(description="Nothing where the provider does not tell.")
-    cost: Cost | None = Field(description="An estimate in US dollars.")
+    usage: UsageRead | None = Field(description="Null if the provider doesn't report it.")
+    cost: Cost | None = Field(description="An estimate in US dollars. Null if the price or the usage is unknown.")
 
     @classmethod
     def of(cls, completion: Completion) -> Self:
-        """As the client sees it."""
+        """Return the response body for a completion."""
         return cls.model_validate(completion)
 
 
 class DeltaRead(BaseModel):
-    """A piece of an answer; the event `delta`."""
+    """A piece of an answer; the data of the event `delta`."""
 
     text: str
 
 
 class ProviderStatus(BaseModel):
-    """Whether a provider can be asked."""
+    """Whether a provider is available."""
 
     name: str
     configured: bool
-    setting: str = Field(description="What it needs to be configured.")
-    models: list[str] = Field(description="The first one answers when none is named.")
+    setting: str | None = Field(description="The setting that configures it. Null if it needs none.")
+    models: list[str] = Field(description="The allowed models, the default first.")
 
 
 class LimitsRead(BaseModel):
-    """What may be asked."""
+    """The limits of requests."""
 
     max_tokens: int
-    max_prompt_length: int = Field(description="Characters of all messages together.")
-    rate: str
+    max_prompt_length: int = Field(description="Maximum length of all messages together, in characters.")
+    max_concurrent_answers: int = Field(description="Maximum number of a user's answers in progress.")
+    rate: str = Field(description="Maximum number of a user's requests per time.")
 
 
 class Status(BaseModel):
-    """Who can be asked, and how much."""
+    """The available models and the limits."""
 
     default_provider: str
     default_model: str | None
     providers: list[ProviderStatus]
-    tiers: dict[Complexity, list[str]] = Field(description="Which models the router asks, in that order.")
+    tiers: dict[Complexity, list[str]] = Field(description="The models that routed requests use, in that order.")
     limits: LimitsRead

@@ -1,219 +1,170 @@
-"""The models that the rest of the application uses: the chosen providers, given only what is allowed."""
+"""A user's requests to language models: limited, and metered by the plan. They hold no database connection."""
 
-import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Annotated
+from datetime import timedelta
+from typing import Final, Self
+from uuid import UUID
 
 import structlog
-from fastapi import Depends
+from fastapi import Request
+from sqlalchemy.exc import SQLAlchemyError
 
-from app.ai.errors import (
-    AINotConfiguredError,
-    ModelNotAllowedError,
-    PromptTooLargeError,
-    TooManyTokensError,
-    UnknownProviderError,
-)
-from app.ai.model_table import ModelTable
-from app.ai.port import LLM, Adapter, Answer, Completion, Delta, Message, MessageRole, Part, Prompt, Usage
-from app.core.http.dependencies import RuntimeDep
+from app.ai.disconnect import while_connected
+from app.ai.errors import AITimeoutError, ConcurrencyLimitError
+from app.ai.port import Completion, Part
+from app.ai.settings import AISettings
+from app.core.errors import AppError, QuotaExceededError, ServiceUnavailableError
 from app.core.runtime import Runtime
+from app.users.errors import AccountDeactivatedError
+from app.users.identities import is_active_user
 
 logger = structlog.stdlib.get_logger(__name__)
 
+RESOURCE: Final = "ai_requests"
+"""The resource that the plan meters."""
+LEASE_MARGIN: Final = timedelta(minutes=1)
+"""A lease outlives the deadline of its answer by this, so that it never expires while the answer is in progress."""
+ACCESS_CHECK_TIMEOUT: Final = 2.0
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Limits:
-    """What may be asked.
+class AnswerLimits:
+    """The limits of a user's answers.
 
     Attributes:
-        max_tokens: of an answer.
-        max_prompt_length: of all messages together, in characters.
+        max_concurrent: maximum number of answers in progress.
+        total_timeout: maximum duration of an answer.
     """
 
-    max_tokens: int
-    max_prompt_length: int
+    max_concurrent: int
+    total_timeout: timedelta
 
-    def check(self, messages: Sequence[Message], max_tokens: int | None) -> int:
-        """How many tokens the answer may have.
-
-        Raises:
-            PromptTooLargeError: the messages are too long.
-            TooManyTokensError: the answer would be.
-            ValueError: the messages are no conversation.
-        """
-        check_conversation(messages)
-        if sum(len(each.content) for each in messages) > self.max_prompt_length:
-            raise PromptTooLargeError(self.max_prompt_length)
-        if max_tokens is not None and not 1 <= max_tokens <= self.max_tokens:
-            raise TooManyTokensError(self.max_tokens)
-        return max_tokens or self.max_tokens
+    @classmethod
+    def of(cls, settings: AISettings) -> Self:
+        """Return the limits of the settings."""
+        total_timeout = timedelta(seconds=settings.AI_TOTAL_TIMEOUT_SECONDS)
+        return cls(max_concurrent=settings.AI_MAX_CONCURRENT_ANSWERS, total_timeout=total_timeout)
 
 
-def check_conversation(messages: Sequence[Message]) -> None:
-    """Raises ValueError unless the system speaks first, if at all, and the user last."""
-    roles = [each.role for each in messages]
-    first = next((place for place, role in enumerate(roles) if role is not MessageRole.SYSTEM), len(roles))
-    if MessageRole.SYSTEM in roles[first:]:
-        raise ValueError("What the system says comes before everything else.")
-    if not roles or roles[-1] is not MessageRole.USER:
-        raise ValueError("The last message is the user's.")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StartedAnswer:
+    """A streamed answer whose first part has arrived.
 
-
-class LLMProvider(LLM):
-    """One provider. Read it with `get_llm_provider(runtime)`, or in a route as `llm: LLMProviderDep`.
-
-    All methods but the simple ones also take the name of a model.
-
-    Args:
-        name: its name.
-        key: the setting without which it cannot be called.
-        adapter: speaks to it; `None` while the key is missing.
-        models: those that may be asked; the first one answers when none is named.
+    Attributes:
+        first: the first part.
+        rest: the other parts. Closing it ends the call to the provider.
+        deadline: when the answer must have ended, by the event loop's clock.
+        check_access: raises an `AppError` if the user may no longer read the answer.
+        release: must be called at the end of the answer.
     """
 
-    def __init__(
-        self, name: str, *, key: str, adapter: Adapter | None, models: Sequence[str], table: ModelTable, limits: Limits
-    ) -> None:
-        self.name = name
-        self.key = key
-        self.models = tuple(models)
-        self.limits = limits
-        self._adapter = adapter
-        self._table = table
+    first: Part
+    rest: AsyncGenerator[Part, None]
+    deadline: float
+    check_access: Callable[[], Awaitable[None]]
+    release: Callable[[], Awaitable[None]]
 
-    @property
-    def configured(self) -> bool:
-        """Whether it can be called."""
-        return self._adapter is not None
 
-    def check(
-        self,
-        messages: Sequence[Message],
-        *,
-        model: str | None = None,
-        max_tokens: int | None = None,
-        search: bool = False,
-    ) -> Prompt:
-        """What will be sent.
+@dataclass(frozen=True, slots=True)
+class AnswerService:
+    """The answers to one HTTP request. Failed calls aren't metered, and a client that disconnects ends its call."""
+
+    request: Request
+    runtime: Runtime
+    user_id: UUID
+    limits: AnswerLimits
+
+    async def complete(self, ask: Callable[[], Coroutine[object, object, Completion]]) -> Completion:
+        """Return the complete answer.
 
         Raises:
-            AINotConfiguredError: the key is missing.
-            ModelNotAllowedError: the model may not be asked.
-            PromptTooLargeError: the messages are too long.
-            TooManyTokensError: the answer would be.
-            ValueError: the messages are no conversation.
+            ConcurrencyLimitError: the user has AI_MAX_CONCURRENT_ANSWERS answers in progress.
+            QuotaExceededError: the plan allows no more requests.
+            AITimeoutError: the answer took longer than AI_TOTAL_TIMEOUT_SECONDS.
         """
-        tokens = self.limits.check(messages, max_tokens)
-        name = model or next(iter(self.models), "")
-        if name not in self.models:
-            raise ModelNotAllowedError(self.models)
-        if self._adapter is None:
-            raise AINotConfiguredError(self.name, self.key)
-        return Prompt(model=name, messages=messages, max_tokens=tokens, search=search)
+        lease_id, deadline = await self._acquire()
+        try:
+            async with self._metered(), _limited(deadline):
+                return await while_connected(self.request, ask())
+        finally:
+            await self._release(lease_id)
 
-    async def complete(
-        self,
-        messages: Sequence[Message],
-        *,
-        model: str | None = None,
-        max_tokens: int | None = None,
-        search: bool = False,
-    ) -> Completion:
-        """See `LLM.complete`."""
-        prompt = self.check(messages, model=model, max_tokens=max_tokens, search=search)
-        started = time.perf_counter()
-        answer = await self._ready.complete(prompt)
-        return self._completion(prompt, answer, started)
+    async def stream(self, ask: Callable[[], AsyncGenerator[Part, None]]) -> StartedAnswer:
+        """Return an answer once its first part has arrived, so that earlier errors get an ordinary error response.
 
-    async def stream(
-        self,
-        messages: Sequence[Message],
-        *,
-        model: str | None = None,
-        max_tokens: int | None = None,
-        search: bool = False,
-    ) -> AsyncGenerator[Part, None]:
-        """See `LLM.stream`."""
-        prompt = self.check(messages, model=model, max_tokens=max_tokens, search=search)
-        started = time.perf_counter()
-        async with aclosing(self._ready.stream(prompt)) as parts:
-            async for part in parts:
-                yield Delta(text=part) if isinstance(part, str) else self._completion(prompt, part, started)
-
-    @property
-    def _ready(self) -> Adapter:
-        if self._adapter is None:
-            raise AINotConfiguredError(self.name, self.key)
-        return self._adapter
-
-    def _completion(self, prompt: Prompt, answer: Answer, started: float) -> Completion:
-        cost = self._table.cost(self.name, prompt.model, answer.usage)
-        _log(self.name, prompt.model, answer.usage, cost, started)
-        return Completion(
-            provider=self.name,
-            model=prompt.model,
-            text=answer.text,
-            finish=answer.finish,
-            usage=answer.usage,
-            cost=cost,
+        Raises:
+            ConcurrencyLimitError: the user has AI_MAX_CONCURRENT_ANSWERS answers in progress.
+            QuotaExceededError: the plan allows no more requests.
+            AITimeoutError: the first part took longer than AI_TOTAL_TIMEOUT_SECONDS.
+        """
+        lease_id, deadline = await self._acquire()
+        try:
+            async with self._metered(), _limited(deadline):
+                parts = ask()
+                first = await while_connected(self.request, _first(parts))
+        except BaseException:
+            await self._release(lease_id)
+            raise
+        return StartedAnswer(
+            first=first,
+            rest=parts,
+            deadline=deadline,
+            check_access=self._check_access,
+            release=lambda: self._release(lease_id),
         )
 
+    async def _acquire(self) -> tuple[str, float]:
+        limit, total_timeout = self.limits.max_concurrent, self.limits.total_timeout
+        lifetime = total_timeout + LEASE_MARGIN
+        lease_id = await self.runtime.leases.acquire(self._lease_key, limit=limit, lifetime=lifetime)
+        if lease_id is None:
+            raise ConcurrencyLimitError(limit)
+        return lease_id, asyncio.get_running_loop().time() + total_timeout.total_seconds()
 
-def _log(provider: str, model: str, usage: Usage | None, cost: Decimal | None, started: float) -> None:
-    """Never what was asked or answered."""
-    logger.info(
-        "ai_answered",
-        provider=provider,
-        model=model,
-        input_tokens=usage and usage.input_tokens,
-        output_tokens=usage and usage.output_tokens,
-        cost=None if cost is None else float(cost),
-        duration_ms=round((time.perf_counter() - started) * 1000),
-    )
+    async def _release(self, lease_id: str) -> None:
+        await self.runtime.leases.release(self._lease_key, lease_id)
 
+    @property
+    def _lease_key(self) -> str:
+        return f"ai:{self.user_id}"
 
-class Providers:
-    """The chosen providers by name, and which is the default."""
+    async def _check_access(self) -> None:
+        """Raise an error if the user has been deactivated or deleted since the request began."""
+        try:
+            async with asyncio.timeout(ACCESS_CHECK_TIMEOUT):
+                active = await is_active_user(self.runtime.database, self.user_id)
+        except (SQLAlchemyError, ServiceUnavailableError, OSError) as error:
+            # An outage of the database doesn't end answers; they have a deadline.
+            logger.warning("ai_access_check_failed", error=type(error).__name__)
+            return
+        if not active:
+            raise AccountDeactivatedError
 
-    def __init__(self, providers: Mapping[str, LLMProvider], default: str, table: ModelTable) -> None:
-        self.by_name = dict(providers)
-        self.table = table
-        self.default = self.by_name[default]
-
-    def get(self, name: str | None = None, model: str | None = None) -> LLMProvider:
-        """The provider of that name, or the one whose model it is, or the default one.
-
-        Raises:
-            UnknownProviderError: no such provider is part of this project.
-        """
-        if name is None:
-            owner = self.table.provider_of(model) if model else None
-            return self.by_name.get(owner or "", self.default)
-        if name not in self.by_name:
-            raise UnknownProviderError(list(self.by_name))
-        return self.by_name[name]
-
-
-def get_llm_provider(runtime: Runtime, name: str | None = None) -> LLMProvider:
-    """A provider of a running application: the one of that name, or the default one.
-
-    Raises:
-        UnknownProviderError: no such provider is part of this project.
-    """
-    return runtime.resource(Providers).get(name)
+    @asynccontextmanager
+    async def _metered(self) -> AsyncIterator[None]:
+        runtime, user_id = self.runtime, self.user_id
+        async with runtime.database.transaction() as session:
+            if not await runtime.plans.consume(session, user_id, RESOURCE):
+                raise QuotaExceededError(RESOURCE)
+        try:
+            yield
+        except AppError:
+            async with runtime.database.transaction() as session:
+                await runtime.plans.give_back(session, user_id, RESOURCE)
+            raise
 
 
-async def _providers(runtime: RuntimeDep) -> Providers:
-    return runtime.resource(Providers)
+@asynccontextmanager
+async def _limited(deadline: float) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout_at(deadline):
+            yield
+    except TimeoutError:
+        raise AITimeoutError from None
 
 
-async def _provider(runtime: RuntimeDep) -> LLMProvider:
-    return get_llm_provider(runtime)
-
-
-ProvidersDep = Annotated[Providers, Depends(_providers)]
-LLMProviderDep = Annotated[LLMProvider, Depends(_provider)]
+async def _first(parts: AsyncGenerator[Part, None]) -> Part:
+    return await anext(parts)

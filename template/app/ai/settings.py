@@ -1,37 +1,41 @@
-"""Who answers by default, and how much may be asked."""
+"""Settings of the AI gateway: the default model and the limits. Each provider has settings of its own besides."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo
 
-from app.ai.port import AIPiece
-from app.ai.providers.registry import PROVIDERS
+from app.ai.port import AIProviderSpec
+from app.ai.providers import console, registry
 from app.core.config.settings import Environment, ModuleSettings
-from app.core.ports.rate_limiter import Rate
+from app.core.rate_limiting.port import Rate
 
-NAMES = tuple(piece.name for piece in PROVIDERS)
+PROVIDERS: Final = (*registry.PROVIDERS, console.provider)
+"""The chosen providers, then the one for development."""
 
 
 def configured_names() -> tuple[str, ...]:
-    """The providers that have what they need to be called."""
-    return tuple(piece.name for piece in PROVIDERS if _is_configured(piece))
+    """Return the names of the providers that can be called with the current settings."""
+    return tuple(spec.name for spec in PROVIDERS if _is_configured(spec))
 
 
-def _is_configured(piece: AIPiece) -> bool:
+def _is_configured(spec: AIProviderSpec) -> bool:
     try:
-        return piece.is_configured(piece.settings())
+        return spec.is_configured(spec.settings())
     except ValidationError:
-        # That is named by itself.
+        # Reported with the provider's own settings.
         return False
 
 
 def _selected(value: str, info: ValidationInfo) -> str:
-    if value and value not in NAMES:
-        raise ValueError(f"has to be {' or '.join(NAMES)}: no other provider is part of this project")
+    is_local = info.data.get("ENVIRONMENT") is Environment.LOCAL
+    specs = [spec for spec in PROVIDERS if is_local or not spec.local_only]
+    names = [spec.name for spec in specs]
+    if value and value not in names:
+        raise ValueError(f"has to be {' or '.join(names)}: no other provider is part of this project")
     configured = configured_names()
-    selected = value or next(iter(configured), NAMES[0])
-    if selected not in configured and info.data.get("ENVIRONMENT") is not Environment.LOCAL:
-        keys = " or ".join(piece.key for piece in PROVIDERS if value in {"", piece.name})
+    selected = value or next(iter(configured), names[0])
+    if selected not in configured and not is_local:
+        keys = " or ".join(spec.key for spec in specs if spec.key and value in {"", spec.name})
         raise ValueError(f"is {value or 'not set'}, and {keys} is not set: outside local a key is required")
     return selected
 
@@ -39,17 +43,20 @@ def _selected(value: str, info: ValidationInfo) -> str:
 def _with_default(values: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
     model = info.data.get("AI_DEFAULT_MODEL")
     if values and model and model not in values:
-        raise ValueError("has to name AI_DEFAULT_MODEL as well")
+        raise ValueError("has to include AI_DEFAULT_MODEL")
     return values
 
 
 class AISettings(ModuleSettings):
-    """What the module itself needs; each provider has settings of its own."""
+    """The default model and the limits."""
 
     AI_DEFAULT_PROVIDER: Annotated[str, AfterValidator(_selected)] = ""
     AI_DEFAULT_MODEL: str = ""
     AI_ALLOWED_MODELS: Annotated[tuple[str, ...], AfterValidator(_with_default)] = ()
     AI_MAX_TOKENS: int = Field(default=8192, ge=1, le=128_000)
     AI_MAX_PROMPT_LENGTH: int = Field(default=100_000, ge=1)
+    AI_MAX_CONCURRENT_ANSWERS: int = Field(default=5, ge=1)
     AI_TIMEOUT_SECONDS: int = Field(default=120, ge=1, le=3600)
+    AI_TOTAL_TIMEOUT_SECONDS: int = Field(default=600, ge=1, le=24 * 3600)
+    AI_WRITE_TIMEOUT_SECONDS: int = Field(default=30, ge=1, le=3600)
     RATE_LIMIT_AI: Rate = "10/minute"

@@ -1,9 +1,9 @@
-"""How every provider is reached: over HTTP, with an end, tried again where it may help, spared while it is down."""
+"""HTTP calls to providers, with timeouts, retries and a circuit breaker."""
 
 import asyncio
 import re
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,7 +12,14 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 import structlog
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from app.ai.errors import AIRateLimitedError, AIRefusedError, AIUnavailableError
 from app.ai.event_stream import EventStreamError, read_events
@@ -20,7 +27,7 @@ from app.core.errors import AppError, ServiceUnavailableError
 from app.kit.resilience import Resilient, UnavailableError, named_pause
 
 if TYPE_CHECKING:
-    # Imported when the first provider is opened: importing the application for a command should not wait for it.
+    # Imported when the first provider is opened, so that commands that need none start faster.
     import httpx
 
 logger = structlog.stdlib.get_logger(__name__)
@@ -28,6 +35,7 @@ logger = structlog.stdlib.get_logger(__name__)
 CONNECT_TIMEOUT: Final = 5.0
 UNAUTHENTICATED: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.PAYMENT_REQUIRED, HTTPStatus.FORBIDDEN})
 BUSY: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT})
+MAX_LOGGED_FIELDS: Final = 5
 _CODE: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 type Body = Mapping[str, object]
@@ -35,11 +43,11 @@ type Body = Mapping[str, object]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fault:
-    """What a provider says when it cannot or will not answer.
+    """An error that a provider reports.
 
     Attributes:
-        status: the HTTP status that it has or would have.
-        code: the provider's own word for it.
+        status: the HTTP status, or the one that fits an error in the middle of a stream.
+        code: the provider's own error code.
     """
 
     status: int
@@ -47,36 +55,59 @@ class Fault:
 
 
 class Wire(BaseModel):
-    """Base of what providers send. What nobody reads is left out."""
+    """Base of the responses of providers. Read leniently: unknown fields are ignored, and null means absent."""
 
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, data: object) -> object:
+        """Remove null fields and null items of lists: compatible servers send them where the original sends none."""
+        if not isinstance(data, dict):
+            return data
+        return {
+            name: [item for item in value if item is not None] if isinstance(value, list) else value
+            for name, value in data.items()
+            if value is not None
+        }
+
     def fault(self) -> Fault | None:
-        """What went wrong, where this says so in the middle of an answer."""
+        """Return the error, if this reports one in the middle of an answer."""
         return None
 
 
+def _none_if_invalid(value: object, validate: ValidatorFunctionWrapHandler) -> object:
+    try:
+        return validate(value)
+    except ValidationError:
+        return None
+
+
+IGNORED_IF_INVALID: Final = WrapValidator(_none_if_invalid)
+"""Marks an optional field that no answer depends on, such as token counts: an invalid value is read as `None`."""
+
+
 class Transport:
-    """One provider's server.
+    """A provider's server.
 
     Args:
-        name: the provider's.
-        client: knows the address and the key.
-        patience: how long it waits for a whole answer; for a stream, until it begins and between its pieces.
-        read_fault: reads the body of an answer that is an error.
+        name: the provider's name.
+        client: has the base URL and the credentials.
+        timeout: of a complete answer; of a stream, until it begins and between its pieces.
+        read_fault: parses the body of an error response.
     """
 
     def __init__(
-        self, name: str, client: "httpx.AsyncClient", patience: timedelta, read_fault: Callable[[int, bytes], Fault]
+        self, name: str, client: "httpx.AsyncClient", timeout: timedelta, read_fault: Callable[[int, bytes], Fault]
     ) -> None:
         self.name = name
         self._client = client
         self._read_fault = read_fault
-        self._longest = patience.total_seconds() + CONNECT_TIMEOUT
-        self._resilient = Resilient(name, transient=_may_pass, pause=_named_pause, timeout=patience)
+        self._total_timeout = timeout.total_seconds() + CONNECT_TIMEOUT
+        self._resilient = Resilient(name, transient=_is_transient, pause=_retry_after, timeout=timeout)
 
     async def post[W: Wire](self, path: str, body: Body, kind: type[W]) -> W:
-        """The answer to a request, whole. It may be sent again: what a model has said to nobody does no harm.
+        """Return the complete answer. The request may be retried: generating a second answer does no harm.
 
         Raises:
             AppError: one of `app.ai.errors`.
@@ -84,7 +115,7 @@ class Transport:
         return await self._call(lambda: self._post(path, body, kind))
 
     async def events[W: Wire](self, path: str, body: Body, kind: type[W]) -> AsyncGenerator[W, None]:
-        """The events of an answer. Until the first one comes, the request may be sent again; closing it hangs up.
+        """Yield the events of an answer. The request may be retried until the first event. Closing it ends the call.
 
         Raises:
             AppError: one of `app.ai.errors`.
@@ -93,29 +124,34 @@ class Transport:
         try:
             async with self._guard(), aclosing(read_events(response.aiter_bytes())) as events:
                 async for data in events:
-                    if data == "[DONE]":
+                    if data.strip() == "[DONE]":
                         return
                     yield self._checked(kind, data)
         finally:
             await response.aclose()
 
-    def broken(self, reason: str) -> AIUnavailableError:
-        """The error that an answer is which ends too early or makes no sense."""
-        logger.warning("ai_answer_broken", provider=self.name, reason=reason)
+    def broken(self, reason: str, *, fields: Sequence[str] = ()) -> AIUnavailableError:
+        """Log an incomplete or unreadable answer, and return the error to raise.
+
+        Args:
+            reason: without any text of the answer.
+            fields: the names of the unreadable fields.
+        """
+        logger.warning("ai_answer_broken", provider=self.name, reason=reason, fields=list(fields))
         return AIUnavailableError(self.name)
 
     @asynccontextmanager
     async def _guard(self) -> AsyncIterator[None]:
-        # Mapped on both sides: what the circuit counts are errors of ours, and its own is to become one.
+        # Mapped on both sides: the circuit breaker counts our errors, and its own error becomes one.
         with self._mapped():
             async with self._resilient.guard():
                 with self._mapped():
                     yield
 
     async def _call[T](self, attempt: Callable[[], Awaitable[T]]) -> T:
-        # All attempts together: nobody waits for three answers that do not come.
+        # Of all attempts together.
         with self._mapped():
-            async with asyncio.timeout(self._longest):
+            async with asyncio.timeout(self._total_timeout):
                 return await self._resilient.call(attempt)
 
     async def _post[W: Wire](self, path: str, body: Body, kind: type[W]) -> W:
@@ -140,7 +176,7 @@ class Transport:
         try:
             item = kind.model_validate_json(data)
         except ValidationError as error:
-            raise self.broken(f"{error.error_count()} fields are not as they should be") from None
+            raise self.broken("unreadable", fields=_fields(error)) from None
         fault = item.fault()
         if fault is not None:
             raise self._raised(fault, None)
@@ -151,7 +187,7 @@ class Transport:
         return self._raised(fault, named_pause(answer.headers.get("Retry-After")))
 
     def _raised(self, fault: Fault, retry_after: timedelta | None) -> AppError:
-        """The error of ours for one of theirs. Their words may quote the prompt, so that only their code is told."""
+        """Return our error for a provider's. Its message may quote the prompt, so only its code is logged."""
         code = fault.code if fault.code and _CODE.fullmatch(fault.code) else None
         logger.warning("ai_provider_refused", provider=self.name, status=fault.status, code=code)
         if fault.status == HTTPStatus.TOO_MANY_REQUESTS:
@@ -159,39 +195,44 @@ class Transport:
         if fault.status >= HTTPStatus.INTERNAL_SERVER_ERROR or fault.status in BUSY:
             return AIUnavailableError(self.name, retry_after=retry_after)
         if fault.status in UNAUTHENTICATED or fault.status == HTTPStatus.NOT_FOUND:
-            # The key, the model or the account is no longer good: another try does not help, another provider may.
+            # The key, the model or the account is invalid: a retry doesn't help, but another provider may.
             return AIUnavailableError(self.name, transient=False)
         return AIRefusedError(self.name, code)
 
     @contextmanager
     def _mapped(self) -> Iterator[None]:
-        """Makes errors of ours of those that the network and what stands before it raise."""
+        """Raise our errors for those of the network and of the circuit breaker."""
         import httpx  # noqa: PLC0415
 
         try:
             yield
         except UnavailableError:
-            logger.warning("ai_provider_left_alone", provider=self.name)
+            logger.warning("ai_provider_skipped", provider=self.name)
             raise AIUnavailableError(self.name) from None
         except EventStreamError as error:
             raise self.broken(str(error)) from None
         except (httpx.HTTPError, TimeoutError) as error:
-            # Without the cause: a request that is logged with its error would show what was asked.
+            # Without the cause: logging an error with its request would reveal the prompt.
             logger.warning("ai_provider_unreachable", provider=self.name, error=type(error).__name__)
             raise AIUnavailableError(self.name) from None
 
 
-def _may_pass(error: Exception) -> bool:
+def _fields(error: ValidationError) -> list[str]:
+    """Return the names of invalid fields, such as `choices.0.delta: string_type`, and none of their values."""
+    return [f"{'.'.join(map(str, item['loc']))}: {item['type']}" for item in error.errors()[:MAX_LOGGED_FIELDS]]
+
+
+def _is_transient(error: Exception) -> bool:
     return isinstance(error, AIRateLimitedError) or (isinstance(error, AIUnavailableError) and error.transient)
 
 
-def _named_pause(error: Exception) -> timedelta | None:
+def _retry_after(error: Exception) -> timedelta | None:
     return error.retry_after if isinstance(error, ServiceUnavailableError) else None
 
 
 @cache
 def _tls() -> ssl.SSLContext:
-    """Made once: reading the certificates that it trusts takes longer than all else."""
+    """Create the TLS context once, since loading the trusted certificates is slow."""
     import httpx  # noqa: PLC0415
 
     return httpx.create_ssl_context()
@@ -199,13 +240,13 @@ def _tls() -> ssl.SSLContext:
 
 @asynccontextmanager
 async def open_client(
-    base_url: str, headers: Mapping[str, str], patience: timedelta
+    base_url: str, headers: Mapping[str, str], answer_timeout: timedelta
 ) -> "AsyncIterator[httpx.AsyncClient]":
-    """A client of a provider's server; as many calls at a time as there are."""
+    """Open a client of a provider's server, without a limit of concurrent calls."""
     import httpx  # noqa: PLC0415
 
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
-    seconds = httpx.Timeout(patience.total_seconds(), connect=CONNECT_TIMEOUT)
+    seconds = httpx.Timeout(answer_timeout.total_seconds(), connect=CONNECT_TIMEOUT)
     async with httpx.AsyncClient(
         base_url=base_url, headers=headers, timeout=seconds, limits=limits, verify=_tls()
     ) as client:

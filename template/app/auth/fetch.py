@@ -64,7 +64,12 @@ def _opener() -> OpenerDirector:
 def _read(url: str, timeout: float, max_bytes: int) -> bytes:
     deadline = time.monotonic() + timeout
     request = Request(url, headers={"Accept": "application/json"})  # noqa: S310 - settings allow http and https only
-    with _opener().open(request, timeout=timeout) as response:
+    try:
+        opened = _opener().open(request, timeout=timeout)
+    except HTTPError as error:
+        error.close()  # It is a response as well, and holds the connection.
+        raise
+    with opened as response:
         body = bytearray()
         while chunk := response.read1(65536):
             body += chunk

@@ -46,5 +46,8 @@ def servers(command: str) -> Iterator[None]:
 
 
 def has_dev_servers() -> bool:
-    """Return whether the private servers are installed. The production image doesn't contain `app/dev`."""
-    return find_spec("app.dev") is not None
+    """Return whether the private servers are installed. The production image doesn't contain the files of `app/dev`."""
+    try:
+        return find_spec("app.dev.services") is not None
+    except ModuleNotFoundError:
+        return False

@@ -21,13 +21,15 @@ class MatchedRoute(Protocol):
 class RequestContext:
     """Filled in while the request is served. The object is shared, so what a dependency adds, the access log sees."""
 
-    __slots__ = ("identity", "rate_limit_headers", "request_id", "route", "started_at", "status", "user_id")
+    __slots__ = ("error", "identity", "rate_limit_headers", "request_id", "route", "started_at", "status", "user_id")
 
     def __init__(self, request_id: str, started_at: float = 0.0) -> None:
         self.request_id = request_id
         self.started_at = started_at
         self.status: int | None = None
         """Of the response, once it has started."""
+        self.error: BaseException | None = None
+        """The unexpected exception that the request failed with."""
         self.route: MatchedRoute | None = None
         """Which route it has been given to."""
         self.user_id: str | None = None

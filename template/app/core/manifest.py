@@ -40,12 +40,30 @@ type CountQuery = Callable[[datetime, datetime], Select[int]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cron:
-    """A job that runs on a schedule (UTC). `None` matches every value."""
+    """A job that runs on a schedule. The fields are those of cron: numbers, `*`, `*/15`, `1-5`, `MON-FRI`, `L`.
+
+    Attributes:
+        function: a job without arguments besides the runtime.
+        minute: by default at the full hour.
+        hour: by default every hour.
+        day: of the month. If both the day and the weekday are restricted, a match of either is enough, as in cron.
+        month: 1 to 12, or `JAN` to `DEC`.
+        weekday: `MON` to `SUN`. Names only, since numbers start at Sunday in cron and at Monday in Python.
+        time_zone: a name of the IANA database, such as `Europe/Berlin`.
+    """
 
     function: Job
-    minute: int | None = 0
-    hour: int | None = None
-    weekday: int | None = None
+    minute: int | str = 0
+    hour: int | str = "*"
+    day: int | str = "*"
+    month: int | str = "*"
+    weekday: str = "*"
+    time_zone: str = "UTC"
+
+    @property
+    def expression(self) -> str:
+        """The schedule as a cron expression."""
+        return f"{self.minute} {self.hour} {self.day} {self.month} {self.weekday}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +165,6 @@ class Module:
         personal_data: its rows about users: what an export contains and an erasure removes.
         retention: its rows that expire.
         metrics: its numbers in the daily report.
-        telemetry: whether it listens to FastAPI's OpenTelemetry hooks, which are off otherwise: looking for listeners
-            costs every request a tenth of its time.
     """
 
     name: str
@@ -169,7 +185,6 @@ class Module:
     personal_data: tuple[PersonalData, ...] = ()
     retention: tuple[RetentionRule, ...] = ()
     metrics: tuple[ReportMetric, ...] = ()
-    telemetry: bool = False
 
 
 @dataclass(frozen=True, slots=True)

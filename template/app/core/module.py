@@ -14,6 +14,7 @@ from app.core.inbox.sweeper import sweeping
 from app.core.jobs.event_bus import deliver_event
 from app.core.manifest import HealthCheck, Module
 from app.core.runtime import Runtime
+from app.core.shell import shell
 
 
 async def _check_database(runtime: Runtime) -> None:
@@ -28,7 +29,7 @@ module = Module(
     jobs=(deliver_event, process_inbox_event, cleanup_old_data, generate_daily_report),
     health_checks=(HealthCheck(name="database", check=_check_database),),
     background=sweeping,
-    commands=(inbox, cleanup, report),
+    commands=(inbox, cleanup, report, shell),
     retention=RETENTION,
     metrics=REPORT_METRICS,
 )

@@ -1,7 +1,7 @@
 """The runtime: what a running process holds. Routes, jobs and commands receive it; nothing else is global."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TypedDict, Unpack, cast
 
@@ -9,13 +9,18 @@ from starlette.requests import HTTPConnection
 
 from app.core.config.settings import Settings
 from app.core.db.database import Database
+from app.core.db.telemetry import observe_engine
 from app.core.ports.audit import Audit, NoAudit
 from app.core.ports.cache import Cache, MemoryCache
 from app.core.ports.events import Events
+from app.core.ports.leases import Leases, MemoryLeases
 from app.core.ports.plans import FreePlan, Plans
 from app.core.ports.queue import Queue
-from app.core.ports.rate_limiter import Limiter, memory_limiter
+from app.core.ports.telemetry import ExternalCall, Telemetry, TelemetryListener
 from app.core.ports.user_files import NoUserFiles, UserFiles
+from app.core.rate_limiting.memory import MemoryLimiter
+from app.core.rate_limiting.port import Limiter
+from app.kit.external_calls import CallFinished, observe_calls
 
 
 class Ports(TypedDict, total=False):
@@ -26,6 +31,7 @@ class Ports(TypedDict, total=False):
     audit: Audit
     user_files: UserFiles
     limiter: Limiter
+    leases: Leases
     queue: Queue
 
 
@@ -42,11 +48,17 @@ class Runtime:
     cache: Cache = field(default_factory=MemoryCache)
     audit: Audit = field(default_factory=NoAudit)
     user_files: UserFiles = field(default_factory=NoUserFiles)
-    limiter: Limiter = field(default_factory=memory_limiter)
+    limiter: Limiter = field(default_factory=MemoryLimiter)
+    leases: Leases = field(default_factory=MemoryLeases)
+    telemetry: Telemetry = field(init=False)
     queue: Queue = field(init=False)
     events: Events = field(init=False)
     _resources: dict[type, object] = field(default_factory=dict)
     _overridden: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Connect telemetry with what reports operations outside of the runtime."""
+        self.telemetry = Telemetry(self._observe_database, _observe_calls)
 
     def provide[T](self, key: type[T], value: T) -> None:
         """Make a module's own object available to its routes and jobs."""
@@ -85,9 +97,29 @@ class Runtime:
             self._overridden -= providers.keys()
             self._replace(defaults)
 
+    def listen(self, listener: TelemetryListener) -> AbstractContextManager[None]:
+        """Report the process's operations to a telemetry listener until the end of the block. There may be several.
+
+        Use: `with runtime.listen(metrics): yield` in a module's lifespan.
+        """
+        return self.telemetry.listening(listener)
+
+    def _observe_database(self, telemetry: Telemetry) -> AbstractContextManager[None]:
+        if not self.database.is_configured:
+            return nullcontext()
+        return observe_engine(self.database.engine.sync_engine, telemetry)
+
     def _replace(self, providers: "Ports | dict[str, object]") -> None:
         for name, provider in providers.items():
             setattr(self, name, provider)
+
+
+def _observe_calls(telemetry: Telemetry) -> AbstractContextManager[None]:
+    def start(system: str) -> CallFinished:
+        operation = telemetry.start(ExternalCall(system=system))
+        return lambda error: telemetry.finish(operation, error)
+
+    return observe_calls(start)
 
 
 def get_runtime(connection: HTTPConnection) -> Runtime:

@@ -1,4 +1,4 @@
-"""What a project keeps on a developer's machine: `.env`, and in `.local/` the private PostgreSQL."""
+"""What belongs to a developer's machine: `.env`, and the private PostgreSQL in `.local/`."""
 
 import os
 import re
@@ -13,23 +13,23 @@ from app.kit.environment import in_environment
 from app.kit.user_error import UserError
 from app.migrate.database_settings import database_settings
 
-PATIENCE = 60.0
+LOCK_TIMEOUT = 60.0
 HINT = "# Make one with: openssl rand -hex 32"
-"""Stands above each secret of this application's own in `.env.example`."""
+"""The line above every secret in `.env.example` that the application generates itself."""
 
 
 def write_env() -> bool:
-    """Writes `.env` from `.env.example` with fresh secrets, unless there is one or this is not a developer's machine.
+    """Write `.env` from `.env.example` with fresh secrets, unless the file exists or this isn't a developer's machine.
 
     Returns:
-        Whether it did.
+        Whether the file was written.
     """
     target, example = PROJECT / ".env", PROJECT / ".env.example"
     if target.exists() or not example.exists() or not database_settings().is_local or "SECRET_KEY" in os.environ:
         return False
     text = example.read_text(encoding="utf-8")
     fresh = re.sub(rf"(?<={re.escape(HINT)}\n)([A-Z0-9_]+)=$", _with_secret, text, flags=re.MULTILINE)
-    # Nobody else's eyes, from the first byte on.
+    # Created with these permissions, so that no other user can read it at any moment.
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(fresh)
@@ -42,16 +42,17 @@ def _with_secret(match: re.Match[str]) -> str:
 
 @contextmanager
 def private_database(command: str, *, url: str = "") -> Iterator[str]:
-    """The private server's DATABASE_URL: of the server that `app dev` runs, or of one that runs for this block.
+    """Yield the DATABASE_URL of the private server: that of `app dev`, or one that runs until the end of the block.
 
     Args:
-        command: what it is for. `app dev` shares its server with others, but not with another `app dev`.
-        url: where the application is to be found, told to those who come later.
+        command: the command that needs the server. `app dev` shares its server with other commands, but
+            only one `app dev` can run.
+        url: the application's URL, shown by an `app dev` that is started later.
 
     Raises:
-        UserError: the server cannot be had; says why and what to do.
+        UserError: the server cannot run; the message says why and what to do.
     """
-    for _turn in lock.patience(PATIENCE):
+    for _turn in lock.poll(LOCK_TIMEOUT):
         try:
             with lock.hold(LOCK, command=command, url=url), private_postgres(DATA) as server:
                 yield server.url()
@@ -65,8 +66,8 @@ def private_database(command: str, *, url: str = "") -> Iterator[str]:
                 yield running.url()
                 return
     raise UserError(
-        f"The private PostgreSQL in {DATA.parent} is busy: another `app` command uses it. Try again when that has "
-        "ended. What `app dev` runs is for all: start that first."
+        f"The private PostgreSQL in {DATA.parent} is in use by another `app` command. Try again when that has ended, "
+        "or start `app dev` first: other commands share its server."
     )
 
 

@@ -1,18 +1,20 @@
-"""A lock that ends with its process, and says who holds it."""
+"""A lock that is released when its process ends, and that names its holder."""
 
-import fcntl
 import json
 import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+LOCKED_BYTE = 1_000_000
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Holder:
-    """Who holds a lock, and for what."""
+    """The process that holds a lock, and the command that it runs."""
 
     pid: int
     command: str
@@ -20,7 +22,7 @@ class Holder:
 
 
 class LockedError(Exception):
-    """Somebody else holds the lock; `holder` is `None` in the moment before they have said who they are."""
+    """Another process holds the lock. `holder` is `None` for the moment before it has written its name."""
 
     def __init__(self, holder: Holder | None) -> None:
         super().__init__("The lock is held.")
@@ -29,16 +31,16 @@ class LockedError(Exception):
 
 @contextmanager
 def hold(path: Path, *, command: str, url: str = "") -> Iterator[None]:
-    """Holds the lock for the length of the block.
+    """Hold the lock until the end of the block.
 
     Raises:
-        LockedError: somebody else does.
+        LockedError: another process holds it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(descriptor)
         except BlockingIOError:
             raise LockedError(_read(path)) from None
         os.ftruncate(descriptor, 0)
@@ -49,18 +51,41 @@ def hold(path: Path, *, command: str, url: str = "") -> Iterator[None]:
 
 
 def holder(path: Path) -> Holder | None:
-    """Who holds the lock, if anybody does."""
+    """Return the holder of the lock, or `None` if it is free."""
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDWR)
     except FileNotFoundError:
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        _lock(descriptor, shared=True)
     except BlockingIOError:
         return _read(path)
     finally:
         os.close(descriptor)
     return None
+
+
+def _lock(descriptor: int, *, shared: bool = False) -> None:
+    """Lock the open file without waiting.
+
+    Raises:
+        BlockingIOError: another process holds it.
+    """
+    if sys.platform == "win32":
+        import msvcrt  # noqa: PLC0415 - exists only there
+
+        try:
+            # One byte far behind the content, which others have to be able to read.
+            os.lseek(descriptor, LOCKED_BYTE, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except PermissionError as error:
+            raise BlockingIOError from error
+        finally:
+            os.lseek(descriptor, 0, os.SEEK_SET)
+    else:
+        import fcntl  # noqa: PLC0415 - exists only there
+
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
 
 
 def _read(path: Path) -> Holder | None:
@@ -70,8 +95,8 @@ def _read(path: Path) -> Holder | None:
         return None
 
 
-def patience(seconds: float) -> Iterator[None]:
-    """Turns for waiting on another process, a twentieth of a second apart."""
+def poll(seconds: float) -> Iterator[None]:
+    """Yield every 50 ms until the time is up, to wait for another process."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         yield

@@ -1,4 +1,4 @@
-"""Where a project keeps what belongs to one machine."""
+"""The folders of what belongs to one machine."""
 
 from pathlib import Path
 
@@ -13,6 +13,6 @@ DEV = "app dev"
 
 
 def already_running(holder: Holder) -> UserError:
-    """What a second `app dev` in the same folder is told."""
+    """Return the error for a second `app dev` in the same folder."""
     where = f" on {holder.url}" if holder.url else ""
     return UserError(f"`app dev` is already running here{where}. Stop it with Ctrl-C there, or: kill {holder.pid}")

@@ -1,29 +1,41 @@
-"""`app dev` step by step. What takes long is imported while something else is under way."""
+"""`app dev`, step by step. Slow imports happen while the server process starts."""
 
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.dev import lock
 from app.dev.places import DEV, LOCK, PROJECT, already_running
 from app.dev.supervisor import ServerProcess, Start, listen, supervise
 from app.kit.user_error import UserError
 
+if TYPE_CHECKING:
+    from app.core.config.settings import Settings
+
+WINDOWS = """`app dev` runs on Linux, macOS and WSL. On Windows itself, set DATABASE_URL in .env and run:
+  uv run app db upgrade
+  uv run uvicorn app.main:create_app --factory --reload"""
+
 type Say = Callable[[str], object]
 
 
 def run(host: str, port: int, *, reload: bool, say: Say) -> int:
-    """Serves until asked to end.
+    """Serve until this process is asked to end.
 
     Returns:
         The exit code.
 
     Raises:
-        UserError: something stands in the way; says what and what to do.
+        UserError: the server cannot start; the message says why and what to do.
     """
+    if sys.platform == "win32":
+        raise UserError(WINDOWS)
     url = f"http://{'127.0.0.1' if host in {'0.0.0.0', '::', ''} else host}:{port}"  # noqa: S104 - only compared
     with _listening(host, port) as listener, ServerProcess(listener) as server:
-        # The server's process imports the application meanwhile.
+        # Meanwhile the server's process imports the application.
         from app.core.config.settings import core_settings
         from app.dev import local
         from app.dev.services import services
@@ -33,19 +45,26 @@ def run(host: str, port: int, *, reload: bool, say: Say) -> int:
             say("Wrote .env with a fresh SECRET_KEY.")
         settings = core_settings()
         if not settings.is_local:
-            raise UserError("`app dev` changes the database as it likes: ENVIRONMENT=local only. Use `app serve`.")
+            raise UserError(
+                "`app dev` migrates the database without asking, so it needs ENVIRONMENT=local. Or use `app serve`."
+            )
         with _database(url) as database, services(say=say) as variables:
             migrations.upgrade(database, say=say)
             start = Start(
-                variables={"DATABASE_URL": database, **variables},
+                variables={"DATABASE_URL": database, **public_url(settings, url), **variables},
                 greeting=greeting(settings.PROJECT_NAME, url, settings.API_V1_STR),
             )
-            return supervise(server, listener, start, watched=[PROJECT / "app"] if reload else [], say=say)
+            return supervise(server, listener, start, watched=_watched() if reload else [], say=say)
+
+
+def _watched() -> list[Path]:
+    """The code and the settings."""
+    return [path for path in (PROJECT / "app", PROJECT / ".env") if path.exists()]
 
 
 @contextmanager
 def _database(url: str) -> Iterator[str]:
-    """The database that the settings name, else the private server."""
+    """Yield the URL of the database that the settings name, else of the private server."""
     from app.dev import local
     from app.migrate.database_settings import database_settings
 
@@ -67,14 +86,19 @@ def _listening(host: str, port: int) -> socket.socket:
         raise
 
 
-def greeting(name: str, url: str, prefix: str) -> str:
-    """What the terminal shows once the server answers."""
-    return f"""
-{name} answers on {url}
+def public_url(settings: "Settings", url: str) -> dict[str, str]:
+    """Return the variable that makes links lead to this server, unless they do by the settings or their default."""
+    return {} if "PUBLIC_URL" in settings.model_fields_set or url == settings.PUBLIC_URL else {"PUBLIC_URL": url}
 
-  The API, to try      {url}/docs
-  Who am I             TOKEN=$(uv run app token --email me@example.com)
+
+def greeting(name: str, url: str, prefix: str) -> str:
+    """Return the text that the terminal shows once the server answers."""
+    return f"""
+{name} runs on {url}
+
+  API documentation    {url}/docs
+  Sign in              TOKEN=$(uv run app token --email me@example.com)
                        curl -H "Authorization: Bearer $TOKEN" {url}{prefix}/app/users/me
-  The database         uv run app db --help
+  Database             uv run app db --help
   Stop                 Ctrl-C
 """

@@ -1,7 +1,7 @@
-"""The server behind `app dev`: one process, replaced whenever the code changes.
+"""The server process of `app dev`, which is replaced whenever the code changes.
 
-It is started early, imports the application while the database is being made ready, waits for a line with what it
-needs, serves on a socket that outlives it, and ends as soon as nobody holds the other end of the pipe any more.
+It starts early and imports the application while the database starts, reads one line with its settings from a pipe,
+serves on a socket that outlives it, and ends when the other end of the pipe is closed.
 """
 
 import json
@@ -18,7 +18,7 @@ from app.dev.supervisor import GRACE_SECONDS, NOT_CONFIGURED, Start
 
 
 class DevServer(uvicorn.Server):
-    """Says hello when it answers, not before."""
+    """Prints the greeting once the server answers."""
 
     def __init__(self, config: uvicorn.Config, greeting: str) -> None:
         super().__init__(config)
@@ -28,15 +28,15 @@ class DevServer(uvicorn.Server):
         """See `uvicorn.Server.startup`."""
         await super().startup(sockets)
         if self.started and self._greeting:
-            print(self._greeting, flush=True)  # noqa: T201 - this is the terminal's
+            print(self._greeting, flush=True)  # noqa: T201 - for the terminal
 
 
 def main(arguments: list[str]) -> int:
-    """Serves on the socket and listens to the pipe whose descriptors are given."""
-    # Until the server takes over, Ctrl-C ends this without a word.
+    """Serve on the socket and read from the pipe whose file descriptors are given."""
+    # Until the server handles signals, Ctrl-C ends this process silently.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     listener, pipe = socket.socket(fileno=int(arguments[0])), os.fdopen(int(arguments[1]), "rb")
-    from app.main import create_app  # noqa: PLC0415 - takes a while, which is when the database starts
+    from app.main import create_app  # noqa: PLC0415 - slow; the database starts meanwhile
 
     line = pipe.readline()
     if not line:
@@ -63,7 +63,7 @@ def main(arguments: list[str]) -> int:
 
 
 def end_when_abandoned(pipe: int) -> None:
-    """Ends this process with the one that has started it, however that came about."""
+    """End this process when the one that started it ends, for whatever reason."""
     while os.read(pipe, 1):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""The servers besides the database that modules stand on: `app dev` runs them, and other commands find them."""
+"""The servers besides the database that modules need: `app dev` runs them, and other commands find them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,14 +12,15 @@ from app.kit.environment import in_environment
 
 @contextmanager
 def services(*, say: Callable[[str], object] | None = None, folder: Path = LOCAL) -> Iterator[dict[str, str]]:
-    """The settings that name the servers, which are in the environment for the length of the block.
+    """Put the settings that name the servers into the environment until the end of the block, and yield them.
 
     Args:
-        say: told which servers this machine has not got. Without it none is started: only those that others run count.
-        folder: of the servers' data.
+        say: receives a message for every server that this machine doesn't have. If `None`, no server is started: only
+            those that another process runs are used.
+        folder: the folder of the servers' data.
 
     Raises:
-        OSError: a server does not start; says why.
+        OSError: a server doesn't start; the message says why.
         ConfigurationError: the setting of one is malformed.
     """
     variables: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Keeps a development server running: replaces it when the code changes, ends it when asked to."""
+"""Keep a development server running: replace it when the code changes, stop it on a signal."""
 
 import json
 import os
@@ -17,33 +17,37 @@ from typing import Self
 from app.kit.user_error import UserError
 
 NOT_CONFIGURED = 78
-"""The exit code of a server that no change of the code would help (EX_CONFIG of sysexits.h)."""
+"""The exit code of a server with invalid settings, which no code change fixes (EX_CONFIG in sysexits.h)."""
 GRACE_SECONDS = 3
 BACKLOG = 2048
 TICK_MILLISECONDS = 250
 NEXT_PORTS = 20
-END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+WATCHED_EXTENSIONS = (".env", ".toml", ".html", ".txt")
+"""Besides Python files: settings, tables and templates that the application reads at start."""
+END_SIGNALS = [signal.SIGINT, signal.SIGTERM]
+if sys.platform != "win32":
+    END_SIGNALS.append(signal.SIGHUP)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Start:
-    """What a server waits for.
+    """The message that makes a waiting server serve.
 
     Attributes:
-        variables: of the environment, on top of its own.
-        greeting: what it says when it answers.
+        variables: additional environment variables.
+        greeting: printed once the server answers.
     """
 
     variables: dict[str, str]
     greeting: str
 
     def line(self) -> bytes:
-        """As one line."""
+        """Return it as one line of JSON."""
         return json.dumps(asdict(self)).encode() + b"\n"
 
 
 class ServerProcess:
-    """A process of `app.dev.server`."""
+    """A process that runs `app.dev.server`."""
 
     def __init__(self, listener: socket.socket) -> None:
         reading, writing = os.pipe()
@@ -59,19 +63,19 @@ class ServerProcess:
         self.end()
 
     def start(self, start: Start) -> None:
-        """Tells it to serve."""
+        """Make it serve."""
         if self._writing is not None:
-            # If it has failed already, `exit_code` will tell.
+            # If the process has failed already, `exit_code` shows it.
             with suppress(BrokenPipeError):
                 os.write(self._writing, start.line())
 
     @property
     def exit_code(self) -> int | None:
-        """How it ended, if it has."""
+        """The exit code, or `None` while it runs."""
         return self._process.poll()
 
     def end(self) -> None:
-        """Lets it finish what it is doing, for a moment."""
+        """Stop it, giving requests in flight GRACE_SECONDS to finish."""
         if self._writing is None:
             return
         self._process.terminate()
@@ -92,11 +96,14 @@ def supervise(
     watched: Sequence[Path],
     say: Callable[[str], object],
 ) -> int:
-    """Has the server serve, and another one whenever the code changes, until this process is asked to end.
+    """Make the server serve, and replace it whenever the code changes, until this process is asked to end.
 
     Args:
-        server: has been started already and waits.
-        watched: what to watch; when empty, the server's end is the end.
+        server: already started; waits for `start`.
+        listener: the socket that every server serves on.
+        start: the message to the server.
+        watched: the folders and files to watch. If empty, this ends when the server ends.
+        say: prints a line.
 
     Returns:
         The exit code.
@@ -114,32 +121,36 @@ def supervise(
             elif code is not None and (not watched or code == NOT_CONFIGURED):
                 return code
             elif code is not None and not told:
-                say("The server has stopped. It starts again when the code changes.")
+                say("The server has stopped. It restarts when the code changes.")
                 told = True
         server.end()
     return 0
 
 
 def changes(watched: Sequence[Path], stop: Event) -> Iterator[set[str]]:
-    """The files that have changed since the last turn, a few turns a second, until `stop` is set."""
+    """Yield the files that have changed, several times a second, until `stop` is set."""
     if not watched:
         while not stop.wait(TICK_MILLISECONDS / 1000):
             yield set()
         return
-    # Imported when the server is on its way.
+    # Imported late: the server starts meanwhile.
     from watchfiles import PythonFilter, watch  # noqa: PLC0415
 
     for found in watch(
-        *watched, watch_filter=PythonFilter(), stop_event=stop, rust_timeout=TICK_MILLISECONDS, yield_on_timeout=True
+        *watched,
+        watch_filter=PythonFilter(extra_extensions=WATCHED_EXTENSIONS),
+        stop_event=stop,
+        rust_timeout=TICK_MILLISECONDS,
+        yield_on_timeout=True,
     ):
         yield {os.path.relpath(path) for _, path in found}
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that accepts connections as soon as somebody serves on it.
+    """Return a listening socket, which accepts connections once a server serves on it.
 
     Raises:
-        UserError: the port is taken, or the host is none of this machine.
+        UserError: the port is taken, or the host isn't an address of this machine.
     """
     try:
         return _bound(host, port)
@@ -177,7 +188,7 @@ def _is_free(host: str, port: int) -> bool:
 
 @contextmanager
 def ending() -> Iterator[Event]:
-    """An event that is set when this process is asked to end, instead of ending it."""
+    """Yield an event that is set by the signals that otherwise end this process."""
     stop = Event()
 
     def handle(_signal: int, _frame: FrameType | None) -> None:

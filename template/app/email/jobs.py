@@ -1,7 +1,7 @@
-"""Mails that leave through the queue, which tries again for as long as a provider is down.
+"""Emails that are sent through the queue, which retries them while the provider is unavailable.
 
-Arguments name the user and never an address: the mail goes where the user can be reached when it leaves, and no queue
-keeps addresses.
+The arguments name the user, never an address: the email goes to the user's address at the time of sending, and the
+queue stores no addresses.
 """
 
 import hashlib
@@ -13,50 +13,50 @@ import structlog
 from sqlalchemy import select
 
 from app.core.runtime import Runtime
-from app.email.port import EmailRejectedError
+from app.email.errors import EmailRejectedError
+from app.email.mailer import get_mailer
 from app.email.rendering import greeting_name
-from app.email.service import get_email_service
 from app.users.models import users
 
 logger = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Letter:
+class _UserEmail:
     subject: str
     template: str
     data: dict[str, object]
-    key: str
+    idempotency_key: str
 
 
 async def send_welcome_email(runtime: Runtime, user_id: str) -> None:
-    """Greets somebody who is new. Once a user, where the provider can tell."""
+    """Send the welcome email, once per user if the provider supports idempotency keys."""
     subject = f"Welcome to {runtime.settings.PROJECT_NAME}"
-    await _send_to_user(runtime, user_id, _Letter(subject, "welcome", {}, f"welcome/{user_id}"))
+    await _send_to_user(runtime, user_id, _UserEmail(subject, "welcome", {}, f"welcome/{user_id}"))
 
 
 async def send_password_reset_email(runtime: Runtime, user_id: str, url: str, minutes: int) -> None:
-    """Sends the link with which somebody chooses a new password.
+    """Send the link for choosing a new password.
 
     Args:
-        url: of the page; carries the token, so that each link is one mail.
-        minutes: how long it is good for.
+        url: of the page, with the token. Each link is a separate email.
+        minutes: how long the link is valid.
     """
     subject = f"Choose a new password for {runtime.settings.PROJECT_NAME}"
     digest = hashlib.sha256(url.encode()).hexdigest()
     data: dict[str, object] = {"url": url, "minutes": minutes}
-    await _send_to_user(runtime, user_id, _Letter(subject, "password_reset", data, f"password-reset/{digest}"))
+    await _send_to_user(runtime, user_id, _UserEmail(subject, "password_reset", data, f"password-reset/{digest}"))
 
 
 async def send_notification_email(
     runtime: Runtime, user_id: str, notification_id: str, notification: Mapping[str, str]
 ) -> None:
-    """Tells a user something.
+    """Send a notification to a user.
 
     Args:
-        notification_id: what makes a second mail of the same news none, such as the id of a row.
-        notification: `title`, the subject as well; `text`, paragraphs with an empty line between them; and where the
-            user can do something about it, the `url` of a page and the `label` of the button that leads there.
+        notification_id: identifies the notification, such as the id of a row, so that it is sent only once.
+        notification: `title`, which is also the subject; `text`, paragraphs separated by empty lines; optionally `url`
+            and `label` of a button. A path like `/invoices/7` is a link below PUBLIC_URL.
     """
     title, text = notification["title"], notification["text"]
     data: dict[str, object] = {
@@ -66,23 +66,23 @@ async def send_notification_email(
         "label": notification.get("label"),
     }
     key = f"notification/{notification_id}/{user_id}"
-    await _send_to_user(runtime, user_id, _Letter(title, "notification", data, key))
+    await _send_to_user(runtime, user_id, _UserEmail(title, "notification", data, key))
 
 
-async def _send_to_user(runtime: Runtime, user_id: str, letter: _Letter) -> None:
+async def _send_to_user(runtime: Runtime, user_id: str, email: _UserEmail) -> None:
     async with runtime.database.reading() as session:
         found = await session.execute(
             select(users.c.email, users.c.full_name).where(users.c.id == UUID(user_id), users.c.is_active)
         )
         user = found.one_or_none()
     if user is None or user.email is None:
-        logger.info("email_skipped", template=letter.template, reason="there is nobody to reach")
+        logger.info("email_skipped", template=email.template, reason="no active user with an address")
         return
-    data = {"name": greeting_name(user.full_name), **letter.data}
+    data = {"has_account": True, "name": greeting_name(user.full_name), **email.data}
     try:
-        await get_email_service(runtime).send(
-            user.email, letter.subject, letter.template, data, idempotency_key=letter.key
+        await get_mailer(runtime).send(
+            user.email, email.subject, email.template, data, idempotency_key=email.idempotency_key
         )
     except EmailRejectedError as error:
-        # The queue would try again, in vain.
-        logger.error("email_rejected", template=letter.template, code=error.code)  # noqa: TRY400 - no traceback helps
+        # Not raised: a retry by the queue would be rejected as well.
+        logger.error("email_rejected", template=email.template, code=error.code)  # noqa: TRY400 - no traceback helps

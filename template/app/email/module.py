@@ -1,30 +1,31 @@
-"""Email: templates, a service that sends them, and a welcome for everybody who is new."""
+"""The email module: templates, a mailer, and emails about events such as a new user."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from app.core.data_policy.daily_report import DailyReport
-from app.core.manifest import Module, Subscriber
+from app.core.manifest import Module, Subscriber, modules_of
 from app.core.runtime import Runtime
 from app.email.commands import email
 from app.email.jobs import send_notification_email, send_password_reset_email, send_welcome_email
-from app.email.news import on_daily_report, on_export_ready
+from app.email.mailer import Mailer
 from app.email.port import Sender
 from app.email.providers.registry import PROVIDERS
-from app.email.rendering import Templates
-from app.email.service import EmailService
+from app.email.rendering import Templates, template_folders
 from app.email.settings import EmailSettings
-from app.email.subscribers import on_user_created
+from app.email.subscribers import on_daily_report, on_export_ready, on_user_created
 from app.users.events import ExportReady, UserCreated
 
 
 @asynccontextmanager
 async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
     settings, project = runtime.resource(EmailSettings), runtime.settings.PROJECT_NAME
-    piece = next(provider for provider in PROVIDERS if provider.name == settings.EMAIL_PROVIDER)
+    spec = next(provider for provider in PROVIDERS if provider.name == settings.EMAIL_PROVIDER)
     sender = Sender(address=settings.EMAIL_FROM_ADDRESS, name=settings.EMAIL_FROM_NAME or project)
-    async with piece.open(runtime) as provider:
-        runtime.provide(EmailService, EmailService(provider, Templates(project), sender))
+    folders = template_folders(other.name for other in modules_of(runtime))
+    templates = Templates(project, base_url=runtime.settings.PUBLIC_URL, folders=folders)
+    async with spec.open(runtime) as provider:
+        runtime.provide(Mailer, Mailer(provider, templates, sender))
         yield
 
 

@@ -1,47 +1,28 @@
-"""The port: who carries mail away. A provider sends one message to some addresses, to each by itself."""
+"""The email port. A provider sends one message to a list of addresses, as a separate email to each."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Final, Protocol
 
 from app.core.config.settings import ModuleSettings
-from app.core.errors import BadRequestError, ServiceUnavailableError
 from app.core.runtime import Runtime
+from app.email.errors import EmailRejectedError, EmailUnavailableError
 
 CONSOLE: Final = "console"
-"""The provider that sends nothing, for developers' machines; all others come with it."""
-
-
-class EmailUnavailableError(ServiceUnavailableError):
-    """The provider did not take the mail, or nobody knows whether it did. The reason is in the log."""
-
-    code = "EMAIL_UNAVAILABLE"
-
-    def __init__(self, *, retry_after: timedelta | None = None) -> None:
-        super().__init__("The mail cannot be sent now. Try again in a moment.", retry_after=retry_after)
-
-
-class EmailRejectedError(BadRequestError):
-    """The mail was refused for good: sending it again is of no use."""
-
-    code = "EMAIL_REJECTED"
-
-    def __init__(self, message: str = "The mail to this address was refused.") -> None:
-        super().__init__(message)
+"""The provider that prints emails instead of sending them. Every other provider requires it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sender:
-    """From whom a mail is. Both are checked: no line breaks."""
+    """The sender of an email. Address and name are validated: neither contains a line break."""
 
     address: str
     name: str
 
     @property
     def mailbox(self) -> str:
-        """Both in one, as RFC 5322 §3.4 writes it, but with letters of any alphabet."""
+        """Name and address as one RFC 5322 §3.4 mailbox, with non-ASCII letters unencoded."""
         if all(letter.isalnum() or letter == " " for letter in self.name):
             return f"{self.name} <{self.address}>"
         quoted = self.name.replace("\\", "\\\\").replace('"', '\\"')
@@ -49,23 +30,38 @@ class Sender:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Attachment:
+    """A file that is sent with an email. The mailer validates all three fields.
+
+    Attributes:
+        filename: with its extension, such as `invoice-7.pdf`.
+        content_type: a media type without parameters, such as `application/pdf`.
+    """
+
+    filename: str
+    content: bytes = field(repr=False)
+    content_type: str = "application/octet-stream"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
-    """What is sent. All of it was checked: addresses are ones, headers are one line."""
+    """A validated message: addresses are well-formed, and everything that becomes a header is a single line."""
 
     sender: Sender
     subject: str
     text: str = field(repr=False)
     html: str | None = field(default=None, repr=False)
     reply_to: str | None = None
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EmailResult:
-    """What became of the mail to one address.
+    """The outcome for one address.
 
     Attributes:
-        message_id: the provider's name for it, where the provider gives one.
-        error: why it was not sent; `None` when the provider has taken it.
+        message_id: the provider's identifier of the email, if the provider returns one.
+        error: why the email was not sent; `None` if the provider accepted it.
     """
 
     to: str
@@ -75,35 +71,35 @@ class EmailResult:
 
     @property
     def sent(self) -> bool:
-        """Whether the provider has taken it. Whether it arrives is another matter."""
+        """Whether the provider accepted the email. This does not say that it was delivered."""
         return self.error is None
 
 
 class EmailProvider(Protocol):
-    """Carries mail away. Use it through `EmailService`, which checks what it is given."""
+    """Sends emails. Use it through `Mailer`, which validates its input."""
 
     async def send(self, message: Message, to: Sequence[str], *, key: str) -> Sequence[EmailResult]:
-        """Sends the message to each of the addresses, none of whom sees another.
+        """Send the message to each address as a separate email, so that no recipient sees another.
 
         Args:
-            to: different addresses.
-            key: says which sending it is, 1 to 200 printable ASCII characters: with the same key and content again,
-                a provider that can tell sends nothing.
+            to: distinct addresses.
+            key: the idempotency key, 1 to 200 printable ASCII characters. A provider that supports idempotency sends
+                nothing when it has already seen the key with the same content.
 
         Returns:
-            One result an address, in their order. What goes wrong is told there and not raised.
+            One result per address, in the same order. Failures are returned, not raised.
         """
         ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class EmailPiece:
-    """What a provider adds to the application; each of `app/email/providers/` builds one as `provider`.
+class EmailProviderSpec:
+    """What a provider contributes to the application. Each module in `app/email/providers/` defines one as `provider`.
 
     Attributes:
         name: the value of EMAIL_PROVIDER that selects it.
         settings: its settings class.
-        open: makes it when the application starts, and closes what it holds when it stops.
+        open: creates the provider when the application starts and releases its resources when it stops.
     """
 
     name: str

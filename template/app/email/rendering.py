@@ -1,108 +1,120 @@
-"""Templates: `NAME.html` and `NAME.txt` in the folder `templates`, and in `NAME.json` the data of their preview."""
+"""Rendering of templates: the HTML and the plain text of an email."""
 
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from app.email.template_files import InvalidTemplateError, Sample, read_samples
+
+PACKAGE: Final = Path(__file__).parents[1]
 FOLDER: Final = Path(__file__).parent / "templates"
 MAX_GREETING: Final = 60
 _LINK: Final = re.compile(r"https?://[^\s\"'<>\\]+")
 
 
 class UnknownTemplateError(LookupError):
-    """There is no such template."""
+    """No template has this name."""
 
     def __init__(self, name: str, known: tuple[str, ...]) -> None:
-        super().__init__(f"There is no template {name!r}; there are {', '.join(known)}.")
+        super().__init__(f"Unknown email template {name!r}. Available: {', '.join(known)}.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rendered:
-    """A mail's two forms."""
+    """The two forms of an email."""
 
     html: str
     text: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Sample:
-    """With what a template is previewed."""
-
-    subject: str
-    data: Mapping[str, object]
+def template_folders(modules: Iterable[str]) -> tuple[Path, ...]:
+    """Return the folders with templates: this module's own, and `app/<module>/templates` of the others."""
+    others = (PACKAGE / name / "templates" for name in modules)
+    return (FOLDER, *(folder for folder in others if folder != FOLDER and folder.is_dir()))
 
 
 class Templates:
-    """Renders mails. In HTML all data is escaped; data that a template asks for and does not get is an error.
+    """Renders emails. In HTML all data is escaped. A variable that is missing from the data is an error.
 
     Args:
-        project_name: what every template may call the product.
+        project_name: the variable `project_name` of every template.
+        base_url: the filter `link` prepends it to a path such as `/files/7`.
+        folders: the folders with templates, this module's own first.
+
+    Raises:
+        InvalidTemplateError: a template would lose content or is incomplete.
     """
 
-    def __init__(self, project_name: str, folder: Path = FOLDER) -> None:
-        self._folder = folder
+    def __init__(self, project_name: str, *, base_url: str, folders: tuple[Path, ...] = (FOLDER,)) -> None:
         self._environment = Environment(
-            loader=FileSystemLoader(folder),
+            loader=FileSystemLoader(folders),
             autoescape=select_autoescape(disabled_extensions=("txt",), default=True),
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.globals["project_name"] = project_name
-        self._environment.filters["link"] = check_link
+        self._environment.globals.update(project_name=project_name, has_account=False)
+        self._environment.filters["link"] = partial(absolute_link, base_url=base_url.rstrip("/"))
+        self._samples = read_samples(folders)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of all templates."""
-        return tuple(sorted(path.stem for path in self._folder.glob("*.json")))
+        """The names of all templates."""
+        return tuple(sorted(self._samples))
 
     def render(self, name: str, data: Mapping[str, object], *, subject: str) -> Rendered:
-        """Both forms of a mail.
+        """Render both forms of an email.
 
         Raises:
-            UnknownTemplateError: there is no such template.
-            jinja2.UndefinedError: the template asks for what `data` has not.
-            ValueError: a link is none.
+            UnknownTemplateError: no template has this name.
+            InvalidTemplateError: the plain text is empty.
+            jinja2.UndefinedError: the template uses a variable that is missing from `data`.
+            ValueError: a link is not a web address.
         """
-        if name not in self.names:
-            raise UnknownTemplateError(name, self.names)
+        self.sample(name)
         html, text = (
             self._environment.get_template(f"{name}.{kind}").render(data, subject=subject) for kind in ("html", "txt")
         )
+        if not text.strip():
+            raise InvalidTemplateError(f"{name}.txt rendered to an empty text.")
         return Rendered(html=html, text=text)
 
     def sample(self, name: str) -> Sample:
-        """The data of a template's preview.
+        """Return the subject and the data of a template's preview.
 
         Raises:
-            UnknownTemplateError: there is no such template.
+            UnknownTemplateError: no template has this name.
         """
-        if name not in self.names:
+        if name not in self._samples:
             raise UnknownTemplateError(name, self.names)
-        document = json.loads((self._folder / f"{name}.json").read_text(encoding="utf-8"))
-        return Sample(subject=document["subject"], data=document["data"])
+        return self._samples[name]
 
 
-def check_link(url: str) -> str:
-    """The address, for `href`: escaping alone would let `javascript:` pass.
+def absolute_link(url: str, *, base_url: str) -> str:
+    """Return a URL that is safe in `href` and works in an email: escaping alone would allow `javascript:`.
+
+    Args:
+        url: a web address, or a path that starts with a single slash and is appended to `base_url`.
 
     Raises:
-        ValueError: it is not one of the web.
+        ValueError: the URL is neither.
     """
-    if not _LINK.fullmatch(url):
-        raise ValueError("A link in a mail begins with https:// or http:// and has no spaces or quotes.")
-    return url
+    absolute = f"{base_url}{url}" if url.startswith("/") and not url.startswith("//") else url
+    if not _LINK.fullmatch(absolute) or not absolute.isprintable():
+        raise ValueError("A link in an email must start with https://, http:// or a slash, without spaces or quotes.")
+    return absolute
 
 
 def greeting_name(name: str | None) -> str | None:
-    """A name to greet somebody with, if it is one.
+    """Return the name for a greeting, or `None` if the name is not safe to use.
 
-    Who signs up under somebody else's address writes to them through the welcome mail: no links, no sentences.
+    A person who signs up with another person's address controls the name in that person's welcome email: links and
+    sentences are not allowed.
     """
     if not name or len(name) > MAX_GREETING or re.search(r"[/:@<>]|www\.|\.[a-z]{2,}", name, re.IGNORECASE):
         return None

@@ -1,4 +1,4 @@
-"""What administrators do with jobs. All of it is about the table, so no route waits for a worker."""
+"""Admin routes for jobs. They read and change the table, so none waits for a worker."""
 
 from typing import Annotated
 from uuid import UUID
@@ -25,16 +25,16 @@ router = APIRouter(prefix="/jobs")
 async def list_(
     runtime: RuntimeDep,
     page: PageDep,
-    state: Annotated[JobState | None, Query(description="Only those.")] = None,
+    state: Annotated[JobState | None, Query(description="Only jobs in this state.")] = None,
 ) -> Page[JobRead]:
-    """Lists jobs, the newest first."""
+    """List jobs, newest first."""
     found, total = await list_jobs(runtime, state=state, skip=page.skip, limit=page.limit)
     return Page(items=[JobRead.model_validate(job) for job in found], total=total, skip=page.skip, limit=page.limit)
 
 
 @router.get("/{job_id}")
 async def read(runtime: RuntimeDep, job_id: UUID) -> JobDetail:
-    """Answers one job, with what it has returned."""
+    """Get a job with its arguments and its result."""
     job = await _require(runtime, job_id)
     arguments, result = shown_arguments(runtime, job), await result_of(runtime, job_id)
     return JobDetail(**JobRead.model_validate(job).model_dump(), arguments=arguments, result=result)
@@ -42,7 +42,7 @@ async def read(runtime: RuntimeDep, job_id: UUID) -> JobDetail:
 
 @router.post("/{job_id}/retry")
 async def retry(runtime: RuntimeDep, session: SessionDep, job_id: UUID) -> JobRead:
-    """Gives a dead job all its attempts again, from now on."""
+    """Retry a dead job."""
     if not await replay_in(session, job_id):
         raise JobStateError((await _require(runtime, job_id)).state, JobState.DEAD)
     await runtime.audit.record(session, _entry("job.retried", job_id))
@@ -52,7 +52,7 @@ async def retry(runtime: RuntimeDep, session: SessionDep, job_id: UUID) -> JobRe
 
 @router.delete("/{job_id}", status_code=status.HTTP_204_NO_CONTENT)
 async def cancel(runtime: RuntimeDep, session: SessionDep, job_id: UUID) -> None:
-    """Cancels a job that waits; its row stays for a while."""
+    """Cancel a waiting job."""
     if not await cancel_in(session, job_id):
         raise JobStateError((await _require(runtime, job_id)).state, JobState.WAITING)
     await runtime.audit.record(session, _entry("job.cancelled", job_id))

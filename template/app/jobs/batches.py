@@ -1,4 +1,4 @@
-"""Group commits: what several want done in the same moment is done with one statement."""
+"""Group commit: concurrent calls share one statement."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -6,45 +6,45 @@ from contextvars import Context
 
 
 class Batches[T, R]:
-    """Collects items while the batch before them is under way.
+    """Collects the items that arrive while the previous batch is being processed.
 
     Args:
-        work: does a batch; gives the outcome of each item, in their order.
-        limit: of one batch.
+        work: processes a batch and returns the result of each item, in order.
+        limit: the maximum size of a batch.
     """
 
     def __init__(self, work: Callable[[Sequence[T]], Awaitable[Sequence[R]]], *, limit: int = 500) -> None:
         self._work = work
         self._limit = limit
-        self._waiting: list[tuple[T, asyncio.Future[R]]] = []
+        self._pending: list[tuple[T, asyncio.Future[R]]] = []
         self._task: asyncio.Task[None] | None = None
 
     async def add(self, item: T) -> R:
-        """The outcome of the item, once its batch is done.
+        """Process the item with the next batch and return its result.
 
         Raises:
-            Exception: what the batch raised.
+            Exception: the batch failed.
         """
-        outcome: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, outcome))
+        result: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self._pending.append((item, result))
         if self._task is None:
-            # It outlives whoever was the first, and has nothing of what that had around it.
-            self._task = asyncio.create_task(self._work_off(), context=Context())
-        return await outcome
+            # The task outlives its first caller, and must not inherit the caller's context.
+            self._task = asyncio.create_task(self._process_pending(), context=Context())
+        return await result
 
-    async def _work_off(self) -> None:
-        # A turn for the others that are ready: they come along.
+    async def _process_pending(self) -> None:
+        # Lets other tasks that are ready add their items first.
         await asyncio.sleep(0)
-        while self._waiting:
-            batch, self._waiting = self._waiting[: self._limit], self._waiting[self._limit :]
+        while self._pending:
+            batch, self._pending = self._pending[: self._limit], self._pending[self._limit :]
             try:
                 results = await self._work([item for item, _ in batch])
-            except Exception as error:  # noqa: BLE001 - each of those who wait gets it
-                for _, outcome in batch:
-                    if not outcome.done():
-                        outcome.set_exception(error)
+            except Exception as error:  # noqa: BLE001 - every caller of the batch gets it
+                for _, future in batch:
+                    if not future.done():
+                        future.set_exception(error)
             else:
-                for (_, outcome), result in zip(batch, results, strict=True):
-                    if not outcome.done():
-                        outcome.set_result(result)
+                for (_, future), result in zip(batch, results, strict=True):
+                    if not future.done():
+                        future.set_result(result)
         self._task = None

@@ -1,91 +1,150 @@
-"""What the module adds to the command `app`: workers, and a look at the jobs."""
+"""The commands `app worker`, `app jobs` and `app crons`."""
 
 import asyncio
+import json
 import sys
+from collections.abc import Sequence
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from uuid import UUID
 
 import click
 
 from app.core.commands import CommandLine, with_runtime
-from app.core.lifecycle import create_runtime
+from app.core.db.models import utc_now
+from app.core.jobs.names import by_job_name
+from app.core.lifecycle import create_runtime, jobs_of
+from app.core.manifest import modules_of
+from app.core.ports.queue import Json
 from app.core.runtime import Runtime
-from app.jobs.alive import is_alive, sign_of_life
+from app.jobs.broker import WorkerOptions
+from app.jobs.crons import Schedule, crons_of
+from app.jobs.heartbeat import heartbeat_file, is_alive
 from app.jobs.models import Job, JobState
 from app.jobs.operations import cancel as cancel_job
 from app.jobs.operations import get_job, list_jobs, replay
-from app.jobs.worker import connections_left, fastest_loop, reloading, work
+from app.jobs.worker import default_concurrency, fastest_loop, run_with_reload, run_worker
 
 APP = Path(__file__).resolve().parents[1]
 
 
 @click.command()
-@click.option("--concurrency", type=click.IntRange(1, 1000), help="Jobs at once; if not set, DB_POOL_SIZE less 2.")
-@click.option("--grace", type=click.FloatRange(0), default=30.0, show_default=True, help="Seconds to finish in.")
-@click.option("--reload", is_flag=True, help="Follow changes of the code.")
-@click.option("--health", is_flag=True, help="Work nothing: tell by the exit code whether the worker here is alive.")
+@click.option("--concurrency", type=click.IntRange(1, 1000), help="Concurrent jobs. Default: DB_POOL_SIZE minus 2.")
+@click.option(
+    "--drain-timeout",
+    type=click.FloatRange(0),
+    default=30.0,
+    show_default=True,
+    help="Seconds that running jobs get to finish on SIGTERM. The others are given back.",
+)
+@click.option("--reload", is_flag=True, help="Restart when the code changes.")
+@click.option("--health", is_flag=True, help="Run no jobs: exit with 0 if the worker on this machine is alive, else 1.")
 @click.pass_context
-def worker(ctx: click.Context, *, concurrency: int | None, grace: float, reload: bool, health: bool) -> None:
-    """Run jobs until stopped; what runs then may finish, and what takes too long is given back."""
+def worker(ctx: click.Context, *, concurrency: int | None, drain_timeout: float, reload: bool, health: bool) -> None:
+    """Run jobs until SIGTERM or Ctrl-C."""
     if health:
-        sys.exit(0 if is_alive(sign_of_life()) else 1)
+        sys.exit(0 if is_alive(heartbeat_file()) else 1)
     command_line = ctx.find_object(CommandLine)
     if command_line is None:
-        raise RuntimeError("This runs below the command `app`.")
+        raise RuntimeError("This command runs only as a subcommand of `app`.")
     with command_line.database():
         if reload:
-            options = [f"--grace={grace}", *([f"--concurrency={concurrency}"] if concurrency else [])]
-            sys.exit(reloading(options, APP, grace))
+            options = [f"--drain-timeout={drain_timeout}", *([f"--concurrency={concurrency}"] if concurrency else [])]
+            sys.exit(run_with_reload(options, APP, drain_timeout))
         runtime = create_runtime(command_line.modules)
-        jobs_at_once = concurrency or connections_left(runtime)
-        body = work(runtime, concurrency=jobs_at_once, grace=timedelta(seconds=grace), alive=sign_of_life().touch)
-        asyncio.run(body, loop_factory=fastest_loop())
+        worker_options = WorkerOptions(
+            concurrency=concurrency or default_concurrency(runtime),
+            drain_timeout=timedelta(seconds=drain_timeout),
+            heartbeat=heartbeat_file().touch,
+        )
+        asyncio.run(run_worker(runtime, worker_options), loop_factory=fastest_loop())
 
 
 @click.group()
 def jobs() -> None:
-    """Shows what is queued, runs dead jobs again, cancels what waits."""
+    """List, run, retry and cancel jobs."""
 
 
 @jobs.command("list")
-@click.option("--state", type=click.Choice([str(state) for state in JobState]), help="Only those.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="The newest so many.")
+@click.option("--state", type=click.Choice([str(state) for state in JobState]), help="Only jobs in this state.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="Maximum number of jobs.")
 @with_runtime
 async def list_(runtime: Runtime, state: str | None, limit: int) -> None:
-    """Lists jobs, the newest first. What they are given is not shown."""
+    """List jobs, newest first. Arguments are not shown."""
     found, total = await list_jobs(runtime, state=JobState(state) if state else None, limit=limit)
     for job in found:
         click.echo(_line(job))
-    click.echo(f"{len(found)} of {total}" if found else "There are none.")
+    click.echo(f"{len(found)} of {total}" if found else "No jobs.")
+
+
+@jobs.command()
+@click.argument("name", required=False)
+@click.argument("arguments", metavar="[JSON]...", nargs=-1)
+@with_runtime
+async def run(runtime: Runtime, name: str | None, arguments: Sequence[str]) -> None:
+    """Run a job once, in this process, and show its result.
+
+    The arguments are JSON values; an argument that is not JSON is passed as a string. Without NAME, list all jobs.
+    """
+    functions = by_job_name(jobs_of(modules_of(runtime)))
+    if name is None:
+        click.echo("\n".join(sorted(functions)))
+        return
+    if name not in functions:
+        raise click.ClickException(f"There is no job {name}. `app jobs run` lists all jobs.")
+    result = await functions[name](runtime, *map(_json, arguments))
+    click.echo("Done." if result is None else json.dumps(result, ensure_ascii=False, indent=2, default=str))
 
 
 @jobs.command()
 @click.argument("id_", metavar="ID", type=click.UUID)
 @with_runtime
 async def retry(runtime: Runtime, id_: UUID) -> None:
-    """Gives a dead job all its attempts again."""
+    """Retry a dead job, with all its attempts."""
     if not await replay(runtime, id_):
-        raise click.ClickException(await _why(runtime, id_, "dead"))
-    click.echo("It waits for a worker.")
+        raise click.ClickException(await _why_not(runtime, id_, "dead"))
+    click.echo("The job is waiting for a worker.")
 
 
 @jobs.command()
 @click.argument("id_", metavar="ID", type=click.UUID)
 @with_runtime
 async def cancel(runtime: Runtime, id_: UUID) -> None:
-    """Stops a job that waits."""
+    """Cancel a waiting job."""
     if not await cancel_job(runtime, id_):
-        raise click.ClickException(await _why(runtime, id_, "waiting"))
+        raise click.ClickException(await _why_not(runtime, id_, "waiting"))
     click.echo("Cancelled.")
 
 
-async def _why(runtime: Runtime, id_: UUID, wanted: str) -> str:
+@click.command()
+@click.option("--count", type=click.IntRange(1, 100), default=3, show_default=True, help="Number of runs to show.")
+@with_runtime
+async def crons(runtime: Runtime, count: int) -> None:
+    """List the scheduled jobs and their next runs (UTC)."""
+    schedules = sorted((Schedule(cron) for cron in crons_of(runtime)), key=lambda schedule: schedule.name)
+    for schedule in schedules:
+        click.echo(f"{schedule.name}  {schedule.cron.expression}  {schedule.cron.time_zone}")
+        for time in islice(schedule.after(utc_now()), count):
+            click.echo(f"  {time:%a %Y-%m-%d %H:%M}")
+    if not schedules:
+        click.echo("No scheduled jobs.")
+
+
+async def _why_not(runtime: Runtime, id_: UUID, wanted: str) -> str:
     job = await get_job(runtime, id_)
     return f"There is no job {id_}." if job is None else f"The job is {job.state}, not {wanted}."
 
 
+def _json(text: str) -> Json:
+    try:
+        value: Json = json.loads(text)
+    except ValueError:
+        return text
+    return value
+
+
 def _line(job: Job) -> str:
-    queued = f"{job.created_at:%Y-%m-%d %H:%M:%S}"
+    created = f"{job.created_at:%Y-%m-%d %H:%M:%S}"
     attempts = f"{job.attempts} of {job.max_attempts} attempts"
-    return "  ".join(str(part) for part in (job.id, queued, job.state, job.name, attempts, job.error or "")).rstrip()
+    return "  ".join(str(part) for part in (job.id, created, job.state, job.name, attempts, job.error or "")).rstrip()

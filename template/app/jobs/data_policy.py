@@ -1,4 +1,4 @@
-"""What becomes of jobs' rows, and what of them is counted."""
+"""Personal data, retention and daily metrics of jobs."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -15,16 +15,16 @@ from app.jobs.models import Job, JobState
 from app.jobs.settings import JobsSettings
 
 KEEP_DEAD: Final = timedelta(days=90)
-"""How long a dead job waits for somebody to see to it."""
+"""How long a dead job is kept at least, so that someone can retry it."""
 
 
 def _name(user_id: UUID) -> ColumnElement[bool]:
-    """Those whose arguments hold the user's key."""
+    """Match the jobs whose arguments contain the user's id."""
     return cast(col(Job.args), Text).contains(str(user_id))
 
 
 async def forget_jobs(_runtime: Runtime, session: AsyncSession, user_id: UUID) -> None:
-    """Removes jobs that are about a user, waiting ones included; one that runs may be what does this."""
+    """Delete the jobs about a user, waiting ones included. Not running ones: one of them may be this erasure."""
     await session.execute(delete(Job).where(_name(user_id), col(Job.state) != JobState.RUNNING))
 
 
@@ -36,7 +36,7 @@ def _expired(runtime: Runtime, now: datetime) -> ColumnElement[bool]:
     )
 
 
-# An export leaves the arguments out: they may name others, or open something.
+# An export leaves the arguments out: they may contain secrets, or data about other users.
 PERSONAL_DATA: Final = (PersonalData(model=Job, belongs=_name, withheld=frozenset({"args", "key"}), erase=forget_jobs),)
 
 RETENTION: Final = (RetentionRule(model=Job, expired=_expired),)

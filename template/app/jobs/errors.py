@@ -1,10 +1,10 @@
-"""What can be wrong with a wish about a job."""
+"""Errors of the job routes."""
 
 from app.core.errors import ConflictError
 
 
 class JobStateError(ConflictError):
-    """The job is not in the state in which that can be done."""
+    """The job's state does not allow the operation."""
 
     code = "JOB_STATE"
 

@@ -1,7 +1,7 @@
-"""What happens to jobs once they are in the table.
+"""State changes of jobs in the table.
 
-Each step is one statement, a transaction of its own, and changes only rows in the state that it expects: of two who try
-the same, one finds nothing to do.
+Each change is one statement in a transaction of its own, and affects only rows in the expected state: of two processes
+that try the same, one finds nothing to do.
 """
 
 from collections.abc import Collection, Sequence
@@ -17,12 +17,12 @@ from app.jobs import statements
 from app.jobs.models import JobState
 
 SLACK: Final = timedelta(seconds=5)
-"""How far the clocks of two machines may differ, for a job that one says is due to be due on the other."""
+"""The tolerated difference between the clocks of two machines: a job that is due on one may not be due on the other."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claim:
-    """A job that this process runs, as long as its row says `running` and the same attempt."""
+    """A job that belongs to this process, as long as its row is `running` with the same attempt."""
 
     id: UUID
     name: str
@@ -33,22 +33,22 @@ class Claim:
 
     @property
     def is_last(self) -> bool:
-        """Whether no other attempt follows."""
+        """Whether the job is dead if this attempt fails."""
         return self.attempt >= self.max_attempts
 
 
 class Ledger:
-    """Changes the states of jobs."""
+    """Changes the state of jobs."""
 
     def __init__(self, database: Database, lease: timedelta) -> None:
         self._database = database
         self._lease = lease
 
     async def claim(self, ids: Sequence[UUID], *, early: bool = False) -> list[Claim]:
-        """Takes those of the jobs that wait; they are this process's own until their lease ends.
+        """Claim those of the jobs that are waiting. They belong to this process until their lease expires.
 
         Args:
-            early: also those that are not due yet.
+            early: whether to claim jobs that are not due yet.
         """
         now = utc_now()
         latest = datetime.max.replace(tzinfo=now.tzinfo) if early else now + SLACK
@@ -56,36 +56,46 @@ class Ledger:
         return [Claim(**row._mapping) for row in await self._database.execute(statements.CLAIM, values)]  # noqa: SLF001 - public
 
     async def finish(self, claims: Sequence[Claim]) -> set[UUID]:
-        """Marks jobs as done.
+        """Mark jobs as done.
 
         Returns:
-            Those that still were this process's own.
+            The ids of those that still belonged to this process.
         """
         values = {"held": _held(claims), "now": utc_now()}
         return {row[0] for row in await self._database.execute(statements.FINISH, values)}
 
+    async def finish_late(self, claim: Claim) -> bool:
+        """Mark a job as done whose lease expired while it ran: it succeeded, whatever has become of it since.
+
+        Returns:
+            Whether the job changed. It doesn't if another attempt has finished it, or if it was cancelled or retried
+            by an administrator.
+        """
+        values = {"job": claim.id, "attempt": claim.attempt, "now": utc_now()}
+        return bool(await self._database.execute(statements.FINISH_LATE, values))
+
     async def fail(self, claim: Claim, reason: str, pause: timedelta) -> bool:
-        """Has a job wait for its next attempt, or declares it dead after the last; whether it was still its own."""
+        """Schedule the job's next attempt, or mark it as dead after the last. Return whether it still belonged here."""
         now = utc_now()
         state, due = (JobState.DEAD, None) if claim.is_last else (JobState.WAITING, now + pause)
         values = {"held": _held([claim]), "now": now, "to": state, "run": now + pause, "due": due, "reason": reason}
         return bool(await self._database.execute(statements.FAIL, values))
 
     async def give_back(self, claims: Sequence[Claim]) -> None:
-        """Has jobs run elsewhere that this process cannot finish; the attempt does not count."""
+        """Give back jobs that this process cannot finish. The attempt doesn't count."""
         await self._database.execute(statements.GIVE_BACK, {"held": _held(claims), "now": utc_now()})
 
     async def renew(self, claims: Sequence[Claim]) -> None:
-        """Keeps jobs for another lease."""
+        """Renew the leases of jobs."""
         await self._database.execute(statements.RENEW, {"held": _held(claims), "lease_ends": utc_now() + self._lease})
 
     async def next_due(self) -> datetime | None:
-        """When there is something for a sweep to do."""
+        """Return when the sweeper has to act next."""
         rows = await self._database.fetch(statements.NEXT_DUE, {})
         return cast("datetime | None", rows[0][0])
 
     async def take_lost(self) -> list[tuple[UUID, str, str]]:
-        """Takes jobs from workers that are gone: to wait again, or dead after the last attempt.
+        """Take jobs whose lease has expired from their workers: they wait again, or are dead after the last attempt.
 
         Returns:
             Their ids, names and new states.
@@ -94,17 +104,17 @@ class Ledger:
         return [(row[0], row[1], row[2]) for row in rows]
 
     async def take_due(self, limit: int) -> list[UUID]:
-        """Waiting jobs that have to be handed over. Whoever asks next gets others, until one lease later."""
+        """Return waiting jobs to hand over. For the duration of a lease, no other call returns the same ones."""
         now = utc_now()
         values = {"now": now, "limit": limit, "again": now + self._lease}
         return [row[0] for row in await self._database.execute(statements.TAKE_DUE, values)]
 
     async def postpone(self, ids: Sequence[UUID], until: datetime) -> None:
-        """Has the sweep see to waiting jobs then."""
+        """Make waiting jobs due for the sweeper at another time."""
         await self._database.execute(statements.POSTPONE, {"ids": ids, "until": until})
 
     async def first_waiting(self) -> UUID | None:
-        """The oldest job that waits, whenever it is due."""
+        """Return the oldest waiting job, due or not."""
         rows = await self._database.fetch(statements.FIRST_WAITING, {})
         return rows[0][0] if rows else None
 

@@ -1,4 +1,4 @@
-"""The jobs' table: one row for each job from the request that queues it to long after its end."""
+"""The table `jobs`: one row per job, from the request that enqueues it until long after its end."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -18,36 +18,36 @@ _KEPT_IN_VIEW = text("state <> 'done'")
 
 
 class JobState(StrEnum):
-    """Where a job stands."""
+    """The state of a job."""
 
     WAITING = "waiting"
-    """For its time, for a worker, or for another attempt."""
+    """Waits until it is due, for a worker, or for its next attempt."""
     RUNNING = "running"
     DONE = "done"
     DEAD = "dead"
-    """Its last attempt has failed; `replay` gives it all of them again."""
+    """Its last attempt failed. `replay` retries it."""
     CANCELLED = "cancelled"
-    """Somebody has stopped it while it waited."""
+    """Cancelled by an administrator while it was waiting."""
 
 
 class Job(Entity, table=True):
-    """A job. This row is the truth; a server in between only tells workers of it.
+    """A job. The row is the source of truth; the broker only tells workers about it.
 
-    `updated_at` says when the state last changed. `due_at` says when the sweep has to see to the job: when it is to be
-    handed over to the workers (again), or when the lease of the worker that runs it ends.
+    `updated_at` is when the state last changed. `due_at` is when the sweeper has to act: hand the job over to the
+    workers (again), or take it from a worker whose lease has expired.
     """
 
     __tablename__ = "jobs"
     __table_args__ = (
         CheckConstraint("state IN ('waiting', 'running', 'done', 'dead', 'cancelled')", name="state"),
-        # Of jobs with one key, one waits to begin. One that waits for another attempt is in nobody's way.
+        # At most one job per key waits for its first attempt. Retries don't count.
         Index("uq_jobs_key", "key", unique=True, postgresql_where=NEVER_BEGUN, sqlite_where=NEVER_BEGUN),
         Index("ix_jobs_due_at", "due_at", postgresql_where=_UNFINISHED, sqlite_where=_UNFINISHED),
         Index("ix_jobs_state_id", "state", "id", postgresql_where=_KEPT_IN_VIEW, sqlite_where=_KEPT_IN_VIEW),
     )
 
     name: str = Field(max_length=MAX_NAME)
-    # Plain JSON keeps what was queued to the letter.
+    # Plain JSON stores the arguments exactly as they were enqueued.
     args: list[object] = Field(sa_type=JSON)
     key: str | None = Field(default=None, max_length=MAX_KEY)
     state: str = Field(default=JobState.WAITING, max_length=10)
@@ -61,7 +61,7 @@ class Job(Entity, table=True):
 
 
 class JobResult(SQLModel, table=True):
-    """What a job has returned; it goes with the job's row."""
+    """The return value of a job. Deleted with the job's row."""
 
     __tablename__ = "job_results"
 

@@ -1,4 +1,4 @@
-"""Jobs: a queue that loses nothing, and the workers that run what is in it."""
+"""Jobs: a durable queue, workers, and scheduled jobs."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,49 +9,54 @@ from app.core.lifecycle import jobs_of
 from app.core.manifest import Cron, Module, modules_of
 from app.core.runtime import Runtime
 from app.jobs.admin_routes import router as admin_router
-from app.jobs.arq_server import ArqServer
-from app.jobs.commands import jobs, worker
+from app.jobs.arq_broker import ArqBroker
+from app.jobs.broker import Broker, InProcessBroker, WorkerOptions
+from app.jobs.commands import crons, jobs, worker
+from app.jobs.crons import crons_of
 from app.jobs.data_policy import PERSONAL_DATA, REPORT_METRICS, RETENTION
 from app.jobs.models import Job, JobResult
 from app.jobs.outbox import Outbox
-from app.jobs.server import NoServer, Server, Working
 from app.jobs.settings import JobsSettings
 from app.redis.connection import connect
 from app.redis.settings import RedisSettings
 
 REDIS_TIMEOUT = 5.0
-"""Seconds. A job that is handed over late is better than one that the sweep has to find."""
+"""Seconds. Longer than the cache's: handing a job over late is better than leaving it to the sweeper."""
 
 
 @asynccontextmanager
-async def open_server(runtime: Runtime) -> AsyncIterator[Server]:
-    """What tells workers of jobs: Redis, or, as in local, nothing but this process."""
+async def open_broker(runtime: Runtime) -> AsyncIterator[Broker]:
+    """Open the broker: Redis, or this process if REDIS_URL is not set, as in local."""
     url = runtime.resource(RedisSettings).REDIS_URL
     if url is None:
-        yield NoServer()
+        yield InProcessBroker()
         return
     settings = runtime.settings
-    lease = runtime.resource(JobsSettings).times.lease
+    lease = runtime.resource(JobsSettings).timing.lease
     async with connect(url, timeout=REDIS_TIMEOUT) as client:
         queue = f"jobs:{settings.PROJECT_NAME}:{settings.ENVIRONMENT}"
-        yield ArqServer(client.connection_pool, queue=queue, lease=lease)
+        yield ArqBroker(client.connection_pool, queue=queue, lease=lease)
 
 
-def _working(runtime: Runtime) -> Working | None:
-    """As `app worker` says; in local, where nobody wants to start two things, whoever serves works as well."""
+def _worker_options(runtime: Runtime) -> WorkerOptions | None:
+    """Return the options of `app worker`. In local, the server runs jobs too, so that one process is enough."""
     try:
-        return runtime.resource(Working)
+        return runtime.resource(WorkerOptions)
     except LookupError:
-        return Working() if runtime.settings.is_local else None
+        return WorkerOptions() if runtime.settings.is_local else None
 
 
 @asynccontextmanager
 async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
-    crons = [cron for module in modules_of(runtime) for cron in module.crons]
-    times = runtime.resource(JobsSettings).times
-    async with open_server(runtime) as server:
+    timing = runtime.resource(JobsSettings).timing
+    async with open_broker(runtime) as broker:
         outbox = Outbox(
-            runtime, jobs_of(modules_of(runtime)), crons, server=server, working=_working(runtime), times=times
+            runtime,
+            jobs_of(modules_of(runtime)),
+            crons_of(runtime),
+            broker=broker,
+            worker=_worker_options(runtime),
+            timing=timing,
         )
         with runtime.override(queue=outbox):
             yield
@@ -62,13 +67,13 @@ module = Module(
     models=(Job, JobResult),
     admin_router=admin_router,
     settings=(JobsSettings,),
-    # The core's own, which nothing runs where there is no clock.
+    # The core's jobs, which nothing schedules without this module.
     crons=(
         Cron(function=generate_daily_report, minute=5, hour=0),
         Cron(function=cleanup_old_data, minute=23, hour=3),
     ),
     lifespan=_lifespan,
-    commands=(worker, jobs),
+    commands=(worker, jobs, crons),
     personal_data=PERSONAL_DATA,
     retention=RETENTION,
     metrics=REPORT_METRICS,

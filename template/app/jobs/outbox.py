@@ -1,4 +1,4 @@
-"""The queue whose jobs are rows: written in the transaction that queues them, and gone with it."""
+"""The transactional outbox: a queue whose jobs are rows, written in the transaction that enqueues them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -17,34 +17,35 @@ from app.core.db.models import utc_now
 from app.core.jobs.names import by_job_name, listed_name
 from app.core.jobs.options import options_of
 from app.core.manifest import Cron
-from app.core.ports.queue import JobFunction, Json, Queue, to_json
-from app.jobs.crons import Clock
+from app.core.ports.queue import JobFailedError, JobFunction, Json, Queue, raise_failures, to_json
+from app.jobs.broker import Broker, InProcessBroker, WorkerOptions
+from app.jobs.crons import CronScheduler, Schedule
 from app.jobs.ledger import Ledger
 from app.jobs.models import MAX_KEY, NEVER_BEGUN, Job, JobState
 from app.jobs.relay import Relay
 from app.jobs.runner import Runner
-from app.jobs.server import NoServer, Server, Working
 from app.jobs.sweeper import Sweeper
-from app.jobs.times import Times
+from app.jobs.timing import QueueTiming
 
 if TYPE_CHECKING:
     from app.core.runtime import Runtime
 
 ATTEMPTS: Final = 10
-"""How often a job is tried that does not say itself: with the pauses between, for about a quarter of an hour."""
+"""The maximum number of attempts of a job without options of its own. With the delays, about a quarter of an hour."""
 
 
 class Outbox(Queue):
-    """Keeps jobs in the table and has them run by workers, or by this process where there are none.
+    """Stores jobs in the table and hands them over to workers through a broker.
 
     Args:
-        functions: every job that may be queued.
-        crons: every job by the clock.
-        server: what tells workers of jobs.
-        working: how this process works itself, if it does.
+        functions: every job that may be enqueued.
+        crons: every scheduled job.
+        broker: by default, hands jobs over within this process.
+        worker: the options with which this process runs jobs; `None` if it doesn't.
 
     Raises:
-        LookupError: a job by the clock is in no module's `jobs`.
+        LookupError: no module lists a scheduled job in its `jobs`.
+        ValueError: a schedule is invalid.
     """
 
     def __init__(
@@ -53,21 +54,22 @@ class Outbox(Queue):
         functions: Sequence[JobFunction],
         crons: Sequence[Cron] = (),
         *,
-        server: Server | None = None,
-        working: Working | None = None,
-        times: Times | None = None,
+        broker: Broker | None = None,
+        worker: WorkerOptions | None = None,
+        timing: QueueTiming | None = None,
     ) -> None:
         self._runtime = runtime
         self._functions = by_job_name(functions)
         for cron in crons:
             listed_name(self._functions, cron.function)
+            Schedule(cron)
         self._crons = crons
-        self._server = server or NoServer()
-        self._working = working
+        self._broker = broker or InProcessBroker()
+        self._worker = worker
         self._relay: Relay | None = None
-        self.times = times or Times()
-        self.ledger = Ledger(runtime.database, self.times.lease)
-        self.runner = Runner(runtime, self._functions, self.ledger, self.times)
+        self.timing = timing or QueueTiming()
+        self.ledger = Ledger(runtime.database, self.timing.lease)
+        self.runner = Runner(runtime, self._functions, self.ledger, self.timing)
 
     async def enqueue(
         self,
@@ -77,7 +79,7 @@ class Outbox(Queue):
         defer_by: timedelta | None = None,
         job_id: str | None = None,
     ) -> str:
-        """See `Queue.enqueue`. The id of a job without a `job_id` is its row's.
+        """See `Queue.enqueue`. Without a `job_id`, the id is the row's key.
 
         Raises:
             ValueError: the `job_id` is too long.
@@ -89,17 +91,22 @@ class Outbox(Queue):
         else:
             after_commit(session, _nothing)
         if job_id is None:
-            # Written with all others of the transaction, in one statement.
+            # Written with the transaction's other rows, in one statement.
             session.add(row)
             return str(row.id)
         await insert_if_absent(session, Job, row.model_dump(), unique=("key",), where=NEVER_BEGUN)
         return job_id
 
-    async def drain(self) -> None:
+    async def drain(self, *, raises: bool = True) -> None:
         """See `Queue.drain`."""
+        failures: list[JobFailedError] = []
         while (id_ := await self.ledger.first_waiting()) is not None:
             for claim in await self.ledger.claim([id_], early=True):
-                await asyncio.create_task(self.runner.work(claim), context=Context())
+                error = await asyncio.create_task(self.runner.run_claimed(claim), context=Context())
+                if error is not None:
+                    failures.append(JobFailedError(claim.name, str(claim.id), error))
+        if raises:
+            raise_failures(failures)
 
     @asynccontextmanager
     async def running(self, *, background: bool) -> AsyncIterator[None]:
@@ -108,19 +115,19 @@ class Outbox(Queue):
             yield
             return
         async with AsyncExitStack() as stack:
-            # Closed last: jobs that may finish may queue others.
-            self._relay = Relay(self._server)
+            # Closed last: jobs that finish during the drain may enqueue others.
+            self._relay = Relay(self._broker)
             stack.push_async_callback(self._relay.close)
-            if self._working is not None:
-                await stack.enter_async_context(self.runner.beating())
-                await stack.enter_async_context(self._server.working(self.runner, self._working))
-                await stack.enter_async_context(self.sweeper(self._working.alive).sweeping())
+            if self._worker is not None:
+                await stack.enter_async_context(self.runner.heartbeats())
+                await stack.enter_async_context(self._broker.consume(self.runner, self._worker))
+                await stack.enter_async_context(self.sweeper(self._worker.heartbeat).sweeping())
             yield
 
-    def sweeper(self, told: Callable[[], object] = lambda: None) -> Sweeper:
-        """Looks after what has not got through, and after the clock."""
-        clock = Clock(self._runtime, self._crons, attempts=ATTEMPTS)
-        return Sweeper(self.ledger, self._server, clock, self.times, told)
+    def sweeper(self, heartbeat: Callable[[], object] = lambda: None) -> Sweeper:
+        """Return a sweeper of this queue."""
+        crons = CronScheduler(self._runtime, self._crons, attempts=ATTEMPTS)
+        return Sweeper(self.ledger, self._broker, crons, self.timing, heartbeat)
 
     def _row(
         self, name: str, function: JobFunction, args: Sequence[Json], defer_by: timedelta | None, key: str | None
@@ -145,8 +152,8 @@ class Outbox(Queue):
         )
 
     def _due(self, now: datetime, run_at: datetime) -> datetime:
-        """When the sweep has to see to it; one that is to run now is handed over by this process."""
-        return run_at if run_at > now else now + self.times.grace
+        """Return when the sweeper has to act. A job that runs now is handed over by this process before that."""
+        return run_at if run_at > now else now + self.timing.handover_delay
 
     def _committed(self, id_: UUID) -> None:
         if self._relay is not None:
@@ -154,4 +161,4 @@ class Outbox(Queue):
 
 
 def _nothing() -> None:
-    """Only asks whether the session commits at all."""
+    """Do nothing: `after_commit` refuses a read-only session, whatever the action."""

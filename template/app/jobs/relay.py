@@ -1,4 +1,4 @@
-"""The short way from a commit to the workers; what does not get through is left to the sweep."""
+"""Hands committed jobs over to the broker at once. The sweeper hands over what the relay could not."""
 
 import asyncio
 from contextvars import Context
@@ -7,7 +7,7 @@ from uuid import UUID
 
 import structlog
 
-from app.jobs.server import Server
+from app.jobs.broker import Broker
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -15,32 +15,33 @@ BATCH: Final = 500
 
 
 class Relay:
-    """Hands jobs over in batches: what is committed while one is under way makes the next."""
+    """Hands jobs over in batches: jobs that are committed while a batch is being sent form the next one."""
 
-    def __init__(self, server: Server) -> None:
-        self._server = server
-        self._waiting: list[UUID] = []
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._pending: list[UUID] = []
         self._task: asyncio.Task[None] | None = None
 
     def add(self, id_: UUID) -> None:
-        """Hands a committed job over, soon."""
-        self._waiting.append(id_)
+        """Hand over a committed job. Returns at once."""
+        self._pending.append(id_)
         if self._task is None:
-            self._task = asyncio.create_task(self._work_off(), context=Context())
+            self._task = asyncio.create_task(self._send_pending(), context=Context())
 
     async def close(self) -> None:
-        """Finishes what is under way."""
+        """Wait until all jobs are sent, or sending has failed."""
         if self._task is not None:
             await asyncio.wait({self._task})
 
-    async def _work_off(self) -> None:
+    async def _send_pending(self) -> None:
         await asyncio.sleep(0)
         try:
-            while self._waiting:
-                batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
-                await self._server.send(batch)
+            while self._pending:
+                batch, self._pending = self._pending[:BATCH], self._pending[BATCH:]
+                await self._broker.send(batch)
         except Exception as error:  # noqa: BLE001 - whatever it is, the jobs are in the table
-            logger.warning("jobs_left_to_the_sweep", count=len(batch) + len(self._waiting), error=type(error).__name__)
-            self._waiting.clear()
+            count = len(batch) + len(self._pending)
+            logger.warning("jobs_left_to_the_sweep", count=count, error=type(error).__name__)
+            self._pending.clear()
         finally:
             self._task = None

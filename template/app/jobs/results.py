@@ -1,4 +1,4 @@
-"""What jobs return: kept with the job until its row goes, for administrators."""
+"""Return values of jobs: kept with the job's row, for administrators."""
 
 import json
 from typing import TYPE_CHECKING
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 async def keep_result(runtime: "Runtime", job_id: UUID, value: object) -> None:
-    """Keeps what a job has returned, instead of what an attempt before may have.
+    """Store a job's return value. Replaces that of an earlier attempt.
 
     Raises:
-        StatementError: it is not JSON.
-        IntegrityError: the job's row is gone.
+        StatementError: the value is not JSON.
+        IntegrityError: the job's row no longer exists.
     """
     async with runtime.database.transaction() as session:
         await session.execute(delete(JobResult).where(col(JobResult.job_id) == job_id))
@@ -26,12 +26,12 @@ async def keep_result(runtime: "Runtime", job_id: UUID, value: object) -> None:
 
 
 async def result_of(runtime: "Runtime", job_id: UUID) -> object:
-    """What the job has returned; nothing where it has not, or not yet."""
+    """Return the job's return value, or `None` if it has none (yet)."""
     async with runtime.database.reading() as session:
         found = await session.get(JobResult, job_id)
-    return None if found is None else _whole(found.value)
+    return None if found is None else _without_surrogates(found.value)
 
 
-def _whole(value: object) -> object:
-    """The same without half characters, which JSON may have and an answer may not."""
+def _without_surrogates(value: object) -> object:
+    """Replace lone surrogates: JSON text may contain them, a UTF-8 response may not."""
     return json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))

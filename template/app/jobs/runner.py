@@ -1,4 +1,4 @@
-"""Runs jobs: takes one from the table, calls its function, and tells the table how it went."""
+"""Runs jobs: claims a job in the table, calls its function, and records the outcome."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -14,10 +14,11 @@ from structlog.contextvars import bound_contextvars
 from app.core.jobs.options import options_of
 from app.core.observability.error_summary import one_line
 from app.core.ports.queue import JobFunction
+from app.core.ports.telemetry import JobAttempt
 from app.jobs.batches import Batches
 from app.jobs.ledger import Claim, Ledger
 from app.jobs.results import keep_result
-from app.jobs.times import Times
+from app.jobs.timing import QueueTiming
 from app.kit.backoff import backoff
 from app.kit.cancellation import is_cancelled
 
@@ -26,61 +27,68 @@ if TYPE_CHECKING:
 
 logger = structlog.stdlib.get_logger(__name__)
 
-_AGAIN: Final = timedelta(milliseconds=200)
+OUTCOME_RETRY_DELAY: Final = timedelta(milliseconds=200)
 
 
 class Runner:
-    """Runs the jobs that it is told of, each for as long as it is this process's own.
+    """Runs the jobs that the broker hands over.
 
     Args:
-        functions: every job's function, by name.
+        functions: the functions of all jobs, by name.
     """
 
-    def __init__(self, runtime: "Runtime", functions: Mapping[str, JobFunction], ledger: Ledger, times: Times) -> None:
+    def __init__(
+        self, runtime: "Runtime", functions: Mapping[str, JobFunction], ledger: Ledger, timing: QueueTiming
+    ) -> None:
         self._runtime = runtime
         self._functions = functions
         self._ledger = ledger
-        self._times = times
+        self._timing = timing
         self._claims = Batches(self._claim)
-        self._ends = Batches(self._finish)
-        self._held: dict[UUID, Claim] = {}
+        self._finishes = Batches(self._finish)
+        self._running: dict[UUID, Claim] = {}
 
     async def run(self, id_: UUID) -> None:
-        """Runs the job once, unless it is not due, done, or somebody else's.
+        """Claim the job and run it once, unless it is not due, done, or claimed by another worker.
 
         Raises:
-            DatabaseUnavailableError: nobody knows whose it is; it is handed over again later.
-            CancelledError: after the job was given back.
+            DatabaseUnavailableError: the job could not be claimed. The sweeper hands it over again later.
+            CancelledError: the job was given back.
         """
         claim = await self._claims.add(id_)
         if claim is not None:
-            await self.work(claim)
+            await self.run_claimed(claim)
 
-    async def work(self, claim: Claim) -> None:
-        """Runs a job that is this process's own."""
-        self._held[claim.id] = claim
+    async def run_claimed(self, claim: Claim) -> BaseException | None:
+        """Run a claimed job once.
+
+        Returns:
+            The exception of the last attempt if the job is dead now.
+        """
+        self._running[claim.id] = claim
         facts = {"job": claim.name, "job_id": str(claim.id)}
         if claim.request_id:
             facts["request_id"] = claim.request_id
         try:
             with bound_contextvars(**facts):
-                await self._attempt(claim)
+                return await self._attempt(claim)
         except asyncio.CancelledError:
             await self._ledger.give_back([claim])
             raise
         finally:
-            self._held.pop(claim.id, None)
+            self._running.pop(claim.id, None)
 
-    async def _attempt(self, claim: Claim) -> None:
+    async def _attempt(self, claim: Claim) -> BaseException | None:
         try:
-            await self._call(claim)
+            with self._runtime.telemetry.observe(_operation(claim)):
+                await self._call(claim)
         except (Exception, asyncio.CancelledError, SystemExit) as error:
             if is_cancelled():
                 raise
             await self._fail(claim, error)
-        else:
-            if not await self._kept(lambda: self._ends.add(claim)):
-                logger.warning("job_taken_over", attempt=claim.attempt)
+            return error if claim.is_last else None
+        await self._succeed(claim)
+        return None
 
     async def _call(self, claim: Claim) -> None:
         function = self._functions.get(claim.name)
@@ -91,60 +99,79 @@ class Runner:
         if result is not None:
             await keep_result(self._runtime, claim.id, result)
 
+    async def _succeed(self, claim: Claim) -> None:
+        if await self._record(lambda: self._finishes.add(claim)):
+            return
+        # The lease expired, as it does when the job blocks the event loop.
+        if await self._record(lambda: self._ledger.finish_late(claim)):
+            logger.warning("job_finished_after_its_lease", attempt=claim.attempt)
+        else:
+            logger.warning("job_taken_over", attempt=claim.attempt)
+
     async def _fail(self, claim: Claim, error: BaseException) -> None:
-        times = self._times
-        pause = backoff(claim.attempt, first=times.first_pause, longest=times.longest_pause)
+        timing = self._timing
+        delay = backoff(claim.attempt, first=timing.first_retry_delay, longest=timing.max_retry_delay)
         reason = one_line(error)
         if claim.is_last:
             logger.error("job_failed", attempts=claim.attempt, exc_info=error)
         else:
-            logger.warning("job_retried", attempt=claim.attempt, reason=reason, seconds=round(pause.total_seconds()))
-        await self._kept(lambda: self._ledger.fail(claim, reason, pause))
+            logger.warning("job_retried", attempt=claim.attempt, reason=reason, seconds=round(delay.total_seconds()))
+        await self._record(lambda: self._ledger.fail(claim, reason, delay))
 
-    async def _kept(self, write: Callable[[], Awaitable[bool]]) -> bool:
-        """Writes an outcome, again and again while the database is away, for as long as the job may be its own."""
+    async def _record(self, write: Callable[[], Awaitable[bool]]) -> bool:
+        """Write an outcome. While the database is unavailable, retry for the duration of a lease."""
         clock = asyncio.get_running_loop().time
-        end = clock() + self._times.lease.total_seconds()
+        end = clock() + self._timing.lease.total_seconds()
         attempt = 0
         while True:
             attempt += 1
             try:
                 return await write()
             except Exception:
-                pause = backoff(attempt, first=_AGAIN, longest=self._times.longest_poll).total_seconds()
-                if clock() + pause > end:
-                    # The job will run again; that is what handlers have to bear.
+                delay = backoff(attempt, first=OUTCOME_RETRY_DELAY, longest=self._timing.max_poll_interval)
+                if clock() + delay.total_seconds() > end:
+                    # The job will run again. Jobs have to be idempotent.
                     raise
-                await asyncio.sleep(pause)
+                await asyncio.sleep(delay.total_seconds())
 
     async def _claim(self, ids: Sequence[UUID]) -> list[Claim | None]:
-        found = {claim.id: claim for claim in await self._ledger.claim(ids)}
-        # A job that was handed over twice is run once.
-        return [found.pop(id_, None) for id_ in ids]
+        claims = {claim.id: claim for claim in await self._ledger.claim(ids)}
+        # A job that was handed over twice in one batch runs once.
+        return [claims.pop(id_, None) for id_ in ids]
 
     async def _finish(self, claims: Sequence[Claim]) -> list[bool]:
-        ended = await self._ledger.finish(claims)
-        return [claim.id in ended for claim in claims]
+        finished = await self._ledger.finish(claims)
+        return [claim.id in finished for claim in claims]
 
     @asynccontextmanager
-    async def beating(self) -> AsyncIterator[None]:
-        """Gives signs of life for the jobs that run, until the block is left."""
-        task = asyncio.create_task(self._beat(), context=Context())
+    async def heartbeats(self) -> AsyncIterator[None]:
+        """Renew the leases of the running jobs until the block ends."""
+        task = asyncio.create_task(self._renew_leases(), context=Context())
         try:
             yield
         finally:
             task.cancel()
             await asyncio.wait({task})
 
-    async def _beat(self) -> None:
+    async def _renew_leases(self) -> None:
         old: set[UUID] = set()
         while True:
-            await asyncio.sleep(self._times.beat.total_seconds())
-            # What has come since the last beat has a lease that is still young.
-            kept = [claim for id_, claim in self._held.items() if id_ in old]
-            old = set(self._held)
-            if kept:
+            await asyncio.sleep(self._timing.heartbeat_interval.total_seconds())
+            # The lease of a job that started since the last heartbeat is still new.
+            claims = [claim for id_, claim in self._running.items() if id_ in old]
+            old = set(self._running)
+            if claims:
                 try:
-                    await self._ledger.renew(kept)
+                    await self._ledger.renew(claims)
                 except Exception:
-                    logger.exception("job_leases_not_renewed", count=len(kept))
+                    logger.exception("job_leases_not_renewed", count=len(claims))
+
+
+def _operation(claim: Claim) -> JobAttempt:
+    return JobAttempt(
+        name=claim.name,
+        job_id=str(claim.id),
+        attempt=claim.attempt,
+        is_last=claim.is_last,
+        request_id=claim.request_id,
+    )

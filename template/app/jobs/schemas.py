@@ -1,4 +1,4 @@
-"""What administrators see of jobs."""
+"""Schemas of the admin routes for jobs."""
 
 from datetime import datetime
 from uuid import UUID
@@ -18,16 +18,20 @@ class JobRead(BaseModel):
     state: JobState
     attempts: int
     max_attempts: int
-    run_at: datetime = Field(description="Not before then; of a job that has begun, when its last attempt was due.")
-    started_at: datetime | None = Field(description="The first time.")
+    run_at: datetime = Field(
+        description="When the job's next attempt is due; for a started job, when its last attempt was due."
+    )
+    started_at: datetime | None = Field(description="When the first attempt started.")
     created_at: datetime
-    updated_at: datetime = Field(description="Of the state.")
-    error: str | None = Field(description="Why the last attempt has failed.")
-    request_id: str | None = Field(description="Of the request that queued it.")
+    updated_at: datetime = Field(description="When the state last changed.")
+    error: str | None = Field(description="Why the last attempt failed.")
+    request_id: str | None = Field(description="The id of the request that enqueued the job.")
 
 
 class JobDetail(JobRead):
-    """A job and what it is about."""
+    """A job with its arguments and its result."""
 
-    arguments: dict[str, object] = Field(description="Keys and numbers as they are, of texts only the length.")
-    result: object = Field(description="What it has returned, for as long as its row is kept.")
+    arguments: dict[str, object] = Field(
+        description="Arguments by name. Ids and numbers are shown, texts are replaced by their length."
+    )
+    result: object = Field(description="The job's return value.")

@@ -1,4 +1,4 @@
-"""The statements on the jobs' table, made once: each runs thousands of times a minute."""
+"""SQL statements on the table `jobs`, built once: each runs thousands of times a minute."""
 
 from typing import Final
 
@@ -6,7 +6,7 @@ from sqlalchemy import Integer, bindparam, case, func, null, select, tuple_, upd
 
 from app.jobs.models import JobState, jobs
 
-LOST: Final = "The worker ended, or fell silent, during the last attempt."
+LOST: Final = "The worker ended, or sent no heartbeat, during the last attempt."
 
 _TIME = jobs.c.run_at.type
 _NOW = bindparam("now", type_=_TIME)
@@ -35,6 +35,16 @@ CLAIM: Final = (
 FINISH: Final = (
     update(jobs)
     .where(_HELD, _RUNS)
+    .values(state=JobState.DONE, due_at=None, error=None, updated_at=_NOW)
+    .returning(jobs.c.id)
+)
+FINISH_LATE: Final = (
+    update(jobs)
+    .where(
+        jobs.c.id == bindparam("job"),
+        jobs.c.attempts >= bindparam("attempt", type_=Integer),
+        jobs.c.state.in_((JobState.RUNNING, JobState.WAITING, JobState.DEAD)),
+    )
     .values(state=JobState.DONE, due_at=None, error=None, updated_at=_NOW)
     .returning(jobs.c.id)
 )
@@ -74,7 +84,7 @@ _DUE = (
     .order_by(jobs.c.due_at)
     .limit(bindparam("limit", type_=Integer))
     .with_for_update(skip_locked=True)
-    # As a subquery PostgreSQL may run it once for each row, and then there is no limit.
+    # As a subquery, PostgreSQL may run it once per row, and the limit would not hold.
     .cte("due")
 )
 TAKE_DUE: Final = (

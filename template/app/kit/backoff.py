@@ -1,13 +1,13 @@
-"""How long to wait before something is tried again."""
+"""Exponential backoff."""
 
 import random
 from datetime import timedelta
 
 
 def backoff(attempt: int, *, first: timedelta, longest: timedelta) -> timedelta:
-    """The pause after the `attempt`-th failure (from 1): doubles each time up to `longest`, less up to a third.
+    """Return the delay after the `attempt`-th failure (from 1): doubles up to `longest`, minus a random third at most.
 
-    The random part keeps those that failed together from coming back together.
+    The random part keeps calls that failed together from retrying together.
     """
     doubled = first * 2.0 ** min(attempt - 1, 32)
     return min(doubled, longest) * random.uniform(2 / 3, 1)  # noqa: S311 - spreads load, protects nothing

@@ -1,12 +1,12 @@
-"""Who is cancelled."""
+"""Telling a cancelled task from a task that awaited something cancelled."""
 
 import asyncio
 
 
 def is_cancelled() -> bool:
-    """Whether somebody wants the running task to end.
+    """Return whether the running task itself is being cancelled.
 
-    One that meets `CancelledError` need not be: it may have waited for another task that was cancelled.
+    A task that catches `CancelledError` need not be: it may have awaited another task that was cancelled.
     """
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

@@ -1,4 +1,4 @@
-"""Calls to other systems: each with an end, tried again where that may help, and spared while the system is down."""
+"""Calls to other systems, with a timeout, retries with backoff, and a circuit breaker."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,9 +13,11 @@ from purgatory import AsyncCircuitBreakerFactory
 from purgatory.domain.model import OpenedState
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
+from app.kit.external_calls import reported_call
+
 logger = structlog.stdlib.get_logger(__name__)
 
-LONGEST_NAMED: Final = timedelta(days=1)
+MAX_RETRY_AFTER: Final = timedelta(days=1)
 
 
 def _log(details: RetryDetails) -> None:
@@ -24,52 +26,51 @@ def _log(details: RetryDetails) -> None:
     )
 
 
-# The library's own hook logs the error's text, which quotes addresses, keys, and whatever else was sent.
+# The library's own hook logs the error's message, which may quote addresses, keys and whatever else was sent.
 set_on_retry_hooks([_log])
 
 
 def named_pause(value: str | None) -> timedelta | None:
-    """What the header `Retry-After` of an answer says, in seconds or as a date (RFC 9110 §10.2.3); at most a day."""
+    """Parse the header `Retry-After`: seconds or a date (RFC 9110 §10.2.3). Capped at a day; `None` if invalid."""
     text = (value or "").strip()
     if text.isascii() and text.isdecimal():
-        return timedelta(seconds=min(int(text[:9]), LONGEST_NAMED.total_seconds()))
+        return timedelta(seconds=min(int(text[:9]), MAX_RETRY_AFTER.total_seconds()))
     try:
         at = parsedate_to_datetime(text)
     except ValueError:
         return None
     left = at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)
-    return min(max(left, timedelta()), LONGEST_NAMED)
+    return min(max(left, timedelta()), MAX_RETRY_AFTER)
 
 
 class UnavailableError(Exception):
-    """The system has failed too often of late and is left alone; nothing was sent.
+    """The circuit is open after repeated failures. Nothing was sent.
 
     Attributes:
-        name: of the system.
+        name: the system's name.
     """
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"{name} has failed too often of late; it is left alone for a while.")
+        super().__init__(f"{name} has failed repeatedly. No call is made until its circuit closes again.")
         self.name = name
 
 
 class Resilient:
-    """What stands between the application and one other system. Keep one a system, for as long as the process lives.
+    """All calls to one other system. Keep one instance per system for the lifetime of the process.
 
-    After `threshold` passing failures in a row the circuit opens: for the time of `recovery` every call fails at once,
-    then calls go through again, and the first outcome closes the circuit or opens it anew.
+    After `threshold` consecutive transient failures the circuit opens: for the duration of `recovery`, every call fails
+    at once. Then calls go through again, and the first outcome closes or reopens the circuit.
 
     Args:
-        name: of the system, for the log and the error.
-        transient: whether an error tells that the system is in trouble and may be well again soon, such as a refused
-            connection or an answer of 503. `TimeoutError` always does. Only those are tried again, and only those open
-            the circuit: a system that refuses a request works.
-        pause: what the system itself has said about the next try, as it stands in an error. It is waited for instead of
-            the pause below if it is not longer than the longest one; else there is no other try.
+        name: the system's name, for logs, errors and telemetry.
+        transient: whether an error is temporary, such as a refused connection or a 503. `TimeoutError` always is. Only
+            transient errors are retried, and only they open the circuit.
+        pause: the delay that the system itself asked for, read from the error. It replaces the backoff, unless it is
+            longer than `longest_pause`: then the call is not retried.
         timeout: of each attempt.
-        attempts: how often a call is tried at most.
-        first_pause: the longest pause before the second attempt; it doubles from there, and is drawn at random.
-        longest_pause: the end of the doubling.
+        attempts: the maximum number of attempts, the first included.
+        first_pause: the maximum delay before the second attempt. It doubles with each attempt, and is randomised.
+        longest_pause: the maximum delay between two attempts.
     """
 
     def __init__(
@@ -90,7 +91,7 @@ class Resilient:
         self._pause = pause
         self._longest_pause = longest_pause
         self._timeout = timeout
-        self._again = stamina.AsyncRetryingCaller(
+        self._retry = stamina.AsyncRetryingCaller(
             attempts=attempts,
             timeout=None,
             wait_initial=first_pause / 2,
@@ -100,48 +101,54 @@ class Resilient:
         self._circuits = AsyncCircuitBreakerFactory(
             default_threshold=threshold,
             default_ttl=recovery.total_seconds(),
-            exclude=[(Exception, lambda error: not self._passes(error))],
+            exclude=[(Exception, lambda error: not self._is_transient(error))],
         )
 
     async def call[T](
         self, attempt: Callable[[], Awaitable[T]], *, repeatable: bool | Callable[[Exception], bool] = True
     ) -> T:
-        """Calls `attempt()`, again where that may help.
+        """Call `attempt()`, with retries.
 
         Args:
-            attempt: one request, whole.
-            repeatable: whether a second request does no harm where the first has worked and only its answer was lost;
-                a function tells it from the error, such as one of a connection that never came about.
+            attempt: makes one complete request.
+            repeatable: whether it is safe to repeat a request whose response was lost. A function decides by the error:
+                for example, a connection that was never established is safe to repeat.
 
         Raises:
             UnavailableError: the circuit is open.
-            TimeoutError: the last attempt took too long.
-            Exception: what the last attempt raised.
+            TimeoutError: the last attempt timed out.
+            Exception: the error of the last attempt.
         """
         if repeatable is False:
             return await self._once(attempt)
-        harmless = repeatable if callable(repeatable) else _always
+        is_repeatable = repeatable if callable(repeatable) else _always
 
         def decide(error: Exception) -> bool | timedelta:
-            if not (self._passes(error) and harmless(error)):
+            if not (self._is_transient(error) and is_repeatable(error)):
                 return False
-            named = self._pause(error)
-            return named is None or (named <= self._longest_pause and named)
+            requested = self._pause(error)
+            return requested is None or (requested <= self._longest_pause and requested)
 
-        return await self._again(decide, self._once, attempt)
+        return await self._retry(decide, self._once, attempt)
 
     @asynccontextmanager
     async def guard(self) -> AsyncIterator[None]:
-        """What happens in the block counts for the circuit: for streams, which have neither one end nor a second try.
+        """Count the block's outcome for the circuit, without timeout and retries. For streams.
 
         Raises:
             UnavailableError: the circuit is open.
         """
+        with reported_call(self.name):
+            async with self._circuit():
+                yield
+
+    @asynccontextmanager
+    async def _circuit(self) -> AsyncIterator[None]:
         circuit = await self._circuits.get_breaker(self.name)
         try:
             await circuit.__aenter__()
         except OpenedState as state:
-            # Each call raises the same object: what it gathers would grow for as long as the circuit is open.
+            # The library raises the same object each time: its traceback would grow while the circuit is open.
             state.__traceback__ = state.__context__ = None
             raise UnavailableError(self.name) from None
         try:
@@ -156,7 +163,7 @@ class Resilient:
         async with self.guard(), asyncio.timeout(self._timeout.total_seconds()):
             return await attempt()
 
-    def _passes(self, error: Exception) -> bool:
+    def _is_transient(self, error: Exception) -> bool:
         if isinstance(error, UnavailableError):
             return False
         return isinstance(error, TimeoutError) or self._transient(error)

@@ -3,24 +3,15 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, status
+from fastapi import APIRouter, Query, status
 
 from app.core.db.pagination import Page, PageDep
-from app.core.http.dependencies import SessionDep
 from app.kit.text import SearchText
-from app.projects.repository import ProjectRepository
+from app.projects.dependencies import ProjectsDep
 from app.projects.schemas import ProjectCreate, ProjectRead, ProjectUpdate
 from app.users.dependencies import CurrentUser
 
 router = APIRouter(prefix="/projects")
-
-
-async def repository(session: SessionDep) -> ProjectRepository:
-    """The repository, in the request's transaction."""
-    return ProjectRepository(session)
-
-
-ProjectsDep = Annotated[ProjectRepository, Depends(repository)]
 
 
 @router.get("")

@@ -1,25 +1,25 @@
-"""The cache that all processes share."""
+"""A cache that all processes share."""
 
 from datetime import timedelta
 
-from app.redis.link import Link, LostError
+from app.redis.circuit_breaker import CircuitBreaker, RedisUnavailableError
 
 PREFIX = "cache:"
 
 
 class RedisCache:
-    """See `Cache`. While Redis is away nothing is there, and what is given or taken away is lost."""
+    """See `Cache`. While Redis is unavailable, every lookup is a miss and writes are dropped."""
 
-    def __init__(self, link: Link) -> None:
-        self._link = link
+    def __init__(self, breaker: CircuitBreaker) -> None:
+        self._breaker = breaker
 
     async def get(self, key: str) -> bytes | None:
         """See `Cache.get`."""
         try:
-            found: bytes | None = await self._link.call(lambda: self._link.client.get(PREFIX + key))
-        except LostError:
+            value: bytes | None = await self._breaker.call(lambda: self._breaker.client.get(PREFIX + key))
+        except RedisUnavailableError:
             return None
-        return found
+        return value
 
     async def set(self, key: str, value: bytes, ttl: timedelta) -> None:
         """See `Cache.set`."""
@@ -28,13 +28,13 @@ class RedisCache:
             await self.delete(key)
             return
         try:
-            await self._link.call(lambda: self._link.client.set(PREFIX + key, value, px=milliseconds))
-        except LostError:
+            await self._breaker.call(lambda: self._breaker.client.set(PREFIX + key, value, px=milliseconds))
+        except RedisUnavailableError:
             return
 
     async def delete(self, key: str) -> None:
         """See `Cache.delete`."""
         try:
-            await self._link.call(lambda: self._link.client.delete(PREFIX + key))
-        except LostError:
+            await self._breaker.call(lambda: self._breaker.client.delete(PREFIX + key))
+        except RedisUnavailableError:
             return

@@ -1,51 +1,56 @@
-"""Clients of Redis."""
+"""Redis clients and their connection pool."""
 
 import asyncio
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from redis.asyncio import ConnectionPool, Redis
-from redis.asyncio.connection import AbstractConnection, parse_url
+from redis.asyncio.connection import (
+    AbstractConnection,
+    Connection,
+    SSLConnection,
+    UnixDomainSocketConnection,
+    parse_url,
+)
 from redis.exceptions import ConnectionError as NotConnectedError
 
 TIMEOUT: Final = 1.0
-"""Seconds for connecting, and for each answer: whoever waits longer for a cache is better off without."""
+"""Seconds for connecting and for each response. Beyond that, a request is faster without the cache."""
 MAX_CONNECTIONS: Final = 32
 
 
 def connect(url: str, *, timeout: float = TIMEOUT, max_connections: int = MAX_CONNECTIONS) -> Redis:
-    """A client with connections of its own, which it opens when they are needed. Close it with `await client.aclose()`.
+    """Return a client with a connection pool of its own. Connects on demand. Close it with `await client.aclose()`.
 
     Args:
-        url: as REDIS_URL has it.
-        timeout: seconds for connecting and for each answer; commands that wait on the server need more.
-        max_connections: how many it opens; who needs one more waits for up to `timeout`.
+        url: the form of REDIS_URL.
+        timeout: seconds for connecting and for each response. Blocking commands need more.
+        max_connections: the size of the pool. A caller waits up to `timeout` for a free connection.
     """
     options = connection_options(url) | {"socket_timeout": timeout, "socket_connect_timeout": timeout}
-    return Redis.from_pool(Pool(patience=timeout, max_connections=max_connections, **options))
+    return Redis.from_pool(Pool(acquire_timeout=timeout, max_connections=max_connections, **options))
 
 
 class Pool(ConnectionPool):
-    """Connections for callers that may be cut off at any moment.
+    """A connection pool for callers that may be cancelled at any moment.
 
-    redis-py closes a connection whose answer nobody has waited for. Its own pool that waits, though, hands places on
-    under a lock and wakes one who waits: when that one is cut off, the place is nobody's.
+    redis-py's own blocking pool loses a slot when the waiter that it wakes up is cancelled.
 
     Args:
-        patience: seconds to wait for a connection when all are in use.
+        acquire_timeout: seconds to wait for a connection when all are in use.
         options: of each connection.
     """
 
-    def __init__(self, *, patience: float, max_connections: int, **options: Any) -> None:  # noqa: ANN401 - redis-py's
+    def __init__(self, *, acquire_timeout: float, max_connections: int, **options: Any) -> None:  # noqa: ANN401 - redis-py's
         super().__init__(max_connections=max_connections, **options)
-        self._patience = patience
-        self._places = asyncio.Semaphore(max_connections)
+        self._acquire_timeout = acquire_timeout
+        self._slots = asyncio.Semaphore(max_connections)
 
     async def get_connection(self, *_: object, **__: object) -> AbstractConnection:
         """See redis-py."""
         try:
-            async with asyncio.timeout(self._patience):
-                await self._places.acquire()
+            async with asyncio.timeout(self._acquire_timeout):
+                await self._slots.acquire()
         except TimeoutError as error:
             raise NotConnectedError("No connection available.") from error
         connection: AbstractConnection = self.get_available_connection()  # type: ignore[no-untyped-call]
@@ -57,12 +62,12 @@ class Pool(ConnectionPool):
         return connection
 
     async def release(self, connection: AbstractConnection) -> None:
-        """See redis-py. Waits for nothing."""
+        """See redis-py. Awaits nothing that blocks."""
         await super().release(connection)
-        self._places.release()
+        self._slots.release()
 
     async def disconnect(self, inuse_connections: bool = True) -> None:  # noqa: FBT001, FBT002 - redis-py's
-        """See redis-py. Idle ones are closed at once: who took one up meanwhile would lose what he has opened anew."""
+        """See redis-py. Closes idle connections without waiting: a caller may acquire one meanwhile."""
         if inuse_connections:
             await super().disconnect()
             return
@@ -70,11 +75,39 @@ class Pool(ConnectionPool):
             await connection.disconnect(nowait=True)
 
 
+class _Aborting(AbstractConnection):
+    """A connection that is closed at once when a command is cut off.
+
+    redis-py closes it gracefully: a server that doesn't read keeps the socket and the unsent command in memory.
+    """
+
+    async def disconnect(self, nowait: bool = False) -> None:  # noqa: FBT001, FBT002 - redis-py's
+        """See redis-py."""
+        if nowait and self._writer is not None:
+            self._writer.transport.abort()
+        await super().disconnect(nowait)
+
+
+class _AbortingConnection(_Aborting, Connection):
+    """A TCP connection."""
+
+
+class _AbortingSSLConnection(_Aborting, SSLConnection):
+    """A TLS connection."""
+
+
+class _AbortingUnixConnection(_Aborting, UnixDomainSocketConnection):
+    """A connection through a Unix socket."""
+
+
+_CLASSES: Final = {"redis": _AbortingConnection, "rediss": _AbortingSSLConnection, "unix": _AbortingUnixConnection}
+
+
 def connection_options(url: str) -> dict[str, Any]:
-    """What redis-py's connection pools take, `connection_class` among it."""
+    """Return the options of redis-py's connection pools for a URL."""
     scheme = urlsplit(url).scheme
     options: dict[str, Any] = {} if scheme == "unix" else {"socket_keepalive": True}
     if scheme == "rediss":
-        # redis-py checks the certificate but, unasked, not whose it is.
+        # By default, redis-py verifies the certificate but not the host name.
         options["ssl_check_hostname"] = parse_qs(urlsplit(url).query).get("ssl_cert_reqs") != ["none"]
-    return options | dict(parse_url(url))
+    return options | dict(parse_url(url)) | {"connection_class": _CLASSES[scheme]}

@@ -3,14 +3,13 @@
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from app.core.ports.rate_limiter import Limiter, Verdict, Window, parse_rate
-from app.redis.link import Link, LostError
+from app.core.rate_limiting.port import Limiter, Verdict, Window, parse_rate
+from app.redis.circuit_breaker import CircuitBreaker, RedisUnavailableError
 
 PREFIX: Final = "limit:"
 
-# One round trip, in which nothing else happens, by one clock, Redis's own. Kept is the number of the window that was
-# last counted in, its count, and the count of the one before. Answers whether the request was counted, both counts,
-# and how many milliseconds of the window have gone by.
+# One atomic round trip, by one clock: Redis's own. Stores the number of the last window, its count, and the count of
+# the window before. Returns whether the request was counted, both counts, and the elapsed milliseconds of the window.
 SCRIPT: Final = """
 local limit, length, now = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 if not now then
@@ -35,17 +34,20 @@ return {allowed, before, count, elapsed}
 
 
 class RedisLimiter:
-    """Counts by a sliding window, like `SlidingWindowLimiter`. While Redis is away, counts where `meanwhile` does.
+    """A sliding-window counter in Redis, like `MemoryLimiter`.
 
     Args:
-        clock: instead of Redis's, in seconds.
+        fallback: counts while Redis is unavailable.
+        clock: in seconds, instead of Redis's.
     """
 
-    def __init__(self, link: Link, meanwhile: Limiter, *, clock: Callable[[], float] | None = None) -> None:
-        self._link = link
-        self._meanwhile = meanwhile
+    def __init__(self, breaker: CircuitBreaker, fallback: Limiter, *, clock: Callable[[], float] | None = None) -> None:
+        self._breaker = breaker
+        self._fallback = fallback
         self._clock = clock
-        self._count: Callable[[list[str], list[str | int]], Awaitable[list[int]]] = link.client.register_script(SCRIPT)
+        self._count: Callable[[list[str], list[str | int]], Awaitable[list[int]]] = breaker.client.register_script(
+            SCRIPT
+        )
 
     async def hit(self, rate: str, key: str) -> Verdict:
         """See `Limiter.hit`."""
@@ -53,10 +55,10 @@ class RedisLimiter:
         now = "" if self._clock is None else int(self._clock() * 1000)
         arguments = [limit, seconds * 1000, now]
         try:
-            allowed, before, count, elapsed = await self._link.call(
+            allowed, before, count, elapsed = await self._breaker.call(
                 lambda: self._count([f"{PREFIX}{key} {rate}"], arguments)
             )
-        except LostError:
-            return await self._meanwhile.hit(rate, key)
+        except RedisUnavailableError:
+            return await self._fallback.hit(rate, key)
         window = Window(previous=before, current=count, left=seconds - elapsed / 1000)
         return window.verdict(limit, seconds, allowed=bool(allowed))

@@ -1,4 +1,4 @@
-"""Redis: a cache and rate limits that all processes share. Without REDIS_URL, in local, each has its own in memory."""
+"""Redis: a cache and rate limits that all processes share. In local without REDIS_URL, each process has its own."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,9 +8,10 @@ from redis.asyncio import Redis
 from app.core.manifest import HealthCheck, Module
 from app.core.runtime import Runtime
 from app.redis.cache import RedisCache
+from app.redis.circuit_breaker import CircuitBreaker, open_circuit_breaker
 from app.redis.connection import connect
+from app.redis.leases import RedisLeases
 from app.redis.limiter import RedisLimiter
-from app.redis.link import Link, opened
 from app.redis.settings import RedisSettings
 
 
@@ -20,22 +21,26 @@ async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
     if url is None:
         yield
         return
-    async with connect(url) as client, opened(client) as link:
+    async with connect(url) as client, open_circuit_breaker(client) as breaker:
         runtime.provide(Redis, client)
-        runtime.provide(Link, link)
-        with runtime.override(cache=RedisCache(link), limiter=RedisLimiter(link, meanwhile=runtime.limiter)):
+        runtime.provide(CircuitBreaker, breaker)
+        with runtime.override(
+            cache=RedisCache(breaker),
+            limiter=RedisLimiter(breaker, fallback=runtime.limiter),
+            leases=RedisLeases(breaker, fallback=runtime.leases),
+        ):
             yield
 
 
 async def _check(runtime: Runtime) -> None:
     if runtime.resource(RedisSettings).REDIS_URL is not None:
-        await runtime.resource(Link).check()
+        await runtime.resource(CircuitBreaker).check()
 
 
 module = Module(
     name="redis",
     settings=(RedisSettings,),
-    # Whoever is limited or cached meanwhile is so by each process alone.
+    # During an outage, each process limits and caches on its own.
     health_checks=(HealthCheck(name="redis", check=_check, degrades=True),),
     lifespan=_lifespan,
 )

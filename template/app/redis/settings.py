@@ -1,4 +1,4 @@
-"""Where Redis is."""
+"""Settings of Redis."""
 
 from typing import Annotated, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -12,7 +12,7 @@ FORMS: Final = "redis://user:password@host:6379/0, or rediss:// for TLS"
 PARAMETERS: Final = frozenset(
     {"db", "ssl_ca_certs", "ssl_ca_data", "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostname", "ssl_keyfile"}
 )
-"""What may stand after the question mark."""
+"""The query parameters that a URL may have."""
 
 
 def _checked(value: str | None, info: ValidationInfo) -> str | None:
@@ -22,15 +22,15 @@ def _checked(value: str | None, info: ValidationInfo) -> str | None:
         url = urlsplit(value.strip())
         port = url.port
     except ValueError:
-        raise ValueError(f"is not an address; it has to look like {FORMS}") from None
+        raise ValueError(f"is not a URL; it must look like {FORMS}") from None
     there = url.path if url.scheme == "unix" else url.hostname
     if url.scheme not in {"redis", "rediss", "unix"} or not there or port == 0:
-        raise ValueError(f"has to look like {FORMS}")
+        raise ValueError(f"must look like {FORMS}")
     if url.scheme != "unix" and not (url.path in {"", "/"} or url.path[1:].isdecimal()):
-        raise ValueError("has to end in the number of a database, like /0")
+        raise ValueError("must end with a database number, like /0")
     unknown = sorted({name for name, _ in parse_qsl(url.query, keep_blank_values=True)} - PARAMETERS)
     if unknown:
-        raise ValueError(f"has query parameters that the client does not know: {', '.join(unknown)}; leave them out")
+        raise ValueError(f"has unknown query parameters: {', '.join(unknown)}; remove them")
     deployed = info.data.get("ENVIRONMENT") is not Environment.LOCAL
     if deployed and url.password and is_example(unquote(url.password)):
         raise ValueError("has an example password")
@@ -38,7 +38,7 @@ def _checked(value: str | None, info: ValidationInfo) -> str | None:
 
 
 class RedisSettings(ModuleSettings):
-    """What the module needs."""
+    """Settings of Redis."""
 
-    # Its password would show wherever the settings are printed.
+    # Not in `repr`: it contains the password.
     REDIS_URL: Annotated[str | None, Field(repr=False), AfterValidator(_checked), RequiredOutsideLocal] = None

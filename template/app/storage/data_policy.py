@@ -1,4 +1,4 @@
-"""What is kept of users here, how it goes, and what of it is counted. What expires has a sweep of its own (jobs.py)."""
+"""Personal data and metrics of files. Files that expire are deleted by a sweep (jobs.py)."""
 
 from typing import Final
 from uuid import UUID
@@ -16,7 +16,7 @@ from app.storage.repository import FileRepository
 
 
 async def release_files(runtime: Runtime, session: AsyncSession, user_id: UUID) -> None:
-    """Makes a user's files nobody's. Objects and then rows go after the commit, however often it takes."""
+    """Mark a user's files as being deleted. After the commit, a job deletes the objects and then the rows."""
     if await FileRepository(session).mark_all_deleting(user_id):
         await runtime.queue.enqueue(session, sweep_files, job_id="storage:sweep")
 
@@ -25,7 +25,7 @@ PERSONAL_DATA: Final = (
     PersonalData(
         model=File,
         belongs=lambda user_id: col(File.owner_id) == user_id,
-        # Where the store keeps an object is nobody's business.
+        # Internal: the place of the object in the store.
         withheld=frozenset({"key"}),
         erase=release_files,
     ),

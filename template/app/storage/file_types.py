@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes, and whether that is what somebody has said."""
+"""Media types: their syntax, and their detection by a file's first bytes."""
 
 import re
 from typing import Final
@@ -8,9 +8,10 @@ MAX_TYPE_LENGTH: Final = 100
 UNKNOWN: Final = "application/octet-stream"
 
 _TYPE: Final = re.compile(r"[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*")
+_PARAMETERS: Final = re.compile(r"[\x20-\x7e\t]*")
+"""Ignored, but they must not contain control characters."""
 
-# Where the bytes stand, which they are, and the types whose files all have them: first the one that is meant if
-# nothing else is known.
+# Offset, bytes, and the types whose files all have them: the first one is the default.
 _SIGNATURES: Final[tuple[tuple[int, bytes, tuple[str, ...]], ...]] = (
     (0, b"\x89PNG\r\n\x1a\n", ("image/png", "image/apng")),
     (0, b"\xff\xd8\xff", ("image/jpeg", "image/jpg")),
@@ -38,12 +39,12 @@ _SIGNATURES: Final[tuple[tuple[int, bytes, tuple[str, ...]], ...]] = (
     (0, b"\x7fELF", ("application/x-executable",)),
     (0, b"MZ", ("application/vnd.microsoft.portable-executable",)),
 )
-# Containers of RIFF say in their third word which they are.
+# The third word of a RIFF container names its type.
 _RIFF: Final = b"RIFF"
 _RIFF_OFFSET: Final = 8
-_SURE_LENGTH: Final = 4
+_RELIABLE_LENGTH: Final = 4
 _KNOWN: Final = frozenset(name for _, _, names in _SIGNATURES for name in names)
-# MPEG audio without tags has no signature worth the name.
+# MPEG audio without tags has no reliable signature.
 _UNSIGNED: Final = frozenset({"audio/mpeg", "audio/mp3"})
 _ZIPPED: Final = ("application/vnd.openxmlformats-", "application/vnd.oasis.opendocument.", "application/epub+zip")
 _MARKUP: Final = (b"<!doctype html", b"<html", b"<script", b"<svg", b"<body", b"<iframe")
@@ -51,26 +52,38 @@ _MARKUP_TYPES: Final = frozenset({"text/html", "application/xhtml+xml", "image/s
 
 
 def check_content_type(value: str) -> str:
-    """The type itself, in lower case and without parameters.
+    """Return a media type unchanged.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not lower case, has parameters, or isn't a media type.
     """
     if len(value) > MAX_TYPE_LENGTH or not _TYPE.fullmatch(value):
         raise ValueError('A content type looks like "image/png": lower case, without parameters.')
     return value
 
 
+def parse_content_type(value: str) -> str:
+    """Return a media type (RFC 9110 §8.3.1) in lower case, without its parameters.
+
+    Raises:
+        ValueError: it isn't a media type.
+    """
+    media_type, separator, parameters = value.partition(";")
+    if separator and not _PARAMETERS.fullmatch(parameters):
+        raise ValueError('A content type looks like "image/png" or "audio/webm;codecs=opus".')
+    return check_content_type(media_type.strip(" \t").lower())
+
+
 def sniff(start: bytes) -> str | None:
-    """The type of a file that starts like this, where that can be told."""
+    """Return the type of a file that starts with these bytes, or `None` if they have no known signature."""
     names = _signed(start)
     return names[0] if names else None
 
 
-def real_type(declared: str, start: bytes) -> str | None:
-    """The type of a file that was declared as one and starts like this; `None` where the two contradict each other.
+def detect_type(declared: str, start: bytes) -> str | None:
+    """Return the type of a file with this declared type and these first bytes; `None` if they contradict each other.
 
-    What is declared as `application/octet-stream` is what its bytes say, or stays unknown.
+    For `application/octet-stream`, return the detected type, or `application/octet-stream` if there is none.
     """
     names = _signed(start)
     if declared == UNKNOWN:
@@ -88,10 +101,10 @@ def real_type(declared: str, start: bytes) -> str | None:
 
 def _signed(start: bytes) -> tuple[str, ...]:
     for offset, signature, names in _SIGNATURES:
-        # A text may begin with a few letters that are also a signature; a NUL, which no text has, makes sure of it.
-        sure = len(signature) >= _SURE_LENGTH or b"\0" in start
+        # Text may begin with the letters of a short signature; a NUL byte, which text never contains, rules that out.
+        reliable = len(signature) >= _RELIABLE_LENGTH or b"\0" in start
         contained = offset != _RIFF_OFFSET or start.startswith(_RIFF)
-        if sure and contained and start.startswith(signature, offset):
+        if reliable and contained and start.startswith(signature, offset):
             return names
     return ()
 

@@ -1,4 +1,4 @@
-"""Keys of objects: folders of harmless characters, so that no store reads more into them than a name."""
+"""Keys of objects: folders and names of characters that no store or file system interprets."""
 
 import re
 import secrets
@@ -14,7 +14,7 @@ _KEY: Final = re.compile(rf"{_PART}(?:/{_PART})*")
 
 
 class InvalidKeyError(ValueError):
-    """The key could mean something else to a store than a name."""
+    """The key contains something that a store could interpret."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -24,10 +24,10 @@ class InvalidKeyError(ValueError):
 
 
 def check_key(key: str) -> str:
-    """The key itself.
+    """Return the key unchanged.
 
     Raises:
-        InvalidKeyError: it is none.
+        InvalidKeyError: the key is invalid.
     """
     if len(key) > MAX_KEY_LENGTH or not _KEY.fullmatch(key):
         raise InvalidKeyError
@@ -35,5 +35,10 @@ def check_key(key: str) -> str:
 
 
 def new_key(owner_id: UUID) -> str:
-    """A key below the owner's folder that nobody can guess."""
+    """Return an unguessable key in the owner's folder."""
     return f"{ROOT}/{owner_id}/{secrets.token_hex(16)}"
+
+
+def is_user_file(key: str) -> bool:
+    """Return whether the key belongs to a user's file, which has a row in the database."""
+    return key.startswith(f"{ROOT}/")

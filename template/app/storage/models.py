@@ -1,4 +1,4 @@
-"""The files' table: one row for each object that a user has, is sending, or is rid of."""
+"""The table of files: one row for each object that a user has, uploads, or has deleted."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -15,28 +15,28 @@ NAME_LENGTH = 200
 
 
 class FileStatus(StrEnum):
-    """Where a file stands."""
+    """The status of a file."""
 
     PENDING = "pending"
-    """There is a link for its upload."""
+    """Its upload link has been issued."""
     STORED = "stored"
-    """It was uploaded and checked."""
+    """It has been uploaded and checked."""
     DELETING = "deleting"
-    """Its owner is rid of it; the object goes first, then the row."""
+    """It has been deleted; the object is removed first, then the row."""
 
 
 class File(Entity, table=True):
     """A user's file.
 
-    A row outlives its object, and never the other way round: it is there before the upload and goes after the object.
-    `due_at` says when the next sweep has to see to it: when a pending upload expires, when a stored file does that is
-    kept for a while only, when a deletion is to be tried again. A row whose owner is gone is deleted as well.
+    The row exists before its object is uploaded and until its object is removed. `due_at` is when a sweep deletes it:
+    when a pending upload or a temporary file expires, or when a deletion is retried. A sweep also deletes the files of
+    users who no longer exist.
     """
 
     __tablename__ = "stored_files"
     __table_args__ = (
         CheckConstraint("status IN ('pending', 'stored', 'deleting')", name="status"),
-        # An owner's files, the newest first, are read off this index.
+        # Serves the list of an owner's files, newest first.
         Index(None, "owner_id", "id"),
     )
 

@@ -1,4 +1,4 @@
-"""Storage: users' files, and a store for whatever other modules keep."""
+"""Storage: users' files, and an object store for other modules."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -6,23 +6,23 @@ from contextlib import asynccontextmanager
 import structlog
 from fastapi import APIRouter
 
-from app.core.manifest import Cron, Module
+from app.core.manifest import Cron, HealthCheck, Module
 from app.core.runtime import Runtime
 from app.storage.commands import files
 from app.storage.data_policy import PERSONAL_DATA, REPORT_METRICS
-from app.storage.exports import StoredUserFiles
 from app.storage.jobs import delete_file, remove_orphans, sweep_files
 from app.storage.models import File
-from app.storage.port import LOCAL
+from app.storage.object_store import ObjectStore
+from app.storage.port import LOCAL, StorageProviderSpec
 from app.storage.providers.registry import PROVIDERS
 from app.storage.routes import router
-from app.storage.service import StorageService
 from app.storage.settings import SELECTION, StorageSettings
+from app.storage.user_files import StoredUserFiles
 
 logger = structlog.stdlib.get_logger(__name__)
 
 
-def _links() -> APIRouter:
+def _link_router() -> APIRouter:
     public = APIRouter()
     for provider in PROVIDERS:
         if provider.public_router is not None:
@@ -34,24 +34,36 @@ def _links() -> APIRouter:
 async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
     settings = runtime.resource(StorageSettings)
     if settings.STORAGE_PROVIDER == LOCAL != SELECTION.chosen and not settings.is_local:
-        # It may be meant, as long as files are on their way from one to the other; and it may be forgotten.
+        # Intended while files are moved to the other provider, otherwise a mistake.
         logger.warning("storage_is_local", chosen=SELECTION.chosen)
-    piece = next(provider for provider in PROVIDERS if provider.name == settings.STORAGE_PROVIDER)
+    piece = _selected(runtime)
     async with piece.open(runtime) as provider:
-        storage = StorageService(provider, max_upload_size=settings.MAX_UPLOAD_SIZE)
-        runtime.provide(StorageService, storage)
-        with runtime.override(user_files=StoredUserFiles(runtime, storage)):
+        store = ObjectStore(
+            provider, max_upload_size=settings.MAX_UPLOAD_SIZE, rejects_spent_links=piece.rejects_spent_links
+        )
+        runtime.provide(ObjectStore, store)
+        with runtime.override(user_files=StoredUserFiles(runtime, store)):
             yield
+
+
+def _selected(runtime: Runtime) -> StorageProviderSpec:
+    name = runtime.resource(StorageSettings).STORAGE_PROVIDER
+    return next(provider for provider in PROVIDERS if provider.name == name)
+
+
+async def _check(runtime: Runtime) -> None:
+    await _selected(runtime).check(runtime)
 
 
 module = Module(
     name="storage",
     models=(File,),
     router=router,
-    public_router=_links(),
+    public_router=_link_router(),
     settings=(StorageSettings, *(provider.settings for provider in PROVIDERS)),
     jobs=(delete_file, sweep_files, remove_orphans),
     crons=(Cron(function=sweep_files, minute=17), Cron(function=remove_orphans, minute=41, hour=3)),
+    health_checks=(HealthCheck(name="storage", check=_check, degrades=True),),
     lifespan=_lifespan,
     commands=(files,),
     personal_data=PERSONAL_DATA,

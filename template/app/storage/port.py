@@ -1,6 +1,6 @@
-"""The port: where files are kept. Objects are named by a key and hold bytes; who owns them is the module's affair."""
+"""The storage port: a store of objects. An object has a key and bytes; the modules that use it know its owner."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,29 +13,39 @@ from app.core.errors import ServiceUnavailableError
 from app.core.runtime import Runtime
 
 LOCAL: Final = "local"
-"""The store that needs no account, for developers' machines; all others come with it."""
+"""The provider that needs no account, for development. It comes with every other provider."""
 
 
 class StorageUnavailableError(ServiceUnavailableError):
-    """The store does not answer, or not as it should. The reason is in the log."""
+    """The file storage doesn't respond, or responds with an error. The log has the reason."""
 
     code = "STORAGE_UNAVAILABLE"
 
+    def __init__(self, message: str = "The file storage doesn't respond. Try again in a moment.") -> None:
+        super().__init__(message)
+
+
+class StorageFullError(StorageUnavailableError):
+    """The file storage has no space left (507, RFC 4918 §11.5)."""
+
+    status = 507
+    code = "STORAGE_FULL"
+
     def __init__(self) -> None:
-        super().__init__("The file storage does not answer. Try again in a moment.")
+        super().__init__("The file storage is full. Try again later.")
 
 
 class ObjectMissingError(LookupError):
-    """There is no object with this key."""
+    """No object has this key."""
 
     def __init__(self, key: str) -> None:
-        super().__init__(f"There is no object {key}.")
+        super().__init__(f"No object has the key {key}.")
         self.key = key
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredObject:
-    """An object as the store knows it. Some stores keep no content type."""
+    """An object's metadata. Some stores don't keep a content type."""
 
     key: str
     size: int
@@ -45,13 +55,13 @@ class StoredObject:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PresignedRequest:
-    """A request that its holder may send to the store without any other credential, until it expires.
+    """A request to the store that needs no other credentials until it expires.
 
     Attributes:
-        url: absolute, or a path on this application.
-        headers: have to be sent as they are.
-        fields: where there are some, the body is a `multipart/form-data` of them and, last, the content as `file`;
-            else it is the content itself.
+        url: absolute.
+        headers: required, exactly as they are.
+        fields: if not empty, the body is `multipart/form-data`: these fields, then the content as `file`. If empty, the
+            body is the content.
     """
 
     method: str
@@ -62,60 +72,69 @@ class PresignedRequest:
 
 
 class Storage(Protocol):
-    """A store of objects. Use it through `StorageService`, which checks what it is given.
+    """A store of objects. Use it through `ObjectStore`, which validates the arguments.
 
-    Each method raises `StorageUnavailableError` where the store does not answer as it should.
+    Each method raises `StorageUnavailableError` if the store doesn't respond or fails, and `StorageFullError` if it has
+    no space left.
     """
 
     async def upload(self, key: str, content: AsyncIterator[bytes], *, content_type: str) -> None:
-        """Stores the object, or replaces it, as a whole or not at all."""
+        """Store or replace an object atomically."""
         ...
 
     def download(self, key: str, *, first: int | None = None) -> AsyncIterator[bytes]:
-        """The content in pieces; with `first`, only that many bytes of its start.
+        """Yield the content in chunks; with `first`, only that many bytes from the start.
 
         Raises:
-            ObjectMissingError: with the first piece, when there is no such object.
+            ObjectMissingError: before the first chunk, if no object has this key.
         """
         ...
 
     async def find(self, key: str) -> StoredObject | None:
-        """What the store knows of the object, if there is one."""
+        """Return an object's metadata, or `None` if no object has this key."""
         ...
 
     async def delete(self, key: str) -> None:
-        """Removes the object; no error when there is none."""
+        """Delete an object. Deleting a missing object is not an error."""
         ...
 
     def list_files(self, prefix: str) -> AsyncIterator[Sequence[StoredObject]]:
-        """All objects below the folder `prefix`, in batches."""
+        """Yield all objects in the folder `prefix`, in batches."""
         ...
 
     async def presign_upload(
         self, key: str, *, content_type: str, size: int, expires_in: timedelta
     ) -> PresignedRequest:
-        """A request that stores exactly one object, once: it replaces none."""
+        """Return a request that stores exactly one object and never replaces one."""
         ...
 
     async def presign_download(
         self, key: str, *, filename: str, content_type: str, expires_in: timedelta
     ) -> PresignedRequest:
-        """A GET whose answer a browser saves under that name and never shows."""
+        """Return a GET request whose response a browser saves under `filename` and never displays."""
         ...
 
 
+async def _healthy(_runtime: Runtime) -> None:
+    """Report no problem."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
-class StoragePiece:
-    """What a provider adds to the application; each of `app/storage/providers/` builds one as `provider`.
+class StorageProviderSpec:
+    """A provider of the port; each module in `app/storage/providers/` builds one as `provider`.
 
     Attributes:
         name: the value of STORAGE_PROVIDER that selects it.
         settings: its settings class.
-        open: makes the store when the application starts, and closes what it holds when it stops.
-        public_router: the routes behind its links, where this application serves them itself.
+        open: opens the store when the application starts and closes it when the application stops.
+        public_router: the routes behind its links, if this application serves them itself.
+        check: raises if the store works but needs attention, such as a disk that is nearly full.
+        rejects_spent_links: whether an upload link stays unusable after the uploaded file has been deleted.
     """
 
     name: str
     settings: type[ModuleSettings]
     open: Callable[[Runtime], AbstractAsyncContextManager[Storage]]
     public_router: APIRouter | None = None
+    check: Callable[[Runtime], Awaitable[None]] = _healthy
+    rejects_spent_links: bool = False

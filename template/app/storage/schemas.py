@@ -1,4 +1,4 @@
-"""What clients send and see of files."""
+"""Request and response bodies of the file routes."""
 
 from datetime import datetime
 from typing import Annotated, Self
@@ -7,51 +7,52 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from app.kit.text import Line
-from app.storage.file_types import MAX_TYPE_LENGTH, check_content_type
-from app.storage.names import clean_name
+from app.storage.file_types import parse_content_type
+from app.storage.filenames import clean_filename
 from app.storage.port import PresignedRequest
 
-FileName = Annotated[str, Line(max_length=255), AfterValidator(clean_name)]
-ContentType = Annotated[str, Field(max_length=MAX_TYPE_LENGTH), AfterValidator(check_content_type)]
+FileName = Annotated[str, Line(max_length=255), AfterValidator(clean_filename)]
+ContentType = Annotated[str, Field(max_length=255), AfterValidator(parse_content_type)]
 
 
 class UploadRequest(BaseModel):
-    """A file that is to be uploaded."""
+    """A file to upload."""
 
     model_config = ConfigDict(extra="forbid")
 
-    name: FileName = Field(description="What to call it; folders and what file systems reserve are taken off.")
-    content_type: ContentType = Field(description="Such as image/png.")
-    size: int = Field(ge=1, le=2**53, description="In bytes, exactly.")
+    name: FileName = Field(description="The file's name. Folders and characters that file systems reserve are removed.")
+    content_type: ContentType = Field(
+        description="The media type, such as image/png. Parameters are dropped: audio/webm;codecs=opus is audio/webm."
+    )
+    size: int = Field(ge=1, le=2**53, description="The exact size in bytes.")
 
 
 class Link(BaseModel):
-    """A request to send, as it stands, before it expires. No other credential is needed."""
+    """A request to send unchanged before it expires. It needs no other credentials."""
 
     method: str
     url: str
-    headers: dict[str, str] = Field(description="To be sent as they are.")
+    headers: dict[str, str] = Field(description="Headers that must be sent unchanged.")
     expires_at: datetime
 
     @classmethod
-    def of(cls, request: PresignedRequest, base: str) -> Self:
-        """The link, complete: `base` stands before a path on this application."""
-        url = f"{base.rstrip('/')}{request.url}" if request.url.startswith("/") else request.url
-        return cls(method=request.method, url=url, headers=dict(request.headers), expires_at=request.expires_at)
+    def of(cls, request: PresignedRequest) -> Self:
+        """Return the response body for a presigned request."""
+        return cls(method=request.method, url=request.url, headers=dict(request.headers), expires_at=request.expires_at)
 
 
 class UploadLink(Link):
-    """How to upload the file; confirm it afterwards with its id."""
+    """The request that uploads the file. Confirm the upload with `id` afterwards."""
 
     id: UUID
     fields: dict[str, str] = Field(
-        description="Where there are some, send a multipart form of them and, last, the content as `file`; else the "
-        "body is the content itself."
+        description="If not empty, send a multipart form: these fields, then the content as `file`. If empty, the body "
+        "is the content."
     )
 
 
 class Confirmation(BaseModel):
-    """An upload that is done."""
+    """A finished upload."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -59,7 +60,7 @@ class Confirmation(BaseModel):
 
 
 class FileRead(BaseModel):
-    """A file, as its owner sees it."""
+    """A file of the current user."""
 
     model_config = ConfigDict(from_attributes=True)
 

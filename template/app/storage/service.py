@@ -1,114 +1,161 @@
-"""The store that the rest of the application uses: the selected provider, given only what is harmless."""
+"""Users' files, from the upload link to the deletion of object and row.
 
-from collections.abc import AsyncIterator, Sequence
+No database connection is held during a call to the store: each method reads, releases the connection, calls the store,
+and writes.
+"""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Final
+from typing import Final
+from uuid import UUID
 
-from fastapi import Depends
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
 
-from app.core.http.dependencies import RuntimeDep
+from app.core.db.models import utc_now
+from app.core.errors import NotFoundError
 from app.core.runtime import Runtime
-from app.storage.file_types import check_content_type
-from app.storage.keys import check_key
-from app.storage.port import PresignedRequest, Storage, StoredObject
+from app.storage.errors import (
+    FileTooLargeError,
+    StorageQuotaError,
+    TooManyPendingUploadsError,
+    UploadMismatchError,
+    UploadMissingError,
+)
+from app.storage.file_types import SNIFF_LENGTH, detect_type
+from app.storage.jobs import delete_file, sweep_files
+from app.storage.keys import new_key
+from app.storage.models import File, FileStatus
+from app.storage.object_store import ObjectStore
+from app.storage.port import ObjectMissingError, PresignedRequest, StorageUnavailableError
+from app.storage.repository import FileRepository
+from app.storage.schemas import UploadRequest
+from app.storage.settings import StorageSettings
 
-LINK_LIFETIME: Final = timedelta(minutes=15)
-LONGEST_LIFETIME: Final = timedelta(days=1)
-PIECE: Final = 1024 * 1024
+UPLOAD_LIFETIME: Final = timedelta(hours=1)
+"""How long an upload may stay unconfirmed. Longer than its link, since a slow upload may start just before the end."""
+
+DELETE_TIMEOUT: Final = timedelta(seconds=3)
+"""How long a request waits for the store to delete an object; after that, the job retries."""
 
 
-class StorageService:
-    """Read it with `get_storage_service(runtime)`, or in a route as `storage: StorageDep`.
+@dataclass(frozen=True, slots=True)
+class FileService:
+    """The files of one user."""
 
-    Every method raises `StorageUnavailableError` (503) where the store does not answer as it should, and
-    `InvalidKeyError` for a key that is none. Hold no database connection while you call it.
-    """
+    runtime: Runtime
+    store: ObjectStore
+    owner_id: UUID
 
-    def __init__(self, provider: Storage, *, max_upload_size: int) -> None:
-        self._provider = provider
-        self.max_upload_size = max_upload_size
-
-    async def upload(self, key: str, content: bytes | AsyncIterator[bytes], *, content_type: str) -> None:
-        """Stores an object, or replaces it, as a whole or not at all.
-
-        Args:
-            content: all of it, or an iterator of pieces.
-        """
-        pieces = _pieces(content) if isinstance(content, bytes) else content
-        await self._provider.upload(check_key(key), pieces, content_type=check_content_type(content_type))
-
-    def download(self, key: str, *, first: int | None = None) -> AsyncIterator[bytes]:
-        """The content in pieces: `async for piece in storage.download(key)`; with `first`, that many bytes of it.
-
-        Raises:
-            ObjectMissingError: with the first piece, when there is no such object.
-        """
-        return self._provider.download(check_key(key), first=first)
-
-    async def find(self, key: str) -> StoredObject | None:
-        """Size and age of an object, if there is one."""
-        return await self._provider.find(check_key(key))
-
-    async def exists(self, key: str) -> bool:
-        """Whether there is such an object."""
-        return await self.find(key) is not None
-
-    async def delete(self, key: str) -> None:
-        """Removes an object; no error when there is none."""
-        await self._provider.delete(check_key(key))
-
-    def list_files(self, prefix: str) -> AsyncIterator[Sequence[StoredObject]]:
-        """All objects below a folder, in batches: `async for objects in storage.list_files("reports")`."""
-        return self._provider.list_files(check_key(prefix))
-
-    async def get_presigned_upload_url(
-        self, key: str, *, content_type: str, size: int, expires_in: timedelta = LINK_LIFETIME
-    ) -> PresignedRequest:
-        """A request with which its holder stores one object of this type and size, once.
+    async def start_upload(self, data: UploadRequest) -> tuple[UUID, PresignedRequest]:
+        """Create a pending upload, and return its id and the request that uploads the content.
 
         Raises:
-            ValueError: the size is more than MAX_UPLOAD_SIZE, or the link would live for more than a day.
+            FileTooLargeError: the size exceeds MAX_UPLOAD_SIZE.
+            StorageQuotaError: the user's files would exceed STORAGE_MAX_BYTES_PER_USER.
+            TooManyPendingUploadsError: the user has STORAGE_MAX_PENDING_UPLOADS pending uploads.
         """
-        if not 0 < size <= self.max_upload_size:
-            raise ValueError(f"An upload has 1 to {self.max_upload_size} bytes (MAX_UPLOAD_SIZE).")
-        return await self._provider.presign_upload(
-            check_key(key), content_type=check_content_type(content_type), size=size, expires_in=_lifetime(expires_in)
-        )
+        if data.size > self.store.max_upload_size:
+            raise FileTooLargeError(self.store.max_upload_size)
+        key = new_key(self.owner_id)
+        link = await self.store.get_presigned_upload_url(key, content_type=data.content_type, size=data.size)
+        values = data.model_dump() | {"key": key, "due_at": utc_now() + UPLOAD_LIFETIME}
+        async with self.runtime.database.transaction() as session:
+            await self._check_quota(session, data.size)
+            file = await FileRepository(session).create_with_owner(values, self.owner_id)
+            await sweep_if_due(self.runtime, session)
+        return file.id, link
 
-    async def get_presigned_download_url(
-        self, key: str, *, filename: str, content_type: str, expires_in: timedelta = LINK_LIFETIME
-    ) -> PresignedRequest:
-        """A request with which its holder reads one object; a browser saves it under the name and never shows it.
+    async def confirm(self, id_: UUID) -> File:
+        """Check that the content has been uploaded, with the announced size and type. Idempotent.
 
         Raises:
-            ValueError: the link would live for more than a day.
+            NotFoundError: the upload doesn't exist or has expired.
+            UploadMissingError: nothing has been uploaded yet.
+            UploadMismatchError: the content doesn't match the announcement; it is being removed.
         """
-        return await self._provider.presign_download(
-            check_key(key),
-            filename=filename,
-            content_type=check_content_type(content_type),
-            expires_in=_lifetime(expires_in),
-        )
+        file = await self._require(id_, FileStatus.PENDING, FileStatus.STORED)
+        if file.status == FileStatus.STORED:
+            return file
+        try:
+            content_type = await self._checked_type(file)
+        except UploadMismatchError:
+            await self._delete(id_, only_pending=True)
+            raise
+        async with self.runtime.database.transaction() as session:
+            await FileRepository(session).mark_stored(id_, content_type)
+        # A concurrent request may have confirmed or deleted it, or it may have expired: return its current state.
+        return await self._require(id_, FileStatus.STORED)
+
+    async def download_link(self, id_: UUID) -> PresignedRequest:
+        """Return a request that downloads a file.
+
+        Raises:
+            NotFoundError: the file doesn't exist.
+        """
+        file = await self._require(id_, FileStatus.STORED)
+        return await self.store.get_presigned_download_url(file.key, filename=file.name, content_type=file.content_type)
+
+    async def delete(self, id_: UUID) -> None:
+        """Delete a file or cancel an upload. Links to it stop working at once, if the store responds.
+
+        Raises:
+            NotFoundError: the file doesn't exist.
+        """
+        await self._require(id_, FileStatus.PENDING, FileStatus.STORED)
+        await self._delete(id_, only_pending=False)
+
+    async def _check_quota(self, session: AsyncSession, size: int) -> None:
+        settings = self.runtime.resource(StorageSettings)
+        files = FileRepository(session)
+        # Concurrent uploads of the same user are counted one after the other.
+        await files.lock_owner(self.owner_id)
+        usage = await files.usage(self.owner_id)
+        if usage.pending >= settings.STORAGE_MAX_PENDING_UPLOADS:
+            raise TooManyPendingUploadsError(
+                settings.STORAGE_MAX_PENDING_UPLOADS, retry_after=(usage.next_expiry or utc_now()) - utc_now()
+            )
+        if usage.size + size > settings.STORAGE_MAX_BYTES_PER_USER:
+            raise StorageQuotaError(limit=settings.STORAGE_MAX_BYTES_PER_USER, used=usage.size)
+
+    async def _require(self, id_: UUID, *statuses: FileStatus) -> File:
+        async with self.runtime.database.reading() as session:
+            file = await FileRepository(session).one(self.owner_id, id_, *statuses)
+        if file is None:
+            raise NotFoundError("File", id_)
+        return file
+
+    async def _checked_type(self, file: File) -> str:
+        found = await self.store.find(file.key)
+        if found is None:
+            raise UploadMissingError
+        if found.size != file.size:
+            raise UploadMismatchError(f"The upload has {found.size} bytes instead of {file.size}.")
+        try:
+            start = b"".join([chunk async for chunk in self.store.download(file.key, first=SNIFF_LENGTH)])
+        except ObjectMissingError:
+            raise UploadMissingError from None
+        content_type = detect_type(file.content_type, start)
+        if content_type is None:
+            raise UploadMismatchError(f"The content of the upload is not {file.content_type}.")
+        return content_type
+
+    async def _delete(self, id_: UUID, *, only_pending: bool) -> None:
+        where = [col(File.status) == FileStatus.PENDING] if only_pending else []
+        async with self.runtime.database.transaction() as session:
+            deleting = await FileRepository(session).mark_deleting(id_, *where)
+            if deleting:
+                # Retries if the process is killed or the store fails below.
+                await self.runtime.queue.enqueue(session, delete_file, str(id_), job_id=f"storage:{id_}")
+        if deleting:
+            with suppress(StorageUnavailableError, TimeoutError):
+                async with asyncio.timeout(DELETE_TIMEOUT.total_seconds()):
+                    await delete_file(self.runtime, str(id_))
 
 
-def get_storage_service(runtime: Runtime) -> StorageService:
-    """The store, of a running application."""
-    return runtime.resource(StorageService)
-
-
-async def _storage_service(runtime: RuntimeDep) -> StorageService:
-    return get_storage_service(runtime)
-
-
-StorageDep = Annotated[StorageService, Depends(_storage_service)]
-
-
-async def _pieces(content: bytes) -> AsyncIterator[bytes]:
-    for start in range(0, len(content), PIECE):
-        yield content[start : start + PIECE]
-
-
-def _lifetime(value: timedelta) -> timedelta:
-    if not timedelta(seconds=1) <= value <= LONGEST_LIFETIME:
-        raise ValueError("A link lives for one second to one day.")
-    return value
+async def sweep_if_due(runtime: Runtime, session: AsyncSession) -> None:
+    """Queue a sweep if files have expired. Without a scheduler, this is what removes them."""
+    if await FileRepository(session).any_due():
+        await runtime.queue.enqueue(session, sweep_files, job_id="storage:sweep")

@@ -1,4 +1,4 @@
-"""Where files are kept, and how large they may be."""
+"""Settings of the storage module; each provider has its own besides."""
 
 from typing import Annotated
 
@@ -13,8 +13,10 @@ SELECTION = Selection(PROVIDERS, modest=LOCAL)
 
 
 class StorageSettings(ModuleSettings):
-    """What the module itself needs; each provider has settings of its own."""
+    """The selected provider and the limits of uploads."""
 
     STORAGE_PROVIDER: Annotated[str, AfterValidator(SELECTION.check)] = ""
-    # One request carries it whole; what is larger than this wants uploads in parts.
+    # A file is uploaded in a single request; larger files would need multipart uploads.
     MAX_UPLOAD_SIZE: int = Field(default=25 * 1024 * 1024, ge=1, le=5 * 1024**3)
+    STORAGE_MAX_BYTES_PER_USER: int = Field(default=1024**3, ge=1, lt=2**63)
+    STORAGE_MAX_PENDING_UPLOADS: int = Field(default=20, ge=1)

@@ -3,27 +3,18 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from sqlmodel import col
 
 from app.core.db.pagination import Page, PageDep
-from app.core.http.dependencies import RuntimeDep, SessionDep
+from app.core.http.dependencies import SessionDep
 from app.kit.text import SearchText
-from app.users.dependencies import AdminUser
+from app.users.dependencies import AdministrationDep
 from app.users.models import Role, User
 from app.users.repository import UserRepository
 from app.users.schemas import UserRead, UserUpdate
-from app.users.service import UserAdministration
 
 router = APIRouter(prefix="/users")
-
-
-async def administration(actor: AdminUser, session: SessionDep, runtime: RuntimeDep) -> UserAdministration:
-    """What the calling administrator does in this request."""
-    return UserAdministration(session, runtime.audit, actor)
-
-
-AdministrationDep = Annotated[UserAdministration, Depends(administration)]
 
 
 @router.get("")

@@ -9,11 +9,13 @@ from app.auth.authenticator import Authenticator
 from app.auth.port import Identity
 from app.core.context import bind_user
 from app.core.errors import UnauthorizedError
+from app.core.http.dependencies import RuntimeDep, SessionDep
 from app.core.http.rate_limit import limit_address, limit_failed_authentication, limit_user
 from app.core.runtime import Runtime, get_runtime
 from app.users.caller import Caller
 from app.users.errors import AdminRequiredError
 from app.users.identities import find_caller, make_user
+from app.users.service import UserAdministration
 
 # Shows the field for the token in the API's documentation; what is missing is answered in our own shape.
 _bearer = HTTPBearer(auto_error=False, scheme_name="token")
@@ -73,3 +75,11 @@ async def admin_user(caller: CurrentUser) -> Caller:
 
 
 AdminUser = Annotated[Caller, Depends(admin_user)]
+
+
+async def user_administration(actor: AdminUser, session: SessionDep, runtime: RuntimeDep) -> UserAdministration:
+    """Return the user administration, with the calling administrator as its actor."""
+    return UserAdministration(session, runtime.audit, actor)
+
+
+AdministrationDep = Annotated[UserAdministration, Depends(user_administration)]

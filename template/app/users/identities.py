@@ -33,6 +33,8 @@ _CALLER = (
     .where(user_identities.c.provider == bindparam("provider"), user_identities.c.subject == bindparam("subject"))
 )
 
+_IS_ACTIVE = select(users.c.is_active).where(users.c.id == bindparam("user_id"))
+
 
 async def find_caller(database: Database, identity: Identity) -> Caller | None:
     """The user of an identity, or `None` when it has never been seen.
@@ -122,3 +124,9 @@ def _insert_user(user_id: UUID, email: str | None, name: str | None) -> Insert:
         created_at=now,
         updated_at=now,
     )
+
+
+async def is_active_user(database: Database, user_id: UUID) -> bool:
+    """Return whether the user exists and has not been deactivated. For work that goes on after a request began."""
+    rows = await database.fetch(_IS_ACTIVE, {"user_id": user_id})
+    return bool(rows) and bool(rows[0][0])

@@ -1,4 +1,4 @@
-"""What the tests of the AI gateway have in common."""
+"""Fixtures of the AI gateway's tests."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 import pytest
 import stamina
 
-from app.ai.service import LLMProvider, get_llm_provider
+from app.ai.gateway import LLMProvider, get_llm_provider
 from app.core.runtime import Runtime
 from tests.ai.cases import CASES
 from tests.conftest import SignIn
@@ -17,20 +17,20 @@ ATTEMPTS = 3
 
 @pytest.fixture(autouse=True)
 def no_pauses() -> Iterator[None]:
-    """Tries again at once."""
+    """Retry without pauses."""
     with stamina.set_testing(True, attempts=ATTEMPTS):
         yield
 
 
 @pytest.fixture(autouse=True)
 def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever stands between the developer and the internet."""
+    """Bypass the developer's proxy."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
 @pytest.fixture
 async def fakes(environment: None, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[dict[str, FakeLLM]]:  # noqa: ARG001 - the order matters
-    """A server for each chosen provider, by its name; the application is led to them."""
+    """A fake server for each chosen provider, by name. The application uses them."""
     async with AsyncExitStack() as stack:
         servers = {}
         for case in CASES:
@@ -54,5 +54,5 @@ def llm(fakes: dict[str, FakeLLM], runtime: Runtime) -> LLMProvider:  # noqa: AR
 
 @pytest.fixture
 async def asker(sign_in: SignIn) -> dict[str, str]:
-    """The headers of somebody who asks."""
+    """The headers of a user."""
     return await sign_in(email="asker@example.com")

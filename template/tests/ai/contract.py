@@ -1,4 +1,4 @@
-"""What every provider has to do. A provider's tests inherit from the class."""
+"""The contract of all providers. A provider's tests inherit from the class."""
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from app.ai.errors import (
     AINotConfiguredError,
@@ -17,10 +18,10 @@ from app.ai.errors import (
     PromptTooLargeError,
     TooManyTokensError,
 )
+from app.ai.gateway import LLMProvider, get_llm_provider
 from app.ai.model_table import load_models
 from app.ai.module import module
 from app.ai.port import Completion, Delta, Finish, Message, MessageRole
-from app.ai.service import LLMProvider, get_llm_provider
 from app.core.config.settings import ConfigurationError
 from app.core.errors import AppError
 from app.core.lifecycle import create_runtime
@@ -34,9 +35,11 @@ from tests.fakes.llm import KEY, TEXTS, Asked, Case, Fails, FakeLLM, Says, Sends
 
 @pytest.mark.usefixtures("configured")
 class ProviderContract:
-    """It answers, whole or piece by piece, counts the same way, and tells what is wrong in the project's own words."""
+    """A provider answers as a whole and as a stream, counts tokens alike, and raises the port's errors."""
 
     case: ClassVar[Case]
+    unreadable: ClassVar[tuple[bytes, str]]
+    """A response with an unreadable field, and the field's name."""
 
     @pytest.fixture
     async def fake(self) -> AsyncIterator[FakeLLM]:
@@ -46,7 +49,7 @@ class ProviderContract:
 
     @pytest.fixture
     def configured(self, environment: None, monkeypatch: pytest.MonkeyPatch, fake: FakeLLM) -> None:  # noqa: ARG002 - the order matters
-        """Leads the application to the server. `usefixtures` has it done before there is an application."""
+        """Point the application to the server. `usefixtures` runs it before the application is created."""
         monkeypatch.setenv("AI_DEFAULT_PROVIDER", self.case.name)
         for name, value in self.case.settings(fake).items():
             monkeypatch.setenv(name, value)
@@ -73,7 +76,7 @@ class ProviderContract:
             )
         ]
 
-    async def test_counts_what_was_read_and_written(self, llm: LLMProvider) -> None:
+    async def test_counts_tokens(self, llm: LLMProvider) -> None:
         answer = await llm.complete(CONVERSATION)
         price = load_models().find(self.case.name, answer.model)
 
@@ -98,7 +101,7 @@ class ProviderContract:
             (None, [("user", "Hello")]),
         ]
 
-    async def test_asks_the_model_that_is_named(self, llm: LLMProvider, fake: FakeLLM) -> None:
+    async def test_calls_the_requested_model(self, llm: LLMProvider, fake: FakeLLM) -> None:
         for model in llm.models:
             assert (await llm.complete(CONVERSATION, model=model)).model == model
         assert [asked.model for asked in fake.asked] == list(llm.models)
@@ -113,7 +116,7 @@ class ProviderContract:
         assert deltas == [Delta(text=text) for text in TEXTS]
 
     @pytest.mark.parametrize("finish", ["length", "refused"])
-    async def test_tells_why_an_answer_ends(self, llm: LLMProvider, fake: FakeLLM, finish: str) -> None:
+    async def test_reports_why_an_answer_ended(self, llm: LLMProvider, fake: FakeLLM, finish: str) -> None:
         fake.will(Says(finish=finish))
         last = (await parts_of(llm))[-1]
 
@@ -122,7 +125,7 @@ class ProviderContract:
         assert last.finish == finish
 
     @pytest.mark.parametrize("stream", [False, True])
-    async def test_tries_again_what_may_pass(self, llm: LLMProvider, fake: FakeLLM, stream: bool) -> None:  # noqa: FBT001
+    async def test_retries_transient_errors(self, llm: LLMProvider, fake: FakeLLM, stream: bool) -> None:  # noqa: FBT001
         fake.will(Fails(kind="overloaded"), Fails(kind="rate_limited", retry_after=1), Says())
         last = (await parts_of(llm))[-1] if stream else await llm.complete(CONVERSATION)
 
@@ -131,20 +134,20 @@ class ProviderContract:
         assert len(fake.asked) == ATTEMPTS
 
     @pytest.mark.parametrize("stream", [False, True])
-    async def test_gives_up_in_the_end(self, llm: LLMProvider, fake: FakeLLM, stream: bool) -> None:  # noqa: FBT001
+    async def test_gives_up_after_the_last_attempt(self, llm: LLMProvider, fake: FakeLLM, stream: bool) -> None:  # noqa: FBT001
         fake.will(Fails(kind="overloaded"))
         assert isinstance(await failure_of(llm, stream=stream), AIUnavailableError)
         assert len(fake.asked) == ATTEMPTS
 
     @pytest.mark.parametrize("kind", ["overloaded", "rate_limited"])
-    async def test_waits_for_no_long_pause_that_is_named(self, llm: LLMProvider, fake: FakeLLM, kind: str) -> None:
+    async def test_does_not_wait_for_a_long_retry_after(self, llm: LLMProvider, fake: FakeLLM, kind: str) -> None:
         fake.will(Fails(kind=kind, retry_after=6))
         error = await failure_of(llm, stream=False)
 
         assert error.headers == {"Retry-After": "6"}
         assert len(fake.asked) == 1
 
-    async def test_tells_of_a_rate_limit(self, llm: LLMProvider, fake: FakeLLM) -> None:
+    async def test_reports_a_rate_limit(self, llm: LLMProvider, fake: FakeLLM) -> None:
         fake.will(Fails(kind="rate_limited", retry_after=7))
         error = await failure_of(llm, stream=True)
 
@@ -161,7 +164,7 @@ class ProviderContract:
             ("invalid", AIRefusedError),
         ],
     )
-    async def test_does_not_try_again_what_stays_wrong(
+    async def test_does_not_retry_permanent_errors(
         self,
         llm: LLMProvider,
         fake: FakeLLM,
@@ -186,13 +189,44 @@ class ProviderContract:
             Sends(body=b""),
         ],
     )
-    async def test_knows_what_is_no_answer(self, llm: LLMProvider, fake: FakeLLM, sent: Sends, stream: bool) -> None:  # noqa: FBT001
+    async def test_recognises_unusable_responses(
+        self,
+        llm: LLMProvider,
+        fake: FakeLLM,
+        sent: Sends,
+        stream: bool,  # noqa: FBT001
+    ) -> None:
         fake.will(sent)
 
         assert isinstance(await failure_of(llm, stream=stream), AIUnavailableError)
 
+    @pytest.mark.parametrize("stream", [False, True])
+    async def test_null_means_absent(self, llm: LLMProvider, fake: FakeLLM, stream: bool) -> None:  # noqa: FBT001
+        fake.will(Says(nulls=True))
+        whole = (await parts_of(llm))[-1] if stream else await llm.complete(CONVERSATION)
+
+        assert isinstance(whole, Completion)
+        assert (whole.text, whole.finish) == ("".join(TEXTS), Finish.STOP)
+
+    @pytest.mark.parametrize("stream", [False, True])
+    async def test_names_an_unreadable_field_in_the_log(
+        self,
+        llm: LLMProvider,
+        fake: FakeLLM,
+        stream: bool,  # noqa: FBT001
+    ) -> None:
+        body, field = self.unreadable
+        event = b"data: " + body + b"\n\n"
+        fake.will(Sends(body=event, content_type="text/event-stream") if stream else Sends(body=body))
+        with capture_logs() as logs, pytest.raises(AIUnavailableError):
+            await (parts_of(llm) if stream else llm.complete(CONVERSATION))
+
+        (line,) = [log for log in logs if log["event"] == "ai_answer_broken"][:1]
+        assert [name.partition(":")[0] for name in line["fields"]] == [field]
+        assert "secret words" not in str(logs)
+
     @pytest.mark.parametrize("says", [Says(cut=True), Says(fails=True)])
-    async def test_a_stream_that_breaks_off_is_an_error_and_not_begun_anew(
+    async def test_a_stream_that_breaks_off_is_an_error_and_not_retried(
         self, llm: LLMProvider, fake: FakeLLM, says: Says
     ) -> None:
         fake.will(says)
@@ -203,14 +237,14 @@ class ProviderContract:
             await anext(parts)
         assert len(fake.asked) == 1
 
-    async def test_closing_a_stream_hangs_up(self, llm: LLMProvider, fake: FakeLLM) -> None:
+    async def test_closing_a_stream_closes_the_connection(self, llm: LLMProvider, fake: FakeLLM) -> None:
         fake.will(Says(hold=fake.never))
         async with aclosing(llm.stream(CONVERSATION)) as parts:
             assert await anext(parts) == Delta(text=TEXTS[0])
 
         await fake.left.wait()
 
-    async def test_is_left_alone_while_it_is_down(self, llm: LLMProvider, fake: FakeLLM) -> None:
+    async def test_is_not_called_while_it_is_down(self, llm: LLMProvider, fake: FakeLLM) -> None:
         fake.will(Fails(kind="overloaded"))
         for stream in (False, True):
             await failure_of(llm, stream=stream)
@@ -221,13 +255,13 @@ class ProviderContract:
         assert isinstance(await failure_of(llm, stream=True), AIUnavailableError)
         assert len(fake.asked) == asked
 
-    async def test_what_cannot_be_reached_is_unavailable(self, llm: LLMProvider, fake: FakeLLM) -> None:
+    async def test_an_unreachable_server_is_unavailable(self, llm: LLMProvider, fake: FakeLLM) -> None:
         fake.stop()
 
         assert isinstance(await failure_of(llm, stream=False), AIUnavailableError)
         assert isinstance(await failure_of(llm, stream=True), AIUnavailableError)
 
-    async def test_keeps_to_the_limits(self, llm: LLMProvider, fake: FakeLLM) -> None:
+    async def test_enforces_the_limits(self, llm: LLMProvider, fake: FakeLLM) -> None:
         long = [Message(role=MessageRole.USER, content="x" * (llm.limits.max_prompt_length + 1))]
         with pytest.raises(PromptTooLargeError):
             await llm.complete(long)
@@ -237,7 +271,7 @@ class ProviderContract:
             await llm.complete(CONVERSATION, model="another")
         with pytest.raises(ValueError, match="last message"):
             await llm.complete(CONVERSATION[:-1])
-        with pytest.raises(ValueError, match="before everything"):
+        with pytest.raises(ValueError, match="before all others"):
             await llm.complete([CONVERSATION[2], CONVERSATION[0], CONVERSATION[2]])
 
         assert fake.asked == []
@@ -260,7 +294,7 @@ class ProviderContract:
         assert last == ("usage", whole.json())
         assert get_llm_provider(runtime).name == whole.json()["provider"] == self.case.name
 
-    async def test_tells_over_http_what_went_wrong(
+    async def test_reports_errors_over_http(
         self, client: httpx.AsyncClient, asker: dict[str, str], fake: FakeLLM
     ) -> None:
         fake.will(Fails(kind="rate_limited", retry_after=7))
@@ -274,7 +308,7 @@ class ProviderContract:
         assert amid[-1][1]["error"]["code"] == "AI_UNAVAILABLE"
         assert len(amid[-1][1]["error"]["request_id"]) > 8
 
-    async def test_without_a_key_it_says_which_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_without_a_key_the_setting_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(self.case.key)
         monkeypatch.delenv(self.case.url)
         runtime = create_runtime([core, module])

@@ -1,12 +1,12 @@
-"""What the tests say to a model, and what they look for afterwards."""
+"""Prompts, and checks of their outcome."""
 
 from collections.abc import Sequence
 
 import pytest
 from structlog.testing import capture_logs
 
+from app.ai.gateway import LLMProvider
 from app.ai.port import Message, MessageRole, Part, Usage
-from app.ai.service import LLMProvider
 from app.core.errors import AppError
 from tests.fakes.llm import KEY
 
@@ -22,12 +22,12 @@ USAGE = Usage(input_tokens=20, cached_tokens=5, output_tokens=20)
 
 
 async def parts_of(llm: LLMProvider, messages: Sequence[Message] = CONVERSATION) -> list[Part]:
-    """All of a stream."""
+    """Return all parts of a stream."""
     return [part async for part in llm.stream(messages)]
 
 
 async def failure_of(llm: LLMProvider, *, stream: bool) -> AppError:
-    """What asking ends with, and whether nothing of it tells what was asked or with which key."""
+    """Return the error of a request, after checking that neither log nor error reveals the prompt or the key."""
     with capture_logs() as logs, pytest.raises(AppError) as caught:
         await (parts_of(llm) if stream else llm.complete(CONVERSATION))
     told = f"{logs} {caught.value} {caught.value.details} {caught.value.__cause__}"

@@ -1,4 +1,4 @@
-"""The application behind a real server: for streams, and for clients that leave."""
+"""The application behind a real server, for streams and for clients that disconnect."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 
 class LiveServer(uvicorn.Server):
-    """Says when it is up, and leaves the signals to the tests."""
+    """A server that reports when it is up, and doesn't handle signals."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -23,13 +23,13 @@ class LiveServer(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Captures none."""
+        """Capture no signals."""
         yield
 
 
 @asynccontextmanager
 async def serving_app(app: FastAPI) -> AsyncIterator[str]:
-    """Where the application is served for the block. Its lifespan is the test's affair."""
+    """Serve the application for the duration of the block, and yield its URL. The test runs the lifespan."""
     config = uvicorn.Config(app, host="127.0.0.1", port=0, lifespan="off", log_config=None, access_log=False)
     server = LiveServer(config)
     serving = asyncio.ensure_future(server.serve())

@@ -1,4 +1,4 @@
-"""Asks the gateway's routes, and reads streams."""
+"""Requests to the gateway's routes, and parsing of streams."""
 
 import json
 from typing import Any, Final
@@ -10,7 +10,7 @@ type Event = tuple[str, dict[str, Any]]
 
 
 def parse(text: str) -> list[Event]:
-    """The events of a stream, after a look at its form."""
+    """Return the events of a stream, after checking its format."""
     found = []
     blocks = [block for block in text.split("\n\n") if block and not block.startswith(":")]
     for block in blocks:
@@ -24,7 +24,7 @@ def parse(text: str) -> list[Event]:
 
 
 def events(answer: httpx.Response) -> list[Event]:
-    """The events of an answer."""
+    """Return the events of a response."""
     assert answer.status_code == 200, answer.text
     return parse(answer.content.decode())
 
@@ -32,18 +32,18 @@ def events(answer: httpx.Response) -> list[Event]:
 async def question(
     client: httpx.AsyncClient, headers: dict[str, str], *, path: str = "completions", **body: object
 ) -> httpx.Response:
-    """Asks something."""
+    """Send a prompt."""
     return await client.post(f"{AI}/{path}", headers=headers, json={"prompt": "Hello"} | body)
 
 
 async def chat(
     client: httpx.AsyncClient, headers: dict[str, str], *, path: str = "chat", **body: object
 ) -> httpx.Response:
-    """Says something."""
+    """Send a conversation."""
     messages = [{"role": "user", "content": "Hello"}]
     return await client.post(f"{AI}/{path}", headers=headers, json={"messages": messages} | body)
 
 
 def code(answer: httpx.Response) -> tuple[int, str]:
-    """Status and code of an error."""
+    """Return the status and code of an error."""
     return answer.status_code, answer.json()["error"]["code"]

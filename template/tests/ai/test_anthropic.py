@@ -6,3 +6,4 @@ from tests.fakes.anthropic import CASE
 
 class TestAnthropic(ProviderContract):
     case = CASE
+    unreadable = (b'{"type": ["secret words"]}', "type")

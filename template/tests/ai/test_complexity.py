@@ -1,4 +1,4 @@
-"""How complex a question is."""
+"""The estimate of complexity."""
 
 import pytest
 
@@ -23,11 +23,11 @@ from app.ai.port import Message, MessageRole, conversation
         ("Newspapers are old-fashioned.", Complexity.SIMPLE),
     ],
 )
-def test_a_question_has_a_tier(question: str, expected: Complexity) -> None:
+def test_a_question_has_a_complexity(question: str, expected: Complexity) -> None:
     assert complexity_of(conversation(question)) is expected
 
 
-def test_a_long_document_is_no_search_for_the_words_in_it() -> None:
+def test_a_long_document_is_not_a_search() -> None:
     assert complexity_of(conversation("today " * 400)) is Complexity.COMPLEX
 
 

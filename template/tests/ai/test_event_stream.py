@@ -1,14 +1,14 @@
-"""Reads what providers send."""
+"""Parsing of providers' event streams."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
-from app.ai.event_stream import LONGEST, EventStreamError, read_events
+from app.ai.event_stream import MAX_EVENT_SIZE, EventStreamError, read_events
 
 
 async def read(*chunks: bytes) -> list[str]:
-    """The data of all events."""
+    """Return the data of all events."""
 
     async def coming() -> AsyncIterator[bytes]:
         for chunk in chunks:
@@ -33,18 +33,18 @@ async def read(*chunks: bytes) -> list[str]:
         (b"", []),
     ],
 )
-async def test_gives_the_data(sent: bytes, expected: list[str]) -> None:
+async def test_yields_the_data(sent: bytes, expected: list[str]) -> None:
     assert await read(sent) == expected
     assert await read(*(sent[place : place + 1] for place in range(len(sent)))) == expected
 
 
-async def test_does_not_wait_for_ever_for_an_end() -> None:
-    with pytest.raises(EventStreamError, match="too long"):
-        await read(*([b"x" * (LONGEST // 2)] * 3))
-    with pytest.raises(EventStreamError, match="too long"):
-        await read(*([b"data: " + b"x" * (LONGEST // 2) + b"\n"] * 3))
+async def test_the_size_of_an_event_is_limited() -> None:
+    with pytest.raises(EventStreamError, match="too large"):
+        await read(*([b"x" * (MAX_EVENT_SIZE // 2)] * 3))
+    with pytest.raises(EventStreamError, match="too large"):
+        await read(*([b"data: " + b"x" * (MAX_EVENT_SIZE // 2) + b"\n"] * 3))
 
 
-async def test_takes_nothing_but_utf_8() -> None:
+async def test_accepts_only_utf_8() -> None:
     with pytest.raises(EventStreamError, match="UTF-8"):
         await read(b"data: \xff\n\n")

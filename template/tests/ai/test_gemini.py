@@ -6,3 +6,4 @@ from tests.fakes.gemini import CASE
 
 class TestGemini(ProviderContract):
     case = CASE
+    unreadable = (b'{"candidates": "secret words"}', "candidates")

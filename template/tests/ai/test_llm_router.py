@@ -1,4 +1,4 @@
-"""The router: the cheapest model that is good enough, and the next one when it does not answer."""
+"""The router: the cheapest suitable model, and failover to the next one."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -14,10 +14,10 @@ from app.ai.errors import (
     AIUnavailableError,
     PromptTooLargeError,
 )
+from app.ai.gateway import Limits, LLMProvider, Providers
 from app.ai.llm_router import LLMRouter
 from app.ai.model_table import Complexity, Model, ModelTable
 from app.ai.port import LLM, Answer, Delta, Finish, Prompt, Usage, conversation
-from app.ai.service import Limits, LLMProvider, Providers
 from app.core.errors import AppError
 from tests.ai.requests import chat, events
 from tests.fakes.llm import Fails, FakeLLM
@@ -28,7 +28,7 @@ TIERS = (Complexity.SIMPLE, Complexity.SEARCH)
 
 
 class Adapter:
-    """Answers with its name, or fails: before the first piece, or after it."""
+    """An adapter that answers with its name, or fails before or after the first piece."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -63,7 +63,7 @@ def row(provider: str, price: int, *tiers: Complexity) -> Model:
 
 
 class World:
-    """Three providers, from the dearest to the cheapest, and a router over them."""
+    """Three providers, from the most to the least expensive, and a router over them."""
 
     def __init__(self, *, unconfigured: tuple[str, ...] = (), default: str = "dear") -> None:
         self.adapters = {name: Adapter(name) for name in ("dear", "fair", "cheap")}
@@ -90,11 +90,11 @@ class World:
         return self.providers.get(name)
 
     def asked(self) -> list[str]:
-        """Who was asked."""
+        """The providers that were called."""
         return [name for name, adapter in self.adapters.items() if adapter.asked]
 
     def fail(self, error: type[AIUnavailableError | AIRateLimitedError], *names: str) -> None:
-        """Lets these fail."""
+        """Make these providers fail."""
         for name in names:
             self.adapters[name].before = error(name)
 
@@ -104,13 +104,13 @@ def world() -> World:
     return World()
 
 
-async def test_the_cheapest_that_is_good_enough_answers(world: World) -> None:
+async def test_the_cheapest_suitable_model_answers(world: World) -> None:
     assert (await world.router.complete(HELLO)).text == "cheap"
     assert (await world.router.complete(HELLO, complexity=Complexity.COMPLEX)).text == "dear"
     assert (await world.router.complete(conversation("Why?"))).text == "dear"
 
 
-async def test_providers_and_the_router_can_do_the_same(world: World) -> None:
+async def test_providers_and_the_router_have_the_same_interface(world: World) -> None:
     async def said(llm: LLM) -> list[str]:
         whole = await llm.complete(HELLO, max_tokens=5)
         parts = [part async for part in llm.stream(HELLO, max_tokens=5)]
@@ -122,7 +122,7 @@ async def test_providers_and_the_router_can_do_the_same(world: World) -> None:
     assert await said(world.provider("dear")) == ["dear"] * 3
 
 
-async def test_search_is_asked_for_where_it_is_meant(world: World) -> None:
+async def test_searches_only_in_the_search_tier(world: World) -> None:
     await world.router.complete(HELLO)
     await world.router.complete(HELLO, complexity=Complexity.SEARCH)
 
@@ -131,9 +131,7 @@ async def test_search_is_asked_for_where_it_is_meant(world: World) -> None:
 
 
 @pytest.mark.parametrize("error", [AIUnavailableError, AIRateLimitedError])
-async def test_the_next_one_answers_when_one_does_not(
-    world: World, error: type[AIUnavailableError | AIRateLimitedError]
-) -> None:
+async def test_fails_over_to_the_next_model(world: World, error: type[AIUnavailableError | AIRateLimitedError]) -> None:
     world.fail(error, "cheap")
     assert (await world.router.complete(HELLO)).text == "fair"
     world.fail(error, "fair")
@@ -141,7 +139,7 @@ async def test_the_next_one_answers_when_one_does_not(
     assert await world.router.complete_simple("Hello") == "dear"
 
 
-async def test_when_none_answers_the_last_error_tells(world: World) -> None:
+async def test_the_last_error_is_raised_if_no_model_answers(world: World) -> None:
     world.fail(AIUnavailableError, "cheap", "fair")
     world.fail(AIRateLimitedError, "dear")
 
@@ -152,7 +150,7 @@ async def test_when_none_answers_the_last_error_tells(world: World) -> None:
         await anext(world.router.stream(HELLO))
 
 
-async def test_what_is_wrong_with_the_question_is_wrong_for_all(world: World) -> None:
+async def test_an_invalid_request_does_not_fail_over(world: World) -> None:
     world.adapters["cheap"].before = AIRefusedError("cheap", "too_long")
     with pytest.raises(AIRefusedError):
         await world.router.complete(HELLO)
@@ -162,7 +160,7 @@ async def test_what_is_wrong_with_the_question_is_wrong_for_all(world: World) ->
         world.router.check(conversation("x" * 101))
 
 
-async def test_a_stream_that_has_not_begun_falls_over(world: World) -> None:
+async def test_a_stream_that_has_not_begun_fails_over(world: World) -> None:
     world.fail(AIUnavailableError, "cheap")
     first, last = [part async for part in world.router.stream(HELLO)]
 
@@ -171,7 +169,7 @@ async def test_a_stream_that_has_not_begun_falls_over(world: World) -> None:
     assert [text async for text in world.router.stream_simple("Hello")] == ["fair"]
 
 
-async def test_a_stream_that_has_begun_does_not(world: World) -> None:
+async def test_a_stream_that_has_begun_does_not_fail_over(world: World) -> None:
     world.adapters["cheap"].after = AIUnavailableError("cheap")
     parts = world.router.stream(HELLO)
 
@@ -188,19 +186,19 @@ async def test_closing_a_stream_closes_the_provider_s(world: World) -> None:
     assert world.adapters["cheap"].closed == 1
 
 
-async def test_who_has_no_key_is_not_asked() -> None:
+async def test_a_provider_without_a_key_is_not_called() -> None:
     world = World(unconfigured=("cheap", "fair"))
     assert (await world.router.complete(HELLO)).text == "dear"
 
 
-async def test_where_the_tier_has_nobody_the_default_one_answers() -> None:
+async def test_the_default_model_answers_for_an_empty_tier() -> None:
     world = World(default="cheap")
     assert (await world.router.complete(HELLO, complexity=Complexity.MODERATE)).text == "cheap"
 
 
-async def test_where_nobody_has_a_key_it_says_which_one_is_missing() -> None:
+async def test_without_any_key_the_default_provider_s_setting_is_named() -> None:
     world = World(unconfigured=("dear", "fair", "cheap"))
-    with pytest.raises(AINotConfiguredError, match="dear is not configured: set DEAR_KEY"):
+    with pytest.raises(AINotConfiguredError, match=r"dear is not configured\. Set DEAR_KEY"):
         world.router.check(HELLO)
 
 

@@ -1,4 +1,4 @@
-"""What users can ask, and what they are told."""
+"""The routes for users."""
 
 from collections.abc import AsyncIterator
 from uuid import UUID
@@ -12,6 +12,7 @@ from sqlmodel import col
 from structlog.testing import capture_logs
 
 from app.ai.module import module
+from app.ai.providers import console
 from app.ai.settings import AISettings
 from app.core.lifecycle import running
 from app.core.ports.plans import FreePlan
@@ -28,12 +29,12 @@ PATHS = ["completions", "chat", "chat/routed"]
 
 
 async def ask(client: httpx.AsyncClient, headers: dict[str, str], path: str, **body: object) -> httpx.Response:
-    """Asks something on any of the routes."""
+    """Send a request to any of the routes."""
     return await (question if path == "completions" else chat)(client, headers, path=path, **body)
 
 
 class Metered(FreePlan):
-    """A plan that counts."""
+    """A metered plan."""
 
     def __init__(self, left: int) -> None:
         self.left = left
@@ -68,11 +69,11 @@ class TestAsking:
         assert streamed == [*(("delta", {"text": text}) for text in TEXTS), ("usage", whole.json())]
 
     @pytest.mark.parametrize("path", PATHS)
-    async def test_is_for_users(self, client: httpx.AsyncClient, path: str, fake: FakeLLM) -> None:
+    async def test_requires_authentication(self, client: httpx.AsyncClient, path: str, fake: FakeLLM) -> None:
         assert (await ask(client, {}, path)).status_code == 401
         assert fake.asked == []
 
-    async def test_says_what_the_system_says(
+    async def test_passes_on_system_messages(
         self, client: httpx.AsyncClient, asker: dict[str, str], fake: FakeLLM
     ) -> None:
         await question(client, asker, system="Be brief.", max_tokens=5)
@@ -83,7 +84,7 @@ class TestAsking:
         assert [(asked.system, asked.max_tokens) for asked in fake.asked] == [("Be brief.", 5), ("Be kind.", 8192)]
 
     @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-    async def test_asks_who_is_named(
+    async def test_calls_the_requested_provider(
         self, client: httpx.AsyncClient, asker: dict[str, str], fakes: dict[str, FakeLLM], case: object
     ) -> None:
         name = getattr(case, "name", "")
@@ -106,14 +107,14 @@ class TestAsking:
             [{"role": "system", "content": "Hi"}],
         ],
     )
-    async def test_what_is_no_conversation_is_refused(
+    async def test_an_invalid_conversation_is_refused(
         self, client: httpx.AsyncClient, asker: dict[str, str], fake: FakeLLM, messages: object
     ) -> None:
         for path in ("chat", "chat/routed"):
             assert code(await chat(client, asker, path=path, messages=messages)) == (422, "VALIDATION_ERROR")
         assert fake.asked == []
 
-    async def test_what_is_unknown_is_refused(self, client: httpx.AsyncClient, asker: dict[str, str]) -> None:
+    async def test_unknown_values_are_refused(self, client: httpx.AsyncClient, asker: dict[str, str]) -> None:
         assert code(await question(client, asker, model="another")) == (422, "AI_MODEL_NOT_ALLOWED")
         assert code(await question(client, asker, provider="another")) == (422, "AI_UNKNOWN_PROVIDER")
         assert code(await question(client, asker, max_tokens=8193)) == (422, "AI_TOO_MANY_TOKENS")
@@ -123,7 +124,7 @@ class TestAsking:
         assert code(await chat(client, asker, path="chat/routed", complexity="hard")) == (422, "VALIDATION_ERROR")
         assert code(await question(client, asker, temperature=1)) == (422, "VALIDATION_ERROR")
 
-    async def test_an_error_before_the_first_piece_is_an_ordinary_one(
+    async def test_an_error_before_the_first_piece_is_an_ordinary_response(
         self, client: httpx.AsyncClient, asker: dict[str, str], fakes: dict[str, FakeLLM]
     ) -> None:
         for fake in fakes.values():
@@ -147,7 +148,7 @@ class TestAsking:
 
 @pytest.mark.usefixtures("fakes")
 class TestLimits:
-    async def test_a_user_s_rate_is_one_for_all_routes(
+    async def test_all_routes_share_a_user_s_rate_limit(
         self, client: httpx.AsyncClient, asker: dict[str, str], sign_in: SignIn
     ) -> None:
         for count in range(10):
@@ -179,7 +180,7 @@ class TestLimits:
         assert sum(len(fake.asked) for fake in fakes.values()) == asked == 2
 
     @pytest.mark.parametrize("stream", [False, True])
-    async def test_what_comes_to_nothing_is_not_counted(
+    async def test_failed_requests_are_not_counted(
         self,
         client: httpx.AsyncClient,
         asker: dict[str, str],
@@ -197,35 +198,55 @@ class TestLimits:
 
 class TestStatus:
     @pytest.mark.usefixtures("fakes")
-    async def test_names_who_can_be_asked(
+    async def test_lists_the_available_models(
         self, client: httpx.AsyncClient, asker: dict[str, str], runtime: Runtime
     ) -> None:
         status = (await client.get(f"{AI}/status", headers=asker)).json()
 
-        assert [each["name"] for each in status["providers"]] == [case.name for case in CASES]
+        assert [each["name"] for each in status["providers"]] == [*(case.name for case in CASES), console.NAME]
         assert all(each["configured"] for each in status["providers"])
         assert status["default_provider"] == CASES[0].name
         assert status["default_model"] == status["providers"][0]["models"][0]
         assert set(status["tiers"]) == {"simple", "moderate", "complex", "search"}
         assert all(status["tiers"].values())
-        assert status["limits"] == {"max_tokens": 8192, "max_prompt_length": 100_000, "rate": "10/minute"}
+        assert status["limits"] == {
+            "max_tokens": 8192,
+            "max_prompt_length": 100_000,
+            "max_concurrent_answers": 5,
+            "rate": "10/minute",
+        }
         assert KEY not in str(status)
         assert CASES[0].name == runtime.resource(AISettings).AI_DEFAULT_PROVIDER
 
-    async def test_without_keys_all_starts_and_says_what_is_missing(
-        self, client: httpx.AsyncClient, asker: dict[str, str]
-    ) -> None:
+    async def test_names_the_missing_keys(self, client: httpx.AsyncClient, asker: dict[str, str]) -> None:
         status = (await client.get(f"{AI}/status", headers=asker)).json()
+
         assert [(each["configured"], each["setting"]) for each in status["providers"]] == [
-            (False, case.key) for case in CASES
+            *((False, case.key) for case in CASES),
+            (True, None),
         ]
-        for path in PATHS:
+        for ask_it in (question, chat):
             for stream in (False, True):
-                answer = await ask(client, asker, path, stream=stream)
+                answer = await ask_it(client, asker, provider=CASES[0].name, stream=stream)
                 assert code(answer) == (503, "AI_NOT_CONFIGURED")
                 assert CASES[0].key in answer.json()["error"]["message"]
 
-    async def test_is_for_users(self, client: httpx.AsyncClient) -> None:
+    @pytest.mark.parametrize("path", PATHS)
+    async def test_without_any_key_a_labelled_answer_comes(
+        self, client: httpx.AsyncClient, asker: dict[str, str], path: str
+    ) -> None:
+        whole = (await ask(client, asker, path)).json()
+        *deltas, last = events(await ask(client, asker, path, stream=True))
+        short = (await ask(client, asker, path, max_tokens=3)).json()
+
+        assert (whole["provider"], whole["text"], whole["cost"]) == (console.NAME, console.ANSWER, 0)
+        assert whole["text"].startswith("[Canned answer")
+        assert len(deltas) > 10
+        assert "".join(data["text"] for _, data in deltas) == whole["text"]
+        assert last == ("usage", whole)
+        assert (short["text"], short["finish"]) == ("[Canned answer from", "length")
+
+    async def test_requires_authentication(self, client: httpx.AsyncClient) -> None:
         assert (await client.get(f"{AI}/status")).status_code == 401
 
 
@@ -237,7 +258,7 @@ class TestAllowedModels:
         runtime: Runtime,
         monkeypatch: pytest.MonkeyPatch,
     ) -> AsyncIterator[httpx.AsyncClient]:
-        """A client of an application that allows a model of one's own, and no other."""
+        """A client of an application that allows only a model that isn't in the table."""
         assert fakes
         monkeypatch.setenv("AI_ALLOWED_MODELS", '["my-own"]')
         async with running(make_runtime(runtime.database), background=False) as made:
@@ -245,7 +266,7 @@ class TestAllowedModels:
             async with make_client(application) as opened:
                 yield opened
 
-    async def test_only_they_are_asked(
+    async def test_only_allowed_models_are_called(
         self, allowing_client: httpx.AsyncClient, asker: dict[str, str], fake: FakeLLM
     ) -> None:
         assert (await question(allowing_client, asker)).json()["model"] == "my-own"
@@ -254,9 +275,11 @@ class TestAllowedModels:
         assert routed.json()["model"] == "my-own"
         assert {asked.model for asked in fake.asked} == {"my-own"}
 
-    async def test_all_others_are_refused(self, allowing_client: httpx.AsyncClient, asker: dict[str, str]) -> None:
+    async def test_all_other_models_are_refused(
+        self, allowing_client: httpx.AsyncClient, asker: dict[str, str]
+    ) -> None:
         status = (await allowing_client.get(f"{AI}/status", headers=asker)).json()
-        assert [each["models"] for each in status["providers"]] == [["my-own"], *([[]] * (len(CASES) - 1))]
+        assert [each["models"] for each in status["providers"]] == [["my-own"], *([[]] * (len(CASES) - 1)), ["console"]]
         for case in CASES[1:]:
             refused = await question(allowing_client, asker, provider=case.name)
             assert code(refused) == (422, "AI_MODEL_NOT_ALLOWED")

@@ -1,4 +1,4 @@
-"""Who answers by default, and what stops the start."""
+"""Selection of the default provider, and settings that prevent the start."""
 
 import re
 
@@ -6,8 +6,8 @@ import pytest
 
 from app.ai.model_table import Complexity, load_models
 from app.ai.module import module
-from app.ai.providers.registry import PROVIDERS
-from app.ai.settings import NAMES, AISettings
+from app.ai.providers import console
+from app.ai.settings import PROVIDERS, AISettings
 from app.core.config.settings import ConfigurationError
 from app.core.lifecycle import create_runtime
 from app.core.module import module as core
@@ -16,30 +16,38 @@ from tests.fakes.llm import Case
 
 
 def default(monkeypatch: pytest.MonkeyPatch, **settings: str) -> str:
-    """The default provider, with these settings."""
+    """Return the default provider with these settings."""
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     return create_runtime([core, module]).resource(AISettings).AI_DEFAULT_PROVIDER
 
 
 def problems(monkeypatch: pytest.MonkeyPatch, **settings: str) -> tuple[str, ...]:
-    """What the settings are refused for."""
+    """Return the problems of these settings."""
     with pytest.raises(ConfigurationError) as caught:
         default(monkeypatch, **settings)
     return caught.value.problems
 
 
 def test_every_provider_has_a_case() -> None:
-    assert [(piece.name, piece.key) for piece in PROVIDERS] == [(case.name, case.key) for case in CASES]
+    *chosen, last = PROVIDERS
+    assert [(spec.name, spec.key) for spec in chosen] == [(case.name, case.key) for case in CASES]
+    assert (last.name, last.key) == (console.NAME, None)
 
 
-def test_without_keys_the_first_one_is_the_default_in_local(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert default(monkeypatch) == NAMES[0]
+def test_without_keys_the_canned_answers_are_the_default_in_local(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert default(monkeypatch) == console.NAME
+
+
+@pytest.mark.parametrize("environment_name", ["staging", "production"])
+def test_the_canned_answers_do_not_exist_outside_local(monkeypatch: pytest.MonkeyPatch, environment_name: str) -> None:
+    (problem,) = problems(monkeypatch, ENVIRONMENT=environment_name, AI_DEFAULT_PROVIDER=console.NAME)
+    assert problem.startswith(f"AI_DEFAULT_PROVIDER has to be {' or '.join(case.name for case in CASES)}: no other")
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 @pytest.mark.parametrize("environment_name", ["local", "production"])
-def test_the_one_that_has_a_key_is_the_default(
+def test_the_provider_with_a_key_is_the_default(
     monkeypatch: pytest.MonkeyPatch, case: Case, environment_name: str
 ) -> None:
     settings = {"ENVIRONMENT": environment_name, case.key: "sk-0f3c9a1d77e24b08", "BACKEND_CORS_ORIGINS": "[]"}
@@ -53,45 +61,49 @@ def test_without_any_key_it_does_not_start_outside_local(monkeypatch: pytest.Mon
     )
 
 
-def test_an_example_is_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_example_value_is_not_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     found = problems(monkeypatch, **{"ENVIRONMENT": "production", CASES[0].key: "changeme"})
     assert f"{CASES[0].key} is an example value" in found
 
 
-def test_a_provider_that_is_no_part_of_the_project_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_provider_that_is_not_part_of_the_project_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     (problem,) = problems(monkeypatch, AI_DEFAULT_PROVIDER="another")
-    assert problem.startswith(f"AI_DEFAULT_PROVIDER has to be {' or '.join(NAMES)}")
+    assert problem.startswith(f"AI_DEFAULT_PROVIDER has to be {' or '.join(spec.name for spec in PROVIDERS)}")
 
 
-def test_the_allowed_models_have_to_name_the_default_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_allowed_models_have_to_include_the_default_one(monkeypatch: pytest.MonkeyPatch) -> None:
     (problem,) = problems(monkeypatch, AI_DEFAULT_MODEL="one", AI_ALLOWED_MODELS='["two"]')
-    assert problem == "AI_ALLOWED_MODELS has to name AI_DEFAULT_MODEL as well"
+    assert problem == "AI_ALLOWED_MODELS has to include AI_DEFAULT_MODEL"
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 @pytest.mark.parametrize("url", ["api.example.com", "ftp://example.com", "https://", "https://example.com?x=1"])
-def test_an_address_has_to_be_one(monkeypatch: pytest.MonkeyPatch, case: Case, url: str) -> None:
+def test_an_invalid_url_is_refused(monkeypatch: pytest.MonkeyPatch, case: Case, url: str) -> None:
     (problem,) = problems(monkeypatch, **{case.url: url})
-    assert problem.startswith(f"{case.url} has to be an address")
+    assert problem.startswith(f"{case.url} has to be a URL")
 
 
 class TestModels:
-    def test_every_provider_has_one_default_and_answers_in_every_tier(self) -> None:
+    def test_every_provider_has_one_default_and_a_model_for_every_tier(self) -> None:
         table = load_models()
-        for name in NAMES:
+        for name in (case.name for case in CASES):
             own = [model for model in table.models if model.provider == name]
             assert sum(model.default for model in own) == 1
             assert {tier for model in own for tier in model.tiers} == set(Complexity)
             assert table.default_of(name) in table.names_of(name)
 
     def test_only_chosen_providers_are_in_the_table(self) -> None:
-        assert {model.provider for model in load_models().models} == set(NAMES)
+        assert {model.provider for model in load_models().models} == {spec.name for spec in PROVIDERS}
 
-    def test_names_are_those_of_one_provider(self) -> None:
+    def test_the_router_does_not_choose_the_canned_answers(self) -> None:
+        table = load_models()
+        assert all(model.provider != console.NAME for tier in Complexity for model in table.tier(tier))
+
+    def test_names_of_models_are_unique(self) -> None:
         names = [model.name for model in load_models().models]
         assert len(names) == len(set(names))
         assert all(re.fullmatch(r"[a-z0-9.-]+", name) for name in names)
 
     def test_prices_make_sense(self) -> None:
-        for model in load_models().models:
+        for model in (each for each in load_models().models if each.provider != console.NAME):
             assert 0 < model.cached_input < model.input < model.output

@@ -1,96 +1,198 @@
 """An answer as a stream of events."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 import pytest
 from fastapi.sse import KEEPALIVE_COMMENT
+from starlette.requests import ClientDisconnect
 from starlette.types import Message, Scope
 
-from app.ai.gateway import Begun
 from app.ai.port import Completion, Delta, Finish, Part
-from app.ai.sse import EventStream
+from app.ai.service import StartedAnswer
+from app.ai.sse import EventStream, StreamTiming
 from app.core.context import SCOPE_KEY, RequestContext
+from app.users.errors import AccountDeactivatedError
 from tests.ai.requests import parse
 
 DONE = Completion(provider="p", model="m", text="a", finish=Finish.STOP, usage=None, cost=Decimal("0.000015"))
+LONG = 60.0
+SHORT = 0.01
 
 
-async def send(parts: AsyncGenerator[Part, None], *, fails: bool = False, pinged: asyncio.Event | None = None) -> str:
-    """What a client gets that stays; with `fails`, one whose connection is gone. A comment sets `pinged`."""
-    sent: list[bytes] = []
+@dataclass(slots=True)
+class Client:
+    """A client of the stream.
 
-    async def keep(message: Message) -> None:
-        if fails and message["type"] == "http.response.body":
-            raise OSError
-        if pinged is not None and message.get("body") == KEEPALIVE_COMMENT:
-            pinged.set()
-        sent.append(message.get("body", b""))
+    Attributes:
+        disconnected: whether its connection is closed.
+        reads: cleared when it stops reading.
+        pinged: set by a comment.
+        released: how often the answer was released.
+    """
 
-    async def stay() -> Message:
-        raise AssertionError("newer servers are not asked whether the client is there")
+    disconnected: bool = False
+    reads: asyncio.Event = field(default_factory=asyncio.Event)
+    pinged: asyncio.Event = field(default_factory=asyncio.Event)
+    released: int = 0
 
-    scope: Scope = {"type": "http", "asgi": {"spec_version": "2.4"}, SCOPE_KEY: RequestContext("request-1")}
-    begun = Begun(await anext(parts), parts)
-    await EventStream(begun, silence=0.01 if pinged else 60)(scope, stay, keep)
-    return b"".join(sent).decode()
+    def __post_init__(self) -> None:
+        self.reads.set()
+
+    async def receive_stream(
+        self,
+        parts: AsyncGenerator[Part, None],
+        *,
+        deadline: float = LONG,
+        active: bool = True,
+        timing: StreamTiming | None = None,
+    ) -> str:
+        """Return the body of the response to an answer."""
+        body: list[bytes] = []
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                if self.disconnected:
+                    raise OSError
+                await self.reads.wait()
+                if message["body"] == KEEPALIVE_COMMENT:
+                    self.pinged.set()
+                body.append(message["body"])
+
+        async def receive() -> Message:
+            raise AssertionError("a server with spec_version 2.4 is not asked whether the client is connected")
+
+        async def check_access() -> None:
+            if not active:
+                raise AccountDeactivatedError
+
+        async def release() -> None:
+            self.released += 1
+
+        answer = StartedAnswer(
+            first=await anext(parts),
+            rest=parts,
+            deadline=asyncio.get_running_loop().time() + deadline,
+            check_access=check_access,
+            release=release,
+        )
+        scope: Scope = {"type": "http", "asgi": {"spec_version": "2.4"}, SCOPE_KEY: RequestContext("request-1")}
+        await EventStream(answer, timing or StreamTiming(write_timeout=LONG))(scope, receive, send)
+        return b"".join(body).decode()
 
 
-async def test_line_breaks_in_a_text_are_none_of_the_stream() -> None:
+@pytest.fixture
+def client() -> Client:
+    return Client()
+
+
+async def endless(closed: asyncio.Event | None = None) -> AsyncGenerator[Part, None]:
+    """An answer that stalls after its first part."""
+    try:
+        yield Delta(text="a")
+        await asyncio.Event().wait()
+    finally:
+        if closed is not None:
+            closed.set()
+
+
+async def ceaseless() -> AsyncGenerator[Part, None]:
+    """An answer whose parts follow each other without a pause."""
+    while True:
+        yield Delta(text="a")
+        await asyncio.sleep(0)
+
+
+def error_code(body: str) -> str:
+    """Return the code of the error that ends a stream."""
+    name, data = parse(body)[-1]
+    assert name == "error"
+    return str(data["error"]["code"])
+
+
+async def test_line_breaks_in_a_text_do_not_end_an_event(client: Client) -> None:
     text = "a\nb\r\nc\rd\u2028e\n\ndata: x"
 
     async def parts() -> AsyncGenerator[Part, None]:
         yield Delta(text=text)
         yield DONE
 
-    assert parse(await send(parts())) == [
+    assert parse(await client.receive_stream(parts())) == [
         ("delta", {"text": text}),
         (
             "usage",
             {"provider": "p", "model": "m", "text": "a", "finish": "stop", "usage": None, "cost": 0.000015},
         ),
     ]
+    assert client.released == 1
 
 
-async def test_what_nobody_expected_is_told_without_a_word_of_it() -> None:
+async def test_an_unexpected_error_reveals_nothing(client: Client) -> None:
     async def parts() -> AsyncGenerator[Part, None]:
         yield Delta(text="a")
         raise RuntimeError("a secret")
 
-    sent = await send(parts())
+    body = await client.receive_stream(parts())
 
-    assert "a secret" not in sent
-    assert parse(sent)[-1][0] == "error"
-    error = parse(sent)[-1][1]["error"]
-    assert (error["code"], error["request_id"], error["details"]) == ("INTERNAL_ERROR", "request-1", {})
+    assert "a secret" not in body
+    assert error_code(body) == "INTERNAL_ERROR"
+    error = parse(body)[-1][1]["error"]
+    assert (error["request_id"], error["details"]) == ("request-1", {})
 
 
-async def test_silence_is_filled_with_comments() -> None:
-
-    pinged = asyncio.Event()
-
+async def test_comments_keep_an_idle_connection_open(client: Client) -> None:
     async def parts() -> AsyncGenerator[Part, None]:
         yield Delta(text="a")
-        await pinged.wait()
+        await client.pinged.wait()
         yield DONE
 
-    sent = await send(parts(), pinged=pinged)
+    body = await client.receive_stream(parts(), timing=StreamTiming(write_timeout=LONG, keepalive=SHORT))
 
-    assert ": ping\n\n" in sent
-    assert [name for name, _ in parse(sent)] == ["delta", "usage"]
+    assert ": ping\n\n" in body
+    assert [name for name, _ in parse(body)] == ["delta", "usage"]
 
 
-async def test_whatever_ends_it_closes_the_answer() -> None:
-    closed: list[bool] = []
+async def test_a_disconnected_client_ends_the_answer(client: Client) -> None:
+    closed, client.disconnected = asyncio.Event(), True
 
-    async def parts() -> AsyncGenerator[Part, None]:
-        try:
-            yield Delta(text="a")
-            yield DONE
-        finally:
-            closed.append(True)
+    with pytest.raises(ClientDisconnect):
+        await client.receive_stream(endless(closed))
 
-    with pytest.raises(Exception, match=r"^$"):
-        await send(parts(), fails=True)
-    assert closed == [True]
+    assert closed.is_set()
+    assert client.released == 1
+
+
+async def test_a_client_that_does_not_read_ends_the_answer(client: Client) -> None:
+    closed = asyncio.Event()
+    client.reads.clear()
+
+    with pytest.raises(ClientDisconnect):
+        await client.receive_stream(endless(closed), timing=StreamTiming(write_timeout=SHORT))
+
+    assert closed.is_set()
+    assert client.released == 1
+
+
+@pytest.mark.parametrize("parts", [endless, ceaseless])
+async def test_an_answer_ends_at_its_deadline(client: Client, parts: Callable[[], AsyncGenerator[Part, None]]) -> None:
+    assert error_code(await client.receive_stream(parts(), deadline=SHORT)) == "AI_TIMEOUT"
+    assert client.released == 1
+
+
+@pytest.mark.parametrize("parts", [endless, ceaseless])
+async def test_a_deactivated_user_s_answer_ends(
+    client: Client, parts: Callable[[], AsyncGenerator[Part, None]]
+) -> None:
+    timing = StreamTiming(write_timeout=LONG, access_check=SHORT)
+
+    assert error_code(await client.receive_stream(parts(), active=False, timing=timing)) == "ACCOUNT_DEACTIVATED"
+    assert client.released == 1
+
+
+async def test_access_is_checked_every_few_seconds() -> None:
+    timing = StreamTiming(write_timeout=LONG)
+
+    assert timing.access_check <= 5
+    assert timing.keepalive < 30

@@ -1,4 +1,4 @@
-"""Streams over a real server: what a client sees, and what happens when it leaves."""
+"""Streams over a real server, and clients that disconnect."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -33,6 +33,8 @@ async def served_runtime(
     assert fakes
     monkeypatch.setenv("DB_POOL_SIZE", str(POOL))
     monkeypatch.setenv("RATE_LIMIT_AI", "1000/minute")
+    monkeypatch.setenv("AI_MAX_CONCURRENT_ANSWERS", str(STREAMS))
+    monkeypatch.setenv("AI_WRITE_TIMEOUT_SECONDS", "1")
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(databases.fresh())
         made = make_runtime(create_database(Settings().with_database(url)))
@@ -57,13 +59,15 @@ def served_sign_in(served_runtime: Runtime, browser: httpx.AsyncClient) -> SignI
 
 
 def asking(browser: httpx.AsyncClient, headers: dict[str, str], *, stream: bool = True) -> httpx.Request:
-    """A question."""
+    """Return a request."""
     return browser.build_request(
         "POST", f"{AI}/completions", headers=headers, json={"prompt": "Hello", "stream": stream}
     )
 
 
-async def test_pieces_come_as_they_are_said(browser: httpx.AsyncClient, served_sign_in: SignIn, fake: FakeLLM) -> None:
+async def test_pieces_arrive_as_they_are_generated(
+    browser: httpx.AsyncClient, served_sign_in: SignIn, fake: FakeLLM
+) -> None:
     go_on = asyncio.Event()
     fake.will(Says(hold=go_on))
     answer = await browser.send(asking(browser, await served_sign_in()), stream=True)
@@ -82,7 +86,7 @@ async def test_pieces_come_as_they_are_said(browser: httpx.AsyncClient, served_s
     assert "no-store" in answer.headers["cache-control"]
 
 
-async def test_a_client_that_leaves_ends_the_call(
+async def test_a_client_that_disconnects_ends_the_call(
     browser: httpx.AsyncClient, served_sign_in: SignIn, fake: FakeLLM
 ) -> None:
     fake.will(Says(hold=fake.never))
@@ -96,7 +100,7 @@ async def test_a_client_that_leaves_ends_the_call(
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_a_client_that_leaves_before_the_answer_begins_ends_the_call(
+async def test_a_client_that_disconnects_before_the_answer_begins_ends_the_call(
     browser: httpx.AsyncClient,
     served_sign_in: SignIn,
     fake: FakeLLM,
@@ -131,3 +135,18 @@ async def test_open_streams_hold_no_database_connection(
     go_on.set()
     found = await asyncio.gather(*(answer.aread() for answer in answers))
     assert {parse(body.decode())[-1][0] for body in found} == {"usage"}
+
+
+async def test_a_client_that_does_not_read_ends_the_call(
+    browser: httpx.AsyncClient, served_sign_in: SignIn, fake: FakeLLM, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake.will(Says(texts=["x" * 2**20] * 32))
+    headers = await served_sign_in()
+    answer = await browser.send(asking(browser, headers), stream=True)
+    await fake.until_open(1)
+
+    await fake.until_open(0)
+    logged = capsys.readouterr().out
+    assert "ai_stream_not_read" in logged
+    assert "ai_answered" not in logged
+    await answer.aclose()

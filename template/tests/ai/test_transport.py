@@ -1,4 +1,4 @@
-"""How providers are reached, whatever they speak."""
+"""Calls to providers, independent of their API."""
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -18,13 +18,13 @@ NO_PATIENCE = timedelta(milliseconds=50)
 
 
 class Word(Wire):
-    """What the server sends."""
+    """A response of the server."""
 
     word: str
 
 
 class Plain:
-    """A protocol of one word."""
+    """An API whose responses are one word."""
 
     def understand(self, method: str, path: str, headers: Mapping[str, str], body: Json) -> Asked:
         """See `Dialect.understand`."""
@@ -53,7 +53,7 @@ class Plain:
 
 
 def read_fault(status: int, content: bytes) -> Fault:
-    """Takes all for a word of the provider."""
+    """Treat the whole body as the provider's error code."""
     return Fault(status=status, code=content.decode())
 
 
@@ -73,20 +73,20 @@ async def transport(server: FakeLLM) -> AsyncIterator[Transport]:
 
 @pytest.fixture
 async def hasty(server: FakeLLM) -> AsyncIterator[Transport]:
-    """A transport with hardly any patience."""
+    """A transport with a short timeout."""
     async with open_client(f"{server.url}/v1", {"x-key": "k"}, NO_PATIENCE) as client:
         yield Transport("test", client, NO_PATIENCE, read_fault)
 
 
 async def ask(transport: Transport, *, stream: bool) -> list[str]:
-    """The words of the answer."""
+    """Return the words of the answer."""
     if not stream:
         return [(await transport.post("words", {}, Word)).word]
     async with aclosing(transport.events("words", {"stream": True}, Word)) as events:
         return [event.word async for event in events]
 
 
-async def test_gives_what_is_sent(transport: Transport, server: FakeLLM) -> None:
+async def test_yields_the_events(transport: Transport, server: FakeLLM) -> None:
     server.will(Says(texts=("a", "b")))
 
     assert await ask(transport, stream=False) == ["ab"]
@@ -94,7 +94,7 @@ async def test_gives_what_is_sent(transport: Transport, server: FakeLLM) -> None
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_who_does_not_answer_in_time_is_asked_again_and_then_given_up(
+async def test_a_timeout_is_retried_until_the_last_attempt(
     hasty: Transport,
     server: FakeLLM,
     stream: bool,  # noqa: FBT001
@@ -106,7 +106,7 @@ async def test_who_does_not_answer_in_time_is_asked_again_and_then_given_up(
     assert len(server.asked) == ATTEMPTS
 
 
-async def test_a_stream_that_falls_silent_is_given_up(hasty: Transport, server: FakeLLM) -> None:
+async def test_a_stream_without_data_times_out(hasty: Transport, server: FakeLLM) -> None:
     server.will(Says(hold=server.never))
     with pytest.raises(AIUnavailableError):
         await ask(hasty, stream=True)
@@ -150,7 +150,7 @@ async def test_a_status_has_a_meaning(
     ] * asked
 
 
-async def test_a_redirect_is_no_answer(transport: Transport, server: FakeLLM) -> None:
+async def test_a_redirect_is_not_an_answer(transport: Transport, server: FakeLLM) -> None:
     server.will(Sends(status=302, body=b"moved"))
     with pytest.raises(AIRefusedError) as caught:
         await ask(transport, stream=False)

@@ -69,7 +69,7 @@ class TestVerify:
             {"webhook-signature": signed()["webhook-signature"].replace("v1,", "v2,")},
             {"webhook-signature": signed(secret="whsec_" + base64.b64encode(b"o" * 32).decode())["webhook-signature"]},
         ],
-        ids=str,
+        ids=range(17),  # some hold the time
     )
     def test_headers_that_do_not_fit_are_refused(self, changes: dict[str, str]) -> None:
         with pytest.raises(InvalidSignatureError):

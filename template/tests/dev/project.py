@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from app.core.lifecycle import settings_classes
-from app.dev.lock import patience
+from app.dev.lock import poll
 from app.modules import MODULES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -103,7 +103,7 @@ def copy_project(folder: Path) -> Project:
 
 def is_gone(pid: int) -> bool:
     """Whether a process ends within the time that it may take."""
-    for _turn in patience(SECONDS):
+    for _turn in poll(SECONDS):
         try:
             os.kill(pid, 0)
         except ProcessLookupError:

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from tests.dev.project import SECONDS, Dev, Project, copy_project, is_gone
+from tests.processes import KILL_SIGNAL
 
 READY = "/api/v1/public/health/ready"
 ME = "/api/v1/app/users/me"
@@ -85,6 +86,10 @@ class TestFirstStart:
         kit.write_text("# changed\n")
         dev.read_until("Reloading: app/kit/__init__.py")
         assert client.get(READY).status_code == 200
+        with (project.folder / ".env").open("a") as settings:
+            settings.write("# changed\n")
+        dev.read_until(r"Reloading: \.env")
+        assert client.get(READY).status_code == 200
 
     def test_leaves_nothing_behind_after_ctrl_c(self, dev: Dev, port: int) -> None:
         database = dev.database_pid
@@ -102,7 +107,7 @@ class TestSecondStart:
             assert "Applied" not in dev.read_until(GREETING)
             assert client.get(READY).status_code == 200
             database = dev.database_pid
-            dev.end(signal.SIGKILL)
+            dev.end(KILL_SIGNAL)
             assert is_gone(database)
         users = project.run("user", "list")
         assert "me@example.com" in users.stdout

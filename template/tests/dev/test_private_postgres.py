@@ -50,7 +50,7 @@ class TestStart:
     def test_leaves_a_foreign_folder_alone(self, tmp_path: Path) -> None:
         (tmp_path / "postgres").mkdir()
         (tmp_path / "postgres" / "thesis.txt").write_text("precious")
-        with pytest.raises(UserError, match="not a data folder"), private_postgres(tmp_path / "postgres"):
+        with pytest.raises(UserError, match="not a PostgreSQL data folder"), private_postgres(tmp_path / "postgres"):
             pass
         assert (tmp_path / "postgres" / "thesis.txt").read_text() == "precious"
 
@@ -58,7 +58,7 @@ class TestStart:
         data = tmp_path / "postgres"
         data.mkdir()
         (data / "PG_VERSION").write_text("12\n")
-        with pytest.raises(UserError, match=r"of PostgreSQL 12, but .*(\n.*)*pg_dump"), private_postgres(data):
+        with pytest.raises(UserError, match=r"by PostgreSQL 12, but .*(\n.*)*pg_dump"), private_postgres(data):
             pass
 
     def test_tells_what_the_server_says_when_it_does_not_start(self, tmp_path: Path) -> None:

@@ -1,19 +1,19 @@
-"""What the tests of mail have in common."""
+"""Fixtures that the email tests share."""
 
 import pytest
 
 from app.core.ports.queue import Queue
 from app.core.runtime import Runtime
-from app.email.service import EmailService, get_email_service
+from app.email.mailer import Mailer, get_mailer
 
 
 @pytest.fixture
-def email(runtime: Runtime) -> EmailService:
-    """The application's mail service."""
-    return get_email_service(runtime)
+def mailer(runtime: Runtime) -> Mailer:
+    """The application's mailer."""
+    return get_mailer(runtime)
 
 
 @pytest.fixture
 def queue(runtime: Runtime) -> Queue:
-    """The queue, whose jobs wait for `drain`."""
+    """The queue. Its jobs wait for `drain`."""
     return runtime.queue

@@ -1,31 +1,49 @@
-"""What every provider has to do. A provider's tests inherit from the class."""
+"""The contract of all providers. A provider's test class inherits from `EmailContract`."""
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import ClassVar
 
 import pytest
 
 from app.core.ports.queue import Queue
 from app.core.runtime import Runtime
-from app.email.addresses import InvalidAddressError
-from app.email.port import EmailRejectedError
-from app.email.service import EmailService
+from app.email.errors import EmailRejectedError, InvalidAddressError, InvalidAttachmentError
+from app.email.mailer import Mailer
+from app.email.port import Attachment
+from app.email.validation import MAX_ATTACHMENTS, MAX_ATTACHMENTS_SIZE, MAX_BODY_SIZE
 from tests.conftest import SignIn
-from tests.email.mailbox import Mail
-from tests.email.test_addresses import NO_ADDRESSES
+from tests.email.fake_provider import ReceivedEmail
+from tests.email.test_validation import INVALID_ADDRESSES
 
 TEXT = "Hällo,\n.\n.leading dots\n..two\nFrom here on\n" + "a long line " * 100 + "\n"
 HTML = "<p>Hällo &amp; <b>welcome</b></p>\n"
 SUBJECT = "Grüße, “Ada” \N{PARTY POPPER} and a subject that does not fit on one line of seventy-eight characters"
-BREAKS = ["\n", "\r", "\r\n", "\0", "\N{LINE SEPARATOR}", "\x0b", "\N{NEXT LINE}"]
+LINE_BREAKS = ["\n", "\r", "\r\n", "\0", "\N{LINE SEPARATOR}", "\x0b", "\N{NEXT LINE}"]
+ATTACHMENTS = (
+    Attachment(filename="invoice-7.pdf", content=b"%PDF\r\n" + bytes(range(256)), content_type="application/pdf"),
+    Attachment(filename="Übersicht 2026.csv", content="naïve;1\r\n".encode(), content_type="text/csv"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provider:
+    """What the contract needs to know of a provider.
+
+    Attributes:
+        name: the value of EMAIL_PROVIDER.
+        many: the number of recipients in the tests of bulk emails; more than one batch, if there are batches.
+    """
+
+    name: str
+    many: int = 205
 
 
 @pytest.mark.usefixtures("configured")
 class EmailContract(ABC):
-    """It carries mail away, to each by themselves, and lets nobody write its headers."""
+    """A provider sends a separate email to each recipient, and lets no input add a header."""
 
-    provider: ClassVar[str]
-    many: ClassVar[int] = 205
+    provider: ClassVar[Provider]
 
     @pytest.fixture
     def provider_settings(self) -> dict[str, str]:
@@ -39,106 +57,151 @@ class EmailContract(ABC):
         monkeypatch: pytest.MonkeyPatch,
         provider_settings: dict[str, str],
     ) -> None:
-        """Selects the provider. `usefixtures` has it done before there is an application."""
+        """Select the provider. With `usefixtures`, this happens before the application is created."""
         settings = {"EMAIL_FROM_ADDRESS": "hello@mail.test", "EMAIL_FROM_NAME": "Grüße, Inc."} | provider_settings
         for name, value in settings.items():
             monkeypatch.setenv(name, value)
 
     @abstractmethod
-    def arrived(self, runtime: Runtime) -> list[Mail]:
-        """All that the provider has taken."""
+    def received(self, runtime: Runtime) -> list[ReceivedEmail]:
+        """Return the emails that the provider has accepted."""
 
-    async def test_sends_a_mail(self, email: EmailService, runtime: Runtime) -> None:
-        result = await email.send_raw("ada@example.com", SUBJECT, text=TEXT, html=HTML, reply_to="eve@example.com")
+    async def test_sends_an_email(self, mailer: Mailer, runtime: Runtime) -> None:
+        result = await mailer.send_raw("ada@example.com", SUBJECT, text=TEXT, html=HTML, reply_to="eve@example.com")
 
-        (mail,) = self.arrived(runtime)
-        assert (mail.to, mail.sender) == ("ada@example.com", '"Grüße, Inc." <hello@mail.test>')
-        assert (mail.subject, mail.reply_to) == (SUBJECT, "eve@example.com")
-        assert (mail.text.splitlines(), mail.html) == (TEXT.splitlines(), HTML)
-        assert (result.to, result.provider, result.sent) == ("ada@example.com", self.provider, True)
+        (email,) = self.received(runtime)
+        assert (email.to, email.sender) == ("ada@example.com", '"Grüße, Inc." <hello@mail.test>')
+        assert (email.subject, email.reply_to) == (SUBJECT, "eve@example.com")
+        assert (email.text.splitlines(), email.html) == (TEXT.splitlines(), HTML)
+        assert (result.to, result.provider, result.sent) == ("ada@example.com", self.provider.name, True)
         assert result.message_id
-        assert mail.id in {None, result.message_id}
+        assert email.id in {None, result.message_id}
 
-    async def test_sends_plain_text_alone(self, email: EmailService, runtime: Runtime) -> None:
-        await email.send_raw("ada@example.com", "Hello", text="Only this.")
+    async def test_sends_plain_text_without_html(self, mailer: Mailer, runtime: Runtime) -> None:
+        await mailer.send_raw("ada@example.com", "Hello", text="Only this.")
 
-        (mail,) = self.arrived(runtime)
-        assert (mail.text.strip(), mail.html, mail.reply_to) == ("Only this.", None, None)
+        (email,) = self.received(runtime)
+        assert (email.text.strip(), email.html, email.reply_to) == ("Only this.", None, None)
+        assert email.attachments == ()
 
-    async def test_sends_a_template_in_both_forms(self, email: EmailService, runtime: Runtime) -> None:
-        await email.send("ada@example.com", "Welcome", "welcome", {"name": "<b>Ada</b>"})
+    async def test_sends_a_template_in_both_forms(self, mailer: Mailer, runtime: Runtime) -> None:
+        await mailer.send("ada@example.com", "Welcome", "welcome", {"name": "<b>Ada</b>"})
 
-        (mail,) = self.arrived(runtime)
-        assert mail.html is not None
-        assert "&lt;b&gt;Ada&lt;/b&gt;" in mail.html
-        assert "<b>Ada" not in mail.html
-        assert "Hello <b>Ada</b>," in mail.text
+        (email,) = self.received(runtime)
+        assert email.html is not None
+        assert "&lt;b&gt;Ada&lt;/b&gt;" in email.html
+        assert "<b>Ada" not in email.html
+        assert "Hello <b>Ada</b>," in email.text
 
-    async def test_a_domain_in_another_alphabet_is_written_as_it_is_sent(
-        self, email: EmailService, runtime: Runtime
-    ) -> None:
-        result = await email.send_raw("ada@müller.example", "Hello", text="Hello")
+    async def test_sends_attachments(self, mailer: Mailer, runtime: Runtime) -> None:
+        await mailer.send("ada@example.com", "Invoice", "welcome", {"name": "Ada"}, attachments=ATTACHMENTS)
+        await mailer.send_raw("ada@example.com", "Invoice", text="Attached.", attachments=ATTACHMENTS[:1])
+
+        first, second = self.received(runtime)
+        assert (first.attachments, second.attachments) == (ATTACHMENTS, ATTACHMENTS[:1])
+        assert first.html is not None
+        assert second.text.strip() == "Attached."
+
+    async def test_sends_attachments_to_each_of_many(self, mailer: Mailer, runtime: Runtime) -> None:
+        to = ["ada@example.com", "bob@example.com", "eve@example.com"]
+        results = await mailer.send_bulk(to, "Invoice", "welcome", {"name": None}, attachments=ATTACHMENTS)
+
+        assert all(result.sent and result.message_id for result in results)
+        emails = self.received(runtime)
+        assert [(email.to, email.attachments) for email in emails] == [(address, ATTACHMENTS) for address in to]
+
+    async def test_rejects_attachments_that_are_too_large_or_too_many(self, mailer: Mailer, runtime: Runtime) -> None:
+        half = Attachment(filename="a.bin", content=bytes(MAX_ATTACHMENTS_SIZE // 2 + 1))
+        small = Attachment(filename="a.bin", content=b"a")
+        for attachments in ([half, half], [small] * (MAX_ATTACHMENTS + 1)):
+            with pytest.raises(InvalidAttachmentError, match="at most"):
+                await mailer.send_raw("ada@example.com", "Hello", text="Hello", attachments=attachments)
+            with pytest.raises(InvalidAttachmentError, match="at most"):
+                await mailer.send("ada@example.com", "Hello", "no template is read", attachments=attachments)
+            with pytest.raises(InvalidAttachmentError, match="at most"):
+                await mailer.send_bulk(["ada@example.com"], "Hello", "no template is read", attachments=attachments)
+
+        assert self.received(runtime) == []
+
+    async def test_encodes_an_internationalised_domain(self, mailer: Mailer, runtime: Runtime) -> None:
+        result = await mailer.send_raw("ada@müller.example", "Hello", text="Hello")
 
         assert result.to == "ada@müller.example"
-        assert [mail.to for mail in self.arrived(runtime)] == ["ada@xn--mller-kva.example"]
+        assert [email.to for email in self.received(runtime)] == ["ada@xn--mller-kva.example"]
 
-    async def test_many_get_a_mail_of_their_own(self, email: EmailService, runtime: Runtime) -> None:
-        to = [f"user{number}@example.com" for number in range(self.many)]
-        results = await email.send_bulk([*to, to[0]], "News", "welcome", {"name": None})
+    async def test_sends_each_of_many_recipients_a_separate_email(self, mailer: Mailer, runtime: Runtime) -> None:
+        to = [f"user{number}@example.com" for number in range(self.provider.many)]
+        results = await mailer.send_bulk([*to, to[0]], "News", "welcome", {"name": None})
 
         assert [result.to for result in results] == to
         assert all(result.sent and result.message_id for result in results)
-        mails = self.arrived(runtime)
-        assert [mail.to for mail in mails] == to
-        assert {mail.subject for mail in mails} == {"News"}
+        emails = self.received(runtime)
+        assert [email.to for email in emails] == to
+        assert {email.subject for email in emails} == {"News"}
 
-    async def test_one_of_many_that_is_no_address_keeps_none_from_theirs(
-        self, email: EmailService, runtime: Runtime
-    ) -> None:
-        results = await email.send_bulk(["ada@example.com", "eve", "bob@example.com"], "News", "welcome", {"name": ""})
+    async def test_one_invalid_address_does_not_affect_the_others(self, mailer: Mailer, runtime: Runtime) -> None:
+        to = ["ada@example.com", "eve", "bob@example.com"]
+        results = await mailer.send_bulk(to, "News", "welcome", {"name": ""})
 
         assert [result.sent for result in results] == [True, False, True]
         assert isinstance(results[1].error, InvalidAddressError)
-        assert [mail.to for mail in self.arrived(runtime)] == ["ada@example.com", "bob@example.com"]
+        assert [email.to for email in self.received(runtime)] == ["ada@example.com", "bob@example.com"]
 
-    async def test_nobody_is_written_to_when_nobody_is_named(self, email: EmailService, runtime: Runtime) -> None:
-        assert await email.send_bulk([], "News", "welcome", {"name": None}) == []
-        assert self.arrived(runtime) == []
+    async def test_sends_nothing_without_recipients(self, mailer: Mailer, runtime: Runtime) -> None:
+        assert await mailer.send_bulk([], "News", "welcome", {"name": None}) == []
+        assert self.received(runtime) == []
 
-    async def test_what_is_no_address_is_refused(self, email: EmailService, runtime: Runtime) -> None:
-        for address in NO_ADDRESSES:
+    async def test_rejects_an_invalid_address(self, mailer: Mailer, runtime: Runtime) -> None:
+        for address in INVALID_ADDRESSES:
             with pytest.raises(InvalidAddressError):
-                await email.send_raw(address, "Hello", text="Hello")
+                await mailer.send_raw(address, "Hello", text="Hello")
             with pytest.raises(InvalidAddressError):
-                await email.send_raw("ada@example.com", "Hello", text="Hello", reply_to=address)
+                await mailer.send_raw("ada@example.com", "Hello", text="Hello", reply_to=address)
 
-        assert self.arrived(runtime) == []
+        assert self.received(runtime) == []
 
-    async def test_a_subject_adds_no_header(self, email: EmailService, runtime: Runtime) -> None:
-        for subject in (*(f"Hello{line_break}Bcc: eve@example.com" for line_break in BREAKS), "", " ", "x" * 501):
+    async def test_a_subject_cannot_add_a_header(self, mailer: Mailer, runtime: Runtime) -> None:
+        for subject in (*(f"Hello{line_break}Bcc: eve@example.com" for line_break in LINE_BREAKS), "", " ", "x" * 501):
             with pytest.raises(EmailRejectedError):
-                await email.send_raw("ada@example.com", subject, text="Hello")
+                await mailer.send_raw("ada@example.com", subject, text="Hello")
             with pytest.raises(EmailRejectedError):
-                await email.send_bulk(["ada@example.com"], subject, "welcome", {"name": None})
+                await mailer.send_bulk(["ada@example.com"], subject, "welcome", {"name": None})
 
-        assert self.arrived(runtime) == []
+        assert self.received(runtime) == []
 
-    async def test_what_is_no_idempotency_key_is_refused(self, email: EmailService, runtime: Runtime) -> None:
-        for key in ("with space", "with\nbreak", "ä", "x" * 201):
+    async def test_rejects_a_body_that_is_too_large_or_has_no_encoding(self, mailer: Mailer, runtime: Runtime) -> None:
+        half = "x" * (MAX_BODY_SIZE // 2 + 1)
+        for text, html in ((half, half), ("ä" * (MAX_BODY_SIZE // 2 + 1), None), ("\ud800", None), ("a", "\udfff")):
+            with pytest.raises(EmailRejectedError, match=r"bytes together|lone surrogates"):
+                await mailer.send_raw("ada@example.com", "Hello", text=text, html=html)
+
+        assert self.received(runtime) == []
+
+    async def test_an_attachment_cannot_add_a_header(self, mailer: Mailer, runtime: Runtime) -> None:
+        for line_break in LINE_BREAKS:
+            for attachment in (
+                Attachment(filename=f"a{line_break}Bcc: eve@example.com.pdf", content=b"a"),
+                Attachment(filename="a.pdf", content=b"a", content_type=f"text/plain{line_break}Bcc: eve@example.com"),
+            ):
+                with pytest.raises(InvalidAttachmentError):
+                    await mailer.send_raw("ada@example.com", "Hello", text="Hello", attachments=[attachment])
+
+        assert self.received(runtime) == []
+
+    async def test_rejects_an_invalid_idempotency_key(self, mailer: Mailer, runtime: Runtime) -> None:
+        for key in ("", "with space", "with\nbreak", "ä", "x" * 201):
             with pytest.raises(ValueError, match="idempotency key"):
-                await email.send_raw("ada@example.com", "Hello", text="Hello", idempotency_key=key)
+                await mailer.send_raw("ada@example.com", "Hello", text="Hello", idempotency_key=key)
 
-        assert self.arrived(runtime) == []
+        assert self.received(runtime) == []
 
-    async def test_who_is_new_is_greeted_after_the_commit(
-        self, sign_in: SignIn, queue: Queue, runtime: Runtime
-    ) -> None:
+    async def test_welcomes_a_new_user_after_the_commit(self, sign_in: SignIn, queue: Queue, runtime: Runtime) -> None:
         await sign_in(email="ada@example.com")
-        assert self.arrived(runtime) == []
+        assert self.received(runtime) == []
 
         await queue.drain()
         await sign_in(email="ada@example.com")
         await queue.drain()
 
-        (mail,) = self.arrived(runtime)
-        assert (mail.to, mail.subject) == ("ada@example.com", "Welcome to Test")
+        (email,) = self.received(runtime)
+        assert (email.to, email.subject) == ("ada@example.com", "Welcome to Test")

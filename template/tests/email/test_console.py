@@ -1,4 +1,7 @@
-"""Mail that goes nowhere."""
+"""The console provider and the module's settings."""
+
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from structlog.testing import capture_logs
@@ -7,48 +10,62 @@ from app.core.config.settings import ConfigurationError
 from app.core.lifecycle import create_runtime
 from app.core.module import module as core
 from app.core.runtime import Runtime
+from app.email.mailer import Mailer
 from app.email.module import module
 from app.email.port import Message, Sender
-from app.email.providers.console import KEPT, ConsoleEmail
-from app.email.service import EmailService
+from app.email.providers.console import OUTBOX_SIZE, ConsoleEmail, provider
 from app.email.settings import EmailSettings
-from tests.email.contract import EmailContract
-from tests.email.mailbox import Mail
+from tests.email.contract import ATTACHMENTS, EmailContract, Provider
+from tests.email.fake_provider import ReceivedEmail
 
 MESSAGE = Message(sender=Sender(address="hello@mail.test", name="Hello"), subject="Secret subject", text="Secret words")
 
 
 class TestConsole(EmailContract):
-    provider = "console"
+    provider = Provider(name="console")
 
     @pytest.fixture
     def provider_settings(self) -> dict[str, str]:
         return {"EMAIL_PROVIDER": "console"}
 
-    def arrived(self, runtime: Runtime) -> list[Mail]:
+    def received(self, runtime: Runtime) -> list[ReceivedEmail]:
         return [
-            Mail(
-                to=shown.to,
-                sender=shown.message.sender.mailbox,
-                subject=shown.message.subject,
-                text=shown.message.text,
-                html=shown.message.html,
-                reply_to=shown.message.reply_to,
+            ReceivedEmail(
+                to=printed.to,
+                sender=printed.message.sender.mailbox,
+                subject=printed.message.subject,
+                text=printed.message.text,
+                html=printed.message.html,
+                reply_to=printed.message.reply_to,
                 id=None,
+                attachments=printed.message.attachments,
             )
-            for shown in runtime.resource(ConsoleEmail).outbox
+            for printed in runtime.resource(ConsoleEmail).outbox
         ]
 
-    async def test_a_developer_sees_the_mail(self, email: EmailService, capsys: pytest.CaptureFixture[str]) -> None:
-        await email.send("ada@example.com", "Welcome", "welcome", {"name": "Ada"}, reply_to="eve@example.com")
+    async def test_prints_the_email(self, mailer: Mailer, capsys: pytest.CaptureFixture[str]) -> None:
+        await mailer.send(
+            "ada@example.com",
+            "Welcome",
+            "welcome",
+            {"name": "Ada"},
+            reply_to="eve@example.com",
+            attachments=ATTACHMENTS[:1],
+        )
 
-        shown = capsys.readouterr().out
-        for words in ("To:      ada@example.com", "Reply-To: eve@example.com", "Subject: Welcome", "Hello Ada,"):
-            assert words in shown
+        output = capsys.readouterr().out
+        for words in (
+            "To:      ada@example.com",
+            "Reply-To: eve@example.com",
+            "Subject: Welcome",
+            "Hello Ada,",
+            "Attached: invoice-7.pdf (application/pdf, 262 bytes)",
+        ):
+            assert words in output
 
 
-class TestElsewhere:
-    async def test_a_log_gets_nothing_of_the_mail(self, capsys: pytest.CaptureFixture[str]) -> None:
+class TestOutsideLocal:
+    async def test_logs_a_warning_without_content(self, capsys: pytest.CaptureFixture[str]) -> None:
         console = ConsoleEmail(local=False)
         with capture_logs() as logs:
             (result,) = await console.send(MESSAGE, ["ada@example.com"], key="1")
@@ -60,33 +77,51 @@ class TestElsewhere:
         for word in ("ada@", "Secret"):
             assert word not in str(logs)
 
-    async def test_only_the_last_mails_are_kept(self) -> None:
+    async def test_keeps_only_the_latest_emails(self) -> None:
         console = ConsoleEmail(local=True)
-        await console.send(MESSAGE, [f"user{number}@example.com" for number in range(KEPT + 5)], key="1")
+        await console.send(MESSAGE, [f"user{number}@example.com" for number in range(OUTBOX_SIZE + 5)], key="1")
 
-        assert len(console.outbox) == KEPT
+        assert len(console.outbox) == OUTBOX_SIZE
 
 
 class TestSettings:
-    def test_another_provider_is_not_part_of_the_project(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_provider_must_be_part_of_the_project(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("EMAIL_PROVIDER", "pigeons")
-        with pytest.raises(ConfigurationError, match="EMAIL_PROVIDER has to be"):
+        with pytest.raises(ConfigurationError, match=r"EMAIL_PROVIDER .* part of this project"):
             create_runtime([core, module])
 
-    def test_unset_it_is_console_in_local(self) -> None:
+    def test_the_console_is_refused_in_production(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("ENVIRONMENT", "production")
+        monkeypatch.setenv("EMAIL_PROVIDER", "console")
+        with pytest.raises(ConfigurationError, match="EMAIL_PROVIDER is console, which sends no email"):
+            create_runtime([core, module])
+
+    async def test_the_console_is_allowed_in_staging_with_a_warning(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("ENVIRONMENT", "staging")
+        monkeypatch.setenv("EMAIL_PROVIDER", "console")
+        assert EmailSettings().EMAIL_PROVIDER == "console"
+
+        runtime = SimpleNamespace(settings=SimpleNamespace(is_local=False), provide=lambda *_: None)
+        with capture_logs() as logs:
+            async with provider.open(cast("Runtime", runtime)):
+                pass
+        assert [(line["event"], line["log_level"]) for line in logs] == [("email_is_console", "warning")]
+
+    def test_the_console_is_the_default_in_local(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("EMAIL_PROVIDER", "")
         assert EmailSettings().EMAIL_PROVIDER == "console"
 
     @pytest.mark.parametrize("address", ["hello", "hello@mail.test\nBcc: eve@example.com", "Hello <hello@mail.test>"])
-    def test_mails_are_from_an_address(self, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    def test_the_sender_must_be_an_address(self, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
         monkeypatch.setenv("EMAIL_FROM_ADDRESS", address)
-        with pytest.raises(ConfigurationError, match="EMAIL_FROM_ADDRESS has to be an address"):
+        with pytest.raises(ConfigurationError, match="EMAIL_FROM_ADDRESS must be an address"):
             create_runtime([core, module])
 
     @pytest.mark.parametrize("name", ["EMAIL_FROM_NAME", "PROJECT_NAME"])
-    def test_the_senders_name_adds_no_header(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    def test_the_sender_name_cannot_add_a_header(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         monkeypatch.setenv(name, "Hello\nBcc: eve@example.com")
-        with pytest.raises(ConfigurationError, match=f"{name} has to be one line"):
+        with pytest.raises(ConfigurationError, match=f"{name} .* one line"):
             create_runtime([core, module])
 
-    def test_without_a_name_of_its_own_mail_is_from_the_product(self, email: EmailService, runtime: Runtime) -> None:
-        assert email.sender == Sender(address="hello@example.com", name=runtime.settings.PROJECT_NAME)
+    def test_the_sender_name_defaults_to_the_project(self, mailer: Mailer, runtime: Runtime) -> None:
+        assert mailer.sender == Sender(address="hello@example.com", name=runtime.settings.PROJECT_NAME)

@@ -1,4 +1,4 @@
-"""Speaks Anthropic's Messages, as https://platform.claude.com/docs/en/api/messages describes them."""
+"""A fake of Anthropic's Messages API (https://platform.claude.com/docs/en/api/messages)."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
-"""A store that speaks the protocol of Amazon S3: moto keeps the objects, and here stands what moto lets pass.
+"""A fake of Amazon S3: moto, plus the checks that moto doesn't make.
 
-Signatures are computed anew by Amazon's own library, and links expire.
+Signatures are verified with Amazon's own library, and links expire.
 """
 
 from collections.abc import Mapping
@@ -22,13 +22,13 @@ _HOP: Final = frozenset({"connection", "transfer-encoding"})
 
 
 class BucketServer:
-    """Answers like the store. Give `answer` to `serving`.
+    """Answers like the store. Pass `answer` to `serving`.
 
     Attributes:
         keys: the secrets by the id of their key.
-        is_down: whether it answers everything with 503.
-        failures: how many of the next requests it answers so.
-        ahead: how much later it is for the store than for everybody else.
+        is_down: whether every response is a 503.
+        failures: how many of the next responses are a 503.
+        ahead: how far its clock is ahead.
     """
 
     def __init__(self) -> None:
@@ -39,15 +39,15 @@ class BucketServer:
         self._objects = Client(DomainDispatcherApplication(create_backend_app))
 
     def make_bucket(self, name: str, host: str) -> None:
-        """Makes a bucket, as its owner would at a console."""
+        """Create a bucket."""
         self._forward(Received(method="PUT", path=f"/{name}", headers={"host": host}, body=b""))
 
     def drop_bucket(self, name: str, host: str) -> None:
-        """Removes an empty bucket."""
+        """Remove an empty bucket."""
         self._forward(Received(method="DELETE", path=f"/{name}", headers={"host": host}, body=b""))
 
     def answer(self, request: Received) -> Reply:
-        """What the store says to a request."""
+        """Answer a request."""
         if self.is_down or self.failures:
             self.failures = max(0, self.failures - 1)
             return _error(503, "SlowDown")
@@ -96,7 +96,7 @@ class BucketServer:
 
 
 def _in_header(headers: Mapping[str, str]) -> dict[str, str]:
-    """What `Authorization: AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…` says."""
+    """Parse the header `Authorization: AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…`."""
     parts = headers.get("authorization", "").removeprefix("AWS4-HMAC-SHA256 ").split(", ")
     said = {f"X-Amz-{name}": value for name, _, value in (part.partition("=") for part in parts)}
     return {**said, "X-Amz-Date": headers.get("x-amz-date", "")}

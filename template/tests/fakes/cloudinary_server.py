@@ -1,4 +1,4 @@
-"""Cloudinary's Upload, Download and Admin API for raw assets, as far as its pages describe them."""
+"""A fake of Cloudinary's Upload, Download and Admin APIs for raw assets."""
 
 import hashlib
 import json
@@ -19,12 +19,12 @@ _HOUR: Final = 3600
 
 @dataclass(kw_only=True)
 class CloudinaryServer:
-    """Answers like the API. Give `answer` to `serving`.
+    """Answers like the API. Pass `answer` to `serving`.
 
     Attributes:
-        failures: the statuses of the next answers.
-        ahead: how much later it is there than for everybody else.
-        page: how many assets a list answers at once.
+        failures: the statuses of the next responses.
+        ahead: how far its clock is ahead.
+        page: how many assets a list returns per page.
     """
 
     cloud: str
@@ -37,7 +37,7 @@ class CloudinaryServer:
     assets: dict[str, tuple[bytes, datetime]] = field(default_factory=dict)
 
     def answer(self, request: Received) -> Reply:
-        """What the API says to a request."""
+        """Answer a request."""
         if self.is_down:
             return _error(503, "Service unavailable")
         if self.failures:
@@ -118,7 +118,7 @@ class CloudinaryServer:
 
 
 def _form(request: Received) -> dict[str, bytes]:
-    """The fields of a `multipart/form-data` (RFC 7578)."""
+    """Return the fields of a `multipart/form-data` body (RFC 7578)."""
     boundary = request.headers["content-type"].partition("boundary=")[2].encode()
     found: dict[str, bytes] = {}
     for part in request.body.split(b"--" + boundary)[1:-1]:

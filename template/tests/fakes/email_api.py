@@ -1,4 +1,4 @@
-"""What fake mail providers with an HTTP API have in common."""
+"""The common part of fake email providers with an HTTP API."""
 
 import json
 import threading
@@ -7,31 +7,31 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from tests.email.mailbox import Mail
+from tests.email.fake_provider import ReceivedEmail
 from tests.fakes.server import FakeServer, Received, Reply
 
 API_KEY: Final = "key_7f9c2ba4e88f827d"
-CUT: Final = Reply(headers={"Content-Length": "10"}, body=b"", pace=(threading.Event(), 0))
-"""An answer that breaks off: it promises more than it says."""
+INTERRUPTED: Final = Reply(headers={"Content-Length": "10"}, body=b"", pace=(threading.Event(), 0))
+"""A reply that ends early: it announces more bytes than it sends."""
 
 
 class FakeEmailApi(ABC):
-    """Takes mail from who has the key. Subclasses know a provider's requests and answers."""
+    """Accepts emails from authenticated clients. A subclass knows a provider's authentication, requests and replies."""
 
     def __init__(self) -> None:
-        self.mails: list[Mail] = []
+        self.accepted: list[ReceivedEmail] = []
         self.attempts = 0
         self.server = FakeServer(self.answer)
         self.reply: Reply | None = None
-        """What it answers instead of what it would."""
+        """A fixed reply to every authenticated request."""
+        self.rejected: set[str] = set()
+        self.revoked = False
         self._busy = 0
         self._losing = 0
-        self.refused: set[str] = set()
-        self.key = API_KEY
 
     @property
     def requests(self) -> list[Received]:
-        """What it was asked."""
+        """All requests."""
         return self.server.requests
 
     def stop(self) -> None:
@@ -42,23 +42,23 @@ class FakeEmailApi(ABC):
         """See `FakeProvider.be_busy`."""
         self._busy = times
 
-    def lose_answers(self, times: int) -> None:
-        """See `FakeProvider.lose_answers`."""
+    def lose_replies(self, times: int) -> None:
+        """See `FakeProvider.lose_replies`."""
         self._losing = times
 
-    def refuse(self, address: str) -> None:
-        """See `FakeProvider.refuse`."""
-        self.refused.add(address)
+    def reject(self, address: str) -> None:
+        """See `FakeProvider.reject`."""
+        self.rejected.add(address)
 
-    def refuse_credentials(self) -> None:
-        """See `FakeProvider.refuse_credentials`."""
-        self.key = "changed"
+    def revoke_credentials(self) -> None:
+        """See `FakeProvider.revoke_credentials`."""
+        self.revoked = True
 
     def answer(self, request: Received) -> Reply:
-        """What the server says."""
+        """Answer a request."""
         if request.method != "POST" or request.headers.get("content-type") != "application/json":
             return Reply(status=415)
-        if request.headers.get("authorization") != f"Bearer {self.key}":
+        if self.revoked or not self.authenticates(request):
             return self.unauthorized()
         self.attempts += 1
         if self.reply is not None:
@@ -69,30 +69,39 @@ class FakeEmailApi(ABC):
         reply = self.take(request)
         if self._losing:
             self._losing -= 1
-            return CUT
+            return INTERRUPTED
         return reply
 
     @abstractmethod
+    def authenticates(self, request: Received) -> bool:
+        """Return whether the request carries the right credentials."""
+
+    @abstractmethod
     def take(self, request: Received) -> Reply:
-        """Takes the mails of a request, or says why not."""
+        """Accept the emails of a request, or reply with the reason why not."""
 
     @abstractmethod
     def busy(self) -> Reply:
-        """What it says when it has too much to do."""
+        """Return the reply to a request that may be retried."""
 
     @abstractmethod
     def unauthorized(self) -> Reply:
-        """What it says to who has not the key."""
+        """Return the reply to wrong credentials."""
+
+
+def has_bearer(request: Received, key: str = API_KEY) -> bool:
+    """Return whether the request authenticates with this bearer token."""
+    return request.headers.get("authorization") == f"Bearer {key}"
 
 
 def as_json(status: int, document: object) -> Reply:
-    """An answer in JSON."""
+    """Return a reply in JSON."""
     return Reply(status=status, body=json.dumps(document).encode(), headers={"Content-Type": "application/json"})
 
 
 @contextmanager
 def running[F: FakeEmailApi](fake: F) -> Iterator[F]:
-    """The provider is up for the block."""
+    """Run the provider for the duration of the block."""
     fake.server.start()
     try:
         yield fake

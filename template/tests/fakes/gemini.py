@@ -1,4 +1,4 @@
-"""Speaks Google's Gemini API, as https://ai.google.dev/api/generate-content describes it."""
+"""A fake of Google's Gemini API (https://ai.google.dev/api/generate-content)."""
 
 import json
 import re

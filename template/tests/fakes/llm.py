@@ -1,10 +1,11 @@
-"""A language model's server on the loopback interface, in the test's own loop, that answers as a test says.
+"""A fake of a language model's server, in the test's own event loop.
 
-What it speaks is the affair of a `Dialect`; the fakes of the providers have one each.
+Its API is defined by a `Dialect`; each provider's fake has one.
 """
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,20 +14,22 @@ from typing import Any, Protocol
 type Json = dict[str, Any]
 
 KEY = "very-secret-key"
+DATA = re.compile(r"(?<=^data: )\{.*\}(?=\r?$)", re.MULTILINE)
 TEXTS = ("Grüß", " dich,\n", "Welt\r\n\u2028", "!")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Says:
-    """What the model says: pieces, and what it has counted.
+    """The server answers with these pieces and token counts.
 
     Attributes:
-        cached: of the tokens read, how many came from the cache.
-        thought: of the tokens written, how many nobody sees.
+        cached: input tokens that came from the cache.
+        thought: output tokens of the reasoning.
         finish: `stop`, `length` or `refused`.
-        hold: after the first piece, it waits for this.
-        cut: it hangs up after the pieces, without an end.
-        fails: it reports a fault of its own after the pieces.
+        hold: the server waits for this event after the first piece.
+        cut: the server closes the connection after the pieces, without ending the answer.
+        fails: the server reports an error after the pieces.
+        nulls: null replaces empty values, as with some compatible servers.
     """
 
     texts: Sequence[str] = TEXTS
@@ -38,10 +41,11 @@ class Says:
     hold: asyncio.Event | None = None
     cut: bool = False
     fails: bool = False
+    nulls: bool = False
 
     @property
     def text(self) -> str:
-        """All of it."""
+        """The complete text."""
         return "".join(self.texts)
 
 
@@ -59,7 +63,7 @@ class Fails:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sends:
-    """The server answers with these very bytes."""
+    """The server answers with exactly these bytes."""
 
     body: bytes
     status: int = 200
@@ -68,7 +72,7 @@ class Sends:
 
 @dataclass(frozen=True, slots=True)
 class Hangs:
-    """The server takes the request and never answers."""
+    """The server accepts the request and never answers."""
 
 
 type Behaviour = Says | Fails | Sends | Hangs
@@ -76,7 +80,7 @@ type Behaviour = Says | Fails | Sends | Hangs
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Asked:
-    """A request, as the model understands it."""
+    """A parsed request."""
 
     model: str
     system: str | None
@@ -88,22 +92,22 @@ class Asked:
 
 
 class Dialect(Protocol):
-    """What a provider speaks."""
+    """The API of a provider."""
 
     def understand(self, method: str, path: str, headers: Mapping[str, str], body: Json) -> Asked:
-        """Reads a request. Raises AssertionError where the provider would not understand it."""
+        """Parse a request. Raise `AssertionError` if the provider would reject it."""
         ...
 
     def whole(self, asked: Asked, says: Says) -> Json:
-        """The body of an answer."""
+        """Return the body of a complete answer."""
         ...
 
     def events(self, asked: Asked, says: Says) -> Sequence[str]:
-        """The stream of an answer, event by event: one before the text, one a piece, and those that end it."""
+        """Return the events of a stream: one before the text, one for each piece, and those that end it."""
         ...
 
     def broken(self) -> str:
-        """The event of a fault in the middle of a stream."""
+        """Return the event of an error in the middle of a stream."""
         ...
 
     def failure(self, fails: Fails) -> tuple[int, Json]:
@@ -113,12 +117,12 @@ class Dialect(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
-    """A provider, for tests.
+    """A provider under test.
 
     Attributes:
-        key: the setting of its key.
-        url: the setting of its server's address.
-        path: what stands in that behind the host.
+        key: the name of the setting with its key.
+        url: the name of the setting with its URL.
+        path: the path of that URL.
     """
 
     name: str
@@ -128,18 +132,18 @@ class Case:
     path: str = ""
 
     def settings(self, fake: "FakeLLM") -> dict[str, str]:
-        """The settings that lead to a fake."""
+        """Return the settings that point to a fake."""
         return {self.key: KEY, self.url: f"{fake.url}{self.path}"}
 
 
 @dataclass(slots=True)
 class FakeLLM:
-    """Serves at `url` while it is up: each call takes the next behaviour, the last one stays.
+    """A server at `url`. Each call uses the next behaviour; the last one is repeated.
 
     Attributes:
-        asked: what it was asked.
-        open: how many calls it is answering.
-        left: set when a client hangs up on it.
+        asked: the requests so far.
+        open: the number of calls in progress.
+        left: set when a client disconnects.
     """
 
     dialect: Dialect
@@ -154,25 +158,25 @@ class FakeLLM:
 
     @property
     def never(self) -> asyncio.Event:
-        """What never comes."""
+        """An event that is never set."""
         return asyncio.Event()
 
     def will(self, *behaviours: Behaviour) -> None:
-        """What it does from now on."""
+        """Set the behaviours from now on."""
         self.behaviours = list(behaviours)
 
     def stop(self) -> None:
-        """Refuses connections from now on."""
+        """Refuse connections from now on."""
         assert self.server is not None
         self.server.close()
 
     async def until_open(self, count: int) -> None:
-        """Waits until it is answering so many calls."""
+        """Wait until this number of calls is in progress."""
         async with self.changed:
             await self.changed.wait_for(lambda: self.open == count)
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serves one request; each comes on a connection of its own."""
+        """Serve one request; each connection has only one."""
         serving: asyncio.Task[None] | None = asyncio.current_task()
         assert serving is not None
         self.connections.add(serving)
@@ -220,7 +224,9 @@ class FakeLLM:
         elif isinstance(behaviour, Sends):
             await _send(writer, behaviour.status, behaviour.body, behaviour.content_type)
         elif not asked.stream:
-            await _send(writer, 200, json.dumps(self.dialect.whole(asked, behaviour), ensure_ascii=False).encode())
+            body = self.dialect.whole(asked, behaviour)
+            sent = _with_nulls(body) if behaviour.nulls else body
+            await _send(writer, 200, json.dumps(sent, ensure_ascii=False).encode())
         else:
             await self._stream(behaviour, asked, writer)
 
@@ -228,6 +234,8 @@ class FakeLLM:
         head = ("HTTP/1.1 200 OK", "Content-Type: text/event-stream", "Transfer-Encoding: chunked", "Connection: close")
         writer.write("".join(f"{line}\r\n" for line in (*head, "")).encode())
         events = self.dialect.events(asked, says)
+        if says.nulls:
+            events = [DATA.sub(lambda data: json.dumps(_with_nulls(json.loads(data[0]))), event) for event in events]
         spoken = 1 + len(says.texts)
         for place, event in enumerate(events):
             if place == spoken and (says.cut or says.fails):
@@ -239,6 +247,16 @@ class FakeLLM:
             await _chunk(writer, self.dialect.broken())
         writer.write(b"0\r\n\r\n")
         await writer.drain()
+
+
+def _with_nulls(value: object) -> object:
+    """Replace empty values by null, as some compatible servers send it."""
+    if isinstance(value, dict):
+        value = {name: _with_nulls(item) for name, item in value.items()}
+        return value or None
+    if isinstance(value, list):
+        return [_with_nulls(item) for item in value] or None
+    return value or None
 
 
 async def _chunk(writer: asyncio.StreamWriter, event: str) -> None:
@@ -259,7 +277,7 @@ async def _send(
 
 @asynccontextmanager
 async def serving_llm(dialect: Dialect) -> AsyncIterator[FakeLLM]:
-    """A model's server that is up for the block."""
+    """Serve a fake for the duration of the block."""
     fake = FakeLLM(dialect)
     server = fake.server = await asyncio.start_server(fake.handle, "127.0.0.1", 0, limit=2**24)
     fake.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"

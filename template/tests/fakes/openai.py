@@ -1,4 +1,4 @@
-"""Speaks OpenAI's Chat Completions and, to search, its Responses, as https://developers.openai.com/api describes."""
+"""A fake of OpenAI's Chat Completions and Responses APIs (https://developers.openai.com/api)."""
 
 import json
 from collections.abc import Mapping, Sequence

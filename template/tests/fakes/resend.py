@@ -1,28 +1,34 @@
-"""Resend's API, as https://resend.com/docs/api-reference describes it."""
+"""Resend's API (https://resend.com/docs/api-reference)."""
 
+import base64
 import json
 from typing import Any, Final, override
 from uuid import uuid4
 
-from tests.email.mailbox import Mail
-from tests.fakes.email_api import FakeEmailApi, as_json
+from app.email.port import Attachment
+from tests.email.fake_provider import ReceivedEmail
+from tests.fakes.email_api import FakeEmailApi, as_json, has_bearer
 from tests.fakes.server import Received, Reply
 
-MOST_IN_A_BATCH: Final = 100
-LONGEST_KEY: Final = 256
+MAX_BATCH: Final = 100
+MAX_KEY: Final = 256
 
 
 class FakeResend(FakeEmailApi):
-    """Remembers idempotency keys with what came with them and what it answered."""
+    """Remembers each idempotency key with its request and its reply."""
 
     def __init__(self) -> None:
         super().__init__()
         self._remembered: dict[str, tuple[bytes, Reply]] = {}
 
     @override
+    def authenticates(self, request: Received) -> bool:
+        return has_bearer(request)
+
+    @override
     def take(self, request: Received) -> Reply:
         key = request.headers.get("idempotency-key", "")
-        if len(key) > LONGEST_KEY:
+        if len(key) > MAX_KEY:
             return error(400, "invalid_idempotency_key", "The key must be between 1-256 chars.")
         if key in self._remembered:
             body, reply = self._remembered[key]
@@ -38,38 +44,48 @@ class FakeResend(FakeEmailApi):
         document = json.loads(request.body)
         if request.path == "/emails":
             problem = self._problem(document)
-            return error(422, "validation_error", problem) if problem else as_json(200, {"id": self._keep(document)})
-        if request.path == "/emails/batch" and len(document) <= MOST_IN_A_BATCH:
+            return error(422, "validation_error", problem) if problem else as_json(200, {"id": self._accept(document)})
+        if request.path == "/emails/batch" and len(document) <= MAX_BATCH:
+            if any("attachments" in item for item in document):
+                return error(422, "validation_error", "Attachments are not supported in batches.")
             return self._take_batch(document, permissive=request.headers.get("x-batch-validation") == "permissive")
         return error(404, "not_found", "The requested endpoint does not exist.")
 
-    def _take_batch(self, mails: list[dict[str, Any]], *, permissive: bool) -> Reply:
-        problems = [(index, problem) for index, mail in enumerate(mails) if (problem := self._problem(mail))]
+    def _take_batch(self, items: list[dict[str, Any]], *, permissive: bool) -> Reply:
+        problems = [(index, problem) for index, item in enumerate(items) if (problem := self._problem(item))]
         if problems and not permissive:
             return error(422, "validation_error", problems[0][1])
-        bad = {index for index, _ in problems}
-        data = [{"id": self._keep(mail)} for index, mail in enumerate(mails) if index not in bad]
+        invalid = {index for index, _ in problems}
+        data = [{"id": self._accept(item)} for index, item in enumerate(items) if index not in invalid]
         if not permissive:
             return as_json(200, {"data": data})
         return as_json(200, {"data": data, "errors": [{"index": index, "message": text} for index, text in problems]})
 
-    def _problem(self, mail: dict[str, Any]) -> str | None:
-        if not {"from", "to", "subject", "text"} <= mail.keys() or len(mail["to"]) != 1:
+    def _problem(self, item: dict[str, Any]) -> str | None:
+        if not {"from", "to", "subject", "text"} <= item.keys() or len(item["to"]) != 1:
             return "Missing field."
-        return "Invalid `to` field." if mail["to"][0] in self.refused else None
+        return "Invalid `to` field." if item["to"][0] in self.rejected else None
 
-    def _keep(self, mail: dict[str, Any]) -> str:
+    def _accept(self, item: dict[str, Any]) -> str:
         id_ = str(uuid4())
-        (to,) = mail["to"]
-        self.mails.append(
-            Mail(
+        (to,) = item["to"]
+        self.accepted.append(
+            ReceivedEmail(
                 to=to,
-                sender=mail["from"],
-                subject=mail["subject"],
-                text=mail["text"],
-                html=mail.get("html"),
-                reply_to=mail.get("reply_to"),
+                sender=item["from"],
+                subject=item["subject"],
+                text=item["text"],
+                html=item.get("html"),
+                reply_to=item.get("reply_to"),
                 id=id_,
+                attachments=tuple(
+                    Attachment(
+                        filename=each["filename"],
+                        content=base64.b64decode(each["content"], validate=True),
+                        content_type=each["content_type"],
+                    )
+                    for each in item.get("attachments", ())
+                ),
             )
         )
         return id_
@@ -84,5 +100,5 @@ class FakeResend(FakeEmailApi):
 
 
 def error(status: int, name: str, message: str) -> Reply:
-    """An error as all of its endpoints answer it."""
+    """Return an error in the form that all endpoints share."""
     return as_json(status, {"statusCode": status, "name": name, "message": message})

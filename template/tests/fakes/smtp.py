@@ -1,4 +1,4 @@
-"""A mail server on the loopback interface that insists on the protocol (RFC 5321, 3207, 4954)."""
+"""A mail server on the loopback interface that enforces the protocol (RFC 5321, 3207, 4954)."""
 
 import base64
 import re
@@ -14,26 +14,27 @@ from email.parser import BytesParser
 from email.policy import default as policy
 from typing import BinaryIO, Final
 
-from tests.email.mailbox import Mail
+from app.email.port import Attachment
+from tests.email.fake_provider import ReceivedEmail
 
 USERNAME: Final = "mailer"
 PASSWORD: Final = "pass word@1"
-LONGEST_LINE: Final = 998
+MAX_LINE: Final = 998
 MAIL_FROM: Final = re.compile(r"MAIL FROM:<([^<>\s]+)>( \S+)*")
 RCPT_TO: Final = re.compile(r"RCPT TO:<([^<>\s]+)>")
 
 
-class _BrokenOffError(Exception):
-    """The server ends the conversation."""
+class _SessionClosedError(Exception):
+    """The server or the client ends the session."""
 
 
 @dataclass
-class _Conversation:
+class _Session:
     connection: socket.socket
     reader: BinaryIO
     greeted: bool = False
     encrypted: bool = False
-    known: bool = False
+    authenticated: bool = False
     sender: str = ""
     recipients: list[str] = field(default_factory=list)
 
@@ -44,13 +45,13 @@ class _Conversation:
         self.encrypted, self.greeted = True, False
 
     def line(self) -> bytes:
-        """Up to a line feed, whatever is before it."""
+        """Read one line; a bare line feed ends the session."""
         raw = self.reader.readline()
         if not raw.endswith(b"\r\n"):
-            raise _BrokenOffError
+            raise _SessionClosedError
         return raw
 
-    def say(self, reply: str) -> None:
+    def reply(self, reply: str) -> None:
         self.connection.sendall(f"{reply}\r\n".encode())
 
     def close(self) -> None:
@@ -59,33 +60,33 @@ class _Conversation:
 
 
 class FakeSmtp:
-    """Takes mail from who has logged in, over TLS only. It is a thread of its own, as other machines are.
+    """Accepts emails from authenticated clients, over TLS only. It runs in its own thread, like another machine.
 
     Args:
-        context: with its certificate.
-        implicit: whether it speaks TLS from the first byte.
+        context: has the server's certificate.
+        implicit: whether connections use TLS from the first byte.
     """
 
     def __init__(self, context: ssl.SSLContext | None, *, implicit: bool = False) -> None:
-        self.mails: list[Mail] = []
+        self.accepted: list[ReceivedEmail] = []
         self.envelopes: list[tuple[str, list[str]]] = []
         self.raw: list[bytes] = []
         self.attempts = 0
         self.connections = 0
         self.commands: list[str] = []
         self.replies: dict[str, str] = {}
-        """What it says to a verb instead of what it would, such as `{"DATA": "452 full"}`."""
+        """Fixed replies by verb, such as `{"DATA": "452 full"}`."""
         self._context = context
         self._implicit = implicit
         self._busy = 0
         self._losing = 0
-        self._refused: set[str] = set()
+        self._rejected: set[str] = set()
         self._password = PASSWORD
         self._server: socketserver.ThreadingTCPServer | None = None
         self.port = 0
 
     def start(self) -> None:
-        """Listens."""
+        """Start listening."""
         fake = self
 
         class Handler(socketserver.BaseRequestHandler):
@@ -93,7 +94,7 @@ class FakeSmtp:
                 fake.serve(self.request)
 
         self._server = socketserver.ThreadingTCPServer(("127.0.0.1", self.port), Handler)
-        # A client that hangs up does so in the thread that stops the server: it is not waited for there.
+        # A client disconnects in the thread that stops the server, so the server does not wait for it.
         self._server.daemon_threads, self._server.block_on_close = True, False
         self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
@@ -109,129 +110,129 @@ class FakeSmtp:
         """See `FakeProvider.be_busy`."""
         self._busy = times
 
-    def lose_answers(self, times: int) -> None:
-        """See `FakeProvider.lose_answers`."""
+    def lose_replies(self, times: int) -> None:
+        """See `FakeProvider.lose_replies`."""
         self._losing = times
 
-    def refuse(self, address: str) -> None:
-        """See `FakeProvider.refuse`."""
-        self._refused.add(address)
+    def reject(self, address: str) -> None:
+        """See `FakeProvider.reject`."""
+        self._rejected.add(address)
 
-    def refuse_credentials(self) -> None:
-        """See `FakeProvider.refuse_credentials`."""
+    def revoke_credentials(self) -> None:
+        """See `FakeProvider.revoke_credentials`."""
         self._password = "changed"
 
     def serve(self, connection: socket.socket) -> None:
-        """Talks to one client until one of the two hangs up."""
+        """Serve one client until it or the server ends the session."""
         self.connections += 1
-        talk = _Conversation(connection, connection.makefile("rb"))
+        session = _Session(connection, connection.makefile("rb"))
         try:
             if self._implicit and self._context is not None:
-                talk.encrypt(self._context)
-            self._converse(talk)
-        except (_BrokenOffError, OSError):
-            # Whoever hangs up, the server or the client, that was all.
+                session.encrypt(self._context)
+            self._run(session)
+        except (_SessionClosedError, OSError):
+            # One of the two has closed the connection.
             pass
         finally:
-            talk.close()
+            session.close()
 
-    def _converse(self, talk: _Conversation) -> None:
-        talk.say("220 mail.test ESMTP")
+    def _run(self, session: _Session) -> None:
+        session.reply("220 mail.test ESMTP")
         while True:
-            line = talk.line()[:-2].decode("ascii")
+            line = session.line()[:-2].decode("ascii")
             verb = line.split(" ")[0].upper()
             self.commands.append(verb)
             if verb in self.replies:
-                talk.say(self.replies[verb])
+                session.reply(self.replies[verb])
                 continue
-            self._answer(talk, verb, line)
+            self._answer(session, verb, line)
 
-    def _answer(self, talk: _Conversation, verb: str, line: str) -> None:
+    def _answer(self, session: _Session, verb: str, line: str) -> None:
         match verb:
             case "EHLO":
-                self._greet(talk)
-            case "STARTTLS" if self._context is not None and not talk.encrypted:
-                talk.say("220 go ahead")
-                talk.encrypt(self._context)
-            case "AUTH" if talk.greeted and (talk.encrypted or self._context is None):
-                self._authenticate(talk, line)
-            case "MAIL" | "RCPT" | "DATA" if not talk.known:
-                talk.say("530 5.7.0 authentication required")
+                self._greet(session)
+            case "STARTTLS" if self._context is not None and not session.encrypted:
+                session.reply("220 ready")
+                session.encrypt(self._context)
+            case "AUTH" if session.greeted and (session.encrypted or self._context is None):
+                self._authenticate(session, line)
+            case "MAIL" | "RCPT" | "DATA" if not session.authenticated:
+                session.reply("530 5.7.0 authentication required")
             case "MAIL":
-                self._mail(talk, line)
-            case "RCPT" if talk.sender:
-                self._recipient(talk, line)
-            case "DATA" if talk.recipients:
-                self._data(talk)
+                self._mail(session, line)
+            case "RCPT" if session.sender:
+                self._recipient(session, line)
+            case "DATA" if session.recipients:
+                self._data(session)
             case "RSET":
-                talk.sender, talk.recipients = "", []
-                talk.say("250 ok")
+                session.sender, session.recipients = "", []
+                session.reply("250 ok")
             case "QUIT":
-                talk.say("221 bye")
-                raise _BrokenOffError
+                session.reply("221 bye")
+                raise _SessionClosedError
             case _:
-                talk.say("503 5.5.1 not now")
+                session.reply("503 5.5.1 bad sequence of commands")
 
-    def _greet(self, talk: _Conversation) -> None:
-        talk.greeted = True
-        offers = ["mail.test", "SIZE 10000000"]
-        if self._context is not None and not talk.encrypted:
-            offers.append("STARTTLS")
-        if talk.encrypted or self._context is None:
-            offers.append("AUTH PLAIN")
-        talk.say("\r\n".join([*(f"250-{offer}" for offer in offers), "250 PIPELINING"]))
+    def _greet(self, session: _Session) -> None:
+        session.greeted = True
+        extensions = ["mail.test", "SIZE 10000000"]
+        if self._context is not None and not session.encrypted:
+            extensions.append("STARTTLS")
+        if session.encrypted or self._context is None:
+            extensions.append("AUTH PLAIN")
+        session.reply("\r\n".join([*(f"250-{extension}" for extension in extensions), "250 PIPELINING"]))
 
-    def _authenticate(self, talk: _Conversation, line: str) -> None:
+    def _authenticate(self, session: _Session, line: str) -> None:
         _, method, response = line.split(" ")
         _, username, password = base64.b64decode(response).decode().split("\0")
-        talk.known = (method, username, password) == ("PLAIN", USERNAME, self._password)
-        talk.say("235 welcome" if talk.known else "535 5.7.8 wrong")
+        session.authenticated = (method, username, password) == ("PLAIN", USERNAME, self._password)
+        session.reply("235 authenticated" if session.authenticated else "535 5.7.8 invalid credentials")
 
-    def _mail(self, talk: _Conversation, line: str) -> None:
+    def _mail(self, session: _Session, line: str) -> None:
         self.attempts += 1
         found = MAIL_FROM.fullmatch(line)
         if self._busy:
             self._busy -= 1
-            talk.say("421 4.3.2 closing, come back later")
-            raise _BrokenOffError
-        talk.sender = found[1] if found else ""
-        talk.say("250 ok" if found else "501 5.5.4 syntax")
+            session.reply("421 4.3.2 closing, come back later")
+            raise _SessionClosedError
+        session.sender = found[1] if found else ""
+        session.reply("250 ok" if found else "501 5.5.4 syntax")
 
-    def _recipient(self, talk: _Conversation, line: str) -> None:
+    def _recipient(self, session: _Session, line: str) -> None:
         found = RCPT_TO.fullmatch(line)
-        if found is None or found[1] in self._refused:
-            talk.say("550 5.1.1 no such user")
+        if found is None or found[1] in self._rejected:
+            session.reply("550 5.1.1 no such user")
             return
-        talk.recipients.append(found[1])
-        talk.say("250 ok")
+        session.recipients.append(found[1])
+        session.reply("250 ok")
 
-    def _data(self, talk: _Conversation) -> None:
-        talk.say("354 go on")
+    def _data(self, session: _Session) -> None:
+        session.reply("354 send data")
         content = b""
-        while (line := talk.line()) != b".\r\n":
-            if len(line) > LONGEST_LINE + 2 or b"\r" in line[:-2]:
-                talk.say("500 5.6.0 bare line break, or too long a line")
-                raise _BrokenOffError
+        while (line := session.line()) != b".\r\n":
+            if len(line) > MAX_LINE + 2 or b"\r" in line[:-2]:
+                session.reply("500 5.6.0 bare line break or line too long")
+                raise _SessionClosedError
             content += line.removeprefix(b".")
-        self._keep(talk, content)
+        self._accept(session, content)
         if self._losing:
             self._losing -= 1
-            raise _BrokenOffError
-        talk.say("250 2.0.0 taken")
+            raise _SessionClosedError
+        session.reply("250 2.0.0 accepted")
 
-    def _keep(self, talk: _Conversation, content: bytes) -> None:
+    def _accept(self, session: _Session, content: bytes) -> None:
         self.raw.append(content)
-        self.envelopes.append((talk.sender, talk.recipients))
-        self.mails.append(read_mail(content))
-        talk.sender, talk.recipients = "", []
+        self.envelopes.append((session.sender, session.recipients))
+        self.accepted.append(read_email(content))
+        session.sender, session.recipients = "", []
 
 
-def read_mail(content: bytes) -> Mail:
-    """A mail as a program for reading mail shows it."""
+def read_email(content: bytes) -> ReceivedEmail:
+    """Parse an email as a mail client does."""
     mail = BytesParser(EmailMessage, policy=policy).parsebytes(content)
     text, html = mail.get_body(("plain",)), mail.get_body(("html",))
     assert text is not None
-    return Mail(
+    return ReceivedEmail(
         to=str(mail["To"]),
         sender=str(mail["From"]),
         subject=str(mail["Subject"]),
@@ -239,12 +240,20 @@ def read_mail(content: bytes) -> Mail:
         html=None if html is None else html.get_content().replace("\r\n", "\n"),
         reply_to=mail["Reply-To"] and str(mail["Reply-To"]),
         id=str(mail["Message-ID"]),
+        attachments=tuple(map(read_attachment, mail.iter_attachments())),
     )
+
+
+def read_attachment(part: EmailMessage) -> Attachment:
+    """Return a decoded attachment."""
+    content = part.get_payload(decode=True)
+    assert isinstance(content, bytes)
+    return Attachment(filename=part.get_filename() or "", content=content, content_type=part.get_content_type())
 
 
 @contextmanager
 def receiving(context: ssl.SSLContext | None, *, implicit: bool = False) -> Iterator[FakeSmtp]:
-    """A server that is up for the block."""
+    """Run the server for the duration of the block."""
     server = FakeSmtp(context, implicit=implicit)
     server.start()
     try:

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
@@ -18,13 +17,14 @@ from app.core.db.database import Database, insert_if_absent
 from app.core.lifecycle import create_runtime, jobs_of, running
 from app.core.manifest import Module, modules_of
 from app.core.runtime import Runtime
+from app.jobs.broker import InProcessBroker
 from app.jobs.commands import worker
 from app.jobs.module import module as jobs
-from app.jobs.module import open_server
+from app.jobs.module import open_broker
 from app.jobs.outbox import Outbox
-from app.jobs.server import NoServer
 from app.jobs.settings import JobsSettings
 from app.modules import MODULES
+from tests.processes import kill_this_process
 
 NO_CLOCK = tuple(replace(module, crons=()) for module in MODULES)
 """All modules, without the jobs that come by the clock: tests that count jobs may run at any minute."""
@@ -82,29 +82,29 @@ async def make_tables(database: Database) -> None:
         await connection.run_sync(tables.create_all)
 
 
-class Deadly(NoServer):
+class Deadly(InProcessBroker):
     """Is the end of whoever hands jobs over."""
 
     async def send(self, ids: Sequence[UUID]) -> None:
-        """See `Server.send`."""
+        """See `Broker.send`."""
         assert ids
-        os.kill(os.getpid(), signal.SIGKILL)
+        kill_this_process()
 
 
 @asynccontextmanager
 async def _dying(runtime: Runtime) -> AsyncIterator[None]:
     """The module's lifespan in a process that is killed between a commit and what follows it."""
-    times = runtime.resource(JobsSettings).times
-    runtime.queue = Outbox(runtime, jobs_of(modules_of(runtime)), server=Deadly(), times=times)
+    timing = runtime.resource(JobsSettings).timing
+    runtime.queue = Outbox(runtime, jobs_of(modules_of(runtime)), broker=Deadly(), timing=timing)
     yield
 
 
 @asynccontextmanager
 async def _queueing(runtime: Runtime) -> AsyncIterator[None]:
     """The module's lifespan in a process that does not work itself, as outside local."""
-    async with open_server(runtime) as server:
-        times = runtime.resource(JobsSettings).times
-        runtime.queue = Outbox(runtime, jobs_of(modules_of(runtime)), server=server, times=times)
+    async with open_broker(runtime) as broker:
+        timing = runtime.resource(JobsSettings).timing
+        runtime.queue = Outbox(runtime, jobs_of(modules_of(runtime)), broker=broker, timing=timing)
         yield
 
 

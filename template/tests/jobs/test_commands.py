@@ -8,17 +8,20 @@ import time
 from contextlib import nullcontext
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from app.core.commands import CommandLine
 from app.core.config.settings import Settings
 from app.core.db.database import create_database
-from app.jobs.alive import PATIENCE, is_alive, sign_of_life
-from app.jobs.commands import jobs
+from app.core.manifest import Module
+from app.core.runtime import Runtime
+from app.jobs.commands import crons, jobs
+from app.jobs.heartbeat import HEARTBEAT_TIMEOUT, heartbeat_file, is_alive
 from app.modules import MODULES
 from tests.databases import Databases
-from tests.jobs.work import Work, enqueue, fail, make_runtime, note
+from tests.jobs.sample_jobs import Work, enqueue, fail, make_runtime, note
 
 
 class TestJobs:
@@ -30,7 +33,7 @@ class TestJobs:
             runtime = make_runtime(create_database(Settings()))
             runtime.resource(Work).failures = 10
             dead = await enqueue(runtime, fail)
-            await runtime.queue.drain()
+            await runtime.queue.drain(raises=False)
             waiting = await enqueue(runtime, note, "secret")
             await runtime.database.dispose()
 
@@ -40,31 +43,65 @@ class TestJobs:
             assert "secret" not in listed.output
             assert "LookupError: nothing at [email]" in (await command("list", "--state", "dead")).output
             assert (await command("retry", waiting)).output == "Error: The job is waiting, not dead.\n"
-            assert (await command("retry", dead)).output == "It waits for a worker.\n"
+            assert (await command("retry", dead)).output == "The job is waiting for a worker.\n"
             assert (await command("cancel", waiting)).output == "Cancelled.\n"
             assert (await command("cancel", waiting)).exit_code == 1
-            assert (await command("list", "--state", "running")).output == "There are none.\n"
+            assert (await command("list", "--state", "running")).output == "No jobs.\n"
 
 
-async def command(*arguments: str) -> Result:
-    """What `app jobs …` answers; in a thread, since it brings a loop of its own."""
-    line = CommandLine(modules=MODULES, database=nullcontext)
-    return await asyncio.to_thread(CliRunner().invoke, jobs, arguments, obj=line)
+class TestRun:
+    async def test_runs_a_job_with_json_arguments(self) -> None:
+        ran = await command("run", "small.add", "[1, 2]", "not JSON", modules=(*MODULES, SMALL))
+        assert ran.output == '{\n  "sum": 3,\n  "name": "not JSON"\n}\n'
+        assert (await command("run", "small.nothing", modules=(*MODULES, SMALL))).output == "Done.\n"
+
+    async def test_lists_the_jobs(self) -> None:
+        assert "core.cleanup_old_data\n" in (await command("run")).output
+
+    async def test_names_what_is_not_a_job(self) -> None:
+        ran = await command("run", "small.subtract")
+        assert ran.output == "Error: There is no job small.subtract. `app jobs run` lists all jobs.\n"
+
+
+class TestCrons:
+    async def test_are_listed_with_their_next_runs(self) -> None:
+        listed = (await command("--count", "2", group=crons)).output.splitlines()
+        place = listed.index("core.generate_daily_report  5 0 * * *  UTC")
+        assert [line[-5:] for line in listed[place + 1 : place + 3]] == ["00:05", "00:05"]
+        assert not listed[place + 3].startswith(" ")
+
+
+async def add(_runtime: Runtime, numbers: list[int], name: str) -> dict[str, object]:
+    return {"sum": sum(numbers), "name": name}
+
+
+async def nothing(_runtime: Runtime) -> None:
+    return None
+
+
+add.__module__ = nothing.__module__ = "app.small.jobs"
+SMALL = Module(name="small", jobs=(add, nothing))
+
+
+async def command(*arguments: str, group: click.Command = jobs, modules: tuple[Module, ...] = MODULES) -> Result:
+    """Run `app jobs …` in a thread, since it starts an event loop of its own."""
+    line = CommandLine(modules=modules, database=nullcontext)
+    return await asyncio.to_thread(CliRunner().invoke, group, arguments, obj=line)
 
 
 class TestAlive:
-    def test_is_who_has_given_a_sign_of_life_lately(self, tmp_path: Path) -> None:
+    def test_is_a_worker_with_a_recent_heartbeat(self, tmp_path: Path) -> None:
         file = tmp_path / "alive"
         assert not is_alive(file)
         file.touch()
         assert is_alive(file)
-        past = time.time() - PATIENCE - 1
+        past = time.time() - HEARTBEAT_TIMEOUT - 1
         os.utime(file, (past, past))
         assert not is_alive(file)
 
     def test_is_told_by_an_exit_code(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TMPDIR", str(tmp_path))
-        ask = [sys.executable, "-m", "app.jobs.alive"]
+        ask = [sys.executable, "-m", "app.jobs.heartbeat"]
         assert subprocess.run(ask, check=False).returncode == 1
-        (tmp_path / sign_of_life().name).touch()
+        (tmp_path / heartbeat_file().name).touch()
         assert subprocess.run(ask, check=False).returncode == 0

@@ -1,15 +1,17 @@
-"""Jobs by the clock."""
+"""Scheduled jobs."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import islice
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from app.core.db.database import Database
 from app.core.manifest import Cron
 from app.core.runtime import Runtime
-from app.jobs.crons import Clock, id_for, matches
+from app.jobs.crons import CronScheduler, Schedule, id_for
 from app.jobs.operations import list_jobs
-from tests.jobs.work import Work, fail, make_runtime, note, queue_another
+from tests.jobs.sample_jobs import Work, fail, make_runtime, note, queue_another
 
 NOON = datetime(2030, 1, 7, 12, 0, tzinfo=UTC)
 """A Monday."""
@@ -22,28 +24,77 @@ def runtime(database: Database) -> Runtime:
     return make_runtime(database)
 
 
-def clock(runtime: Runtime, *crons: Cron, at: datetime = NOON) -> Clock:
+def clock(runtime: Runtime, *crons: Cron, at: datetime = NOON) -> CronScheduler:
     """A clock that was made at a time."""
-    made = Clock(runtime, crons, attempts=3)
+    made = CronScheduler(runtime, crons, attempts=3)
     made.set(at)
     return made
 
 
-class TestMatches:
+BERLIN = "Europe/Berlin"
+
+
+def runs(cron: Cron, after: str, count: int) -> list[str]:
+    """The next runs after a local time, as local times with their offsets from UTC."""
+    start = datetime.fromisoformat(after).replace(tzinfo=ZoneInfo(cron.time_zone))
+    times = islice(Schedule(cron).after(start), count)
+    return [time.astimezone(ZoneInfo(cron.time_zone)).isoformat(timespec="minutes") for time in times]
+
+
+class TestSchedule:
     @pytest.mark.parametrize(
-        ("cron", "minute", "expected"),
+        ("cron", "expected"),
         [
-            (Cron(function=note), NOON, True),
-            (Cron(function=note), NOON + timedelta(minutes=1), False),
-            (Cron(function=note, minute=None), NOON + timedelta(minutes=1), True),
-            (Cron(function=note, minute=30, hour=12), NOON + timedelta(minutes=30), True),
-            (Cron(function=note, hour=11), NOON, False),
-            (Cron(function=note, weekday=0), NOON, True),
-            (Cron(function=note, weekday=6), NOON, False),
+            (Cron(function=note), ["2030-01-07T13:00", "2030-01-07T14:00"]),
+            (Cron(function=note, minute="*"), ["2030-01-07T12:01", "2030-01-07T12:02"]),
+            (Cron(function=note, minute="*/15"), ["2030-01-07T12:15", "2030-01-07T12:30"]),
+            (Cron(function=note, minute=30, hour=12), ["2030-01-07T12:30", "2030-01-08T12:30"]),
+            (Cron(function=note, hour=9, weekday="MON-FRI"), ["2030-01-08T09:00", "2030-01-09T09:00"]),
+            (Cron(function=note, hour=9, weekday="SUN"), ["2030-01-13T09:00", "2030-01-20T09:00"]),
+            (Cron(function=note, hour=0, day=1), ["2030-02-01T00:00", "2030-03-01T00:00"]),
+            (Cron(function=note, hour=0, day="L"), ["2030-01-31T00:00", "2030-02-28T00:00"]),
+            (Cron(function=note, hour=0, day=29, month="FEB"), ["2032-02-29T00:00", "2036-02-29T00:00"]),
         ],
     )
-    def test_none_means_every(self, cron: Cron, minute: datetime, expected: bool) -> None:  # noqa: FBT001 - a case
-        assert matches(cron, minute) is expected
+    def test_takes_the_fields_of_cron(self, cron: Cron, expected: list[str]) -> None:
+        assert runs(cron, "2030-01-07T12:00", 2) == [f"{time}+00:00" for time in expected]
+
+    def test_is_in_the_time_zone_of_the_cron(self) -> None:
+        nine = Cron(function=note, hour=9, time_zone=BERLIN)
+        assert runs(nine, "2030-03-30T12:00", 2) == ["2030-03-31T09:00+02:00", "2030-04-01T09:00+02:00"]
+        assert runs(nine, "2030-10-26T12:00", 2) == ["2030-10-27T09:00+01:00", "2030-10-28T09:00+01:00"]
+
+    def test_in_the_skipped_hour_runs_once_at_its_end(self) -> None:
+        nightly = Cron(function=note, minute=30, hour=2, time_zone=BERLIN)
+        assert runs(nightly, "2030-03-30T12:00", 2) == ["2030-03-31T03:00+02:00", "2030-04-01T02:30+02:00"]
+
+    def test_in_the_repeated_hour_runs_once_at_its_first_occurrence(self) -> None:
+        nightly = Cron(function=note, minute=30, hour=2, time_zone=BERLIN)
+        assert runs(nightly, "2030-10-26T12:00", 2) == ["2030-10-27T02:30+02:00", "2030-10-28T02:30+01:00"]
+
+    def test_with_a_wildcard_runs_by_elapsed_time(self) -> None:
+        often = Cron(function=note, minute="*/30", time_zone=BERLIN)
+        assert runs(often, "2030-03-31T01:30", 2) == ["2030-03-31T03:00+02:00", "2030-03-31T03:30+02:00"]
+        assert runs(often, "2030-10-27T02:00", 4) == [
+            "2030-10-27T02:30+02:00",
+            "2030-10-27T02:00+01:00",
+            "2030-10-27T02:30+01:00",
+            "2030-10-27T03:00+01:00",
+        ]
+
+    @pytest.mark.parametrize(
+        ("cron", "message"),
+        [
+            (Cron(function=note, minute=60), r"tests\.note \(60 \* \* \* \*\) is invalid: Bad minute"),
+            (Cron(function=note, weekday="FUNDAY"), "is invalid: Bad day-of-week"),
+            (Cron(function=note, hour=0, day=30, month=2), "never runs|is invalid"),
+            (Cron(function=note, time_zone="Europe/Atlantis"), "unknown time zone: Europe/Atlantis"),
+            (Cron(function=note, time_zone="../etc"), "unknown time zone"),
+        ],
+    )
+    def test_that_is_invalid_stops_the_start(self, database: Database, cron: Cron, message: str) -> None:
+        with pytest.raises(ValueError, match=message):
+            make_runtime(database, crons=(cron,))
 
 
 class TestTick:
@@ -65,9 +116,9 @@ class TestTick:
         assert await worker.tick(NOON + timedelta(minutes=2, seconds=1)) == 0
 
     async def test_what_came_while_there_was_no_worker_is_made_up_for_once(self, runtime: Runtime) -> None:
-        every_minute = Cron(function=note, minute=None)
+        every_minute = Cron(function=note, minute="*")
         for _ in range(2):
-            await Clock(runtime, (HOURLY, DAILY, every_minute), attempts=3).tick(NOON + timedelta(minutes=9))
+            await CronScheduler(runtime, (HOURLY, DAILY, every_minute), attempts=3).tick(NOON + timedelta(minutes=9))
         jobs, _ = await list_jobs(runtime)
 
         assert sorted((job.name, job.run_at) for job in jobs) == [
@@ -77,10 +128,10 @@ class TestTick:
         ]
 
     async def test_of_what_is_long_past_a_new_worker_begins_nothing(self, runtime: Runtime) -> None:
-        assert await Clock(runtime, (HOURLY, DAILY), attempts=3).tick(NOON + timedelta(minutes=11)) == 0
+        assert await CronScheduler(runtime, (HOURLY, DAILY), attempts=3).tick(NOON + timedelta(minutes=11)) == 0
 
     async def test_hours_that_were_slept_through_are_not(self, runtime: Runtime) -> None:
-        worker = clock(runtime, Cron(function=note, minute=None), at=NOON - timedelta(hours=5))
+        worker = clock(runtime, Cron(function=note, minute="*"), at=NOON - timedelta(hours=5))
         assert await worker.tick(NOON) == 11
 
     async def test_the_job_has_the_minute_s_time(self, runtime: Runtime) -> None:

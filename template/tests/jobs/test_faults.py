@@ -8,7 +8,7 @@ In each suite a few hundred jobs. The whole thing, with ten thousand in each tes
 import asyncio
 import multiprocessing
 import os
-import signal
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -26,12 +26,13 @@ from app.jobs.models import Job, JobState
 from tests.databases import Databases
 from tests.jobs import shop as processes
 from tests.jobs.shop import Attempt, Order, Payment, make_tables, queue, queue_and_die, work
+from tests.processes import KILLED, resume, suspend
 from tests.redis.server import FakeredisServer, PrivateServer, RedisServer
 
 FULL = "JOBS_FAULTS" in os.environ
 JOBS = int(os.environ.get("JOBS_FAULTS", "150"))
 REDIS_AWAY = 10.0 if FULL else 0.5
-PATIENCE = 60.0
+HEARTBEAT_TIMEOUT = 60.0
 """How long nothing may go on, however busy the machine is."""
 LONGEST = 900.0
 """How long a process may take to its end."""
@@ -76,7 +77,7 @@ class Shop:
         last = -1
         while last < count:
             try:
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(HEARTBEAT_TIMEOUT):
                     while (now := await reached()) <= last:  # noqa: ASYNC110 - other processes bring it about
                         await asyncio.sleep(PAUSE)
             except TimeoutError:
@@ -90,19 +91,19 @@ class Shop:
     async def kill_in_mid_job(self, worker: BaseProcess) -> None:
         """Kills a worker while a job that it has begun is not done."""
         assert worker.pid is not None
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(HEARTBEAT_TIMEOUT):
             while True:
                 # Held, so that nothing goes on between looking and killing.
-                os.kill(worker.pid, signal.SIGSTOP)
+                suspend(worker.pid)
                 before = await self._unfinished()
                 await asyncio.sleep(HELD)
                 if before and await self._unfinished():
                     break
-                os.kill(worker.pid, signal.SIGCONT)
+                resume(worker.pid)
                 await asyncio.sleep(SECONDS)
         self.lost += await self._unfinished()
         worker.kill()
-        assert await exit_of(worker) == -signal.SIGKILL
+        assert await exit_of(worker) == KILLED
 
     async def _unfinished(self) -> int:
         return await self.count(Attempt) - await self.count(Order) - self.lost
@@ -123,8 +124,11 @@ class Shop:
 
 
 # A process of which each other one is a copy: importing the application takes longer than most of the tests.
-_context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload([processes.__name__])
+if sys.platform == "win32":
+    _context = multiprocessing.get_context("spawn")
+else:
+    _context = multiprocessing.get_context("forkserver")
+    _context.set_forkserver_preload([processes.__name__])
 
 
 @pytest.fixture
@@ -186,7 +190,7 @@ async def test_an_api_that_is_killed_between_commit_and_relay_has_lost_nothing(s
     shop.start(work)
     for first in range(0, JOBS, JOBS // 2):
         numbers = range(first, first + JOBS // 2)
-        assert await exit_of(shop.start(queue_and_die, numbers, SECONDS)) == -signal.SIGKILL
+        assert await exit_of(shop.start(queue_and_die, numbers, SECONDS)) == KILLED
     await shop.all_done(JOBS)
 
 

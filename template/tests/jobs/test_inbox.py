@@ -14,11 +14,11 @@ from app.core.inbox.service import MAX_ATTEMPTS, UnusableEventError, replay
 from app.core.jobs.names import job_name
 from app.core.lifecycle import create_runtime, jobs_of
 from app.core.runtime import Runtime
-from app.jobs.arq_server import ArqServer
+from app.jobs.arq_broker import ArqBroker
+from app.jobs.broker import Broker, WorkerOptions
 from app.jobs.models import JobState
 from app.jobs.operations import list_jobs
 from app.jobs.outbox import Outbox
-from app.jobs.server import Server, Working
 from app.redis.connection import connect
 from tests.core.inbox.shop import MODULES, OpenShop, Shop, let_come_due, make_tables, only_event, sold, tell
 from tests.core.inbox.test_service import (
@@ -30,7 +30,7 @@ from tests.core.inbox.test_service import (
     runtime,
     shop,
 )
-from tests.jobs.work import QUICK
+from tests.jobs.sample_jobs import QUICK
 from tests.redis.server import RedisServer
 
 __all__ = ["TestAtOnce", "TestFailure", "TestListEvents", "TestReceive", "TestReplay", "runtime", "shop"]
@@ -38,11 +38,11 @@ __all__ = ["TestAtOnce", "TestFailure", "TestListEvents", "TestReceive", "TestRe
 PAUSE = timedelta(milliseconds=10)
 
 
-def shop_on(database: Database, *, server: Server | None = None, working: Working | None = None) -> Runtime:
+def shop_on(database: Database, *, broker: Broker | None = None, worker: WorkerOptions | None = None) -> Runtime:
     """A runtime with the shop, whose jobs are rows."""
     made = create_runtime(MODULES, database=database)
     made.provide(Shop, Shop())
-    made.queue = Outbox(made, jobs_of(MODULES), server=server, working=working, times=QUICK)
+    made.queue = Outbox(made, jobs_of(MODULES), broker=broker, worker=worker, timing=QUICK)
     return made
 
 
@@ -53,10 +53,10 @@ def open_shop() -> OpenShop:
 
 
 @pytest.fixture
-async def server(own_redis: RedisServer) -> AsyncIterator[ArqServer]:
+async def broker(own_redis: RedisServer) -> AsyncIterator[ArqBroker]:
     """What tells workers."""
     async with connect(own_redis.url) as client:
-        yield ArqServer(client.connection_pool, queue="q", lease=QUICK.lease)
+        yield ArqBroker(client.connection_pool, queue="q", lease=QUICK.lease)
 
 
 async def until(runtime: Runtime, status: InboxStatus) -> None:
@@ -68,18 +68,18 @@ async def until(runtime: Runtime, status: InboxStatus) -> None:
 
 class TestWorker:
     @pytest.fixture
-    async def api(self, live_database: Database, server: ArqServer) -> AsyncIterator[Runtime]:
+    async def api(self, live_database: Database, broker: ArqBroker) -> AsyncIterator[Runtime]:
         """A process that takes webhooks and does not work."""
-        made = shop_on(live_database, server=server)
+        made = shop_on(live_database, broker=broker)
         await make_tables(made)
         async with made.queue.running(background=True):
             yield made
 
     @pytest.fixture
-    async def worker(self, api: Runtime, live_database: Database, server: ArqServer) -> AsyncIterator[Runtime]:
+    async def worker(self, api: Runtime, live_database: Database, broker: ArqBroker) -> AsyncIterator[Runtime]:
         """One that works."""
         assert api.queue
-        made = shop_on(live_database, server=server, working=Working())
+        made = shop_on(live_database, broker=broker, worker=WorkerOptions())
         async with made.queue.running(background=True):
             yield made
 
@@ -95,11 +95,11 @@ class TestWorker:
             (job_name(inbox.process_inbox_event), f"inbox:{(await only_event(api)).id}")
         ]
 
-    async def test_finds_what_was_kept_before_it_came(self, live_database: Database, server: ArqServer) -> None:
+    async def test_finds_what_was_kept_before_it_came(self, live_database: Database, broker: ArqBroker) -> None:
         api = shop_on(live_database)
         await make_tables(api)
         await tell(api)
-        worker = shop_on(live_database, server=server, working=Working())
+        worker = shop_on(live_database, broker=broker, worker=WorkerOptions())
         async with worker.queue.running(background=True):
             await until(worker, InboxStatus.DONE)
         assert await sold(api) == ["cup"]
@@ -107,8 +107,8 @@ class TestWorker:
     async def test_fails_at_last_and_does_it_when_it_is_told_again(
         self, api: Runtime, worker: Runtime, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(inbox, "FIRST_PAUSE", PAUSE)
-        monkeypatch.setattr(inbox, "LONGEST_PAUSE", PAUSE)
+        monkeypatch.setattr(inbox, "FIRST_RETRY_DELAY", PAUSE)
+        monkeypatch.setattr(inbox, "MAX_RETRY_DELAY", PAUSE)
         monkeypatch.setattr(inbox_sweeper, "INTERVAL", PAUSE)
         worker.resource(Shop).error = ConnectionError("no answer")
         await tell(api)
@@ -132,9 +132,9 @@ class TestWorker:
         assert (await only_event(api)).attempts == 1
 
     async def test_that_is_stopped_in_the_midst_leaves_the_event_to_another(
-        self, api: Runtime, live_database: Database, server: ArqServer
+        self, api: Runtime, live_database: Database, broker: ArqBroker
     ) -> None:
-        stopped = shop_on(live_database, server=server, working=Working(grace=timedelta()))
+        stopped = shop_on(live_database, broker=broker, worker=WorkerOptions(drain_timeout=timedelta()))
         stopped.resource(Shop).hangs = True
         await tell(api)
         async with stopped.queue.running(background=True):
@@ -144,7 +144,7 @@ class TestWorker:
         assert await sold(api) == []
 
         await let_come_due(api)
-        worker = shop_on(live_database, server=server, working=Working())
+        worker = shop_on(live_database, broker=broker, worker=WorkerOptions())
         async with worker.queue.running(background=True):
             await until(api, InboxStatus.DONE)
         assert await sold(api) == ["cup"]

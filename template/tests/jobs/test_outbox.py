@@ -14,10 +14,13 @@ from app.core.db.database import Database
 from app.core.db.models import utc_now
 from app.core.jobs.names import job_name
 from app.core.manifest import Cron
+from app.core.ports.queue import JobFailedError
+from app.core.ports.telemetry import JobAttempt
 from app.core.runtime import Runtime
 from app.jobs.models import Job, JobState
 from app.jobs.operations import list_jobs
-from tests.jobs.work import (
+from tests.core.telemetry import Recorder
+from tests.jobs.sample_jobs import (
     JOBS,
     Work,
     enqueue,
@@ -157,6 +160,30 @@ class TestDrain:
 
         assert work.done == ["deferred", "second"]
 
+    async def test_raises_the_failures_after_all_jobs_ran(self, runtime: Runtime, work: Work) -> None:
+        work.failures = 100
+        id_ = await enqueue(runtime, fail)
+        await enqueue(runtime, note, "other")
+        with pytest.raises(ExceptionGroup, match=f"Jobs failed: {job_name(fail)}") as raised:
+            await runtime.queue.drain()
+
+        (failure,) = raised.value.exceptions
+        assert isinstance(failure, JobFailedError)
+        assert (failure.name, failure.job_id) == (job_name(fail), id_)
+        assert work.done[-1] == "other"
+
+    async def test_reports_its_attempts_to_telemetry(self, runtime: Runtime, work: Work) -> None:
+        work.failures, recorder = 1, Recorder()
+        await enqueue(runtime, fail)
+        with runtime.listen(recorder):
+            await runtime.queue.drain()
+
+        attempts = recorder.of(JobAttempt)
+        assert [(each.name, each.attempt, type(each.error)) for each in attempts] == [
+            (job_name(fail), 1, LookupError),
+            (job_name(fail), 2, type(None)),
+        ]
+
 
 class TestFailure:
     async def test_a_job_that_fails_is_tried_again(self, runtime: Runtime, work: Work) -> None:
@@ -174,7 +201,7 @@ class TestFailure:
         work.failures = 100
         await enqueue(runtime, fail)
         with capture_logs() as logs:
-            await runtime.queue.drain()
+            await runtime.queue.drain(raises=False)
 
         assert work.done == ["tried"] * 10
         (job,) = await all_jobs(runtime)
@@ -184,7 +211,7 @@ class TestFailure:
 
     async def test_a_job_that_takes_too_long_is_ended(self, runtime: Runtime) -> None:
         await enqueue(runtime, hang)
-        await runtime.queue.drain()
+        await runtime.queue.drain(raises=False)
 
         (job,) = await all_jobs(runtime)
         assert (job.state, job.attempts, job.error) == (JobState.DEAD, 2, "TimeoutError")
@@ -192,7 +219,7 @@ class TestFailure:
     @pytest.mark.parametrize("how", ["exits", "waits for what is cancelled"])
     async def test_a_job_ends_neither_its_worker_nor_goes_on_for_ever(self, runtime: Runtime, how: str) -> None:
         await enqueue(runtime, fail_oddly, how)
-        await runtime.queue.drain()
+        await runtime.queue.drain(raises=False)
 
         (job,) = await all_jobs(runtime)
         assert (job.state, job.attempts) == (JobState.DEAD, 10)
@@ -200,7 +227,7 @@ class TestFailure:
     async def test_of_a_function_that_is_gone_is_told(self, runtime: Runtime, database: Database) -> None:
         await enqueue(runtime, note, "one")
         without = make_runtime(database, jobs=tuple(job for job in JOBS if job is not note))
-        await without.queue.drain()
+        await without.queue.drain(raises=False)
 
         (job,) = await all_jobs(runtime)
         assert (job.state, job.error) == (JobState.DEAD, "LookupError: tests.note is in no module's `jobs`.")

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from app.kit.external_calls import CallFinished, observe_calls
 from app.kit.resilience import Resilient, UnavailableError, named_pause
 
 SOON = timedelta(milliseconds=1)
@@ -189,7 +190,7 @@ class TestCircuit:
             with pytest.raises(ConnectionError):
                 await shop.call(system)
 
-        with pytest.raises(UnavailableError, match="shop has failed too often"):
+        with pytest.raises(UnavailableError, match="shop has failed repeatedly"):
             await shop.call(system)
         assert system.calls == 2
 
@@ -293,3 +294,25 @@ class TestCircuit:
             lengths.add(length)
 
         assert len(lengths) == 1
+
+
+class TestObserver:
+    async def test_sees_every_attempt_and_what_an_open_circuit_refuses(self) -> None:
+        seen: list[tuple[str, type[BaseException] | None]] = []
+
+        def observe(system: str) -> CallFinished:
+            return lambda error: seen.append((system, None if error is None else type(error)))
+
+        calls = resilient(threshold=2)
+        with observe_calls(observe):
+            await calls.call(System(ConnectionError(), "well"))
+            with pytest.raises(UnavailableError):
+                await calls.call(System(ConnectionError()))
+
+        assert seen == [
+            ("shop", ConnectionError),
+            ("shop", None),
+            ("shop", ConnectionError),
+            ("shop", ConnectionError),
+            ("shop", UnavailableError),
+        ]

@@ -11,6 +11,8 @@ from app.migrate.branches import Branches
 from app.migrate.differences import differences
 from tests.migrations.rows import fill
 
+pytestmark = pytest.mark.every_module
+
 
 def branches_of(url: str) -> Branches:
     return migrations.branches(migrations.configuration(url, needs_metadata=False))

@@ -1,6 +1,6 @@
 """The Redis of the tests: the one that is named, else a private server, else one within this process.
 
-TEST_REDIS_URL or REDIS_URL names one; tests leave there what others have put there, and nothing of their own. Else
+TEST_REDIS_URL names one: the tests remove only their own keys from it. Otherwise
 `redis-server` is started, when it is on the PATH. Else fakeredis stands in, behind the very connections that redis-py
 makes to a Unix socket, so that whatever connects by URL meets it.
 """
@@ -17,7 +17,7 @@ from fakeredis.aioredis import FakeAsyncRedisConnection
 
 from app.dev.servers.redis_server import installed, private_server
 
-GIVEN: Final = os.environ.get("TEST_REDIS_URL") or os.environ.get("REDIS_URL") or None
+GIVEN: Final = os.environ.get("TEST_REDIS_URL") or None
 """Read before the tests' settings take the variable away."""
 FAKE_PATH: Final = "/fakeredis"
 FAKE_LINE: Final = "Redis: no redis-server on the PATH, so fakeredis in this process; tests of the server are left out."

@@ -9,16 +9,17 @@ import pytest
 from redis.asyncio import Redis
 
 from app.core.ports.cache import Cache, cached
+from app.core.ports.telemetry import Telemetry
 from app.redis.cache import PREFIX, RedisCache
+from app.redis.circuit_breaker import CircuitBreaker
 from app.redis.connection import connect
-from app.redis.link import Link
 
 MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
 def cache(redis: Redis) -> Cache:
-    return RedisCache(Link(redis))
+    return RedisCache(CircuitBreaker(redis))
 
 
 @pytest.fixture
@@ -44,20 +45,21 @@ class TestCache:
     async def test_is_that_of_every_process(self, cache: Cache, redis_url: str, key: str) -> None:
         await cache.set(key, b"value", MINUTE)
         async with connect(redis_url) as client:
-            assert await RedisCache(Link(client)).get(key) == b"value"
+            assert await RedisCache(CircuitBreaker(client)).get(key) == b"value"
 
 
 @dataclass
 class Process:
-    """What holds a cache, and counts what it makes."""
+    """Holds a cache, and records the calls of the function behind it."""
 
     cache: Cache
+    telemetry: Telemetry = field(default_factory=Telemetry)
     made: list[str] = field(default_factory=list)
 
 
 @cached("tests.square", ttl=MINUTE)
 async def square(process: Process, name: str) -> dict[str, int]:
-    """Is dear to make."""
+    """An expensive function."""
     process.made.append(name)
     await asyncio.sleep(0)
     return {name: 49}
@@ -66,7 +68,7 @@ async def square(process: Process, name: str) -> dict[str, int]:
 class TestCached:
     async def test_finds_what_another_process_has_made(self, cache: Cache, redis_url: str, key: str) -> None:
         async with connect(redis_url) as client:
-            processes = Process(cache), Process(RedisCache(Link(client)))
+            processes = Process(cache), Process(RedisCache(CircuitBreaker(client)))
             for process in processes:
                 values = await asyncio.gather(*(square(process, key) for _ in range(50)))
                 assert values == [{key: 49}] * 50

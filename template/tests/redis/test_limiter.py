@@ -8,15 +8,16 @@ from contextlib import AsyncExitStack
 import pytest
 from redis.asyncio import Redis
 
-from app.core.ports.rate_limiter import Limiter, Verdict, memory_limiter
+from app.core.rate_limiting.memory import MemoryLimiter
+from app.core.rate_limiting.port import Limiter, Verdict
+from app.redis.circuit_breaker import CircuitBreaker, RedisUnavailableError
 from app.redis.connection import connect
 from app.redis.limiter import PREFIX, RedisLimiter
-from app.redis.link import Link, LostError
 
 START = 1_000_000_030.0
 """Ten seconds into a minute."""
 
-PATIENCE = 30.0
+ANSWER_TIMEOUT = 30.0
 """Seconds: a busy machine is no outage."""
 
 
@@ -42,7 +43,7 @@ def clock() -> list[float]:
 
 @pytest.fixture
 def limiter(redis: Redis, clock: list[float]) -> RedisLimiter:
-    return RedisLimiter(Link(redis), Nowhere(), clock=lambda: clock[0])
+    return RedisLimiter(CircuitBreaker(redis), Nowhere(), clock=lambda: clock[0])
 
 
 class TestHit:
@@ -57,7 +58,7 @@ class TestHit:
     async def test_says_what_memory_says(self, limiter: RedisLimiter, me: str, clock: list[float]) -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("time.time", lambda: clock[0])
-            memory = memory_limiter()
+            memory = MemoryLimiter(clock=lambda: clock[0])
             for step in (0, 0, 0.5, 7, 20, 0, 0, 31.25, 1, 1, 1, 0, 59, 2, 0, 0, 0, 121, 0, 60, 0, 0, 0, 0.75, 45):
                 clock[0] += step
                 assert await limiter.hit("5/minute", me) == await memory.hit("5/minute", me)
@@ -85,7 +86,7 @@ class TestHit:
         assert (await limiter.hit("1/day", me)).allowed
 
     async def test_leaves_nothing_for_ever(self, redis: Redis, me: str) -> None:
-        await RedisLimiter(Link(redis), Nowhere()).hit("3/minute", me)
+        await RedisLimiter(CircuitBreaker(redis), Nowhere()).hit("3/minute", me)
 
         left = await redis.pttl(f"{PREFIX}{me} 3/minute")
         assert 60_000 <= left <= 120_000
@@ -96,8 +97,8 @@ class TestWorkers:
     async def workers(self, redis_url: str) -> AsyncIterator[list[Limiter]]:
         """Four processes' limiters, each with connections of its own and Redis's clock."""
         async with AsyncExitStack() as stack:
-            clients = [await stack.enter_async_context(connect(redis_url, timeout=PATIENCE)) for _ in range(4)]
-            yield [RedisLimiter(Link(client, timeout=PATIENCE), Nowhere()) for client in clients]
+            clients = [await stack.enter_async_context(connect(redis_url, timeout=ANSWER_TIMEOUT)) for _ in range(4)]
+            yield [RedisLimiter(CircuitBreaker(client, timeout=ANSWER_TIMEOUT), Nowhere()) for client in clients]
 
     async def test_together_let_as_many_pass_as_the_rate_says(self, workers: list[Limiter], me: str) -> None:
         verdicts = await asyncio.gather(*(worker.hit("40/day", me) for _ in range(25) for worker in workers))
@@ -108,16 +109,16 @@ class TestWorkers:
 
 class TestOutage:
     async def test_leaves_the_counting_to_another(self, redis: Redis, me: str) -> None:
-        link = Link(redis)
+        breaker = CircuitBreaker(redis)
 
         async def refuse() -> None:
             raise ConnectionRefusedError
 
-        with pytest.raises(LostError):
-            await link.call(refuse)
-        limiter = RedisLimiter(link, memory_limiter())
+        with pytest.raises(RedisUnavailableError):
+            await breaker.call(refuse)
+        limiter = RedisLimiter(breaker, MemoryLimiter())
         verdicts = [await limiter.hit("2/hour", me) for _ in range(3)]
-        await link.close()
+        await breaker.close()
 
         assert [verdict.allowed for verdict in verdicts] == [True, True, False]
         assert await redis.exists(f"{PREFIX}{me} 2/hour") == 0

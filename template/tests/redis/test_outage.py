@@ -11,14 +11,14 @@ from structlog.testing import capture_logs
 
 from app.core.db.database import Database
 from app.core.lifecycle import running
-from app.core.ports.rate_limiter import memory_limiter
+from app.core.rate_limiting.memory import MemoryLimiter
 from app.core.runtime import Runtime
 from app.main import create_app
 from app.modules import MODULES
-from app.redis import link as links
+from app.redis import circuit_breaker
+from app.redis.circuit_breaker import CircuitBreaker, open_circuit_breaker
 from app.redis.connection import connect
 from app.redis.limiter import RedisLimiter
-from app.redis.link import Link, opened
 from tests.conftest import make_client, make_runtime
 from tests.redis.server import RedisServer
 
@@ -28,9 +28,9 @@ MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def fast_probes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looks for Redis more often than one would."""
-    monkeypatch.setattr(links, "PAUSE", timedelta(seconds=0.01))
+    monkeypatch.setattr(circuit_breaker, "PROBE_INTERVAL", timedelta(seconds=0.01))
 
 
 @pytest.fixture
@@ -47,8 +47,8 @@ async def application(
 @pytest.fixture
 async def visitor(application: Runtime) -> AsyncIterator[httpx.AsyncClient]:
     """A client of that application."""
-    async with make_client(create_app(MODULES, runtime=application)) as opened:
-        yield opened
+    async with make_client(create_app(MODULES, runtime=application)) as open_circuit_breaker:
+        yield open_circuit_breaker
 
 
 async def degraded(visitor: httpx.AsyncClient) -> list[str]:
@@ -80,13 +80,13 @@ class TestLimits:
         own_redis.stop()
         # This process's memory knows nothing yet of the two before.
         assert [(await visitor.get(NOWHERE)).status_code for _ in range(3)] == [404, 404, 429]
-        link = application.resource(Link)
-        assert link.is_lost
+        breaker = application.resource(CircuitBreaker)
+        assert breaker.is_open
 
         own_redis.start()
-        await link.back()
+        await breaker.wait_until_closed()
         assert (await application.limiter.hit("5/day", "somebody")).remaining == 4
-        assert await link.client.keys("limit:somebody*") == [b"limit:somebody 5/day"]
+        assert await breaker.client.keys("limit:somebody*") == [b"limit:somebody 5/day"]
 
 
 class TestCache:
@@ -99,7 +99,7 @@ class TestCache:
         await cache.delete("key")
         assert await cache.get("key") is None
         own_redis.start()
-        await application.resource(Link).back()
+        await application.resource(CircuitBreaker).wait_until_closed()
         await cache.set("key", b"new", MINUTE)
         assert await cache.get("key") == b"new"
 
@@ -110,19 +110,23 @@ class TestLink:
             own_redis.stop()
             await asyncio.gather(*(application.cache.get("key") for _ in range(50)))
             own_redis.start()
-            await application.resource(Link).back()
+            await application.resource(CircuitBreaker).wait_until_closed()
         told = [(entry["log_level"], entry["event"]) for entry in logs]
 
         assert told == [("warning", "redis_lost"), ("info", "redis_back")]
 
     async def test_who_asks_during_an_outage_does_not_wait(self, monkeypatch: pytest.MonkeyPatch) -> None:
         # A server that takes connections and never answers is the worst case: each call would take all of its time.
-        monkeypatch.setattr(links, "TIMEOUT", 0.1)
-        monkeypatch.setattr(links, "PAUSE", timedelta(minutes=1))
+        monkeypatch.setattr(circuit_breaker, "TIMEOUT", 0.1)
+        monkeypatch.setattr(circuit_breaker, "PROBE_INTERVAL", timedelta(minutes=1))
         with socket.create_server(("127.0.0.1", 0)) as silent:
             host, port = silent.getsockname()
-            async with connect(f"redis://{host}:{port}/0") as client, opened(client) as link, asyncio.timeout(2):
-                assert link.is_lost
-                limiter = RedisLimiter(link, memory_limiter())
+            async with (
+                connect(f"redis://{host}:{port}/0") as client,
+                open_circuit_breaker(client) as breaker,
+                asyncio.timeout(2),
+            ):
+                assert breaker.is_open
+                limiter = RedisLimiter(breaker, MemoryLimiter())
                 for number in range(200):
                     await limiter.hit("1/day", str(number))

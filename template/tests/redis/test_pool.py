@@ -8,10 +8,10 @@ from typing import Final
 import pytest
 from redis.asyncio import Redis
 
+from app.redis.circuit_breaker import CircuitBreaker, RedisUnavailableError
 from app.redis.connection import connect
-from app.redis.link import Link, LostError
 
-PATIENCE: Final = 5.0
+ANSWER_TIMEOUT: Final = 5.0
 CALLERS: Final = range(6)
 
 
@@ -20,13 +20,13 @@ class Slow:
 
     def __init__(self) -> None:
         self.port = 0
-        self.opened = 0
+        self.connections = 0
         self.asked = asyncio.Event()
         self.left = asyncio.Event()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
-        self.opened += 1
+        self.connections += 1
         while head := await reader.readline():
             words = [(await reader.readline(), await reader.readline())[1].strip() for _ in range(int(head[1:]))]
             if words[-1] == b"slow":
@@ -54,24 +54,24 @@ async def slow() -> AsyncIterator[Slow]:
 @pytest.fixture
 async def client(slow: Slow) -> AsyncIterator[Redis]:
     """A client of it, with two connections at most."""
-    async with connect(f"redis://127.0.0.1:{slow.port}/0", timeout=PATIENCE, max_connections=2) as made:
+    async with connect(f"redis://127.0.0.1:{slow.port}/0", timeout=ANSWER_TIMEOUT, max_connections=2) as made:
         yield made
 
 
 class TestCutOff:
     async def test_the_connection_is_closed_at_once_and_nobody_gets_its_answer(self, slow: Slow, client: Redis) -> None:
-        link = Link(client, timeout=0.05)
-        with pytest.raises(LostError):
-            await link.call(lambda: client.get("slow"))
-        async with asyncio.timeout(PATIENCE):
+        breaker = CircuitBreaker(client, timeout=0.05)
+        with pytest.raises(RedisUnavailableError):
+            await breaker.call(lambda: client.get("slow"))
+        async with asyncio.timeout(ANSWER_TIMEOUT):
             await slow.left.wait()
             assert [await client.get(key) for key in ("one", "two")] == [b"one", b"two"]
-        assert slow.opened == 2
-        await link.close()
+        assert slow.connections == 2
+        await breaker.close()
 
     async def test_so_it_is_when_who_asks_is_cancelled(self, slow: Slow, client: Redis) -> None:
         asking = asyncio.ensure_future(client.get("slow"))
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(ANSWER_TIMEOUT):
             await slow.asked.wait()
             asking.cancel()
             await slow.left.wait()
@@ -86,10 +86,44 @@ class TestCutOff:
                 await asyncio.sleep(0)
             for caller in callers[::2]:
                 caller.cancel()
-            async with asyncio.timeout(PATIENCE / 2):
+            async with asyncio.timeout(ANSWER_TIMEOUT / 2):
                 answers = await asyncio.gather(*callers[1::2])
                 assert answers == [b"%d" % key for key in CALLERS[1::2]]
             await asyncio.wait(callers)
+
+
+class TestUnsentCommand:
+    async def test_is_dropped_with_its_connection(self) -> None:
+        size, received = 30_000_000, 0
+        may_read, closed = asyncio.Event(), asyncio.Event()
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            """Answer the handshake, and then read nothing until the client has given up."""
+            nonlocal received
+            while (line := await reader.readline()) and line != b"SET\r\n":
+                if line == b"SETINFO\r\n":
+                    writer.write(b"+OK\r\n")
+            await may_read.wait()
+            with suppress(ConnectionResetError):
+                while data := await reader.read(2**16):
+                    received += len(data)
+            closed.set()
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        async with connect(f"redis://127.0.0.1:{port}/0", timeout=ANSWER_TIMEOUT) as client:
+            breaker = CircuitBreaker(client, timeout=0.2)
+            with pytest.raises(RedisUnavailableError):
+                await breaker.call(lambda: client.set("key", b"x" * size))
+            may_read.set()
+            async with asyncio.timeout(ANSWER_TIMEOUT):
+                await closed.wait()
+            await breaker.close()
+        server.close()
+
+        # What the kernel had taken may still arrive; the rest was given up at once.
+        assert received < size
 
 
 class TestDisconnect:

@@ -16,8 +16,8 @@ from app.core.db.database import Database
 from app.core.lifecycle import running
 from app.dev.servers.redis_server import private_server, running_server
 from app.dev.services import services
+from app.redis.circuit_breaker import CircuitBreaker
 from app.redis.connection import connect
-from app.redis.link import Link
 from tests.conftest import make_runtime
 from tests.dev.project import is_gone
 from tests.redis.certificates import make_certificates
@@ -111,11 +111,11 @@ class TestSecured:
             await runtime.cache.set("key", b"value", MINUTE)
             assert await runtime.cache.get("key") == b"value"
             assert (await runtime.limiter.hit("5/hour", "me")).remaining == 4
-            link = runtime.resource(Link)
-            assert not link.is_lost
-            assert await link.client.exists("limit:me 5/hour") == 1
+            breaker = runtime.resource(CircuitBreaker)
+            assert not breaker.is_open
+            assert await breaker.client.exists("limit:me 5/hour") == 1
             with pytest.raises(NoPermissionError):
-                await link.client.get("another application's")
+                await breaker.client.get("another application's")
 
     @pytest.mark.parametrize(
         ("options", "said"),

@@ -41,12 +41,12 @@ class TestUrl:
     @pytest.mark.parametrize(
         ("url", "said"),
         [
-            ("cache.internal:6379", "has to look like"),
-            ("https://cache.internal", "has to look like"),
-            ("redis://", "has to look like"),
-            ("redis://cache.internal:port/0", "is not an address"),
-            ("redis://cache.internal/main", "the number of a database"),
-            ("redis://cache.internal/0?family=6&hunter22=1", "does not know: family"),
+            ("cache.internal:6379", "must look like"),
+            ("https://cache.internal", "must look like"),
+            ("redis://", "must look like"),
+            ("redis://cache.internal:port/0", "is not a URL"),
+            ("redis://cache.internal/main", "a database number"),
+            ("redis://cache.internal/0?family=6&hunter22=1", "unknown query parameters: family"),
         ],
     )
     def test_that_cannot_work_is_refused(self, url: str, said: str) -> None:

@@ -1,14 +1,18 @@
-"""What the tests of storage have in common."""
+"""Fixtures of the storage tests."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import UUID
 
 import httpx
 import pytest
+from sqlalchemy import select
+from sqlmodel import col
 
 from app.core.ports.queue import Queue
 from app.core.runtime import Runtime
-from app.storage.service import StorageService, get_storage_service
+from app.storage.models import File
+from app.storage.object_store import ObjectStore, get_object_store
 from tests.conftest import SignIn
 from tests.storage.requests import FileClient
 
@@ -16,22 +20,28 @@ MAX_UPLOAD = 8 * 1024 * 1024
 
 
 def stored_in(folder: Path) -> list[Path]:
-    """The files of the store."""
+    """Return the files in the folder."""
     return [path for path in folder.rglob("*") if path.is_file()]
+
+
+async def key_of(runtime: Runtime, id_: str) -> str:
+    """Return the key of a file."""
+    async with runtime.database.reading() as session:
+        return str(await session.scalar(select(col(File.key)).where(col(File.id) == UUID(id_))))
 
 
 @pytest.fixture(autouse=True)
 def own_folder(environment: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:  # noqa: ARG001 - the order matters
-    """The folder of the local store, each test's own."""
+    """A local store for each test."""
     monkeypatch.setenv("STORAGE_LOCAL_PATH", str(tmp_path / "files"))
     monkeypatch.setenv("MAX_UPLOAD_SIZE", str(MAX_UPLOAD))
     return tmp_path / "files"
 
 
 @pytest.fixture
-def storage(runtime: Runtime) -> StorageService:
+def storage(runtime: Runtime) -> ObjectStore:
     """The store of the application."""
-    return get_storage_service(runtime)
+    return get_object_store(runtime)
 
 
 @pytest.fixture
@@ -42,26 +52,26 @@ def queue(runtime: Runtime) -> Queue:
 
 @pytest.fixture
 async def owner(sign_in: SignIn) -> dict[str, str]:
-    """The headers of somebody who has files."""
+    """The headers of the files' owner."""
     return await sign_in(email="owner@example.com")
 
 
 @pytest.fixture
 async def stranger(sign_in: SignIn) -> dict[str, str]:
-    """The headers of somebody else."""
+    """The headers of another user."""
     return await sign_in(email="stranger@example.com")
 
 
 @pytest.fixture
 async def web() -> AsyncIterator[httpx.AsyncClient]:
-    """A browser."""
+    """A client for links to other servers."""
     async with httpx.AsyncClient(trust_env=False) as opened:
         yield opened
 
 
 @pytest.fixture
 def file_client(client: httpx.AsyncClient) -> FileClient:
-    """The file API, for nobody yet; the local store's links lead to the application itself."""
+    """The file API without a user. Links of the local store lead to the application itself."""
     return FileClient(api=client, web=client, headers={})
 
 

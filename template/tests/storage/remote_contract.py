@@ -1,4 +1,4 @@
-"""What every store in another system has to do besides: files come to it from the local one, and go back."""
+"""The contract of stores in other systems: files can be copied to and from the local store."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,24 +16,24 @@ from app.core.lifecycle import running
 from app.core.runtime import Runtime
 from app.main import create_app
 from app.modules import MODULES
-from app.storage.service import get_storage_service
+from app.storage.object_store import get_object_store
 from tests.conftest import make_client, make_runtime, sign_in_to
 from tests.databases import Databases
 from tests.storage.conftest import stored_in
 from tests.storage.contract import StorageContract
+from tests.storage.objects import content, keys
 from tests.storage.requests import PNG, FileClient
-from tests.storage.stores import content, keys
 
 LARGE = bytes(range(256)) * 4096 * 6
 
 
 async def copy(*arguments: str) -> Result:
-    """Runs `app files copy`; in a thread, since it brings its own event loop."""
+    """Run `app files copy` in a thread, since it has its own event loop."""
     return await asyncio.to_thread(CliRunner().invoke, cli, ["files", "copy", *arguments])
 
 
 class RemoteStorageContract(StorageContract):
-    """Its files can be moved."""
+    """Files can be copied to another store and back."""
 
     provider: ClassVar[str]
 
@@ -47,17 +47,17 @@ class RemoteStorageContract(StorageContract):
 
     @pytest.fixture
     async def stored(self, moving: Runtime, web: httpx.AsyncClient) -> AsyncIterator[FileClient]:
-        """Somebody who has two files in the store."""
+        """A user with two files in the store."""
         async with make_client(create_app(MODULES, runtime=moving)) as client:
             files = FileClient(api=client, web=web, headers=await sign_in_to(moving, client)())
             await files.store()
             await files.store(LARGE, name="large", content_type="application/x-large")
             yield files
 
-    async def test_files_go_to_another_store_and_back(
+    async def test_files_are_copied_to_another_store_and_back(
         self, stored: FileClient, moving: Runtime, own_folder: Path
     ) -> None:
-        storage = get_storage_service(moving)
+        storage = get_object_store(moving)
         made = await keys(storage, "files")
         there = await copy("--from", self.provider, "--to", "local")
         for key in made:
@@ -75,10 +75,10 @@ class RemoteStorageContract(StorageContract):
             assert (await stored.download(item["id"])).content in {PNG, LARGE}
         assert "2 to copy" in tried.output
         assert f"From local to {self.provider}: 2 copied ({len(PNG) + len(LARGE)} bytes)" in back.output
-        assert "2 there already, 0 failed" in again.output
+        assert "2 present, 0 failed" in again.output
 
-    async def test_what_cannot_go_is_named_and_ends_with_an_error(self, stored: FileClient, moving: Runtime) -> None:
-        storage = get_storage_service(moving)
+    async def test_failed_copies_are_listed_and_fail_the_command(self, stored: FileClient, moving: Runtime) -> None:
+        storage = get_object_store(moving)
         for key in await keys(storage, "files"):
             await storage.delete(key)
         failed = await copy("--from", "local", "--to", self.provider)
@@ -86,4 +86,4 @@ class RemoteStorageContract(StorageContract):
 
         assert failed.exit_code == 1
         assert {f"file {id_} failed: OBJECT_MISSING" for id_ in ids} <= set(failed.output.splitlines())
-        assert "0 copied (0 bytes), 0 there already, 2 failed" in failed.output
+        assert "0 copied (0 bytes), 0 present, 2 failed" in failed.output

@@ -1,4 +1,4 @@
-"""What the settings of every store in another system have to do. A provider's tests inherit from the class."""
+"""The contract of the settings of stores in other systems. A provider's tests inherit from the class."""
 
 import asyncio
 from typing import ClassVar
@@ -15,14 +15,14 @@ from app.storage.settings import StorageSettings
 
 
 def start(monkeypatch: pytest.MonkeyPatch, **settings: str) -> str:
-    """The selected provider of an application that has these settings besides those of its environment."""
+    """Return the selected provider of an application with these additional settings."""
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     return create_runtime([core, module]).resource(StorageSettings).STORAGE_PROVIDER
 
 
 def problems(monkeypatch: pytest.MonkeyPatch, **settings: str) -> tuple[str, ...]:
-    """Why it does not start."""
+    """Return the problems of these settings."""
     with pytest.raises(ConfigurationError) as caught:
         start(monkeypatch, **settings)
     return caught.value.problems
@@ -30,7 +30,7 @@ def problems(monkeypatch: pytest.MonkeyPatch, **settings: str) -> tuple[str, ...
 
 @pytest.mark.usefixtures("environment")
 class RemoteSettingsContract:
-    """What is missing stops the start, where it is needed."""
+    """Missing settings of the selected provider prevent the start."""
 
     provider: ClassVar[str]
     needed: ClassVar[dict[str, str]]
@@ -38,12 +38,12 @@ class RemoteSettingsContract:
     malformed: ClassVar[tuple[tuple[str, str], ...]]
     """What is refused, whichever provider is selected."""
 
-    def test_what_is_missing_stops_the_start(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_missing_settings_prevent_the_start(self, monkeypatch: pytest.MonkeyPatch) -> None:
         assert problems(monkeypatch, STORAGE_PROVIDER=self.provider) == (
             f"STORAGE_PROVIDER is {self.provider}, which needs {', '.join(self.needed)} to be set",
         )
 
-    def test_unset_it_is_the_one_outside_local(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_default_outside_local_is_this_provider(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ENVIRONMENT", "production")
         with pytest.raises(ValueError, match=f"hence {self.provider}, which needs {', '.join(self.needed)} to be set"):
             StorageSettings()
@@ -52,17 +52,17 @@ class RemoteSettingsContract:
             monkeypatch.setenv(name, value)
         assert self.provider == StorageSettings().STORAGE_PROVIDER
 
-    async def test_nothing_is_copied_to_where_settings_are_missing(self) -> None:
+    async def test_copying_requires_the_settings_of_both_stores(self) -> None:
         arguments = ["files", "copy", "--from", "local", "--to", self.provider]
         result = await asyncio.to_thread(CliRunner().invoke, cli, arguments)
 
         assert result.exit_code == 2
-        assert f"{self.provider} needs {', '.join(self.needed)} to be set" in result.output
+        assert f"{self.provider} requires {', '.join(self.needed)}. Set them first." in result.output
 
     def test_the_local_store_needs_none_of_them(self, monkeypatch: pytest.MonkeyPatch) -> None:
         assert start(monkeypatch, STORAGE_PROVIDER="local") == "local"
 
-    def test_what_is_malformed_stops_the_start(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_malformed_settings_prevent_the_start(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name, value in self.malformed:
             with monkeypatch.context() as patch:
                 assert [problem.partition(" ")[0] for problem in problems(patch, **{name: value})] == [name], value

@@ -1,4 +1,4 @@
-"""Sends what links say, and the file API's requests."""
+"""Sends the requests of links and of the file API."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ async def send(
     method: str | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> httpx.Response:
-    """Sends the request that a link is for, with this content; `method` and `headers` to send another one."""
+    """Send the request of a link with this content, optionally with another method or other headers."""
     if isinstance(link, PresignedRequest):
         link = {"method": link.method, "url": link.url, "headers": link.headers, "fields": link.fields}
     verb, sent = method or link["method"], {**link["headers"], **(headers or {})}
@@ -30,29 +30,29 @@ async def send(
 
 
 def code(answer: httpx.Response) -> tuple[int, str]:
-    """Status and code of an error."""
+    """Return the status and code of an error."""
     return answer.status_code, answer.json()["error"]["code"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FileClient:
-    """Somebody's files, through the API; `web` sends what the links say."""
+    """The file API for a user. `web` sends the requests of links."""
 
     api: httpx.AsyncClient
     web: httpx.AsyncClient
     headers: dict[str, str]
 
     def of(self, headers: dict[str, str]) -> Self:
-        """The files of somebody else."""
+        """Return the file API for another user."""
         return replace(self, headers=headers)
 
     async def ask(self, name: str = "cat.png", content_type: str = "image/png", size: int = len(PNG)) -> httpx.Response:
-        """Asks for an upload-url."""
+        """Request an upload link."""
         body = {"name": name, "content_type": content_type, "size": size}
         return await self.api.post(f"{FILES}/upload-url", headers=self.headers, json=body)
 
     async def upload(self, content: bytes = PNG, *, name: str = "cat.png", content_type: str = "image/png") -> str:
-        """Asks for an upload-url and uploads; the file's id."""
+        """Upload a file, and return its id."""
         answer = await self.ask(name, content_type, len(content))
         assert answer.status_code == 201, answer.text
         sent = await send(self.web, answer.json(), content)
@@ -60,36 +60,36 @@ class FileClient:
         return str(answer.json()["id"])
 
     async def confirm(self, id_: str) -> httpx.Response:
-        """Confirms an upload."""
+        """Confirm an upload."""
         return await self.api.post(f"{FILES}/confirm", headers=self.headers, json={"id": id_})
 
     async def store(self, content: bytes = PNG, *, name: str = "cat.png", content_type: str = "image/png") -> str:
-        """Uploads and confirms; the file's id."""
+        """Upload and confirm a file, and return its id."""
         id_ = await self.upload(content, name=name, content_type=content_type)
         answer = await self.confirm(id_)
         assert answer.status_code == 200, answer.text
         return id_
 
     async def list(self, **query: str) -> dict[str, Any]:
-        """The list."""
+        """List the files."""
         answer = await self.api.get(FILES, headers=self.headers, params=query)
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
     async def read(self, id_: str) -> httpx.Response:
-        """One file."""
+        """Get a file."""
         return await self.api.get(f"{FILES}/{id_}", headers=self.headers)
 
     async def download_link(self, id_: str) -> httpx.Response:
-        """A link to the content."""
+        """Request a download link."""
         return await self.api.get(f"{FILES}/{id_}/download-url", headers=self.headers)
 
     async def download(self, id_: str) -> httpx.Response:
-        """The content."""
+        """Download a file."""
         answer = await self.download_link(id_)
         assert answer.status_code == 200, answer.text
         return await send(self.web, answer.json())
 
     async def delete(self, id_: str) -> httpx.Response:
-        """Deletes a file."""
+        """Delete a file."""
         return await self.api.delete(f"{FILES}/{id_}", headers=self.headers)

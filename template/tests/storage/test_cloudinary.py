@@ -12,16 +12,16 @@ import pytest
 from app.core.db.models import utc_now
 from app.core.jobs.in_process import InProcessQueue
 from app.core.runtime import Runtime
+from app.storage.object_store import ObjectStore
 from app.storage.port import StorageUnavailableError
 from app.storage.providers.cloudinary_api import text_to_sign
-from app.storage.service import StorageService
 from tests.fakes.cloudinary_server import CloudinaryServer
 from tests.fakes.server import FakeServer, serving
 from tests.storage.contract import KEY
+from tests.storage.objects import content, keys
 from tests.storage.remote_contract import RemoteStorageContract
 from tests.storage.remote_settings import RemoteSettingsContract
 from tests.storage.requests import PNG, FileClient, code, send
-from tests.storage.stores import content, keys
 
 SECRET = "very-secret-of-the-cloud"
 
@@ -34,12 +34,12 @@ class TestCloudinary(RemoteStorageContract):
 
     @pytest.fixture
     def cloud(self) -> CloudinaryServer:
-        """What answers."""
+        """The fake."""
         return CloudinaryServer(cloud="demo", key="1234567890", secret=SECRET)
 
     @pytest.fixture
     def served(self, cloud: CloudinaryServer) -> Iterator[FakeServer]:
-        """Its address."""
+        """The server of the fake."""
         with serving(cloud.answer) as web:
             yield web
 
@@ -55,30 +55,26 @@ class TestCloudinary(RemoteStorageContract):
 
     @pytest.fixture(autouse=True)
     def broken(self, cloud: CloudinaryServer) -> None:
-        """What `break_down` breaks."""
+        """Keep the fake for `break_down`."""
         self._cloud = cloud
 
     def break_down(self, runtime: Runtime) -> None:  # noqa: ARG002 - the local store needs it
         self._cloud.is_down = True
 
-    async def test_an_upload_is_a_form(self, storage: StorageService, served: FakeServer) -> None:
+    async def test_an_upload_is_a_form(self, storage: ObjectStore, served: FakeServer) -> None:
         link = await storage.get_presigned_upload_url(KEY, content_type="image/png", size=7)
 
         assert (link.method, link.url, link.headers) == ("POST", f"{served.url}/v1_1/demo/raw/upload", {})
         assert link.fields.keys() == {"public_id", "type", "overwrite", "timestamp", "api_key", "signature"}
 
     @pytest.mark.parametrize("field", ["public_id", "type", "overwrite", "timestamp", "signature"])
-    async def test_an_altered_form_is_refused(
-        self, storage: StorageService, web: httpx.AsyncClient, field: str
-    ) -> None:
+    async def test_an_altered_form_is_refused(self, storage: ObjectStore, web: httpx.AsyncClient, field: str) -> None:
         link = await storage.get_presigned_upload_url(KEY, content_type="image/png", size=len(PNG))
         fields = {**link.fields, field: "upload"}
 
         assert (await web.post(link.url, data=fields, files={"file": PNG})).status_code == 401
 
-    async def test_a_link_expires(
-        self, storage: StorageService, web: httpx.AsyncClient, cloud: CloudinaryServer
-    ) -> None:
+    async def test_a_link_expires(self, storage: ObjectStore, web: httpx.AsyncClient, cloud: CloudinaryServer) -> None:
         await storage.upload(KEY, PNG, content_type="image/png")
         lifetime = timedelta(seconds=60)
         down = await storage.get_presigned_download_url(
@@ -93,7 +89,7 @@ class TestCloudinary(RemoteStorageContract):
         assert (await send(web, down)).status_code == 401
         assert (await send(web, up, PNG)).status_code == 401
 
-    async def test_an_upload_link_lives_for_an_hour_at_most(self, storage: StorageService) -> None:
+    async def test_an_upload_link_expires_within_an_hour(self, storage: ObjectStore) -> None:
         link = await storage.get_presigned_upload_url(
             KEY, content_type="image/png", size=1, expires_in=timedelta(hours=5)
         )
@@ -101,7 +97,7 @@ class TestCloudinary(RemoteStorageContract):
         assert timedelta(minutes=59) < link.expires_at - utc_now() <= timedelta(hours=1)
 
     async def test_a_download_link_may_live_longer(
-        self, storage: StorageService, web: httpx.AsyncClient, cloud: CloudinaryServer
+        self, storage: ObjectStore, web: httpx.AsyncClient, cloud: CloudinaryServer
     ) -> None:
         await storage.upload(KEY, PNG, content_type="image/png")
         link = await storage.get_presigned_download_url(
@@ -113,14 +109,14 @@ class TestCloudinary(RemoteStorageContract):
         assert (await send(web, link)).status_code == 200
         assert cloud.assets.keys() == {KEY}
 
-    async def test_a_download_is_saved(self, storage: StorageService, web: httpx.AsyncClient) -> None:
+    async def test_a_download_is_saved(self, storage: ObjectStore, web: httpx.AsyncClient) -> None:
         await storage.upload(KEY, PNG, content_type="image/png")
         link = await storage.get_presigned_download_url(KEY, filename="a.png", content_type="image/png")
 
         assert (await send(web, link)).headers["Content-Disposition"].startswith("attachment;")
 
     @pytest.mark.parametrize("sent", [PNG + b"x", PNG[:-1], b"<html>".ljust(len(PNG))])
-    async def test_the_confirmation_finds_out_what_a_link_lets_pass(
+    async def test_the_confirmation_checks_what_a_link_does_not_bind(
         self, files: FileClient, web: httpx.AsyncClient, queue: InProcessQueue, cloud: CloudinaryServer, sent: bytes
     ) -> None:
         link = (await files.ask()).json()
@@ -130,15 +126,15 @@ class TestCloudinary(RemoteStorageContract):
         await queue.drain()
         assert cloud.assets == {}
 
-    async def test_lists_more_than_a_page(self, storage: StorageService) -> None:
+    async def test_lists_more_than_a_page(self, storage: ObjectStore) -> None:
         for number in range(5):
             await storage.upload(f"files/{number}", b"x", content_type="text/plain")
 
         assert await keys(storage, "files") == [f"files/{number}" for number in range(5)]
 
     @pytest.mark.parametrize("status", [420, 429, 500, 503])
-    async def test_what_passes_is_tried_again(
-        self, storage: StorageService, cloud: CloudinaryServer, status: int, capsys: pytest.CaptureFixture[str]
+    async def test_transient_errors_are_retried(
+        self, storage: ObjectStore, cloud: CloudinaryServer, status: int, capsys: pytest.CaptureFixture[str]
     ) -> None:
         await storage.upload(KEY, PNG, content_type="image/png")
         cloud.failures = [status]
@@ -148,15 +144,15 @@ class TestCloudinary(RemoteStorageContract):
         assert "call_retried" in logged
         assert KEY not in logged
 
-    async def test_what_is_tried_again_is_sent_whole(self, storage: StorageService, cloud: CloudinaryServer) -> None:
+    async def test_a_retry_sends_the_whole_content(self, storage: ObjectStore, cloud: CloudinaryServer) -> None:
         cloud.failures = [503]
         await storage.upload(KEY, PNG, content_type="image/png")
 
         assert await content(storage, KEY) == PNG
 
-    async def test_a_wrong_secret_is_a_trouble_that_is_not_tried_again(
+    async def test_a_wrong_secret_is_an_error_that_is_not_retried(
         self,
-        storage: StorageService,
+        storage: ObjectStore,
         cloud: CloudinaryServer,
         served: FakeServer,
         capsys: pytest.CaptureFixture[str],
@@ -172,8 +168,8 @@ class TestCloudinary(RemoteStorageContract):
         assert SECRET not in logged
         assert KEY not in logged
 
-    async def test_a_store_that_keeps_failing_is_left_alone(
-        self, storage: StorageService, cloud: CloudinaryServer, served: FakeServer
+    async def test_a_store_that_keeps_failing_is_not_called(
+        self, storage: ObjectStore, cloud: CloudinaryServer, served: FakeServer
     ) -> None:
         cloud.is_down = True
         for _ in range(4):
@@ -182,7 +178,7 @@ class TestCloudinary(RemoteStorageContract):
 
         assert len(served.requests) == 5
 
-    async def test_nobody_listening_is_a_store_that_is_down(self, storage: StorageService, served: FakeServer) -> None:
+    async def test_an_unreachable_store_is_unavailable(self, storage: ObjectStore, served: FakeServer) -> None:
         served.stop()
         with pytest.raises(StorageUnavailableError):
             await content(storage, KEY)

@@ -1,4 +1,4 @@
-"""What becomes of a user's files, and those that the application itself puts among them."""
+"""Export and erasure of a user's files, and files that the application adds to them."""
 
 import json
 from collections.abc import AsyncIterator
@@ -17,7 +17,7 @@ from app.core.errors import NotFoundError
 from app.core.runtime import Runtime
 from app.storage.jobs import sweep_files
 from app.storage.models import File
-from app.storage.service import StorageService
+from app.storage.object_store import ObjectStore
 from app.users.erasure import erase_user
 from app.users.jobs import export_user_data
 from tests.conftest import ME
@@ -28,7 +28,7 @@ LIFETIME = timedelta(days=7)
 
 @pytest.fixture
 async def owner_id(client: httpx.AsyncClient, owner: dict[str, str]) -> UUID:
-    """Whose files it is about."""
+    """The owner's id."""
     return UUID((await client.get(ME, headers=owner)).json()["id"])
 
 
@@ -38,7 +38,7 @@ async def pieces(*texts: bytes) -> AsyncIterator[bytes]:
 
 
 async def keep(runtime: Runtime, owner_id: UUID) -> UUID:
-    """Puts a file among the owner's."""
+    """Add a file to the owner's."""
     kept = await runtime.user_files.keep(
         owner_id, "data.json", pieces(b'{"a":', b" 1}"), content_type="application/json", lifetime=LIFETIME
     )
@@ -47,22 +47,20 @@ async def keep(runtime: Runtime, owner_id: UUID) -> UUID:
 
 
 async def due(runtime: Runtime) -> None:
-    """Lets the time of all files come."""
+    """Make all files due."""
     async with runtime.database.transaction() as session:
         await session.execute(update(File).values(due_at=utc_now() - timedelta(seconds=1)))
 
 
-async def left(runtime: Runtime, storage: StorageService) -> tuple[int, int]:
-    """How many rows and objects there are."""
+async def left(runtime: Runtime, storage: ObjectStore) -> tuple[int, int]:
+    """Return the numbers of rows and objects."""
     async with runtime.database.reading() as session:
         rows = len((await session.scalars(select(col(File.id)))).all())
     return rows, sum([len(batch) async for batch in storage.list_files("files")])
 
 
 class TestExport:
-    async def test_tells_of_ones_files_and_not_where_they_are(
-        self, runtime: Runtime, files: FileClient, owner_id: UUID
-    ) -> None:
+    async def test_exports_files_without_their_keys(self, runtime: Runtime, files: FileClient, owner_id: UUID) -> None:
         await files.store(name="cat.png")
         exported = json.loads(b"".join([piece async for piece in export_user(runtime, owner_id)]))
 
@@ -70,7 +68,7 @@ class TestExport:
         assert (row["name"], row["size"]) == ("cat.png", len(PNG))
         assert "key" not in row
 
-    async def test_is_put_among_ones_files(self, runtime: Runtime, files: FileClient, owner_id: UUID) -> None:
+    async def test_is_added_to_the_user_s_files(self, runtime: Runtime, files: FileClient, owner_id: UUID) -> None:
         result = await export_user_data(runtime, str(owner_id))
 
         (item,) = (await files.list())["items"]
@@ -82,7 +80,7 @@ class TestExport:
 
 
 class TestKeep:
-    async def test_others_do_not_see_it(
+    async def test_other_users_do_not_see_it(
         self, runtime: Runtime, files: FileClient, owner_id: UUID, stranger: dict[str, str]
     ) -> None:
         id_ = await keep(runtime, owner_id)
@@ -90,9 +88,7 @@ class TestKeep:
         assert (await files.of(stranger).read(str(id_))).status_code == 404
         assert (await files.download(str(id_))).content == b'{"a": 1}'
 
-    async def test_it_goes_when_its_time_has_come(
-        self, runtime: Runtime, storage: StorageService, owner_id: UUID
-    ) -> None:
+    async def test_it_is_deleted_when_it_expires(self, runtime: Runtime, storage: ObjectStore, owner_id: UUID) -> None:
         await keep(runtime, owner_id)
         await sweep_files(runtime)
         assert await left(runtime, storage) == (1, 1)
@@ -102,8 +98,8 @@ class TestKeep:
 
         assert await left(runtime, storage) == (0, 0)
 
-    async def test_what_was_not_sent_whole_is_swept_away(
-        self, runtime: Runtime, storage: StorageService, files: FileClient, owner_id: UUID
+    async def test_an_incomplete_file_is_swept(
+        self, runtime: Runtime, storage: ObjectStore, files: FileClient, owner_id: UUID
     ) -> None:
         async def broken() -> AsyncIterator[bytes]:
             yield b"half"
@@ -118,8 +114,8 @@ class TestKeep:
 
         assert await left(runtime, storage) == (0, 0)
 
-    async def test_is_an_error_when_the_user_goes_meanwhile(
-        self, runtime: Runtime, storage: StorageService, owner_id: UUID
+    async def test_is_an_error_if_the_user_is_deleted_meanwhile(
+        self, runtime: Runtime, storage: ObjectStore, owner_id: UUID
     ) -> None:
         async def slow() -> AsyncIterator[bytes]:
             await erase_user(runtime, owner_id)
@@ -136,10 +132,13 @@ class TestKeep:
 
 
 class TestLink:
-    async def test_is_none_where_it_would_be_a_path(self, runtime: Runtime, owner_id: UUID) -> None:
-        assert await runtime.user_files.link(owner_id, await keep(runtime, owner_id), lifetime=LIFETIME / 7) is None
+    async def test_is_absolute(self, runtime: Runtime, owner_id: UUID) -> None:
+        link = await runtime.user_files.link(owner_id, await keep(runtime, owner_id), lifetime=LIFETIME / 7)
 
-    async def test_is_none_for_what_is_not_there_or_another_users(self, runtime: Runtime, owner_id: UUID) -> None:
+        assert link is not None
+        assert link.startswith(f"{runtime.settings.PUBLIC_URL}/")
+
+    async def test_is_none_for_missing_files_and_those_of_other_users(self, runtime: Runtime, owner_id: UUID) -> None:
         id_ = await keep(runtime, owner_id)
 
         assert await runtime.user_files.link(owner_id, uuid4(), lifetime=LIFETIME / 7) is None
@@ -147,10 +146,10 @@ class TestLink:
 
 
 class TestErasure:
-    async def test_objects_go_with_the_rows_and_those_of_others_stay(
+    async def test_erases_objects_with_their_rows_and_keeps_those_of_others(
         self,
         runtime: Runtime,
-        storage: StorageService,
+        storage: ObjectStore,
         files: FileClient,
         owner_id: UUID,
         stranger: dict[str, str],
@@ -165,7 +164,7 @@ class TestErasure:
         assert await left(runtime, storage) == (1, 1)
         assert [item["name"] for item in (await files.of(stranger).list())["items"]] == ["theirs.png"]
 
-    async def test_names_are_gone_before_the_objects_are(
+    async def test_names_are_erased_before_the_objects(
         self, runtime: Runtime, files: FileClient, owner_id: UUID
     ) -> None:
         await files.store(name="diagnosis.png")
@@ -177,7 +176,7 @@ class TestErasure:
         assert (row.owner_id, row.name, row.status) == (None, "", "deleting")
 
 
-async def test_how_much_is_stored_is_in_the_report(runtime: Runtime, files: FileClient) -> None:
+async def test_the_report_contains_number_and_size_of_files(runtime: Runtime, files: FileClient) -> None:
     await files.store()
     await files.store()
     await files.upload()

@@ -1,8 +1,8 @@
-"""What a file is, by its first bytes."""
+"""Media types and their detection."""
 
 import pytest
 
-from app.storage.file_types import check_content_type, real_type, sniff
+from app.storage.file_types import check_content_type, detect_type, parse_content_type, sniff
 
 STARTS = {
     "image/png": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
@@ -21,48 +21,68 @@ DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
 
 @pytest.mark.parametrize("content_type", STARTS)
-def test_a_type_is_known_by_its_start(content_type: str) -> None:
+def test_a_type_is_detected_by_its_first_bytes(content_type: str) -> None:
     start = STARTS[content_type]
 
     assert sniff(start) == content_type
-    assert real_type(content_type, start) == content_type
-    assert real_type("application/octet-stream", start) == content_type
+    assert detect_type(content_type, start) == content_type
+    assert detect_type("application/octet-stream", start) == content_type
 
 
 @pytest.mark.parametrize("content_type", STARTS)
-def test_what_has_another_start_is_not_of_the_type(content_type: str) -> None:
+def test_a_file_with_other_first_bytes_is_refused(content_type: str) -> None:
     for other, start in STARTS.items():
         if other != content_type and {other, content_type} != {"video/mp4", "video/quicktime"}:
-            assert real_type(content_type, start) is None
-    assert content_type == "audio/mpeg" or real_type(content_type, b"plain text") is None
+            assert detect_type(content_type, start) is None
+    assert content_type == "audio/mpeg" or detect_type(content_type, b"plain text") is None
 
 
 def test_office_files_are_archives() -> None:
-    assert real_type(DOCX, STARTS["application/zip"]) == DOCX
-    assert real_type(DOCX, b"plain text") is None
+    assert detect_type(DOCX, STARTS["application/zip"]) == DOCX
+    assert detect_type(DOCX, b"plain text") is None
 
 
 @pytest.mark.parametrize("start", [b"<html>", b"  <!DOCTYPE html>", b"\xef\xbb\xbf<?xml", b"x<script>"])
-def test_pages_are_no_pictures(start: bytes) -> None:
-    assert real_type("image/x-icon", start) is None
-    assert real_type("text/html", start) == "text/html"
+def test_html_is_not_accepted_as_an_image(start: bytes) -> None:
+    assert detect_type("image/x-icon", start) is None
+    assert detect_type("text/html", start) == "text/html"
 
 
 def test_text_has_no_zeros() -> None:
-    assert real_type("text/plain", b"BM is how this begins, as do MZ and ID3") == "text/plain"
-    assert real_type("text/csv", b"a,b\n1,2") == "text/csv"
-    assert real_type("text/plain", b"a\0b") is None
+    assert detect_type("text/plain", b"BM is how this begins, as do MZ and ID3") == "text/plain"
+    assert detect_type("text/csv", b"a,b\n1,2") == "text/csv"
+    assert detect_type("text/plain", b"a\0b") is None
 
 
-def test_what_nobody_knows_stays_what_it_was_said_to_be() -> None:
-    assert real_type("application/octet-stream", b"\1\2\3") == "application/octet-stream"
-    assert real_type("model/stl", b"solid") == "model/stl"
-    assert real_type("model/stl", b"") == "model/stl"
+def test_an_unknown_type_is_kept_as_declared() -> None:
+    assert detect_type("application/octet-stream", b"\1\2\3") == "application/octet-stream"
+    assert detect_type("model/stl", b"solid") == "model/stl"
+    assert detect_type("model/stl", b"") == "model/stl"
 
 
 @pytest.mark.parametrize(
     "value", ["", "image", "Image/png", "image/png;a=b", "a/b/c", "a /b", "x" * 60 + "/" + "y" * 60]
 )
-def test_what_is_no_type_is_refused(value: str) -> None:
+def test_an_invalid_type_is_refused(value: str) -> None:
     with pytest.raises(ValueError, match="content type"):
         check_content_type(value)
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("image/png", "image/png"),
+        ("audio/webm;codecs=opus", "audio/webm"),
+        ('Video/WebM; codecs="vp8, opus"', "video/webm"),
+        ("text/html; charset=utf-8", "text/html"),
+        ("text/plain;", "text/plain"),
+    ],
+)
+def test_parameters_of_a_type_are_dropped(sent: str, kept: str) -> None:
+    assert parse_content_type(sent) == kept
+
+
+@pytest.mark.parametrize("value", ["", ";codecs=opus", "audio;codecs=opus", "a/b;\r\nX: y", "a/b;\x1b", "a/b;é"])
+def test_parameters_without_a_type_or_with_control_characters_are_refused(value: str) -> None:
+    with pytest.raises(ValueError, match="content type"):
+        parse_content_type(value)

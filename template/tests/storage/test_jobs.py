@@ -1,4 +1,4 @@
-"""Objects and rows that have to go do go, together, whatever happens in between."""
+"""Deletion of objects and rows, with failures in between."""
 
 import os
 from datetime import timedelta
@@ -14,45 +14,43 @@ from app.core.runtime import Runtime
 from app.storage import commands
 from app.storage.jobs import ORPHAN_AGE, delete_file, remove_orphans, sweep_files
 from app.storage.models import File
-from app.storage.service import StorageService
+from app.storage.object_store import ObjectStore
 from app.users.models import User
 from tests.storage.conftest import stored_in
 from tests.storage.requests import PNG, FileClient, code
 
 
 async def change(runtime: Runtime, **values: object) -> None:
-    """Changes all files."""
+    """Update all files."""
     async with runtime.database.transaction() as session:
         await session.execute(update(File).values(**values))
 
 
 async def states(runtime: Runtime) -> list[str]:
-    """The states of all files."""
+    """Return the statuses of all files."""
     async with runtime.database.reading() as session:
         return list((await session.scalars(select(col(File.status)))).all())
 
 
-async def objects(storage: StorageService) -> int:
-    """How many objects the store has."""
+async def objects(storage: ObjectStore) -> int:
+    """Return the number of objects in the store."""
     return sum([len(batch) async for batch in storage.list_files("files")])
 
 
 def break_store(folder: Path) -> None:
-    """Puts a loop of links where the store's folder was."""
+    """Replace the store's folder by a loop of symbolic links."""
     folder.rename(folder.with_name("away"))
     folder.symlink_to(folder)
 
 
 def repair_store(folder: Path) -> None:
-    """Puts the folder back."""
+    """Restore the folder."""
     folder.unlink()
     folder.with_name("away").rename(folder)
 
 
 class TestSweep:
-    async def test_deletes_uploads_that_have_expired(
-        self, files: FileClient, runtime: Runtime, storage: StorageService
-    ) -> None:
+    async def test_deletes_expired_uploads(self, files: FileClient, runtime: Runtime, storage: ObjectStore) -> None:
         await files.upload()
         await files.ask()
         await change(runtime, due_at=utc_now() - timedelta(seconds=1))
@@ -64,14 +62,14 @@ class TestSweep:
         assert await objects(storage) == 1
         assert (await files.read(id_)).status_code == 200
 
-    async def test_leaves_uploads_that_may_still_come(self, files: FileClient, runtime: Runtime) -> None:
+    async def test_keeps_uploads_that_have_not_expired(self, files: FileClient, runtime: Runtime) -> None:
         id_ = await files.upload()
         await sweep_files(runtime)
 
         assert (await files.confirm(id_)).status_code == 200
 
     async def test_finishes_a_deletion_whose_process_was_killed(
-        self, files: FileClient, runtime: Runtime, storage: StorageService, queue: Queue
+        self, files: FileClient, runtime: Runtime, storage: ObjectStore, queue: Queue
     ) -> None:
         await files.store()
         # Between the commit and the job; and between the object and the row.
@@ -82,7 +80,7 @@ class TestSweep:
         assert await states(runtime) == []
         assert await objects(storage) == 0
 
-    async def test_finishes_a_deletion_whose_object_is_gone_already(
+    async def test_finishes_a_deletion_whose_object_is_missing(
         self, files: FileClient, runtime: Runtime, own_folder: Path
     ) -> None:
         await files.store()
@@ -93,13 +91,13 @@ class TestSweep:
 
         assert await states(runtime) == []
 
-    async def test_tries_again_when_the_store_is_back(
-        self, files: FileClient, runtime: Runtime, storage: StorageService, own_folder: Path, queue: Queue
+    async def test_retries_when_the_store_is_back(
+        self, files: FileClient, runtime: Runtime, storage: ObjectStore, own_folder: Path, queue: Queue
     ) -> None:
         id_ = await files.store()
         break_store(own_folder)
         assert (await files.delete(id_)).status_code == 204
-        await queue.drain()
+        await queue.drain(raises=False)
         await change(runtime, due_at=utc_now() - timedelta(seconds=1))
         await sweep_files(runtime)
         assert await states(runtime) == ["deleting"]
@@ -114,8 +112,8 @@ class TestSweep:
         assert await states(runtime) == []
         assert await objects(storage) == 0
 
-    async def test_deletes_what_belonged_to_a_user_who_is_gone(
-        self, files: FileClient, runtime: Runtime, storage: StorageService
+    async def test_deletes_the_files_of_a_deleted_user(
+        self, files: FileClient, runtime: Runtime, storage: ObjectStore
     ) -> None:
         await files.store()
         async with runtime.database.transaction() as session:
@@ -125,7 +123,7 @@ class TestSweep:
         assert await states(runtime) == []
         assert await objects(storage) == 0
 
-    async def test_is_set_off_by_the_next_upload(self, files: FileClient, runtime: Runtime, queue: Queue) -> None:
+    async def test_is_started_by_the_next_upload(self, files: FileClient, runtime: Runtime, queue: Queue) -> None:
         await files.upload()
         await change(runtime, due_at=utc_now() - timedelta(seconds=1))
         await files.ask()
@@ -135,8 +133,8 @@ class TestSweep:
 
 
 class TestDeleteFile:
-    async def test_leaves_a_file_that_is_not_to_be_deleted(
-        self, files: FileClient, runtime: Runtime, storage: StorageService
+    async def test_keeps_a_file_that_is_not_deleted(
+        self, files: FileClient, runtime: Runtime, storage: ObjectStore
     ) -> None:
         await delete_file(runtime, await files.store())
 
@@ -145,8 +143,8 @@ class TestDeleteFile:
 
 
 class TestOrphans:
-    async def test_objects_without_a_row_go_when_they_are_old(
-        self, files: FileClient, runtime: Runtime, storage: StorageService, own_folder: Path
+    async def test_old_objects_without_a_row_are_removed(
+        self, files: FileClient, runtime: Runtime, storage: ObjectStore, own_folder: Path
     ) -> None:
         await files.store()
         await storage.upload("files/nobody/old", PNG, content_type="image/png")

@@ -1,17 +1,17 @@
-"""Files in a bucket of Cloudflare R2, which speaks Amazon's protocol."""
+"""Files in a bucket of Cloudflare R2."""
 
 from typing import ClassVar
 
 import pytest
 
 from app.storage.providers.r2 import R2Settings, bucket_url
-from tests.storage.object_store import KEY_ID, SECRET, ObjectStoreContract, Store
 from tests.storage.remote_settings import RemoteSettingsContract
+from tests.storage.s3_protocol import KEY_ID, SECRET, S3ProtocolContract, Store
 
 ACCOUNT = "0123456789abcdef0123456789abcdef"
 
 
-class TestR2(ObjectStoreContract):
+class TestR2(S3ProtocolContract):
     provider = "r2"
 
     @pytest.fixture

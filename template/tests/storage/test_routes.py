@@ -1,36 +1,33 @@
-"""What users do with their files."""
+"""The file routes."""
 
 import asyncio
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import select
 from sqlmodel import col
 
 from app.core.ports.queue import Queue
 from app.core.runtime import Runtime
 from app.storage.models import File
-from app.storage.service import StorageService, get_storage_service
+from app.storage.object_store import ObjectStore, get_object_store
 from tests.conftest import SignIn
-from tests.storage.conftest import MAX_UPLOAD
+from tests.storage.conftest import MAX_UPLOAD, key_of
 from tests.storage.requests import FILES, PNG, FileClient, code, send
+
+UNKNOWN_ID = UUID(int=7)
 
 
 async def rows(runtime: Runtime) -> list[str]:
-    """The states of all files."""
+    """Return the statuses of all files."""
     async with runtime.database.reading() as session:
         return list((await session.scalars(select(col(File.status)).order_by(col(File.id)))).all())
 
 
-async def key_of(runtime: Runtime, id_: str) -> str:
-    """The key of a file."""
-    async with runtime.database.reading() as session:
-        return str(await session.scalar(select(col(File.key)).where(col(File.id) == UUID(id_))))
-
-
 class TestUploadUrl:
-    async def test_answers_how_to_upload(self, files: FileClient) -> None:
+    async def test_returns_the_upload_request(self, files: FileClient) -> None:
         answer = await files.ask()
 
         assert answer.status_code == 201
@@ -38,7 +35,7 @@ class TestUploadUrl:
         assert link.keys() == {"id", "method", "url", "headers", "fields", "expires_at"}
         assert (link["method"], link["headers"]) == ("PUT", {"Content-Type": "image/png"})
 
-    async def test_gives_each_file_a_key_of_its_own_below_its_owner(
+    async def test_gives_each_file_its_own_key_in_the_owner_s_folder(
         self, files: FileClient, runtime: Runtime, client: httpx.AsyncClient
     ) -> None:
         me = (await client.get("/api/v1/app/users/me", headers=files.headers)).json()["id"]
@@ -48,18 +45,23 @@ class TestUploadUrl:
         assert all(key.startswith(f"files/{me}/") and len(key.rpartition("/")[2]) == 32 for key in keys)
 
     @pytest.mark.parametrize("name", ["", " ", "..", "/", "a\0b", "a\nb", "x" * 256, "\u202e", None, 7], ids=ascii)
-    async def test_what_is_no_name_is_refused(self, files: FileClient, name: str) -> None:
+    async def test_an_invalid_name_is_refused(self, files: FileClient, name: str) -> None:
         assert code(await files.ask(name=name)) == (422, "VALIDATION_ERROR")
 
-    @pytest.mark.parametrize("content_type", ["", "png", "image/PNG", "text/html; charset=x", "a/b\r\nX: y", "x" * 101])
-    async def test_what_is_no_type_is_refused(self, files: FileClient, content_type: str) -> None:
+    @pytest.mark.parametrize("content_type", ["", "png", "a/b\r\nX: y", "a/b;\x1b[2J", "x" * 101, "a/b;" + "x" * 300])
+    async def test_an_invalid_type_is_refused(self, files: FileClient, content_type: str) -> None:
         assert code(await files.ask(content_type=content_type)) == (422, "VALIDATION_ERROR")
 
+    async def test_parameters_of_a_type_are_dropped(self, files: FileClient) -> None:
+        link = (await files.ask(content_type="audio/webm;codecs=opus")).json()
+
+        assert link["headers"] == {"Content-Type": "audio/webm"}
+
     @pytest.mark.parametrize("size", [0, -1, 2**70])
-    async def test_what_is_no_size_is_refused(self, files: FileClient, size: int) -> None:
+    async def test_an_invalid_size_is_refused(self, files: FileClient, size: int) -> None:
         assert code(await files.ask(size=size)) == (422, "VALIDATION_ERROR")
 
-    async def test_what_is_too_large_is_refused(self, files: FileClient) -> None:
+    async def test_a_file_that_is_too_large_is_refused(self, files: FileClient) -> None:
         answer = await files.ask(size=MAX_UPLOAD + 1)
 
         assert code(answer) == (413, "PAYLOAD_TOO_LARGE")
@@ -75,7 +77,7 @@ class TestUploadUrl:
 
 
 class TestConfirm:
-    async def test_answers_the_file(self, files: FileClient) -> None:
+    async def test_returns_the_file(self, files: FileClient) -> None:
         answer = await files.confirm(await files.upload(name="a/b\\Käse?.png"))
 
         assert answer.status_code == 200
@@ -89,12 +91,12 @@ class TestConfirm:
 
         assert (first.status_code, first.json()) == (200, second.json())
 
-    async def test_finds_out_what_was_announced_as_unknown(self, files: FileClient) -> None:
+    async def test_detects_a_type_that_was_announced_as_unknown(self, files: FileClient) -> None:
         answer = await files.confirm(await files.upload(content_type="application/octet-stream"))
 
         assert answer.json()["content_type"] == "image/png"
 
-    async def test_says_when_nothing_was_uploaded_and_waits_for_it(self, files: FileClient) -> None:
+    async def test_reports_a_missing_upload_and_accepts_it_later(self, files: FileClient) -> None:
         link = (await files.ask()).json()
 
         assert code(await files.confirm(link["id"])) == (409, "UPLOAD_MISSING")
@@ -102,8 +104,8 @@ class TestConfirm:
         await send(files.web, link, PNG)
         assert (await files.confirm(link["id"])).status_code == 200
 
-    async def test_refuses_and_removes_what_has_another_size(
-        self, files: FileClient, storage: StorageService, runtime: Runtime, queue: Queue
+    async def test_refuses_and_removes_a_file_of_another_size(
+        self, files: FileClient, storage: ObjectStore, runtime: Runtime, queue: Queue
     ) -> None:
         id_ = (await files.ask()).json()["id"]
         key = await key_of(runtime, id_)
@@ -114,7 +116,7 @@ class TestConfirm:
         assert not await storage.exists(key)
         assert await rows(runtime) == []
 
-    async def test_refuses_and_removes_what_has_another_type(
+    async def test_refuses_and_removes_a_file_of_another_type(
         self, files: FileClient, runtime: Runtime, queue: Queue
     ) -> None:
         id_ = await files.upload(b"MZ\0" + b"x" * 100, content_type="image/png")
@@ -123,7 +125,7 @@ class TestConfirm:
         await queue.drain()
         assert await rows(runtime) == []
 
-    async def test_of_somebody_elses_upload_finds_nothing(
+    async def test_another_user_s_upload_is_not_found(
         self, files: FileClient, stranger: dict[str, str], runtime: Runtime
     ) -> None:
         id_ = await files.upload()
@@ -133,7 +135,7 @@ class TestConfirm:
 
 
 class TestList:
-    async def test_answers_ones_own_stored_files_the_newest_first(
+    async def test_lists_the_owner_s_stored_files_newest_first(
         self, files: FileClient, stranger: dict[str, str]
     ) -> None:
         for name in ("one.png", "two.png"):
@@ -154,12 +156,14 @@ class TestList:
 
 
 class TestRead:
-    async def test_answers_one_file(self, files: FileClient) -> None:
+    async def test_returns_a_file(self, files: FileClient) -> None:
         id_ = await files.store()
 
         assert (await files.read(id_)).json() == (await files.list())["items"][0]
 
-    async def test_of_others_or_nothing_finds_nothing(self, files: FileClient, stranger: dict[str, str]) -> None:
+    async def test_other_users_files_and_missing_files_are_not_found(
+        self, files: FileClient, stranger: dict[str, str]
+    ) -> None:
         id_, pending, other = await files.store(), await files.upload(), files.of(stranger)
 
         for client, which in ((other, id_), (files, pending), (files, str(uuid4()))):
@@ -171,7 +175,7 @@ class TestRead:
 
 class TestDelete:
     async def test_removes_object_and_row(
-        self, files: FileClient, storage: StorageService, runtime: Runtime, queue: Queue
+        self, files: FileClient, storage: ObjectStore, runtime: Runtime, queue: Queue
     ) -> None:
         id_ = await files.store()
         key = await key_of(runtime, id_)
@@ -184,7 +188,17 @@ class TestDelete:
         assert not await storage.exists(key)
         assert await rows(runtime) == []
 
-    async def test_gives_an_upload_up(self, files: FileClient, runtime: Runtime, queue: Queue) -> None:
+    async def test_stops_download_links_at_once(
+        self, files: FileClient, storage: ObjectStore, runtime: Runtime
+    ) -> None:
+        id_ = await files.store()
+        key, link = await key_of(runtime, id_), (await files.download_link(id_)).json()
+        await files.delete(id_)
+
+        assert code(await send(files.web, link)) == (404, "NOT_FOUND")
+        assert not await storage.exists(key)
+
+    async def test_cancels_an_upload(self, files: FileClient, runtime: Runtime, queue: Queue) -> None:
         id_ = await files.upload()
 
         assert (await files.delete(id_)).status_code == 204
@@ -193,28 +207,46 @@ class TestDelete:
         assert await rows(runtime) == []
 
 
+@pytest.mark.parametrize("path", ["confirm", "upload-url"])
+@pytest.mark.parametrize("method", ["GET", "DELETE", "OPTIONS"])
+async def test_no_name_of_a_route_is_taken_for_an_id(files: FileClient, method: str, path: str) -> None:
+    answer = await files.api.request(method, f"{FILES}/{path}", headers=files.headers)
+
+    assert code(answer) == (405, "METHOD_NOT_ALLOWED")
+    assert answer.headers["Allow"] == "POST"
+
+
+def test_uploads_and_downloads_are_documented(app: FastAPI) -> None:
+    paths = app.openapi()["paths"]
+    operations = paths["/api/v1/public/files/{key}"]
+
+    assert list(operations["put"]["requestBody"]["content"]) == ["*/*"]
+    assert list(operations["get"]["responses"]["200"]["content"]) == ["*/*"]
+    assert f"{FILES}/{{file_id}}" in paths
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [
         ("POST", "/upload-url"),
         ("POST", "/confirm"),
         ("GET", ""),
-        ("GET", f"/{uuid4()}"),
-        ("GET", f"/{uuid4()}/download-url"),
-        ("DELETE", f"/{uuid4()}"),
+        ("GET", f"/{UNKNOWN_ID}"),
+        ("GET", f"/{UNKNOWN_ID}/download-url"),
+        ("DELETE", f"/{UNKNOWN_ID}"),
     ],
 )
-async def test_strangers_do_nothing(client: httpx.AsyncClient, method: str, path: str) -> None:
+async def test_every_route_requires_authentication(client: httpx.AsyncClient, method: str, path: str) -> None:
     assert code(await client.request(method, f"{FILES}{path}")) == (401, "UNAUTHORIZED")
 
 
 class TestAtTheSameTime:
-    async def test_confirming_and_deleting_leave_a_whole_file_or_none(
+    async def test_concurrent_confirmation_and_deletion_leave_nothing(
         self, live_client: httpx.AsyncClient, live_sign_in: SignIn, live_runtime: Runtime
     ) -> None:
         headers = await live_sign_in(email="owner@example.com")
         files = FileClient(api=live_client, web=live_client, headers=headers)
-        queue, storage = live_runtime.queue, get_storage_service(live_runtime)
+        queue, storage = live_runtime.queue, get_object_store(live_runtime)
         for _ in range(5):
             id_ = await files.upload()
             key = await key_of(live_runtime, id_)

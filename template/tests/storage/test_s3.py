@@ -1,15 +1,15 @@
-"""Files in a bucket of Amazon S3, or of what speaks its protocol."""
+"""Files in a bucket of Amazon S3 or a compatible server."""
 
 from typing import ClassVar
 
 import pytest
 
 from app.storage.providers.s3 import S3Settings, bucket_url
-from tests.storage.object_store import KEY_ID, SECRET, ObjectStoreContract, Store
 from tests.storage.remote_settings import RemoteSettingsContract
+from tests.storage.s3_protocol import KEY_ID, SECRET, S3ProtocolContract, Store
 
 
-class TestS3(ObjectStoreContract):
+class TestS3(S3ProtocolContract):
     provider = "s3"
 
     @pytest.fixture

@@ -11,6 +11,8 @@ from fastapi.routing import iter_route_contexts
 from app.core.config.settings import Settings
 from tests.conftest import SignIn
 
+pytestmark = pytest.mark.every_module
+
 UNCOUNTED = frozenset({"HEAD", "OPTIONS"})
 
 

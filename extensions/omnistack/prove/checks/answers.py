@@ -2,13 +2,13 @@
 
 import re
 
-from omnistack.catalog import CATALOG_DIR, QUESTIONS_FILE
 from omnistack.prove.checks.settings import EXAMPLE
 from omnistack.prove.code import Code
 from omnistack.prove.finding import Report
-from omnistack.prove.space import Cond
+from omnistack.prove.space import Conditions
 from omnistack.prove.tree import Tree
 from omnistack.prove.values import Opaque
+from omnistack.template.catalog import CATALOG_DIR, QUESTIONS_FILE
 
 VALUE = re.compile(r"([A-Z][A-Z0-9_]+)=(.*)$")
 BARE = re.compile(r"[A-Za-z0-9_./:@,+-]*$")
@@ -29,16 +29,16 @@ def check_answers(code: Code, report: Report) -> None:
 
 def _check_texts(tree: Tree, report: Report) -> None:
     """A free text is printed somewhere whenever it is not empty."""
-    printed: dict[str, Cond] = {}
+    printed = Conditions[str](tree.space)
     recorded = tree.model.recorded
     for file in tree.files.values():
         for part in file.parts:
             if isinstance(part.text, Opaque) and file.path != recorded:
-                printed[part.text.name] = printed.get(part.text.name, tree.space.nothing) | part.cond
+                printed.add(part.text.name, part.cond)
     for name, asked in tree.model.asked.items():
         if not asked.question.values:
             here = tree.valid & (tree.space.text_is_set(name) if name in tree.space.texts else tree.valid)
-            unused = here & ~printed.get(name, tree.space.nothing)
+            unused = here & ~printed[name]
             report(QUESTIONS_FILE, 1, f"{name} is asked, and its answer is printed nowhere", unused)
 
 

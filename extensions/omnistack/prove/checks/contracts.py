@@ -1,13 +1,13 @@
 """import-linter's contracts: each module has one, which forbids what the module does not require."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from omnistack.catalog import Piece
 from omnistack.prove.code import Code
 from omnistack.prove.finding import Report
-from omnistack.prove.space import Cond
+from omnistack.prove.space import Cond, Conditions
 from omnistack.prove.tree import File
+from omnistack.template.catalog import Piece
 
 PYPROJECT = "pyproject.toml"
 MODULE = re.compile(r'"(app(?:\.\w+)*)"')
@@ -19,12 +19,12 @@ class Contract:
 
     cond: Cond
     line: int
-    sources: dict[str, Cond] = field(default_factory=dict)
-    forbidden: dict[str, Cond] = field(default_factory=dict)
+    sources: Conditions[str]
+    forbidden: Conditions[str]
 
 
 class Contracts:
-    """All contracts of a project that may be there."""
+    """All contracts that a project may have."""
 
     def __init__(self, code: Code, file: File) -> None:
         self.code = code
@@ -34,20 +34,17 @@ class Contracts:
         self.pieces: dict[str, Piece] = {f"app.{piece.module}": piece for piece in pieces if piece.module}
 
     def holding(self, source: str) -> Cond:
-        """Give when a contract speaks of what a module may import."""
-        nothing = self.code.space.nothing
-        return self.code.space.union(each.cond & each.sources.get(source, nothing) for each in self.contracts)
+        """Return when a contract limits what a module may import."""
+        return self.code.space.union(each.cond & each.sources[source] for each in self.contracts)
 
     def forbidding(self, source: str, target: str) -> Cond:
-        """Give when a contract forbids an import."""
-        nothing = self.code.space.nothing
+        """Return when a contract forbids an import."""
         return self.code.space.union(
-            each.cond & each.sources.get(source, nothing) & each.forbidden.get(target, nothing)
-            for each in self.contracts
+            each.cond & each.sources[source] & each.forbidden[target] for each in self.contracts
         )
 
     def required(self, source: str, target: str) -> bool:
-        """Tell whether a module may import another one."""
+        """Return whether a module may import another one."""
         piece = self.pieces.get(source)
         return piece is not None and self.pieces[target].name in (*piece.requires, piece.name)
 
@@ -100,7 +97,7 @@ def _read(code: Code, file: File) -> list[Contract]:
         if text.startswith("[["):
             inside = text == "[[tool.importlinter.contracts]]"
             if inside:
-                found.append(Contract(line.cond, file.where(number)))
+                found.append(Contract(line.cond, file.where(number), Conditions(code.space), Conditions(code.space)))
         elif text.startswith("["):
             inside = False
         if not inside:
@@ -110,5 +107,5 @@ def _read(code: Code, file: File) -> list[Contract]:
         names = {"source_modules": found[-1].sources, "forbidden_modules": found[-1].forbidden}.get(key)
         for name in MODULE.findall(text) if names is not None else ():
             if names is not None:
-                names[name] = names.get(name, code.space.nothing) | line.cond
+                names.add(name, line.cond)
     return found

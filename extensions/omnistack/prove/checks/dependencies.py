@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from omnistack.catalog import CATALOG_DIR
 from omnistack.prove.code import Code, Module
 from omnistack.prove.distributions import NEEDED, candidates, requirement_name
 from omnistack.prove.facts import Import
 from omnistack.prove.finding import Report
-from omnistack.prove.space import Cond
+from omnistack.prove.space import Cond, Conditions
 from omnistack.prove.tree import File
+from omnistack.template.catalog import CATALOG_DIR
 
 PYPROJECT = "pyproject.toml"
 SHIPPED = ("app", "migrations")
-"""What runs in production, where no dev dependency is installed."""
+"""Packages that run in production, without development dependencies."""
 
 
 @dataclass(frozen=True)
@@ -52,16 +52,16 @@ def check_dependencies(code: Code, report: Report) -> None:
         report(file.source, 1, message, _needed(code, name) & ~there)
     imported = _imported(code)
     for requirement in declared:
-        used = imported.get((requirement.name, True), code.space.nothing) | _needed(code, requirement.name)
+        used = imported[(requirement.name, True)] | _needed(code, requirement.name)
         if requirement.dev:
-            used = used | imported.get((requirement.name, False), code.space.nothing)
+            used = used | imported[(requirement.name, False)]
         unused = requirement.cond & ~used
         where, line = _declaration(code, requirement)
         report(where, line, f"{requirement.name} is declared, and nothing imports or needs it", unused)
 
 
 def read_requirements(file: File, report: Report) -> Iterator[Declared]:
-    """Read the requirements out of a `pyproject.toml` whose lines may or may not be there."""
+    """Yield the requirements of a `pyproject.toml`, each with its condition."""
     table, key = "", ""
     for number, line in enumerate(file.lines, start=1):
         text = line.text.strip()
@@ -90,7 +90,7 @@ def _check_import(
     module: Module, found: Import, declared: dict[str, list[Declared]], *, shipped: bool, report: Report
 ) -> None:
     names = candidates(f"{found.module}.{found.name}" if found.name else found.module)
-    # What serves development may import a tool of development, when it is called and not before.
+    # Code for development may import development tools, inside functions only.
     lax = not shipped or found.guarded or (module.name.startswith("app.dev.") and not found.top)
     missing = module.at(found.lines)
     for name, extra in names:
@@ -102,14 +102,14 @@ def _check_import(
     report(module.file.source, module.file.where(found.lines[-1]), message, missing)
 
 
-def _imported(code: Code) -> dict[tuple[str, bool], Cond]:
-    """Give when each distribution is imported, and whether by what is shipped."""
-    found: dict[tuple[str, bool], Cond] = {}
+def _imported(code: Code) -> Conditions[tuple[str, bool]]:
+    """Return when each distribution is imported, and whether by what is shipped."""
+    found = Conditions[tuple[str, bool]](code.space)
     for module in code:
         shipped = module.name.split(".")[0] in SHIPPED
         for each in module.facts.foreign:
             for name, _ in candidates(f"{each.module}.{each.name}" if each.name else each.module):
-                known = found.get((name, shipped), code.space.nothing)
+                known = found[(name, shipped)]
                 found[name, shipped] = known | module.at(each.lines)
     return found
 

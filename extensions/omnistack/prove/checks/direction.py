@@ -2,19 +2,19 @@
 
 from collections.abc import Mapping
 
-from omnistack.catalog import Piece
 from omnistack.prove.code import Code, Module
 from omnistack.prove.facts import Import
 from omnistack.prove.finding import Report
+from omnistack.template.catalog import Piece
 
 CORE = "core"
 LAYERS = {"kit": 0, "core": 1}
 TOP = ("app.main", "app.modules", "app.project_modules", "app.cli", "app.dev", "app.migrate")
-"""What stands above the modules."""
+"""The packages above the modules."""
 
 
 def check_direction(code: Code, report: Report) -> None:
-    """Check who imports whom. A wiring file may also name what requires its own piece, such as a port's providers."""
+    """Check every import. A wiring file may also import what requires its own piece, such as a port's providers."""
     pieces = code.tree.model.pieces.values()
     # A path that several pieces share belongs to the last of them by name.
     paths = {
@@ -34,7 +34,7 @@ def check_direction(code: Code, report: Report) -> None:
             here = module.at(found.lines)
             problem = _layers(module.name, target.name) if module.name.startswith("app.") else None
             mine, theirs = owners[module.name], owners[target.name]
-            # Whether what the core's tests and the command line import is there, is for the check of imports.
+            # Whether the imports of the core's tests and the command line exist is left to the check of imports.
             lax = mine == CORE or (module.name.startswith("tests") and code.tree.model.pieces[theirs].always)
             allowed = lax or _may(required, mine, theirs) or (wires and mine in required[theirs])
             if problem is None and not allowed:
@@ -44,7 +44,7 @@ def check_direction(code: Code, report: Report) -> None:
 
 
 def owner(paths: Mapping[str, str], path: str) -> str:
-    """Name the piece that a file belongs to: the one with the longest path that it lies under, else the core."""
+    """Return the piece that a file belongs to: the one with the longest matching path, else the core."""
     while path:
         if path in paths:
             return paths[path]

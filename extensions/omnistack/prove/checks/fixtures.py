@@ -1,4 +1,4 @@
-"""Fixtures: every fixture that a test or a fixture asks for is defined where it can see it."""
+"""Fixtures: every fixture that a test or a fixture uses is defined where it is visible."""
 
 import re
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from omnistack.prove.code import Code, Module
 from omnistack.prove.facts import Function
 from omnistack.prove.finding import Report
-from omnistack.prove.space import Cond
+from omnistack.prove.space import Cond, Conditions
 
 BUILT_IN = frozenset({
     "cache", "capfd", "capfdbinary", "caplog", "capsys", "capsysbinary", "doctest_namespace", "monkeypatch",
@@ -45,12 +45,12 @@ def _check_unused(module: Module, asked: set[str], report: Report) -> None:
 
 
 def is_test(module: Module, function: Function) -> bool:
-    """Tell whether pytest runs a function; those of shared suites that other files subclass count as well."""
+    """Return whether pytest runs a function; those of shared suites that other files subclass count as well."""
     return function.name.startswith("test_") and module.name.startswith("tests")
 
 
 def fixture_name(function: Function) -> str | None:
-    """Give the name of the fixture that a function defines."""
+    """Return the name of the fixture that a function defines."""
     for decorator in function.decorators:
         if decorator.function in {"fixture", "pytest.fixture", "pytest_asyncio.fixture"}:
             return decorator.name or function.name
@@ -75,18 +75,18 @@ def _asked(function: Function) -> Iterator[str]:
 
 
 def _defined(code: Code, module: Module) -> Iterator[tuple[str, Cond]]:
-    found: dict[str, Cond] = {}
+    found = Conditions[str](code.space)
     for function in module.facts.functions:
         name = fixture_name(function)
         if name is not None and not function.cls:
-            found[name] = found.get(name, code.space.nothing) | module.at(function.lines)
+            found.add(name, module.at(function.lines))
     for each in module.facts.imports:
         holder = code.modules.get(each.module)
         for function in holder.facts.functions if holder else ():
             if holder is not None and function.name == each.name and fixture_name(function) is not None:
                 name = fixture_name(function) or each.bound
                 cond = module.at(each.lines) & holder.at(function.lines)
-                found[name] = found.get(name, code.space.nothing) | cond
+                found.add(name, cond)
     yield from found.items()
 
 

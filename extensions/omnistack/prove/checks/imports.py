@@ -3,7 +3,7 @@
 from omnistack.prove.code import Code, Module
 from omnistack.prove.facts import Import, Reference
 from omnistack.prove.finding import Report
-from omnistack.prove.space import Cond
+from omnistack.prove.space import Conditions
 
 
 def check_imports(code: Code, report: Report) -> None:
@@ -31,33 +31,35 @@ def check_imports(code: Code, report: Report) -> None:
 ENTRIES = ("app.main", "app.cli.main", "app.project_modules", "app.modules", "migrations.env")
 """Where the application is entered from outside."""
 
+OFFERED = "dependencies"
+"""The file with what a module offers to routes, which may all be the user's own."""
+
 
 def check_reached(code: Code, report: Report) -> None:
     """Check that every file of the application is imported by another one of it, and that tests use their helpers."""
     inside, of_tests = _reached(code, {"app", "migrations"}), _reached(code, {"tests"})
-    nothing = code.space.nothing
     for module in code:
-        if module.file.name == "__init__.py" or module.name in ENTRIES:
+        if module.file.name == "__init__.py" or module.name in ENTRIES or module.name.endswith(f".{OFFERED}"):
             continue
         if module.name.startswith("app."):
-            unreached = module.file.cond & ~inside.get(module.name, nothing)
+            unreached = module.file.cond & ~inside[module.name]
             report(module.file.source, 1, "nothing of the application imports it", unreached)
         elif module.name.startswith("tests.") and not module.file.name.startswith(("test_", "conftest")):
-            report(module.file.source, 1, "no test imports it", module.file.cond & ~of_tests.get(module.name, nothing))
+            report(module.file.source, 1, "no test imports it", module.file.cond & ~of_tests[module.name])
 
 
-def _reached(code: Code, roots: set[str]) -> dict[str, Cond]:
-    """Give when each module is imported by another one below the roots."""
-    reached: dict[str, Cond] = {}
+def _reached(code: Code, roots: set[str]) -> Conditions[str]:
+    """Return when each module is imported by another one below the roots."""
+    reached = Conditions[str](code.space)
     for module in code:
         if module.name.split(".")[0] not in roots:
             continue
         for found in module.facts.imports:
             for target in (found.module, f"{found.module}.{found.name}"):
                 if target != module.name:
-                    reached[target] = reached.get(target, code.space.nothing) | module.at(found.lines)
+                    reached.add(target, module.at(found.lines))
         for target, lines in module.facts.modules:
-            reached[target] = reached.get(target, code.space.nothing) | module.at(lines)
+            reached.add(target, module.at(lines))
     return reached
 
 

@@ -75,7 +75,7 @@ def _exists(tree: Tree, path: str) -> Cond:
 
 
 def _mentioned(tree: Tree, file: File, mention: str) -> Cond | None:
-    """Give when a mentioned file is there; nothing for what is an example and no file of the template."""
+    """Return when a mentioned file exists; `None` for an example that is not a file of the template."""
     if mention in tree.files:
         return tree.files[mention].cond
     if mention.startswith("docs/") and mention.endswith(".md") and file.path.split("/")[0] != "docs":

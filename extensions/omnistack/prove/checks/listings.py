@@ -2,12 +2,12 @@
 
 import re
 
-from omnistack.catalog import Piece, Setting
 from omnistack.prove.checks.links import LINK
 from omnistack.prove.code import Code
 from omnistack.prove.finding import Report
-from omnistack.prove.space import Cond, Space
+from omnistack.prove.space import Cond, Conditions, Space
 from omnistack.prove.tree import File, Tree
+from omnistack.template.catalog import Piece, Setting
 
 README, INDEX, SETTINGS = "README.md", "docs/README.md", "docs/settings.md"
 MODELS, MODELS_OF = "app/ai/models.toml", "extensions/models"
@@ -58,16 +58,16 @@ def _check_linked(tree: Tree, path: str, report: Report) -> None:
 
 def _check_settings(tree: Tree, file: File, report: Report) -> None:
     settings = {each.name: (each, piece) for piece in tree.model.pieces.values() for each in piece.settings}
-    told: dict[str, Cond] = {}
+    told = Conditions[str](tree.space)
     for line in file.lines:
         match = ROW.match(line.text)
         if match is None:
             continue
-        told[match[1]] = told.get(match[1], tree.space.nothing) | line.cond
+        told.add(match[1], line.cond)
         if match[1] in settings and not line.free and not _says(settings[match[1]][0], match[2]):
             report(file.source, line.number, f"tells another default of {match[1]} than the catalog", line.cond)
     for name, (_, piece) in settings.items():
-        missing = tree.model.chosen[piece.name] & ~told.get(name, tree.space.nothing)
+        missing = tree.model.chosen[piece.name] & ~told[name]
         report(file.source, 1, f"does not list the setting {name}", missing)
     for name, cond in told.items():
         chosen = [tree.model.chosen[piece.name] for each, piece in settings.values() if each.name == name]

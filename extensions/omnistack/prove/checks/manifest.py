@@ -1,4 +1,4 @@
-"""The manifests: what a module has is listed, all the way up to `app/modules.py`."""
+"""The manifests: everything of a module is listed, up to `app/modules.py`."""
 
 from collections.abc import Iterator
 
@@ -6,23 +6,23 @@ from omnistack.prove.checks.settings import BASE, settings_classes
 from omnistack.prove.code import Code, Module, in_module
 from omnistack.prove.facts import Call, Lines
 from omnistack.prove.finding import Report
-from omnistack.prove.space import Cond
+from omnistack.prove.space import Cond, Conditions
 
 LIST = "app.modules"
 FUNCTION_FILES = {"subscribers": "subscribers", "jobs": "jobs"}
-"""Files whose public functions are all meant for one field of the manifest."""
+"""Files whose public functions all belong to one field of the manifest."""
 
 UNREAD = {
-    "models": "importing a table is what registers it; the list is for those who read it",
+    "models": "importing a table registers it; the list is for readers",
     "crons": "read by the worker, which comes with jobs",
 }
-"""Fields of the manifest that need no reader, and why."""
+"""Manifest fields that nothing has to read, with the reason."""
 
-type Names = dict[tuple[str, str], Cond]
+type Names = Conditions[tuple[str, str]]
 
 
 def check_manifest(code: Code, report: Report) -> None:
-    """Check that everything of a module that is rendered is reached from the list of modules."""
+    """Check that everything in a rendered module is reachable from the list of modules."""
     _check_list(code, report)
     _check_models(code, report)
     _check_routers(code, report)
@@ -34,18 +34,18 @@ def check_manifest(code: Code, report: Report) -> None:
 
 
 def is_manifest(function: str) -> bool:
-    """Tell whether a call builds a manifest: of a module, or of a provider (`ProviderPiece`)."""
+    """Return whether a call builds a manifest: of a module, or of a provider (`ProviderPiece`)."""
     name = function.rpartition(".")[2]
     return name == "Module" or name.endswith("Piece")
 
 
 def listed_in_manifests(code: Code, *fields: str) -> Names:
-    """Give what the manifests list in some fields, and when."""
-    found: Names = {}
+    """Return the names that manifests list in some fields, with their conditions."""
+    found = Conditions[tuple[str, str]](code.space)
     for module, call in _manifest_calls(code):
         for name in (name for field in fields for name in call.refers(field)):
             key = code.resolve(module, name)
-            found[key] = found.get(key, code.space.nothing) | module.at(call.lines)
+            found.add(key, module.at(call.lines))
     return found
 
 
@@ -56,12 +56,12 @@ def _manifest_calls(code: Code) -> Iterator[tuple[Module, Call]]:
             yield from ((module, call) for call in module.facts.calls if call.function.endswith("Piece"))
 
 
-def _missing(code: Code, found: Names, key: tuple[str, str], here: Cond) -> Cond:
-    return here & ~found.get(key, code.space.nothing)
+def _missing(found: Names, key: tuple[str, str], here: Cond) -> Cond:
+    return here & ~found[key]
 
 
 def _check_list(code: Code, report: Report) -> None:
-    """Each manifest is a value that the list, or a registry of providers, names."""
+    """Every manifest is named by the list of modules or by a registry of providers."""
     for module, call in _manifest_calls(code):
         if not module.name.startswith("app.") or not call.owner:
             continue
@@ -75,7 +75,7 @@ def _check_list(code: Code, report: Report) -> None:
 
 
 def _named(code: Code, key: tuple[str, str]) -> Cond:
-    """Give when another file of the application names a value."""
+    """Return when another file of the application names a value."""
     found = code.space.nothing
     for module in code:
         if module.name == key[0] or not module.name.startswith("app."):
@@ -102,7 +102,7 @@ def _check_models(code: Code, report: Report) -> None:
     for module in filter(in_module, code):
         for each in module.facts.classes:
             if "table=True" in each.keywords:
-                missing = _missing(code, listed, (module.name, each.name), module.at(each.lines))
+                missing = _missing(listed, (module.name, each.name), module.at(each.lines))
                 line = module.file.where(each.lines[-1])
                 report(module.file.source, line, f"the table {each.name} is in no manifest's `models`", missing)
 
@@ -112,7 +112,7 @@ def _check_routers(code: Code, report: Report) -> None:
     for module, call in code.calls("include_router"):
         for name in (name for argument in call.arguments for name in argument):
             key = code.resolve(module, name)
-            listed[key] = listed.get(key, code.space.nothing) | module.at(call.lines)
+            listed.add(key, module.at(call.lines))
     for module, call in code.calls("APIRouter"):
         if (
             call.owner
@@ -120,7 +120,7 @@ def _check_routers(code: Code, report: Report) -> None:
             and module.facts.names.get(call.owner)
             and _is_value(module, call.owner)
         ):
-            missing = _missing(code, listed, (module.name, call.owner), module.at(call.lines))
+            missing = _missing(listed, (module.name, call.owner), module.at(call.lines))
             line = module.file.where(call.lines[-1])
             report(module.file.source, line, f"the routes of `{call.owner}` are in no manifest", missing)
 
@@ -134,7 +134,7 @@ def _check_settings(code: Code, report: Report) -> None:
     for module, each in settings_classes(code):
         if each.name == BASE or not in_module(module):
             continue
-        missing = _missing(code, listed, (module.name, each.name), module.at(each.lines))
+        missing = _missing(listed, (module.name, each.name), module.at(each.lines))
         line = module.file.where(each.lines[-1])
         report(module.file.source, line, f"{each.name} is in no manifest's `settings`", missing)
 
@@ -149,13 +149,13 @@ def _check_functions(code: Code, report: Report) -> None:
             if not function.top or function.name.startswith("_") or not (field or command):
                 continue
             wanted = field or "commands"
-            missing = _missing(code, listed[wanted], (module.name, function.name), module.at(function.lines))
+            missing = _missing(listed[wanted], (module.name, function.name), module.at(function.lines))
             line = module.file.where(function.lines[-1])
             report(module.file.source, line, f"{function.name} is in no manifest's `{wanted}`", missing)
 
 
 def _check_queued(code: Code, report: Report) -> None:
-    """What is queued or handed to the inbox is listed, or the application refuses it when it runs."""
+    """Every queued job and every inbox handler is listed; the application refuses others at run time."""
     jobs, handlers = listed_in_manifests(code, "jobs"), listed_in_manifests(code, "inbox_handlers")
     used: list[tuple[Module, Lines, str, str, Names]] = []
     for module, call in code.calls("enqueue"):
@@ -167,26 +167,26 @@ def _check_queued(code: Code, report: Report) -> None:
         key = code.resolve(module, name)
         holder = code.modules.get(key[0])
         if holder is not None and key[1] in holder.facts.names and module.name.startswith("app."):
-            missing = _missing(code, listed, key, module.at(lines))
+            missing = _missing(listed, key, module.at(lines))
             report(module.file.source, module.file.where(lines[-1]), f"{key[1]} is in no manifest's `{field}`", missing)
 
 
 def _check_fields(code: Code, report: Report) -> None:
-    """What a manifest can say is read by somebody, or saying it does nothing."""
-    # What a provider says is read by its own module, what a module says by anybody.
-    read: dict[tuple[str, str], Cond] = {}
+    """Every field of a manifest is read; one that nothing reads would have no effect."""
+    # A provider's fields are read by its own module, a module's fields by any code.
+    read = Conditions[tuple[str, str]](code.space)
     for module in code:
         package = ".".join(module.name.split(".")[:2])
         for attribute, cond in module.attributes.items() if module.name.startswith("app.") else ():
             for key in (("app", attribute), (package, attribute)):
-                read[key] = read.get(key, code.space.nothing) | cond
+                read.add(key, cond)
     for module in code:
         for each in module.facts.classes:
             for field, lines in each.fields if is_manifest(each.name) and module.name.startswith("app.") else ():
                 if field in UNREAD:
                     continue
                 place = "app" if each.name == "Module" else ".".join(module.name.split(".")[:2])
-                unread = module.at(lines) & ~read.get((place, field), code.space.nothing)
+                unread = module.at(lines) & ~read[(place, field)]
                 line = module.file.where(lines[-1])
                 report(module.file.source, line, f"nothing reads what a manifest says as `{field}`", unread)
 
@@ -197,24 +197,24 @@ def _check_order(code: Code, report: Report) -> None:
     if holder is None:
         return
     pieces = {piece.module: piece for piece in code.tree.model.pieces.values() if piece.module}
-    before: dict[str, Cond] = {}
+    before = Conditions[str](code.space)
     for reference in holder.facts.references:
         name = code.resolve(holder, reference.name)[0].removeprefix("app.").split(".")[0]
         if reference.owner != "MODULES" or name not in pieces:
             continue
         here, line = holder.at(reference.lines), holder.file.where(reference.lines[-1])
-        twice = here & before.get(name, code.space.nothing)
+        twice = here & before[name]
         report(holder.file.source, line, f"the module {name} is listed twice", twice)
         for required in pieces[name].requires:
             other = code.tree.model.pieces[required].module if required in code.tree.model.pieces else None
             if other:
-                late = here & ~before.get(other, code.space.nothing)
+                late = here & ~before[other]
                 report(holder.file.source, line, f"{name} is listed before {other}, which it requires", late)
-        before[name] = before.get(name, code.space.nothing) | here
+        before.add(name, here)
 
 
 def manifests(code: Code) -> Iterator[tuple[str, Cond]]:
-    """Give each module's name and when it is there."""
+    """Yield each module's name and its condition."""
     for module, call in code.calls("Module"):
         if module.name.startswith("app.") and module.name.endswith(".module"):
             yield module.name.split(".")[1], module.at(call.lines)

@@ -8,7 +8,7 @@ from omnistack.prove.checks.manifest import manifests
 from omnistack.prove.code import Code, Module
 from omnistack.prove.facts import Lines
 from omnistack.prove.finding import Report
-from omnistack.prove.space import Cond
+from omnistack.prove.space import Cond, Conditions
 
 FOLDER = "migrations/versions/"
 CORE, USER = "core", "app"
@@ -21,7 +21,7 @@ class Revision:
 
     id: str
     branch: str
-    """The folder that it lies in."""
+    """The name of its folder."""
     before: tuple[str, ...]
     """What `down_revision` and `depends_on` name."""
     first: bool
@@ -152,26 +152,25 @@ def _check_heads(revisions: dict[str, Revision], report: Report) -> None:
 
 
 def _check_models(code: Code, revisions: dict[str, Revision], report: Report) -> None:
-    nothing = code.space.nothing
-    tables: dict[str, Cond] = {}
-    made: dict[str, Cond] = {}
+    tables = Conditions[str](code.space)
+    made = Conditions[str](code.space)
     for revision in revisions.values():
         for table in revision.creates:
-            made[table] = made.get(table, nothing) | revision.cond
+            made.add(table, revision.cond)
     models = [(module, each) for module in code for each in module.facts.classes if "table=True" in each.keywords]
     models = [(module, each) for module, each in models if module.name.startswith("app.")]
     for module, each in models:
         table = each.tablename or each.name.lower()
-        tables[table] = tables.get(table, nothing) | module.at(each.lines)
-        missing = module.at(each.lines) & ~made.get(table, nothing)
+        tables.add(table, module.at(each.lines))
+        missing = module.at(each.lines) & ~made[table]
         line = module.file.where(each.lines[-1])
         report(module.file.source, line, f"no revision makes the table {table}", missing)
     for revision in revisions.values():
         for table in revision.creates:
             message = f"makes the table {table}, which no model describes"
-            report(revision.module.file.source, 1, message, revision.cond & ~tables.get(table, nothing))
+            report(revision.module.file.source, 1, message, revision.cond & ~tables[table])
     for module, table, lines in _references(code):
-        missing = module.at(lines) & ~tables.get(table, nothing)
+        missing = module.at(lines) & ~tables[table]
         line = module.file.where(lines[-1])
         report(module.file.source, line, f"refers to the table {table}, which is not there", missing)
 

@@ -1,9 +1,9 @@
 """The feature model: no dead piece, no unreachable choice, every preset valid, requirements and conflicts kept."""
 
-from omnistack.catalog import CATALOG_DIR, QUESTIONS_FILE, Answer, Piece
 from omnistack.prove.finding import Report
 from omnistack.prove.model import Model
-from omnistack.prove.space import Cond
+from omnistack.prove.space import Cond, Conditions
+from omnistack.template.catalog import CATALOG_DIR, QUESTIONS_FILE, Answer, Piece
 
 
 def check_model(model: Model, report: Report) -> None:
@@ -149,12 +149,12 @@ def _check_preset_piece(model: Model, piece: Piece, preset: str, cond: Cond, rep
 def _check_order(model: Model, report: Report) -> None:
     """A requirement comes before what requires it, and each piece once: `app/modules.py` is in this order."""
     items = model.interpreter.algebra.items(model.names.get("chosen", []), model.valid)
-    before: dict[str, Cond] = {}
+    before = Conditions[str](model.space)
     for cond, name in items:
         piece = model.pieces.get(name)
         file = _catalog_file(piece) if piece else QUESTIONS_FILE
-        report(file, 1, "is chosen twice", cond & before.get(name, model.space.nothing))
+        report(file, 1, "is chosen twice", cond & before[name])
         for other in piece.requires if piece else ():
-            late = cond & ~before.get(other, model.space.nothing)
+            late = cond & ~before[other]
             report(file, 1, f"comes before {other}, which it requires", late)
-        before[name] = before.get(name, model.space.nothing) | cond
+        before.add(name, cond)

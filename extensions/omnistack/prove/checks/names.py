@@ -6,7 +6,7 @@ from functools import lru_cache
 from omnistack.prove.code import Code, Module
 from omnistack.prove.facts import Facts
 from omnistack.prove.finding import Report
-from omnistack.prove.space import Cond
+from omnistack.prove.space import Conditions
 
 
 def check_names(code: Code, report: Report) -> None:
@@ -14,24 +14,24 @@ def check_names(code: Code, report: Report) -> None:
     for module in code:
         if module.file.fixed and _is_plain(module.facts):
             continue
-        used: dict[str, Cond] = {}
+        used = Conditions[str](code.space)
         definitions = {each.name for each in module.facts.functions} | {each.name for each in module.facts.classes}
         for reference in module.facts.references:
             name = reference.name.split(".")[0]
             if reference.owner != name or name not in definitions:
-                used[name] = used.get(name, code.space.nothing) | module.at(reference.lines)
+                used.add(name, module.at(reference.lines))
         for each in module.facts.imports:
             if "noqa" not in module.file.lines[each.lines[-1] - 1].text and each.bound not in module.facts.words:
-                unused = module.at(each.lines) & ~used.get(each.bound, code.space.nothing)
+                unused = module.at(each.lines) & ~used[each.bound]
                 line = module.file.where(each.lines[-1])
                 report(module.file.source, line, f"imports {each.bound}, and nothing uses it", unused)
-        _check_private(code, module, used, report)
+        _check_private(module, used, report)
         _check_bound(code, module, report)
 
 
 @lru_cache(maxsize=1 << 14)
 def _is_plain(facts: Facts) -> bool:
-    """Tell whether all is well in a file of which all lines are there; most files are such, in every template."""
+    """Return whether all is well in a file of which all lines are there; most files are such, in every template."""
     definitions = {each.name for each in facts.functions} | {each.name for each in facts.classes}
     heads = [(reference.owner, reference.name.split(".")[0]) for reference in facts.references]
     used = {name for owner, name in heads if owner != name or name not in definitions} | facts.words
@@ -54,19 +54,19 @@ def _check_bound(code: Code, module: Module, report: Report) -> None:
         report(module.file.source, line, f"uses {name}, which is not defined", module.at(reference.lines) & ~bound)
 
 
-def _check_private(code: Code, module: Module, used: dict[str, Cond], report: Report) -> None:
+def _check_private(module: Module, used: Conditions[str], report: Report) -> None:
     for name, places in module.facts.names.items():
         if not name.startswith("_") or name.startswith("__") or name in module.facts.words or name == "_":
             continue
         if any(each.bound == name for each in module.facts.imports) or _decorated(module, name):
             continue
         for lines in places:
-            unused = module.at(lines) & ~used.get(name, code.space.nothing)
+            unused = module.at(lines) & ~used[name]
             report(module.file.source, module.file.where(lines[-1]), f"{name} is private, and nothing uses it", unused)
 
 
 def _decorated(module: Module, name: str) -> bool:
-    """Tell whether a decorator may have registered a function."""
+    """Return whether a decorator may have registered a function."""
     return any(
         each.function.rpartition(".")[2] not in {"contextmanager", "asynccontextmanager", "cache", "lru_cache"}
         for function in module.facts.functions

@@ -26,7 +26,7 @@ def word_pattern(word: str) -> str:
 
 @lru_cache(maxsize=1 << 13)
 def sayings(text: str, words: tuple[str, ...]) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    """Give the words that a text says, and the numbers (from 0) of the lines that say them."""
+    """Return the words that a text says, and the numbers (from 0) of the lines that say them."""
     lowered = text.lower()
     said = ((word, matching_lines(text, word_pattern(word))) for word in words if word.lower() in lowered)
     return tuple((word, numbers) for word, numbers in said if numbers)

@@ -6,12 +6,12 @@ from functools import lru_cache
 
 import yaml
 
-from omnistack.catalog import CATALOG_DIR
 from omnistack.prove.checks.settings import EXAMPLE
 from omnistack.prove.code import Code
 from omnistack.prove.finding import Report
-from omnistack.prove.space import Cond
+from omnistack.prove.space import Cond, Conditions
 from omnistack.prove.tree import File
+from omnistack.template.catalog import CATALOG_DIR
 
 COMPOSE = "compose.yaml"
 MAKEFILE = "Makefile"
@@ -28,11 +28,11 @@ def check_services(code: Code, report: Report) -> None:
     """Check the services of the chosen pieces against the files that start them."""
     compose = code.tree.files.get(COMPOSE)
     services = _check_compose(code, compose, report) if compose is not None else {}
-    wanted: dict[str, Cond] = {}
+    wanted = Conditions[str](code.space)
     for piece in code.tree.model.pieces.values():
         chosen = code.tree.model.chosen[piece.name]
         for service in piece.services:
-            wanted[service] = wanted.get(service, code.space.nothing) | chosen
+            wanted.add(service, chosen)
             started = services.get(service, (code.space.nothing, 0))[0]
             message = f"needs the service {service}, which {COMPOSE} does not start"
             report(f"{CATALOG_DIR}/{piece.name}.yml", 1, message, chosen & ~started)
@@ -67,11 +67,11 @@ def _check_processes(code: Code, file: File, services: Names, report: Report) ->
 def _check_runner(code: Code, file: File, service: str, wanted: Cond, report: Report) -> None:
     """CI has the steps that give a service to the tests, where it is wanted."""
     steps = code.tree.model.macro(f"{SERVICES_DIR}/{service}.jinja", "runner")
-    there: dict[str, Cond] = {}
+    there = Conditions[str](code.space)
     for line in file.lines:
-        there[line.text] = there.get(line.text, code.space.nothing) | line.cond
+        there.add(line.text, line.cond)
     for step in filter(str.strip, steps.splitlines()):
-        found = there.get(step, code.space.nothing)
+        found = there[step]
         report(file.source, 1, f"does not give {service} to the tests, which a chosen piece needs", wanted & ~found)
         report(file.source, 1, f"gives {service} to the tests, which no chosen piece needs", found & ~wanted)
 
@@ -87,14 +87,14 @@ def _check_targets(code: Code, file: File, report: Report) -> None:
             report(file.source, 1, f"starts {target}, which no chosen piece has", there & ~chosen)
 
 
-def _check_started(code: Code, file: File, services: Names, wanted: dict[str, Cond], report: Report) -> None:
+def _check_started(code: Code, file: File, services: Names, wanted: Conditions[str], report: Report) -> None:
     """What is started besides the application is needed, known to it, and waited for."""
     for service, (cond, number) in services.items():
         if service in _own(file):
             continue
         hosts = file.matching(rf"(@|//){re.escape(service)}[:/]")
         found = (
-            (f"starts {service}, which no chosen piece needs", wanted.get(service, code.space.nothing)),
+            (f"starts {service}, which no chosen piece needs", wanted[service]),
             (f"starts {service}, and tells the application nowhere", code.space.union(line.cond for line in hosts)),
             (f"starts {service}, and the application does not wait for it", _awaited(file, service)),
         )
@@ -113,7 +113,7 @@ def _check_variables(code: Code, file: File, report: Report) -> None:
 
 
 def _awaited(file: File, service: str) -> Cond:
-    """Give when a service of the application itself waits for another."""
+    """Return when a service of the application itself waits for another."""
     found = file.cond & ~file.cond
     own = _own(file)
     for name, _, body in _mapping(_section(file, "services")):

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterator
 
-from omnistack.catalog import CATALOG_DIR
 from omnistack.prove.code import Code, Module, in_module
 from omnistack.prove.facts import Class, Lines
 from omnistack.prove.finding import Report
-from omnistack.prove.space import Cond
+from omnistack.prove.space import Conditions
+from omnistack.template.catalog import CATALOG_DIR
 
 EXAMPLE = ".env.example"
 BASE = "ModuleSettings"
@@ -24,21 +24,19 @@ def check_settings(code: Code, report: Report) -> None:
     substituted = _substituted(code)
     nothing = code.space.nothing
     known = {name: code.space.union(module.at(lines) for module, lines in places) for name, places in declared.items()}
-    read: dict[str, Cond] = {}
+    read = Conditions[str](code.space)
     for module, name, lines, surely in _reads(code):
         here = module.at(lines)
         if module.name.startswith("app."):
-            read[name] = read.get(name, nothing) | here
+            read.add(name, here)
         if name in declared or (surely and module.name.startswith("app.")):
             message = f"reads the setting {name}, which no settings class declares"
             report(module.file.source, module.file.where(lines[-1]), message, here & ~known.get(name, nothing))
     for name, places in declared.items():
         for module, lines in places:
             here, source, line = module.at(lines), module.file.source, module.file.where(lines[-1])
-            report(source, line, f"the setting {name} is not in {EXAMPLE}", here & ~documented.get(name, nothing))
-            report(
-                source, line, f"the setting {name} is declared, and nothing reads it", here & ~read.get(name, nothing)
-            )
+            report(source, line, f"the setting {name} is not in {EXAMPLE}", here & ~documented[name])
+            report(source, line, f"the setting {name} is declared, and nothing reads it", here & ~read[name])
             if in_module(module):
                 others = code.space.union(
                     other.at(theirs) for other, theirs in places if other is not module and in_module(other)
@@ -49,23 +47,23 @@ def check_settings(code: Code, report: Report) -> None:
         for setting in piece.settings:
             file = f"{CATALOG_DIR}/{piece.name}.yml"
             line = _line(code, file, setting.name)
-            there = known.get(setting.name, nothing) | substituted.get(setting.name, nothing)
+            there = known.get(setting.name, nothing) | substituted[setting.name]
             report(file, line, f"{setting.name} is declared by no settings class", chosen & ~there)
-            undocumented = chosen & ~documented.get(setting.name, nothing)
+            undocumented = chosen & ~documented[setting.name]
             report(file, line, f"{setting.name} is not in {EXAMPLE}", undocumented)
     for name, cond in documented.items():
         source = code.tree.files[EXAMPLE].source
-        there = known.get(name, nothing) | substituted.get(name, nothing)
+        there = known.get(name, nothing) | substituted[name]
         report(source, 1, f"{name} is documented, and no settings class declares it", cond & ~there)
 
 
-def _substituted(code: Code) -> dict[str, Cond]:
-    """Give when a file takes a variable out of the environment, as `${NAME}`."""
-    found: dict[str, Cond] = {}
+def _substituted(code: Code) -> Conditions[str]:
+    """Return when a file takes a variable out of the environment, as `${NAME}`."""
+    found = Conditions[str](code.space)
     for file in code.tree.files.values():
         for line in file.matching(SUBSTITUTED.pattern):
             for name in SUBSTITUTED.findall(line.text):
-                found[name] = found.get(name, code.space.nothing) | line.cond
+                found.add(name, line.cond)
     return found
 
 
@@ -75,7 +73,7 @@ def _line(code: Code, file: str, word: str) -> int:
 
 
 def settings_classes(code: Code) -> Iterator[tuple[Module, Class]]:
-    """Give the base of all settings classes and everything that descends from it."""
+    """Yield the base of all settings classes and all its subclasses."""
     known: set[tuple[str, str]] = set()
     grown = True
     while grown:
@@ -102,18 +100,18 @@ def _declared(code: Code) -> Places:
     return found
 
 
-def _documented(code: Code) -> dict[str, Cond]:
-    found: dict[str, Cond] = {}
+def _documented(code: Code) -> Conditions[str]:
+    found = Conditions[str](code.space)
     file = code.tree.files.get(EXAMPLE)
     for line in file.lines if file else ():
         match = VARIABLE.match(line.text)
         if match:
-            found[match[1]] = found.get(match[1], code.space.nothing) | line.cond
+            found.add(match[1], line.cond)
     return found
 
 
 def _reads(code: Code) -> Iterator[tuple[Module, str, Lines, bool]]:
-    """Give each read: where, which setting, and whether it can be nothing else (an upper-case attribute may be)."""
+    """Return each read: where, which setting, and whether it can be nothing else (an upper-case attribute may be)."""
     for module in code:
         for reference in module.facts.references:
             name = reference.attribute

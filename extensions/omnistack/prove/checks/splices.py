@@ -37,7 +37,7 @@ def check_splices(code: Code, report: Report) -> None:
 
 
 def _runs(file: File) -> Iterator[Run]:
-    """Give the runs of lines under one condition, with the place (from 0) where each begins."""
+    """Return the runs of lines under one condition, with the place (from 0) where each begins."""
     place = 0
     for cond, group in groupby(file.lines, key=lambda line: line.cond):
         lines = list(group)
@@ -47,7 +47,7 @@ def _runs(file: File) -> Iterator[Run]:
 
 
 def _structure(text: str) -> tuple[list[int], list[tuple[int, int]]]:
-    """Give the depth of brackets at the start of each line and after the last, and the lines that strings cover."""
+    """Return the depth of brackets at the start of each line and after the last, and the lines that strings cover."""
     changes: dict[int, int] = {}
     strings: list[tuple[int, int]] = []
     for token in tokenize.generate_tokens(io.StringIO(text).readline):

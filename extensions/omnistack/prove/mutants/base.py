@@ -1,4 +1,4 @@
-"""A mutant: a template with one fault in it, made by a rule."""
+"""A mutant: a template with one fault, made by a rule."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,21 +12,21 @@ class Mutant:
 
     rule: str
     place: str
-    """Which of the rule's faults it is."""
+    """Tells it apart from the rule's other mutants."""
     changes: Mapping[str, str | None]
-    """The new text of each changed file; nothing for one that is taken away."""
+    """The new text of each changed file; `None` for a removed one."""
 
 
 type Mutants = Iterator[Mutant]
 
 
 def replace_line(text: str, number: int, new: str | None) -> str:
-    """Write a line (from 1) anew, or take it away."""
+    """Replace a line (counted from 1), or remove it."""
     lines = text.split("\n")
     lines[number - 1 : number] = [] if new is None else [new]
     return "\n".join(lines)
 
 
 def optional(proof: Proof, path: str) -> bool:
-    """Tell whether a rendered file is missing from some projects."""
+    """Return whether a rendered file is missing from some projects."""
     return proof.tree is not None and path in proof.tree.files and proof.tree.files[path].cond != proof.tree.valid

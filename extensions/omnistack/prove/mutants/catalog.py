@@ -4,9 +4,9 @@ from typing import Any
 
 import yaml
 
-from omnistack.catalog import CATALOG_DIR, QUESTIONS_FILE
 from omnistack.prove.mutants.base import Mutant, Mutants
 from omnistack.prove.proof import Proof
+from omnistack.template.catalog import CATALOG_DIR, QUESTIONS_FILE
 
 type Document = dict[str, Any]
 

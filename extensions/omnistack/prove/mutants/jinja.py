@@ -2,9 +2,9 @@
 
 import re
 
-from omnistack.catalog import QUESTIONS_FILE
 from omnistack.prove.mutants.base import Mutant, Mutants
 from omnistack.prove.proof import Proof
+from omnistack.template.catalog import QUESTIONS_FILE
 
 IF = re.compile(r"({%-?\s*(?:el)?if\s+)(.+?)(\s*-?%})", re.DOTALL)
 FOR_IF = re.compile(r"({%-?\s*for\s+\w+\s+in\s+[^%]+?\s+if\s+)([^%]+?)(\s*-?%})", re.DOTALL)

@@ -5,13 +5,14 @@ import re
 
 from omnistack.prove.checks.fixtures import fixture_name
 from omnistack.prove.checks.manifest import is_manifest
+from omnistack.prove.checks.module_files import may_stand
 from omnistack.prove.checks.settings import settings_classes
-from omnistack.prove.code import Code, Module
+from omnistack.prove.code import Code, Module, in_module
 from omnistack.prove.mutants.base import Mutant, Mutants, replace_line
 from omnistack.prove.proof import Proof
 
 SOURCE_OF_ALL = ("app/main.py", "tests/conftest.py")
-"""Files of every project, in which a fault is put that only some of them show."""
+"""Files of every project that get faults which only some projects show."""
 
 
 def python_mutants(proof: Proof) -> Mutants:
@@ -23,6 +24,7 @@ def python_mutants(proof: Proof) -> Mutants:
     yield from _renamed(code)
     yield from _settings(code)
     yield from _manifests(code)
+    yield from _strays(code)
     yield from _fixtures(code)
     yield from _lost_files(proof, code)
     yield from _imports(code)
@@ -37,13 +39,13 @@ def _static(module: Module) -> bool:
 
 
 def _foreign_imports(proof: Proof, code: Code) -> Mutants:
-    """Import, where every project has it, what only some have (a module a piece), and what nobody declares."""
+    """In files of every project, import what only some projects have, and what is not declared."""
     for path in SOURCE_OF_ALL:
         file = code.tree.files.get(path)
         if file is None:
             continue
         text = proof.source.text(file.source)
-        yield Mutant("import undeclared", path, {file.source: f"{text}\nimport nobody_declares_this\n"})
+        yield Mutant("import undeclared", path, {file.source: f"{text}\nimport not_declared_anywhere\n"})
         for piece in code.tree.model.pieces.values():
             names = [
                 module.name for module in code if module.file.cond != code.tree.valid and _belongs(module, piece.paths)
@@ -119,6 +121,37 @@ def _manifests(code: Code) -> Mutants:
                         yield Mutant("drop from manifest", f"{module.name} {pair.arg}", {_template(module): new})
 
 
+STRAYS = {
+    "table": "class Stray(SQLModel, table=True):\n    __tablename__ = 'strays'\n",
+    "router": "router = APIRouter()\n",
+    "settings class": "class StraySettings(ModuleSettings):\n    pass\n",
+    "dependency": "StrayDep = int\n",
+    "command": "@click.command()\ndef stray():\n    pass\n",
+    "event": "class Stray(Event):\n    pass\n",
+    "data policy": "STRAY = RetentionRule()\n",
+}
+STRAY_IMPORTS = {
+    "table": "from sqlmodel import SQLModel",
+    "router": "from fastapi import APIRouter",
+    "settings class": "from app.core.config.settings import ModuleSettings",
+    "command": "import click",
+    "event": "from app.core.ports.events import Event",
+    "data policy": "from app.core.manifest import RetentionRule",
+}
+
+
+def _strays(code: Code) -> Mutants:
+    """Define each kind of thing in the first file of each module where nothing of the kind belongs."""
+    seen: set[tuple[str, str]] = set()
+    for module in sorted(filter(in_module, code), key=lambda module: module.name):
+        package = module.name.split(".")[1]
+        for kind, statement in STRAYS.items():
+            if (package, kind) not in seen and _static(module) and not may_stand(module, kind):
+                seen.add((package, kind))
+                text = f"{module.file.text}\n{STRAY_IMPORTS.get(kind, '')}\n\n\n{statement}"
+                yield Mutant("define in another file", f"{kind} in {module.name}", {_template(module): text})
+
+
 def _without(text: str, node: ast.keyword | ast.expr) -> str:
     start = _offset(text, node.lineno, node.col_offset)
     end = _offset(text, node.end_lineno or node.lineno, node.end_col_offset or 0)
@@ -133,10 +166,10 @@ def _offset(text: str, line: int, column: int) -> int:
 
 
 def _fixtures(code: Code) -> Mutants:
-    """Rename each fixture that is asked for where it is seen; one that works by itself (`autouse`) may be by nobody."""
+    """Rename each fixture that is used where it is visible; an `autouse` fixture may have no user."""
     asked = {name for module in code for function in module.facts.functions for name in function.arguments}
     for module in code:
-        # A fixture of a test file is seen there only; another file may ask for one of its own of that name.
+        # A test file's fixture is visible there only; another file may use a fixture of the same name.
         here = {name for function in module.facts.functions for name in function.arguments}
         seen = asked if module.name.endswith("conftest") else here
         for function in module.facts.functions:
@@ -152,7 +185,7 @@ def _fixtures(code: Code) -> Mutants:
 
 
 def _lost_files(proof: Proof, code: Code) -> Mutants:
-    """Take away each file that a piece lists by itself, and one that others import."""
+    """Remove each file that a piece lists, and each manifest."""
     del proof
     for piece in code.tree.model.pieces.values():
         for path in piece.paths:
@@ -165,7 +198,7 @@ def _lost_files(proof: Proof, code: Code) -> Mutants:
 
 
 def _imports(code: Code) -> Mutants:
-    """Turn each folder's first import from another module of the project into one of a name that is not there."""
+    """Change each folder's first import within the project into one of a missing name."""
     folders: set[str] = set()
     for module in code:
         folder = module.file.path.rpartition("/")[0]

@@ -1,4 +1,4 @@
-"""Anthropic's Messages (https://platform.claude.com/docs/en/api/messages)."""
+"""Anthropic, by the Messages API (https://platform.claude.com/docs/en/api/messages)."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
@@ -8,11 +8,11 @@ from typing import Annotated, Final
 
 from pydantic import SecretStr, ValidationError
 
-from app.ai.addresses import BaseUrl
-from app.ai.port import Adapter, AIPiece, Answer, Finish, Prompt, Usage
-from app.ai.transport import Fault, Transport, Wire, open_client
+from app.ai.port import Adapter, AIProviderSpec, Answer, Finish, Prompt, Usage
+from app.ai.transport import IGNORED_IF_INVALID, Fault, Transport, Wire, open_client
 from app.core.config.settings import ModuleSettings
 from app.core.runtime import Runtime
+from app.kit.urls import ServerUrl
 
 NAME: Final = "anthropic"
 VERSION: Final = "2026-10-21"
@@ -24,7 +24,7 @@ FINISHES: Final = {
     "refusal": Finish.REFUSED,
 }
 SEARCH: Final = {"type": "web_search_20250305", "name": "web_search", "max_uses": 5}
-# Which status an error has that comes when the status is already out.
+# The statuses of errors in the middle of a stream.
 STATUSES: Final = {
     "rate_limit_error": HTTPStatus.TOO_MANY_REQUESTS,
     "invalid_request_error": HTTPStatus.BAD_REQUEST,
@@ -32,10 +32,10 @@ STATUSES: Final = {
 
 
 class AnthropicSettings(ModuleSettings):
-    """The key, and where the server is."""
+    """The API key and the server's URL."""
 
     ANTHROPIC_API_KEY: SecretStr = SecretStr("")
-    ANTHROPIC_BASE_URL: Annotated[str, BaseUrl] = "https://api.anthropic.com"
+    ANTHROPIC_BASE_URL: ServerUrl = "https://api.anthropic.com"
 
 
 class _Error(Wire):
@@ -47,12 +47,12 @@ class _Failure(Wire):
 
 
 class _Block(Wire):
-    type: str
+    type: str = ""
     text: str = ""
 
 
 class _Usage(Wire):
-    # Those from the cache, and those put there, are counted apart.
+    # Without the tokens that were read from or written to the cache.
     input_tokens: int | None = None
     cache_read_input_tokens: int | None = None
     cache_creation_input_tokens: int | None = None
@@ -63,7 +63,7 @@ class _Message(Wire):
     type: str
     content: Sequence[_Block] = ()
     stop_reason: str | None = None
-    usage: _Usage
+    usage: Annotated[_Usage | None, IGNORED_IF_INVALID] = None
 
 
 class _Delta(Wire):
@@ -76,7 +76,7 @@ class _Event(Wire):
     type: str
     message: _Message | None = None
     delta: _Delta = _Delta()
-    usage: _Usage | None = None
+    usage: Annotated[_Usage | None, IGNORED_IF_INVALID] = None
     error: _Error | None = None
 
     def fault(self) -> Fault | None:
@@ -96,19 +96,20 @@ class AnthropicAdapter:
         """See `Adapter.complete`."""
         message = await self._transport.post(PATH, _body(prompt), _Message)
         text = "".join(block.text for block in message.content if block.type == "text")
-        return _answer(text, message.stop_reason, message.usage, message.usage.output_tokens)
+        return _answer(text, message.stop_reason, message.usage, message.usage.output_tokens if message.usage else 0)
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[str | Answer, None]:
         """See `Adapter.stream`."""
         texts: list[str] = []
         finish: str | None = None
-        read, written = _Usage(), 0
+        read: _Usage | None = None
+        written = 0
         async with aclosing(self._transport.events(PATH, {**_body(prompt), "stream": True}, _Event)) as events:
             async for event in events:
                 if event.message is not None:
-                    read = event.message.usage
+                    read = event.message.usage or read
                 if event.usage is not None:
-                    # Counts from the beginning; what was read is told again where a search has added to it.
+                    # Totals so far. The input is repeated if a web search has added to it.
                     written = event.usage.output_tokens
                     read = event.usage if event.usage.input_tokens is not None else read
                 finish = event.delta.stop_reason or finish
@@ -133,10 +134,12 @@ def _body(prompt: Prompt) -> dict[str, object]:
     return body
 
 
-def _answer(text: str, finish: str | None, read: _Usage, written: int) -> Answer:
-    cached = read.cache_read_input_tokens or 0
-    all_read = (read.input_tokens or 0) + cached + (read.cache_creation_input_tokens or 0)
-    usage = Usage(input_tokens=all_read, cached_tokens=cached, output_tokens=written)
+def _answer(text: str, finish: str | None, read: _Usage | None, written: int) -> Answer:
+    usage = None
+    if read is not None:
+        cached = read.cache_read_input_tokens or 0
+        all_read = (read.input_tokens or 0) + cached + (read.cache_creation_input_tokens or 0)
+        usage = Usage(input_tokens=all_read, cached_tokens=cached, output_tokens=written)
     return Answer(text=text, finish=FINISHES.get(finish or "", Finish.STOP), usage=usage)
 
 
@@ -153,11 +156,11 @@ def _is_configured(settings: ModuleSettings) -> bool:
 
 
 @asynccontextmanager
-async def _open(runtime: Runtime, patience: timedelta) -> AsyncIterator[Adapter]:
+async def _open(runtime: Runtime, answer_timeout: timedelta) -> AsyncIterator[Adapter]:
     settings = runtime.resource(AnthropicSettings)
     headers = {"x-api-key": settings.ANTHROPIC_API_KEY.get_secret_value(), "anthropic-version": VERSION}
-    async with open_client(settings.ANTHROPIC_BASE_URL, headers, patience) as client:
-        yield AnthropicAdapter(Transport(NAME, client, patience, _read_fault))
+    async with open_client(settings.ANTHROPIC_BASE_URL, headers, answer_timeout) as client:
+        yield AnthropicAdapter(Transport(NAME, client, answer_timeout, _read_fault))
 
 
-provider = AIPiece(name=NAME, settings=AnthropicSettings, is_configured=_is_configured, open=_open)
+provider = AIProviderSpec(name=NAME, settings=AnthropicSettings, is_configured=_is_configured, open=_open)

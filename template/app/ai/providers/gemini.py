@@ -9,23 +9,23 @@ from urllib.parse import quote
 
 from pydantic import Field, SecretStr, ValidationError
 
-from app.ai.addresses import BaseUrl
-from app.ai.port import Adapter, AIPiece, Answer, Finish, Message, MessageRole, Prompt, Usage
-from app.ai.transport import Fault, Transport, Wire, open_client
+from app.ai.port import Adapter, AIProviderSpec, Answer, Finish, Message, MessageRole, Prompt, Usage
+from app.ai.transport import IGNORED_IF_INVALID, Fault, Transport, Wire, open_client
 from app.core.config.settings import ModuleSettings
 from app.core.runtime import Runtime
+from app.kit.urls import ServerUrl
 
 NAME: Final = "gemini"
 BAD_KEY: Final = "API_KEY_INVALID"
 FINISHES: Final = {"STOP": Finish.STOP, "MAX_TOKENS": Finish.LENGTH}
-"""All other reasons are kinds of refusal."""
+"""All other reasons are refusals."""
 
 
 class GeminiSettings(ModuleSettings):
-    """The key, and where the server is."""
+    """The API key and the server's URL."""
 
     GOOGLE_API_KEY: SecretStr = SecretStr("")
-    GEMINI_BASE_URL: Annotated[str, BaseUrl] = "https://generativelanguage.googleapis.com"
+    GEMINI_BASE_URL: ServerUrl = "https://generativelanguage.googleapis.com"
 
 
 class _Detail(Wire):
@@ -39,7 +39,7 @@ class _Error(Wire):
 
     def to_fault(self) -> Fault:
         if any(detail.reason == BAD_KEY for detail in self.details):
-            # Which it calls a bad request.
+            # The API reports it as a bad request.
             return Fault(status=HTTPStatus.UNAUTHORIZED, code=BAD_KEY)
         return Fault(status=self.code, code=self.status)
 
@@ -83,7 +83,7 @@ class _Feedback(Wire):
 
 class _Response(Wire):
     candidates: Sequence[_Candidate] = ()
-    usage: _Usage | None = Field(default=None, alias="usageMetadata")
+    usage: Annotated[_Usage | None, IGNORED_IF_INVALID] = Field(default=None, alias="usageMetadata")
     feedback: _Feedback = Field(default=_Feedback(), alias="promptFeedback")
     error: _Error | None = None
 
@@ -124,7 +124,7 @@ class GeminiAdapter:
         async with aclosing(self._transport.events(path, _body(prompt), _Response)) as events:
             async for event in events:
                 finish = event.finish or finish
-                # Each counts from the beginning.
+                # Totals so far.
                 usage = event.usage or usage
                 if text := event.text:
                     texts.append(text)
@@ -171,12 +171,12 @@ def _is_configured(settings: ModuleSettings) -> bool:
 
 
 @asynccontextmanager
-async def _open(runtime: Runtime, patience: timedelta) -> AsyncIterator[Adapter]:
+async def _open(runtime: Runtime, answer_timeout: timedelta) -> AsyncIterator[Adapter]:
     settings = runtime.resource(GeminiSettings)
-    # In a header and not in the address, which ends up in logs.
+    # In a header rather than in the URL, which would be logged.
     headers = {"x-goog-api-key": settings.GOOGLE_API_KEY.get_secret_value()}
-    async with open_client(settings.GEMINI_BASE_URL, headers, patience) as client:
-        yield GeminiAdapter(Transport(NAME, client, patience, _read_fault))
+    async with open_client(settings.GEMINI_BASE_URL, headers, answer_timeout) as client:
+        yield GeminiAdapter(Transport(NAME, client, answer_timeout, _read_fault))
 
 
-provider = AIPiece(name=NAME, settings=GeminiSettings, is_configured=_is_configured, open=_open)
+provider = AIProviderSpec(name=NAME, settings=GeminiSettings, is_configured=_is_configured, open=_open)

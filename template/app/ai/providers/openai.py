@@ -1,4 +1,4 @@
-"""OpenAI, and every server that speaks its Chat Completions (https://developers.openai.com/api/reference/chat)."""
+"""OpenAI and compatible servers, by the Chat Completions API (https://developers.openai.com/api/reference/chat)."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
@@ -8,12 +8,12 @@ from typing import Annotated, Final
 
 from pydantic import SecretStr, ValidationError
 
-from app.ai.addresses import BaseUrl
-from app.ai.port import Adapter, AIPiece, Answer, Finish, Prompt, Usage
+from app.ai.port import Adapter, AIProviderSpec, Answer, Finish, Prompt, Usage
 from app.ai.providers.openai_search import complete_search, stream_search
-from app.ai.transport import Fault, Transport, Wire, open_client
+from app.ai.transport import IGNORED_IF_INVALID, Fault, Transport, Wire, open_client
 from app.core.config.settings import ModuleSettings
 from app.core.runtime import Runtime
+from app.kit.urls import ServerUrl
 
 NAME: Final = "openai"
 OFFICIAL: Final = "https://api.openai.com/v1"
@@ -22,14 +22,14 @@ FINISHES: Final = {"length": Finish.LENGTH, "content_filter": Finish.REFUSED}
 
 
 class OpenAISettings(ModuleSettings):
-    """The key, and where the server is."""
+    """The API key and the server's URL."""
 
-    OPENAI_BASE_URL: Annotated[str, BaseUrl] = OFFICIAL
+    OPENAI_BASE_URL: ServerUrl = OFFICIAL
     OPENAI_API_KEY: SecretStr = SecretStr("")
 
     @property
     def is_official(self) -> bool:
-        """Whether OpenAI itself is asked."""
+        """Whether the server is OpenAI's own."""
         return self.OPENAI_BASE_URL == OFFICIAL
 
 
@@ -43,7 +43,7 @@ class _Failure(Wire):
 
     def to_fault(self, status: int) -> Fault:
         code = str(self.error.code or self.error.type or "") or None
-        # Out of money it says "too many requests", which no waiting mends.
+        # With an exhausted budget, OpenAI answers "too many requests", but waiting doesn't help.
         return Fault(status=HTTPStatus.PAYMENT_REQUIRED if code in SPENT else status, code=code)
 
 
@@ -53,8 +53,8 @@ class _InputDetails(Wire):
 
 class _Usage(Wire):
     prompt_tokens: int
-    completion_tokens: int
-    prompt_tokens_details: _InputDetails | None = None
+    completion_tokens: int = 0
+    prompt_tokens_details: Annotated[_InputDetails | None, IGNORED_IF_INVALID] = None
 
     def counted(self) -> Usage:
         details = self.prompt_tokens_details
@@ -62,13 +62,19 @@ class _Usage(Wire):
         return Usage(input_tokens=self.prompt_tokens, output_tokens=self.completion_tokens, cached_tokens=cached)
 
 
+class _TextPart(Wire):
+    text: str = ""
+
+
 class _Message(Wire):
-    content: str | None = None
-    refusal: str | None = None
+    content: str | Sequence[_TextPart] = ""
+    refusal: str = ""
 
     @property
     def text(self) -> str:
-        return self.content or self.refusal or ""
+        # Some compatible servers send a list of parts.
+        content = self.content if isinstance(self.content, str) else "".join(part.text for part in self.content)
+        return content or self.refusal
 
 
 class _Choice(Wire):
@@ -79,7 +85,7 @@ class _Choice(Wire):
 
 class _Completion(Wire):
     choices: Sequence[_Choice] = ()
-    usage: _Usage | None = None
+    usage: Annotated[_Usage | None, IGNORED_IF_INVALID] = None
     error: _Error | None = None
 
     def fault(self) -> Fault | None:
@@ -114,7 +120,8 @@ class OpenAIAdapter:
             return
         body = {**self._body(prompt), "stream": True, "stream_options": {"include_usage": True}}
         texts: list[str] = []
-        finish = refusal = usage = None
+        finish: str | None = None
+        refusal, usage = "", None
         async with aclosing(self._transport.events("chat/completions", body, _Completion)) as events:
             async for event in events:
                 usage = event.usage or usage
@@ -133,7 +140,7 @@ class OpenAIAdapter:
         return {"model": prompt.model, "messages": messages, self._limit: prompt.max_tokens}
 
 
-def _answer(text: str, finish: str | None, refusal: str | None, usage: _Usage | None) -> Answer:
+def _answer(text: str, finish: str | None, refusal: str, usage: _Usage | None) -> Answer:
     reason = Finish.REFUSED if refusal else FINISHES.get(finish or "", Finish.STOP)
     return Answer(text=text, finish=reason, usage=None if usage is None else usage.counted())
 
@@ -146,21 +153,21 @@ def _read_fault(status: int, content: bytes) -> Fault:
 
 
 def _is_configured(settings: ModuleSettings) -> bool:
-    # A server of one's own may do without a key.
+    # A compatible server may need no key.
     return isinstance(settings, OpenAISettings) and (
         bool(settings.OPENAI_API_KEY.get_secret_value()) or not settings.is_official
     )
 
 
 @asynccontextmanager
-async def _open(runtime: Runtime, patience: timedelta) -> AsyncIterator[Adapter]:
+async def _open(runtime: Runtime, answer_timeout: timedelta) -> AsyncIterator[Adapter]:
     settings = runtime.resource(OpenAISettings)
     key = settings.OPENAI_API_KEY.get_secret_value()
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    # OpenAI's own models refuse the old name, most other servers do not know the new one.
+    # OpenAI's models reject the old name, and most compatible servers don't know the new one.
     limit = "max_completion_tokens" if settings.is_official else "max_tokens"
-    async with open_client(settings.OPENAI_BASE_URL, headers, patience) as client:
-        yield OpenAIAdapter(Transport(NAME, client, patience, _read_fault), limit=limit)
+    async with open_client(settings.OPENAI_BASE_URL, headers, answer_timeout) as client:
+        yield OpenAIAdapter(Transport(NAME, client, answer_timeout, _read_fault), limit=limit)
 
 
-provider = AIPiece(name=NAME, settings=OpenAISettings, is_configured=_is_configured, open=_open)
+provider = AIProviderSpec(name=NAME, settings=OpenAISettings, is_configured=_is_configured, open=_open)

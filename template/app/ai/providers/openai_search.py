@@ -1,12 +1,12 @@
-"""OpenAI with its own web search, which only its Responses have (https://developers.openai.com/api/reference/responses)."""
+"""OpenAI with web search, by the Responses API (https://developers.openai.com/api/reference/responses)."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from http import HTTPStatus
-from typing import Final
+from typing import Annotated, Final
 
 from app.ai.port import Answer, Finish, Prompt, Usage
-from app.ai.transport import Fault, Transport, Wire
+from app.ai.transport import IGNORED_IF_INVALID, Fault, Transport, Wire
 
 PATH: Final = "responses"
 DELTAS: Final = frozenset({"response.output_text.delta", "response.refusal.delta"})
@@ -15,13 +15,13 @@ FINISHES: Final = {"max_output_tokens": Finish.LENGTH, "content_filter": Finish.
 
 
 class _Content(Wire):
-    type: str
+    type: str = ""
     text: str = ""
     refusal: str = ""
 
 
 class _Item(Wire):
-    type: str
+    type: str = ""
     content: Sequence[_Content] = ()
 
 
@@ -31,7 +31,7 @@ class _InputDetails(Wire):
 
 class _Usage(Wire):
     input_tokens: int
-    output_tokens: int
+    output_tokens: int = 0
     input_tokens_details: _InputDetails = _InputDetails()
 
     def counted(self) -> Usage:
@@ -51,7 +51,7 @@ class _Response(Wire):
     status: str
     output: Sequence[_Item] = ()
     incomplete_details: _Reason | None = None
-    usage: _Usage | None = None
+    usage: Annotated[_Usage | None, IGNORED_IF_INVALID] = None
     error: _Error | None = None
 
     def fault(self) -> Fault | None:
@@ -81,12 +81,12 @@ class _Event(Wire):
 
 
 async def complete_search(transport: Transport, prompt: Prompt) -> Answer:
-    """The whole answer."""
+    """Return the complete answer."""
     return (await transport.post(PATH, _body(prompt), _Response)).answer()
 
 
 async def stream_search(transport: Transport, prompt: Prompt) -> AsyncGenerator[str | Answer, None]:
-    """The answer in pieces, and at last the whole."""
+    """Yield the answer in pieces, then the complete answer."""
     answer: Answer | None = None
     async with aclosing(transport.events(PATH, {**_body(prompt), "stream": True}, _Event)) as events:
         async for event in events:
@@ -105,7 +105,7 @@ def _body(prompt: Prompt) -> dict[str, object]:
         "input": [{"role": each.role.value, "content": each.content} for each in prompt.messages],
         "max_output_tokens": prompt.max_tokens,
         "tools": [{"type": "web_search"}],
-        # What users say is not to be kept there for later.
+        # OpenAI must not store the conversation.
         "store": False,
     }
 

@@ -35,9 +35,10 @@ def normal_url(value: str) -> str:
 
 
 def has_example_password(url: str) -> bool:
-    """Whether the password stands in documentation somewhere."""
-    password = make_url(url).password
-    return bool(password) and is_example(str(password))
+    """Return whether the password is a known example or the same as the user name."""
+    parsed = make_url(url)
+    password = str(parsed.password or "")
+    return bool(password) and (is_example(password) or password == parsed.username)
 
 
 def _postgresql(url: URL) -> URL:

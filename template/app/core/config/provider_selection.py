@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from pydantic import ValidationInfo
-from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource
+from pydantic_settings import EnvSettingsSource
 
+from app.core.config.env_file import EnvFile
 from app.core.config.settings import Environment, ModuleSettings
 
 
@@ -69,5 +70,5 @@ class Selection:
 def missing_settings(cls: type[ModuleSettings]) -> list[str]:
     """The settings of a provider without which it cannot be used."""
     # What is there and malformed is named by itself: whether it is there is all that counts here.
-    there = {name for source in (EnvSettingsSource, DotEnvSettingsSource) for name in source(cls)()}
+    there = {name for source in (EnvSettingsSource, EnvFile) for name in source(cls)()}
     return [name for name, field in cls.model_fields.items() if NEEDED in field.metadata and name not in there]

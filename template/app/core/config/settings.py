@@ -1,20 +1,27 @@
 """Settings: read from the environment and `.env`, checked once, all of them together, before anything starts."""
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Final, Self, cast, get_args, get_origin
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from app.core.config.database_url import has_example_password, normal_url
+from app.core.config.env_file import EnvFile
+from app.core.config.origins import ANY, normal_origin
 from app.core.config.secrets import is_example, looks_made_up
-from app.core.ports.rate_limiter import Rate
+from app.core.rate_limiting.port import Rate
+from app.kit.urls import check_origin
 
 MIN_SECRET_LENGTH: Final = 32
+LOCAL_PUBLIC_URL: Final = "http://127.0.0.1:8000"
+"""PUBLIC_URL in local, where it is not set: the default address of `app dev` and `app serve`."""
 MAKE_ONE: Final = "make one with: openssl rand -hex 32"
+QUOTES: Final = "\"'"
 
 
 class Environment(StrEnum):
@@ -39,7 +46,7 @@ class ConfigurationError(Exception):
 
 
 def _deployed(info: ValidationInfo) -> bool:
-    # Not there means not valid: then the strict rules hold, so that all of their problems are named as well.
+    # If ENVIRONMENT is invalid, the strict rules apply, so that all of their problems are reported too.
     return info.data.get("ENVIRONMENT") is not Environment.LOCAL
 
 
@@ -65,6 +72,14 @@ def _database_url(value: str | None, info: ValidationInfo) -> str | None:
     return url
 
 
+def _public_url(value: str, info: ValidationInfo) -> str:
+    if not value and not _deployed(info):
+        return LOCAL_PUBLIC_URL
+    if not value:
+        raise ValueError("is required outside local")
+    return check_origin(value)
+
+
 def _not_in_production(value: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - a validator's signature
     if value and info.data.get("ENVIRONMENT") is Environment.PRODUCTION:
         raise ValueError("has to be false in production: it logs what people send")
@@ -72,33 +87,31 @@ def _not_in_production(value: bool, info: ValidationInfo) -> bool:  # noqa: FBT0
 
 
 def _one_line(value: str) -> str:
-    # It goes into headers of mails, titles and names of queues.
+    # The value is used in mail headers, titles and queue names.
     if not value.isprintable():
         raise ValueError("has to be one line of printable characters")
     return value
 
 
-def _origins(values: tuple[str, ...]) -> tuple[str, ...]:
-    for value in values:
-        scheme, separator, host = value.partition("://")
-        if value != "*" and not (scheme and separator and host and "/" not in host):
-            raise ValueError('has to list origins like "https://app.example.com", without a path')
-    return values
+def _origins(values: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+    if ANY in values and info.data.get("ENVIRONMENT") is Environment.PRODUCTION:
+        raise ValueError('cannot be "*" in production; list the origins of your front ends')
+    return tuple(dict.fromkeys(map(normal_origin, values)))
 
 
 RequiredOutsideLocal = AfterValidator(_required_outside_local)
 StrongSecret = Annotated[SecretStr, AfterValidator(_strong)]
 Origins = Annotated[tuple[str, ...], AfterValidator(_origins)]
-"""Of browsers' pages: scheme, host and port, or `*`."""
+"""Origins of browser pages: scheme, host and port, or `*` outside of production."""
 
 
 class ModuleSettings(BaseSettings):
-    """Base of every settings class. A module lists its own in its manifest and reads it with `runtime.resource`."""
+    """Base of every settings class. A module's manifest lists its classes; `runtime.resource` returns the values."""
 
     model_config = SettingsConfigDict(
         env_file=".env",
         env_file_encoding="utf-8",
-        # Decoded below instead: there one malformed value is a problem of that setting and hides no other.
+        # Decoded in `_decode` instead, where one malformed value doesn't hide the problems of other settings.
         enable_decoding=False,
         env_ignore_empty=True,
         extra="ignore",
@@ -110,13 +123,31 @@ class ModuleSettings(BaseSettings):
 
     ENVIRONMENT: Environment = Environment.LOCAL
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - replaced by EnvFile
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - not used
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the environment, then `.env`."""
+        return init_settings, env_settings, EnvFile(settings_cls)
+
     @field_validator("*", mode="before")
     @classmethod
     def _decode(cls, value: object, info: ValidationInfo) -> object:
-        if not isinstance(value, str) or not _takes_json(cls.model_fields[str(info.field_name)].annotation):
+        if not isinstance(value, str):
+            return value
+        quoted = len(value) > 1 and value[0] == value[-1] and value[0] in QUOTES
+        if not _takes_json(cls.model_fields[str(info.field_name)].annotation):
+            if quoted:
+                raise ValueError("has quotes around it, which are part of the value here; remove them")
             return value
         try:
-            return json.loads(value)
+            # `docker run --env-file` passes on the quotes that every other reader of the file removes.
+            return json.loads(value[1:-1] if quoted else value)
         except ValueError:
             raise ValueError('is not JSON; a list looks like ["one", "two"]') from None
 
@@ -129,25 +160,26 @@ class ModuleSettings(BaseSettings):
 
     @property
     def is_local(self) -> bool:
-        """Whether this is a developer's machine, where everything may be missing but nothing is public."""
+        """Whether this is a developer's machine: nothing is public, and most settings are optional."""
         return self.ENVIRONMENT is Environment.LOCAL
 
     @property
     def is_production(self) -> bool:
-        """Whether real users' data is here."""
+        """Whether this deployment serves real users."""
         return self.ENVIRONMENT is Environment.PRODUCTION
 
 
 class Settings(ModuleSettings):
-    """What the core itself needs."""
+    """The core's settings."""
 
     PROJECT_NAME: Annotated[str, Field(min_length=1), AfterValidator(_one_line)]
     DEBUG: Annotated[bool, AfterValidator(_not_in_production)] = False
     LOG_LEVEL: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     SECRET_KEY: StrongSecret
+    PUBLIC_URL: Annotated[str, AfterValidator(_public_url)] = ""
     API_V1_STR: str = Field(default="/api/v1", pattern="^(/[a-z0-9._-]+)+$")
     BACKEND_CORS_ORIGINS: Origins = ()
-    # Its password would show wherever the settings are printed.
+    # Hidden, because the password would be visible wherever the settings are printed.
     DATABASE_URL: Annotated[str | None, Field(repr=False), AfterValidator(_database_url), RequiredOutsideLocal] = None
     DB_POOL_SIZE: int = Field(default=10, ge=1, le=500)
     DB_POOL_RECYCLE: int = Field(default=3600, ge=1)
@@ -165,8 +197,13 @@ class Settings(ModuleSettings):
     HTTP_KEEP_ALIVE_TIMEOUT: int = Field(default=75, ge=1, le=3600)
     HTTP_DRAIN_DELAY: float = Field(default=5, ge=0, le=300)
 
+    @property
+    def public_api_url(self) -> str:
+        """The absolute URL of the API's prefix: PUBLIC_URL and API_V1_STR."""
+        return f"{self.PUBLIC_URL}{self.API_V1_STR}"
+
     def with_database(self, url: str) -> Self:
-        """The same settings on another database."""
+        """Return a copy of the settings with another database."""
         return self.model_copy(update={"DATABASE_URL": normal_url(url)})
 
 
@@ -175,14 +212,16 @@ type LoadedSettings = Mapping[type[ModuleSettings], ModuleSettings]
 
 
 def load_settings(classes: Iterable[type[ModuleSettings]]) -> LoadedSettings:
-    """Reads every class's settings.
+    """Load the settings of every class.
 
     Raises:
-        ConfigurationError: naming every missing, malformed and weak value of all classes at once, and none of the
-            values.
+        ConfigurationError: names every missing, malformed and weak setting of all classes at once. No values are shown.
     """
     loaded: dict[type[ModuleSettings], ModuleSettings] = {}
     problems: dict[str, None] = {}
+    if _is_empty("ENVIRONMENT"):
+        # Elsewhere an empty value means the default, which is local here: no deployment may become local by accident.
+        problems["ENVIRONMENT is empty; set it to local, staging or production, or remove it"] = None
     for cls in classes:
         try:
             loaded[cls] = cls()
@@ -190,7 +229,7 @@ def load_settings(classes: Iterable[type[ModuleSettings]]) -> LoadedSettings:
             for item in error.errors(include_url=False, include_context=False, include_input=False):
                 problems[_problem(item, cls)] = None
         except UnicodeDecodeError:
-            problems[".env is not a text in UTF-8"] = None
+            problems[".env is not UTF-8 text"] = None
     if problems:
         raise ConfigurationError(problems)
     return loaded
@@ -205,6 +244,15 @@ def core_settings() -> Settings:
     return cast("Settings", load_settings([Settings])[Settings])
 
 
+def _is_empty(name: str) -> bool:
+    if name in os.environ:
+        return os.environ[name] == ""
+    try:
+        return EnvFile(ModuleSettings, env_ignore_empty=False).env_vars.get(name) == ""
+    except UnicodeDecodeError:
+        return False
+
+
 def _problem(item: ErrorDetails, cls: type[ModuleSettings]) -> str:
     name = str(item["loc"][0]) if item["loc"] else cls.__name__
     if item["type"] == "missing":
@@ -214,7 +262,7 @@ def _problem(item: ErrorDetails, cls: type[ModuleSettings]) -> str:
 
 
 def _takes_json(annotation: Any) -> bool:  # noqa: ANN401 - any type that a field may have
-    """Whether a field of this type is written as JSON: a list, a mapping, or either of them or nothing."""
+    """Return whether a field of this type is written as JSON: a list or a mapping, optional or not."""
     origin = get_origin(annotation) or annotation
     if isinstance(origin, type) and issubclass(origin, tuple | list | set | frozenset | Mapping):
         return True

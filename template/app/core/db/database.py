@@ -102,6 +102,11 @@ class Database:
             return AsyncSession(bind, expire_on_commit=False, autoflush=False, info={READ_ONLY: True})
         return AsyncSession(self.engine, expire_on_commit=False)
 
+    @property
+    def is_configured(self) -> bool:
+        """Whether there is an engine."""
+        return self._engine is not None
+
     def require(self) -> None:
         """Makes sure that there is a database, without connecting to it.
 

@@ -44,10 +44,6 @@ class Dispatcher:
         if route in self._limited:
             await limit_address(Request(scope))
         await self._guards.run(route, scope)
-        if "fastapi.telemetry" in scope:
-            # The search reports the route to telemetry.
-            await self._search(scope, receive, send)
-            return
         scope["router"] = self._router
         if route.is_branch:
             scope.update(route.branch.matches(scope)[1])

@@ -19,6 +19,7 @@ from app.core.config.settings import Settings
 from app.core.context import SCOPE_KEY, RequestContext, context_of, current_request
 from app.core.http.body_limit import limited_receive, refuse_declared_size
 from app.core.http.error_handlers import render_app_error, render_internal
+from app.core.http.telemetry import CLIENT_CLOSED, SWITCHING_PROTOCOLS, finish_operation, start_operation
 
 type Headers = list[tuple[bytes, bytes]]
 
@@ -28,8 +29,6 @@ REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 LOCAL_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?"
 """The origins that may call the API in local where BACKEND_CORS_ORIGINS is empty."""
 EXPOSED = ("X-Request-ID", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After")
-CLIENT_CLOSED = 499
-"""The status that the log shows for a request whose client disconnected before the response (as in nginx)."""
 
 SECURITY_HEADERS: Headers = [
     (b"x-content-type-options", b"nosniff"),
@@ -100,15 +99,26 @@ class RequestMiddleware:
         extra = self._docs_headers if path in self._docs else self._api_headers
 
         async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] == "websocket.accept":
+                context.status = SWITCHING_PROTOCOLS
+            elif message["type"] == "http.response.start":
                 context.status = message["status"]
                 message["headers"] = _completed(message.get("headers", ()), context, extra)
             await send(message)
 
         token = current_request.set(context)
+        telemetry = scope["app"].state.runtime.telemetry
+        operation = start_operation(telemetry, scope, context) if telemetry.listeners else None
         try:
             await self.app(scope, receive, send_with_headers)
+        except BaseException as error:
+            context.error = error
+            raise
         finally:
+            if operation is not None:
+                finish_operation(telemetry, operation, context)
+            # Its traceback refers to the context: without the cycle, both are freed at once.
+            context.error = None
             if path not in self._unlogged:
                 self._log_line(scope, context)
             current_request.reset(token)
@@ -150,7 +160,8 @@ class ErrorBoundary:
             await self.app(scope, limited, send)
         except ClientDisconnect:
             logger.info("client_disconnected")
-        except Exception:
+        except Exception as error:
+            context_of(scope).error = error
             logger.exception("unhandled_error", method=scope["method"], path=scope["path"])
             if context_of(scope).status is not None:
                 # The status is already sent. Only the server can still tell the client, by closing the connection.

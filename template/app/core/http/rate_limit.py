@@ -9,7 +9,7 @@ from app.core.context import context_of
 from app.core.errors import RateLimitedError
 from app.core.http.client_address import client_address
 from app.core.http.route_table import KnownRoute
-from app.core.ports.rate_limiter import Verdict, parse_rate
+from app.core.rate_limiting.port import OFF, Verdict, parse_rate
 from app.core.runtime import Runtime, get_runtime
 
 type RateSource = str | Callable[[Runtime], str]
@@ -24,13 +24,13 @@ class RateLimit:
     Use: `@router.post("/contact", dependencies=[Depends(RateLimit("5/hour", name="contact"))])`.
 
     Args:
-        rate: such as `5/hour`, or what reads it from the settings:
+        rate: such as `5/hour`, `off`, or what reads it from the settings:
             `lambda runtime: runtime.resource(ContactSettings).CONTACT_RATE_LIMIT`.
         name: routes with the same name share the count.
     """
 
     def __init__(self, rate: RateSource, *, name: str) -> None:
-        if isinstance(rate, str):
+        if isinstance(rate, str) and rate != OFF:
             parse_rate(rate)
         self._rate = rate
         self.name = name
@@ -117,6 +117,8 @@ def _own_limit(route: KnownRoute) -> RateLimit | None:
 
 
 async def _hit(request: Request, runtime: Runtime, rate: str, key: str) -> None:
+    if rate == OFF:
+        return
     verdict = await runtime.limiter.hit(rate, key)
     context_of(request).rate_limit_headers = _headers(verdict)
     if not verdict.allowed:

@@ -1,4 +1,4 @@
-"""What the core adds to the command `app`: the inbox, for whoever looks after the application."""
+"""The commands `app inbox`: list webhook events and retry failed ones."""
 
 from uuid import UUID
 
@@ -12,33 +12,39 @@ from app.core.runtime import Runtime
 
 @click.group()
 def inbox() -> None:
-    """Shows what other systems' webhooks have told, and runs again what failed."""
+    """List the webhook events from other systems, and retry failed ones."""
 
 
 @inbox.command("list")
-@click.option("--status", type=click.Choice([str(status) for status in InboxStatus]), help="Only those.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="The newest so many.")
+@click.option(
+    "--status", type=click.Choice([str(status) for status in InboxStatus]), help="Only events with this status."
+)
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="Maximum number of events.")
 @with_runtime
 async def list_(runtime: Runtime, status: str | None, limit: int) -> None:
-    """Lists events, the newest first. What they carry is not shown."""
+    """List events, newest first. Payloads are not shown."""
     events = await list_events(runtime, status=InboxStatus(status) if status else None, limit=limit)
     for event in events:
         click.echo(_line(event))
     if not events:
-        click.echo("There are none.")
+        click.echo("No events.")
 
 
 @inbox.command()
 @click.argument("id_", metavar="ID", type=click.UUID)
 @with_runtime
 async def retry(runtime: Runtime, id_: UUID) -> None:
-    """Handles a failed event again, now."""
+    """Retry a failed event now."""
     if not await replay(runtime, id_, now=True):
-        raise click.ClickException(f"No failed event has the id {id_}; `app inbox list --status failed` shows those.")
+        raise click.ClickException(
+            f"There is no failed event {id_}. `app inbox list --status failed` lists failed events."
+        )
     event = await get_event(runtime, id_)
     if event is not None and event.error is not None:
-        raise click.ClickException(f"It failed again. {event.error}")
-    click.echo("Done." if event is not None and event.status == InboxStatus.DONE else "Another process has it now.")
+        raise click.ClickException(f"The event failed again: {event.error}")
+    click.echo(
+        "Done." if event is not None and event.status == InboxStatus.DONE else "Another process is handling the event."
+    )
 
 
 def _line(event: InboxEvent) -> str:

@@ -1,8 +1,8 @@
-"""The inbox: what other systems' webhooks tell, kept first and worked off afterwards.
+"""The inbox: stores inbound webhook events first, and processes them afterwards.
 
-The one road of every inbound webhook: the route verifies the signature, calls `receive` and answers 2xx. The event is
-in the table by then, once, however often it is sent. A job hands it to its handler; handler and mark are one
-transaction, so that the handler's effect on the database happens exactly once, whenever the process is killed.
+Every webhook works this way: the route verifies the signature, calls `receive` and responds with 2xx. By then the event
+is in the table, once, however often it is sent. A job passes it to its handler. The handler and the mark `done` are one
+transaction, so that the handler's effect on the database happens exactly once, even if the process is killed.
 """
 
 import asyncio
@@ -27,6 +27,7 @@ from app.core.jobs.names import job_name
 from app.core.manifest import InboxHandler, Payload, modules_of
 from app.core.observability.error_summary import one_line
 from app.core.ports.queue import Json
+from app.core.ports.telemetry import InboxAttempt
 from app.core.runtime import Runtime
 from app.kit.backoff import backoff
 
@@ -36,24 +37,24 @@ MAX_EVENT_ID: Final = 255
 MAX_ATTEMPTS: Final = 10
 HANDLER_TIMEOUT = timedelta(seconds=60)
 LEASE = timedelta(seconds=90)
-"""How long an event is one process's own; longer than a handler may take."""
-FIRST_PAUSE = timedelta(seconds=15)
-LONGEST_PAUSE = timedelta(hours=1)
+"""How long an event belongs to one process; longer than a handler may take."""
+FIRST_RETRY_DELAY = timedelta(seconds=15)
+MAX_RETRY_DELAY = timedelta(hours=1)
 _NO_SYNC: Final = {"synchronize_session": False}
 
 
 class UnusableEventError(Exception):
-    """Raised by a handler when no other attempt can make anything of the event: it fails at once, with the message."""
+    """Raised by a handler if a retry cannot help: the event fails at once, with this message."""
 
 
 async def receive(
     runtime: Runtime, *, provider: str, event_id: str, payload: Mapping[str, Json], handler: InboxHandler
 ) -> bool:
-    """Keeps an event whose signature was verified, in a transaction of its own, and has it handled after that.
+    """Store a verified event in a transaction of its own, and enqueue its processing.
 
     Args:
-        provider: who sent it, such as `stripe`.
-        event_id: the provider's own id; a second event with the same one is dropped.
+        provider: the sender, such as `stripe`.
+        event_id: the provider's id of the event. A second event with the same id is dropped.
         payload: the event, a JSON object.
         handler: one of a module's `inbox_handlers`.
 
@@ -61,7 +62,7 @@ async def receive(
         Whether the event is new.
 
     Raises:
-        BadRequestError: the id or the payload is not usable.
+        BadRequestError: the id or the payload is invalid.
         LookupError: no module lists the handler in its manifest.
     """
     _check(event_id, payload)
@@ -77,21 +78,23 @@ async def receive(
 
 
 async def process_inbox_event(runtime: Runtime, id_: str) -> None:
-    """The job behind `receive`: hands an event to its handler if it is due and nobody else has it."""
+    """Job: process an event, if it is due and no other process has it. Enqueued by `receive`."""
     claim = await _claim(runtime, UUID(id_))
     if claim is None:
         return
+    operation = InboxAttempt(provider=claim.provider, handler=claim.handler, attempt=claim.attempt)
     try:
-        await _handle(runtime, claim)
-    except Exception as error:  # noqa: BLE001 - whatever a handler raises is kept with the event
+        with runtime.telemetry.observe(operation):
+            await _handle(runtime, claim)
+    except Exception as error:  # noqa: BLE001 - any failure of a handler is stored with the event
         await _give_back(runtime, claim, error)
 
 
 async def replay(runtime: Runtime, id_: UUID, *, now: bool = False) -> bool:
-    """Gives a failed event all its attempts again.
+    """Retry a failed event, with all its attempts.
 
     Args:
-        now: whether the first of them is made before this returns, instead of in a job.
+        now: whether to make the first attempt before returning, instead of in a job.
 
     Returns:
         Whether there is a failed event with this id.
@@ -108,13 +111,13 @@ async def replay(runtime: Runtime, id_: UUID, *, now: bool = False) -> bool:
 
 
 async def get_event(runtime: Runtime, id_: UUID) -> InboxEvent | None:
-    """The event with this id."""
+    """Return the event with this id."""
     async with runtime.database.reading() as session:
         return await session.get(InboxEvent, id_)
 
 
 async def list_events(runtime: Runtime, *, status: InboxStatus | None = None, limit: int = 50) -> Sequence[InboxEvent]:
-    """The newest events, of one status or of all."""
+    """Return the newest events, of one status or of all."""
     statement = select(InboxEvent).order_by(col(InboxEvent.id).desc()).limit(limit)
     if status is not None:
         statement = statement.where(col(InboxEvent.status) == status)
@@ -123,7 +126,7 @@ async def list_events(runtime: Runtime, *, status: InboxStatus | None = None, li
 
 
 async def set_where(session: AsyncSession, *where: ColumnElement[bool], **values: object) -> bool:
-    """Changes the events that fit every condition; whether there were any."""
+    """Update the events that match every condition. Return whether there were any."""
     statement = update(InboxEvent).where(*where).values(**values)
     result = await session.execute(statement, execution_options=_NO_SYNC)
     return cast("CursorResult[object]", result).rowcount > 0
@@ -131,7 +134,7 @@ async def set_where(session: AsyncSession, *where: ColumnElement[bool], **values
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Claim:
-    """An event that this process may handle until its lease ends, unless `attempt` is no longer the last."""
+    """An event that belongs to this process until its lease expires or a later attempt starts."""
 
     id: UUID
     provider: str
@@ -141,7 +144,7 @@ class _Claim:
 
     @property
     def holds(self) -> tuple[ColumnElement[bool], ...]:
-        """The condition under which the event is still this claim's own."""
+        """The condition under which the event still belongs to this claim."""
         return (
             col(InboxEvent.id) == self.id,
             col(InboxEvent.status) == InboxStatus.PENDING,
@@ -174,23 +177,23 @@ async def _claim(runtime: Runtime, id_: UUID) -> _Claim | None:
 async def _handle(runtime: Runtime, claim: _Claim) -> None:
     handler = _handler(runtime, claim.handler)
     async with asyncio.timeout(HANDLER_TIMEOUT.total_seconds()), runtime.database.transaction() as session:
-        # Marked first, which locks the row: whoever else thinks to own the event waits here, and then does not.
+        # Marked first, which locks the row: another process with an expired claim waits here, and then finds nothing.
         if await set_where(session, *claim.holds, status=InboxStatus.DONE, processed_at=utc_now(), error=None):
             await handler(runtime, session, claim.payload)
 
 
 async def _give_back(runtime: Runtime, claim: _Claim, error: Exception) -> None:
     final = claim.attempt >= MAX_ATTEMPTS or isinstance(error, UnusableEventError)
-    pause = backoff(claim.attempt, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
+    delay = backoff(claim.attempt, first=FIRST_RETRY_DELAY, longest=MAX_RETRY_DELAY)
     status = InboxStatus.FAILED if final else InboxStatus.PENDING
     reason = one_line(error)
     async with runtime.database.transaction() as session:
-        await set_where(session, *claim.holds, status=status, error=reason, next_attempt_at=utc_now() + pause)
+        await set_where(session, *claim.holds, status=status, error=reason, next_attempt_at=utc_now() + delay)
     log = logger.bind(provider=claim.provider, inbox_event=str(claim.id), attempt=claim.attempt, reason=reason)
     if final:
         log.error("inbox_event_failed", exc_info=None if isinstance(error, UnusableEventError) else error)
     else:
-        log.warning("inbox_event_retried", seconds=round(pause.total_seconds()))
+        log.warning("inbox_event_retried", seconds=round(delay.total_seconds()))
 
 
 def _handler(runtime: Runtime, name: str) -> InboxHandler:
@@ -203,10 +206,10 @@ def _handler(runtime: Runtime, name: str) -> InboxHandler:
 
 def _check(event_id: str, payload: Mapping[str, Json]) -> None:
     if not 1 <= len(event_id) <= MAX_EVENT_ID or not event_id.isprintable():
-        raise BadRequestError(f"The event's id has to be 1 to {MAX_EVENT_ID} printable characters.")
+        raise BadRequestError(f"The event's id must be 1 to {MAX_EVENT_ID} printable characters.")
     if not isinstance(payload, Mapping):
-        raise BadRequestError("The event has to be a JSON object.")
+        raise BadRequestError("The event must be a JSON object.")
     try:
         json.dumps(payload, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise BadRequestError("The event has to be JSON.") from error
+        raise BadRequestError("The event must be valid JSON.") from error

@@ -1,4 +1,4 @@
-"""The inbox's safety net: takes up what waits for another attempt, and what a killed process has left behind."""
+"""The inbox sweeper: processes events that are due for a retry, and those that a killed process left behind."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ LOST: Final = "The process ended during the last attempt."
 
 
 async def sweep(runtime: Runtime, stop: asyncio.Event | None = None) -> None:
-    """Works off every event that is due, one after another, until none is left or `stop` is set."""
+    """Process every due event, one after another, until none is left or `stop` is set."""
     now = utc_now()
     due = (col(InboxEvent.status) == InboxStatus.PENDING, col(InboxEvent.next_attempt_at) <= now)
     async with runtime.database.transaction() as session:
@@ -38,7 +38,7 @@ async def sweep(runtime: Runtime, stop: asyncio.Event | None = None) -> None:
         for id_ in ids:
             if stop is not None and stop.is_set():
                 return
-            # Who comes second finds nothing to do: an event that is taken is not due.
+            # Safe with several processes: a claimed event is not due.
             await process_inbox_event(runtime, str(id_))
         if len(ids) < BATCH:
             return
@@ -46,14 +46,14 @@ async def sweep(runtime: Runtime, stop: asyncio.Event | None = None) -> None:
 
 @asynccontextmanager
 async def sweeping(runtime: Runtime) -> AsyncIterator[None]:
-    """Sweeps when the block is entered and then every half a minute, until the block is left."""
+    """Sweep at once and then every 30 seconds, until the block ends."""
     stop = asyncio.Event()
     task = asyncio.create_task(_sweep_until(stop, runtime), context=Context())
     try:
         yield
     finally:
         stop.set()
-        # What is being handled may finish; an event that is cut off is due again when its lease ends.
+        # The current event may finish. An event that is cut off is due again when its lease expires.
         await asyncio.wait({task}, timeout=STOP_TIMEOUT.total_seconds())
         task.cancel()
         await asyncio.wait({task})
@@ -64,7 +64,7 @@ async def _sweep_until(stop: asyncio.Event, runtime: Runtime) -> None:
         try:
             await sweep(runtime, stop)
         except Exception:
-            # The database may be away, or not be migrated yet: the next round sees.
+            # The database may be unavailable or not migrated yet: try again in the next round.
             logger.exception("inbox_sweep_failed")
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), INTERVAL.total_seconds())

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from contextvars import Context
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,22 +19,23 @@ from app.core.context import current_request_id
 from app.core.db.database import after_commit
 from app.core.jobs.names import by_job_name, listed_name
 from app.core.jobs.options import JobOptions, options_of
-from app.core.ports.queue import JobFunction, Json, Queue, to_json
+from app.core.ports.queue import JobFailedError, JobFunction, Json, Queue, raise_failures, to_json
+from app.core.ports.telemetry import JobAttempt
 from app.core.runtime import Runtime
 from app.kit.backoff import backoff
 from app.kit.cancellation import is_cancelled
 
 logger = structlog.stdlib.get_logger(__name__)
 
-CLOSING_TIME: Final = timedelta(seconds=5)
-"""How long a stopping process works on what is queued: Docker kills it after ten seconds, others after thirty."""
-FIRST_PAUSE: Final = timedelta(seconds=1)
-LONGEST_PAUSE: Final = timedelta(minutes=1)
+DRAIN_TIMEOUT: Final = timedelta(seconds=5)
+"""How long a stopping process finishes its jobs: Docker kills it after ten seconds, others after thirty."""
+FIRST_RETRY_DELAY: Final = timedelta(seconds=1)
+MAX_RETRY_DELAY: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Job:
-    """What waits. Arguments are kept as JSON, so that a job meets here what it will meet on a queue with a server."""
+    """A waiting job. The arguments are JSON text, so that a job gets exactly what a queue with a server would pass."""
 
     id: str
     name: str
@@ -44,15 +45,15 @@ class _Job:
 
 
 class InProcessQueue(Queue):
-    """Runs jobs in this process, a few at a time, each up to `attempts` times with a growing pause.
+    """Runs jobs in this process, a few at a time, with retries.
 
-    What is waiting when the process is killed is lost, and so is what is not yet due when it stops; a queue that
-    survives comes with the jobs piece.
+    Jobs that wait when the process is killed are lost, and so are deferred jobs when it stops. The `jobs` piece brings
+    a queue that loses nothing.
 
     Args:
-        functions: every job that may be queued.
-        attempts: how often a job is tried that does not say itself.
-        concurrency: how many jobs run at once; fewer than the database has connections, so that requests have some.
+        functions: every job that may be enqueued.
+        attempts: the maximum number of attempts of a job without options of its own.
+        concurrency: jobs that run at the same time; fewer than the database has connections, so that requests get some.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class InProcessQueue(Queue):
         self._tasks: set[asyncio.Task[None]] = set()
         self._backlog: deque[_Job] = deque()
         self.eager = True
-        """Whether jobs start at the commit; else they wait for `drain` (tests want that)."""
+        """Whether jobs start at the commit. Otherwise they wait for `drain`, as in tests."""
 
     async def enqueue(
         self,
@@ -90,26 +91,31 @@ class InProcessQueue(Queue):
         after_commit(session, lambda: self._submit(job))
         return job.id
 
-    async def drain(self) -> None:
+    async def drain(self, *, raises: bool = True) -> None:
         """See `Queue.drain`."""
+        failures: list[JobFailedError] = []
         while self._backlog or self._tasks:
             while self._backlog:
                 job = self._backlog.popleft()
                 self._waiting.discard(job.id)
-                await self._start(self._attempt_all(job, pausing=False))
+                error = await _start(self._attempt_all(job, pausing=False))
+                if error is not None:
+                    failures.append(JobFailedError(job.name, job.id, error))
             if self._tasks:
                 await asyncio.wait(self._tasks)
+        if raises:
+            raise_failures(failures)
 
     async def close(self, within: timedelta) -> None:
-        """Finishes what is due, tries once more what was to be tried again, and tells in the log what is lost.
+        """Finish the running jobs, retry failed ones once more at once, and log the jobs that are lost.
 
         Args:
-            within: how long all of that may take; what is still running then is cancelled.
+            within: the maximum time for all of that. Jobs that still run then are cancelled.
         """
         self._closing.set()
         clock = asyncio.get_running_loop().time
         deadline = clock() + within.total_seconds()
-        # What runs may queue more, which counts as due.
+        # A running job may enqueue others: they are finished as well.
         while self._tasks and (left := deadline - clock()) > 0:
             await asyncio.wait(self._tasks, timeout=left)
         late = tuple(self._tasks)
@@ -118,12 +124,12 @@ class InProcessQueue(Queue):
         await asyncio.gather(*late, return_exceptions=True)
 
     @asynccontextmanager
-    async def running(self, *, background: bool) -> AsyncIterator[None]:  # noqa: ARG002 - commands' jobs run here, too
+    async def running(self, *, background: bool) -> AsyncIterator[None]:  # noqa: ARG002 - a command's jobs run here, too
         """See `Queue.running`."""
         try:
             yield
         finally:
-            await self.close(CLOSING_TIME)
+            await self.close(DRAIN_TIMEOUT)
 
     def _submit(self, job: _Job) -> None:
         if job.id in self._waiting:
@@ -132,56 +138,64 @@ class InProcessQueue(Queue):
         if not self.eager:
             self._backlog.append(job)
             return
-        task = self._start(self._run(job))
+        task = _start(self._run(job))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    @staticmethod
-    def _start(work: Coroutine[None, None, None]) -> "asyncio.Task[None]":
-        # A job is not part of the request that queued it: it begins with nothing of what that had around it.
-        return asyncio.create_task(work, context=Context())
-
     async def _run(self, job: _Job) -> None:
         try:
-            if job.delay and not await self._pause(job.delay):
-                _lost(job, "it is not due yet")
+            if job.delay and not await self._sleep(job.delay):
+                _log_lost(job, "it is not due yet")
                 return
             self._waiting.discard(job.id)
             await self._attempt_all(job, pausing=True)
         except asyncio.CancelledError:
-            _lost(job, "it took too long")
+            _log_lost(job, "it took too long")
             raise
 
-    async def _attempt_all(self, job: _Job, *, pausing: bool) -> None:
+    async def _attempt_all(self, job: _Job, *, pausing: bool) -> BaseException | None:
+        """Run the job until it succeeds or its attempts are used up.
+
+        Returns:
+            The exception of the last attempt, if it failed.
+        """
         options = self._options[job.name]
         attempts = options.attempts or self._attempts
         bind_contextvars(job=job.name, job_id=job.id)
         if job.request_id:
             bind_contextvars(request_id=job.request_id)
         for attempt in range(1, attempts + 1):
-            # The last attempt comes early when the process stops: better than none.
-            final = attempt == attempts or self._closing.is_set()
-            if await self._attempt(job, attempt, options, final=final) or final:
-                return
+            # When the process stops, the next attempt is the last one.
+            is_last = attempt == attempts or self._closing.is_set()
+            error = await self._attempt(job, attempt, options, is_last=is_last)
+            if error is None or is_last:
+                return error
             if pausing:
-                await self._pause(backoff(attempt, first=FIRST_PAUSE, longest=LONGEST_PAUSE).total_seconds())
+                delay = backoff(attempt, first=FIRST_RETRY_DELAY, longest=MAX_RETRY_DELAY)
+                await self._sleep(delay.total_seconds())
+        return None
 
-    async def _attempt(self, job: _Job, attempt: int, options: JobOptions, *, final: bool) -> bool:
+    async def _attempt(self, job: _Job, attempt: int, options: JobOptions, *, is_last: bool) -> BaseException | None:
         try:
-            async with self._slots, asyncio.timeout(options.timeout.total_seconds()):
-                await self._functions[job.name](self._runtime, *json.loads(job.args))
+            async with self._slots:
+                operation = JobAttempt(
+                    name=job.name, job_id=job.id, attempt=attempt, is_last=is_last, request_id=job.request_id
+                )
+                with self._runtime.telemetry.observe(operation):
+                    async with asyncio.timeout(options.timeout.total_seconds()):
+                        await self._functions[job.name](self._runtime, *json.loads(job.args))
         except (Exception, asyncio.CancelledError, SystemExit) as error:
             if is_cancelled():
                 raise
-            if final:
+            if is_last:
                 logger.exception("job_failed", attempts=attempt)
             else:
                 logger.warning("job_retried", attempt=attempt, error=type(error).__name__)
-            return False
-        return True
+            return error
+        return None
 
-    async def _pause(self, seconds: float) -> bool:
-        """Waits; whether the whole time has passed without the queue being closed."""
+    async def _sleep(self, seconds: float) -> bool:
+        """Sleep until the queue closes. Return whether the whole time has passed."""
         try:
             await asyncio.wait_for(self._closing.wait(), seconds)
         except TimeoutError:
@@ -189,5 +203,10 @@ class InProcessQueue(Queue):
         return False
 
 
-def _lost(job: _Job, why: str) -> None:
+def _start[T](work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+    # A job is not part of the request that enqueued it: it starts with an empty context.
+    return asyncio.create_task(work, context=Context())
+
+
+def _log_lost(job: _Job, why: str) -> None:
     logger.error("job_lost", job=job.name, job_id=job.id, reason=f"The process stops and {why}.")

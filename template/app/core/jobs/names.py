@@ -1,4 +1,4 @@
-"""The names under which functions are queued: a job may outlive the process that has queued it."""
+"""Names of jobs: a stored job refers to its function by name."""
 
 from collections.abc import Iterable, Mapping
 
@@ -6,16 +6,16 @@ from app.core.ports.queue import JobFunction
 
 
 def job_name(function: JobFunction) -> str:
-    """The name under which a job is queued: its module's folder and its own, as in `users.send_welcome`."""
+    """Return the name of a job: its module's folder and the function's name, as in `users.send_welcome`."""
     package = function.__module__.removeprefix("app.").split(".")[0]
     return f"{package}.{function.__name__}"
 
 
 def by_job_name[F: JobFunction](functions: Iterable[F]) -> dict[str, F]:
-    """The functions under the names by which they are queued.
+    """Return the functions by name.
 
     Raises:
-        ValueError: two have the same name.
+        ValueError: two functions have the same name.
     """
     named: dict[str, F] = {}
     for function in functions:
@@ -26,10 +26,10 @@ def by_job_name[F: JobFunction](functions: Iterable[F]) -> dict[str, F]:
 
 
 def listed_name(functions: Mapping[str, JobFunction], function: JobFunction) -> str:
-    """The name of a function that is among those that may be queued.
+    """Return the function's name, if it may be enqueued.
 
     Raises:
-        LookupError: it is not.
+        LookupError: the function is not among those that may be enqueued.
     """
     name = job_name(function)
     if name not in functions:

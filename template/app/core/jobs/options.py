@@ -1,37 +1,37 @@
-"""How a job is run, where the usual way does not suit it."""
+"""Attempts and timeout of a job."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, cast
 
-TIMEOUT: Final = timedelta(minutes=5)
-"""How long one attempt at a job may take: without an end, a few that hang would stop all others."""
+DEFAULT_TIMEOUT: Final = timedelta(minutes=5)
+"""The timeout of one attempt. Without a timeout, a few hanging jobs would block all others."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobOptions:
-    """How often a job is tried at most, `None` being up to the queue, and how long one attempt may take."""
+    """The maximum number of attempts (`None`: the queue's default) and the timeout of one attempt."""
 
     attempts: int | None = None
-    timeout: timedelta = TIMEOUT
+    timeout: timedelta = DEFAULT_TIMEOUT
 
 
-_USUAL: Final = JobOptions()
+_DEFAULTS: Final = JobOptions()
 
 
 def job_options[F: Callable[..., object]](
-    *, attempts: int | None = None, timeout: timedelta = TIMEOUT
+    *, attempts: int | None = None, timeout: timedelta = DEFAULT_TIMEOUT
 ) -> Callable[[F], F]:
-    """Gives a job's function options of its own: `@job_options(attempts=3, timeout=timedelta(hours=1))`."""
+    """Decorate a job with its options: `@job_options(attempts=3, timeout=timedelta(hours=1))`."""
 
-    def give(function: F) -> F:
+    def decorate(function: F) -> F:
         vars(function)["job_options"] = JobOptions(attempts=attempts, timeout=timeout)
         return function
 
-    return give
+    return decorate
 
 
 def options_of(function: Callable[..., object]) -> JobOptions:
-    """How the function wants to be run."""
-    return cast("JobOptions", getattr(function, "job_options", _USUAL))
+    """Return the options of a job."""
+    return cast("JobOptions", getattr(function, "job_options", _DEFAULTS))

@@ -6,10 +6,12 @@ No line carries a query string, a body, or the e-mail or network address of a pe
 import logging
 import sys
 from datetime import UTC, datetime
+from io import StringIO
+from typing import TextIO
 
 import structlog
 from pydantic_core import to_json
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 from app.core.config.settings import Settings
 from app.core.context import current_request
@@ -22,12 +24,11 @@ LIBRARIES = ("uvicorn",)
 def configure_logging(settings: Settings) -> None:
     """Sends every log line of the process to standard output. May be called again."""
     level = logging.DEBUG if settings.DEBUG else logging.getLevelNamesMapping()[settings.LOG_LEVEL]
-    common: list[Processor] = [structlog.contextvars.merge_contextvars, add_facts]
+    common: list[Processor] = [structlog.contextvars.merge_contextvars, add_facts, escape_event]
     last: list[Processor]
     if settings.is_local:
         # rich, which development tools bring along, would take a second for each traceback and show what is in them.
-        plain = structlog.dev.plain_traceback
-        last = [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), exception_formatter=plain)]
+        last = [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), exception_formatter=_plain_traceback)]
     else:
         last = [structlog.processors.ExceptionRenderer(safe_traceback), _render_json]
     structlog.configure(
@@ -57,6 +58,28 @@ def add_facts(logger: WrappedLogger, method: str, event: EventDict) -> EventDict
         if context.user_id is not None:
             event["user_id"] = context.user_id
     return event
+
+
+def escape_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Escape control characters, which paths and headers may contain and a terminal would interpret."""
+    for name, value in event.items():
+        if isinstance(value, str) and not value.isprintable():
+            event[name] = escape_controls(value)
+    return event
+
+
+def escape_controls(text: str) -> str:
+    """Return the text with characters that aren't printable escaped, except line feeds and tabs."""
+    return "".join(
+        character if character.isprintable() or character in "\n\t" else character.encode("unicode_escape").decode()
+        for character in text
+    )
+
+
+def _plain_traceback(stream: TextIO, exc_info: ExcInfo) -> None:
+    text = StringIO()
+    structlog.dev.plain_traceback(text, exc_info)
+    stream.write(escape_controls(text.getvalue()))
 
 
 def redact_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

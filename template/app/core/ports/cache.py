@@ -1,4 +1,4 @@
-"""The port for values that may be forgotten, its null implementation in memory, and functions behind a cache."""
+"""The port for the cache, its in-memory default, and the decorator `cached`."""
 
 import asyncio
 import hashlib
@@ -17,30 +17,32 @@ import structlog
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
+from app.core.ports.telemetry import CacheLookup, Telemetry
+
 logger = structlog.stdlib.get_logger(__name__)
 
-LONGEST_KEY: Final = 200
-"""Of arguments, in characters; longer ones are hashed."""
+MAX_KEY_LENGTH: Final = 200
+"""Characters of a key's arguments. Longer arguments are hashed."""
 
 
 class Cache(Protocol):
-    """Values that may be forgotten at any time. Keys begin with who keeps them, as in `reports:42` (`Namespace`)."""
+    """Stores bytes that may be evicted at any time. Keys start with their owner's name: `reports:42` (`Namespace`)."""
 
     async def get(self, key: str) -> bytes | None:
-        """The value, or `None` when it is not there or has expired."""
+        """Return the value, or `None` if it is missing or expired."""
         ...
 
     async def set(self, key: str, value: bytes, ttl: timedelta) -> None:
-        """Keeps the value for at most `ttl`."""
+        """Store the value for at most `ttl`."""
         ...
 
     async def delete(self, key: str) -> None:
-        """Forgets the value; no error when there is none."""
+        """Delete the value. A missing value is not an error."""
         ...
 
 
 class MemoryCache:
-    """Keeps the `max_items` values last used, in this process."""
+    """A least-recently-used cache in this process's memory, with at most `max_items` values."""
 
     def __init__(self, max_items: int = 10_000) -> None:
         self._max_items = max_items
@@ -70,7 +72,7 @@ class MemoryCache:
 
 
 class Namespace:
-    """A part of a cache, in which keys meet no keys of others: `Namespace(runtime.cache, "reports")`."""
+    """A cache with a key prefix, so that keys don't collide: `Namespace(runtime.cache, "reports")`."""
 
     def __init__(self, cache: Cache, name: str) -> None:
         self._cache = cache
@@ -90,37 +92,49 @@ class Namespace:
 
 
 class HasCache(Protocol):
-    """What holds a cache, such as the runtime."""
+    """An object with a cache and telemetry, such as the runtime."""
 
     @property
     def cache(self) -> Cache:
         """The cache."""
         ...
 
+    @property
+    def telemetry(self) -> Telemetry:
+        """Receives the lookups."""
+        ...
 
-class _Kept[T](NamedTuple):
-    """What is in the cache: when it expires, how many seconds it took to make, and the value."""
+
+class _Entry[T](NamedTuple):
+    """A cached value.
+
+    Attributes:
+        expires: a Unix timestamp.
+        cost: seconds that computing the value took.
+    """
 
     expires: float
     cost: float
     value: T
 
-    def written(self, as_type: TypeAdapter[T]) -> bytes:
-        return b"%r %r\n%b" % (self.expires, self.cost, as_type.dump_json(self.value))
+    def to_bytes(self, value_type: TypeAdapter[T]) -> bytes:
+        return b"%r %r\n%b" % (self.expires, self.cost, value_type.dump_json(self.value))
 
     @classmethod
-    def read(cls, found: bytes, as_type: TypeAdapter[T]) -> "_Kept[T]":
-        """Raises `ValueError` for what nothing here has written."""
-        head, _, value = found.partition(b"\n")
+    def from_bytes(cls, stored: bytes, value_type: TypeAdapter[T]) -> "_Entry[T]":
+        """Raises `ValueError` if the bytes are not an entry of this type."""
+        head, _, value = stored.partition(b"\n")
         expires, cost = head.split()
-        return cls(float(expires), float(cost), as_type.validate_json(value))
+        return cls(float(expires), float(cost), value_type.validate_json(value))
 
     @property
     def has_expired(self) -> bool:
         return time.time() >= self.expires
 
-    def is_due(self) -> bool:
-        """Whether to make it anew. The nearer the end and the dearer the value, the likelier, and at last certain.
+    def should_renew(self) -> bool:
+        """Decide at random whether to recompute the value before it expires.
+
+        The probability grows with the cost and towards the expiry, where it is 1.
 
         Source: Vattani, Chierichetti, Lowenstein, Optimal Probabilistic Cache Stampede Prevention, VLDB 2015.
         """
@@ -128,100 +142,111 @@ class _Kept[T](NamedTuple):
 
 
 class Cached[H: HasCache, **P, T]:
-    """A function behind a cache; `cached` makes it."""
+    """A function behind a cache. Created by the decorator `cached`."""
 
     def __init__(self, function: Callable[Concatenate[H, P], Awaitable[T]], name: str, ttl: timedelta) -> None:
         self._function = function
         self._name = name
         self._ttl = ttl
         self._signature = inspect.signature(function)
-        self._making: WeakKeyDictionary[Cache, dict[str, asyncio.Future[bytes]]] = WeakKeyDictionary()
+        self._pending: WeakKeyDictionary[Cache, dict[str, asyncio.Future[bytes]]] = WeakKeyDictionary()
         update_wrapper(self, function)
 
     async def __call__(self, holder: H, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """The value in the cache; else what the function answers, which is kept."""
-        key = self.key(*args, **kwargs)
-        kept = await self._find(holder.cache, key)
-        if kept is not None and not kept.is_due():
-            return kept.value
-        try:
-            return await self._join_or_make(key, kept, holder, *args, **kwargs)
-        except Exception as error:
-            if kept is None or kept.has_expired:
-                raise
-            # It was early, and what is there is still good.
-            logger.warning("cached_value_not_renewed", name=self._name, error=type(error).__name__)
-            return kept.value
+        """Return the cached value, or call the function and cache its result."""
+        if not holder.telemetry.listeners:
+            return (await self._get(holder, *args, **kwargs))[0]
+        lookup = CacheLookup(name=self._name)
+        with holder.telemetry.observe(lookup):
+            value, lookup.hit = await self._get(holder, *args, **kwargs)
+        return value
 
     async def forget(self, holder: H, /, *args: P.args, **kwargs: P.kwargs) -> None:
-        """Has the next call with these arguments make the value anew. Call it after the commit of what has changed.
+        """Delete the cached value for these arguments. Call it after the commit that changed the data.
 
-        What another process is making at this moment may still be from before; it goes with its `ttl`.
+        A value that another process is computing at this moment may still be stale. It expires after `ttl`.
         """
         key = self.key(*args, **kwargs)
-        self._making.get(holder.cache, {}).pop(key, None)
+        self._pending.get(holder.cache, {}).pop(key, None)
         await holder.cache.delete(key)
 
     def key(self, *args: P.args, **kwargs: P.kwargs) -> str:
-        """Under which the value for these arguments is kept, however they are passed."""
+        """Return the cache key for these arguments. Positional and keyword arguments give the same key."""
         bound = self._signature.bind(None, *args, **kwargs)
         bound.apply_defaults()
         arguments = to_json(list(bound.arguments.values())[1:]).decode()
-        if len(arguments) > LONGEST_KEY:
+        if len(arguments) > MAX_KEY_LENGTH:
             arguments = hashlib.sha256(arguments.encode()).hexdigest()
         return f"{self._name}:{arguments}"
 
     @cached_property
     def _type(self) -> TypeAdapter[T]:
-        # When it is first needed: what the annotation names may stand below the function.
+        # Resolved at the first call: the annotation may name a class that is defined below the function.
         return TypeAdapter(get_type_hints(self._function)["return"])
 
-    async def _find(self, cache: Cache, key: str) -> _Kept[T] | None:
-        found = await cache.get(key)
+    async def _get(self, holder: H, *args: P.args, **kwargs: P.kwargs) -> tuple[T, bool]:
+        """Return the value and whether it came from the cache."""
+        key = self.key(*args, **kwargs)
+        entry = await self._find(holder.cache, key)
+        if entry is not None and not entry.should_renew():
+            return entry.value, True
         try:
-            return None if found is None else _Kept.read(found, self._type)
+            return await self._join_or_compute(key, entry, holder, *args, **kwargs), False
+        except Exception as error:
+            if entry is None or entry.has_expired:
+                raise
+            # The renewal was early: the cached value is still valid.
+            logger.warning("cached_value_not_renewed", name=self._name, error=type(error).__name__)
+            return entry.value, True
+
+    async def _find(self, cache: Cache, key: str) -> _Entry[T] | None:
+        stored = await cache.get(key)
+        try:
+            return None if stored is None else _Entry.from_bytes(stored, self._type)
         except ValueError:
-            # An earlier release has written it.
+            # Written by an earlier release, with another type.
             return None
 
-    async def _join_or_make(self, key: str, seen: _Kept[T] | None, holder: H, *args: P.args, **kwargs: P.kwargs) -> T:
-        making = self._making.setdefault(holder.cache, {})
-        while (other := making.get(key)) is not None:
-            # Asked for in this process already. Who asked may have been cancelled; then the next one makes it.
+    async def _join_or_compute(
+        self, key: str, seen: _Entry[T] | None, holder: H, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        pending = self._pending.setdefault(holder.cache, {})
+        while (other := pending.get(key)) is not None:
+            # Another call in this process is computing the value. If it is cancelled, this one takes over.
             await asyncio.wait([other])
             if not other.cancelled():
                 return self._type.validate_json(other.result())
-        future = making[key] = asyncio.get_running_loop().create_future()
+        future = pending[key] = asyncio.get_running_loop().create_future()
         try:
-            # Another may have made it while this one was told what there was before.
-            kept = await self._find(holder.cache, key)
-            if kept is None or (seen is not None and kept.expires <= seen.expires):
-                kept = await self._make(holder, *args, **kwargs)
-                # Else it has been forgotten meanwhile.
-                if making.get(key) is future:
-                    await holder.cache.set(key, kept.written(self._type), self._ttl)
-            future.set_result(self._type.dump_json(kept.value))
+            # Another process may have renewed the entry since this call has read it.
+            entry = await self._find(holder.cache, key)
+            if entry is None or (seen is not None and entry.expires <= seen.expires):
+                entry = await self._compute(holder, *args, **kwargs)
+                # Unless `forget` was called meanwhile.
+                if pending.get(key) is future:
+                    await holder.cache.set(key, entry.to_bytes(self._type), self._ttl)
+            future.set_result(self._type.dump_json(entry.value))
         except Exception as error:
             future.set_exception(error)
-            future.exception()  # Nobody may be waiting.
+            future.exception()  # Marks it as retrieved: no other call may be waiting.
             raise
         else:
-            return kept.value
+            return entry.value
         finally:
-            if making.get(key) is future:
-                del making[key]
+            if pending.get(key) is future:
+                del pending[key]
             future.cancel()
 
-    async def _make(self, holder: H, *args: P.args, **kwargs: P.kwargs) -> _Kept[T]:
+    async def _compute(self, holder: H, *args: P.args, **kwargs: P.kwargs) -> _Entry[T]:
         started = time.monotonic()
         value = await self._function(holder, *args, **kwargs)
-        return _Kept(time.time() + self._ttl.total_seconds(), time.monotonic() - started, value)
+        return _Entry(time.time() + self._ttl.total_seconds(), time.monotonic() - started, value)
 
 
 def cached[H: HasCache, **P, T](
     name: str, *, ttl: timedelta
 ) -> Callable[[Callable[Concatenate[H, P], Awaitable[T]]], Cached[H, P, T]]:
-    """Keeps what a coroutine function answers.
+    """Cache the results of a coroutine function.
 
         @cached("reports.count", ttl=timedelta(minutes=5))
         async def count_reports(runtime: Runtime, owner_id: UUID) -> int: ...
@@ -229,20 +254,20 @@ def cached[H: HasCache, **P, T](
         await count_reports(runtime, owner_id)
         await count_reports.forget(runtime, owner_id)
 
-    Its first argument has the cache, as the runtime does; the others become the key and have to be JSON, or of a type
-    that pydantic writes as JSON. The annotation of what it answers says how the value is read back: whoever calls
-    gets an object of their own. `None` is a value like others; an exception is not kept.
+    The first argument holds the cache, as the runtime does. The others form the key, and must be of types that pydantic
+    serialises to JSON. The value is stored as JSON and validated by the return annotation, so every caller gets an
+    object of its own. `None` is cached like any other value; exceptions are not cached.
 
-    Many who ask at the same time do not start a stampede. Within a process one call makes the value and the others
-    wait for it. Across processes, a value that is used much is made anew by one of them shortly before it expires,
-    so that the others never miss it; one that is missing is made once in each process at most.
+    Concurrent calls don't cause a stampede. Within a process, one call computes the value and the others wait for it.
+    Across processes, one of them renews a frequently used value shortly before it expires; a missing value is computed
+    at most once per process.
 
     Args:
-        name: what the keys begin with; the function's own, as in `module.what`.
-        ttl: how long a value is kept.
+        name: the prefix of the keys; unique, such as `module.function`.
+        ttl: the maximum age of a value.
     """
 
-    def wrap(function: Callable[Concatenate[H, P], Awaitable[T]]) -> Cached[H, P, T]:
+    def decorate(function: Callable[Concatenate[H, P], Awaitable[T]]) -> Cached[H, P, T]:
         return Cached(function, name, ttl)
 
-    return wrap
+    return decorate

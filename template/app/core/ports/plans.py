@@ -1,4 +1,4 @@
-"""The port for what users have paid for, and its null implementation: everybody is on the free plan."""
+"""The port for subscription plans, and its null implementation: every user has the free plan."""
 
 from typing import Protocol
 from uuid import UUID
@@ -7,27 +7,27 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 
 class Plans(Protocol):
-    """What a user's plan allows."""
+    """Plans of users and their quotas."""
 
     async def plan_of(self, session: AsyncSession, user_id: UUID) -> str:
-        """The name of the user's plan, such as `free`."""
+        """Return the name of the user's plan, such as `free`."""
         ...
 
     async def remaining(self, session: AsyncSession, user_id: UUID, resource: str) -> int | None:
-        """How much of the resource is left in this period; `None` means without a limit."""
+        """Return the remaining quota of a resource in this period; `None` if it is unlimited."""
         ...
 
     async def consume(self, session: AsyncSession, user_id: UUID, resource: str, amount: int = 1) -> bool:
-        """Counts the use of a resource, unless that is more than is left; whether it did. Many may ask at once."""
+        """Consume quota, unless less than `amount` is left. Return whether it was consumed. Atomic."""
         ...
 
     async def give_back(self, session: AsyncSession, user_id: UUID, resource: str, amount: int = 1) -> None:
-        """Takes a use back that came to nothing."""
+        """Give back quota that was consumed but not used."""
         ...
 
 
 class FreePlan:
-    """Everybody is on the free plan, and nothing is metered."""
+    """Every user has the free plan, without quotas."""
 
     async def plan_of(self, session: AsyncSession, user_id: UUID) -> str:  # noqa: ARG002 - the port's signature
         """See `Plans.plan_of`."""

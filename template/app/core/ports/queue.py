@@ -17,6 +17,16 @@ It returns JSON. A queue that stores jobs keeps the result for administrators; t
 """
 
 
+class JobFailedError(Exception):
+    """A job failed at its last attempt. The job's own exception is the cause."""
+
+    def __init__(self, name: str, job_id: str, cause: BaseException) -> None:
+        super().__init__(f"{name} ({job_id}) failed at its last attempt: {type(cause).__name__}: {cause}")
+        self.name = name
+        self.job_id = job_id
+        self.__cause__ = cause
+
+
 class Queue(Protocol):
     """A queue of background jobs."""
 
@@ -53,10 +63,16 @@ class Queue(Protocol):
         """Enqueue a job that runs after a delay. The same as `enqueue` with `defer_by`."""
         return await self.enqueue(session, function, *args, defer_by=delay, job_id=job_id)
 
-    async def drain(self) -> None:
+    async def drain(self, *, raises: bool = True) -> None:
         """Run every waiting job, due or not, one after another, until the queue is empty.
 
         Includes the jobs that those jobs enqueue. For tests, where jobs don't start by themselves.
+
+        Args:
+            raises: whether dead jobs raise. A test that expects a job to fail passes `False`.
+
+        Raises:
+            ExceptionGroup: a `JobFailedError` per job that failed at its last attempt. All the others did run.
         """
         ...
 
@@ -67,6 +83,13 @@ class Queue(Protocol):
             background: whether this process runs jobs by itself; tests and commands don't.
         """
         ...
+
+
+def raise_failures(failures: Sequence[JobFailedError]) -> None:
+    """Raise the failures of `drain`, if there are any."""
+    if failures:
+        names = ", ".join(sorted({failure.name for failure in failures}))
+        raise ExceptionGroup(f"Jobs failed: {names}", failures)
 
 
 def to_json(name: str, args: Sequence[Json]) -> str:

@@ -1,4 +1,4 @@
-"""The port for files that the application puts among a user's own, and its null implementation: there are none."""
+"""The port for files that the application creates for users, and its null implementation: no storage."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -7,25 +7,25 @@ from uuid import UUID
 
 
 class UserFiles(Protocol):
-    """Files that the application makes for users. Hold no database connection while you call it."""
+    """Stores files that the application creates for users. Don't hold a database connection while calling it."""
 
     async def keep(
         self, user_id: UUID, name: str, content: AsyncIterator[bytes], *, content_type: str, lifetime: timedelta
     ) -> UUID | None:
-        """Puts a file among the user's own, for a while.
+        """Store a file among the user's own files, for a limited time.
 
         Returns:
-            Its id, or `None` where no files are kept; nothing of the content was read then.
+            The file's id. `None` if there is no storage; then the content was not read.
         """
         ...
 
     async def link(self, user_id: UUID, file_id: UUID, *, lifetime: timedelta) -> str | None:
-        """An absolute URL under which whoever has it downloads the file, if there is such a file and such a URL."""
+        """Return an absolute URL that downloads the file without authentication, or `None` if that is not possible."""
         ...
 
 
 class NoUserFiles:
-    """Keeps nothing."""
+    """Stores nothing."""
 
     async def keep(
         self,

@@ -1,4 +1,4 @@
-"""Servers that end with this process, and sockets that only its user can reach."""
+"""Servers that end with this process, and socket folders that only this user can enter."""
 
 import hashlib
 import os
@@ -12,25 +12,26 @@ from app.dev.servers import child_process
 
 STOP_SECONDS = 15
 LONGEST_SOCKET_FOLDER = 80
-"""The path of a socket may have 103 bytes (macOS), of which its name takes 20."""
+"""Bytes. A socket's path may have 103 bytes on macOS, and the file name takes 20 of them."""
 
 
 def command_line(program: Sequence[str], *, owned: Sequence[Path] = ()) -> list[str]:
-    """The command line that runs a program and ends it with this process.
+    """Return the command line of a program that ends with this process.
 
     Args:
-        owned: folders that are to belong to the program's user; given, that user is never root.
+        program: the path of the program and its arguments.
+        owned: folders that the program's user has to own. If given, that user is never root.
     """
     launcher = [sys.executable, "-I", "-S", child_process.__file__, str(os.getpid())]
     return [*launcher, os.pathsep.join(str(folder) for folder in owned), *program]
 
 
 def start(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
-    """Starts a server. Call it from the main thread: the kernel ends the server with the thread that has started it.
+    """Start a server. Call this from the main thread: on Linux the server ends with the thread that started it.
 
     Args:
-        command: of `command_line`.
-        log: where to write what it says.
+        command: from `command_line`.
+        log: the file that receives the server's output.
     """
     with log.open("wb") as file:
         return subprocess.Popen(  # noqa: S603 - our own command line
@@ -38,13 +39,13 @@ def start(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
             stdin=subprocess.PIPE,
             stdout=file,
             stderr=file,
-            # Ctrl-C reaches every process of the terminal's group; the application has to end before its servers.
+            # Ctrl-C reaches every process of the terminal's group, but the application has to end before its servers.
             start_new_session=True,
         )
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """Ends a server: politely, then by force."""
+    """Stop a server gracefully; kill it if it takes longer than STOP_SECONDS."""
     if sys.platform == "linux":
         process.send_signal(child_process.FAST_SHUTDOWN)
     if process.stdin is not None:
@@ -56,20 +57,24 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def last_words(log: Path) -> str:
-    """The end of what a server has said."""
+def log_tail(log: Path) -> str:
+    """Return the last ten lines of a server's log."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-10:])
 
 
 def socket_folder(kind: str, data: Path) -> Path:
-    """A short path, the same for every start on this data, that nobody else can enter.
+    """Create a folder that only this user can enter, with a short path that depends only on the data folder.
 
     Args:
-        kind: of the server, in two letters.
+        kind: the kind of server, in two letters.
+        data: the server's data folder.
 
     Raises:
-        PermissionError: somebody else can enter it.
+        PermissionError: another user can enter it.
+        OSError: on Windows, which has no such folders.
     """
+    if sys.platform == "win32":
+        raise OSError("Private servers need Unix sockets, which this platform does not have.")
     name = f"{kind}-{os.getuid()}-{hashlib.sha256(os.fsencode(data)).hexdigest()[:12]}"
     temporary = Path(tempfile.gettempdir()).resolve()
     folder = (temporary if len(os.fsencode(temporary / name)) <= LONGEST_SOCKET_FOLDER else Path("/tmp")) / name  # noqa: S108

@@ -1,4 +1,4 @@
-"""Servers that a module stands on, as `app dev` runs them on a developer's machine."""
+"""A server that a module needs and that `app dev` runs on a developer's machine."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -8,16 +8,16 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DevService:
-    """A server for as long as `app dev` runs, where no other is named. `app/<module>/dev_service.py` has it.
+    """A server that runs as long as `app dev`, unless the settings name another one. See `app/dev/servers/`.
 
     Attributes:
-        name: of the folder of its data in `.local/`.
-        setting: the environment variable that tells the application where the server is.
-        is_wanted: whether that is not set.
-        run: runs the server on a folder, for the length of the block, and gives the setting's value. Raises
-            `FileNotFoundError` where this machine has not got it.
-        find: the setting's value, if another process runs the server on the folder.
-        without: what the developer is told then: how the application gets on without.
+        name: the name of its data folder in `.local/`.
+        setting: the setting that tells the application where the server is.
+        is_wanted: return whether that setting is empty.
+        run: run the server on a folder until the end of the block, and yield the setting's value. Raises
+            `FileNotFoundError` if the server isn't installed on this machine.
+        find: return the setting's value if another process runs the server on the folder.
+        without: the message for the developer if the server isn't installed: how the application works without it.
     """
 
     name: str

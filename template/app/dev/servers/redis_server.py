@@ -1,6 +1,6 @@
-"""A Redis of this project's own, from the `redis-server` on the PATH: for `app dev` and the tests.
+"""A private Redis server from the `redis-server` on the PATH, for `app dev` and the tests.
 
-It listens on a Unix socket in a folder that only its user may enter, and ends with the process that started it.
+It listens on a Unix socket in a folder that only this user can enter, and ends with the process that started it.
 """
 
 import contextlib
@@ -14,32 +14,32 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from app.dev.servers.children import command_line, last_words, socket_folder, start, stop
+from app.dev.servers.children import command_line, log_tail, socket_folder, start, stop
 
 START_SECONDS: Final = 20
 
 
 def installed() -> str | None:
-    """The path of `redis-server`, if this machine has it."""
+    """Return the path of `redis-server`, or `None` if this machine doesn't have it."""
     return None if sys.platform == "win32" else shutil.which("redis-server")
 
 
 @contextmanager
 def private_server(data: Path, *options: str) -> Iterator[str]:
-    """Runs a server on the data folder, which is made when there is none, to the end of the block; gives its URL.
+    """Run a server until the end of the block and yield its URL.
 
-    Call it from the main thread: the kernel ends the server with the thread that has started it.
+    Call this from the main thread: on Linux the server ends with the thread that started it.
 
     Args:
-        data: where it keeps its snapshots; the log is written beside it.
-        options: further ones of `redis-server`'s command line; the last of the same name counts.
+        data: the folder of its snapshots, created if missing. The log is written beside it.
+        options: more options for `redis-server`; of two with the same name, the last applies.
 
     Raises:
-        OSError: the server cannot be had; says why.
+        OSError: the server cannot run; the message says why.
     """
     program = installed()
     if program is None:
-        raise FileNotFoundError("There is no redis-server on the PATH.")
+        raise FileNotFoundError("redis-server is not on the PATH.")
     data = data.resolve()
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     sockets, log = socket_folder("rs", data), data.with_suffix(".log")
@@ -57,7 +57,9 @@ def private_server(data: Path, *options: str) -> Iterator[str]:
 
 
 def running_server(data: Path) -> str | None:
-    """The URL of the server that another process runs on the data folder, if it answers."""
+    """Return the URL of the server that another process runs on the data folder, if it answers."""
+    if sys.platform == "win32":
+        return None
     path = socket_folder("rs", data.resolve()) / "redis.sock"
     return _url(path) if _answers(path) else None
 
@@ -67,12 +69,14 @@ def _url(path: Path) -> str:
 
 
 def _answers(path: Path) -> bool:
+    if sys.platform == "win32":
+        return False
     try:
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(1)
             client.connect(str(path))
             client.sendall(b"PING\r\n")
-            # What wants a password lives as well; while it reads its snapshot it says -LOADING.
+            # A server that wants a password is up too. While it loads its snapshot, it answers -LOADING.
             return client.recv(16).startswith((b"+PONG", b"-NOAUTH"))
     except OSError:
         return False
@@ -82,5 +86,5 @@ def _wait_until_ready(path: Path, process: subprocess.Popen[bytes], log: Path) -
     deadline = time.monotonic() + START_SECONDS
     while not _answers(path):
         if process.poll() is not None or time.monotonic() > deadline:
-            raise OSError(f"redis-server did not start:\n{last_words(log)}")
+            raise OSError(f"redis-server did not start:\n{log_tail(log)}")
         time.sleep(0.005)

@@ -1,6 +1,6 @@
-"""Mail through Resend (https://resend.com/docs/api-reference/emails/send-email)."""
+"""Resend (https://resend.com/docs/api-reference/emails/send-email)."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from itertools import batched
@@ -13,80 +13,104 @@ from pydantic import SecretStr
 from app.core.config.provider_selection import NEEDED
 from app.core.config.settings import ModuleSettings
 from app.core.runtime import Runtime
-from app.email.calls import Calls, Failure
-from app.email.port import EmailPiece, EmailProvider, EmailRejectedError, EmailResult, EmailUnavailableError, Message
-from app.email.providers.http_api import ApiUrl, HttpApi, api_client, document_of, failure_of, text_of
+from app.email.delivery import Delivery, Failure
+from app.email.errors import EmailRejectedError, EmailUnavailableError
+from app.email.port import EmailProvider, EmailProviderSpec, EmailResult, Message
+from app.email.providers.http_api import (
+    ApiUrl,
+    HttpApi,
+    api_client,
+    base64_of,
+    bearer,
+    document_of,
+    failure_of,
+    objects_of,
+    text_of,
+)
 
 NAME: Final = "resend"
-BATCH: Final = 100
-EXHAUSTED: Final = {"daily_quota_exceeded", "monthly_quota_exceeded"}
+MAX_BATCH: Final = 100
+QUOTA_EXCEEDED: Final = {"daily_quota_exceeded", "monthly_quota_exceeded"}
 
 
 class ResendSettings(ModuleSettings):
-    """The key, and where it is good."""
+    """The API key and the API's URL."""
 
     RESEND_API_KEY: Annotated[SecretStr, NEEDED] = SecretStr("")
     RESEND_API_URL: ApiUrl = "https://api.resend.com"
 
 
 class ResendEmail:
-    """Each request carries an idempotency key, which Resend remembers for a day: it may be repeated without harm.
+    """Sends through Resend. Each request has an idempotency key, which Resend keeps for a day, so retries are safe.
 
     Args:
-        client: with the API's address and the key.
+        client: has the API's base URL and the API key.
     """
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._api = HttpApi(client, _failure)
-        self._calls = Calls(NAME, repeats_unknown=True)
+        self._delivery = Delivery(NAME, detects_duplicates=True)
 
     async def send(self, message: Message, to: Sequence[str], *, key: str) -> Sequence[EmailResult]:
         """See `EmailProvider.send`."""
         if len(to) == 1:
-            return await self._calls.results(tuple(to), partial(self._one, message, to[0], key))
+            return await self._delivery.results(to, partial(self._send_one, message, to[0], key))
+        # The batch endpoint does not support attachments.
+        size = 1 if message.attachments else MAX_BATCH
         results: list[EmailResult] = []
-        for number, some in enumerate(batched(to, BATCH)):
-            results += await self._calls.results(some, partial(self._some, message, some, f"{key}/{number}"))
+        for number, batch in enumerate(batched(to, size)):
+            batch_key = f"{key}/{number}"
+            attempt = (
+                partial(self._send_one, message, batch[0], batch_key)
+                if message.attachments
+                else partial(self._send_batch, message, batch, batch_key)
+            )
+            results += await self._delivery.results(batch, attempt)
         return results
 
-    async def _one(self, message: Message, to: str, key: str) -> list[EmailResult]:
-        response = await self._api.post("/emails", _mail(message, to), {"Idempotency-Key": key})
+    async def _send_one(self, message: Message, to: str, key: str) -> list[EmailResult]:
+        response = await self._api.post("/emails", _payload(message, to), {"Idempotency-Key": key})
         return [EmailResult(to=to, provider=NAME, message_id=text_of(document_of(response).get("id")))]
 
-    async def _some(self, message: Message, to: Sequence[str], key: str) -> list[EmailResult]:
-        # Otherwise one address that is refused would keep all others from their mail.
+    async def _send_batch(self, message: Message, to: Sequence[str], key: str) -> list[EmailResult]:
+        # In the strict mode, which is the default, one rejected address fails the whole batch.
         headers = {"Idempotency-Key": key, "x-batch-validation": "permissive"}
-        response = await self._api.post("/emails/batch", [_mail(message, address) for address in to], headers)
+        response = await self._api.post("/emails/batch", [_payload(message, address) for address in to], headers)
         document = document_of(response)
-        refused = {item.get("index") for item in _objects(document.get("errors"))}
-        ids = iter(_objects(document.get("data")))
+        rejected = {item.get("index") for item in objects_of(document.get("errors"))}
+        accepted = iter(objects_of(document.get("data")))
         return [
             EmailResult(to=address, provider=NAME, error=EmailRejectedError())
-            if index in refused
-            else _taken(address, next(ids, None))
+            if index in rejected
+            else _accepted(address, next(accepted, None))
             for index, address in enumerate(to)
         ]
 
 
-def _mail(message: Message, to: str) -> dict[str, object]:
-    mail: dict[str, object] = {
+def _payload(message: Message, to: str) -> dict[str, object]:
+    payload: dict[str, object] = {
         "from": message.sender.mailbox,
         "to": [to],
         "subject": message.subject,
         "text": message.text,
     }
     if message.html is not None:
-        mail["html"] = message.html
+        payload["html"] = message.html
     if message.reply_to is not None:
-        mail["reply_to"] = message.reply_to
-    return mail
+        payload["reply_to"] = message.reply_to
+    if message.attachments:
+        payload["attachments"] = [
+            {
+                "filename": attachment.filename,
+                "content": base64_of(attachment),
+                "content_type": attachment.content_type,
+            }
+            for attachment in message.attachments
+        ]
+    return payload
 
 
-def _objects(value: object) -> list[dict[str, object]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def _taken(to: str, item: dict[str, object] | None) -> EmailResult:
+def _accepted(to: str, item: Mapping[str, object] | None) -> EmailResult:
     if item is None:
         return EmailResult(to=to, provider=NAME, error=EmailUnavailableError())
     return EmailResult(to=to, provider=NAME, message_id=text_of(item.get("id")))
@@ -96,17 +120,17 @@ def _failure(response: httpx.Response) -> Failure | None:
     """See https://resend.com/docs/api-reference/errors."""
     name = text_of(document_of(response).get("name"))
     if response.status_code == codes.CONFLICT and name == "concurrent_idempotent_requests":
-        return Failure.DOWN
-    if response.status_code == codes.TOO_MANY_REQUESTS and name in EXHAUSTED:
-        return Failure.LATER
+        return Failure.TRANSIENT
+    if response.status_code == codes.TOO_MANY_REQUESTS and name in QUOTA_EXCEEDED:
+        return Failure.DEFERRED
     return failure_of(response)
 
 
 @asynccontextmanager
 async def _open(runtime: Runtime) -> AsyncIterator[EmailProvider]:
     settings = runtime.resource(ResendSettings)
-    async with api_client(settings.RESEND_API_URL, settings.RESEND_API_KEY) as client:
+    async with api_client(settings.RESEND_API_URL, headers=bearer(settings.RESEND_API_KEY)) as client:
         yield ResendEmail(client)
 
 
-provider = EmailPiece(name=NAME, settings=ResendSettings, open=_open)
+provider = EmailProviderSpec(name=NAME, settings=ResendSettings, open=_open)

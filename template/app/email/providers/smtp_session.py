@@ -1,4 +1,4 @@
-"""One conversation with a mail server, and what its troubles mean for the mail."""
+"""A session with a mail server, and what its errors mean for the email."""
 
 import ssl
 from typing import Final, Self
@@ -12,19 +12,19 @@ from aiosmtplib import (
     SMTPResponseException,
 )
 
-from app.email.calls import Failure, ProviderError
+from app.email.delivery import Failure, ProviderError
 from app.email.providers.smtp_url import Encryption, SmtpServer
 
-STEP_SECONDS: Final = 10.0
-CLOSING: Final = 421
-PERMANENT: Final = 500
+COMMAND_TIMEOUT: Final = 10.0
+SERVICE_CLOSING: Final = 421
+PERMANENT_ERROR: Final = 500
 
 
 class SmtpSession:
-    """Connects when there is something to send, and again when the connection was lost.
+    """A session that connects before the first email, and again if the connection was lost.
 
     Args:
-        name: what the client calls itself.
+        name: the domain that the client announces (EHLO).
     """
 
     def __init__(self, server: SmtpServer, context: ssl.SSLContext | None, name: str) -> None:
@@ -37,7 +37,7 @@ class SmtpSession:
             start_tls=server.encryption is Encryption.STARTTLS,
             tls_context=context,
             local_hostname=name,
-            timeout=STEP_SECONDS,
+            timeout=COMMAND_TIMEOUT,
         )
 
     async def __aenter__(self) -> Self:
@@ -48,31 +48,31 @@ class SmtpSession:
             try:
                 await self._client.quit()
             except (SMTPException, OSError):
-                # All mail has been answered for by now.
+                # The outcome of every email is already known.
                 self._client.close()
 
     async def send(self, sender: str, to: str, mail: bytes) -> None:
-        """Hands one mail over.
+        """Send one email.
 
         Raises:
-            ProviderError: telling whether the server has it.
+            ProviderError: the server did not accept the email, or the outcome is unknown.
         """
-        handed_over = False
+        data_sent = False
         try:
             if not self._client.is_connected:
                 await self._client.connect()
             await self._client.mail(sender)
             await self._client.rcpt(to)
-            handed_over = True
+            data_sent = True
             await self._client.data(mail)
         except SMTPRecipientRefused as error:
             await self._reset()
-            raise _failure(error, handed_over=False) from None
+            raise _failure(error, data_sent=False) from None
         except (SMTPException, OSError) as error:
             self._client.close()
-            raise _failure(error, handed_over=handed_over) from None
+            raise _failure(error, data_sent=data_sent) from None
         except BaseException:
-            # Whoever stops waiting leaves a conversation behind of which nobody knows where it stands.
+            # After a cancellation, the state of the session is undefined.
             self._client.close()
             raise
 
@@ -83,26 +83,26 @@ class SmtpSession:
             self._client.close()
 
 
-def _failure(error: SMTPException | OSError, *, handed_over: bool) -> ProviderError:
+def _failure(error: SMTPException | OSError, *, data_sent: bool) -> ProviderError:
     if isinstance(error, SMTPResponseException):
-        return ProviderError(_meaning(error), str(error.code))
+        return ProviderError(_failure_of_reply(error), str(error.code))
     if isinstance(error, (ConnectionError, TimeoutError)):
-        # A certificate that nobody has signed will not be better in a second.
-        failure = Failure.LATER if isinstance(error.__cause__, ssl.SSLError) else Failure.DOWN
-        return ProviderError(Failure.UNKNOWN if handed_over else failure, type(error).__name__)
-    # No STARTTLS, no AUTH, a certificate that does not fit.
-    return ProviderError(Failure.LATER, type(error).__name__)
+        # Retrying immediately does not make an untrusted certificate valid.
+        failure = Failure.DEFERRED if isinstance(error.__cause__, ssl.SSLError) else Failure.TRANSIENT
+        return ProviderError(Failure.UNKNOWN if data_sent else failure, type(error).__name__)
+    # The server offers no STARTTLS or no AUTH, or its certificate is for another host.
+    return ProviderError(Failure.DEFERRED, type(error).__name__)
 
 
-def _meaning(error: SMTPResponseException) -> Failure:
-    """What an answer says. Every one but 2xx and 3xx means that the server does not have the mail (RFC 5321 §4.2)."""
-    if error.code == CLOSING:
-        return Failure.DOWN
+def _failure_of_reply(error: SMTPResponseException) -> Failure:
+    """Map a negative reply. With any 4xx or 5xx the server has not accepted the email (RFC 5321 §4.2)."""
+    if error.code == SERVICE_CLOSING:
+        return Failure.TRANSIENT
     if isinstance(error, SMTPRecipientRefused):
-        # 4xx: greylisted, or a full mailbox, which takes minutes.
-        return Failure.FINAL if error.code >= PERMANENT else Failure.LATER
-    if error.code < PERMANENT:
-        return Failure.DOWN
+        # 4xx: greylisting or a full mailbox, which takes minutes to clear.
+        return Failure.PERMANENT if error.code >= PERMANENT_ERROR else Failure.DEFERRED
+    if error.code < PERMANENT_ERROR:
+        return Failure.TRANSIENT
     if isinstance(error, SMTPAuthenticationError) or not isinstance(error, SMTPDataError):
-        return Failure.LATER
-    return Failure.FINAL
+        return Failure.DEFERRED
+    return Failure.PERMANENT

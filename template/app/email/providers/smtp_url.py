@@ -1,28 +1,28 @@
-"""SMTP_URL: which server takes the mail, who we are there, and how the way to it is encrypted."""
+"""SMTP_URL: the mail server, the credentials and the encryption."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
-PORTS: Final = {"smtp": 587, "smtps": 465}
+DEFAULT_PORTS: Final = {"smtp": 587, "smtps": 465}
 LOOPBACK: Final = {"localhost", "127.0.0.1", "::1"}
-FORM: Final = "has to look like smtp://user:password@host:587 or smtps://user:password@host:465"
+INVALID_URL: Final = "must look like smtp://user:password@host:587 or smtps://user:password@host:465"
 
 
 class Encryption(Enum):
-    """How the way to the server is protected."""
+    """How the connection is encrypted."""
 
     TLS = auto()
-    """From the first byte (RFC 8314)."""
+    """Implicit TLS, from the first byte (RFC 8314)."""
     STARTTLS = auto()
-    """Before anything is said; a server that cannot is not used (RFC 3207)."""
+    """TLS before authentication (RFC 3207). A server that does not offer it is not used."""
     NONE = auto()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SmtpServer:
-    """What SMTP_URL says."""
+    """The parsed SMTP_URL."""
 
     host: str
     port: int
@@ -35,26 +35,26 @@ class SmtpServer:
 
 
 def parse_smtp_url(url: str) -> SmtpServer:
-    """Reads the address.
+    """Parse SMTP_URL.
 
-    `smtp://` demands STARTTLS. `?starttls=never` does without, for a mail catcher on this machine or a relay in a
-    private network; a password then goes to this machine only.
+    `smtp://` requires STARTTLS. `?starttls=never` disables encryption, for a mail catcher on the same machine or a
+    relay in a private network; a password is then allowed on the loopback interface only.
 
     Raises:
-        ValueError: it is none; the message starts with a verb and quotes nothing of it.
+        ValueError: the URL is invalid. The message quotes no part of it.
     """
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise ValueError(FORM) from None
-    if parts.scheme not in PORTS or not parts.hostname or parts.path not in {"", "/"} or parts.fragment:
-        raise ValueError(FORM)
+        raise ValueError(INVALID_URL) from None
+    if parts.scheme not in DEFAULT_PORTS or not parts.hostname or parts.path not in {"", "/"} or parts.fragment:
+        raise ValueError(INVALID_URL)
     if (parts.username is None) != (parts.password is None):
-        raise ValueError("has to have both a user and a password, or neither")
+        raise ValueError("must have both a user and a password, or neither")
     return SmtpServer(
         host=parts.hostname,
-        port=port or PORTS[parts.scheme],
+        port=port or DEFAULT_PORTS[parts.scheme],
         encryption=_encryption(parts),
         username=parts.username and unquote(parts.username),
         password=parts.password and unquote(parts.password),
@@ -66,7 +66,7 @@ def _encryption(parts: SplitResult) -> Encryption:
     if not options:
         return Encryption.TLS if parts.scheme == "smtps" else Encryption.STARTTLS
     if parts.scheme != "smtp" or options != {"starttls": ["never"]}:
-        raise ValueError("may end in ?starttls=never after smtp://, and in no other option")
+        raise ValueError("supports no option except ?starttls=never, with smtp://")
     if parts.password and parts.hostname not in LOOPBACK:
-        raise ValueError("would send the password in the clear: leave ?starttls=never out")
+        raise ValueError("would send the password unencrypted: remove ?starttls=never")
     return Encryption.NONE

@@ -1,4 +1,4 @@
-"""Files at Cloudinary, as raw assets that need a signature."""
+"""Files at Cloudinary, as raw assets behind signed links."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,19 +9,19 @@ from pydantic import Field, SecretStr
 from app.core.config.provider_selection import NEEDED
 from app.core.config.settings import ModuleSettings
 from app.core.runtime import Runtime
-from app.storage.addresses import Address
-from app.storage.port import Storage, StoragePiece
+from app.kit.urls import ServerUrl
+from app.storage.port import Storage, StorageProviderSpec
 from app.storage.providers.cloudinary_api import NAME, CloudinaryApi
 from app.storage.providers.cloudinary_storage import CloudinaryStorage
 
 
 class CloudinarySettings(ModuleSettings):
-    """A product environment (a "cloud"), and its key."""
+    """A product environment ("cloud") and its credentials."""
 
     CLOUDINARY_CLOUD_NAME: Annotated[str, Field(pattern=r"^[\w-]*$"), NEEDED] = ""
     CLOUDINARY_API_KEY: Annotated[str, NEEDED] = ""
     CLOUDINARY_API_SECRET: Annotated[SecretStr, NEEDED] = SecretStr("")
-    CLOUDINARY_API_URL: Address = "https://api.cloudinary.com"
+    CLOUDINARY_API_URL: ServerUrl = "https://api.cloudinary.com"
 
 
 @asynccontextmanager
@@ -36,4 +36,4 @@ async def _open(runtime: Runtime) -> AsyncIterator[Storage]:
         yield CloudinaryStorage(api)
 
 
-provider = StoragePiece(name=NAME, settings=CloudinarySettings, open=_open)
+provider = StorageProviderSpec(name=NAME, settings=CloudinarySettings, open=_open)

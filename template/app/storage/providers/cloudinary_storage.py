@@ -11,25 +11,25 @@ from app.core.db.models import utc_now
 from app.storage.port import ObjectMissingError, PresignedRequest, StoredObject
 from app.storage.providers.cloudinary_api import CloudinaryApi
 
-PIECE: Final = 256 * 1024
-BATCH: Final = 500
+CHUNK_SIZE: Final = 256 * 1024
+BATCH_SIZE: Final = 500
 SIGNATURE_LIFETIME: Final = timedelta(hours=1)
-"""How long after its timestamp Cloudinary takes a signature."""
+"""How long Cloudinary accepts a signature after its timestamp."""
 RESOURCES: Final = "resources/raw/authenticated"
-_OWN_LIFETIME: Final = timedelta(minutes=15)
+_INTERNAL_LINK_LIFETIME: Final = timedelta(minutes=15)
 
 
 class CloudinaryStorage:
-    """See `Storage`. Nothing is converted (`raw`), and nothing delivered without a signature (`authenticated`)."""
+    """See `Storage`. Assets aren't converted (`raw`), and need a signature to be delivered (`authenticated`)."""
 
     def __init__(self, api: CloudinaryApi) -> None:
         self.api = api
 
     async def upload(self, key: str, content: AsyncIterator[bytes], *, content_type: str) -> None:  # noqa: ARG002 - raw assets have none
-        """See `Storage.upload`. It is written down first: a form says before its content how long that is."""
+        """See `Storage.upload`. The content is spooled to disk, since a form starts with its length."""
         with tempfile.TemporaryFile() as file:
-            async for piece in content:
-                await asyncio.to_thread(file.write, piece)
+            async for chunk in content:
+                await asyncio.to_thread(file.write, chunk)
             parameters = {**_asset(key), "overwrite": "true", "invalidate": "true", "timestamp": _seconds(utc_now())}
             await self.api.post("raw/upload", parameters, file)
 
@@ -38,10 +38,10 @@ class CloudinaryStorage:
         headers = {"Accept-Encoding": "identity"} | ({} if first is None else {"Range": f"bytes=0-{first - 1}"})
         left = first
         try:
-            async for piece in self.api.stream(self._download_url(key, _OWN_LIFETIME), headers, PIECE):
-                # Whether a range is honoured is up to the server.
-                yield piece if left is None else piece[:left]
-                left = None if left is None else left - len(piece)
+            async for chunk in self.api.stream(self._download_url(key, _INTERNAL_LINK_LIFETIME), headers, CHUNK_SIZE):
+                # A server may ignore the range.
+                yield chunk if left is None else chunk[:left]
+                left = None if left is None else left - len(chunk)
                 if left is not None and left <= 0:
                     return
         except LookupError:
@@ -50,7 +50,7 @@ class CloudinaryStorage:
     async def find(self, key: str) -> StoredObject | None:
         """See `Storage.find`."""
         try:
-            return _stored(await self.api.administer(f"{RESOURCES}/{key}"))
+            return _stored(await self.api.admin_get(f"{RESOURCES}/{key}"))
         except LookupError:
             return None
 
@@ -60,9 +60,9 @@ class CloudinaryStorage:
 
     async def list_files(self, prefix: str) -> AsyncIterator[Sequence[StoredObject]]:
         """See `Storage.list_files`."""
-        query = {"prefix": f"{prefix}/", "max_results": str(BATCH)}
+        query = {"prefix": f"{prefix}/", "max_results": str(BATCH_SIZE)}
         while True:
-            answer = await self.api.administer(RESOURCES, query)
+            answer = await self.api.admin_get(RESOURCES, query)
             yield [_stored(item) for item in answer["resources"]]
             if not answer.get("next_cursor"):
                 return
@@ -73,10 +73,10 @@ class CloudinaryStorage:
         key: str,
         *,
         content_type: str,  # noqa: ARG002 - Cloudinary cannot bind it
-        size: int,  # noqa: ARG002 - nor this; the confirmation finds both out
+        size: int,  # noqa: ARG002 - nor this; the confirmation checks both
         expires_in: timedelta,
     ) -> PresignedRequest:
-        """See `Storage.presign_upload`. It lives for an hour at most, and binds neither size nor type."""
+        """See `Storage.presign_upload`. The link expires after at most an hour, and binds neither size nor type."""
         expires_at = (utc_now() + min(expires_in, SIGNATURE_LIFETIME)).replace(microsecond=0)
         fields = self.api.signed({**_asset(key), "overwrite": "false", "timestamp": _timestamp(expires_at)})
         return PresignedRequest(method="POST", url=f"{self.api.url}/raw/upload", expires_at=expires_at, fields=fields)
@@ -85,7 +85,7 @@ class CloudinaryStorage:
         self,
         key: str,
         *,
-        filename: str,  # noqa: ARG002 - it is saved under the last part of its key
+        filename: str,  # noqa: ARG002 - the name is the last part of the key
         content_type: str,  # noqa: ARG002 - raw assets have none
         expires_in: timedelta,
     ) -> PresignedRequest:
@@ -115,7 +115,7 @@ def _stored(item: dict[str, Any]) -> StoredObject:
 
 
 def _timestamp(expires_at: datetime) -> str:
-    """When to say that it was signed, so that the signature is good for no longer."""
+    """Return the timestamp with which the signature expires at `expires_at`, or earlier."""
     return _seconds(min(utc_now(), expires_at - SIGNATURE_LIFETIME))
 
 

@@ -1,10 +1,14 @@
-"""A folder of objects. All of this blocks: call it in a thread."""
+"""A folder of objects. All methods block: call them in a thread."""
 
+import errno
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from io import FileIO
 from pathlib import Path
 from stat import S_ISREG
 from typing import IO, Final
@@ -13,99 +17,132 @@ from app.storage.keys import check_key
 from app.storage.port import ObjectMissingError, StoredObject
 
 PARTIAL: Final = ".partial"
-"""Where an object grows; no key begins with a dot."""
-PART_AGE: Final = timedelta(days=1)
-"""How long nothing may have been added to a part that somebody is still sending."""
+"""The folder of unfinished uploads. No key begins with a dot."""
+PARTIAL_MAX_AGE: Final = timedelta(days=1)
+"""An unfinished upload that hasn't grown for this long is abandoned."""
+FULL_ERRNOS: Final = frozenset({errno.ENOSPC, errno.EFBIG, *([errno.EDQUOT] if hasattr(errno, "EDQUOT") else [])})
 
 
 class ObjectExistsError(FileExistsError):
-    """The object is there already, and was not to be replaced."""
+    """An object has this key already, and must not be replaced."""
+
+
+class DiskFullError(OSError):
+    """The disk has less free space than it should keep."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 class LocalDisk:
-    """Keeps each object in a file whose path is its key. The folder is made when something is first kept."""
+    """Keeps each object in a file whose path is its key. The folder is created with the first object.
 
-    def __init__(self, root: Path) -> None:
+    Args:
+        root: the folder.
+        min_free: bytes of free space below which nothing more is written.
+    """
+
+    def __init__(self, root: Path, *, min_free: int = 0) -> None:
         self.root = root.resolve()
+        self._min_free = min_free
 
     def path(self, key: str) -> Path:
-        """Where the object is, or would be.
+        """Return the path of an object, whether it exists or not.
 
         Raises:
-            InvalidKeyError: the key is none.
+            InvalidKeyError: the key is invalid.
             PermissionError: a symbolic link leads out of the folder.
         """
         path = self.root / check_key(key)
         try:
             real = path.resolve()
         except RuntimeError:
-            # How Python before 3.13 tells of links that go round in circles.
+            # Python before 3.13 raises this for a loop of symbolic links.
             real = None
         if real != path:
             raise PermissionError(f"{path} leads elsewhere")
         return path
 
-    def open_part(self) -> IO[bytes]:
-        """A new file to write an object to; pass its name to `keep` or `drop`."""
-        folder = self.root / PARTIAL
-        folder.mkdir(parents=True, exist_ok=True)
-        return (folder / secrets.token_hex(16)).open("xb")
+    def check_space(self) -> None:
+        """Raise `DiskFullError` if the disk has less than the minimum of free space."""
+        folder = next(path for path in (self.root, *self.root.parents) if path.exists())
+        if shutil.disk_usage(folder).free < self._min_free:
+            raise DiskFullError
 
-    def keep(self, part: IO[bytes], key: str, *, replace: bool) -> None:
-        """Makes the part the object, at once and whole.
+    def open_partial(self) -> FileIO:
+        """Create an unfinished upload. Pass it to `commit` or `discard`.
 
         Raises:
-            ObjectExistsError: there is one, and it is not to be replaced.
+            DiskFullError: there isn't enough free space.
         """
-        part.flush()
-        os.fsync(part.fileno())
-        part.close()
-        path = self.path(key)
+        self.check_space()
+        folder = self.root / PARTIAL
+        folder.mkdir(parents=True, exist_ok=True)
+        # Unbuffered: a buffer that cannot be written would fail again when the file is closed.
+        return FileIO(folder / secrets.token_hex(16), "xb")
+
+    @staticmethod
+    def append(partial: FileIO, chunk: bytes) -> None:
+        """Write all of a chunk."""
+        view = memoryview(chunk)
+        while view:
+            view = view[partial.write(view) :]
+
+    def commit(self, partial: FileIO, key: str, *, replace: bool) -> None:
+        """Turn an unfinished upload into an object, atomically.
+
+        Raises:
+            ObjectExistsError: an object has this key already, and must not be replaced.
+        """
+        os.fsync(partial.fileno())
+        partial.close()
+        path, source = self.path(key), _path(partial)
         path.parent.mkdir(parents=True, exist_ok=True)
         if replace:
-            Path(part.name).replace(path)
+            source.replace(path)
             return
         try:
-            # Unlike a rename, a link replaces nothing, not even what came in between.
-            path.hardlink_to(part.name)
+            # Unlike a rename, a link never replaces a file, not even one that was just created.
+            path.hardlink_to(source)
         except FileExistsError:
             raise ObjectExistsError from None
         finally:
-            self.drop(part)
+            self.discard(partial)
 
-    def drop_old_parts(self) -> None:
-        """Removes parts that a killed process has left behind."""
-        end = time.time() - PART_AGE.total_seconds()
+    @staticmethod
+    def discard(partial: FileIO) -> None:
+        """Remove an unfinished upload."""
+        with suppress(OSError):
+            partial.close()
+        _path(partial).unlink(missing_ok=True)
+
+    def remove_abandoned(self) -> None:
+        """Remove unfinished uploads that a killed process has left behind."""
+        end = time.time() - PARTIAL_MAX_AGE.total_seconds()
         for path in (self.root / PARTIAL).glob("*"):
             try:
                 if path.stat().st_mtime < end:
                     path.unlink()
             except FileNotFoundError:
-                # Another process that starts at the same time has seen to it.
+                # Another process that starts at the same time has removed it.
                 continue
 
-    @staticmethod
-    def drop(part: IO[bytes]) -> None:
-        """Removes the part."""
-        part.close()
-        Path(part.name).unlink(missing_ok=True)
-
     def open(self, key: str) -> IO[bytes]:
-        """The object, to be read.
+        """Open an object for reading.
 
         Raises:
-            ObjectMissingError: there is none.
+            ObjectMissingError: no object has this key.
         """
         if self.find(key) is None:
             raise ObjectMissingError(key)
         try:
             return self.path(key).open("rb")
         except FileNotFoundError:
-            # It has gone since.
+            # It has just been deleted.
             raise ObjectMissingError(key) from None
 
     def find(self, key: str) -> StoredObject | None:
-        """What the disk knows of the object."""
+        """Return an object's metadata, or `None` if no object has this key."""
         try:
             stat = self.path(key).stat()
         except (FileNotFoundError, NotADirectoryError):
@@ -115,14 +152,20 @@ class LocalDisk:
         return StoredObject(key=key, size=stat.st_size, modified_at=datetime.fromtimestamp(stat.st_mtime, UTC))
 
     def delete(self, key: str) -> None:
-        """Removes the object, if there is one."""
+        """Delete an object. Deleting a missing object is not an error."""
         if self.find(key) is not None:
             self.path(key).unlink(missing_ok=True)
 
     def walk(self, prefix: str) -> Iterator[StoredObject]:
-        """The objects below a folder."""
+        """Yield the objects in a folder."""
         for folder, _, names in self.path(prefix).walk():
             for name in sorted(names):
                 found = self.find((folder / name).relative_to(self.root).as_posix())
                 if found is not None:
                     yield found
+
+
+def _path(partial: FileIO) -> Path:
+    name = partial.name
+    assert isinstance(name, str | Path)  # noqa: S101 - `open_partial` opens it by its path
+    return Path(name)

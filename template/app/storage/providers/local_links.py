@@ -1,4 +1,4 @@
-"""Links to this application that carry their own permission: signed, for one request on one object, for a time."""
+"""Signed links to this application: each permits one request on one object for a limited time."""
 
 import base64
 import hashlib
@@ -15,22 +15,22 @@ from app.core.errors import ForbiddenError
 
 
 class InvalidLinkError(ForbiddenError):
-    """The link was altered, has expired, or is for another request."""
+    """The link is invalid, has expired, or is for a different request."""
 
     code = "INVALID_LINK"
 
-    def __init__(self, message: str = "The link is not valid.") -> None:
+    def __init__(self, message: str = "The link is invalid.") -> None:
         super().__init__(message)
 
 
 class Permission(BaseModel):
-    """What a link permits besides method and key, as its query says it.
+    """What a link permits, besides its method and key. These are its query parameters.
 
     Attributes:
-        expires: seconds since 1970.
-        type: the content type, which an upload has to have and a download is given.
-        size: of an upload, in bytes, exactly.
-        name: under which a download is saved.
+        expires: the Unix timestamp of its expiry.
+        type: the content type that an upload must have, or that a download gets.
+        size: the exact size of an upload, in bytes.
+        name: the name under which a download is saved.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -42,12 +42,12 @@ class Permission(BaseModel):
 
     @property
     def expires_at(self) -> datetime:
-        """When the link ends."""
+        """The time of its expiry."""
         return datetime.fromtimestamp(self.expires, utc_now().tzinfo)
 
 
 class SignedPermission(Permission):
-    """The same with its signature."""
+    """A permission with its signature."""
 
     signature: str
 
@@ -56,30 +56,28 @@ SignedQuery = Annotated[SignedPermission, Query()]
 
 
 class LinkSigner:
-    """Signs with a key of its own that follows from SECRET_KEY, so that no other signature passes for one of its."""
+    """Signs with a key derived from SECRET_KEY, so that no other signature of the application is valid for a link."""
 
     def __init__(self, secret: SecretStr) -> None:
         self._key = hmac.digest(secret.get_secret_value().encode(), b"links of the local storage", hashlib.sha256)
 
     def sign(self, method: str, key: str, permission: Permission) -> SignedPermission:
-        """The permission, signed for one method and object."""
+        """Sign a permission for one method and key."""
         return SignedPermission(**permission.model_dump(), signature=self._signature(method, key, permission))
 
     def check(self, method: str, key: str, signed: SignedPermission) -> None:
-        """Checks that the link is one of ours, for this request, and still good.
+        """Check the link's signature and expiry.
 
         Raises:
-            InvalidLinkError: it is not.
+            InvalidLinkError: the link is not valid for this request.
         """
         expected = self._signature(method, key, signed)
         if not hmac.compare_digest(expected.encode(), signed.signature.encode(errors="replace")):
             raise InvalidLinkError
         if signed.expires <= utc_now().timestamp():
-            raise InvalidLinkError("The link has expired; ask for a new one.")
+            raise InvalidLinkError("The link has expired. Request a new one.")
 
     def _signature(self, method: str, key: str, permission: Permission) -> str:
-        # A list in JSON: no two different links read the same.
-        facts = json.dumps(
-            [method, key, permission.expires, permission.type, permission.size, permission.name]
-        ).encode()
-        return base64.urlsafe_b64encode(hmac.digest(self._key, facts, hashlib.sha256)).rstrip(b"=").decode()
+        # A JSON list is unambiguous: no two different permissions have the same text.
+        text = json.dumps([method, key, permission.expires, permission.type, permission.size, permission.name]).encode()
+        return base64.urlsafe_b64encode(hmac.digest(self._key, text, hashlib.sha256)).rstrip(b"=").decode()

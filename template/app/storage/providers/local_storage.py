@@ -4,141 +4,147 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from io import FileIO
 from itertools import batched
-from typing import IO, Final
+from typing import Final
 from urllib.parse import urlencode
 
 import structlog
 
 from app.core.db.models import utc_now
-from app.storage.port import PresignedRequest, StorageUnavailableError, StoredObject
-from app.storage.providers.local_disk import LocalDisk, ObjectExistsError
+from app.storage.port import PresignedRequest, StorageFullError, StorageUnavailableError, StoredObject
+from app.storage.providers.local_disk import FULL_ERRNOS, LocalDisk, ObjectExistsError
 from app.storage.providers.local_links import LinkSigner, Permission
 
 logger = structlog.stdlib.get_logger(__name__)
 
-PIECE: Final = 256 * 1024
-BATCH: Final = 1000
+CHUNK_SIZE: Final = 256 * 1024
+BATCH_SIZE: Final = 1000
 
 
 class LocalStorage:
     """See `Storage`.
 
     Args:
-        disk: where the objects are.
+        disk: keeps the objects.
         signer: signs the links.
-        base: what stands before a key in a link.
+        base_url: the absolute URL that keys are appended to in links.
     """
 
-    def __init__(self, disk: LocalDisk, signer: LinkSigner, base: str) -> None:
+    def __init__(self, disk: LocalDisk, signer: LinkSigner, base_url: str) -> None:
         self.disk = disk
         self.signer = signer
-        self._base = base
+        self._base_url = base_url
 
-    async def upload(self, key: str, content: AsyncIterator[bytes], *, content_type: str) -> None:  # noqa: ARG002 - a disk keeps none
+    async def upload(self, key: str, content: AsyncIterator[bytes], *, content_type: str) -> None:  # noqa: ARG002 - files have none
         """See `Storage.upload`."""
         await self._write(key, content, replace=True)
 
     async def receive(self, key: str, content: AsyncIterator[bytes]) -> None:
-        """Stores an object that somebody sends with a link.
+        """Store an object that is uploaded with a link.
 
         Raises:
-            ObjectExistsError: there is one already.
+            ObjectExistsError: an object has this key already.
         """
         await self._write(key, content, replace=False)
 
     async def download(self, key: str, *, first: int | None = None) -> AsyncIterator[bytes]:
         """See `Storage.download`."""
-        with _available():
+        with _port_errors():
             file = await asyncio.to_thread(self.disk.open, key)
         try:
             left = first
             while left is None or left > 0:
-                with _available():
-                    piece = await asyncio.to_thread(file.read, PIECE if left is None else min(PIECE, left))
-                if not piece:
+                with _port_errors():
+                    chunk = await asyncio.to_thread(file.read, CHUNK_SIZE if left is None else min(CHUNK_SIZE, left))
+                if not chunk:
                     return
-                left = None if left is None else left - len(piece)
-                yield piece
+                left = None if left is None else left - len(chunk)
+                yield chunk
         finally:
             file.close()
 
     async def find(self, key: str) -> StoredObject | None:
         """See `Storage.find`."""
-        with _available():
+        with _port_errors():
             return await asyncio.to_thread(self.disk.find, key)
 
     async def delete(self, key: str) -> None:
         """See `Storage.delete`."""
-        with _available():
+        with _port_errors():
             await asyncio.to_thread(self.disk.delete, key)
 
     async def list_files(self, prefix: str) -> AsyncIterator[Sequence[StoredObject]]:
         """See `Storage.list_files`."""
-        with _available():
+        with _port_errors():
             found = await asyncio.to_thread(lambda: list(self.disk.walk(prefix)))
-        for batch in batched(found, BATCH):
+        for batch in batched(found, BATCH_SIZE):
             yield batch
 
     async def presign_upload(
         self, key: str, *, content_type: str, size: int, expires_in: timedelta
     ) -> PresignedRequest:
         """See `Storage.presign_upload`."""
-        permission = Permission(expires=_seconds(expires_in), type=content_type, size=size)
+        permission = Permission(expires=_timestamp(expires_in), type=content_type, size=size)
         return self._presigned("PUT", key, permission, {"Content-Type": content_type})
 
     async def presign_download(
         self, key: str, *, filename: str, content_type: str, expires_in: timedelta
     ) -> PresignedRequest:
         """See `Storage.presign_download`."""
-        return self._presigned(
-            "GET", key, Permission(expires=_seconds(expires_in), type=content_type, name=filename), {}
-        )
+        permission = Permission(expires=_timestamp(expires_in), type=content_type, name=filename)
+        return self._presigned("GET", key, permission, {})
+
+    async def check_space(self) -> None:
+        """Raise `StorageFullError` if the disk has too little free space."""
+        with _port_errors():
+            await asyncio.to_thread(self.disk.check_space)
 
     def _presigned(self, method: str, key: str, permission: Permission, headers: dict[str, str]) -> PresignedRequest:
         query = urlencode(self.signer.sign(method, key, permission).model_dump(exclude_none=True))
-        url = f"{self._base}/{key}?{query}"
+        url = f"{self._base_url}/{key}?{query}"
         return PresignedRequest(method=method, url=url, headers=headers, expires_at=permission.expires_at)
 
     async def _write(self, key: str, content: AsyncIterator[bytes], *, replace: bool) -> None:
-        with _available():
-            part = await asyncio.to_thread(self.disk.open_part)
+        with _port_errors():
+            partial = await asyncio.to_thread(self.disk.open_partial)
         try:
-            await _fill(part, content)
-            with _available():
-                await asyncio.to_thread(self.disk.keep, part, key, replace=replace)
+            await self._fill(partial, content)
+            with _port_errors():
+                await asyncio.to_thread(self.disk.commit, partial, key, replace=replace)
         except BaseException:
-            # Cancelled ones, whose client has left, leave nothing behind either.
-            self.disk.drop(part)
+            # Also when the request is cancelled because its client has disconnected.
+            self.disk.discard(partial)
             raise
 
+    async def _fill(self, partial: FileIO, content: AsyncIterator[bytes]) -> None:
+        buffered = bytearray()
+        async for chunk in content:
+            buffered += chunk
+            if len(buffered) >= CHUNK_SIZE:
+                await self._append(partial, bytes(buffered))
+                buffered.clear()
+        await self._append(partial, bytes(buffered))
 
-async def _fill(part: IO[bytes], content: AsyncIterator[bytes]) -> None:
-    buffered = bytearray()
-    async for piece in content:
-        buffered += piece
-        if len(buffered) >= PIECE:
-            await _append(part, bytes(buffered))
-            buffered.clear()
-    await _append(part, bytes(buffered))
-
-
-async def _append(part: IO[bytes], piece: bytes) -> None:
-    with _available():
-        await asyncio.to_thread(part.write, piece)
+    async def _append(self, partial: FileIO, chunk: bytes) -> None:
+        with _port_errors():
+            await asyncio.to_thread(self.disk.append, partial, chunk)
 
 
 @contextmanager
-def _available() -> Iterator[None]:
-    """Tells what is the disk's trouble, such as being full, from what is the caller's."""
+def _port_errors() -> Iterator[None]:
+    """Raise the port's errors for those of the disk."""
     try:
         yield
     except ObjectExistsError:
         raise
     except OSError as error:
-        logger.error("storage_failed", provider="local", error=type(error).__name__, errno=error.errno)  # noqa: TRY400 - a path would say whose file it is
+        # No traceback: the path shows whose file it is.
+        logger.error("storage_failed", provider="local", error=type(error).__name__, errno=error.errno)  # noqa: TRY400
+        if error.errno in FULL_ERRNOS:
+            raise StorageFullError from error
         raise StorageUnavailableError from error
 
 
-def _seconds(expires_in: timedelta) -> int:
+def _timestamp(expires_in: timedelta) -> int:
     return int((utc_now() + expires_in).timestamp())

@@ -9,28 +9,28 @@ from pydantic import Field, SecretStr
 from app.core.config.provider_selection import NEEDED
 from app.core.config.settings import ModuleSettings
 from app.core.runtime import Runtime
-from app.storage.addresses import Address
-from app.storage.port import Storage, StoragePiece
-from app.storage.providers.object_store import BUCKET_NAME, Bucket, ObjectStore
-from app.storage.providers.object_store_links import Credentials
+from app.kit.urls import OptionalServerUrl
+from app.storage.port import Storage, StorageProviderSpec
+from app.storage.providers.s3_protocol_links import Credentials
+from app.storage.providers.s3_protocol_storage import BUCKET_NAME, Bucket, S3ProtocolStorage
 
 NAME: Final = "r2"
 REGION: Final = "auto"
-"""The only one that there is."""
+"""R2 has only this one."""
 
 
 class R2Settings(ModuleSettings):
-    """A token, and the bucket that it is for."""
+    """The credentials of an API token, and the bucket."""
 
     R2_ACCOUNT_ID: Annotated[str, Field(pattern=r"^[0-9a-f]*$"), NEEDED] = ""
     R2_ACCESS_KEY_ID: Annotated[str, NEEDED] = ""
     R2_SECRET_ACCESS_KEY: Annotated[SecretStr, NEEDED] = SecretStr("")
     R2_BUCKET: Annotated[str, Field(pattern=BUCKET_NAME), NEEDED] = ""
-    R2_ENDPOINT_URL: Address = ""
+    R2_ENDPOINT_URL: OptionalServerUrl = ""
 
 
 def bucket_url(settings: R2Settings) -> str:
-    """The address of the bucket, at the account's own host where no other is set."""
+    """Return the bucket's URL, at R2_ENDPOINT_URL or the account's default host."""
     host = settings.R2_ENDPOINT_URL or f"https://{settings.R2_ACCOUNT_ID}.r2.cloudflarestorage.com"
     return f"{host}/{settings.R2_BUCKET}"
 
@@ -41,7 +41,7 @@ async def _open(runtime: Runtime) -> AsyncIterator[Storage]:
     credentials = Credentials(
         access_key_id=settings.R2_ACCESS_KEY_ID, secret_access_key=settings.R2_SECRET_ACCESS_KEY, region=REGION
     )
-    yield ObjectStore(NAME, Bucket(url=bucket_url(settings), credentials=credentials))
+    yield S3ProtocolStorage(NAME, Bucket(url=bucket_url(settings), credentials=credentials))
 
 
-provider = StoragePiece(name=NAME, settings=R2Settings, open=_open)
+provider = StorageProviderSpec(name=NAME, settings=R2Settings, open=_open)

@@ -103,8 +103,10 @@ def test_what_is_empty_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_file_sets_as_well_as_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / ".env").write_text("PIGEON_SEED=wheat\n", encoding="utf-8")
+    file = tmp_path / ".env"
+    file.write_text("PIGEON_SEED=wheat\n", encoding="utf-8")
+    for cls in (NewsSettings, PigeonSettings):
+        monkeypatch.setitem(cls.model_config, "env_file", file)
     monkeypatch.setenv("PIGEON_LOFT", "attic")
     monkeypatch.setenv("NEWS_PROVIDER", "pigeon")
     assert selected() == "pigeon"

@@ -95,7 +95,7 @@ class TestProblems:
     def test_a_file_that_is_not_text_is_named(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (tmp_path / ".env").write_bytes(b"PROJECT_NAME=\xff\xfe\n")
         monkeypatch.setitem(Settings.model_config, "env_file", tmp_path / ".env")
-        assert problems(Settings) == [".env is not a text in UTF-8"]
+        assert problems(Settings) == [".env is not UTF-8 text"]
 
 
 class TestSecrets:
@@ -146,18 +146,34 @@ class TestJson:
 
 
 class TestOrigins:
-    @pytest.mark.parametrize(
-        "origin", ["https://app.example.com", "http://localhost:3000", "capacitor://localhost", "*"]
-    )
+    @pytest.mark.parametrize("origin", ["https://app.example.com", "http://localhost:3000", "capacitor://localhost"])
     def test_are_scheme_and_host(self, monkeypatch: pytest.MonkeyPatch, origin: str) -> None:
         monkeypatch.setenv("BACKEND_CORS_ORIGINS", f'["{origin}"]')
         origins = core().BACKEND_CORS_ORIGINS
         assert origins == (origin,)
 
-    @pytest.mark.parametrize("origin", ["app.example.com", "https://app.example.com/", "https://", ""])
+    @pytest.mark.parametrize("origin", ["app.example.com", "https://app.example.com/login", "https://", ""])
     def test_that_are_not_are_refused(self, monkeypatch: pytest.MonkeyPatch, origin: str) -> None:
         monkeypatch.setenv("BACKEND_CORS_ORIGINS", f'["{origin}"]')
         assert problems()[0].startswith("BACKEND_CORS_ORIGINS has to list origins")
+
+
+class TestPublicUrl:
+    def test_is_required_outside_local(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("PUBLIC_URL")
+        assert problems() == ["PUBLIC_URL is required outside local"]
+
+        monkeypatch.setenv("ENVIRONMENT", "local")
+        assert core().public_api_url == "http://127.0.0.1:8000/api/v1"
+
+    def test_is_a_scheme_and_a_host(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PUBLIC_URL", "https://API.example.com/")
+        assert core().PUBLIC_URL == "https://api.example.com"
+
+    @pytest.mark.parametrize("value", ["api.example.com", "https://api.example.com/v1", "https://me:word@example.com"])
+    def test_that_cannot_be_used_is_refused(self, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+        monkeypatch.setenv("PUBLIC_URL", value)
+        assert problems()[0].startswith("PUBLIC_URL has to be a URL")
 
 
 class TestDebug:
@@ -215,3 +231,49 @@ class TestDatabaseUrl:
         other = core().with_database("sqlite:///other.db")
         assert other.DATABASE_URL == "sqlite+aiosqlite:///other.db"
         assert other.PROJECT_NAME == core().PROJECT_NAME
+
+
+class TestEnvironmentName:
+    def test_an_empty_one_is_refused_instead_of_meaning_local(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("ENVIRONMENT", "")
+        assert problems()[0] == "ENVIRONMENT is empty; set it to local, staging or production, or remove it"
+
+    def test_so_is_an_empty_one_in_the_file(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch.delenv("ENVIRONMENT")
+        (tmp_path / ".env").write_text("ENVIRONMENT=\n")
+        for cls in (ModuleSettings, Settings):
+            monkeypatch.setitem(cls.model_config, "env_file", tmp_path / ".env")
+        assert problems(Settings)[0].startswith("ENVIRONMENT is empty")
+
+
+class TestWhatReadersOfEnvFilesDo:
+    def test_a_dollar_sign_in_the_file_is_a_character(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch.delenv("SECRET_KEY")
+        monkeypatch.setenv("HOME_OF", "elsewhere")
+        (tmp_path / ".env").write_text(f"SECRET_KEY={STRONG}${{HOME_OF}}$x\n")
+        monkeypatch.setitem(Settings.model_config, "env_file", tmp_path / ".env")
+        assert core().SECRET_KEY.get_secret_value() == f"{STRONG}${{HOME_OF}}$x"
+
+    @pytest.mark.parametrize("quote", ["'", '"'])
+    def test_quotes_that_docker_keeps_are_removed_from_json(self, monkeypatch: pytest.MonkeyPatch, quote: str) -> None:
+        monkeypatch.setenv("BACKEND_CORS_ORIGINS", f'{quote}["https://app.example.com"]{quote}')
+        assert core().BACKEND_CORS_ORIGINS == ("https://app.example.com",)
+
+    def test_quotes_that_docker_keeps_are_named_elsewhere(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SECRET_KEY", f'"{STRONG}"')
+        assert problems() == ["SECRET_KEY has quotes around it, which are part of the value here; remove them"]
+
+
+class TestUnsafeValues:
+    @pytest.mark.parametrize("password", ["postgres", "admin", "me"])
+    def test_a_password_that_attackers_try_first_is_refused(
+        self, monkeypatch: pytest.MonkeyPatch, password: str
+    ) -> None:
+        monkeypatch.setenv("DATABASE_URL", f"postgresql://me:{password}@db.internal/app")
+        assert problems() == ["DATABASE_URL has an example password"]
+
+    def test_every_origin_may_call_in_staging_but_not_in_production(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("BACKEND_CORS_ORIGINS", '["*"]')
+        assert problems() == ['BACKEND_CORS_ORIGINS cannot be "*" in production; list the origins of your front ends']
+        monkeypatch.setenv("ENVIRONMENT", "staging")
+        assert core().BACKEND_CORS_ORIGINS == ("*",)

@@ -288,6 +288,34 @@ class TestRateLimit:
             RateLimit("often", name="rare")
 
 
+class TestOff:
+    async def test_counts_nothing_and_sends_no_headers(self, build: Build) -> None:
+        app = build(SMALL, RATE_LIMIT_DEFAULT="off")
+        async with client_of(app) as client:
+            answers = [await client.get(f"{PUBLIC}/thing") for _ in range(100)]
+
+        assert {answer.status_code for answer in answers} == {200}
+        assert all(name not in answers[0].headers for name in HEADERS)
+
+    async def test_leaves_other_limits_on(self, build: Build) -> None:
+        router = APIRouter()
+        router.add_api_route("/rare", read, dependencies=[Depends(RateLimit("1/hour", name="rare"))])
+        app = build(
+            Module(name="small", public_router=router),
+            guarded(("/thing", read)),
+            RATE_LIMIT_DEFAULT="off",
+            RATE_LIMIT_AUTH="1/hour",
+        )
+        async with client_of(app) as client, client_of(app, headers={"User": "impostor"}) as impostor:
+            assert await statuses(client, "rare", "rare") == [200, 429]
+            assert await statuses(impostor, f"{API}/app/thing", f"{API}/app/thing") == [401, 429]
+
+    async def test_of_a_route_counts_nothing(self, build: Build) -> None:
+        app = build(guarded(("/rare", read), rate=RateLimit("off", name="rare")), RATE_LIMIT_DEFAULT="1/hour")
+        async with client_of(app, headers={"User": "ann"}) as ann:
+            assert await statuses(ann, *[f"{API}/app/rare"] * 3) == [200, 200, 200]
+
+
 class TestSettings:
     @pytest.mark.parametrize("name", ["RATE_LIMIT_DEFAULT", "RATE_LIMIT_AUTH"])
     def test_of_no_known_form_stop_the_start(self, build: Build, name: str) -> None:

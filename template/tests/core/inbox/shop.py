@@ -4,8 +4,6 @@ python -m tests.core.inbox.shop receive-and-die | die-while-handling | work
 """
 
 import asyncio
-import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -27,6 +25,7 @@ from app.core.module import module as core
 from app.core.ports.queue import Json
 from app.core.runtime import Runtime
 from tests.core.things import Thing
+from tests.processes import kill_this_process
 
 OWNER = uuid7()
 
@@ -54,7 +53,7 @@ async def sell(runtime: Runtime, session: AsyncSession, payload: dict[str, Json]
     if shop.error is not None:
         raise shop.error
     if shop.dies:
-        os.kill(os.getpid(), signal.SIGKILL)
+        kill_this_process()
     if shop.hangs:
         await asyncio.Event().wait()
     shop.handled.set()
@@ -134,7 +133,7 @@ async def main(what: str) -> None:
         await tell(runtime)
         if shop.dies:
             await runtime.queue.drain()
-        os.kill(os.getpid(), signal.SIGKILL)
+        kill_this_process()
 
 
 if __name__ == "__main__":

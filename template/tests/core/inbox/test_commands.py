@@ -83,7 +83,7 @@ class TestList:
 
     @pytest.mark.usefixtures("failed")
     async def test_shows_one_status_only(self, counter: Counter) -> None:
-        assert (await counter.run("list", "--status", "done")).output == "There are none.\n"
+        assert (await counter.run("list", "--status", "done")).output == "No events.\n"
         assert len((await counter.run("list", "--status", "failed")).output.splitlines()) == 1
 
     @pytest.mark.usefixtures("runtime")
@@ -103,7 +103,7 @@ class TestRetry:
         counter.shop.error = UnusableEventError("still none")
         result = await counter.run("retry", failed)
         assert result.exit_code == 1
-        assert result.output.endswith("Error: It failed again. UnusableEventError: still none\n")
+        assert result.output.endswith("Error: The event failed again: UnusableEventError: still none\n")
 
     @pytest.mark.usefixtures("runtime")
     async def test_of_an_id_that_is_none_says_where_ids_are(self, counter: Counter) -> None:
@@ -111,6 +111,6 @@ class TestRetry:
         result = await counter.run("retry", key)
         assert result.exit_code == 1
         assert result.output == (
-            f"Error: No failed event has the id {key}; `app inbox list --status failed` shows those.\n"
+            f"Error: There is no failed event {key}. `app inbox list --status failed` lists failed events.\n"
         )
         assert "not a valid UUID" in (await counter.run("retry", "seven")).output

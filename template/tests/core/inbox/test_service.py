@@ -85,12 +85,12 @@ class TestReceive:
 
     @pytest.mark.parametrize("event_id", ["", "a" * 256, "a\0b", "a\nb"], ids=ascii)
     async def test_refuses_an_id_that_is_none(self, runtime: Runtime, event_id: str) -> None:
-        with pytest.raises(BadRequestError, match="The event's id has to be 1 to 255 printable characters"):
+        with pytest.raises(BadRequestError, match="The event's id must be 1 to 255 printable characters"):
             await tell(runtime, event_id)
 
-    @pytest.mark.parametrize("payload", [["a"], "a", None, {"a": float("nan")}, {"a": object()}], ids=repr)
+    @pytest.mark.parametrize("payload", [["a"], "a", None, {"a": float("nan")}, {"a": {1, 2}}], ids=repr)
     async def test_refuses_a_payload_that_is_no_json_object(self, runtime: Runtime, payload: Any) -> None:  # noqa: ANN401 - what is wrong
-        with pytest.raises(BadRequestError, match="The event has to be"):
+        with pytest.raises(BadRequestError, match="The event must be"):
             await receive(runtime, provider="shop", event_id="1", payload=payload, handler=sell)
 
     async def test_needs_a_handler_of_a_manifest(self, runtime: Runtime) -> None:

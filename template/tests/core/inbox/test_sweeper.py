@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -20,6 +19,7 @@ from app.core.runtime import Runtime
 from app.migrate.migrations import upgrade
 from tests.core.inbox.shop import Shop, events, let_come_due, make_tables, only_event, shop_in_process, sold, tell
 from tests.databases import Databases
+from tests.processes import KILLED
 
 
 def runtime_on(url: str) -> Runtime:
@@ -52,7 +52,7 @@ async def process(what: str, url: str) -> int:
 
 class TestKilled:
     async def test_before_the_event_was_handled_another_process_handles_it(self, url: str, runtime: Runtime) -> None:
-        assert await process("receive-and-die", url) == -signal.SIGKILL
+        assert await process("receive-and-die", url) == KILLED
         event = await only_event(runtime)
         assert (event.status, event.attempts) == (InboxStatus.PENDING, 0)
 
@@ -64,7 +64,7 @@ class TestKilled:
     async def test_while_it_was_handled_another_process_does_when_the_lease_ends(
         self, url: str, runtime: Runtime
     ) -> None:
-        assert await process("die-while-handling", url) == -signal.SIGKILL
+        assert await process("die-while-handling", url) == KILLED
         event = await only_event(runtime)
         assert (event.status, event.attempts) == (InboxStatus.PENDING, 1)
         assert await sold(runtime) == []

@@ -17,7 +17,7 @@ from app.core.jobs.names import job_name
 from app.core.lifecycle import create_runtime
 from app.core.manifest import Module
 from app.core.module import module as core
-from app.core.ports.queue import JobFunction
+from app.core.ports.queue import JobFailedError, JobFunction
 from app.core.runtime import Runtime
 
 SOON = timedelta(seconds=5)
@@ -193,6 +193,25 @@ class TestDrain:
         await queue_of(runtime).drain()
         assert work.done == ["deferred", "second"]
 
+    async def test_raises_the_failures_after_all_jobs_ran(self, runtime: Runtime, work: Work) -> None:
+        work.failures = 100
+        await enqueue(runtime, fail, job_id="broken")
+        await enqueue(runtime, note, "other")
+        with pytest.raises(ExceptionGroup, match=f"Jobs failed: {job_name(fail)}") as raised:
+            await runtime.queue.drain()
+
+        (failure,) = raised.value.exceptions
+        assert isinstance(failure, JobFailedError)
+        assert (failure.name, failure.job_id) == (job_name(fail), "broken")
+        assert isinstance(failure.__cause__, LookupError)
+        assert work.done[-1] == "other"
+
+    async def test_raises_nothing_for_a_job_that_succeeds_in_the_end(self, runtime: Runtime, work: Work) -> None:
+        work.failures = 4
+        await enqueue(runtime, fail)
+        await runtime.queue.drain()
+        assert work.done == ["tried"] * 5
+
 
 class TestRetry:
     async def test_a_job_that_fails_is_tried_again(self, runtime: Runtime, work: Work) -> None:
@@ -206,7 +225,7 @@ class TestRetry:
         self, runtime: Runtime, work: Work, how: str, logs: list[structlog.typing.EventDict]
     ) -> None:
         await enqueue(runtime, fail_oddly, how)
-        await queue_of(runtime).drain()
+        await queue_of(runtime).drain(raises=False)
         assert work.done == [how] * 5
         assert [entry["event"] for entry in logs] == ["job_retried"] * 4 + ["job_failed"]
 
@@ -215,7 +234,7 @@ class TestRetry:
     ) -> None:
         work.failures = 100
         await enqueue(runtime, fail)
-        await queue_of(runtime).drain()
+        await queue_of(runtime).drain(raises=False)
         assert work.done == ["tried"] * 5
         assert [entry["event"] for entry in logs] == ["job_retried"] * 4 + ["job_failed"]
 

@@ -294,3 +294,27 @@ class TestSafeTracebacks:
         first.__cause__ = second
 
         assert raised(second, cause=first).count("ValueError: second") == 1
+
+
+class TestControlCharacters:
+    @pytest.mark.parametrize("where", ["production", "local"])
+    async def test_of_a_path_are_escaped(self, build: Build, capsys: pytest.CaptureFixture[str], where: str) -> None:
+        async with client_of(build(SMALL, ENVIRONMENT=where)) as client:
+            await client.get(f"{PUBLIC}/things/%1b%5b2Jx%c2%9by%e2%80%aez")
+        written = capsys.readouterr().out
+
+        assert "things/" in written
+        assert not any(character in written for character in "\x1b\x9b\u202e")
+
+    @pytest.mark.parametrize("where", ["production", "local"])
+    async def test_of_messages_and_errors_are_escaped(
+        self, build: Build, capsys: pytest.CaptureFixture[str], where: str
+    ) -> None:
+        async with client_of(build(SMALL, ENVIRONMENT=where)):
+            say("library", "a header: %s", "\x1b[2J")
+            error = RuntimeError("\x1b[2J")
+            logger.error("unhandled_error", path="/\x1b[2J", exc_info=error)
+        written = capsys.readouterr().out
+
+        assert "unhandled_error" in written
+        assert "\x1b" not in written

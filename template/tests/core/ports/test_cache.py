@@ -11,6 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from app.core.ports.cache import Cache, MemoryCache, Namespace, cached
+from app.core.ports.telemetry import Telemetry
 
 MINUTE = timedelta(minutes=1)
 ID = UUID(int=7)
@@ -26,9 +27,10 @@ class Statistics(BaseModel):
 
 @dataclass
 class Shop:
-    """What holds a cache, and writes down what it is asked."""
+    """Holds a cache, and records the calls of the functions behind it."""
 
     cache: Cache = field(default_factory=MemoryCache)
+    telemetry: Telemetry = field(default_factory=Telemetry)
     asked: list[object] = field(default_factory=list)
     may_answer: asyncio.Event = field(default_factory=asyncio.Event)
 

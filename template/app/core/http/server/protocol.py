@@ -59,6 +59,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self._waiting = config.waiting
         self._phase = Phase.IDLE
         self._deadline = inf
+        self._begun = False
+        """Whether a part of a request's headers has arrived."""
         self._unparsed = 0
         """Bytes received since the parser last completed something: a header or a trailer may never end."""
         self._header_size = 0
@@ -99,6 +101,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """See httptools."""
         self._unparsed = self._header_size = 0
+        self._begun = True
         if self._phase is Phase.RESPONSE:
             self._enter(Phase.HEADERS)
         super().on_message_begin()
@@ -117,6 +120,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """See httptools."""
         self._unparsed = 0
+        self._begun = False
         self._enter(Phase.BODY)
         super().on_headers_complete()
 
@@ -163,7 +167,7 @@ class LimitedProtocol(HttpToolsProtocol):
             if self._phase is Phase.BODY and self.flow.read_paused:
                 # The application has not asked for more.
                 self._deadline = now + self._limits.body_timeout
-            elif self._phase is Phase.BODY or (self._phase is Phase.HEADERS and self._unparsed):
+            elif self._phase is Phase.BODY or self._begun:
                 self.refuse(REQUEST_TIMEOUT, "REQUEST_TIMEOUT", "The request did not arrive in time.")
             else:
                 self.abandon()

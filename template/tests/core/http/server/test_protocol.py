@@ -216,12 +216,12 @@ class TestResponses:
             await eventually(lambda: not server.server.server_state.connections)
 
     async def test_that_the_client_reads_slowly_are_sent_in_full(self) -> None:
-        async with serving(replace(PATIENT, write_timeout=SHORT)) as server:
+        async with serving(replace(PATIENT, write_timeout=3 * SHORT)) as server:
             reader, writer = await server.send(GET.replace(b"/", b"/large", 1) + b"Connection: close\r\n\r\n")
             received = 0
             while piece := await reader.read(500_000):
                 received += len(piece)
-                await asyncio.sleep(SHORT / 5)
+                await asyncio.sleep(SHORT / 20)
             writer.close()
 
         assert received > 10_000_000

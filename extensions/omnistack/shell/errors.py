@@ -1,0 +1,15 @@
+"""The error that a user sees."""
+
+
+class OmniError(Exception):
+    """What happened and what to do next. The command line prints it as one line and exits with 1."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        """Return one line: the message, then the next step."""
+        parts = [" ".join(part.split()) for part in (self.message, self.hint)]
+        return ". ".join(part.rstrip(".") for part in parts if part) + "."

@@ -1,0 +1,47 @@
+"""No test may reach what `.env` or the shell names: a developer's database, keys of real accounts."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from app.core.config.settings import ModuleSettings, load_settings
+from app.core.lifecycle import settings_classes
+from app.modules import MODULES
+
+SET_BY_THE_TESTS = {"PROJECT_NAME", "ENVIRONMENT", "SECRET_KEY", "DATABASE_URL"}
+
+
+def descendants(cls: type[ModuleSettings]) -> Iterator[type[ModuleSettings]]:
+    yield cls
+    for child in cls.__subclasses__():
+        yield from descendants(child)
+
+
+def test_no_settings_class_reads_a_file() -> None:
+    assert [cls for cls in descendants(ModuleSettings) if cls.model_config.get("env_file") is not None] == []
+
+
+def test_no_setting_comes_from_the_shell() -> None:
+    names = {name for cls in descendants(ModuleSettings) for name in cls.model_fields}
+    assert names & os.environ.keys() <= SET_BY_THE_TESTS
+
+
+def test_a_file_beside_the_process_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("LOG_LEVEL=ERROR\nDATABASE_URL=postgresql://app:poison@127.0.0.1:1/poison\n")
+    code = (
+        "import tests\n"
+        "from app.migrate.database_settings import database_settings\n"
+        "from app.core.config.settings import core_settings\n"
+        "print(database_settings().DATABASE_URL, core_settings().LOG_LEVEL)"
+    )
+    environment = os.environ | {"DATABASE_URL": "", "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["None", "INFO"]
+
+
+def test_every_class_of_the_application_loads_with_what_the_tests_set() -> None:
+    assert set(load_settings(settings_classes(MODULES))) == set(settings_classes(MODULES))
