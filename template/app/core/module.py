@@ -14,7 +14,7 @@ from app.core.inbox.sweeper import sweeping
 from app.core.jobs.event_bus import deliver_event
 from app.core.manifest import HealthCheck, Module
 from app.core.runtime import Runtime
-from app.core.shell import shell
+from app.core.shell.commands import shell
 
 
 async def _check_database(runtime: Runtime) -> None:

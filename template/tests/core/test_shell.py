@@ -8,7 +8,8 @@ import pytest
 
 from app.core.module import module as core
 from app.core.runtime import Runtime
-from app.core.shell import AwaitingConsole, shell
+from app.core.shell.commands import shell
+from app.core.shell.console import AwaitingConsole
 
 
 async def type_into(console: AwaitingConsole, *lines: str) -> None:

@@ -134,6 +134,7 @@ class TestSettings:
             ENVIRONMENT="staging",
             DATABASE_URL=database,
             SECRET_KEY=secret,
+            PUBLIC_URL="https://api.example.com",
             PROJECT_NAME="x",
         )
         assert done.returncode == 1

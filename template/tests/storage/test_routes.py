@@ -1,7 +1,7 @@
 """The file routes."""
 
 import asyncio
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from omnistack.prove.checks.settings import BASE, settings_classes
 from omnistack.prove.code import Code, Module, in_module
-from omnistack.prove.facts import Call, Lines
+from omnistack.prove.facts import PROVIDER_SPECS, Call, Lines
 from omnistack.prove.finding import Report
 from omnistack.prove.space import Cond, Conditions
 
@@ -34,9 +34,9 @@ def check_manifest(code: Code, report: Report) -> None:
 
 
 def is_manifest(function: str) -> bool:
-    """Return whether a call builds a manifest: of a module, or of a provider (`ProviderPiece`)."""
+    """Return whether a call builds a manifest: of a module, or of a provider (`EmailProviderSpec`)."""
     name = function.rpartition(".")[2]
-    return name == "Module" or name.endswith("Piece")
+    return name == "Module" or name.endswith(PROVIDER_SPECS)
 
 
 def listed_in_manifests(code: Code, *fields: str) -> Names:
@@ -52,8 +52,8 @@ def listed_in_manifests(code: Code, *fields: str) -> Names:
 def _manifest_calls(code: Code) -> Iterator[tuple[Module, Call]]:
     yield from code.calls("Module")
     for module in code:
-        if "Piece" in module.facts.called:
-            yield from ((module, call) for call in module.facts.calls if call.function.endswith("Piece"))
+        if "ProviderSpec" in module.facts.called:
+            yield from ((module, call) for call in module.facts.calls if call.function.endswith(PROVIDER_SPECS))
 
 
 def _missing(found: Names, key: tuple[str, str], here: Cond) -> Cond:
