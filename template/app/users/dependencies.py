@@ -2,14 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.requests import HTTPConnection
 
 from app.auth.authenticator import Authenticator
 from app.auth.port import Identity
 from app.core.context import bind_user
 from app.core.errors import UnauthorizedError
 from app.core.http.dependencies import RuntimeDep, SessionDep
+from app.core.http.guards import once_per_connection
 from app.core.http.rate_limit import limit_address, limit_failed_authentication, limit_user
 from app.core.runtime import Runtime, get_runtime
 from app.users.caller import Caller
@@ -21,8 +23,9 @@ from app.users.service import UserAdministration
 _bearer = HTTPBearer(auto_error=False, scheme_name="token")
 
 
+@once_per_connection
 async def current_user(
-    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+    connection: HTTPConnection, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Caller:
     """The active user whose bearer token the request carries. Before the database is asked, the limits are.
 
@@ -33,21 +36,21 @@ async def current_user(
     """
     if credentials is None:
         # Nobody has tried anything: a failed authentication is a token that was refused.
-        await limit_address(request)
+        await limit_address(connection)
         raise UnauthorizedError
-    runtime = get_runtime(request)
-    identity = await _authenticate(request, runtime, credentials.credentials)
-    await limit_user(request, f"{identity.provider}:{identity.subject}")
+    runtime = get_runtime(connection)
+    identity = await _authenticate(connection, runtime, credentials.credentials)
+    await limit_user(connection, f"{identity.provider}:{identity.subject}")
     caller = await find_caller(runtime.database, identity) or await _first_seen(runtime, identity)
-    bind_user(request, caller.id)
+    bind_user(connection, caller.id)
     return caller
 
 
-async def _authenticate(request: Request, runtime: Runtime, token: str) -> Identity:
+async def _authenticate(connection: HTTPConnection, runtime: Runtime, token: str) -> Identity:
     try:
         return await runtime.resource(Authenticator).authenticate(token)
     except UnauthorizedError:
-        await limit_failed_authentication(request)
+        await limit_failed_authentication(connection)
         raise
 
 

@@ -12,6 +12,7 @@ from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope
+from starlette.websockets import WebSocket, WebSocketState
 
 from app.core.context import context_of
 from app.core.errors import AppError, PayloadTooLargeError, RateLimitedError
@@ -21,6 +22,9 @@ from app.core.http.rate_limit import ensure_limited
 logger = structlog.stdlib.get_logger(__name__)
 
 NOT_FOUND, METHOD_NOT_ALLOWED, TOO_LARGE, UNPROCESSABLE, INTERNAL = 404, 405, 413, 422, 500
+
+POLICY_VIOLATION, SERVER_ERROR = 1008, 1011
+"""Codes with which a WebSocket is closed."""
 
 MAX_REPORTED_ERRORS = 20
 MAX_REPORTED_LENGTH = 200
@@ -89,11 +93,25 @@ def render_internal(scope: Scope) -> Response:
     return render(scope, INTERNAL, CODES[INTERNAL], INTERNAL_MESSAGE)
 
 
-async def _app_error(request: Request, error: Exception) -> Response:
+async def _app_error(request: Request | WebSocket, error: Exception) -> Response:
     assert isinstance(error, AppError)  # noqa: S101 - what the handler is registered for
     if error.status >= INTERNAL:
         logger.warning("request_failed", code=error.code, details=error.details)
-    return render_app_error(request.scope, error)
+    response = render_app_error(request.scope, error)
+    if isinstance(request, WebSocket):
+        await _close_websocket(request, response)
+    return response
+
+
+async def _close_websocket(websocket: WebSocket, response: Response) -> None:
+    """Answer the handshake with the error, or close a WebSocket that is open already (RFC 6455 §7.4.1)."""
+    if websocket.application_state is WebSocketState.CONNECTING:
+        if "websocket.http.response" in websocket.scope.get("extensions", {}):
+            await websocket.send_denial_response(response)
+        else:
+            await websocket.close(POLICY_VIOLATION)
+    elif websocket.application_state is WebSocketState.CONNECTED:
+        await websocket.close(SERVER_ERROR if response.status_code >= INTERNAL else POLICY_VIOLATION)
 
 
 async def _http_exception(request: Request, error: Exception) -> Response:

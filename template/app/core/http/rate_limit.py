@@ -1,9 +1,9 @@
-"""Rate limits of requests: by user where there is one, else by the client's address; by route template, not by path."""
+"""Rate limits of requests and WebSockets, by user or else by the client's address, and by route."""
 
 from collections.abc import Callable
 from functools import lru_cache
 
-from fastapi import Request
+from starlette.requests import HTTPConnection
 
 from app.core.context import context_of
 from app.core.errors import RateLimitedError
@@ -15,18 +15,18 @@ from app.core.runtime import Runtime, get_runtime
 type RateSource = str | Callable[[Runtime], str]
 
 UNROUTED = "unrouted"
-"""The one key of all requests that reach no route, so that made-up paths do not each get a limit of their own."""
+"""The key that all requests without a route share, so that invented paths do not each have a limit of their own."""
 
 
 class RateLimit:
-    """A rate of a route's own, in place of RATE_LIMIT_DEFAULT.
+    """A route's own rate limit, in place of RATE_LIMIT_DEFAULT.
 
     Use: `@router.post("/contact", dependencies=[Depends(RateLimit("5/hour", name="contact"))])`.
 
     Args:
         rate: such as `5/hour`, `off`, or what reads it from the settings:
             `lambda runtime: runtime.resource(ContactSettings).CONTACT_RATE_LIMIT`.
-        name: routes with the same name share the count.
+        name: routes with the same name share one count.
     """
 
     def __init__(self, rate: RateSource, *, name: str) -> None:
@@ -36,11 +36,11 @@ class RateLimit:
         self.name = name
 
     def rate(self, runtime: Runtime) -> str:
-        """The rate, as the settings have it."""
+        """Return the rate."""
         return self._rate if isinstance(self._rate, str) else self._rate(runtime)
 
-    async def __call__(self, request: Request) -> None:
-        """Counts the request, unless the area's guard has already done so.
+    async def __call__(self, request: HTTPConnection) -> None:
+        """Count the request, unless the area's guard has counted it already.
 
         Raises:
             RateLimitedError: the rate is exceeded.
@@ -48,12 +48,12 @@ class RateLimit:
         await ensure_limited(request)
 
 
-async def limit_user(request: Request, identity: str) -> None:
-    """Counts a request of a known caller. To be called before any work is done for them.
+async def limit_user(request: HTTPConnection, identity: str) -> None:
+    """Count a request of an authenticated caller. Call this before any work is done for them.
 
     Args:
-        request: the one to count.
-        identity: what tells the caller from all others, such as `provider:subject`.
+        request: the request or WebSocket to count.
+        identity: identifies the caller, such as `provider:subject`.
 
     Raises:
         RateLimitedError: the route's rate, or RATE_LIMIT_DEFAULT, is exceeded.
@@ -62,8 +62,8 @@ async def limit_user(request: Request, identity: str) -> None:
     await _limit_route(request, get_runtime(request), f"user:{identity}")
 
 
-async def limit_address(request: Request) -> None:
-    """Counts a request by its client's address, as is done before every public route.
+async def limit_address(request: HTTPConnection) -> None:
+    """Count a request by the client's address. The dispatcher does this for every public route.
 
     Raises:
         RateLimitedError: the route's rate, or RATE_LIMIT_DEFAULT, is exceeded.
@@ -72,8 +72,8 @@ async def limit_address(request: Request) -> None:
     await _limit_route(request, runtime, _address_key(request, runtime))
 
 
-async def limit_failed_authentication(request: Request) -> None:
-    """Counts a failed authentication of the client's address. To be called before the 401 is raised.
+async def limit_failed_authentication(request: HTTPConnection) -> None:
+    """Count a failed authentication by the client's address. Call this before the 401 is raised.
 
     Raises:
         RateLimitedError: RATE_LIMIT_AUTH is exceeded.
@@ -82,8 +82,8 @@ async def limit_failed_authentication(request: Request) -> None:
     await _hit(request, runtime, runtime.settings.RATE_LIMIT_AUTH, f"{_address_key(request, runtime)} authentication")
 
 
-async def ensure_limited(request: Request) -> None:
-    """Counts the request if nothing has done so yet, by whatever is known of the caller.
+async def ensure_limited(request: HTTPConnection) -> None:
+    """Count the request if that has not happened yet, by the caller where known, else by the address.
 
     Raises:
         RateLimitedError: the rate is exceeded.
@@ -96,18 +96,23 @@ async def ensure_limited(request: Request) -> None:
     await _limit_route(request, runtime, who)
 
 
-def _address_key(request: Request, runtime: Runtime) -> str:
+def _address_key(request: HTTPConnection, runtime: Runtime) -> str:
     return f"address:{client_address(request, runtime.settings.TRUSTED_PROXY_COUNT)}"
 
 
-async def _limit_route(request: Request, runtime: Runtime, who: str) -> None:
+async def _limit_route(request: HTTPConnection, runtime: Runtime, who: str) -> None:
     route = context_of(request).route
-    if not isinstance(route, KnownRoute):
+    if request.scope["type"] == "websocket":
+        # The route table has no WebSockets; FastAPI has found the route by now.
+        path = getattr(request.scope.get("route"), "path", UNROUTED)
+        await _hit(request, runtime, runtime.settings.RATE_LIMIT_DEFAULT, f"{who} websocket {path}")
+    elif not isinstance(route, KnownRoute):
         await _hit(request, runtime, runtime.settings.RATE_LIMIT_DEFAULT, f"{who} {UNROUTED}")
     elif (own := _own_limit(route)) is not None:
         await _hit(request, runtime, own.rate(runtime), f"{who} {own.name}")
     else:
-        await _hit(request, runtime, runtime.settings.RATE_LIMIT_DEFAULT, f"{who} {request.method} {route.template}")
+        key = f"{who} {request.scope['method']} {route.template}"
+        await _hit(request, runtime, runtime.settings.RATE_LIMIT_DEFAULT, key)
 
 
 @lru_cache(maxsize=4096)
@@ -116,7 +121,7 @@ def _own_limit(route: KnownRoute) -> RateLimit | None:
     return next((item for item in reversed(route.dependencies) if isinstance(item, RateLimit)), None)
 
 
-async def _hit(request: Request, runtime: Runtime, rate: str, key: str) -> None:
+async def _hit(request: HTTPConnection, runtime: Runtime, rate: str, key: str) -> None:
     if rate == OFF:
         return
     verdict = await runtime.limiter.hit(rate, key)
