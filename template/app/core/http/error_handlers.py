@@ -24,7 +24,7 @@ logger = structlog.stdlib.get_logger(__name__)
 NOT_FOUND, METHOD_NOT_ALLOWED, TOO_LARGE, UNPROCESSABLE, INTERNAL = 404, 405, 413, 422, 500
 
 POLICY_VIOLATION, SERVER_ERROR = 1008, 1011
-"""Codes with which a WebSocket is closed."""
+"""Codes with which a WebSocket is closed (RFC 6455 §7.4.1)."""
 
 MAX_REPORTED_ERRORS = 20
 MAX_REPORTED_LENGTH = 200
@@ -93,25 +93,21 @@ def render_internal(scope: Scope) -> Response:
     return render(scope, INTERNAL, CODES[INTERNAL], INTERNAL_MESSAGE)
 
 
-async def _app_error(request: Request | WebSocket, error: Exception) -> Response:
+async def _app_error(connection: Request | WebSocket, error: Exception) -> Response | None:
     assert isinstance(error, AppError)  # noqa: S101 - what the handler is registered for
     if error.status >= INTERNAL:
         logger.warning("request_failed", code=error.code, details=error.details)
-    response = render_app_error(request.scope, error)
-    if isinstance(request, WebSocket):
-        await _close_websocket(request, response)
-    return response
+    if isinstance(connection, WebSocket) and not _accepts_response(connection):
+        if connection.application_state is not WebSocketState.DISCONNECTED:
+            await connection.close(SERVER_ERROR if error.status >= INTERNAL else POLICY_VIOLATION)
+        return None
+    return render_app_error(connection.scope, error)
 
 
-async def _close_websocket(websocket: WebSocket, response: Response) -> None:
-    """Answer the handshake with the error, or close a WebSocket that is open already (RFC 6455 §7.4.1)."""
-    if websocket.application_state is WebSocketState.CONNECTING:
-        if "websocket.http.response" in websocket.scope.get("extensions", {}):
-            await websocket.send_denial_response(response)
-        else:
-            await websocket.close(POLICY_VIOLATION)
-    elif websocket.application_state is WebSocketState.CONNECTED:
-        await websocket.close(SERVER_ERROR if response.status_code >= INTERNAL else POLICY_VIOLATION)
+def _accepts_response(websocket: WebSocket) -> bool:
+    """Return whether the handshake can still be answered with an HTTP response instead of a WebSocket."""
+    connecting = websocket.application_state is WebSocketState.CONNECTING
+    return connecting and "websocket.http.response" in websocket.scope.get("extensions", {})
 
 
 async def _http_exception(request: Request, error: Exception) -> Response:
