@@ -1,8 +1,8 @@
 """Renders every error in the same shape."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from fastapi import FastAPI, Request
@@ -61,7 +61,8 @@ ERROR_RESPONSES: dict[int | str, dict[str, object]] = {"default": {"model": Erro
 
 def add_error_handlers(app: FastAPI) -> None:
     """Register the handlers."""
-    app.add_exception_handler(AppError, _app_error)
+    # Starlette calls the same handler for WebSockets; its types name one kind of connection or the other.
+    app.add_exception_handler(AppError, cast("Callable[[Request, Exception], Awaitable[Response]]", _app_error))
     app.add_exception_handler(HTTPException, _http_exception)
     app.add_exception_handler(RequestValidationError, _validation_error)
     # Reached only when a middleware itself fails.

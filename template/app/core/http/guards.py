@@ -1,8 +1,8 @@
 """Guards run before the body is read, so that only authenticated clients can make the server keep one."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack
-from functools import wraps
+from functools import update_wrapper
 from typing import Annotated, Any, Concatenate, Final
 
 from fastapi import FastAPI
@@ -19,14 +19,13 @@ _RESULTS: Final = "app.guards"
 
 def once_per_connection[**P, T](
     guard: Callable[Concatenate[HTTPConnection, P], Awaitable[T]],
-) -> Callable[Concatenate[HTTPConnection, P], Awaitable[T]]:
+) -> Callable[Concatenate[HTTPConnection, P], Coroutine[Any, Any, T]]:
     """Run a dependency once for each request or WebSocket, and return the same result afterwards.
 
     FastAPI keeps results only among the dependencies of a route, but the dispatcher runs an area's guard before it
     passes the request to the route. The first parameter must be called `connection`.
     """
 
-    @wraps(guard)
     async def guarded(connection: HTTPConnection, *args: P.args, **kwargs: P.kwargs) -> T:
         results: dict[object, Any] = connection.scope.setdefault(_RESULTS, {})
         if guard not in results:
@@ -34,6 +33,8 @@ def once_per_connection[**P, T](
         result: T = results[guard]
         return result
 
+    # FastAPI reads the parameters from the guard's own signature.
+    update_wrapper(guarded, guard)
     return guarded
 
 

@@ -235,10 +235,10 @@ class LimitedProtocol(HttpToolsProtocol):
 
 
 def _response(status: int, code: str, message: str) -> bytes:
-    error = {"code": code, "message": message, "details": {}, "request_id": uuid7().hex}
-    content = to_json({"error": error})
+    request_id = uuid7().hex
+    content = to_json({"error": {"code": code, "message": message, "details": {}, "request_id": request_id}})
     head = (
         b"content-type: application/json\r\ncontent-length: %d\r\nx-request-id: %s\r\n"
         b"x-content-type-options: nosniff\r\ncache-control: no-store\r\nconnection: close\r\n\r\n"
     )
-    return STATUS_LINE[status] + head % (len(content), error["request_id"].encode()) + content
+    return STATUS_LINE[status] + head % (len(content), request_id.encode()) + content
