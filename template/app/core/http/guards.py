@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack
 from functools import update_wrapper
-from typing import Annotated, Any, Concatenate, Final
+from typing import Annotated, Any, Final, cast
 
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
@@ -17,19 +17,18 @@ from app.core.http.route_table import KnownRoute
 _RESULTS: Final = "app.guards"
 
 
-def once_per_connection[**P, T](
-    guard: Callable[Concatenate[HTTPConnection, P], Awaitable[T]],
-) -> Callable[Concatenate[HTTPConnection, P], Coroutine[Any, Any, T]]:
+def once_per_connection[**P, T](guard: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
     """Run a dependency once for each request or WebSocket, and return the same result afterwards.
 
     FastAPI keeps results only among the dependencies of a route, but the dispatcher runs an area's guard before it
-    passes the request to the route. The first parameter must be called `connection`.
+    passes the request to the route. The guard has a parameter `connection: HTTPConnection`.
     """
 
-    async def guarded(connection: HTTPConnection, *args: P.args, **kwargs: P.kwargs) -> T:
+    async def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
+        connection = cast("HTTPConnection", kwargs["connection"] if "connection" in kwargs else args[0])
         results: dict[object, Any] = connection.scope.setdefault(_RESULTS, {})
         if guard not in results:
-            results[guard] = await guard(connection, *args, **kwargs)
+            results[guard] = await guard(*args, **kwargs)
         result: T = results[guard]
         return result
 
