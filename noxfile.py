@@ -22,8 +22,10 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Run mypy, strict, on the tool and its tests."""
+    """Run mypy, strict, on the tool and its tests, and on the tool for macOS and Windows."""
     session.run("mypy")
+    for platform in ("darwin", "win32"):
+        session.run("mypy", "--platform", platform, "extensions/omnistack")
 
 
 @nox.session

@@ -1,5 +1,6 @@
 """`omnistack suites`: a covering array, executed."""
 
+import getpass
 import os
 import tempfile
 import time
@@ -87,7 +88,7 @@ def suites(
             prepared = prepare(found, plan.cells, jobs)
         record = _open_record(found)
         options = Options(
-            folder=keep or Path(tempfile.gettempdir()) / f"omnistack-suites-{os.getuid()}",
+            folder=keep or Path(tempfile.gettempdir()) / f"omnistack-suites-{getpass.getuser()}",
             caches=CACHE,
             jobs=jobs,
             workers=workers,

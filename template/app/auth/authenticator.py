@@ -1,32 +1,44 @@
-"""Says who is calling: the one object that the rest of the application asks."""
+"""Verifies the bearer tokens of requests."""
 
 from app.auth.local import LOCAL_ISSUER, LOCAL_PROVIDER, LocalTokens
-from app.auth.port import AuthProvider, Identity
+from app.auth.port import AnonymousUserError, AuthProvider, Identity
 from app.auth.tokens import unverified_issuer
 
 
 class Authenticator:
-    """The chosen provider, and beside it, in local only, the tokens of `app token`.
+    """Verifies tokens of the selected provider and, in local only, of `app token`.
 
-    Read it with `runtime.resource(Authenticator)`.
+    Get it with `runtime.resource(Authenticator)`.
+
+    Args:
+        provider: verifies tokens.
+        local: verifies the tokens of `app token`.
+        allow_anonymous: whether anonymous users of the provider are accepted.
     """
 
-    def __init__(self, provider: AuthProvider, local: LocalTokens | None = None) -> None:
+    def __init__(
+        self, provider: AuthProvider, local: LocalTokens | None = None, *, allow_anonymous: bool = False
+    ) -> None:
         self._provider = provider
         self._local = local
+        self._allow_anonymous = allow_anonymous
 
     async def authenticate(self, token: str) -> Identity:
-        """Verifies a bearer token.
+        """Verify a bearer token.
 
         Raises:
-            InvalidTokenError: it is not to be trusted (401).
-            ServiceUnavailableError: the issuer's keys cannot be had at the moment (503).
+            InvalidTokenError: the token is not accepted (401).
+            ServiceUnavailableError: the issuer's keys are unavailable (503).
         """
         if self._local is not None and unverified_issuer(token) == LOCAL_ISSUER:
-            return await self._local.authenticate(token)
-        return await self._provider.authenticate(token)
+            identity = await self._local.authenticate(token)
+        else:
+            identity = await self._provider.authenticate(token)
+        if identity.assurance.is_anonymous and not self._allow_anonymous:
+            raise AnonymousUserError(identity.subject)
+        return identity
 
     async def profile(self, identity: Identity) -> Identity:
-        """The identity with address and name, as far as they are known; for somebody seen for the first time."""
+        """Complete the identity of a new user with address and name, as far as the provider knows them."""
         provider = self._local if self._local is not None and identity.provider == LOCAL_PROVIDER else self._provider
         return await provider.profile(identity)

@@ -1,4 +1,4 @@
-"""What a provider's webhook tells the rest of the application."""
+"""Events that the webhooks of identity providers publish."""
 
 from datetime import datetime
 
@@ -6,17 +6,18 @@ from app.core.ports.events import Event
 
 
 class IdentityChanged(Event):
-    """Somebody's address or name is new, or they have just signed up. `at` is the provider's clock."""
+    """A user signed up, or their address or name changed. `at` is the provider's time."""
 
     provider: str
     subject: str
     email: str | None
+    email_verified: bool = False
     name: str | None
     at: datetime
 
 
 class IdentityDeleted(Event):
-    """Somebody is gone at the provider."""
+    """A user was deleted at the provider."""
 
     provider: str
     subject: str

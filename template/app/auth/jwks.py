@@ -1,52 +1,59 @@
-"""An issuer's public keys (RFC 7517): cached, rotated, and kept while the issuer is down."""
+"""The public keys of an issuer (RFC 7517): cached, refreshed in the background, and kept while the issuer is down."""
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
+from typing import Final
 
+import httpx
 import structlog
 from jwt import PyJWK, PyJWTError
 
-from app.auth.fetch import TIMEOUT_SECONDS, FetchError, fetch_json
+from app.auth.fetch import TIMEOUT_SECONDS, FetchError, fetch_json, open_client
 from app.auth.port import InvalidTokenError
 from app.core.errors import ServiceUnavailableError
 
 logger = structlog.stdlib.get_logger(__name__)
 
-MAX_AGE_SECONDS = 300.0
-"""After this the keys are read again, so that one that was withdrawn stops working."""
-MAX_STALE_SECONDS = 24 * 3600.0
-"""How long keys are good for while the issuer cannot be reached."""
-SEARCH_INTERVAL_SECONDS = 60.0
-"""How often at most a token with an unknown key makes us look for new keys."""
-RETRY_SECONDS = 5.0
-"""How long a failed fetch is not repeated."""
-MAX_KEYS = 100
-MIN_RSA_BITS = 2048
-KEY_TYPES = {"RS256": "RSA", "ES256": "EC", "EdDSA": "OKP"}
-"""The algorithms for which a key may be published, and the type that it has to have."""
+REFRESH_AFTER_SECONDS: Final = 300.0
+"""Age at which keys are downloaded again in the background, while requests use the keys at hand."""
+WAIT_AFTER_SECONDS: Final = 3600.0
+"""Age at which a request waits for the download, so that a withdrawn key is not accepted after a quiet night.
+While downloads fail, no request waits."""
+MAX_STALE_SECONDS: Final = 24 * 3600.0
+"""Age up to which keys are used while the issuer cannot be reached."""
+SEARCH_INTERVAL_SECONDS: Final = 60.0
+"""Minimum time between two downloads that tokens with an unknown key cause."""
+RETRY_SECONDS: Final = 5.0
+"""Minimum time between a failed download and the next one."""
+MAX_KEYS: Final = 100
+MIN_RSA_BITS: Final = 2048
+KEY_TYPES: Final = {"RS256": "RSA", "ES256": "EC", "EdDSA": "OKP"}
+"""The supported algorithms, each with the key type that it requires."""
 
 
 class KeySet:
-    """The keys at one address.
-
-    At most one fetch is under way at a time, whoever asks; all who need it wait for the same one.
+    """The keys at one address. Concurrent requests share one download. Create it with `open_key_set`.
 
     Args:
-        url: of the JSON Web Key Set.
-        algorithms: what the issuer signs with; any of `KEY_TYPES`.
-        timeout: seconds for one fetch.
-        clock: gives monotonic seconds.
+        client: downloads the keys.
+        url: the address of the JSON Web Key Set.
+        algorithms: the issuer's algorithms, out of `KEY_TYPES`.
+        timeout: seconds for one download.
+        clock: returns monotonic seconds.
     """
 
     def __init__(
         self,
+        client: httpx.AsyncClient,
         url: str,
         algorithms: Collection[str],
         *,
         timeout: float = TIMEOUT_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._client = client
         self._url = url
         self._algorithms = frozenset(algorithms)
         self._timeout = timeout
@@ -55,27 +62,35 @@ class KeySet:
         self._loaded_at: float | None = None
         self._failed_at: float | None = None
         self._searched_at: float | None = None
-        self._flight: asyncio.Task[None] | None = None
+        self._download: asyncio.Task[None] | None = None
 
-    async def key(self, algorithm: str, kid: str | None) -> PyJWK:
-        """See `tokens.KeySource.key`. Without a `kid` the key is found when there is no choice."""
-        refreshed = False
-        if self._older_than(MAX_AGE_SECONDS) and self._past(self._failed_at, RETRY_SECONDS):
-            await self._refresh()
-            refreshed = True
+    async def keys(self, algorithm: str, kid: str | None) -> tuple[PyJWK]:
+        """See `tokens.KeySource.keys`. Without a `kid`, a key is found if it is the only one of its algorithm."""
+        waited = False
+        if self._older_than(REFRESH_AFTER_SECONDS) and self._may_retry():
+            self._start_download()
+            if self._older_than(WAIT_AFTER_SECONDS) and self._failed_at is None:
+                await self._wait_for_download()
+                waited = True
         found = self._find(algorithm, kid)
-        if found is None and not refreshed and self._may_search():
-            await self._refresh()
+        if found is None and not waited and self._may_search():
+            self._start_download()
+            await self._wait_for_download()
             found = self._find(algorithm, kid)
         if found is not None:
-            return found
+            return (found,)
         if self._failed_at is not None:
             raise ServiceUnavailableError(
-                "The token's issuer cannot be reached at the moment. Try again later.",
+                "The token's issuer is unreachable. Try again later.",
                 headers={"Retry-After": f"{RETRY_SECONDS:.0f}"},
             )
-        logger.info("token_refused", reason="unknown key")
-        raise InvalidTokenError
+        raise InvalidTokenError(reason="unknown key")
+
+    async def close(self) -> None:
+        """Cancel a download that is still running."""
+        if self._download is not None:
+            self._download.cancel()
+            await asyncio.wait([self._download])
 
     def _find(self, algorithm: str, kid: str | None) -> PyJWK | None:
         if self._older_than(MAX_STALE_SECONDS):
@@ -86,13 +101,16 @@ class KeySet:
         return candidates[0] if len(candidates) == 1 else None
 
     def _may_search(self) -> bool:
-        """Whether an unknown key is worth a fetch: one that is under way anyway, or one a minute."""
-        if self._flight is not None:
+        """Return whether an unknown key justifies a download: one that is running anyway, or one per minute."""
+        if self._download is not None:
             return True
-        if not self._past(self._searched_at, SEARCH_INTERVAL_SECONDS) or not self._past(self._failed_at, RETRY_SECONDS):
+        if not self._past(self._searched_at, SEARCH_INTERVAL_SECONDS) or not self._may_retry():
             return False
         self._searched_at = self._clock()
         return True
+
+    def _may_retry(self) -> bool:
+        return self._past(self._failed_at, RETRY_SECONDS)
 
     def _older_than(self, seconds: float) -> bool:
         return self._past(self._loaded_at, seconds)
@@ -100,19 +118,23 @@ class KeySet:
     def _past(self, moment: float | None, seconds: float) -> bool:
         return moment is None or self._clock() - moment >= seconds
 
-    async def _refresh(self) -> None:
-        if self._flight is None:
-            self._flight = asyncio.create_task(self._load())
-            self._flight.add_done_callback(self._landed)
-        # Shielded: whoever goes away does not take the others' fetch along.
-        await asyncio.shield(self._flight)
+    def _start_download(self) -> None:
+        if self._download is None:
+            self._download = asyncio.create_task(self._load())
+            self._download.add_done_callback(self._finish_download)
 
-    def _landed(self, _task: asyncio.Task[None]) -> None:
-        self._flight = None
+    def _finish_download(self, _task: asyncio.Task[None]) -> None:
+        self._download = None
+
+    async def _wait_for_download(self) -> None:
+        if self._download is not None:
+            # Shielded: a client that disconnects must not cancel the download that others wait for.
+            await asyncio.shield(self._download)
 
     async def _load(self) -> None:
         try:
-            keys = parse_keys(await fetch_json(self._url, timeout=self._timeout), self._algorithms)
+            document = await fetch_json(self._client, self._url, timeout=self._timeout)
+            keys = parse_keys(document, self._algorithms)
         except FetchError as error:
             self._failed_at = self._clock()
             logger.warning("jwks_unavailable", url=self._url, error=str(error), keys_held=len(self._keys))
@@ -120,11 +142,22 @@ class KeySet:
             self._keys, self._loaded_at, self._failed_at = keys, self._clock(), None
 
 
+@asynccontextmanager
+async def open_key_set(url: str, algorithms: Collection[str]) -> AsyncIterator[KeySet]:
+    """Open the key set at an address, with a client of its own. Both are closed at the end of the block."""
+    async with open_client() as client:
+        keys = KeySet(client, url, algorithms)
+        try:
+            yield keys
+        finally:
+            await keys.close()
+
+
 def parse_keys(document: object, algorithms: Collection[str]) -> dict[tuple[str, str | None], PyJWK]:
-    """The usable keys of a JSON Web Key Set, by algorithm and id. Keys for anything else are passed over.
+    """Return the usable keys of a JSON Web Key Set, by algorithm and id. Other keys are skipped.
 
     Raises:
-        FetchError: there is none.
+        FetchError: it contains no usable key.
     """
     listed = document.get("keys") if isinstance(document, Mapping) else None
     keys: dict[tuple[str, str | None], PyJWK] = {}

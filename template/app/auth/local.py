@@ -1,4 +1,4 @@
-"""Tokens for trying the application on one's own machine. They exist in ENVIRONMENT=local only."""
+"""Bearer tokens for development. They work with ENVIRONMENT=local only."""
 
 import hashlib
 from datetime import timedelta
@@ -7,7 +7,7 @@ import jwt
 
 from app.auth.claims import identity_of
 from app.auth.port import Identity
-from app.auth.tokens import SharedSecret, TokenVerifier
+from app.auth.tokens import SharedSecrets, TokenVerifier
 from app.core.config.settings import Settings
 from app.core.db.models import utc_now
 
@@ -18,14 +18,14 @@ _ALGORITHM = "HS256"
 
 
 class NotLocalError(Exception):
-    """Local tokens were asked for in a deployed environment."""
+    """Local tokens were requested in a deployed environment."""
 
     def __init__(self) -> None:
-        super().__init__("Local tokens exist in ENVIRONMENT=local only. Sign in at the identity provider instead.")
+        super().__init__("Local tokens work with ENVIRONMENT=local only. Sign in at the identity provider instead.")
 
 
 def local_subject(email: str) -> str:
-    """The same subject each time for the same address, whatever its case."""
+    """Return the subject of an address. It is always the same, whatever the case of the address."""
     return f"local_{hashlib.sha256(email.strip().lower().encode()).hexdigest()[:32]}"
 
 
@@ -37,10 +37,10 @@ def mint(
     name: str | None = None,
     expires_in: timedelta = timedelta(hours=12),
 ) -> str:
-    """A token that this application accepts as the bearer of that address.
+    """Return a token that this application accepts for the user with this address.
 
     Args:
-        subject: who it is; when absent, `local_subject(email)`.
+        subject: the user's subject; by default `local_subject(email)`.
 
     Raises:
         NotLocalError: the environment is not local.
@@ -53,6 +53,7 @@ def mint(
         "aud": LOCAL_AUDIENCE,
         "sub": subject or local_subject(email),
         "email": email,
+        "email_verified": True,
         "iat": now,
         "nbf": now,
         "exp": now + expires_in,
@@ -63,7 +64,7 @@ def mint(
 
 
 class LocalTokens:
-    """Accepts what `mint` makes.
+    """Accepts the tokens that `mint` returns.
 
     Raises:
         NotLocalError: the environment is not local.
@@ -73,7 +74,9 @@ class LocalTokens:
         if not settings.is_local:
             raise NotLocalError
         self._verifier = TokenVerifier(
-            issuer=LOCAL_ISSUER, audience=LOCAL_AUDIENCE, keys={_ALGORITHM: SharedSecret(settings.SECRET_KEY)}
+            issuer=LOCAL_ISSUER,
+            audiences=(LOCAL_AUDIENCE,),
+            keys={_ALGORITHM: SharedSecrets(settings.secret_keys)},
         )
 
     async def authenticate(self, token: str) -> Identity:
@@ -81,5 +84,5 @@ class LocalTokens:
         return identity_of(LOCAL_PROVIDER, await self._verifier.verify(token))
 
     async def profile(self, identity: Identity) -> Identity:
-        """See `AuthProvider.profile`: all is in the token."""
+        """See `AuthProvider.profile`. The token contains everything."""
         return identity

@@ -1,4 +1,4 @@
-"""Authentication: whose bearer token it is, through the chosen provider of identities."""
+"""Authentication: bearer tokens of the selected identity provider."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,11 +23,12 @@ def _webhooks() -> APIRouter:
 
 @asynccontextmanager
 async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
-    name = runtime.resource(AuthSettings).AUTH_PROVIDER
-    piece = next(provider for provider in PROVIDERS if provider.name == name)
+    settings = runtime.resource(AuthSettings)
+    piece = next(provider for provider in PROVIDERS if provider.name == settings.AUTH_PROVIDER)
     local = LocalTokens(runtime.settings) if runtime.settings.is_local else None
     async with piece.open(runtime) as provider:
-        runtime.provide(Authenticator, Authenticator(provider, local))
+        authenticator = Authenticator(provider, local, allow_anonymous=settings.AUTH_ALLOW_ANONYMOUS)
+        runtime.provide(Authenticator, authenticator)
         yield
 
 

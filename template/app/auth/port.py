@@ -1,9 +1,10 @@
-"""The port: who is calling, as a provider of identities says it."""
+"""The port: verify a bearer token through an identity provider."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
 
 from fastapi import APIRouter
 
@@ -12,56 +13,120 @@ from app.core.errors import UnauthorizedError
 from app.core.manifest import InboxHandler
 from app.core.runtime import Runtime
 
+type AssuranceLevel = Literal["aal1", "aal2"]
+"""How the user signed in: with one factor, or with two (after NIST SP 800-63B)."""
+
 
 class InvalidTokenError(UnauthorizedError):
-    """The token is malformed, expired, not yet valid, or signed by or for somebody else."""
+    """The token is malformed, not yet valid, or signed by or for someone else. Counts as a failed authentication.
+
+    Args:
+        message: for the client.
+        reason: for the log.
+    """
 
     code = "INVALID_TOKEN"
 
-    def __init__(self, message: str = "The bearer token is not valid.") -> None:
+    def __init__(self, message: str = "The bearer token is not valid.", *, reason: str = "invalid") -> None:
         super().__init__(message)
+        self.reason = reason
+
+
+class GenuineTokenError(InvalidTokenError):
+    """The issuer signed the token for this application, but it is not accepted.
+
+    Not a failed authentication: the client holds a token that nobody can guess, so that other clients behind the same
+    address must not be blocked.
+
+    Args:
+        subject: whose token it is; requests with such tokens are limited by it.
+    """
+
+    def __init__(self, message: str, *, subject: str, reason: str) -> None:
+        super().__init__(message, reason=reason)
+        self.subject = subject
+
+
+class ExpiredTokenError(GenuineTokenError):
+    """The token was valid until it expired."""
+
+    def __init__(self, subject: str) -> None:
+        super().__init__("The bearer token has expired.", subject=subject, reason="expired")
+
+
+class AnonymousUserError(GenuineTokenError):
+    """The token belongs to an anonymous user, and AUTH_ALLOW_ANONYMOUS is false."""
+
+    code = "ANONYMOUS_NOT_ALLOWED"
+
+    def __init__(self, subject: str) -> None:
+        super().__init__("Anonymous users are not allowed. Sign up first.", subject=subject, reason="anonymous")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Assurance:
+    """How far the session behind a token can be trusted.
+
+    Attributes:
+        level: one factor or two.
+        is_anonymous: whether the user has never given credentials. Anyone can create such users without limit.
+        actor: the subject of a support agent who acts as this user at the provider (`act`, RFC 8693 §4.1).
+    """
+
+    level: AssuranceLevel = "aal1"
+    is_anonymous: bool = False
+    actor: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Identity:
-    """Somebody as the provider knows them: `(provider, subject)` never changes, the rest may, or may be unknown."""
+    """A user as the provider knows them. `(provider, subject)` never changes; the rest may change or be unknown.
+
+    Attributes:
+        email_verified: whether the provider states that the user owns the address.
+        issued_at: when the token was issued, if it says so.
+        assurance: how far the token's session can be trusted.
+    """
 
     provider: str
     subject: str
     email: str | None = None
+    email_verified: bool = False
     name: str | None = None
+    issued_at: datetime | None = field(default=None, compare=False)
+    assurance: Assurance = field(default_factory=Assurance, compare=False)
 
 
 class AuthProvider(Protocol):
-    """Says whose token it is."""
+    """An identity provider whose tokens the application accepts."""
 
     async def authenticate(self, token: str) -> Identity:
-        """Verifies a bearer token.
+        """Verify a bearer token.
 
         Raises:
-            InvalidTokenError: it is not to be trusted.
-            ServiceUnavailableError: the issuer's keys cannot be had at the moment.
+            InvalidTokenError: the token is not accepted.
+            ServiceUnavailableError: the issuer's keys are unavailable.
         """
         ...
 
     async def profile(self, identity: Identity) -> Identity:
-        """Completes an identity that is seen for the first time, where the token does not carry address and name.
+        """Complete the identity of a new user, if the token does not contain address and name.
 
-        Never raises because the provider does not answer: the identity then stays as it is.
+        If the provider does not answer, return the identity unchanged.
         """
         ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProviderPiece:
-    """What a provider adds to the application; each of `app/auth/providers/` builds one as `provider`.
+    """What a provider adds to the application. Each module in `app/auth/providers/` exposes one as `provider`.
 
     Attributes:
         name: the value of AUTH_PROVIDER that selects it, and the `provider` of its identities.
         settings: its settings class.
-        open: makes the provider when the application starts, and closes what it holds when it stops.
+        open: creates the provider when the application starts and closes its resources when it stops.
         public_router: its webhook.
-        inbox_handlers: what handles its webhook's events.
+        inbox_handlers: the handlers of its webhook's events.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Which provider of identities the application trusts."""
+"""The settings of authentication."""
 
 from typing import Annotated
 
@@ -6,17 +6,20 @@ from pydantic import AfterValidator
 
 from app.auth.providers.registry import PROVIDERS
 from app.core.config.settings import ModuleSettings
+from app.core.rate_limiting.port import Rate
 
 NAMES = tuple(provider.name for provider in PROVIDERS)
 
 
 def _chosen(value: str) -> str:
     if value not in NAMES:
-        raise ValueError(f"has to be {' or '.join(NAMES)}: no other provider is part of this project")
+        raise ValueError(f"has to be {' or '.join(NAMES)}; this project contains no other provider")
     return value
 
 
 class AuthSettings(ModuleSettings):
-    """What the module itself needs; each provider has settings of its own."""
+    """The settings of the module. Each provider has its own settings class."""
 
     AUTH_PROVIDER: Annotated[str, AfterValidator(_chosen)] = NAMES[0]
+    AUTH_ALLOW_ANONYMOUS: bool = False
+    RATE_LIMIT_ANONYMOUS: Rate = "20/minute"

@@ -1,4 +1,4 @@
-"""Signed webhooks (https://www.standardwebhooks.com): whether one is genuine and new, and what of it is kept."""
+"""Inbound webhooks signed as https://www.standardwebhooks.com specifies: verify them and keep what is needed."""
 
 import base64
 import json
@@ -17,34 +17,43 @@ from app.core.ports.queue import Json
 logger = structlog.stdlib.get_logger(__name__)
 
 RATE = RateLimit("6000/minute", name="webhooks")
-"""All of a sender's events come from a few addresses, at times many at once, and not every sender tries again."""
+"""Generous: a sender's events come from a few addresses and in bursts, and not every sender retries."""
 
 PREFIX = "whsec_"
 MIN_KEY_BYTES = 24
+SEPARATOR = ","
+"""Between the secrets of one setting, the newest first. The base64 alphabet does not contain it."""
 
 type Shape = Mapping[str, "Shape | None"]
-"""Which keys of an object are kept; `None` for a plain value. A list is kept with each of its items in that shape."""
+"""The keys of an object that are kept; `None` for a plain value. In a list, the shape applies to each item."""
 
 
-def _key(value: SecretStr | None) -> SecretStr | None:
-    if value is None:
-        return None
-    encoded = value.get_secret_value().removeprefix(PREFIX)
-    try:
-        key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
-    except ValueError:
-        key = b""
-    if len(key) < MIN_KEY_BYTES:
-        raise ValueError(f"has to be {PREFIX} and the base64 of at least {MIN_KEY_BYTES} bytes, as the sender shows it")
+def secrets_of(setting: SecretStr) -> tuple[str, ...]:
+    """Return the secrets in a setting. During a rotation it contains the new one, then the old one."""
+    return tuple(secret.strip() for secret in setting.get_secret_value().split(SEPARATOR))
+
+
+def _check_keys(value: SecretStr | None) -> SecretStr | None:
+    for secret in () if value is None else secrets_of(value):
+        encoded = secret.removeprefix(PREFIX)
+        try:
+            key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
+        except ValueError:
+            key = b""
+        if len(key) < MIN_KEY_BYTES:
+            raise ValueError(
+                f"has to be {PREFIX} and the base64 of at least {MIN_KEY_BYTES} bytes, as the sender shows it; "
+                f"several are separated by commas"
+            )
     return value
 
 
-WebhookSecret = Annotated[SecretStr | None, AfterValidator(_key)]
-"""The key that a sender and this application share; while it is not set, the sender's webhook answers 404."""
+WebhookSecret = Annotated[SecretStr | None, AfterValidator(_check_keys)]
+"""The key, or during a rotation the keys, that a sender signs with. Without one, the webhook answers 404."""
 
 
 class InvalidSignatureError(BadRequestError):
-    """The webhook was not signed with our key, was changed on its way, or is too old or too new."""
+    """The webhook was not signed with our key, was modified, or is too old or too new."""
 
     code = "INVALID_SIGNATURE"
 
@@ -53,38 +62,44 @@ class InvalidSignatureError(BadRequestError):
 
 
 def verify(secret: SecretStr, headers: Mapping[str, str], body: bytes, *, prefix: str = "webhook") -> str:
-    """Checks signature and timestamp of a request.
+    """Verify signature and timestamp of a webhook.
 
     Args:
-        headers: the request's, in lower case.
-        body: as it came, byte for byte.
-        prefix: what the sender calls its headers: `webhook`, or the older `svix`.
+        secret: see `WebhookSecret`.
+        headers: the request's headers, in lower case.
+        body: the unmodified body.
+        prefix: the prefix of the sender's headers: `webhook`, or the older `svix`.
 
     Returns:
-        The message's id, the same each time it is sent.
+        The message's id, which stays the same when the sender retries.
 
     Raises:
-        InvalidSignatureError: it is not to be trusted.
+        InvalidSignatureError: signature or timestamp is not valid.
     """
     names = ("id", "timestamp", "signature")
     standard = {f"webhook-{name}": headers.get(f"{prefix}-{name}", "") for name in names}
-    try:
-        Webhook(secret.get_secret_value()).verify(body, standard, json_parse=False)
-    except (WebhookVerificationError, ValueError) as error:
-        # A malformed signature header makes the library raise a ValueError.
-        logger.warning("webhook_refused", reason=str(error))
-        raise InvalidSignatureError from error
-    return standard["webhook-id"]
+    problem: Exception | None = None
+    for key in secrets_of(secret):
+        try:
+            Webhook(key).verify(body, standard, json_parse=False)
+        except (WebhookVerificationError, ValueError) as error:
+            # A malformed signature header makes the library raise a ValueError.
+            problem = error
+        else:
+            return standard["webhook-id"]
+    logger.warning("webhook_refused", reason=str(problem))
+    raise InvalidSignatureError from problem
 
 
 class MalformedEventError(UnusableEventError):
-    """A signed event is not what its sender documents. The message is what the inbox keeps as the reason."""
+    """A signed event does not match its sender's documentation. The inbox stores the message as the reason."""
 
 
 def read_event(body: bytes, shape: Shape) -> dict[str, Json]:
-    """The part of a verified body that is needed, so that nothing else of people's data is stored.
+    """Return the needed part of a verified body, so that no other personal data is stored.
 
-    A body that is no JSON object gives an object without the keys of the shape: it is kept as well, and fails.
+    For a body that is not a JSON object, return an object without the keys of the shape. It is stored, and its handler
+    fails.
     """
     try:
         event: Json = json.loads(body, parse_constant=_refuse_constant)

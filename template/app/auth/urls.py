@@ -1,4 +1,4 @@
-"""Addresses of identity providers, as settings."""
+"""Setting types for URLs of identity providers."""
 
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -15,12 +15,12 @@ def _secure(value: str | None, info: ValidationInfo) -> str | None:
         parts = urlsplit(value)
         parts.port  # noqa: B018 - reading it checks it
     except ValueError:
-        raise ValueError("is not an address; it has to look like https://auth.example.com") from None
+        raise ValueError("is not a URL like https://auth.example.com") from None
     local = info.data.get("ENVIRONMENT") is Environment.LOCAL
     if parts.scheme not in ({"https", "http"} if local else {"https"}) or not parts.hostname:
         raise ValueError("has to start with https:// and a host")
     if parts.username or parts.password or parts.fragment or not value.isprintable() or " " in value:
-        raise ValueError("has to be a plain address, without a user, a fragment or spaces")
+        raise ValueError("has to be a URL without user name, password, fragment or spaces")
     return value
 
 
@@ -28,12 +28,12 @@ def _base(value: str | None) -> str | None:
     if value is None:
         return None
     if urlsplit(value).query:
-        raise ValueError("has to be an address without a query")
+        raise ValueError("has to be a URL without a query")
     return value.rstrip("/")
 
 
 SecureUrl = Annotated[str | None, AfterValidator(_secure)]
-"""An https address (http too in local), kept as it was written."""
+"""An https URL (also http in local), kept as written."""
 
 BaseUrl = Annotated[str | None, AfterValidator(_secure), AfterValidator(_base)]
-"""The same, to which paths are appended."""
+"""A `SecureUrl` to which paths are appended."""

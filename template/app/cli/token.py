@@ -1,15 +1,15 @@
-"""`app token`: somebody to be, on one's own machine."""
+"""The command `app token`: print a bearer token for development."""
 
 import click
 
 
 @click.command()
-@click.option("--email", required=True, help="Who it is for; the same address is the same user.")
-@click.option("--name", help="What that user is called.")
+@click.option("--email", required=True, help="The user's address. The same address is always the same user.")
+@click.option("--name", help="The user's name.")
 def token(*, email: str, name: str | None) -> None:
-    """Print a bearer token, for trying things.
+    """Print a bearer token for development.
 
-    The application accepts it in ENVIRONMENT=local only.
+    The application accepts it with ENVIRONMENT=local only.
     """
     from app.auth.local import NotLocalError, mint
     from app.core.config.settings import core_settings

@@ -1,7 +1,9 @@
 """What is known of the request being served, wherever the code is: in a handler, a dependency or a log line."""
 
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Protocol
+from uuid import UUID
 
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
@@ -18,10 +20,33 @@ class MatchedRoute(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Actor:
+    """The user who performs a request, for the audit trail.
+
+    Attributes:
+        id: the user who acts. Differs from the current user while an administrator impersonates that user.
+        client: the pseudonym of the network address.
+    """
+
+    id: UUID
+    client: str
+
+
 class RequestContext:
     """Filled in while the request is served. The object is shared, so what a dependency adds, the access log sees."""
 
-    __slots__ = ("error", "identity", "rate_limit_headers", "request_id", "route", "started_at", "status", "user_id")
+    __slots__ = (
+        "actor",
+        "error",
+        "identity",
+        "rate_limit_headers",
+        "request_id",
+        "route",
+        "started_at",
+        "status",
+        "user_id",
+    )
 
     def __init__(self, request_id: str, started_at: float = 0.0) -> None:
         self.request_id = request_id
@@ -33,6 +58,8 @@ class RequestContext:
         self.route: MatchedRoute | None = None
         """Which route it has been given to."""
         self.user_id: str | None = None
+        self.actor: Actor | None = None
+        """Set when the caller is known."""
         self.identity: str | None = None
         """Whose rate limits count, once the caller is known."""
         self.rate_limit_headers: list[tuple[bytes, bytes]] | None = None
@@ -57,6 +84,13 @@ def context_of(request: HTTPConnection | Scope) -> RequestContext:
     return context
 
 
-def bind_user(request: HTTPConnection | Scope, user_id: object) -> None:
-    """Notes who is calling, for the log. Whoever authenticates a request calls this."""
-    context_of(request).user_id = str(user_id)
+def bind_user(request: HTTPConnection | Scope, user_id: object, actor: Actor | None = None) -> None:
+    """Store who is calling, for the log and the audit trail. Guards call this.
+
+    Args:
+        user_id: the current user.
+        actor: the user who acts as the current user.
+    """
+    context = context_of(request)
+    context.user_id = str(user_id)
+    context.actor = actor

@@ -9,8 +9,9 @@ from starlette.requests import HTTPConnection
 
 from app.core.config.settings import Settings
 from app.core.db.database import Database
+from app.core.db.log_audit import LogAudit
 from app.core.db.telemetry import observe_engine
-from app.core.ports.audit import Audit, NoAudit
+from app.core.ports.audit import Audit
 from app.core.ports.cache import Cache, MemoryCache
 from app.core.ports.events import Events
 from app.core.ports.leases import Leases, MemoryLeases
@@ -46,7 +47,7 @@ class Runtime:
     database: Database
     plans: Plans = field(default_factory=FreePlan)
     cache: Cache = field(default_factory=MemoryCache)
-    audit: Audit = field(default_factory=NoAudit)
+    audit: Audit = field(default_factory=LogAudit)
     user_files: UserFiles = field(default_factory=NoUserFiles)
     limiter: Limiter = field(default_factory=MemoryLimiter)
     leases: Leases = field(default_factory=MemoryLeases)

@@ -5,10 +5,10 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, status
 
-from app.core.context import current_request
+from app.core.context import Actor
 from app.core.db.pagination import Page, PageDep
 from app.core.errors import NotFoundError
-from app.core.http.dependencies import RuntimeDep, SessionDep
+from app.core.http.dependencies import ActorDep, RuntimeDep, SessionDep
 from app.core.ports.audit import AuditEntry
 from app.core.runtime import Runtime
 from app.jobs.arguments import shown_arguments
@@ -41,21 +41,21 @@ async def read(runtime: RuntimeDep, job_id: UUID) -> JobDetail:
 
 
 @router.post("/{job_id}/retry")
-async def retry(runtime: RuntimeDep, session: SessionDep, job_id: UUID) -> JobRead:
+async def retry(runtime: RuntimeDep, session: SessionDep, actor: ActorDep, job_id: UUID) -> JobRead:
     """Retry a dead job."""
     if not await replay_in(session, job_id):
         raise JobStateError((await _require(runtime, job_id)).state, JobState.DEAD)
-    await runtime.audit.record(session, _entry("job.retried", job_id))
+    await runtime.audit.record(session, _entry(actor, "job.retried", job_id))
     job = await session.get(Job, job_id)
     return JobRead.model_validate(job)
 
 
 @router.delete("/{job_id}", status_code=status.HTTP_204_NO_CONTENT)
-async def cancel(runtime: RuntimeDep, session: SessionDep, job_id: UUID) -> None:
+async def cancel(runtime: RuntimeDep, session: SessionDep, actor: ActorDep, job_id: UUID) -> None:
     """Cancel a waiting job."""
     if not await cancel_in(session, job_id):
         raise JobStateError((await _require(runtime, job_id)).state, JobState.WAITING)
-    await runtime.audit.record(session, _entry("job.cancelled", job_id))
+    await runtime.audit.record(session, _entry(actor, "job.cancelled", job_id))
 
 
 async def _require(runtime: Runtime, job_id: UUID) -> Job:
@@ -65,7 +65,5 @@ async def _require(runtime: Runtime, job_id: UUID) -> Job:
     return job
 
 
-def _entry(action: str, job_id: UUID) -> AuditEntry:
-    request = current_request.get()
-    actor = request.user_id if request else None
-    return AuditEntry(actor_id=UUID(actor) if actor else None, action=action, target_type="job", target_id=str(job_id))
+def _entry(actor: Actor, action: str, job_id: UUID) -> AuditEntry:
+    return AuditEntry(actor_id=actor.id, action=action, target_type="job", target_id=str(job_id), client=actor.client)

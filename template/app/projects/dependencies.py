@@ -1,4 +1,4 @@
-"""What routes of projects depend on."""
+"""Dependencies of the routes for projects."""
 
 from typing import Annotated
 

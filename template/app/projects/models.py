@@ -1,4 +1,4 @@
-"""The projects' table."""
+"""The table of projects."""
 
 from uuid import UUID
 
@@ -12,10 +12,10 @@ DESCRIPTION_LENGTH = 5000
 
 
 class Project(Entity, SoftDelete, table=True):
-    """Something that a user works on."""
+    """A project of a user."""
 
     __tablename__ = "projects"
-    # An owner's projects, the newest first, are read off this index.
+    # Serves the list of an owner's projects, newest first.
     __table_args__ = (Index(None, "owner_id", "id"),)
 
     owner_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")

@@ -1,4 +1,4 @@
-"""Projects: the example of a module. Copy it to make your own."""
+"""Projects: the example module. Copy it to create your own."""
 
 from app.core.manifest import Module
 from app.projects.data_policy import PERSONAL_DATA, REPORT_METRICS, RETENTION

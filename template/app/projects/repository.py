@@ -1,4 +1,4 @@
-"""The projects' table: all that the generic repository does, for projects and their owners."""
+"""Queries on projects."""
 
 from typing import ClassVar
 
@@ -9,7 +9,7 @@ from app.projects.models import Project
 
 
 class ProjectRepository(Repository[Project]):
-    """Projects. One that is deleted is only hidden, and `restore` brings it back."""
+    """Projects. A deleted project is hidden until it expires; `restore` brings it back."""
 
     model = Project
     owner: ClassVar = col(Project.owner_id)

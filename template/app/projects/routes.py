@@ -1,4 +1,4 @@
-"""What users can do with their own projects. Those of others do not exist for them."""
+"""Routes for the current user's projects. Projects of other users answer 404."""
 
 from typing import Annotated
 from uuid import UUID
@@ -21,19 +21,19 @@ async def list_projects(
     page: PageDep,
     search: Annotated[SearchText | None, Query(description="Part of a name or a description.")] = None,
 ) -> Page[ProjectRead]:
-    """Lists one's projects, the newest first."""
+    """List the current user's projects, newest first."""
     return await projects.page(ProjectRead, page, owner_id=user.id, search=search)
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)
 async def create_project(projects: ProjectsDep, user: CurrentUser, data: ProjectCreate) -> ProjectRead:
-    """Creates a project."""
+    """Create a project."""
     return ProjectRead.model_validate(await projects.create_with_owner(data, user.id))
 
 
 @router.get("/{project_id}")
-async def read_project(projects: ProjectsDep, user: CurrentUser, project_id: UUID) -> ProjectRead:
-    """Answers one project."""
+async def get_project(projects: ProjectsDep, user: CurrentUser, project_id: UUID) -> ProjectRead:
+    """Get a project."""
     return ProjectRead.model_validate(await projects.require(project_id, owner_id=user.id))
 
 
@@ -41,12 +41,12 @@ async def read_project(projects: ProjectsDep, user: CurrentUser, project_id: UUI
 async def update_project(
     projects: ProjectsDep, user: CurrentUser, project_id: UUID, data: ProjectUpdate
 ) -> ProjectRead:
-    """Changes the fields that are sent."""
+    """Update a project. Omitted fields stay unchanged."""
     project = await projects.require(project_id, owner_id=user.id)
     return ProjectRead.model_validate(await projects.update(project, data))
 
 
 @router.delete("/{project_id}", status_code=status.HTTP_204_NO_CONTENT)
 async def delete_project(projects: ProjectsDep, user: CurrentUser, project_id: UUID) -> None:
-    """Deletes a project."""
+    """Delete a project."""
     await projects.soft_delete(await projects.require(project_id, owner_id=user.id))

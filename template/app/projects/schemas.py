@@ -1,4 +1,4 @@
-"""What clients send and see of projects."""
+"""Request and response bodies for projects."""
 
 from datetime import datetime
 from typing import Annotated
@@ -23,17 +23,17 @@ class ProjectCreate(BaseModel):
 
 
 class ProjectUpdate(BaseModel):
-    """Changes to a project. What is left out stays."""
+    """Changes to a project. Omitted fields stay unchanged."""
 
     model_config = ConfigDict(extra="forbid")
 
-    # The default is never used, since only what was sent is written: the name may be left out, but cannot be null.
+    # The default is never used, since only sent fields are written: the name may be omitted but not null.
     name: Name = Field(default_factory=str)
     description: Description | None = None
 
 
 class ProjectRead(BaseModel):
-    """A project, as its owner sees it."""
+    """A project."""
 
     model_config = ConfigDict(from_attributes=True)
 

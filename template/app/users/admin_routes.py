@@ -1,4 +1,4 @@
-"""What administrators can do with users."""
+"""Admin routes for users."""
 
 from typing import Annotated
 from uuid import UUID
@@ -22,10 +22,10 @@ async def list_users(
     session: SessionDep,
     page: PageDep,
     search: Annotated[SearchText | None, Query(description="Part of an address or a name.")] = None,
-    role: Annotated[Role | None, Query()] = None,
-    is_active: Annotated[bool | None, Query()] = None,
+    role: Annotated[Role | None, Query(description="Only users with this role.")] = None,
+    is_active: Annotated[bool | None, Query(description="Only active or only deactivated users.")] = None,
 ) -> Page[UserRead]:
-    """Lists users, the newest first."""
+    """List users, newest first."""
     where = []
     if role is not None:
         where.append(col(User.role) == role)
@@ -35,24 +35,30 @@ async def list_users(
 
 
 @router.get("/{user_id}")
-async def read_user(user_id: UUID, session: SessionDep) -> UserRead:
-    """Answers one user."""
+async def get_user(user_id: UUID, session: SessionDep) -> UserRead:
+    """Get a user."""
     return UserRead.model_validate(await UserRepository(session).require(user_id))
 
 
 @router.patch("/{user_id}")
 async def update_user(user_id: UUID, data: UserUpdate, administration: AdministrationDep) -> UserRead:
-    """Changes a user's name or role; one's own role only another administrator can."""
+    """Update a user's name or role.
+
+    Administrators cannot change their own role.
+    """
     return UserRead.model_validate(await administration.change(user_id, data))
 
 
 @router.post("/{user_id}/deactivate")
 async def deactivate_user(user_id: UUID, administration: AdministrationDep) -> UserRead:
-    """Shuts a user out at once."""
+    """Deactivate a user.
+
+    Takes effect with the user's next request. No data is deleted.
+    """
     return UserRead.model_validate(await administration.deactivate(user_id))
 
 
 @router.post("/{user_id}/activate")
 async def activate_user(user_id: UUID, administration: AdministrationDep) -> UserRead:
-    """Lets a user in again."""
+    """Activate a user."""
     return UserRead.model_validate(await administration.activate(user_id))

@@ -1,15 +1,23 @@
-"""Who is calling, as the database knows them."""
+"""The authenticated user of a request or WebSocket."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from app.auth.port import Assurance
+from app.core.context import Actor
 from app.users.models import Role
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Caller:
-    """The active user whose token the request carries. What it holds was true when the request came in."""
+    """The active user whose token the request carries, as of the start of the request.
+
+    Attributes:
+        assurance: how far the token's session can be trusted.
+        impersonator_id: the administrator who acts as this user, if one does.
+        client: the pseudonym of the network address, for the audit trail.
+    """
 
     id: UUID
     email: str | None
@@ -18,8 +26,21 @@ class Caller:
     is_active: bool
     created_at: datetime
     updated_at: datetime
+    assurance: Assurance = field(default_factory=Assurance)
+    impersonator_id: UUID | None = None
+    client: str = ""
 
     @property
     def is_admin(self) -> bool:
-        """Whether they may enter the admin area."""
+        """Whether the user may enter the admin area."""
         return self.role is Role.ADMIN
+
+    @property
+    def actor_id(self) -> UUID:
+        """The user who acts: the impersonating administrator, or else the user."""
+        return self.impersonator_id or self.id
+
+    @property
+    def actor(self) -> Actor:
+        """The user who acts, for the audit trail."""
+        return Actor(id=self.actor_id, client=self.client)

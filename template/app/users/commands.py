@@ -1,6 +1,7 @@
-"""The command `app user`: roles are given here, since before the first administrator nobody could give them.
+"""The command `app user`.
 
-And what somebody may ask for who cannot sign in any longer: their data, and their end.
+It assigns the first administrator, whom no other administrator could assign, and serves users who can no longer sign
+in: it exports and erases their data.
 """
 
 import os
@@ -16,35 +17,62 @@ from app.core.data_policy.personal_data import export_user
 from app.core.db.pagination import MAX_LIMIT, PageParams
 from app.core.runtime import Runtime
 from app.users.erasure import erase_user
+from app.users.errors import UnverifiedEmailError
 from app.users.models import Role, User
 from app.users.repository import UserRepository
-from app.users.schemas import UserRead
-from app.users.service import set_role
+from app.users.schemas import UserRead, UserUpdate
+from app.users.service import UserAdministration
 
 
 @click.group("user")
 def user() -> None:
-    """List users, give them roles, export and erase their data."""
+    """List users, change roles, revoke tokens, export and erase data."""
 
 
 @user.command("promote")
 @click.argument("who", metavar="EMAIL_OR_ID")
-@click.option("--role", type=click.Choice([role.value for role in Role]), default=Role.ADMIN.value, show_default=True)
+@click.option(
+    "--role",
+    type=click.Choice([role.value for role in Role]),
+    default=Role.ADMIN.value,
+    show_default=True,
+    help="The new role.",
+)
 @with_runtime
 async def promote(runtime: Runtime, who: str, role: str) -> None:
-    """Give a user a role, from their next request on."""
+    """Change a user's role, from the next request on.
+
+    An address must be verified by the identity provider. An id is always accepted.
+    """
     async with runtime.database.transaction() as session:
-        changed = await set_role(session, (await _find(session, who)).id, Role(role))
+        found = await _find(session, who)
+        if Role(role) is not Role.USER and _as_id(who) is None and not found.email_verified:
+            raise UnverifiedEmailError(found.id)
+        changed = await UserAdministration(session, runtime.audit).change(found.id, UserUpdate(role=Role(role)))
     click.echo(f"{_describe(changed)} now has the role {changed.role.value}.")
+
+
+@user.command("revoke-tokens")
+@click.argument("who", metavar="EMAIL_OR_ID")
+@with_runtime
+async def revoke_tokens(runtime: Runtime, who: str) -> None:
+    """Refuse all tokens that a user holds now.
+
+    The user can sign in again. End the user's sessions at the identity provider first, or they get new tokens.
+    """
+    async with runtime.database.transaction() as session:
+        found = await _find(session, who)
+        revoked = await UserAdministration(session, runtime.audit).revoke_tokens(found.id)
+    click.echo(f"All tokens of {_describe(revoked)} issued until now are refused.")
 
 
 @user.command("list")
 @click.option("--search", default="", help="Part of an address or a name.")
-@click.option("--role", type=click.Choice([role.value for role in Role]), help="Only these.")
-@click.option("--limit", type=click.IntRange(1, MAX_LIMIT), default=50, show_default=True)
+@click.option("--role", type=click.Choice([role.value for role in Role]), help="Only users with this role.")
+@click.option("--limit", type=click.IntRange(1, MAX_LIMIT), default=50, show_default=True, help="Maximum number.")
 @with_runtime
 async def list_users(runtime: Runtime, search: str, role: str | None, limit: int) -> None:
-    """List users, the newest first: id, role, whether active, address, name."""
+    """List users, newest first: id, role, status, address, name."""
     where = [] if role is None else [col(User.role) == Role(role)]
     async with runtime.database.reading() as session:
         found = await UserRepository(session).page(UserRead, PageParams(limit=limit), *where, search=search)
@@ -56,10 +84,15 @@ async def list_users(runtime: Runtime, search: str, role: str | None, limit: int
 
 @user.command("export")
 @click.argument("who", metavar="EMAIL_OR_ID")
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="A file, made new.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help="The file to create. It must not exist.",
+)
 @with_runtime
 async def export(runtime: Runtime, who: str, output: Path) -> None:
-    """Write all that is kept of a user into a JSON file that only you can read."""
+    """Export all data about a user to a JSON file that only you can read."""
     async with runtime.database.reading() as session:
         found = await _find(session, who)
     try:
@@ -69,36 +102,36 @@ async def export(runtime: Runtime, who: str, output: Path) -> None:
     with os.fdopen(descriptor, "wb") as file:
         async for piece in export_user(runtime, found.id):
             file.write(piece)
-    click.echo(f"All that is kept of {_describe(found)} is in {output}.")
+    click.echo(f"Exported all data about {_describe(found)} to {output}.")
 
 
 @user.command("erase")
 @click.argument("who", metavar="EMAIL_OR_ID")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Don't ask for confirmation.")
 @with_runtime
-async def erase(runtime: Runtime, who: str, yes: bool) -> None:  # noqa: FBT001 - click gives it by name
-    """Remove a user and all that is theirs, for good."""
+async def erase(runtime: Runtime, who: str, yes: bool) -> None:  # noqa: FBT001 - click passes it by name
+    """Erase a user and all their data permanently."""
     async with runtime.database.reading() as session:
         found = await _find(session, who)
     if not yes:
-        click.confirm(f"Remove {_describe(found)} and all that is theirs, for good?", abort=True)
+        click.confirm(f"Erase {_describe(found)} and all their data permanently?", abort=True)
     await erase_user(runtime, found.id)
-    click.echo(f"{found.id} is gone.")
+    click.echo(f"Erased {found.id}.")
 
 
 async def _find(session: AsyncSession, who: str) -> User:
-    """The one user whom the id or the address means."""
+    """Return the user with this id or address."""
     users = UserRepository(session)
     user_id = _as_id(who)
     where = col(User.email) == who.strip().lower() if user_id is None else col(User.id) == user_id
     found = await users.get_multi(where)
     if not found:
         raise click.ClickException(
-            f"There is no user {who}. Users exist from their first request on; `app user list` shows them."
+            f"User {who} not found. Users exist from their first request on; `app user list` lists them."
         )
     if len(found) > 1:
         ids = "\n".join(f"  {one.id}  created {one.created_at:%Y-%m-%d %H:%M}" for one in found)
-        raise click.ClickException(f"{who} is the address of {len(found)} users. Say which by the id:\n{ids}")
+        raise click.ClickException(f"{len(found)} users have the address {who}. Use an id instead:\n{ids}")
     return found[0]
 
 

@@ -1,4 +1,4 @@
-"""What is kept of users, when it goes, and what of it is counted."""
+"""Personal data, retention and metrics of users."""
 
 from datetime import timedelta
 from typing import Final
@@ -14,12 +14,12 @@ from app.core.manifest import PersonalData, ReportMetric, RetentionRule
 from app.core.runtime import Runtime
 from app.users.models import User, UserIdentity
 
-KEEP_GONE_IDENTITIES: Final = timedelta(days=30)
-"""How long an identity without a user is remembered: longer than its tokens live and news of it take to arrive."""
+DELETED_IDENTITY_RETENTION: Final = timedelta(days=30)
+"""Longer than the lifetime of the identity's tokens and the delay of its events."""
 
 
-async def leave_gone_identities(_runtime: Runtime, session: AsyncSession, user_id: UUID) -> None:
-    """Leaves of each identity only that it is gone: a token that is still good, or late news, bring nobody back."""
+async def erase_identities(_runtime: Runtime, session: AsyncSession, user_id: UUID) -> None:
+    """Mark the identities as deleted, so that neither a valid token nor a late event creates the user again."""
     now = utc_now()
     await session.execute(
         update(UserIdentity)
@@ -33,7 +33,7 @@ PERSONAL_DATA: Final = (
     PersonalData(
         model=UserIdentity,
         belongs=lambda user_id: col(UserIdentity.user_id) == user_id,
-        erase=leave_gone_identities,
+        erase=erase_identities,
     ),
 )
 
@@ -42,7 +42,7 @@ RETENTION: Final = (
     RetentionRule(
         model=UserIdentity,
         expired=lambda _runtime, now: and_(
-            col(UserIdentity.user_id).is_(None), col(UserIdentity.deleted_at) < now - KEEP_GONE_IDENTITIES
+            col(UserIdentity.user_id).is_(None), col(UserIdentity.deleted_at) < now - DELETED_IDENTITY_RETENTION
         ),
     ),
 )

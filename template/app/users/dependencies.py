@@ -1,62 +1,84 @@
-"""Who may call: a route that asks for `user: CurrentUser` is given the user of the request's token."""
+"""The guards. A route with a parameter `user: CurrentUser` receives the authenticated user.
 
+They work for requests and for WebSockets alike.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Annotated
 
+import structlog
 from fastapi import Depends
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import HTTPAuthorizationCredentials
 from starlette.requests import HTTPConnection
 
 from app.auth.authenticator import Authenticator
-from app.auth.port import Identity
+from app.auth.bearer import BearerToken
+from app.auth.port import AssuranceLevel, GenuineTokenError, Identity, InvalidTokenError
+from app.auth.settings import AuthSettings
 from app.core.context import bind_user
 from app.core.errors import UnauthorizedError
+from app.core.http.client_address import client_address
 from app.core.http.dependencies import RuntimeDep, SessionDep
 from app.core.http.guards import once_per_connection
-from app.core.http.rate_limit import limit_address, limit_failed_authentication, limit_user
+from app.core.http.rate_limit import limit_address, limit_anonymous, limit_failed_authentication, limit_user
+from app.core.observability.pseudonym import pseudonym
 from app.core.runtime import Runtime, get_runtime
 from app.users.caller import Caller
-from app.users.errors import AdminRequiredError
-from app.users.identities import find_caller, make_user
+from app.users.errors import AdminRequiredError, AssuranceRequiredError
+from app.users.identities import create_user, find_caller
 from app.users.service import UserAdministration
 
-# Shows the field for the token in the API's documentation; what is missing is answered in our own shape.
-_bearer = HTTPBearer(auto_error=False, scheme_name="token")
+security_log = structlog.stdlib.get_logger("app.security")
 
 
 @once_per_connection
 async def current_user(
-    connection: HTTPConnection, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+    connection: HTTPConnection, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(BearerToken())]
 ) -> Caller:
-    """The active user whose bearer token the request carries. Before the database is asked, the limits are.
+    """Return the active user whose bearer token the request carries. Rate limits apply before the database is read.
 
     Raises:
-        UnauthorizedError: there is no token, or none to be trusted.
-        RateLimitedError: the user, or the address that fails to authenticate, comes too often.
-        AccountDeactivatedError: the user was shut out.
+        UnauthorizedError: the token is missing or not accepted.
+        RateLimitedError: the user, or the address that fails to authenticate, exceeds a limit.
+        AccountDeactivatedError: the user is deactivated.
     """
     if credentials is None:
-        # Nobody has tried anything: a failed authentication is a token that was refused.
+        # A missing token is not a failed authentication.
         await limit_address(connection)
         raise UnauthorizedError
     runtime = get_runtime(connection)
-    identity = await _authenticate(connection, runtime, credentials.credentials)
-    await limit_user(connection, f"{identity.provider}:{identity.subject}")
-    caller = await find_caller(runtime.database, identity) or await _first_seen(runtime, identity)
-    bind_user(connection, caller.id)
+    address = client_address(connection, runtime.settings.TRUSTED_PROXY_COUNT)
+    client = pseudonym(runtime.settings.SECRET_KEY, address)
+    try:
+        caller = await _identify(connection, runtime, credentials.credentials)
+    except InvalidTokenError as error:
+        security_log.info("token_refused", reason=error.reason, client=client)
+        if isinstance(error, GenuineTokenError):
+            await limit_user(connection, f"refused:{error.subject}")
+        else:
+            await limit_failed_authentication(connection)
+        raise
+    caller = replace(caller, client=client)
+    bind_user(connection, caller.id, caller.actor)
     return caller
 
 
-async def _authenticate(connection: HTTPConnection, runtime: Runtime, token: str) -> Identity:
-    try:
-        return await runtime.resource(Authenticator).authenticate(token)
-    except UnauthorizedError:
-        await limit_failed_authentication(connection)
-        raise
+async def _identify(connection: HTTPConnection, runtime: Runtime, token: str) -> Caller:
+    identity = await runtime.resource(Authenticator).authenticate(token)
+    if identity.assurance.is_anonymous:
+        await limit_anonymous(connection, runtime.resource(AuthSettings).RATE_LIMIT_ANONYMOUS)
+    await limit_user(connection, f"{identity.provider}:{identity.subject}")
+    return await find_caller(runtime.database, identity) or await _register(runtime, identity)
 
 
-async def _first_seen(runtime: Runtime, identity: Identity) -> Caller:
-    """Makes the user. No connection is held here: a hundred first requests would each wait for a second one."""
-    await make_user(runtime, await runtime.resource(Authenticator).profile(identity))
+async def _register(runtime: Runtime, identity: Identity) -> Caller:
+    """Create the user on the first request.
+
+    No connection is held meanwhile: a hundred first requests at once would each wait for a second connection.
+    """
+    profile = await runtime.resource(Authenticator).profile(identity)
+    await create_user(runtime, profile)
     caller = await find_caller(runtime.database, identity)
     if caller is None:
         raise UnauthorizedError
@@ -67,10 +89,10 @@ CurrentUser = Annotated[Caller, Depends(current_user)]
 
 
 async def admin_user(caller: CurrentUser) -> Caller:
-    """The calling user, who is an administrator.
+    """Return the current user, who is an administrator.
 
     Raises:
-        AdminRequiredError: they are not.
+        AdminRequiredError: the user is not an administrator.
     """
     if not caller.is_admin:
         raise AdminRequiredError
@@ -80,9 +102,24 @@ async def admin_user(caller: CurrentUser) -> Caller:
 AdminUser = Annotated[Caller, Depends(admin_user)]
 
 
-async def user_administration(actor: AdminUser, session: SessionDep, runtime: RuntimeDep) -> UserAdministration:
-    """Return the user administration, with the calling administrator as its actor."""
-    return UserAdministration(session, runtime.audit, actor)
+def require_assurance(level: AssuranceLevel) -> Callable[[Caller], Awaitable[Caller]]:
+    """Return a guard for users who signed in with at least this assurance level.
+
+    Use: `@router.post("/payouts", dependencies=[Depends(require_assurance("aal2"))])`.
+    """
+
+    async def assured_user(caller: CurrentUser) -> Caller:
+        # The levels sort by their names.
+        if caller.assurance.level < level:
+            raise AssuranceRequiredError(level)
+        return caller
+
+    return assured_user
 
 
-AdministrationDep = Annotated[UserAdministration, Depends(user_administration)]
+async def administration(admin: AdminUser, session: SessionDep, runtime: RuntimeDep) -> UserAdministration:
+    """Return the administration of users by the current administrator, in the request's transaction."""
+    return UserAdministration(session, runtime.audit, admin.actor)
+
+
+AdministrationDep = Annotated[UserAdministration, Depends(administration)]

@@ -1,4 +1,4 @@
-"""The end of a user: all that every module keeps of them goes, for good."""
+"""Permanent erasure of a user and of their data in every module."""
 
 from uuid import UUID
 
@@ -12,44 +12,44 @@ from app.core.ports.audit import AuditEntry
 from app.core.runtime import Runtime
 from app.users.models import User
 from app.users.repository import UserRepository
-from app.users.service import keep_an_admin
+from app.users.service import ensure_admin_remains
 
 
 async def erase_user(runtime: Runtime, user_id: UUID, *, actor_id: UUID | None = None) -> bool:
-    """Shuts a user out, then removes their rows, one transaction a module, the users' own last.
+    """Deactivate a user, then delete their rows: one transaction per module, the users' module last.
 
-    Whatever kills it in between, it goes on where it was when it is called again.
+    Idempotent: if the process stops in between, the next call continues.
 
     Args:
-        actor_id: which administrator wants it; `None` at the command line.
+        actor_id: the administrator who requested it; `None` for the command line.
 
     Returns:
-        Whether there was such a user.
+        Whether the user existed.
 
     Raises:
-        LastAdminError: nobody would be left to administer; nothing was done.
+        LastAdminError: no active administrator would remain; nothing was deleted.
     """
-    if not await _shut_out(runtime, user_id):
+    if not await _deactivate(runtime, user_id):
         return False
     own = next(module for module in modules_of(runtime) if User in module.models)
     for module in reversed(modules_of(runtime)):
         if module is not own:
             async with runtime.database.transaction() as session:
                 await erase_rows(runtime, session, module, user_id)
-    # Last, wherever it stands in the list: as long as there is a user, there may be something left to remove.
+    # Last, regardless of the order of modules: as long as the user exists, an interrupted erasure continues.
     async with runtime.database.transaction() as session:
-        there = select(col(User.id)).where(col(User.id) == user_id).with_for_update()
-        if await session.scalar(there) is not None:
+        existing = select(col(User.id)).where(col(User.id) == user_id).with_for_update()
+        if await session.scalar(existing) is not None:
             await erase_rows(runtime, session, own, user_id)
             await _record(runtime, session, user_id, actor_id)
     return True
 
 
-async def _shut_out(runtime: Runtime, user_id: UUID) -> bool:
-    """Whether there is such a user; from now on they add nothing to what has been removed."""
+async def _deactivate(runtime: Runtime, user_id: UUID) -> bool:
+    """Deactivate the user, so that no new data appears. Return whether the user exists."""
     async with runtime.database.transaction() as session:
         users = UserRepository(session)
-        await keep_an_admin(users, user_id)
+        await ensure_admin_remains(users, user_id)
         found = await users.get_multi(col(User.id) == user_id)
         for user in found:
             await users.update(user, {"is_active": False})

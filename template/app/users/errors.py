@@ -1,10 +1,13 @@
-"""What can go wrong with users."""
+"""Errors of the users' module."""
 
-from app.core.errors import ConflictError, ForbiddenError
+from uuid import UUID
+
+from app.auth.port import AssuranceLevel, GenuineTokenError
+from app.core.errors import ConflictError, ForbiddenError, UnauthorizedError
 
 
 class AccountDeactivatedError(ForbiddenError):
-    """Whose token it is is known, and they have been shut out."""
+    """The token is valid, but the account is deactivated."""
 
     code = "ACCOUNT_DEACTIVATED"
 
@@ -12,28 +15,60 @@ class AccountDeactivatedError(ForbiddenError):
         super().__init__("This account has been deactivated. Ask an administrator to activate it.")
 
 
+class TokenRevokedError(GenuineTokenError):
+    """The token was issued before the user's tokens were revoked."""
+
+    code = "TOKEN_REVOKED"
+
+    def __init__(self, subject: str) -> None:
+        super().__init__("The bearer token has been revoked. Sign in again.", subject=subject, reason="revoked")
+
+
+class AssuranceRequiredError(UnauthorizedError):
+    """The user has to sign in again with a stronger method (RFC 9470)."""
+
+    code = "ASSURANCE_REQUIRED"
+
+    def __init__(self, level: AssuranceLevel) -> None:
+        super().__init__("This requires two-factor authentication. Sign in again with a second factor.")
+        self.details = {"required": level}
+        self.headers["WWW-Authenticate"] = f'Bearer error="insufficient_user_authentication", acr_values="{level}"'
+
+
 class AdminRequiredError(ForbiddenError):
-    """The caller is no administrator."""
+    """The user is not an administrator."""
 
     code = "ADMIN_REQUIRED"
 
     def __init__(self) -> None:
-        super().__init__("This needs an administrator.")
+        super().__init__("Only administrators can do this.")
 
 
 class OwnAccountError(ForbiddenError):
-    """An administrator would lock themselves out."""
+    """Administrators cannot lock themselves out."""
 
     code = "OWN_ACCOUNT"
 
-    def __init__(self, what: str) -> None:
-        super().__init__(f"You cannot {what} yourself; ask another administrator.")
+    def __init__(self, action: str) -> None:
+        super().__init__(f"You cannot {action} yourself. Ask another administrator.")
 
 
 class LastAdminError(ConflictError):
-    """Nobody would be left who could administer anything."""
+    """No active administrator would remain."""
 
     code = "LAST_ADMIN"
 
     def __init__(self) -> None:
-        super().__init__("This is the last active administrator; make another one first.")
+        super().__init__("This is the last active administrator. Promote another user first.")
+
+
+class UnverifiedEmailError(ConflictError):
+    """The address is unverified: someone who does not own it may have signed up with it."""
+
+    code = "UNVERIFIED_EMAIL"
+
+    def __init__(self, user_id: UUID) -> None:
+        super().__init__(
+            "The identity provider has not verified this user's address, so that someone else may have signed up "
+            f"with it. Check the user at the provider, then use the id instead of the address: {user_id}"
+        )

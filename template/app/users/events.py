@@ -1,4 +1,4 @@
-"""What other modules may want to know of users."""
+"""Events about users."""
 
 from uuid import UUID
 
@@ -6,7 +6,7 @@ from app.core.ports.events import Event
 
 
 class UserCreated(Event):
-    """Somebody is here for the first time."""
+    """A user made their first request."""
 
     user_id: UUID
     email: str | None
@@ -14,9 +14,9 @@ class UserCreated(Event):
 
 
 class ExportReady(Event):
-    """All that is kept of a user has been put together for them.
+    """The export of a user's data is ready.
 
-    `file_id` is that of a file among their own (`runtime.user_files`); without one an administrator has the export.
+    `file_id` is one of the user's files (`runtime.user_files`). Without it, an administrator has to deliver the export.
     """
 
     export_id: UUID

@@ -1,4 +1,4 @@
-"""From an identity to a user: looked up with one statement, made on first sight."""
+"""Maps identities to users: one statement per request, and the creation of new users."""
 
 from datetime import datetime
 from uuid import UUID
@@ -13,11 +13,11 @@ from app.core.db.database import Database, is_unique_violation
 from app.core.db.models import utc_now
 from app.core.runtime import Runtime
 from app.users.caller import Caller
-from app.users.errors import AccountDeactivatedError
+from app.users.errors import AccountDeactivatedError, TokenRevokedError
 from app.users.events import UserCreated
 from app.users.models import Role, user_identities, users
 
-# Built once: it runs with every request.
+# Built once, since it runs on every request.
 _CALLER = (
     select(
         users.c.id,
@@ -25,6 +25,7 @@ _CALLER = (
         users.c.full_name,
         users.c.role,
         users.c.is_active,
+        users.c.tokens_valid_from,
         users.c.created_at,
         users.c.updated_at,
         user_identities.c.deleted_at,
@@ -37,17 +38,20 @@ _IS_ACTIVE = select(users.c.is_active).where(users.c.id == bindparam("user_id"))
 
 
 async def find_caller(database: Database, identity: Identity) -> Caller | None:
-    """The user of an identity, or `None` when it has never been seen.
+    """Return the user of an identity, or `None` for an unknown identity.
 
     Raises:
-        AccountDeactivatedError: the user was shut out, or is gone at the provider.
+        AccountDeactivatedError: the user is deactivated here or deleted at the provider.
+        TokenRevokedError: the token was issued before the user's tokens were revoked.
     """
     rows = await database.fetch(_CALLER, {"provider": identity.provider, "subject": identity.subject})
     if not rows:
         return None
-    id_, email, full_name, role, is_active, created_at, updated_at, deleted_at = rows[0]
+    id_, email, full_name, role, is_active, valid_from, created_at, updated_at, deleted_at = rows[0]
     if not is_active or deleted_at is not None:
         raise AccountDeactivatedError
+    if valid_from is not None and (identity.issued_at is None or identity.issued_at < valid_from):
+        raise TokenRevokedError(identity.subject)
     return Caller(
         id=id_,
         email=email,
@@ -56,25 +60,26 @@ async def find_caller(database: Database, identity: Identity) -> Caller | None:
         is_active=is_active,
         created_at=created_at,
         updated_at=updated_at,
+        assurance=identity.assurance,
     )
 
 
-async def make_user(runtime: Runtime, identity: Identity, *, profile_at: datetime | None = None) -> bool:
-    """Makes the user of an identity that has not been seen before, in a transaction of its own.
+async def create_user(runtime: Runtime, identity: Identity, *, profile_at: datetime | None = None) -> bool:
+    """Create the user of an unknown identity, in a transaction of its own.
 
     Returns:
-        False when somebody else was faster, or knows that the identity is gone: its row is there then.
+        False if the identity exists already: another request created it, or it was deleted at the provider.
     """
     user_id, email, name = uuid7(), stored_email(identity.email), identity.name
     try:
         async with runtime.database.transaction() as session:
-            await session.execute(_insert_user(user_id, email, name))
+            await session.execute(_insert_user(user_id, identity))
             await add_identity(session, identity, user_id=user_id, profile_at=profile_at)
             await runtime.events.publish(session, UserCreated(user_id=user_id, email=email, full_name=name))
     except IntegrityError as error:
         if not is_unique_violation(error):
             raise
-        # The identity is unique: of a hundred first requests at once one makes the user, the others find it.
+        # The identity is unique: of a hundred first requests at once, one creates the user and the others find it.
         return False
     return True
 
@@ -87,10 +92,10 @@ async def add_identity(
     profile_at: datetime | None = None,
     deleted_at: datetime | None = None,
 ) -> None:
-    """Adds the row of an identity.
+    """Insert the row of an identity.
 
     Raises:
-        IntegrityError: it is there.
+        IntegrityError: it exists already.
     """
     now = utc_now()
     await session.execute(
@@ -109,16 +114,17 @@ async def add_identity(
 
 
 def stored_email(email: str | None) -> str | None:
-    """The address as it is kept: in lower case, so that it can be found."""
+    """Return the address as it is stored: in lower case, for searching."""
     return email.lower() if email else None
 
 
-def _insert_user(user_id: UUID, email: str | None, name: str | None) -> Insert:
+def _insert_user(user_id: UUID, identity: Identity) -> Insert:
     now = utc_now()
     return insert(users).values(
         id=user_id,
-        email=email,
-        full_name=name,
+        email=stored_email(identity.email),
+        email_verified=identity.email_verified,
+        full_name=identity.name,
         role=Role.USER,
         is_active=True,
         created_at=now,

@@ -1,4 +1,4 @@
-"""What a user may ask for: all that is kept of them, and the end of it. Queue these from a route of your own."""
+"""Jobs that export and erase a user's data. Enqueue them from your own routes."""
 
 from datetime import timedelta
 from typing import Any, Final
@@ -21,20 +21,20 @@ from app.users.repository import UserRepository
 logger = structlog.stdlib.get_logger(__name__)
 
 EXPORT_LIFETIME: Final = timedelta(days=7)
-"""How long an export stays among the user's files."""
+"""How long an export remains in the user's files."""
 
 
 async def export_user_data(runtime: Runtime, user_id: str) -> dict[str, Any] | None:
-    """Puts all that is kept of a user among their files and tells them; where no files are kept, it is the result.
+    """Export a user's data to one of their files and publish `ExportReady`. Without file storage, return the export.
 
     Returns:
-        `{"file_id"}`, or the export itself; nothing where there is no such user.
+        `{"file_id"}`, or the export itself; `None` if the user does not exist.
     """
     key = UUID(user_id)
     async with runtime.database.reading() as session:
-        known = await UserRepository(session).count(col(User.id) == key)
-    if not known:
-        logger.warning("export_of_nobody", user_id=user_id)
+        exists = await UserRepository(session).count(col(User.id) == key)
+    if not exists:
+        logger.warning("export_user_not_found", user_id=user_id)
         return None
     file_id = await runtime.user_files.keep(
         key,
@@ -52,13 +52,13 @@ async def export_user_data(runtime: Runtime, user_id: str) -> dict[str, Any] | N
 
 
 async def delete_user_data(runtime: Runtime, user_id: str, actor_id: str | None = None) -> None:
-    """Removes all that is kept of a user. May be repeated.
+    """Erase a user and their data. Idempotent.
 
     Args:
-        actor_id: which administrator wants it, if one does.
+        actor_id: the administrator who requested it.
     """
     try:
         await erase_user(runtime, UUID(user_id), actor_id=UUID(actor_id) if actor_id else None)
     except LastAdminError as error:
-        # Another attempt finds the same.
+        # A retry would fail again.
         logger.warning("erasure_refused", user_id=user_id, reason=error.code)

@@ -1,10 +1,10 @@
-"""The users' tables. Who somebody is at a provider of identities is a table of its own: `users` knows no provider."""
+"""The tables of users and of their identities at providers. `users` itself has no columns of a provider."""
 
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Enum, Table, UniqueConstraint
+from sqlalchemy import CheckConstraint, Enum, Table, UniqueConstraint, false
 from sqlmodel import Field
 
 from app.auth.claims import MAX_EMAIL_LENGTH, MAX_NAME_LENGTH, MAX_SUBJECT_LENGTH
@@ -14,7 +14,7 @@ PROVIDER_LENGTH = 50
 
 
 class Role(StrEnum):
-    """What somebody may do. It lives here only, never in a token that a user could have changed."""
+    """What a user may do. Stored only in the database, never taken from a token."""
 
     USER = "user"
     ADMIN = "admin"
@@ -31,27 +31,30 @@ ROLE_TYPE = Enum(
 
 
 class User(Entity, table=True):
-    """Somebody who uses the product.
+    """A user of the product.
 
-    The address is a way to reach them and not who they are: it may be missing, and two users may have the same one.
-    It is stored in lower case.
+    The address is for contact, not for identification: it may be missing, and two users may have the same one. It is
+    stored in lower case. `email_verified` is true only if the provider states that the user owns the address.
+    Tokens issued before `tokens_valid_from` are refused.
     """
 
     __tablename__ = "users"
 
     email: str | None = Field(default=None, max_length=MAX_EMAIL_LENGTH, index=True)
+    email_verified: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     full_name: str | None = Field(default=None, max_length=MAX_NAME_LENGTH)
     role: Role = Field(default=Role.USER, sa_type=ROLE_TYPE)
     is_active: bool = True
+    tokens_valid_from: datetime | None = None
 
 
 class UserIdentity(Entity, table=True):
-    """A user as a provider knows them.
+    """A user at an identity provider.
 
-    A provider never gives a subject to somebody else. `name` is what it last said, so that a name that the user has
-    chosen here stays until the provider's own changes. `profile_at` is the provider's time of the newest profile seen.
-    One that was deleted at the provider stays as a row, without a user if it was never seen before, so that news
-    that arrive late create nobody.
+    A provider never assigns a subject to another user. `name` is the last name that the provider stated: a name that
+    the user chose here stays until the provider's name changes. `profile_at` is the provider's time of the newest
+    profile. An identity that was deleted at the provider remains as a row, so that late events don't create the user
+    again; it has no user if the identity never called.
     """
 
     __tablename__ = "user_identities"

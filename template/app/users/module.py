@@ -1,4 +1,4 @@
-"""Users: who they are, what they may do, and the guards of the app and admin areas."""
+"""Users: their identities and roles, and the guards of the app and admin areas."""
 
 from fastapi import Depends
 

@@ -1,4 +1,4 @@
-"""The users' table."""
+"""Queries on users."""
 
 from typing import ClassVar
 from uuid import UUID
@@ -12,16 +12,16 @@ from app.users.models import Role, User
 
 
 class UserRepository(Repository[User]):
-    """Users. They are shut out; removing one is an erasure (erasure.py)."""
+    """Users. They are deactivated; only `erasure.py` deletes them."""
 
     model = User
     searchable: ClassVar = (col(User.email), col(User.full_name))
 
     async def require_locked(self, user_id: UUID) -> User:
-        """The user, whom nobody else can change until the transaction ends.
+        """Return the user, locked against other changes until the transaction ends.
 
         Raises:
-            NotFoundError: there is none.
+            NotFoundError: the user does not exist.
         """
         user = await self.session.scalar(select(User).where(col(User.id) == user_id).with_for_update())
         if user is None:
@@ -29,10 +29,10 @@ class UserRepository(Repository[User]):
         return user
 
     async def lock_admins(self) -> set[UUID]:
-        """The active administrators; nobody can become one less until the transaction ends.
+        """Return the active administrators, locked: their number cannot decrease until the transaction ends.
 
-        Always in the same order, and before any other row, so that two administrators who remove each other wait
-        instead of blocking one another.
+        Lock them always in the same order and before any other row. Two administrators who deactivate each other then
+        wait for one another instead of causing a deadlock.
         """
         statement = (
             select(col(User.id))

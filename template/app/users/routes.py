@@ -1,4 +1,4 @@
-"""What users can do with themselves."""
+"""Routes for the current user."""
 
 from fastapi import APIRouter
 
@@ -11,14 +11,14 @@ router = APIRouter(prefix="/users")
 
 
 @router.get("/me")
-async def read_me(caller: CurrentUser) -> UserRead:
-    """Answers who is calling."""
+async def get_current_user(caller: CurrentUser) -> UserRead:
+    """Get the current user."""
     return UserRead.model_validate(caller)
 
 
 @router.patch("/me")
-async def update_me(caller: CurrentUser, session: SessionDep, data: ProfileUpdate) -> UserRead:
-    """Changes one's own name."""
+async def update_current_user(caller: CurrentUser, session: SessionDep, data: ProfileUpdate) -> UserRead:
+    """Update the current user's name."""
     if not data.model_fields_set:
         return UserRead.model_validate(caller)
     users = UserRepository(session)

@@ -1,4 +1,4 @@
-"""What clients send and see of users."""
+"""Request and response bodies for users."""
 
 from datetime import datetime
 from typing import Annotated
@@ -14,7 +14,7 @@ FullName = Annotated[str, Line(max_length=MAX_NAME_LENGTH)]
 
 
 class UserRead(BaseModel):
-    """A user, as they see themselves and administrators see them."""
+    """A user."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -28,7 +28,7 @@ class UserRead(BaseModel):
 
 
 class ProfileUpdate(BaseModel):
-    """What users may change of themselves. What is left out stays; `null` clears it."""
+    """Changes to the current user. Omitted fields stay unchanged; `null` clears a field."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -36,7 +36,7 @@ class ProfileUpdate(BaseModel):
 
 
 class UserUpdate(ProfileUpdate):
-    """What an administrator may change of a user. What is left out stays."""
+    """Changes to a user by an administrator. Omitted fields stay unchanged."""
 
-    # Never used, since only what was sent is written: the field may be left out, but it cannot be null.
+    # The default is never used, since only sent fields are written: the field may be omitted but not null.
     role: Role = Field(default_factory=lambda: Role.USER)

@@ -1,7 +1,7 @@
-"""Keeps users in step with the provider of identities.
+"""Keeps users in sync with the identity provider.
 
-Events arrive late, twice and in any order. So a profile that is older than the one seen is left alone, and what is
-deleted at the provider stays deleted: no later event brings the user back, only an administrator does.
+Events arrive late, twice and in any order. Therefore an older profile never overwrites a newer one, and a user who was
+deleted at the provider stays deactivated: no later event activates the user, only an administrator does.
 """
 
 from uuid import UUID
@@ -14,22 +14,29 @@ from app.auth.events import IdentityChanged, IdentityDeleted
 from app.auth.port import Identity
 from app.core.db.database import is_unique_violation
 from app.core.db.models import utc_now
+from app.core.ports.audit import AuditEntry
 from app.core.runtime import Runtime
-from app.users.identities import add_identity, make_user, stored_email
+from app.users.identities import add_identity, create_user, stored_email
 from app.users.models import user_identities, users
 
 
 async def on_identity_changed(runtime: Runtime, event: IdentityChanged) -> None:
-    """Takes over the profile; makes the user when nobody has seen them."""
-    identity = Identity(provider=event.provider, subject=event.subject, email=event.email, name=event.name)
+    """Update the profile, or create the user of an unknown identity."""
+    identity = Identity(
+        provider=event.provider,
+        subject=event.subject,
+        email=event.email,
+        email_verified=event.email_verified,
+        name=event.name,
+    )
     if await _update_profile(runtime, event):
         return
-    if not await make_user(runtime, identity, profile_at=event.at):
+    if not await create_user(runtime, identity, profile_at=event.at):
         await _update_profile(runtime, event)
 
 
 async def _update_profile(runtime: Runtime, event: IdentityChanged) -> bool:
-    """Whether the identity is known; a newer profile is then written."""
+    """Write a newer profile. Return whether the identity is known."""
     async with runtime.database.transaction() as session:
         known = (
             await session.execute(
@@ -48,7 +55,11 @@ async def _update_profile(runtime: Runtime, event: IdentityChanged) -> bool:
             .where(user_identities.c.id == known.id)
             .values(name=event.name, profile_at=event.at, updated_at=now)
         )
-        changes: dict[str, object] = {"email": stored_email(event.email), "updated_at": now}
+        changes: dict[str, object] = {
+            "email": stored_email(event.email),
+            "email_verified": event.email_verified,
+            "updated_at": now,
+        }
         if event.name is not None and event.name != known.name:
             changes["full_name"] = event.name
         await session.execute(update(users).where(users.c.id == known.user_id).values(changes))
@@ -56,22 +67,22 @@ async def _update_profile(runtime: Runtime, event: IdentityChanged) -> bool:
 
 
 async def on_identity_deleted(runtime: Runtime, event: IdentityDeleted) -> None:
-    """Shuts the user out, unless they can still be known by another identity."""
+    """Deactivate the user, unless another identity of the user remains."""
     identity = Identity(provider=event.provider, subject=event.subject)
     try:
         async with runtime.database.transaction() as session:
-            if not await _mark_deleted(session, event):
+            if not await _mark_deleted(runtime, session, event):
                 await add_identity(session, identity, user_id=None, profile_at=event.at, deleted_at=event.at)
     except IntegrityError as error:
         if not is_unique_violation(error):
             raise
-        # Its first request came in between: the row is there now.
+        # The user's first request inserted the row in the meantime.
         async with runtime.database.transaction() as session:
-            await _mark_deleted(session, event)
+            await _mark_deleted(runtime, session, event)
 
 
-async def _mark_deleted(session: AsyncSession, event: IdentityDeleted) -> bool:
-    """Whether the identity is known; it is then gone."""
+async def _mark_deleted(runtime: Runtime, session: AsyncSession, event: IdentityDeleted) -> bool:
+    """Mark the identity as deleted. Return whether it is known."""
     known = (
         await session.execute(
             select(user_identities.c.id, user_identities.c.user_id, user_identities.c.deleted_at)
@@ -88,12 +99,24 @@ async def _mark_deleted(session: AsyncSession, event: IdentityDeleted) -> bool:
         .where(user_identities.c.id == known.id)
         .values(deleted_at=event.at, profile_at=event.at, updated_at=utc_now())
     )
-    await _deactivate_without_identity(session, known.user_id)
+    await _deactivate_without_identity(runtime, session, known.user_id)
     return True
 
 
-async def _deactivate_without_identity(session: AsyncSession, user_id: UUID) -> None:
-    living = exists().where(user_identities.c.user_id == user_id, user_identities.c.deleted_at.is_(None))
-    await session.execute(
-        update(users).where(users.c.id == user_id, ~living).values(is_active=False, updated_at=utc_now())
+async def _deactivate_without_identity(runtime: Runtime, session: AsyncSession, user_id: UUID) -> None:
+    remaining = exists().where(user_identities.c.user_id == user_id, user_identities.c.deleted_at.is_(None))
+    deactivated = await session.execute(
+        update(users)
+        .where(users.c.id == user_id, users.c.is_active, ~remaining)
+        .values(is_active=False, updated_at=utc_now())
+        .returning(users.c.id)
     )
+    if deactivated.one_or_none() is not None:
+        entry = AuditEntry(
+            actor_id=None,
+            action="user.deactivated",
+            target_type="user",
+            target_id=str(user_id),
+            details={"reason": "deleted at the identity provider"},
+        )
+        await runtime.audit.record(session, entry)

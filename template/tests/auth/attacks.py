@@ -1,11 +1,11 @@
-"""Every attack that a provider has to stand."""
+"""The attacks that every provider has to withstand."""
 
 import jwt
 import pytest
 
 from app.auth.authenticator import Authenticator
 from app.auth.port import InvalidTokenError
-from tests.auth.provider_case import Claims, ProviderCase, sign_anything, sign_bytes
+from tests.auth.provider_case import Claims, ProviderCase, sign_anything, sign_bytes, sign_with_header
 from tests.fakes.issuer import Issuer, SigningKey, encode_segment, forge, forge_hs256, issuing, now
 
 UNUSABLE_CLAIMS: dict[str, Claims] = {
@@ -34,11 +34,19 @@ UNUSABLE_CLAIMS: dict[str, Claims] = {
     "other audience": {"aud": "somebody-else"},
     "audience that is an object": {"aud": {"a": 1}},
     "audience that is a list of numbers": {"aud": [1]},
+    "ID token": {"at_hash": "77QmUPtjPfzWtF2AnpK9RQ"},
+    "ID token of Cognito": {"token_use": "id"},
+    "ID token of Keycloak": {"typ": "ID"},
+    "refresh token of Keycloak": {"typ": "Refresh"},
+    "logout token": {"events": {"http://schemas.openid.net/event/backchannel-logout": {}}},
+    "token bound to a key": {"cnf": {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}},
+    "actor without a subject": {"act": {"iss": "https://id.example.com"}},
+    "actor that is text": {"act": "admin"},
 }
 
 
 class Attacks(ProviderCase):
-    """A provider's tests inherit from `contract.ProviderContract`, and so from this."""
+    """The tests of a provider inherit from `contract.ProviderContract`, and therefore from this class."""
 
     @pytest.mark.parametrize("changed", UNUSABLE_CLAIMS.values(), ids=UNUSABLE_CLAIMS)
     async def test_unusable_claims_are_refused(
@@ -55,6 +63,17 @@ class Attacks(ProviderCase):
 
         with pytest.raises(InvalidTokenError):
             await authenticator.authenticate(issuer.sign(claims))
+
+    @pytest.mark.parametrize(
+        "kind",
+        ["logout+jwt", "application/logout+jwt", "id_token", "dpop+jwt", "secevent+jwt", "entity-statement+jwt", ""],
+    )
+    async def test_other_kinds_of_tokens_are_refused(
+        self, authenticator: Authenticator, issuer: Issuer, claims: Claims, kind: str
+    ) -> None:
+        for value in (kind or 5, kind.upper() or ["JWT"]):
+            with pytest.raises(InvalidTokenError):
+                await authenticator.authenticate(sign_with_header(issuer.keys[0], claims, typ=value))
 
     @pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "nOnE", ""])
     async def test_unsigned_tokens_are_refused(
@@ -183,7 +202,7 @@ class Attacks(ProviderCase):
     async def test_roles_in_a_token_mean_nothing(
         self, authenticator: Authenticator, issuer: Issuer, claims: Claims
     ) -> None:
-        boasting = claims | {"role": "admin", "roles": ["admin"], "user_metadata": {"role": "admin"}, "admin": True}
+        boasting = {"role": "admin", "roles": ["admin"], "user_metadata": {"role": "admin"}, "admin": True} | claims
 
         assert await authenticator.authenticate(issuer.sign(boasting)) == await authenticator.authenticate(
             issuer.sign(claims)

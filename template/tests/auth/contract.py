@@ -1,4 +1,4 @@
-"""What every provider has to do. A provider's tests inherit from the class."""
+"""The contract of every provider. The tests of a provider inherit from this class."""
 
 from contextlib import suppress
 
@@ -6,17 +6,18 @@ import httpx
 import pytest
 
 from app.auth.authenticator import Authenticator
-from app.auth.port import InvalidTokenError
+from app.auth.port import AnonymousUserError, Assurance, ExpiredTokenError, GenuineTokenError, InvalidTokenError
 from app.core.errors import ServiceUnavailableError
 from tests.auth.attacks import Attacks
-from tests.auth.provider_case import Claims
-from tests.fakes.issuer import Issuer, now
+from tests.auth.conftest import OpenAuthenticator
+from tests.auth.provider_case import Claims, sign_anything, sign_with_header
+from tests.fakes.issuer import Issuer, SigningKey, now
 
 ME = "/api/v1/app/users/me"
 
 
 class ProviderContract(Attacks):
-    """It lets the right ones in, keeps the wrong ones out, and stays calm when its issuer does not."""
+    """Accepts valid tokens, refuses all others, and copes with an issuer that fails."""
 
     async def test_a_good_token_names_its_subject(
         self, authenticator: Authenticator, issuer: Issuer, claims: Claims
@@ -39,10 +40,30 @@ class ProviderContract(Attacks):
 
         assert (await authenticator.authenticate(issuer.sign(claims))).subject == "user_1"
 
+    @pytest.mark.parametrize("kind", [None, "JWT", "jwt", "at+jwt", "application/at+jwt"], ids=str)
+    async def test_a_token_may_say_that_it_is_an_access_token(
+        self, authenticator: Authenticator, issuer: Issuer, claims: Claims, kind: str | None
+    ) -> None:
+        token = sign_with_header(issuer.keys[0], claims, typ=kind)
+
+        assert (await authenticator.authenticate(token)).subject == "user_1"
+
+    async def test_an_expired_token_of_somebody_else_is_not_merely_expired(
+        self, authenticator: Authenticator, issuer: Issuer, claims: Claims
+    ) -> None:
+        expired = claims | {"exp": now() - 60}
+        forged = SigningKey(self.algorithm, number=99, kid=issuer.keys[0].kid).sign(expired)
+        wrong: list[Claims] = [{"iss": "https://evil.example.com"}, {"aud": "else"}, {"events": {}}, {"sub": None}]
+
+        for token in (forged, *(sign_anything(issuer.keys[0], expired | change) for change in wrong)):
+            with pytest.raises(InvalidTokenError) as raised:
+                await authenticator.authenticate(token)
+            assert not isinstance(raised.value, GenuineTokenError)
+
     async def test_an_expired_token_is_called_that(
         self, authenticator: Authenticator, issuer: Issuer, claims: Claims
     ) -> None:
-        with pytest.raises(InvalidTokenError, match="expired"):
+        with pytest.raises(ExpiredTokenError, match="expired"):
             await authenticator.authenticate(issuer.sign(claims | {"exp": now() - 60}))
 
     async def test_a_new_key_is_found(self, authenticator: Authenticator, issuer: Issuer, claims: Claims) -> None:
@@ -77,6 +98,59 @@ class ProviderContract(Attacks):
 
         with pytest.raises(ServiceUnavailableError):
             await authenticator.authenticate(token)
+
+    @pytest.mark.parametrize("value", [False, "false", "False", "no", "", 0, 1, [True]], ids=repr)
+    async def test_an_address_that_is_not_clearly_verified_is_left_out(
+        self, authenticator: Authenticator, issuer: Issuer, claims: Claims, value: object
+    ) -> None:
+        token = issuer.sign(claims | {"email": "me@example.com", "email_verified": value})
+        identity = await authenticator.authenticate(token)
+
+        assert (identity.email, identity.email_verified) == (None, False)
+
+    @pytest.mark.parametrize(
+        ("claimed", "verified"), [({"email_verified": True}, True), ({"email_verified": "true"}, True), ({}, False)]
+    )
+    async def test_an_address_is_verified_when_the_issuer_says_so(
+        self,
+        authenticator: Authenticator,
+        issuer: Issuer,
+        claims: Claims,
+        claimed: Claims,
+        verified: bool,  # noqa: FBT001
+    ) -> None:
+        identity = await authenticator.authenticate(issuer.sign(claims | {"email": "me@example.com"} | claimed))
+
+        assert (identity.email, identity.email_verified) == ("me@example.com", verified)
+
+    async def test_a_session_has_one_factor_and_no_actor_unless_it_says_so(
+        self, authenticator: Authenticator, issuer: Issuer, claims: Claims
+    ) -> None:
+        assert (await authenticator.authenticate(issuer.sign(claims))).assurance == Assurance()
+
+    async def test_a_support_agent_who_acts_as_a_user_is_marked(
+        self, authenticator: Authenticator, issuer: Issuer, claims: Claims
+    ) -> None:
+        token = issuer.sign(claims | {"act": {"iss": "https://dashboard.example.com", "sub": "agent_1"}})
+        identity = await authenticator.authenticate(token)
+
+        assert (identity.subject, identity.assurance.actor) == ("user_1", "agent_1")
+
+    @pytest.mark.parametrize("value", [True, "true", 1], ids=repr)
+    async def test_an_anonymous_user_is_refused(
+        self, authenticator: Authenticator, issuer: Issuer, claims: Claims, value: object
+    ) -> None:
+        with pytest.raises(AnonymousUserError):
+            await authenticator.authenticate(issuer.sign(claims | {"is_anonymous": value}))
+
+    async def test_an_anonymous_user_is_accepted_if_a_setting_allows_it(
+        self, open_authenticator: OpenAuthenticator, issuer: Issuer, claims: Claims
+    ) -> None:
+        issuer.keys = [SigningKey(self.algorithm)]
+        async with open_authenticator({**self.settings(issuer), "AUTH_ALLOW_ANONYMOUS": "true"}) as opened:
+            identity = await opened.authenticate(issuer.sign(claims | {"is_anonymous": True}))
+
+        assert identity.assurance.is_anonymous
 
     async def test_an_address_or_name_that_is_none_is_left_out(
         self, authenticator: Authenticator, issuer: Issuer, claims: Claims

@@ -1,4 +1,4 @@
-"""A provider and the issuer that it trusts: what the tests of every provider stand on."""
+"""A provider and its issuer: the base of the tests of every provider."""
 
 import json
 from abc import ABC, abstractmethod
@@ -10,24 +10,24 @@ import pytest
 
 from app.auth.authenticator import Authenticator
 from tests.auth.conftest import OpenAuthenticator
-from tests.fakes.issuer import Issuer, SigningKey, now
+from tests.fakes.issuer import Issuer, SigningKey, encode_segment, now
 
 type Claims = dict[str, object]
 
 
 class ProviderCase(ABC):
-    """The provider with JWKS, against an issuer on the loopback interface."""
+    """A provider with a JWKS, and an issuer on the loopback interface."""
 
     provider: ClassVar[str]
     algorithm: ClassVar[str] = "RS256"
 
     @abstractmethod
     def settings(self, issuer: Issuer) -> dict[str, str]:
-        """The settings with which the provider trusts the issuer."""
+        """Return the settings with which the provider accepts the issuer's tokens."""
 
     @abstractmethod
     def issuer_claims(self, issuer: Issuer) -> Claims:
-        """What the provider issues besides `sub`, `exp`, `iat` and `nbf`."""
+        """Return the claims of the provider's tokens besides `sub`, `exp`, `iat` and `nbf`."""
 
     @pytest.fixture
     async def authenticator(
@@ -43,17 +43,25 @@ class ProviderCase(ABC):
 
     @pytest.fixture
     def trust(self, environment: None, issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG002 - the order matters
-        """Makes the application trust the issuer. `usefixtures` has it done before there is a client."""
+        """Configure the application for the issuer. With `usefixtures` this happens before the client is created."""
         issuer.keys = [SigningKey(self.algorithm)]
         for name, value in self.settings(issuer).items():
             monkeypatch.setenv(name, value)
 
 
 def sign_anything(key: SigningKey, claims: Claims) -> str:
-    """Signs claims that the library refuses to encode."""
+    """Sign claims that the library refuses to encode."""
     return sign_bytes(key, json.dumps(claims).encode())
 
 
+def sign_with_header(key: SigningKey, claims: Claims, **header: object) -> str:
+    """Sign claims with a header that the library may refuse to encode."""
+    given = {name: value for name, value in header.items() if value is not None}
+    signed = f"{encode_segment({'alg': key.algorithm, 'kid': key.kid, **given})}.{encode_segment(claims)}"
+    algorithm = jwt.get_algorithm_by_name(key.algorithm)
+    return f"{signed}.{encode_segment(algorithm.sign(signed.encode(), key.private))}"
+
+
 def sign_bytes(key: SigningKey, payload: bytes) -> str:
-    """Signs any payload."""
+    """Sign any payload."""
     return jwt.api_jws.encode(payload, key.private, algorithm=key.algorithm, headers={"kid": key.kid})

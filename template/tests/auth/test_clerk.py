@@ -43,6 +43,16 @@ class TestTokens(ProviderContract):
         with pytest.raises(InvalidTokenError):
             await authenticator.authenticate(issuer.sign(claims | {"aud": "convex"}))
 
+    @pytest.mark.parametrize(
+        ("ages", "level"), [([5, 0], "aal2"), ([5, -1], "aal1"), ([5], "aal1"), ("5,0", "aal1"), ([0, "0"], "aal1")]
+    )
+    async def test_a_second_factor_is_recognised(
+        self, authenticator: Authenticator, issuer: Issuer, claims: Claims, ages: object, level: str
+    ) -> None:
+        identity = await authenticator.authenticate(issuer.sign(claims | {"fva": ages}))
+
+        assert identity.assurance.level == level
+
     async def test_a_pending_session_is_refused(
         self, authenticator: Authenticator, issuer: Issuer, claims: Claims
     ) -> None:

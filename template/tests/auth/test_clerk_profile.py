@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator, Iterator
 import httpx
 import pytest
 
+from app.auth.jwks import open_key_set
 from app.auth.port import Identity
-from app.auth.providers.clerk import ClerkProvider
+from app.auth.providers.clerk import ALGORITHMS, ClerkProvider
 from app.auth.providers.clerk_settings import ClerkSettings
 from tests.fakes.server import FakeServer, Received, Reply, serving
 
@@ -60,13 +61,19 @@ async def provider(
     secret_key: str,
 ) -> AsyncIterator[ClerkProvider]:
     monkeypatch.setenv("CLERK_SECRET_KEY", secret_key)
-    async with httpx.AsyncClient(base_url=server.url, timeout=0.3) as client:
-        yield ClerkProvider("https://clerk.example.com", ClerkSettings(), client)
+    issuer = "https://clerk.example.com"
+    async with (
+        open_key_set(f"{issuer}/.well-known/jwks.json", ALGORITHMS) as keys,
+        httpx.AsyncClient(base_url=server.url, timeout=0.3) as client,
+    ):
+        yield ClerkProvider(ClerkSettings(), issuer, keys, client)
 
 
 class TestProfile:
     async def test_address_and_name_are_looked_up(self, provider: ClerkProvider) -> None:
-        expected = Identity(provider="clerk", subject="user_1", email="ada@example.com", name="Ada Lovelace")
+        expected = Identity(
+            provider="clerk", subject="user_1", email="ada@example.com", email_verified=True, name="Ada Lovelace"
+        )
 
         assert await provider.profile(IDENTITY) == expected
 

@@ -1,3 +1,5 @@
+import json
+import secrets
 from collections.abc import AsyncIterator
 
 import jwt
@@ -5,7 +7,7 @@ import pytest
 
 from app.auth.authenticator import Authenticator
 from app.auth.module import module
-from app.auth.port import Identity, InvalidTokenError
+from app.auth.port import ExpiredTokenError, Identity, InvalidTokenError
 from app.core.config.settings import ConfigurationError, Settings
 from app.core.lifecycle import create_runtime
 from app.core.module import module as core
@@ -51,12 +53,20 @@ class TestRsaKeys(ProviderContract):
         assert identity == Identity(provider="custom", subject="user_1", email="me@example.com", name="Me Myself")
         assert await authenticator.profile(identity) == identity
 
-    async def test_an_address_that_is_not_verified_is_left_out(
+    async def test_two_factors_are_recognised(
         self, authenticator: Authenticator, issuer: Issuer, claims: Claims
     ) -> None:
-        token = issuer.sign(claims | {"email": "me@example.com", "email_verified": False})
+        token = issuer.sign(claims | {"amr": ["pwd", "mfa"]})
 
-        assert (await authenticator.authenticate(token)).email is None
+        assert (await authenticator.authenticate(token)).assurance.level == "aal2"
+
+    async def test_the_client_is_no_audience_of_other_tokens(
+        self, authenticator: Authenticator, issuer: Issuer, claims: Claims
+    ) -> None:
+        del claims["aud"]
+        for changes in ({"client_id": AUDIENCE}, {"client_id": AUDIENCE, "token_use": "id"}, {"token_use": "access"}):
+            with pytest.raises(InvalidTokenError):
+                await authenticator.authenticate(issuer.sign(claims | changes))
 
     async def test_secret_key_signs_nothing_here(
         self, authenticator: Authenticator, settings: Settings, claims: Claims
@@ -151,6 +161,21 @@ class TestSharedSecret:
                 with pytest.raises(InvalidTokenError):
                     await authenticator.authenticate(self.sign(settings, claims | wrong))
 
+    async def test_a_previous_secret_is_accepted_during_a_rotation(
+        self, open_authenticator: OpenAuthenticator, settings: Settings, claims: Claims
+    ) -> None:
+        before = self.sign(settings, claims)
+        values = {"OAUTH_ISSUER": ISSUER, "SECRET_KEY": secrets.token_hex(32)}
+        previous = {"SECRET_KEY_PREVIOUS": json.dumps([settings.SECRET_KEY.get_secret_value()])}
+        async with open_authenticator(values | previous) as authenticator:
+            assert (await authenticator.authenticate(before)).subject == "user_1"
+            assert (await authenticator.authenticate(self.sign(Settings(), claims))).subject == "user_1"
+            with pytest.raises(ExpiredTokenError):
+                await authenticator.authenticate(self.sign(settings, claims | {"exp": now() - 60}))
+        async with open_authenticator(values | {"SECRET_KEY_PREVIOUS": "[]"}) as authenticator:
+            with pytest.raises(InvalidTokenError):
+                await authenticator.authenticate(before)
+
     async def test_without_an_issuer_only_local_tokens_are_accepted(
         self, open_authenticator: OpenAuthenticator, settings: Settings, claims: Claims
     ) -> None:
@@ -169,7 +194,20 @@ class TestSettings:
         return str(raised.value)
 
     def test_the_issuer_is_required_outside_local(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert "OAUTH_ISSUER is required outside local" in self.problems(monkeypatch, ENVIRONMENT="production")
+        told = self.problems(monkeypatch, ENVIRONMENT="production")
+
+        assert "OAUTH_ISSUER is required outside local" in told
+        assert "OAUTH_AUDIENCE is required outside local" in told
+
+    @pytest.mark.parametrize("value", [",", "a,", " ,a"])
+    def test_an_audience_is_never_empty(self, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+        assert "OAUTH_AUDIENCE contains an empty" in self.problems(monkeypatch, OAUTH_AUDIENCE=value)
+
+    def test_a_previous_secret_has_to_be_strong_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        told = self.problems(monkeypatch, SECRET_KEY_PREVIOUS='["short-one"]')
+
+        assert "SECRET_KEY_PREVIOUS" in told
+        assert "short-one" not in told
 
     def test_audience_and_issuer_are_required_with_keys(self, monkeypatch: pytest.MonkeyPatch) -> None:
         told = self.problems(monkeypatch, OAUTH_JWKS_URL="https://auth.example.com/jwks.json")
@@ -184,7 +222,7 @@ class TestSettings:
             "file:///etc/passwd",
             "auth.example.com",
             "https://",
-            "https://user:password@auth.example.com/",
+            "https://user:hunter2@auth.example.com/",
             "https://auth.example.com/ x",
             "https://auth.example.com:port/",
         ],
@@ -195,7 +233,7 @@ class TestSettings:
         )
 
         assert "OAUTH_JWKS_URL" in told
-        assert "password" not in told
+        assert "hunter2" not in told
 
     def test_another_provider_is_not_part_of_the_project(self, monkeypatch: pytest.MonkeyPatch) -> None:
         assert "AUTH_PROVIDER has to be custom" in self.problems(monkeypatch, AUTH_PROVIDER="other")

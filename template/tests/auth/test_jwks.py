@@ -1,15 +1,30 @@
 import asyncio
+import gzip
 import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
 
-from app.auth.jwks import MAX_AGE_SECONDS, MAX_STALE_SECONDS, RETRY_SECONDS, SEARCH_INTERVAL_SECONDS, KeySet
+from app.auth.fetch import open_client
+from app.auth.jwks import (
+    MAX_STALE_SECONDS,
+    REFRESH_AFTER_SECONDS,
+    RETRY_SECONDS,
+    SEARCH_INTERVAL_SECONDS,
+    WAIT_AFTER_SECONDS,
+    KeySet,
+    open_key_set,
+)
 from app.auth.port import InvalidTokenError
 from app.core.errors import ServiceUnavailableError
 from tests.fakes.issuer import Issuer, SigningKey
 from tests.fakes.server import Received, Reply, serving
 
 ALGORITHMS = ("RS256", "ES256")
+SOON, NEVER = 10, 300
+"""Seconds: longer than any machine needs, and longer than any test waits."""
 
 
 class Clock:
@@ -31,13 +46,47 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def keys(issuer: Issuer, clock: Clock) -> KeySet:
-    return KeySet(f"{issuer.url}/jwks.json", ALGORITHMS, clock=clock)
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    async with open_client() as client:
+        yield client
+
+
+@pytest.fixture
+async def keys(issuer: Issuer, clock: Clock, http: httpx.AsyncClient) -> AsyncIterator[KeySet]:
+    """A key set that waits for a download longer than any test lasts."""
+    opened = KeySet(http, f"{issuer.url}/jwks.json", ALGORITHMS, timeout=NEVER, clock=clock)
+    yield opened
+    await opened.close()
+
+
+def hang(issuer: Issuer) -> None:
+    """Let the issuer accept connections and not answer until the test ends."""
+
+    def answer() -> Reply:
+        issuer.patience.wait()
+        return Reply()
+
+    issuer.reply = answer
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(SOON):
+        while True:
+            if await condition():
+                return
+            await asyncio.sleep(0)
+
+
+async def until_fetched(issuer: Issuer, times: int) -> None:
+    async def fetched() -> bool:
+        return issuer.fetches == times
+
+    await until(fetched)
 
 
 async def outcome(keys: KeySet, kid: str | None, algorithm: str = "RS256") -> str:
     try:
-        return (await keys.key(algorithm, kid)).key_id or "found"
+        return (await keys.keys(algorithm, kid))[0].key_id or "found"
     except InvalidTokenError:
         return "unknown"
     except ServiceUnavailableError:
@@ -59,17 +108,51 @@ class TestCache:
 
     async def test_old_keys_are_read_again(self, keys: KeySet, issuer: Issuer, clock: Clock) -> None:
         await outcome(keys, "RS256-1")
-        clock.wait(MAX_AGE_SECONDS)
+        clock.wait(REFRESH_AFTER_SECONDS)
         await outcome(keys, "RS256-1")
 
-        assert issuer.fetches == 2
+        await until_fetched(issuer, 2)
 
     async def test_a_withdrawn_key_stops_working(self, keys: KeySet, issuer: Issuer, clock: Clock) -> None:
         await outcome(keys, "RS256-1")
         issuer.rotate()
-        clock.wait(MAX_AGE_SECONDS)
+        clock.wait(REFRESH_AFTER_SECONDS)
+
+        async def unknown() -> bool:
+            return await outcome(keys, "RS256-1") == "unknown"
+
+        await until(unknown)
+
+    async def test_a_withdrawn_key_is_not_accepted_after_a_quiet_night(
+        self, keys: KeySet, issuer: Issuer, clock: Clock
+    ) -> None:
+        await outcome(keys, "RS256-1")
+        issuer.rotate()
+        clock.wait(WAIT_AFTER_SECONDS)
 
         assert await outcome(keys, "RS256-1") == "unknown"
+
+    async def test_nothing_waits_for_a_refresh_while_keys_are_held(
+        self, keys: KeySet, issuer: Issuer, clock: Clock
+    ) -> None:
+        await outcome(keys, "RS256-1")
+        hang(issuer)
+        for _ in range(3):
+            clock.wait(REFRESH_AFTER_SECONDS)
+            async with asyncio.timeout(SOON):
+                assert await outcome(keys, "RS256-1") == "RS256-1"
+
+    async def test_nothing_waits_once_a_download_has_failed(self, keys: KeySet, issuer: Issuer, clock: Clock) -> None:
+        await outcome(keys, "RS256-1")
+        issuer.go_down()
+        clock.wait(WAIT_AFTER_SECONDS)
+        assert await outcome(keys, "RS256-1") == "RS256-1"
+        hang(issuer)
+        issuer.come_back()
+        clock.wait(RETRY_SECONDS)
+
+        async with asyncio.timeout(SOON):
+            assert await outcome(keys, "RS256-1") == "RS256-1"
 
     async def test_one_who_goes_away_does_not_end_the_others_fetch(self, keys: KeySet) -> None:
         leaving = asyncio.create_task(outcome(keys, "RS256-1"))
@@ -193,6 +276,8 @@ RUBBISH = {
     "keys that are an object": Reply(body=b'{"keys": {"a": 1}}'),
     "depth": Reply(body=b"[" * 100_000),
     "too much": Reply(body=b'{"keys": []}'.ljust(300_000)),
+    "compressed": Reply(body=gzip.compress(b'{"keys": []}'.ljust(100)), headers={"Content-Encoding": "gzip"}),
+    "an end that never comes": Reply(body=b'{"keys": []}', headers={"Content-Length": "50"}),
     "bytes": Reply(body=b"\xff\xfe\x00"),
     "a redirect to a file": Reply(status=302, headers={"Location": "file:///etc/passwd"}),
     "a redirect to another scheme": Reply(status=302, headers={"Location": "ftp://127.0.0.1/jwks.json"}),
@@ -211,16 +296,19 @@ class TestRubbish:
     async def test_keys_that_are_held_stay(self, keys: KeySet, issuer: Issuer, clock: Clock, reply: Reply) -> None:
         await outcome(keys, "RS256-1")
         issuer.reply = lambda: reply
-        clock.wait(MAX_AGE_SECONDS)
+        clock.wait(WAIT_AFTER_SECONDS)
 
         assert await outcome(keys, "RS256-1") == "RS256-1"
+        assert issuer.fetches > 1
 
-    async def test_a_redirect_by_the_same_scheme_is_followed(self, issuer: Issuer, clock: Clock) -> None:
+    async def test_a_redirect_by_the_same_scheme_is_followed(
+        self, issuer: Issuer, clock: Clock, http: httpx.AsyncClient
+    ) -> None:
         def elsewhere(_request: Received) -> Reply:
             return Reply(status=302, headers={"Location": f"{issuer.url}/jwks.json"})
 
         with serving(elsewhere) as server:
-            keys = KeySet(f"{server.url}/moved", ALGORITHMS, clock=clock)
+            keys = KeySet(http, f"{server.url}/moved", ALGORITHMS, clock=clock)
 
             assert await outcome(keys, "RS256-1") == "RS256-1"
 
@@ -262,11 +350,23 @@ class TestPublishedKeys:
         assert await outcome(keys, "RS256-1") == "RS256-1"
 
 
+class TestRequest:
+    async def test_it_names_itself_and_asks_for_plain_bytes(self, keys: KeySet, issuer: Issuer) -> None:
+        await outcome(keys, "RS256-1")
+
+        (headers,) = issuer.headers
+        assert "jwks" in headers["user-agent"]
+        assert headers["accept-encoding"] == "identity"
+
+
 class TestSlowIssuer:
-    async def test_the_loop_goes_on_and_the_wait_is_bounded(self, issuer: Issuer) -> None:
+    @pytest.fixture(autouse=True)
+    def drip(self, issuer: Issuer) -> None:
         body = json.dumps(issuer.jwks).encode()
         issuer.reply = lambda: Reply(body=body, pace=(issuer.patience, 0.02))
-        keys = KeySet(f"{issuer.url}/jwks.json", ALGORITHMS, timeout=0.2)
+
+    async def test_the_loop_goes_on_and_the_wait_is_bounded(self, issuer: Issuer, http: httpx.AsyncClient) -> None:
+        keys = KeySet(http, f"{issuer.url}/jwks.json", ALGORITHMS, timeout=0.2)
         waiting = asyncio.create_task(outcome(keys, "RS256-1"))
         turns = 0
         while not waiting.done():
@@ -275,3 +375,26 @@ class TestSlowIssuer:
 
         assert await waiting == "unavailable"
         assert turns > 10
+
+    async def test_the_threads_of_the_event_loop_stay_free(self, keys: KeySet, issuer: Issuer) -> None:
+        loop = asyncio.get_running_loop()
+        with ThreadPoolExecutor(1) as single:
+            loop.set_default_executor(single)
+            waiting = asyncio.create_task(outcome(keys, "RS256-1"))
+            try:
+                await until_fetched(issuer, 1)
+                async with asyncio.timeout(SOON):
+                    assert await asyncio.to_thread(lambda: "free") == "free"
+                assert not waiting.done()
+            finally:
+                await keys.close()
+                await asyncio.wait([waiting])
+                loop.set_default_executor(ThreadPoolExecutor())
+
+    async def test_a_download_ends_with_the_application(self, issuer: Issuer) -> None:
+        async with asyncio.timeout(SOON), open_key_set(f"{issuer.url}/jwks.json", ALGORITHMS) as opened:
+            waiting = asyncio.create_task(outcome(opened, "RS256-1"))
+            await until_fetched(issuer, 1)
+
+        await asyncio.wait([waiting])
+        assert waiting.cancelled()

@@ -1,6 +1,8 @@
+import secrets
 from datetime import timedelta
 
 import pytest
+from pydantic import SecretStr
 
 from app.auth.authenticator import Authenticator
 from app.auth.local import LocalTokens, NotLocalError, local_subject, mint
@@ -20,7 +22,11 @@ class TestMint:
         token = mint(settings, email="me@example.com", name="Me")
 
         assert await authenticator.authenticate(token) == Identity(
-            provider="local", subject=local_subject("me@example.com"), email="me@example.com", name="Me"
+            provider="local",
+            subject=local_subject("me@example.com"),
+            email="me@example.com",
+            email_verified=True,
+            name="Me",
         )
 
     async def test_the_same_address_is_the_same_subject(self, settings: Settings, authenticator: Authenticator) -> None:
@@ -54,6 +60,14 @@ class TestAuthenticate:
 
         with pytest.raises(InvalidTokenError):
             await authenticator.authenticate(mint(other, email="me@example.com"))
+
+    async def test_a_token_of_the_previous_secret_is_accepted(self, settings: Settings) -> None:
+        new = SecretStr(secrets.token_hex(32))
+        rotated = settings.model_copy(update={"SECRET_KEY": new, "SECRET_KEY_PREVIOUS": (settings.SECRET_KEY,)})
+        authenticator = Authenticator(UnconfiguredProvider("SOME_SETTING"), LocalTokens(rotated))
+
+        for signer in (settings, rotated):
+            assert await authenticator.authenticate(mint(signer, email="me@example.com"))
 
     async def test_other_tokens_go_to_the_provider(self, authenticator: Authenticator) -> None:
         with pytest.raises(InvalidTokenError, match="SOME_SETTING"):

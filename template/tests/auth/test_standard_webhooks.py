@@ -41,6 +41,14 @@ class TestVerify:
 
         assert verify(SecretStr(SECRET), headers, BODY) == "msg_1"
 
+    def test_during_a_rotation_both_secrets_are_accepted(self) -> None:
+        new = "whsec_" + base64.b64encode(b"n" * 32).decode()
+        both = SecretStr(f"{new}, {SECRET}")
+
+        assert verify(both, signed(), BODY) == verify(both, signed(secret=new), BODY) == "msg_1"
+        with pytest.raises(InvalidSignatureError):
+            verify(SecretStr(new), signed(), BODY)
+
     @pytest.mark.parametrize("minutes", [-6, -60 * 24, 6])
     def test_a_timestamp_that_is_far_off_is_refused(self, minutes: int) -> None:
         headers = signed(at=datetime.now(UTC) + timedelta(minutes=minutes))

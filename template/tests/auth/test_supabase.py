@@ -50,6 +50,24 @@ class TestTokens(ProviderContract):
             with pytest.raises(InvalidTokenError):
                 await authenticator.authenticate(issuer.sign({"iss": "supabase", "role": role, "exp": now() + 60}))
 
+    async def test_only_the_role_of_users_is_accepted(
+        self, authenticator: Authenticator, issuer: Issuer, claims: Claims
+    ) -> None:
+        without = {name: value for name, value in claims.items() if name != "role"}
+        for role in ("service_role", "anon", "supabase_admin", "", None, ["authenticated"]):
+            with pytest.raises(InvalidTokenError):
+                await authenticator.authenticate(issuer.sign(claims | {"role": role}))
+        with pytest.raises(InvalidTokenError):
+            await authenticator.authenticate(issuer.sign(without))
+
+    @pytest.mark.parametrize(("aal", "level"), [("aal2", "aal2"), ("aal1", "aal1"), (None, "aal1"), (["aal2"], "aal1")])
+    async def test_the_level_of_assurance_is_read(
+        self, authenticator: Authenticator, issuer: Issuer, claims: Claims, aal: object, level: str
+    ) -> None:
+        identity = await authenticator.authenticate(issuer.sign(claims | {"aal": aal, "amr": ["mfa"]}))
+
+        assert identity.assurance.level == level
+
     async def test_the_name_may_come_from_what_users_edit_and_nothing_else(
         self, authenticator: Authenticator, issuer: Issuer, claims: Claims
     ) -> None:

@@ -39,6 +39,7 @@ def event(kind: str = "INSERT", *, at: object = NOW, **changes: object) -> bytes
     row = {
         "id": ID,
         "email": "ada@example.com",
+        "email_confirmed_at": NOW.isoformat(),
         "raw_user_meta_data": {"full_name": "Ada Lovelace", "role": "admin"},
         "encrypted_password": "$2a$10$hash",
         "deleted_at": None,
@@ -79,6 +80,11 @@ async def people(runtime: Runtime) -> list[tuple[str, str | None, str | None, bo
     )
     async with runtime.database.reading() as session:
         return [tuple(row) for row in (await session.execute(statement)).all()]
+
+
+async def verified(runtime: Runtime) -> list[bool]:
+    async with runtime.database.reading() as session:
+        return list(await session.scalars(select(users.c.email_verified)))
 
 
 ADA = (ID, "ada@example.com", "Ada Lovelace", True)
@@ -132,6 +138,33 @@ class TestApply:
         await work_off(runtime)
 
         assert await people(runtime) == [(ID, "ada@example.com", "Ada King", True)]
+
+    @pytest.mark.parametrize("confirmed_at", [None, False, 0, []], ids=repr)
+    async def test_an_address_that_is_not_confirmed_is_left_out(
+        self, client: httpx.AsyncClient, runtime: Runtime, confirmed_at: object
+    ) -> None:
+        await send(client, event(email_confirmed_at=confirmed_at))
+        await work_off(runtime)
+
+        assert await people(runtime) == [(ID, None, "Ada Lovelace", True)]
+        assert await verified(runtime) == [False]
+
+    async def test_a_confirmed_address_is_verified(self, client: httpx.AsyncClient, runtime: Runtime) -> None:
+        await send(client, event())
+        await work_off(runtime)
+
+        assert await verified(runtime) == [True]
+
+    async def test_an_older_trigger_does_not_verify_addresses(
+        self, client: httpx.AsyncClient, runtime: Runtime
+    ) -> None:
+        content = json.loads(event())
+        del content["record"]["email_confirmed_at"]
+        await send(client, json.dumps(content).encode())
+        await work_off(runtime)
+
+        assert await people(runtime) == [ADA]
+        assert await verified(runtime) == [False]
 
     async def test_what_is_done_is_done_even_if_the_process_dies_now(
         self, client: httpx.AsyncClient, runtime: Runtime
@@ -220,7 +253,8 @@ create function net.http_post(url text, body jsonb, headers jsonb) returns void 
   $$ insert into net.http_request_queue values (url, headers, convert_to(body::text, 'UTF8')) $$;
 create schema auth;
 create table auth.users (
-  id uuid primary key, email text, raw_user_meta_data jsonb, encrypted_password text, deleted_at timestamptz
+  id uuid primary key, email text, raw_user_meta_data jsonb, encrypted_password text, deleted_at timestamptz,
+  email_confirmed_at timestamptz
 );
 """
 
@@ -267,7 +301,13 @@ class TestDocumentedTrigger:
         )
         assert await self.deliver(project, client) == [202]
         await work_off(runtime)
+        assert await people(runtime) == [(ID, None, "Ada Löve", True)]
+
+        await project.execute("update auth.users set email_confirmed_at = now()")
+        assert await self.deliver(project, client) == [202]
+        await work_off(runtime)
         assert await people(runtime) == [(ID, "ada@example.com", "Ada Löve", True)]
+        assert await verified(runtime) == [True]
 
         await project.execute("update auth.users set email = 'new@example.com'")
         assert await self.deliver(project, client) == [202]

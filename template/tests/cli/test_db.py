@@ -34,7 +34,7 @@ class TestCurrent:
     def test_shows_how_far_each_module_is(self) -> None:
         assert "users            none, " in app("db", "current").output
         app("db", "upgrade")
-        assert "users            users_0001 (" in app("db", "current").output
+        assert "users            users_0002 (" in app("db", "current").output
 
 
 class TestHistory:

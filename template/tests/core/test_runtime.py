@@ -7,11 +7,11 @@ import pytest
 
 from app.core.config.settings import ConfigurationError, ModuleSettings, Settings
 from app.core.db.database import Database, create_database
+from app.core.db.log_audit import LogAudit
 from app.core.jobs.in_process import InProcessQueue
 from app.core.lifecycle import create_runtime, running
 from app.core.manifest import Module
 from app.core.module import module as core
-from app.core.ports.audit import NoAudit
 from app.core.ports.cache import MemoryCache
 from app.core.runtime import Runtime
 from tests.databases import Databases
@@ -73,7 +73,7 @@ class TestOverride:
         with runtime.override(cache=first):
             with (
                 pytest.raises(ValueError, match="Two modules provide the port cache"),
-                runtime.override(cache=MemoryCache(), audit=NoAudit()),
+                runtime.override(cache=MemoryCache(), audit=LogAudit()),
             ):
                 pass
             assert runtime.cache is first

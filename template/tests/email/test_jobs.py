@@ -13,7 +13,7 @@ from app.email.jobs import send_notification_email, send_password_reset_email, s
 from app.email.providers.console import ConsoleEmail, PrintedEmail
 from app.email.subscribers import on_user_created
 from app.users.events import UserCreated
-from app.users.identities import make_user
+from app.users.identities import create_user
 from app.users.models import users
 from tests.conftest import SignIn
 
@@ -55,13 +55,13 @@ class TestWelcome:
 
     async def test_greets_the_user_by_name(self, runtime: Runtime, queue: Queue) -> None:
         identity = Identity(provider="test", subject="1", email="ada@example.com", name="Ada Lovelace")
-        await make_user(runtime, identity)
+        await create_user(runtime, identity)
         await queue.drain()
 
         assert ["Hello Ada Lovelace," in printed.message.text for printed in outbox(runtime)] == [True]
 
     async def test_is_not_sent_to_a_user_without_an_address(self, runtime: Runtime, queue: Queue) -> None:
-        await make_user(runtime, Identity(provider="test", subject="1"))
+        await create_user(runtime, Identity(provider="test", subject="1"))
         await queue.drain()
 
         assert outbox(runtime) == []

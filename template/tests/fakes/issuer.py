@@ -1,4 +1,4 @@
-"""An issuer of tokens that speaks the real protocol: it publishes its keys at an address and signs with them."""
+"""An issuer of tokens that speaks the real protocol: it publishes its keys and signs tokens with them."""
 
 import base64
 import hashlib
@@ -22,7 +22,7 @@ type PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed255
 
 @cache
 def private_key(algorithm: str, number: int, bits: int = 2048) -> PrivateKey:
-    """A key that is made once a test run."""
+    """Return a key. Each is generated once per test run."""
     del number
     if algorithm == "ES256":
         return ec.generate_private_key(ec.SECP256R1())
@@ -32,7 +32,7 @@ def private_key(algorithm: str, number: int, bits: int = 2048) -> PrivateKey:
 
 
 class SigningKey:
-    """A key of the issuer."""
+    """A signing key of an issuer."""
 
     def __init__(self, algorithm: str = "RS256", number: int = 1, *, kid: str | None = None, bits: int = 2048) -> None:
         self.algorithm = algorithm
@@ -41,7 +41,7 @@ class SigningKey:
 
     @property
     def jwk(self) -> dict[str, object]:
-        """Its public half, as it is published."""
+        """The published public key."""
         return {**self._bare_jwk(), "kid": self.kid, "use": "sig", "alg": self.algorithm}
 
     def _bare_jwk(self) -> dict[str, object]:
@@ -55,7 +55,7 @@ class SigningKey:
 
     @property
     def pem(self) -> bytes:
-        """Its public half, as a file."""
+        """The public key in PEM format."""
         return self.private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
     def sign(
@@ -65,7 +65,7 @@ class SigningKey:
         *,
         algorithm: str | None = None,
     ) -> str:
-        """A token."""
+        """Return a signed token."""
         return jwt.encode(
             dict(claims),
             self.private,
@@ -75,7 +75,7 @@ class SigningKey:
 
 
 class Issuer:
-    """Publishes `keys` at every address that ends in `jwks.json`."""
+    """Publishes `keys` at every path that ends in `jwks.json`."""
 
     def __init__(self) -> None:
         self._server = FakeServer(self.answer)
@@ -83,50 +83,55 @@ class Issuer:
         self.keys: list[SigningKey] = [SigningKey()]
         self.extra_jwks: list[object] = []
         self.reply: Callable[[], Reply] | None = None
-        """What it answers instead of its keys."""
+        """Replaces the key set as the answer."""
         self.patience = threading.Event()
-        """Ends every reply that is paced with it."""
+        """Ends every slow reply."""
 
     @property
     def url(self) -> str:
-        """The base of its addresses."""
+        """The base of the URLs."""
         return self._server.url
 
     @property
     def fetches(self) -> int:
-        """How often its keys were asked for."""
+        """The number of requests."""
         return len(self._server.requests)
 
     @property
     def paths(self) -> list[str]:
-        """What it was asked for."""
+        """The path of each request."""
         return [request.path for request in self._server.requests]
 
     @property
+    def headers(self) -> list[dict[str, str]]:
+        """The headers of each request, by lower-case name."""
+        return [request.headers for request in self._server.requests]
+
+    @property
     def jwks(self) -> dict[str, object]:
-        """The key set."""
+        """The published key set."""
         return {"keys": [*(key.jwk for key in self.keys), *self.extra_jwks]}
 
     def rotate(self, algorithm: str = "RS256") -> SigningKey:
-        """Signs with a new key; the old one is withdrawn."""
+        """Replace the signing key. The old one is no longer published."""
         self._rotations += 1
         self.keys = [SigningKey(algorithm, number=self._rotations + 1)]
         return self.keys[0]
 
     def go_down(self) -> None:
-        """Cannot be reached any more."""
+        """Stop accepting connections."""
         self._server.stop()
 
     def come_back(self) -> None:
-        """Can be reached, at the same address each time."""
+        """Accept connections, always at the same address."""
         self._server.start()
 
     def sign(self, claims: Mapping[str, object], headers: Mapping[str, object] | None = None) -> str:
-        """A token, with the first key."""
+        """Return a token signed with the first key."""
         return self.keys[0].sign(claims, headers)
 
     def answer(self, request: Received) -> Reply:
-        """What the server says."""
+        """Answer a request."""
         if self.reply is not None:
             return self.reply()
         if not request.path.endswith("jwks.json"):
@@ -136,7 +141,7 @@ class Issuer:
 
 @contextmanager
 def issuing() -> Iterator[Issuer]:
-    """An issuer that is up for the block."""
+    """Run an issuer until the end of the block."""
     issuer = Issuer()
     issuer.come_back()
     try:
@@ -147,22 +152,22 @@ def issuing() -> Iterator[Issuer]:
 
 
 def now() -> int:
-    """The current time, as tokens count it."""
+    """Return the current time in seconds since 1970."""
     return int(time.time())
 
 
 def encode_segment(value: object) -> str:
-    """A part of a token: bytes as they are, anything else as JSON."""
+    """Encode a part of a token: bytes unchanged, anything else as JSON."""
     data = value if isinstance(value, bytes) else json.dumps(value).encode()
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def forge(header: object, claims: object, signature: bytes = b"x") -> str:
-    """A token that no library would make."""
+    """Return a token that no library would create."""
     return f"{encode_segment(header)}.{encode_segment(claims)}.{encode_segment(signature)}"
 
 
 def forge_hs256(claims: object, secret: bytes, **header: object) -> str:
-    """A token signed with HS256 and any secret, such as somebody's public key."""
+    """Return a token signed with HS256 and any secret, such as a public key."""
     signed = f"{encode_segment({'alg': 'HS256', **header})}.{encode_segment(claims)}"
     return f"{signed}.{encode_segment(hmac.new(secret, signed.encode(), hashlib.sha256).digest())}"

@@ -1,6 +1,7 @@
 """What administrators do with jobs."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -193,7 +194,11 @@ class TestRetry:
         job = (await client.post(f"{JOBS}/{id_}/retry", headers=admin)).json()
 
         assert (job["id"], job["state"], job["attempts"]) == (id_, "waiting", 0)
-        assert audit.entries == [AuditEntry(actor_id=UUID(me), action="job.retried", target_type="job", target_id=id_)]
+        (entry,) = audit.entries
+        assert entry.client
+        assert replace(entry, client=None) == AuditEntry(
+            actor_id=UUID(me), action="job.retried", target_type="job", target_id=id_
+        )
         await runtime.queue.drain()
         assert (await client.get(f"{JOBS}/{id_}", headers=admin)).json()["state"] == "done"
 

@@ -14,7 +14,7 @@ from app.core.data_policy.personal_data import export_user
 from app.core.data_policy.retention import cleanup_old_data
 from app.core.db.models import utc_now
 from app.core.runtime import Runtime
-from app.projects.data_policy import KEEP_DELETED
+from app.projects.data_policy import RESTORE_PERIOD
 from app.projects.models import Project
 from app.users.erasure import erase_user
 from tests.conftest import ME, SignIn
@@ -54,8 +54,8 @@ async def test_they_go_with_their_owner(runtime: Runtime, owner: UUID) -> None:
 @pytest.mark.parametrize(
     ("age", "left"),
     [
-        (KEEP_DELETED - timedelta(days=1), {"Vostok", "Apollo", "Mercury"}),
-        (KEEP_DELETED + timedelta(days=1), {"Vostok", "Apollo"}),
+        (RESTORE_PERIOD - timedelta(days=1), {"Vostok", "Apollo", "Mercury"}),
+        (RESTORE_PERIOD + timedelta(days=1), {"Vostok", "Apollo"}),
     ],
 )
 async def test_deleted_ones_go_for_good_in_time(runtime: Runtime, owner: UUID, age: timedelta, left: set[str]) -> None:

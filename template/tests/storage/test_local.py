@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import httpx
 import pytest
+from pydantic import SecretStr
 from starlette.types import Message
 
 from app.core.config.settings import ConfigurationError
@@ -20,7 +21,7 @@ from app.core.runtime import Runtime
 from app.storage.module import module
 from app.storage.object_store import ObjectStore
 from app.storage.providers.local_disk import LocalDisk
-from app.storage.providers.local_links import Permission
+from app.storage.providers.local_links import InvalidLinkError, LinkSigner, Permission
 from app.storage.providers.local_routes import Download
 from app.storage.providers.local_storage import LocalStorage
 from app.storage.settings import SELECTION, StorageSettings
@@ -256,3 +257,15 @@ class TestSettings:
             async with running(create_runtime([core, module], database=database), background=False):
                 warned = "storage_is_local" in capsys.readouterr().out
             assert warned is (environment == "production" and SELECTION.chosen != "local")
+
+
+class TestRotation:
+    def test_links_signed_with_the_previous_secret_stay_valid(self) -> None:
+        old, new = SecretStr("o" * 32), SecretStr("n" * 32)
+        permission = Permission(expires=2**39, type="image/png")
+        link = LinkSigner([old]).sign("GET", KEY, permission)
+
+        LinkSigner([new, old]).check("GET", KEY, link)
+        LinkSigner([new]).check("GET", KEY, LinkSigner([new, old]).sign("GET", KEY, permission))
+        with pytest.raises(InvalidLinkError):
+            LinkSigner([new]).check("GET", KEY, link)

@@ -33,7 +33,7 @@ class Disk(LocalStorage):
     """A store in a folder that counts concurrent writes and can be made to fail."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(LocalDisk(folder), LinkSigner(SecretStr("x")), "")
+        super().__init__(LocalDisk(folder), LinkSigner([SecretStr("x")]), "")
         self.fails_after: int | None = None
         self.sent: list[str] = []
         self.writing = self.most = 0

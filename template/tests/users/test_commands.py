@@ -3,6 +3,8 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -13,8 +15,10 @@ from app.auth.port import Identity
 from app.cli.main import cli
 from app.core.config.settings import Settings
 from app.core.db.database import create_database
+from app.core.db.models import utc_now
 from app.core.runtime import Runtime
-from app.users.identities import find_caller, make_user
+from app.users.errors import TokenRevokedError
+from app.users.identities import create_user, find_caller
 from app.users.models import Role
 from tests.conftest import make_runtime
 from tests.databases import Databases
@@ -35,9 +39,18 @@ async def app_user(*arguments: str, answer: str | None = None) -> Result:
     return await asyncio.to_thread(CliRunner().invoke, cli, ["user", *arguments], input=answer)
 
 
-async def a_user(runtime: Runtime, subject: str, email: str | None, name: str | None = None) -> str:
-    identity = Identity(provider="test", subject=subject, email=email, name=name)
-    await make_user(runtime, identity)
+def last_line(result: Result) -> str:
+    """Return the message of the command, which the lines of the log precede."""
+    return result.output.splitlines()[-1]
+
+
+async def a_user(
+    runtime: Runtime, subject: str, email: str | None, name: str | None = None, *, verified: bool = True
+) -> str:
+    identity = Identity(
+        provider="test", subject=subject, email=email, email_verified=verified and email is not None, name=name
+    )
+    await create_user(runtime, identity)
     caller = await find_caller(runtime.database, identity)
     assert caller is not None
     return str(caller.id)
@@ -55,7 +68,8 @@ class TestPromote:
 
         result = await app_user("promote", "Ada@Example.com")
 
-        assert (result.exit_code, result.output) == (0, f"ada@example.com ({user_id}) now has the role admin.\n")
+        assert (result.exit_code, last_line(result)) == (0, f"ada@example.com ({user_id}) now has the role admin.")
+        assert "action=user.updated actor_id=None" in result.output
         assert await role_of(data, "ada") is Role.ADMIN
 
     async def test_makes_an_administrator_by_id(self, data: Runtime) -> None:
@@ -63,8 +77,20 @@ class TestPromote:
 
         result = await app_user("promote", user_id)
 
-        assert (result.exit_code, result.output) == (0, f"{user_id} now has the role admin.\n")
+        assert (result.exit_code, last_line(result)) == (0, f"{user_id} now has the role admin.")
         assert await role_of(data, "ada") is Role.ADMIN
+
+    async def test_refuses_an_address_that_is_not_verified(self, data: Runtime) -> None:
+        user_id = await a_user(data, "eve", "ada@example.com", verified=False)
+
+        refused = await app_user("promote", "ada@example.com")
+
+        assert refused.exit_code == 1
+        assert "has not verified" in refused.output
+        assert user_id in refused.output
+        assert await role_of(data, "eve") is Role.USER
+        assert (await app_user("promote", user_id)).exit_code == 0
+        assert (await app_user("promote", "ada@example.com", "--role", "user")).exit_code == 1, "the last administrator"
 
     async def test_takes_the_role_away_again(self, data: Runtime) -> None:
         for name in ("ada", "grace"):
@@ -103,7 +129,7 @@ class TestPromote:
         result = await app_user("promote", who)
 
         assert result.exit_code == 1
-        assert result.output.startswith(f"Error: There is no user {who}")
+        assert result.output.startswith(f"Error: User {who} not found.")
         assert len(result.output.splitlines()) == 1
 
     async def test_another_role_is_refused(self, data: Runtime) -> None:
@@ -111,6 +137,23 @@ class TestPromote:
         result = await app_user("promote", "ada@example.com", "--role", "root")
 
         assert result.exit_code == 2
+
+
+class TestRevokeTokens:
+    async def test_tokens_issued_before_are_refused_and_new_ones_accepted(self, data: Runtime) -> None:
+        user_id = await a_user(data, "ada", "ada@example.com")
+        before = Identity(provider="test", subject="ada", issued_at=utc_now() - timedelta(seconds=1))
+
+        result = await app_user("revoke-tokens", "ada@example.com")
+
+        assert (result.exit_code, last_line(result)) == (
+            0,
+            f"All tokens of ada@example.com ({user_id}) issued until now are refused.",
+        )
+        for refused in (before, replace(before, issued_at=None)):
+            with pytest.raises(TokenRevokedError):
+                await find_caller(data.database, refused)
+        assert await find_caller(data.database, replace(before, issued_at=utc_now()))
 
 
 class TestList:
@@ -146,7 +189,7 @@ class TestExport:
 
         assert (result.exit_code, result.output) == (
             0,
-            f"All that is kept of ada@example.com ({user_id}) is in {file}.\n",
+            f"Exported all data about ada@example.com ({user_id}) to {file}.\n",
         )
         (profile,) = json.loads(file.read_text(encoding="utf-8"))["tables"]["users"]
         assert profile["full_name"] == "Ada Lovelace"
@@ -170,7 +213,7 @@ class TestErase:
         refused = await app_user("erase", "ada@example.com", answer="n\n")
 
         assert refused.exit_code == 1
-        assert f"Remove ada@example.com ({user_id}) and all that is theirs, for good? [y/N]" in refused.output
+        assert f"Erase ada@example.com ({user_id}) and all their data permanently? [y/N]" in refused.output
         assert "ada@example.com" in (await app_user("list")).stdout
 
     async def test_removes_the_user(self, data: Runtime) -> None:
@@ -178,7 +221,7 @@ class TestErase:
 
         result = await app_user("erase", "ada@example.com", answer="y\n")
 
-        assert (result.exit_code, result.output.splitlines()[-1]) == (0, f"{user_id} is gone.")
+        assert (result.exit_code, result.output.splitlines()[-1]) == (0, f"Erased {user_id}.")
         assert (await app_user("list")).stdout == ""
 
     async def test_keeps_the_last_administrator(self, data: Runtime) -> None:

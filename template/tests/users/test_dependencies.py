@@ -1,4 +1,4 @@
-"""Who is calling."""
+"""The guards of requests."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -69,6 +69,36 @@ class TestLimits:
 
         assert [answer.status_code for answer in answers] == [401, 401, 429]
         assert int(answers[-1].headers["Retry-After"]) > 0
+
+    async def test_expired_tokens_are_not_guesses(self, client: httpx.AsyncClient, runtime: Runtime) -> None:
+        expired = [
+            mint(runtime.settings, email=f"{name}@example.com", expires_in=timedelta(minutes=-5)) for name in "abcd"
+        ]
+        answers = [await client.get(ME, headers={"Authorization": f"Bearer {token}"}) for token in expired]
+
+        assert [answer.status_code for answer in answers] == [401] * 4
+
+    async def test_guessing_from_an_address_does_not_hide_that_a_token_has_expired(
+        self, client: httpx.AsyncClient, runtime: Runtime
+    ) -> None:
+        for _ in range(3):
+            await client.get(ME, headers={"Authorization": "Bearer made.up.token"})
+        expired = mint(runtime.settings, email="late@example.com", expires_in=timedelta(minutes=-5))
+
+        answer = await client.get(ME, headers={"Authorization": f"Bearer {expired}"})
+
+        assert (answer.status_code, code(answer)) == (401, "INVALID_TOKEN")
+
+    async def test_one_expired_token_cannot_be_sent_without_end(
+        self, client: httpx.AsyncClient, runtime: Runtime
+    ) -> None:
+        expired = mint(runtime.settings, email="late@example.com", expires_in=timedelta(minutes=-5))
+        headers = {"Authorization": f"Bearer {expired}"}
+        answers = [await client.get(ME, headers=headers) for _ in range(4)]
+        renewed = {"Authorization": f"Bearer {mint(runtime.settings, email='late@example.com')}"}
+
+        assert [answer.status_code for answer in answers] == [401, 401, 401, 429]
+        assert (await client.get(ME, headers=renewed)).status_code == 200
 
     async def test_requests_without_a_token_are_not_guesses(self, client: httpx.AsyncClient) -> None:
         answers = [await client.get(ME) for _ in range(4)]

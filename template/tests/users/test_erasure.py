@@ -24,7 +24,7 @@ from app.core.ports.audit import AuditEntry
 from app.core.ports.user_files import NoUserFiles
 from app.core.runtime import Runtime
 from app.modules import MODULES
-from app.users.data_policy import KEEP_GONE_IDENTITIES
+from app.users.data_policy import DELETED_IDENTITY_RETENTION
 from app.users.erasure import erase_user
 from app.users.errors import LastAdminError
 from app.users.events import ExportReady
@@ -246,7 +246,8 @@ async def die(_runtime: Runtime, _session: AsyncSession, _user_id: UUID) -> None
 
 class TestCleanup:
     @pytest.mark.parametrize(
-        ("age", "left"), [(KEEP_GONE_IDENTITIES - timedelta(days=1), 1), (KEEP_GONE_IDENTITIES + timedelta(days=1), 0)]
+        ("age", "left"),
+        [(DELETED_IDENTITY_RETENTION - timedelta(days=1), 1), (DELETED_IDENTITY_RETENTION + timedelta(days=1), 0)],
     )
     async def test_an_identity_that_is_gone_is_forgotten_in_time(
         self, runtime: Runtime, user_id: UUID, age: timedelta, left: int
@@ -262,7 +263,7 @@ class TestCleanup:
     async def test_one_that_has_a_user_stays(self, runtime: Runtime, user_id: UUID) -> None:
         del user_id
         async with runtime.database.transaction() as session:
-            await session.execute(update(user_identities).values(deleted_at=utc_now() - 2 * KEEP_GONE_IDENTITIES))
+            await session.execute(update(user_identities).values(deleted_at=utc_now() - 2 * DELETED_IDENTITY_RETENTION))
 
         await cleanup_old_data(runtime)
 

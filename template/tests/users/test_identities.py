@@ -17,7 +17,7 @@ from app.core.runtime import Runtime
 from app.main import create_app
 from app.modules import MODULES
 from app.users.events import UserCreated
-from app.users.identities import find_caller, make_user
+from app.users.identities import create_user, find_caller
 from app.users.models import user_identities, users
 from tests.conftest import ME, make_client
 from tests.databases import Databases
@@ -113,19 +113,19 @@ class TestFirstRequest:
     async def test_users_with_the_same_address_are_not_merged(self, listening: Runtime) -> None:
         for subject in ("one", "two"):
             identity = Identity(provider="test", subject=subject, email="shared@example.com")
-            assert await make_user(listening, identity)
+            assert await create_user(listening, identity)
 
         assert await count(listening) == (2, 2)
 
     async def test_subjects_of_two_providers_are_two_users(self, listening: Runtime) -> None:
         for provider in ("one", "two"):
-            assert await make_user(listening, Identity(provider=provider, subject="same"))
+            assert await create_user(listening, Identity(provider=provider, subject="same"))
 
         assert await count(listening) == (2, 2)
 
     async def test_somebody_without_address_and_name_is_welcome(self, listening: Runtime) -> None:
         identity = Identity(provider="test", subject="anonymous")
-        await make_user(listening, identity)
+        await create_user(listening, identity)
 
         caller = await find_caller(listening.database, identity)
 
@@ -137,7 +137,7 @@ class TestMakeUser:
     async def test_whoever_comes_second_makes_nothing(self, listening: Runtime) -> None:
         identity = Identity(provider="local", subject=local_subject("a@example.com"))
 
-        assert [await make_user(listening, identity) for _ in range(2)] == [True, False]
+        assert [await create_user(listening, identity) for _ in range(2)] == [True, False]
         await drain(listening)
         assert await count(listening) == (1, 1)
         assert len(listening.resource(Heard)) == 1

@@ -1,4 +1,4 @@
-"""The rules that hold whoever changes a user."""
+"""The rules for changes to users."""
 
 import asyncio
 from uuid import UUID
@@ -10,7 +10,8 @@ from sqlalchemy import func, select
 from app.core.runtime import Runtime
 from app.users.errors import LastAdminError
 from app.users.models import Role, users
-from app.users.service import set_role
+from app.users.schemas import UserUpdate
+from app.users.service import UserAdministration
 from tests.conftest import ME, SignIn
 
 USERS = "/api/v1/admin/users"
@@ -56,8 +57,9 @@ class TestLastAdmin:
             others = users.c.email == "gone@example.com"
             await session.execute(users.update().where(others).values(is_active=False))
 
+        change = UserUpdate(role=Role.USER)
         async with runtime.database.transaction() as session:
             with pytest.raises(LastAdminError):
-                await set_role(session, UUID(me["id"]), Role.USER)
+                await UserAdministration(session, runtime.audit).change(UUID(me["id"]), change)
 
         assert (await client.get(ME, headers=headers)).json() == me

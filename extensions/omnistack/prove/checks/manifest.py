@@ -1,4 +1,4 @@
-"""The manifests: everything of a module is listed, up to `app/modules.py`."""
+"""The manifests: what a module has is listed, all the way up to `app/modules.py`."""
 
 from collections.abc import Iterator
 
@@ -10,19 +10,19 @@ from omnistack.prove.space import Cond, Conditions
 
 LIST = "app.modules"
 FUNCTION_FILES = {"subscribers": "subscribers", "jobs": "jobs"}
-"""Files whose public functions all belong to one field of the manifest."""
+"""Files whose public functions are all meant for one field of the manifest."""
 
 UNREAD = {
-    "models": "importing a table registers it; the list is for readers",
+    "models": "importing a table is what registers it; the list is for those who read it",
     "crons": "read by the worker, which comes with jobs",
 }
-"""Manifest fields that nothing has to read, with the reason."""
+"""Fields of the manifest that need no reader, and why."""
 
 type Names = Conditions[tuple[str, str]]
 
 
 def check_manifest(code: Code, report: Report) -> None:
-    """Check that everything in a rendered module is reachable from the list of modules."""
+    """Check that everything of a module that is rendered is reached from the list of modules."""
     _check_list(code, report)
     _check_models(code, report)
     _check_routers(code, report)
@@ -40,7 +40,7 @@ def is_manifest(function: str) -> bool:
 
 
 def listed_in_manifests(code: Code, *fields: str) -> Names:
-    """Return the names that manifests list in some fields, with their conditions."""
+    """Return what the manifests list in some fields, and when."""
     found = Conditions[tuple[str, str]](code.space)
     for module, call in _manifest_calls(code):
         for name in (name for field in fields for name in call.refers(field)):
@@ -61,7 +61,7 @@ def _missing(found: Names, key: tuple[str, str], here: Cond) -> Cond:
 
 
 def _check_list(code: Code, report: Report) -> None:
-    """Every manifest is named by the list of modules or by a registry of providers."""
+    """Each manifest is a value that the list, or a registry of providers, names."""
     for module, call in _manifest_calls(code):
         if not module.name.startswith("app.") or not call.owner:
             continue
@@ -155,7 +155,7 @@ def _check_functions(code: Code, report: Report) -> None:
 
 
 def _check_queued(code: Code, report: Report) -> None:
-    """Every queued job and every inbox handler is listed; the application refuses others at run time."""
+    """What is queued or handed to the inbox is listed, or the application refuses it when it runs."""
     jobs, handlers = listed_in_manifests(code, "jobs"), listed_in_manifests(code, "inbox_handlers")
     used: list[tuple[Module, Lines, str, str, Names]] = []
     for module, call in code.calls("enqueue"):
@@ -172,8 +172,8 @@ def _check_queued(code: Code, report: Report) -> None:
 
 
 def _check_fields(code: Code, report: Report) -> None:
-    """Every field of a manifest is read; one that nothing reads would have no effect."""
-    # A provider's fields are read by its own module, a module's fields by any code.
+    """What a manifest can say is read by somebody, or saying it does nothing."""
+    # What a provider says is read by its own module, what a module says by anybody.
     read = Conditions[tuple[str, str]](code.space)
     for module in code:
         package = ".".join(module.name.split(".")[:2])
@@ -214,7 +214,7 @@ def _check_order(code: Code, report: Report) -> None:
 
 
 def manifests(code: Code) -> Iterator[tuple[str, Cond]]:
-    """Yield each module's name and its condition."""
+    """Return each module's name and when it is there."""
     for module, call in code.calls("Module"):
         if module.name.startswith("app.") and module.name.endswith(".module"):
             yield module.name.split(".")[1], module.at(call.lines)

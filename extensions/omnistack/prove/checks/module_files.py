@@ -22,12 +22,7 @@ PLACES = {
 EXCEPTIONS: Mapping[tuple[str, str], str] = {
     ("app.core.db.pagination", "PageDep"): "stands with the parameters that it reads from the query",
     ("app.core.data_policy.daily_report", "DailyReport"): "stands with what computes it",
-    ("app.ai.llm_router", "LLMRouterDep"): "moves to app/ai/dependencies.py",
-    ("app.ai.routes", "GatewayDep"): "moves to app/ai/dependencies.py",
-    ("app.ai.service", "ProvidersDep"): "moves to app/ai/dependencies.py",
-    ("app.ai.service", "LLMProviderDep"): "moves to app/ai/dependencies.py",
-    ("app.storage.routes", "FilesDep"): "moves to app/storage/dependencies.py",
-    ("app.storage.service", "StorageDep"): "moves to app/storage/dependencies.py",
+    ("app.core.shell", "shell"): "stands with the prompt that it opens",
 }
 """What may stand elsewhere, and why. A test fails for one that is no longer needed."""
 

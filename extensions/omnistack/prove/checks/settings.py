@@ -73,7 +73,7 @@ def _line(code: Code, file: str, word: str) -> int:
 
 
 def settings_classes(code: Code) -> Iterator[tuple[Module, Class]]:
-    """Yield the base of all settings classes and all its subclasses."""
+    """Return the base of all settings classes and everything that descends from it."""
     known: set[tuple[str, str]] = set()
     grown = True
     while grown:

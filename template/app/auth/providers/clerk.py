@@ -12,9 +12,9 @@ import structlog
 from httpx import codes
 from pydantic import SecretStr
 
-from app.auth.claims import Claims, identity_of
-from app.auth.jwks import KeySet
-from app.auth.port import AuthProvider, Identity, InvalidTokenError, ProviderPiece
+from app.auth.claims import Claims, assurance_of, identity_of
+from app.auth.jwks import KeySet, open_key_set
+from app.auth.port import AssuranceLevel, AuthProvider, Identity, InvalidTokenError, ProviderPiece
 from app.auth.providers import clerk_webhook
 from app.auth.providers.clerk_settings import NAME, ClerkSettings
 from app.auth.providers.clerk_user import email_of, name_of
@@ -28,52 +28,52 @@ logger = structlog.stdlib.get_logger(__name__)
 ALGORITHMS = ("RS256",)
 API_URL = "https://api.clerk.com"
 TIMEOUT = timedelta(seconds=3)
+FACTORS = 2
 
 
 class ClerkProvider:
-    """Whoever the verified token names; their address and name come from Clerk's Backend API.
+    """Users of a Clerk instance. Their address and name come from Clerk's Backend API.
 
     Args:
-        issuer: the instance's Frontend API.
-        settings: who else there is.
-        api: a client whose base is Clerk's Backend API.
+        settings: the instance.
+        issuer: the URL of the instance's Frontend API.
+        keys: the instance's keys.
+        api: a client for Clerk's Backend API.
     """
 
-    def __init__(self, issuer: str, settings: ClerkSettings, api: httpx.AsyncClient) -> None:
-        keys = KeySet(f"{issuer}/.well-known/jwks.json", ALGORITHMS)
-        # A session token has no `aud`: one that has comes from a JWT template, and is meant for somebody else.
-        self._verifier = TokenVerifier(issuer=issuer, audience=None, keys=dict.fromkeys(ALGORITHMS, keys))
+    def __init__(self, settings: ClerkSettings, issuer: str, keys: KeySet, api: httpx.AsyncClient) -> None:
+        # A session token has no `aud`. A token that has one comes from a JWT template, for another service.
+        self._verifier = TokenVerifier(issuer=issuer, audiences=(), keys=dict.fromkeys(ALGORITHMS, keys))
         self._parties = frozenset(settings.CLERK_AUTHORIZED_PARTIES)
         self._secret = settings.CLERK_SECRET_KEY
         self._api = api
-        # Somebody waits for the answer, and can be served without it: one attempt, and none while Clerk is down.
-        self._calls = Resilient("Clerk", transient=_passes, timeout=TIMEOUT, attempts=1)
+        # A request waits for the answer and can do without it: one attempt, and none while Clerk is down.
+        self._calls = Resilient("Clerk", transient=_is_transient, timeout=TIMEOUT, attempts=1)
 
     async def authenticate(self, token: str) -> Identity:
         """See `AuthProvider.authenticate`."""
         claims = await self._verifier.verify(token)
         self._check_party(claims)
         if claims.get("sts") == "pending":
-            # Signed up, but a task that the instance demands, such as joining an organisation, is still to be done.
-            raise InvalidTokenError("The session is still pending at Clerk.")
-        return identity_of(NAME, claims)
+            # The user has signed up and still has to complete a task of the instance, such as joining an organisation.
+            raise InvalidTokenError("The session is still pending at Clerk.", reason="pending")
+        return identity_of(NAME, claims, assurance=replace(assurance_of(claims), level=_level(claims)))
 
     def _check_party(self, claims: Claims) -> None:
-        """Refuses tokens that were fetched by somebody else's pages.
+        """Refuse tokens that other pages requested.
 
-        `azp` is the Origin of the page that fetched the token. Native apps send no Origin, so that Clerk leaves the
-        claim out, and its documentation says to skip the check then. That is safe here: what `azp` guards against is
-        a browser that attaches a cookie by itself, and this application reads tokens from a header only.
+        `azp` is the origin of the page that requested the token. Native apps send no origin, so Clerk leaves the claim
+        out, and its documentation says to skip the check. That is safe here: `azp` protects against browsers that
+        attach cookies by themselves, and this application reads tokens from headers only.
         """
         party = claims.get("azp")
         if party is None or not self._parties:
             return
         if not isinstance(party, str) or party not in self._parties:
-            logger.info("token_refused", reason="azp is not in CLERK_AUTHORIZED_PARTIES")
-            raise InvalidTokenError
+            raise InvalidTokenError(reason="azp is not in CLERK_AUTHORIZED_PARTIES")
 
     async def profile(self, identity: Identity) -> Identity:
-        """See `AuthProvider.profile`. Without CLERK_SECRET_KEY the webhook brings address and name."""
+        """See `AuthProvider.profile`. Without CLERK_SECRET_KEY, only the webhook delivers address and name."""
         if self._secret is None:
             return identity
         try:
@@ -83,7 +83,9 @@ class ClerkProvider:
             return identity
         if not isinstance(user, dict):
             return identity
-        return replace(identity, email=email_of(user) or identity.email, name=name_of(user) or identity.name)
+        email = email_of(user)
+        known = replace(identity, name=name_of(user) or identity.name)
+        return known if email is None else replace(known, email=email, email_verified=True)
 
     async def _user(self, subject: str, secret: SecretStr) -> object:
         headers = {"Authorization": f"Bearer {secret.get_secret_value()}"}
@@ -92,7 +94,18 @@ class ClerkProvider:
         return user
 
 
-def _passes(error: Exception) -> bool:
+def _level(claims: Claims) -> AssuranceLevel:
+    """Return the level by `fva`: the minutes since each factor was verified, -1 for a factor that was not.
+
+    See https://clerk.com/docs/guides/sessions/session-tokens.
+    """
+    ages = claims.get("fva")
+    if isinstance(ages, list) and len(ages) == FACTORS and isinstance(ages[1], int) and ages[1] >= 0:
+        return "aal2"
+    return "aal1"
+
+
+def _is_transient(error: Exception) -> bool:
     if isinstance(error, httpx.HTTPStatusError):
         return error.response.status_code == codes.TOO_MANY_REQUESTS or error.response.is_server_error
     return isinstance(error, httpx.TransportError)
@@ -104,8 +117,12 @@ async def _open(runtime: Runtime) -> AsyncIterator[AuthProvider]:
     if settings.CLERK_ISSUER_URL is None:
         yield UnconfiguredProvider("CLERK_ISSUER_URL")
         return
-    async with httpx.AsyncClient(base_url=API_URL, timeout=TIMEOUT.total_seconds()) as api:
-        yield ClerkProvider(settings.CLERK_ISSUER_URL, settings, api)
+    issuer = settings.CLERK_ISSUER_URL
+    async with (
+        open_key_set(f"{issuer}/.well-known/jwks.json", ALGORITHMS) as keys,
+        httpx.AsyncClient(base_url=API_URL, timeout=TIMEOUT.total_seconds()) as api,
+    ):
+        yield ClerkProvider(settings, issuer, keys, api)
 
 
 provider = ProviderPiece(

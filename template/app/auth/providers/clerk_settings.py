@@ -20,7 +20,7 @@ def _origins(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class ClerkSettings(ModuleSettings):
-    """The address of the instance and who may ask it for tokens; the secrets switch the profile and the webhook on."""
+    """The instance and the origins of its pages. The secrets enable profiles and the webhook."""
 
     CLERK_ISSUER_URL: Annotated[BaseUrl, RequiredOutsideLocal] = None
     CLERK_AUTHORIZED_PARTIES: Annotated[tuple[str, ...], AfterValidator(_origins), RequiredOutsideLocal] = ()

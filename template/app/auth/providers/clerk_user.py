@@ -4,7 +4,7 @@ from app.auth.claims import Claims, clean_email, clean_name, section
 
 
 def email_of(user: Claims) -> str | None:
-    """The primary address, if Clerk has verified it."""
+    """Return the primary address if Clerk has verified it."""
     addresses = user.get("email_addresses")
     for address in addresses if isinstance(addresses, list) else ():
         if not isinstance(address, dict) or address.get("id") != user.get("primary_email_address_id"):
@@ -15,5 +15,5 @@ def email_of(user: Claims) -> str | None:
 
 
 def name_of(user: Claims) -> str | None:
-    """First and last name, as far as they are there."""
+    """Return first and last name, as far as they are known."""
     return clean_name(user.get("first_name"), user.get("last_name"))

@@ -1,4 +1,4 @@
-"""Clerk's webhook: keeps users in step (https://clerk.com/docs/guides/development/webhooks/overview)."""
+"""Clerk's webhook: keeps users in sync (https://clerk.com/docs/guides/development/webhooks/overview)."""
 
 from datetime import UTC, datetime
 
@@ -34,7 +34,10 @@ SHAPE: Shape = {
 
 @router.post("/webhooks/clerk", status_code=202)
 async def receive_clerk_event(request: Request, runtime: RuntimeDep) -> dict[str, bool]:
-    """Takes an event in. One that was sent before is acknowledged and dropped."""
+    """Receive an event of Clerk.
+
+    An event that was received before is acknowledged and ignored.
+    """
     secret = runtime.resource(ClerkSettings).CLERK_WEBHOOK_SECRET
     if secret is None:
         raise NotFoundError("Webhook")
@@ -47,10 +50,10 @@ async def receive_clerk_event(request: Request, runtime: RuntimeDep) -> dict[str
 
 
 async def apply_clerk_event(runtime: Runtime, session: AsyncSession, payload: dict[str, Json]) -> None:
-    """Tells the application of a user who is new, changed or gone; other events are none of its business.
+    """Publish that a user was created, changed or deleted. Ignore other events.
 
     Raises:
-        MalformedEventError: the event is not what Clerk documents.
+        MalformedEventError: the event does not match Clerk's documentation.
     """
     kind = payload.get("type")
     if not isinstance(kind, str):
@@ -65,14 +68,20 @@ async def apply_clerk_event(runtime: Runtime, session: AsyncSession, payload: di
         at = _moment(payload, "timestamp")
         await runtime.events.apply(session, IdentityDeleted(provider=NAME, subject=subject, at=at))
         return
+    email = email_of(user)
     changed = IdentityChanged(
-        provider=NAME, subject=subject, email=email_of(user), name=name_of(user), at=_moment(user, "updated_at")
+        provider=NAME,
+        subject=subject,
+        email=email,
+        email_verified=email is not None,
+        name=name_of(user),
+        at=_moment(user, "updated_at"),
     )
     await runtime.events.apply(session, changed)
 
 
 def _moment(claims: Claims, name: str) -> datetime:
-    """A time that Clerk gives in milliseconds."""
+    """Return a time that Clerk states in milliseconds."""
     value = claims.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise MalformedEventError(f"{name} is not a time")

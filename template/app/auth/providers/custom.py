@@ -7,9 +7,9 @@ from typing import Annotated
 from pydantic import AfterValidator, ValidationInfo
 
 from app.auth.claims import identity_of
-from app.auth.jwks import KeySet
+from app.auth.jwks import open_key_set
 from app.auth.port import AuthProvider, Identity, ProviderPiece
-from app.auth.tokens import SharedSecret, TokenVerifier
+from app.auth.tokens import SharedSecrets, TokenVerifier
 from app.auth.unconfigured import UnconfiguredProvider
 from app.auth.urls import SecureUrl
 from app.core.config.settings import ModuleSettings, RequiredOutsideLocal
@@ -25,16 +25,24 @@ def _required_with_keys(value: str | None, info: ValidationInfo) -> str | None:
     return value
 
 
+def _audiences(value: str | None) -> str | None:
+    if value is not None and not all(split_audiences(value)):
+        raise ValueError("contains an empty audience")
+    return value
+
+
 class CustomSettings(ModuleSettings):
-    """With OAUTH_JWKS_URL the issuer's keys verify; without it, SECRET_KEY does."""
+    """With OAUTH_JWKS_URL, the issuer's published keys verify tokens; without it, SECRET_KEY does."""
 
     OAUTH_JWKS_URL: SecureUrl = None
-    OAUTH_AUDIENCE: Annotated[str | None, AfterValidator(_required_with_keys)] = None
+    OAUTH_AUDIENCE: Annotated[
+        str | None, AfterValidator(_required_with_keys), AfterValidator(_audiences), RequiredOutsideLocal
+    ] = None
     OAUTH_ISSUER: Annotated[str | None, AfterValidator(_required_with_keys), RequiredOutsideLocal] = None
 
 
 class CustomProvider:
-    """Whoever the verified token names."""
+    """Users of your own issuer."""
 
     def __init__(self, verifier: TokenVerifier) -> None:
         self._verifier = verifier
@@ -44,24 +52,30 @@ class CustomProvider:
         return identity_of(NAME, await self._verifier.verify(token))
 
     async def profile(self, identity: Identity) -> Identity:
-        """See `AuthProvider.profile`: all that there is, is in the token."""
+        """See `AuthProvider.profile`. The token contains everything."""
         return identity
+
+
+def split_audiences(value: str | None) -> tuple[str, ...]:
+    """Return the audiences in a comma-separated list."""
+    return () if value is None else tuple(audience.strip() for audience in value.split(","))
 
 
 @asynccontextmanager
 async def _open(runtime: Runtime) -> AsyncIterator[AuthProvider]:
     settings = runtime.resource(CustomSettings)
+    audiences = split_audiences(settings.OAUTH_AUDIENCE)
     if settings.OAUTH_ISSUER is None:
         yield UnconfiguredProvider("OAUTH_ISSUER")
-        return
-    if settings.OAUTH_JWKS_URL is not None:
-        keys = KeySet(settings.OAUTH_JWKS_URL, ALGORITHMS)
-        sources = dict.fromkeys(ALGORITHMS, keys)
-        verifier = TokenVerifier(issuer=settings.OAUTH_ISSUER, audience=settings.OAUTH_AUDIENCE, keys=sources)
+    elif settings.OAUTH_JWKS_URL is None:
+        secrets = SharedSecrets(runtime.settings.secret_keys)
+        yield CustomProvider(TokenVerifier(issuer=settings.OAUTH_ISSUER, audiences=audiences, keys={"HS256": secrets}))
     else:
-        secret = SharedSecret(runtime.settings.SECRET_KEY)
-        verifier = TokenVerifier(issuer=settings.OAUTH_ISSUER, audience=settings.OAUTH_AUDIENCE, keys={"HS256": secret})
-    yield CustomProvider(verifier)
+        async with open_key_set(settings.OAUTH_JWKS_URL, ALGORITHMS) as keys:
+            sources = dict.fromkeys(ALGORITHMS, keys)
+            yield CustomProvider(
+                TokenVerifier(issuer=settings.OAUTH_ISSUER, audiences=audiences, keys=sources, accept_client_id=True)
+            )
 
 
 provider = ProviderPiece(name=NAME, settings=CustomSettings, open=_open)

@@ -12,7 +12,7 @@ NAME = "supabase"
 
 
 class SupabaseSettings(ModuleSettings):
-    """The project's address is enough; the secrets switch the legacy tokens and the webhook on."""
+    """Only the project's URL is required. The secrets enable legacy tokens and the webhook."""
 
     SUPABASE_PROJECT_URL: Annotated[BaseUrl, RequiredOutsideLocal] = None
     SUPABASE_JWT_SECRET: Annotated[SecretStr, Field(min_length=MIN_SECRET_LENGTH)] | None = None

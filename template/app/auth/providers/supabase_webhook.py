@@ -1,4 +1,4 @@
-"""The webhook on `auth.users`: keeps users in step. docs/auth-supabase.md has the trigger that sends it."""
+"""The webhook on `auth.users`: keeps users in sync. docs/auth-supabase.md contains the trigger that sends it."""
 
 from datetime import datetime
 
@@ -20,6 +20,7 @@ router = APIRouter(dependencies=[Depends(RATE)])
 _USER: Shape = {
     "id": None,
     "email": None,
+    "email_confirmed_at": None,
     "raw_user_meta_data": {"full_name": None, "name": None},
     "deleted_at": None,
 }
@@ -35,7 +36,10 @@ SHAPE: Shape = {
 
 @router.post("/webhooks/supabase", status_code=202)
 async def receive_supabase_event(request: Request, runtime: RuntimeDep) -> dict[str, bool]:
-    """Takes an event in. One that was sent before is acknowledged and dropped."""
+    """Receive an event of Supabase.
+
+    An event that was received before is acknowledged and ignored.
+    """
     secret = runtime.resource(SupabaseSettings).SUPABASE_WEBHOOK_SECRET
     if secret is None:
         raise NotFoundError("Webhook")
@@ -48,10 +52,10 @@ async def receive_supabase_event(request: Request, runtime: RuntimeDep) -> dict[
 
 
 async def apply_supabase_event(runtime: Runtime, session: AsyncSession, payload: dict[str, Json]) -> None:
-    """Tells the application of a row of `auth.users` that is new, changed or gone; other tables are ignored.
+    """Publish that a row of `auth.users` was created, changed or deleted. Ignore other tables.
 
     Raises:
-        MalformedEventError: the event is not what the trigger sends.
+        MalformedEventError: the event does not match what the trigger sends.
     """
     kind = payload.get("type")
     if kind not in {"INSERT", "UPDATE", "DELETE"}:
@@ -66,19 +70,35 @@ async def apply_supabase_event(runtime: Runtime, session: AsyncSession, payload:
     if kind == "DELETE" or user.get("deleted_at") is not None:
         await runtime.events.apply(session, IdentityDeleted(provider=NAME, subject=subject, at=at))
         return
+    await runtime.events.apply(session, _changed(subject, user, at))
+
+
+def _changed(subject: str, user: Claims, at: datetime) -> IdentityChanged:
+    """Return the event for a row. An address that the row calls unconfirmed is left out.
+
+    A trigger of an earlier version does not send `email_confirmed_at`; the address is then taken as unverified.
+    """
     editable = section(user, "raw_user_meta_data")
-    name = clean_name(editable.get("full_name")) or clean_name(editable.get("name"))
-    email = clean_email(user.get("email"))
-    await runtime.events.apply(session, IdentityChanged(provider=NAME, subject=subject, email=email, name=name, at=at))
+    confirmed = isinstance(user.get("email_confirmed_at"), str)
+    refused = "email_confirmed_at" in user and not confirmed
+    email = None if refused else clean_email(user.get("email"))
+    return IdentityChanged(
+        provider=NAME,
+        subject=subject,
+        email=email,
+        email_verified=confirmed and email is not None,
+        name=clean_name(editable.get("full_name")) or clean_name(editable.get("name")),
+        at=at,
+    )
 
 
 def _moment(payload: Claims) -> datetime:
-    """When the trigger ran. It holds the row's lock then, so that a user's events are in order."""
+    """Return when the trigger ran. It runs while the row is locked, so that a user's events are in order."""
     value = payload.get("timestamp")
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise MalformedEventError("timestamp is not a time with its zone")
+        raise MalformedEventError("timestamp is not a time with a time zone")
     return moment

@@ -176,6 +176,7 @@ class Settings(ModuleSettings):
     DEBUG: Annotated[bool, AfterValidator(_not_in_production)] = False
     LOG_LEVEL: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     SECRET_KEY: StrongSecret
+    SECRET_KEY_PREVIOUS: tuple[StrongSecret, ...] = ()
     PUBLIC_URL: Annotated[str, AfterValidator(_public_url)] = ""
     API_V1_STR: str = Field(default="/api/v1", pattern="^(/[a-z0-9._-]+)+$")
     BACKEND_CORS_ORIGINS: Origins = ()
@@ -196,6 +197,11 @@ class Settings(ModuleSettings):
     HTTP_WRITE_TIMEOUT: float = Field(default=30, gt=0, le=3600)
     HTTP_KEEP_ALIVE_TIMEOUT: int = Field(default=75, ge=1, le=3600)
     HTTP_DRAIN_DELAY: float = Field(default=5, ge=0, le=300)
+
+    @property
+    def secret_keys(self) -> tuple[SecretStr, ...]:
+        """The keys that verify signatures. The first one, SECRET_KEY, signs; the others are being rotated out."""
+        return (self.SECRET_KEY, *self.SECRET_KEY_PREVIOUS)
 
     @property
     def public_api_url(self) -> str:

@@ -1,15 +1,15 @@
 """The address of the client that sent a request, behind a known number of trusted proxies."""
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from ipaddress import IPv6Address, ip_address
 
 import structlog
 from starlette.requests import HTTPConnection
 
+logger = structlog.stdlib.get_logger(__name__)
+
 UNKNOWN = "unknown"
 MAX_ADDRESS_LENGTH = 64
-
-logger = structlog.stdlib.get_logger(__name__)
 
 
 def client_address(connection: HTTPConnection, trusted_proxies: int) -> str:
@@ -27,20 +27,17 @@ def client_address(connection: HTTPConnection, trusted_proxies: int) -> str:
             if len(entry) <= MAX_ADDRESS_LENGTH and (forwarded := _network(entry)):
                 return forwarded
     elif "x-forwarded-for" in connection.headers:
-        _warn_of_untrusted_proxy(connection)
+        warn_of_untrusted_proxy()
     return _network(peer) or UNKNOWN
 
 
-def _warn_of_untrusted_proxy(connection: HTTPConnection) -> None:
-    """Log once for each application: behind a proxy, all clients would share one address and its rate limits."""
-    state = connection.app.state if "app" in connection.scope else None
-    if state is None or getattr(state, "untrusted_proxy_logged", False):
-        return
-    state.untrusted_proxy_logged = True
+@cache
+def warn_of_untrusted_proxy() -> None:
+    """Warn, once per process, that all clients behind a proxy may count as one."""
     logger.warning(
-        "untrusted_proxy",
-        hint="X-Forwarded-For was received, but TRUSTED_PROXY_COUNT is 0. If a proxy is in front, all of its clients "
-        "share one rate limit: set TRUSTED_PROXY_COUNT to the number of proxies.",
+        "forwarded_for_ignored",
+        hint="A request has the header X-Forwarded-For, but TRUSTED_PROXY_COUNT is 0. If a proxy of yours sets the "
+        "header, set TRUSTED_PROXY_COUNT: until then, rate limits count all clients behind the proxy as one.",
     )
 
 

@@ -10,6 +10,8 @@ from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import HTTPConnection
 
+from app.core.context import Actor, context_of
+from app.core.errors import UnauthorizedError
 from app.core.runtime import Runtime, get_runtime
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -21,6 +23,21 @@ async def runtime_of(connection: HTTPConnection) -> Runtime:
 
 
 RuntimeDep = Annotated[Runtime, Depends(runtime_of)]
+
+
+async def actor_of(connection: HTTPConnection) -> Actor:
+    """Return the user who performs the request, in the app and admin areas.
+
+    Raises:
+        UnauthorizedError: no guard has authenticated the request.
+    """
+    actor = context_of(connection).actor
+    if actor is None:
+        raise UnauthorizedError
+    return actor
+
+
+ActorDep = Annotated[Actor, Depends(actor_of)]
 
 
 async def get_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:

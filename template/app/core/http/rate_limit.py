@@ -82,6 +82,18 @@ async def limit_failed_authentication(request: HTTPConnection) -> None:
     await _hit(request, runtime, runtime.settings.RATE_LIMIT_AUTH, f"{_address_key(request, runtime)} authentication")
 
 
+async def limit_anonymous(request: HTTPConnection, rate: str) -> None:
+    """Count a request of an anonymous user by the client's address, across all routes and all such users.
+
+    Anyone can create anonymous users without limit, so that a limit per user would limit nothing.
+
+    Raises:
+        RateLimitedError: the rate is exceeded.
+    """
+    runtime = get_runtime(request)
+    await _hit(request, runtime, rate, f"{_address_key(request, runtime)} anonymous")
+
+
 async def ensure_limited(request: HTTPConnection) -> None:
     """Count the request if that has not happened yet, by the caller where known, else by the address.
 

@@ -1,4 +1,4 @@
-"""Why something failed, in one line that may be kept."""
+"""A summary of an exception that is safe to store."""
 
 from typing import Final
 
@@ -11,7 +11,7 @@ MAX_REASON: Final = 500
 
 
 def one_line(error: BaseException) -> str:
-    """What went wrong, without what was sent and without addresses: messages of some errors quote their input."""
+    """Return the exception in one line, without input data and e-mail addresses, which some messages quote."""
     if isinstance(error, ValidationError):
         problems = error.errors(include_url=False, include_context=False, include_input=False)
         message = "; ".join(f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in problems)
@@ -22,6 +22,6 @@ def one_line(error: BaseException) -> str:
     else:
         message = text_of(error)
     line = redact(message.partition("\n")[0].replace("\0", ""))
-    # Half a character, as JSON may have it, is nothing that a database keeps.
+    # Lone surrogates cannot be stored.
     line = line.encode(errors="replace").decode()
     return f"{type(error).__name__}: {line}".removesuffix(": ")[:MAX_REASON]

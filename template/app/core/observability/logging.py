@@ -1,6 +1,6 @@
-"""Logs: JSON lines where they are collected, readable ones in local; the standard library's loggers included.
+"""Logging: JSON lines outside local, readable lines in local. Includes the standard library's loggers.
 
-No line carries a query string, a body, or the e-mail or network address of a person.
+No line contains a query string, a body, or a person's e-mail or network address.
 """
 
 import logging
@@ -18,16 +18,16 @@ from app.core.context import current_request
 from app.core.observability.redaction import redact, safe_traceback
 
 LIBRARIES = ("uvicorn",)
-"""Loggers that follow LOG_LEVEL; all others of the standard library speak from WARNING on, as some log URLs at INFO."""
+"""Loggers that follow LOG_LEVEL. The others log from WARNING on, since some log URLs at INFO."""
 
 
 def configure_logging(settings: Settings) -> None:
-    """Sends every log line of the process to standard output. May be called again."""
+    """Send every log line of the process to standard output. Idempotent."""
     level = logging.DEBUG if settings.DEBUG else logging.getLevelNamesMapping()[settings.LOG_LEVEL]
     common: list[Processor] = [structlog.contextvars.merge_contextvars, add_facts, escape_event]
     last: list[Processor]
     if settings.is_local:
-        # rich, which development tools bring along, would take a second for each traceback and show what is in them.
+        # rich, a dependency of development tools, would take a second per traceback and show local variables.
         last = [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), exception_formatter=_plain_traceback)]
     else:
         last = [structlog.processors.ExceptionRenderer(safe_traceback), _render_json]
@@ -38,7 +38,7 @@ def configure_logging(settings: Settings) -> None:
         cache_logger_on_first_use=False,
     )
     formatter = structlog.stdlib.ProcessorFormatter(
-        # What libraries add to a record besides is not ours to publish.
+        # Extra attributes that libraries add to a record are not logged.
         foreign_pre_chain=[*common, redact_event],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
     )
@@ -46,8 +46,8 @@ def configure_logging(settings: Settings) -> None:
 
 
 def add_facts(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-    """Adds when, how bad, who says it, which request it belongs to, and whose that is."""
-    # One step instead of the library's four: this runs for every request.
+    """Add the timestamp, level, logger, request id and user id."""
+    # One processor instead of the library's four: this runs for every request.
     record: logging.LogRecord | None = event.get("_record")
     event["timestamp"] = datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
     event["level"] = "error" if method == "exception" else method
@@ -83,7 +83,7 @@ def _plain_traceback(stream: TextIO, exc_info: ExcInfo) -> None:
 
 
 def redact_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Takes addresses out of what a library says."""
+    """Remove addresses from the messages of libraries."""
     event["event"] = redact(str(event["event"])).strip()
     return event
 
@@ -97,12 +97,12 @@ def _write(line: str) -> None:
         sys.stdout.buffer.write(line.encode(errors="replace") + b"\n")
         sys.stdout.buffer.flush()
     except (OSError, ValueError):
-        # Nobody listens any more, or the disk is full: no reason to fail a request.
+        # The reader is gone, or the disk is full: no reason to fail a request.
         return
 
 
 class _Output:
-    """What structlog writes to. Standard output is looked up each time, so that tests may replace it."""
+    """Structlog's output. Looks up standard output each time, so that tests can replace it."""
 
     def __init__(self, name: str = "app") -> None:
         self.name = name
@@ -114,7 +114,7 @@ class _Output:
 
 
 class _Handler(logging.Handler):
-    """Writes what the standard library's loggers say."""
+    """Writes the records of the standard library's loggers."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -133,14 +133,14 @@ def _take_over_standard_logging(formatter: logging.Formatter, level: int) -> Non
     root.setLevel(max(level, logging.WARNING))
     for name in LIBRARIES:
         logging.getLogger(name).setLevel(level)
-    # The server brings handlers of its own, and an access log with addresses and query strings.
+    # The server has handlers of its own, and an access log with addresses and query strings.
     for name in ("uvicorn", "uvicorn.error"):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [], True
     access = logging.getLogger("uvicorn.access")
     access.handlers, access.propagate = [], False
     logging.getLogger("uvicorn.error").addFilter(_not_a_websocket_handshake)
-    # Else SQLAlchemy adds a handler of its own when DEBUG shows SQL.
+    # Otherwise SQLAlchemy adds a handler of its own when DEBUG shows SQL.
     logging.getLogger("sqlalchemy.engine.Engine").handlers = [logging.NullHandler()]
 
 

@@ -1,4 +1,4 @@
-"""Tracebacks for logs that outlive the request: where it broke and why, without what people typed."""
+"""Redaction of personal data in messages and tracebacks, for logs."""
 
 import re
 import traceback
@@ -9,20 +9,20 @@ from pydantic import ValidationError
 
 type ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
-# RFC 5321 gives what stands before the @ 64 characters. Without an end, and without giving anything back (++), a long
-# text that somebody has sent would stop the process for minutes.
+# RFC 5321 limits the local part to 64 characters. Without the limit and the possessive quantifiers (++), a long input
+# would block the process for minutes.
 EMAIL = re.compile(r"[\w.+%-]{1,64}+@[\w-]++(?:\.[\w-]++)+")
-# Databases quote the row in the detail; SQLAlchemy adds the statement and its parameters.
+# Databases quote the row in DETAIL; SQLAlchemy adds the statement and its parameters.
 QUOTED_DATA = re.compile(r"DETAIL:|\[SQL:|\[parameters:")
 
 
 def redact(text: str) -> str:
-    """The text without e-mail addresses."""
+    """Return the text with e-mail addresses replaced."""
     return EMAIL.sub("[email]", text)
 
 
 def safe_traceback(exc_info: ExcInfo) -> str:
-    """The traceback of an exception and of those that it came from, with messages that quote no data."""
+    """Return the traceback of an exception and its causes, with messages that quote no data."""
     return "\n".join(_lines(exc_info[1], set()))
 
 
@@ -41,10 +41,10 @@ def _lines(error: BaseException, seen: set[int]) -> list[str]:
 
 
 def text_of(error: BaseException) -> str:
-    """The message of an exception, even of one that cannot tell it."""
+    """Return the message of an exception, even if its `__str__` fails."""
     try:
         return str(error)
-    except Exception:  # noqa: BLE001 - somebody else's, and this is about another one
+    except Exception:  # noqa: BLE001 - the original exception matters, not this one
         return ""
 
 

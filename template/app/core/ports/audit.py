@@ -1,4 +1,4 @@
-"""The port for the record of what administrators do, and its null implementation: none is kept."""
+"""The port for the audit trail: who changed what. `app.core.db.log_audit` provides it by default."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,25 +10,26 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AuditEntry:
-    """Who did what to whom; without an actor it was done at the command line, or by a job that nobody has asked for."""
+    """One change. Contains no personal data.
+
+    Attributes:
+        actor_id: the user who made the change, not the user whom an administrator impersonates. `None` for the command
+            line and for jobs that no user requested.
+        action: such as `user.deactivated`.
+        client: the pseudonym of the actor's network address (`app.core.observability.pseudonym`).
+    """
 
     actor_id: UUID | None
     action: str
     target_type: str
     target_id: str
+    client: str | None = None
     details: Mapping[str, str] = field(default_factory=dict)
 
 
 class Audit(Protocol):
-    """A record of what administrators do."""
+    """An audit trail."""
 
     async def record(self, session: AsyncSession, entry: AuditEntry) -> None:
-        """Keeps the entry in the session's transaction."""
+        """Record the entry as part of the session's transaction."""
         ...
-
-
-class NoAudit:
-    """Keeps nothing."""
-
-    async def record(self, session: AsyncSession, entry: AuditEntry) -> None:
-        """See `Audit.record`."""

@@ -29,7 +29,7 @@ async def _open(runtime: Runtime) -> AsyncIterator[Storage]:
     disk = LocalDisk(settings.STORAGE_LOCAL_PATH, min_free=settings.STORAGE_LOCAL_MIN_FREE)
     await asyncio.to_thread(disk.remove_abandoned)
     base_url = f"{runtime.settings.public_api_url}/public{local_routes.router.prefix}"
-    storage = LocalStorage(disk, LinkSigner(runtime.settings.SECRET_KEY), base_url)
+    storage = LocalStorage(disk, LinkSigner(runtime.settings.secret_keys), base_url)
     runtime.provide(LocalStorage, storage)
     yield storage
 

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -56,14 +57,21 @@ SignedQuery = Annotated[SignedPermission, Query()]
 
 
 class LinkSigner:
-    """Signs with a key derived from SECRET_KEY, so that no other signature of the application is valid for a link."""
+    """Signs with a key derived from SECRET_KEY, so that no other signature of the application is valid for a link.
 
-    def __init__(self, secret: SecretStr) -> None:
-        self._key = hmac.digest(secret.get_secret_value().encode(), b"links of the local storage", hashlib.sha256)
+    Args:
+        secrets: the first one signs; all of them verify.
+    """
+
+    def __init__(self, secrets: Sequence[SecretStr]) -> None:
+        self._keys = [
+            hmac.digest(secret.get_secret_value().encode(), b"links of the local storage", hashlib.sha256)
+            for secret in secrets
+        ]
 
     def sign(self, method: str, key: str, permission: Permission) -> SignedPermission:
         """Sign a permission for one method and key."""
-        return SignedPermission(**permission.model_dump(), signature=self._signature(method, key, permission))
+        return SignedPermission(**permission.model_dump(), signature=_signature(self._keys[0], method, key, permission))
 
     def check(self, method: str, key: str, signed: SignedPermission) -> None:
         """Check the link's signature and expiry.
@@ -71,13 +79,15 @@ class LinkSigner:
         Raises:
             InvalidLinkError: the link is not valid for this request.
         """
-        expected = self._signature(method, key, signed)
-        if not hmac.compare_digest(expected.encode(), signed.signature.encode(errors="replace")):
+        given = signed.signature.encode(errors="replace")
+        expected = [_signature(secret, method, key, signed) for secret in self._keys]
+        if not any(hmac.compare_digest(one.encode(), given) for one in expected):
             raise InvalidLinkError
         if signed.expires <= utc_now().timestamp():
             raise InvalidLinkError("The link has expired. Request a new one.")
 
-    def _signature(self, method: str, key: str, permission: Permission) -> str:
-        # A JSON list is unambiguous: no two different permissions have the same text.
-        text = json.dumps([method, key, permission.expires, permission.type, permission.size, permission.name]).encode()
-        return base64.urlsafe_b64encode(hmac.digest(self._key, text, hashlib.sha256)).rstrip(b"=").decode()
+
+def _signature(secret: bytes, method: str, key: str, permission: Permission) -> str:
+    # A list in JSON: no two different links have the same text.
+    facts = json.dumps([method, key, permission.expires, permission.type, permission.size, permission.name]).encode()
+    return base64.urlsafe_b64encode(hmac.digest(secret, facts, hashlib.sha256)).rstrip(b"=").decode()

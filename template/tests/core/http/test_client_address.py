@@ -2,9 +2,9 @@
 
 import pytest
 from starlette.requests import Request
+from structlog.testing import capture_logs
 
-from app.core.http.client_address import client_address
-from tests.core.applications import PUBLIC, Build, client_of, module
+from app.core.http.client_address import client_address, warn_of_untrusted_proxy
 
 PEER = "198.51.100.7"
 
@@ -21,6 +21,18 @@ class TestWithoutProxies:
 
     def test_what_the_client_claims_is_ignored(self) -> None:
         assert asked("192.0.2.1") == PEER
+
+    def test_a_proxy_that_is_not_configured_is_warned_of_once(self) -> None:
+        warn_of_untrusted_proxy.cache_clear()
+        with capture_logs() as lines:
+            asked()
+            assert lines == []
+            for _ in range(3):
+                asked("192.0.2.1")
+            asked("192.0.2.1", trusted=1)
+
+        assert [line["event"] for line in lines] == ["forwarded_for_ignored"]
+        assert "192.0.2.1" not in str(lines)
 
     def test_a_peer_without_address_is_unknown(self) -> None:
         assert asked(peer=None) == "unknown"
@@ -69,19 +81,3 @@ class TestIPv6:
 
     def test_that_stands_for_ipv4_is_ipv4(self) -> None:
         assert asked(peer="::ffff:192.0.2.1") == "192.0.2.1"
-
-
-class TestUntrustedProxy:
-    @pytest.mark.parametrize(("count", "warnings"), [("0", 1), ("1", 0)])
-    async def test_is_logged_once(
-        self, build: Build, capsys: pytest.CaptureFixture[str], count: str, warnings: int
-    ) -> None:
-        async def read() -> None:
-            return None
-
-        app = build(module(("GET", "/thing", read)), ENVIRONMENT="production", TRUSTED_PROXY_COUNT=count)
-        async with client_of(app, headers={"X-Forwarded-For": "192.0.2.1"}) as client:
-            for _ in range(3):
-                await client.get(f"{PUBLIC}/thing")
-
-        assert capsys.readouterr().out.count("untrusted_proxy") == warnings

@@ -3,7 +3,6 @@
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
-from app.core.ports.audit import Audit, AuditEntry, NoAudit
 from app.core.ports.plans import FreePlan, Plans
 
 
@@ -14,9 +13,3 @@ class TestFreePlan:
         assert await plans.remaining(session, uuid7(), "api_calls") is None
         assert await plans.consume(session, uuid7(), "api_calls", 1000)
         await plans.give_back(session, uuid7(), "api_calls", 1000)
-
-
-class TestNoAudit:
-    async def test_takes_every_entry(self, session: AsyncSession) -> None:
-        audit: Audit = NoAudit()
-        await audit.record(session, AuditEntry(actor_id=uuid7(), action="look", target_type="thing", target_id="1"))

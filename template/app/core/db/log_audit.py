@@ -1,0 +1,29 @@
+"""The default audit trail: structured log lines."""
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.db.database import after_commit
+from app.core.ports.audit import AuditEntry
+
+
+class LogAudit:
+    """Logs one line per entry, under the logger `app.audit`, once the change is committed."""
+
+    def __init__(self) -> None:
+        self._log = structlog.stdlib.get_logger("app.audit")
+
+    async def record(self, session: AsyncSession, entry: AuditEntry) -> None:
+        """See `Audit.record`."""
+        after_commit(session, lambda: self._write(entry))
+
+    def _write(self, entry: AuditEntry) -> None:
+        self._log.info(
+            "audit",
+            action=entry.action,
+            actor_id=None if entry.actor_id is None else str(entry.actor_id),
+            client=entry.client,
+            target_type=entry.target_type,
+            target_id=entry.target_id,
+            details=dict(entry.details),
+        )

@@ -1,0 +1,78 @@
+"""Text that users read avoids phrases that have to be read twice (see CONTRIBUTING.md, "Language")."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+WORDS = (
+    "whoever",
+    "nobody",
+    "somebody",
+    "wish",
+    "wishes",
+    "may be had",
+    "to be had",
+    "in the midst",
+    "the end of it",
+    "what is there",
+    "(is|are|was|be) told",
+    "tells of",
+    "is asked for",
+    "whose time has come",
+    "worked off",
+    "as good as none",
+    "carries mail",
+    "will have none",
+)
+PHRASES = re.compile(rf"\b({'|'.join(WORDS)})\b", re.IGNORECASE)
+PROSE = ("README.md", "CONTRIBUTING.md", "copier.yml", "docs/guide/*.md", "extensions/catalog/*.yml")
+RENDERED_PROSE = ("README.md.jinja", "docs/*.md", "docs/*.jinja", "Makefile.jinja", ".env.example.jinja")
+CODE = ("template/app/**/*.py", "extensions/omnistack/**/*.py")
+SPOKEN = re.compile(r"routes|schemas|commands|/cli/|/shell/|errors")
+"""Files whose docstrings users read: in the API's documentation and in `--help`."""
+
+
+def texts() -> Iterator[tuple[Path, str]]:
+    """Yield the text of documentation and of catalog files, and the strings in code that users read."""
+    for pattern in (*PROSE, *(f"template/{each}" for each in RENDERED_PROSE)):
+        yield from ((path, path.read_text(encoding="utf-8")) for path in ROOT.glob(pattern))
+    for pattern in CODE:
+        for path in ROOT.glob(pattern):
+            yield from ((path, text) for text in _spoken(path))
+
+
+def _spoken(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+            for argument in node.exc.args:
+                yield from _strings(argument)
+        elif isinstance(node, ast.Call):
+            for keyword in node.keywords:
+                if keyword.arg in {"help", "summary", "description", "title"}:
+                    yield from _strings(keyword.value)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and SPOKEN.search(path.as_posix()):
+            yield ast.get_docstring(node) or ""
+
+
+def _strings(node: ast.expr) -> Iterator[str]:
+    for part in ast.walk(node):
+        if isinstance(part, ast.Constant) and isinstance(part.value, str):
+            yield part.value
+
+
+def test_text_that_users_read_is_plain() -> None:
+    found = {
+        f"{path.relative_to(ROOT)}: …{text[max(0, match.start() - 40) : match.end() + 40]!r}…"
+        for path, text in texts()
+        for match in PHRASES.finditer(text)
+    }
+    assert sorted(found) == []
+
+
+@pytest.mark.parametrize("text", ["Whoever signs in", "The user is told"])
+def test_the_phrases_are_found(text: str) -> None:
+    assert PHRASES.search(text)
