@@ -8,23 +8,24 @@ folder).
 import gc
 import os
 import secrets
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import Executable, Row, update
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import project_modules
 from app.auth.local import mint
 from app.core.config.settings import LoadedSettings, Settings, load_settings
 from app.core.db.database import Database, create_database
+from app.core.db.joined_database import JoinedDatabase
 from app.core.jobs.in_process import InProcessQueue
 from app.core.lifecycle import create_runtime, running, settings_classes
 from app.core.runtime import Runtime
@@ -88,28 +89,6 @@ def settings(environment: None) -> Settings:  # noqa: ARG001 - the order matters
     return Settings()
 
 
-class OneConnection(Database):
-    """A database that is one connection: what a session commits stays inside the connection's transaction."""
-
-    def __init__(self, database: Database, connection: AsyncConnection) -> None:
-        super().__init__(database.engine)
-        self._connection = connection
-
-    def new_session(self, *, reading: bool) -> AsyncSession:
-        """See `Database.new_session`."""
-        session = super().new_session(reading=reading)
-        session.sync_session.bind = self._connection.sync_connection
-        session.sync_session.join_transaction_mode = "create_savepoint"
-        return session
-
-    async def fetch(self, statement: Executable, parameters: Mapping[str, object]) -> Sequence[Row[*tuple[Any, ...]]]:
-        """See `Database.fetch`."""
-        return (await self._connection.execute(statement, parameters)).all()
-
-    async def dispose(self) -> None:
-        """The connection is closed by who has opened it."""
-
-
 @pytest.fixture(scope="session")
 async def engine_database(environment: None) -> AsyncIterator[Database]:  # noqa: ARG001 - the order matters
     """The engine that all tests share."""
@@ -123,7 +102,7 @@ async def database(engine_database: Database) -> AsyncIterator[Database]:
     """A database whose every change is undone after the test. One thing at a time: it is one connection."""
     async with engine_database.engine.connect() as connection:
         transaction = await connection.begin()
-        yield OneConnection(engine_database, connection)
+        yield JoinedDatabase(connection)
         if transaction.is_active:
             await transaction.rollback()
 

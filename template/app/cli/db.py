@@ -1,35 +1,50 @@
-"""`app db`: the database's tables, one revision after another."""
+"""`app db`: create and change the database's tables, one revision after another."""
 
 import os
+from typing import TYPE_CHECKING
 
 import click
 
 from app.cli.database import database_url
 
+if TYPE_CHECKING:
+    from sqlalchemy import MetaData
+
 
 @click.group()
 def db() -> None:
-    """The database's tables."""
+    """Create and change the database's tables."""
 
 
 @db.command()
 def upgrade() -> None:
-    """Apply every revision that the database lacks."""
-    from app.migrate import migrations
+    """Apply all pending revisions.
 
+    Outside local, a database that is newer than this code is left alone with a warning: that is a rollback.
+    """
+    from app.migrate import migrations
+    from app.migrate.database_settings import database_settings
+
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        said.append(line)
+        click.echo(line)
+
+    newer_than = None if database_settings().is_local else _models
     with database_url("app db upgrade") as url:
-        count = migrations.upgrade(url, say=click.echo)
-    if not count:
+        migrations.upgrade(url, say=say, newer_than=newer_than)
+    if not said:
         click.echo("Nothing to do: the database has every revision.")
 
 
 @db.command()
 @click.argument("target")
 def downgrade(target: str) -> None:
-    """Take revisions back.
+    """Revert revisions. Tables that they created are dropped with their rows.
 
-    TARGET says how far: NAME@base all of a module, NAME@-1 its newest, a revision's id what came after it in its
-    module, base everything. `app` is the name of your own.
+    TARGET: NAME@base reverts a whole module, NAME@-1 its newest revision, a revision's id everything that follows it
+    in its module, and base everything. The name of your own tables is `app`.
     """
     from app.migrate import migrations
 
@@ -40,34 +55,84 @@ def downgrade(target: str) -> None:
 
 
 @db.command()
-@click.option("-m", "--message", required=True, help="What it does, in a few words.")
-@click.option("--empty", is_flag=True, help="Write it even if there is nothing to do, to be filled by hand.")
-@click.option("--module", help="Put it into a module's own branch, with changes of that module's tables only.")
-def revision(message: str, *, empty: bool, module: str | None) -> None:
-    """Write a revision.
+@click.option("-m", "--message", required=True, help="What the revision does, in a few words.")
+@click.option("--empty", is_flag=True, help="Write a revision without changes, to fill in by hand.")
+@click.option("--module", help="Write it to this module's branch, with changes of its tables only.")
+@click.option("--rename", "renames", multiple=True, metavar="TABLE.OLD=NEW", help="A column that was renamed.")
+@click.option("--drop", "drops", multiple=True, metavar="TABLE[.COLUMN]", help="Drop it; it was not renamed.")
+def revision(
+    message: str, *, empty: bool, module: str | None, renames: tuple[str, ...], drops: tuple[str, ...]
+) -> None:
+    """Write a revision for changed models.
 
-    It has what the models have and the database lacks. Read it before you apply it.
+    It contains the difference between the models and the database. Read the file before you apply it.
     """
     from app.migrate import differences
+    from app.migrate.renames import Choices
 
+    choices = Choices.parse(renames, drops)
     with database_url("app db revision") as url:
-        path = differences.make_revision(url, message, module=module, empty=empty)
-    if path is None:
-        click.echo("Nothing to do: the models and the database agree. (--empty writes one all the same.)")
+        written = differences.make_revision(url, message, module=module, empty=empty, choices=choices)
+    for line in written.notes:
+        click.echo(line)
+    if written.path is None:
+        click.echo("Nothing to do: the models and the database agree. (--empty writes a revision all the same.)")
     else:
-        click.echo(f"Wrote {os.path.relpath(path)}. Read it, then run: app db upgrade")
+        click.echo(f"Wrote {os.path.relpath(written.path)}. Read it, then run: app db upgrade")
+
+
+@db.command()
+@click.option("-m", "--message", default="Merge", help="What the revision does, in a few words.")
+@click.option("--module", help="The module whose branch has two newest revisions; your own tables by default.")
+def merge(message: str, module: str | None) -> None:
+    """Join a branch's two newest revisions.
+
+    There are two after two people have each added one. The merge revision suits every database, whichever it has.
+    """
+    from app.migrate import migrations
+
+    with database_url("app db merge") as url:
+        merged = migrations.merge(url, message, module=module)
+    if merged is None:
+        click.echo("Nothing to do: the branch has one newest revision.")
+        return
+    path, pending = merged
+    click.echo(f"Wrote {os.path.relpath(path)}. Commit it.")
+    click.echo(f"`app db upgrade` will apply to this database: {', '.join(pending)}")
+
+
+@db.command()
+@click.option("--yes", is_flag=True, help="Don't ask.")
+def reset(*, yes: bool) -> None:
+    """Drop all tables and create them again.
+
+    Deletes all data. Runs only with ENVIRONMENT=local.
+    """
+    from app.kit.user_error import UserError
+    from app.migrate import migrations, resetting
+    from app.migrate.database_settings import database_settings
+
+    if not database_settings().is_local:
+        raise UserError("`app db reset` deletes all data. It runs only with ENVIRONMENT=local.")
+    with database_url("app db reset") as url:
+        if not yes:
+            click.confirm(f"Delete all data in {_shown(url)}?", abort=True)
+        resetting.drop_everything(url)
+        migrations.upgrade(url, say=click.echo)
 
 
 @db.command()
 def check() -> None:
-    """Tell whether the models and the database agree."""
+    """Compare the models with the database. Fails if they differ."""
     from app.kit.user_error import UserError
     from app.migrate import differences
 
     with database_url("app db check") as url:
         found = differences.differences(url)
-    if found:
-        lines = "\n".join(f"  {line}" for line in found)
+    for line in found.notes:
+        click.echo(line)
+    if found.lines:
+        lines = "\n".join(f"  {line}" for line in found.lines)
         raise UserError(
             f"The models and the database differ:\n{lines}\nWrite a revision: app db revision -m 'What changes'"
         )
@@ -76,30 +141,55 @@ def check() -> None:
 
 @db.command()
 def current() -> None:
-    """Show how far the database is."""
-    from app.migrate import migrations
+    """Show the newest applied revision of each module."""
+    from app.migrate.database_state import current_heads, unknown_revisions
+    from app.migrate.script_files import branches, configuration
 
     with database_url("app db current") as url:
-        found = migrations.branches(migrations.configuration(url, needs_metadata=False))
-        applied = migrations.applied_revisions(url, found)
+        found = branches(configuration(url, needs_metadata=False))
+        heads = current_heads(url)
+    applied = found.applied(heads)
     for name in found.names:
         line = found.line(name)
-        have = [revision for revision in line if revision.revision in applied]
-        newest = f"{have[-1].revision} ({have[-1].doc})" if have else "none"
-        click.echo(f"{name:<16} {newest}{'' if len(have) == len(line) else f', {len(line) - len(have)} to apply'}")
+        have = [it for it in line if it.revision in applied]
+        replaced = {id_ for it in have for id_ in found.foundations(it) - {it.revision}}
+        newest = sorted(f"{it.revision} ({it.doc})" for it in have if it.revision not in replaced) or ["none"]
+        pending = f", {len(line) - len(have)} pending" if len(line) > len(have) else ""
+        click.echo(f"{name:<16} {' and '.join(newest)}{pending}")
+        if len(found.heads(name)) > 1:
+            click.echo(f"{'':<16} The files have two newest revisions. Join them: app db merge")
+    for id_ in unknown_revisions(found, heads):
+        click.echo(f"{'?':<16} {id_} (no such file in migrations/versions)")
 
 
 @db.command()
 def history() -> None:
-    """List all revisions.
+    """List all revisions, oldest first.
 
-    In the order in which an empty database gets them.
+    This is the order in which an empty database gets them.
     """
-    from app.migrate import migrations
+    from app.migrate.database_state import applied_revisions
+    from app.migrate.script_files import branches, configuration
 
     with database_url("app db history") as url:
-        found = migrations.branches(migrations.configuration(url, needs_metadata=False))
-        applied = migrations.applied_revisions(url, found)
-    for revision in found.revisions:
-        mark = "applied" if revision.revision in applied else "-"
-        click.echo(f"{mark:<8} {found.name_of(revision):<16} {revision.revision:<20} {revision.doc}")
+        found = branches(configuration(url, needs_metadata=False))
+        applied = applied_revisions(url, found)
+    for it in found.revisions:
+        mark = "applied" if it.revision in applied else "-"
+        click.echo(f"{mark:<8} {found.name_of(it):<16} {it.revision:<20} {it.doc}")
+
+
+def _models() -> "MetaData":
+    """Return every table of every module."""
+    from app.core.db.models import metadata
+    from app.modules import MODULES
+
+    assert MODULES is not None  # noqa: S101 - importing the manifests has imported the tables
+    return metadata
+
+
+def _shown(url: str) -> str:
+    from sqlalchemy import make_url
+
+    parsed = make_url(url)
+    return f"{parsed.database} on {parsed.host}" if parsed.host else str(parsed.database)

@@ -7,14 +7,14 @@ from typing import ClassVar
 
 
 class AppError(Exception):
-    """Base class of errors with a stable code.
+    """Base of all errors with a stable code.
 
     Rendered as `{"error": {"code", "message", "details", "request_id"}}` with the class's HTTP status.
 
     Args:
-        message: one sentence for the user. Contains no secret and no other user's data.
-        details: facts for programs, as JSON values.
-        headers: HTTP headers of the response, such as `Retry-After`.
+        message: one sentence for the person who reads it; never a secret, never another user's data.
+        details: machine-readable facts, JSON-serialisable.
+        headers: HTTP headers that belong to the answer, such as `Retry-After`.
     """
 
     status: ClassVar[int] = 500
@@ -37,7 +37,7 @@ class BadRequestError(AppError):
 
 
 class UnauthorizedError(AppError):
-    """The request has no valid credentials (RFC 9110 §15.5.2)."""
+    """The caller is not authenticated (RFC 9110 §15.5.2)."""
 
     status = 401
     code = "UNAUTHORIZED"
@@ -47,24 +47,24 @@ class UnauthorizedError(AppError):
 
 
 class QuotaExceededError(AppError):
-    """The user's plan is exhausted for the current period."""
+    """The user's plan allows no more of a resource in this period."""
 
     status = 402
     code = "QUOTA_EXCEEDED"
 
     def __init__(self, resource: str) -> None:
-        super().__init__("The limit of your plan for the current period is reached.", details={"resource": resource})
+        super().__init__("Your plan allows no more of this in the current period.", details={"resource": resource})
 
 
 class ForbiddenError(AppError):
-    """The credentials are valid, but the user lacks the permission."""
+    """The caller is authenticated but not allowed to do this."""
 
     status = 403
     code = "FORBIDDEN"
 
 
 class NotFoundError(AppError):
-    """The resource does not exist, or the user may not know that it does: `raise NotFoundError("Project", id)`."""
+    """The resource doesn't exist or isn't visible to the caller: `raise NotFoundError("Project", id)`."""
 
     status = 404
     code = "NOT_FOUND"
@@ -82,7 +82,7 @@ class ConflictError(AppError):
 
 
 class PayloadTooLargeError(AppError):
-    """The body exceeds MAX_BODY_SIZE, MAX_JSON_VALUES or a limit of the route."""
+    """The body is larger than MAX_BODY_SIZE."""
 
     status = 413
     code = "PAYLOAD_TOO_LARGE"
@@ -103,10 +103,10 @@ class RateLimitedError(AppError):
 
 
 class ServiceUnavailableError(AppError):
-    """A service that the application depends on does not respond.
+    """A service that this application depends on does not answer.
 
     Args:
-        retry_after: when to retry, if known; sent as the header `Retry-After`.
+        retry_after: the delay before a retry makes sense, if known; sent in the header `Retry-After`.
     """
 
     status = 503

@@ -6,6 +6,7 @@ from app.core.config.settings import Settings
 from app.core.data_policy.commands import cleanup, report
 from app.core.data_policy.daily_report import generate_daily_report
 from app.core.data_policy.retention import cleanup_old_data
+from app.core.db.schema_version import require_migrated
 from app.core.inbox.commands import inbox
 from app.core.inbox.data_policy import REPORT_METRICS, RETENTION
 from app.core.inbox.models import InboxEvent
@@ -20,6 +21,7 @@ from app.core.shell.commands import shell
 async def _check_database(runtime: Runtime) -> None:
     async with runtime.database.reading() as session:
         await session.execute(text("SELECT 1"))
+    await require_migrated(runtime.database)
 
 
 module = Module(

@@ -1,177 +1,175 @@
-"""The database's revisions, with Alembic's branches, heads and labels out of sight.
+"""Apply and revert revisions, without making the user deal with Alembic's branches, heads and labels.
 
-Each module has a branch of its own in `migrations/versions/<module>`, and so do your own tables, in `app`.
+Each module has a branch of its own in `migrations/versions/<module>`, and so does the project, in `app`.
 """
 
-import asyncio
-import io
 import re
-from argparse import Namespace
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import Script, ScriptDirectory
-from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool
+from alembic.script import Script
+from sqlalchemy import MetaData
 
+from app.core.db.schema_version import lacking
 from app.kit.user_error import UserError
-from app.migrate.branches import Branches
-
-MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
-
-type Say = Callable[[str], object]
+from app.migrate.branches import OWN, Branches, as_tuple
+from app.migrate.database_state import current_heads, on_database, repair, require_known, unknown_revisions
+from app.migrate.script_files import Say, branches, configuration, relative, unlabel_all_but_one
 
 
 class Report:
-    """Counts the revisions that are applied or reverted, and tells of each."""
+    """Counts the revisions that are applied or reverted, and reports each of them."""
 
     def __init__(self, say: Say | None) -> None:
         self.count = 0
         self._say = say
 
     def __call__(self, line: str) -> None:
-        """One more."""
+        """Count a revision."""
         self.count += 1
+        self.note(line)
+
+    def note(self, line: str) -> None:
+        """Report something that isn't a revision."""
         if self._say is not None:
             self._say(line)
 
 
-def configuration(url: str, *, report: Say | None = None, needs_metadata: bool = True) -> Config:
-    """Alembic's configuration for a database.
+def upgrade(url: str, *, say: Say | None = None, newer_than: Callable[[], MetaData] | None = None) -> int:
+    """Bring the database to the newest revision of every branch.
 
     Args:
-        report: is told of every revision that is applied or reverted.
-        needs_metadata: whether the command compares with the models.
-    """
-    versions = MIGRATIONS / "versions"
-    folders = sorted(path for path in versions.iterdir() if path.is_dir() and not path.name.startswith(("_", ".")))
-    config = Config(stdout=io.StringIO(), cmd_opts=Namespace(quiet=True))
-    for name, value in (
-        ("script_location", str(MIGRATIONS)),
-        ("file_template", "%(rev)s_%(slug)s"),
-        ("path_separator", "newline"),
-        ("version_locations", "\n".join(str(folder) for folder in folders or [versions])),
-    ):
-        config.set_main_option(name, value.replace("%", "%%"))
-    config.attributes |= {"url": url, "report": report, "needs_metadata": needs_metadata}
-    return config
-
-
-def branches(config: Config) -> Branches:
-    """What the files say."""
-    return Branches(ScriptDirectory.from_config(config))
-
-
-def upgrade(url: str, *, say: Say | None = None) -> int:
-    """Brings the database to the newest revision of every branch.
+        url: the DATABASE_URL.
+        say: called with a line for each revision.
+        newer_than: return the models' tables. Then a database with revisions that have no file is left alone instead of
+            refused, provided that it has all of these tables: the deployment was rolled back to older code.
 
     Returns:
-        How many were applied.
+        The number of revisions applied.
 
     Raises:
-        UserError: the database has revisions whose files are gone.
+        UserError: a branch has two newest revisions, or the database has revisions whose files are missing.
     """
     report = Report(say)
     config = configuration(url, report=report, needs_metadata=False)
-    require_known(url, branches(config))
+    found = branches(config)
+    heads = current_heads(url)
+    if newer_than is not None and (unknown := unknown_revisions(found, heads)):
+        _require_tables(url, newer_than(), unknown)
+        report.note(
+            f"Warning: the database is newer than this code: it has {', '.join(unknown)}. It has every table and "
+            "column that this code uses, so nothing was changed. Deploy code that has these revisions to apply more."
+        )
+        return 0
+    require_known(found, heads)
+    found.require_single_heads()
+    _repair(url, found, heads, report)
     command.upgrade(config, "heads")
     return report.count
 
 
 def downgrade(url: str, target: str, *, say: Say | None = None) -> int:
-    """Takes revisions back.
+    """Revert revisions.
 
     Args:
-        target: `NAME@base` takes a whole branch back, `NAME@-1` its newest revision, an id all that came after it in
+        url: the DATABASE_URL.
+        target: `NAME@base` reverts a whole branch, `NAME@-1` its newest revision, an id everything that follows it in
             its branch, and `base` everything.
+        say: called with a line for each revision.
 
     Returns:
-        How many were taken back.
+        The number of revisions reverted.
 
     Raises:
-        UserError: the target is unknown, or applied revisions of other branches stand on what would go.
+        UserError: the target is unknown, or applied revisions of other branches depend on what would be reverted.
     """
     report = Report(say)
     config = configuration(url, report=report, needs_metadata=False)
     found = branches(config)
-    require_known(url, found)
+    heads = current_heads(url)
+    require_known(found, heads)
+    _repair(url, found, heads, report)
     if target != "base":
-        applied = applied_revisions(url, found)
-        removed = _above(found, target)
+        applied = found.applied(heads)
+        removed = _reverted(found, target)
         blocking = [revision for revision in found.dependents(removed) if revision.revision in applied]
         if blocking:
-            names = "\n".join(f"  {found.name_of(it)}: {it.revision} ({it.doc}), {_place(it)}" for it in blocking)
-            raise UserError(
-                f"Revisions of others stand on what {target} would take back:\n{names}\n"
-                "Take them back first, or, where they use nothing of it, remove its id from their `depends_on`."
+            names = "\n".join(
+                f"  {found.name_of(it)}: {it.revision} ({it.doc}), {relative(it.path)}" for it in blocking
             )
-    command.downgrade(config, target)
+            raise UserError(
+                f"Other revisions depend on those that {target} would revert:\n{names}\n"
+                "Revert them first. If they don't use these tables, remove the id from their `depends_on`."
+            )
+    for step in _steps(found, target):
+        command.downgrade(config, step)
     return report.count
 
 
-def _above(found: Branches, target: str) -> list[Script]:
-    """The revisions that a downgrade to the target takes back within its branch."""
-    match = re.fullmatch(r"([A-Za-z0-9_]+)@(base|-[1-9][0-9]*)", target)
-    if match and match[1] in found.names:
-        line = found.line(match[1])
-        return line if match[2] == "base" else line[int(match[2]) :]
-    for revision in found.revisions:
-        if revision.revision == target:
-            line = found.line(found.name_of(revision))
-            return line[line.index(revision) + 1 :]
-    raise UserError(
-        f"{target} is neither NAME@base, NAME@-1, a revision's id nor base. The names are: {', '.join(found.names)}."
-    )
+def merge(url: str, message: str, *, module: str | None = None) -> tuple[str, list[str]] | None:
+    """Write a revision that joins a branch's newest revisions. It suits a database with none, some or all of them.
 
-
-def _place(revision: Script) -> str:
-    path = Path(revision.path)
-    return str(path.relative_to(MIGRATIONS.parent) if path.is_relative_to(MIGRATIONS.parent) else path)
-
-
-def current_heads(url: str) -> tuple[str, ...]:
-    """What the database says of itself: the newest revision of each branch."""
-
-    def read(connection: Connection) -> tuple[str, ...]:
-        return MigrationContext.configure(connection).get_current_heads()
-
-    async def connect() -> tuple[str, ...]:
-        engine = create_async_engine(url, poolclass=NullPool)
-        try:
-            async with engine.connect() as connection:
-                return await connection.run_sync(read)
-        finally:
-            await engine.dispose()
-
-    return asyncio.run(connect())
-
-
-def applied_revisions(url: str, found: Branches) -> set[str]:
-    """The ids of all revisions that the database has."""
-    heads = set(current_heads(url))
-    return {id_ for revision in found.revisions if revision.revision in heads for id_ in found.foundations(revision)}
-
-
-def require_known(url: str, found: Branches) -> None:
-    """Refuses a database that knows revisions whose files are gone.
+    Returns:
+        The file, and what `upgrade` will apply to this database; `None` when there is nothing to merge.
 
     Raises:
-        UserError: naming them.
+        UserError: the database has revisions whose files are missing.
     """
-    unknown = sorted(set(current_heads(url)) - {revision.revision for revision in found.revisions})
-    if unknown:
+    config = configuration(url, needs_metadata=False)
+    name = module or OWN
+    if name == OWN:
+        unlabel_all_but_one(name)
+    found = branches(config)
+    database = current_heads(url)
+    require_known(found, database)
+    heads = found.heads(name)
+    if len(heads) < 2:  # noqa: PLR2004 - one has nothing to be merged with
+        return None
+    command.merge(config, [head.revision for head in heads], message)
+    merged = branches(configuration(url, needs_metadata=False))
+    written = merged.head(name)
+    assert written is not None  # noqa: S101 - it was just written
+    applied = merged.applied(database)
+    pending = [it.revision for it in merged.revisions if it.revision not in applied]
+    return written.path, pending
+
+
+def _repair(url: str, found: Branches, heads: Sequence[str], report: Report) -> None:
+    for id_ in sorted(repair(url, found, heads)):
+        report.note(f"Repaired the database's record: {id_} was listed beside a revision that includes it.")
+
+
+def _require_tables(url: str, metadata: MetaData, unknown: Sequence[str]) -> None:
+    missing = on_database(url, lambda connection: lacking(connection, metadata))
+    if missing:
         raise UserError(
-            f"The database has revisions whose files are not in migrations/versions: {', '.join(unknown)}.\n"
-            "Put the files back (git log -- migrations/versions tells when they went) and take the revisions back with "
-            "`app db downgrade NAME@base` before you remove them."
+            f"The database has revisions whose files are not in migrations/versions ({', '.join(unknown)}), and lacks "
+            f"what this code uses: {', '.join(missing)}. Deploy code that has both."
         )
 
 
-def is_current(url: str) -> bool:
-    """Whether the database has every revision."""
-    found = branches(configuration(url, needs_metadata=False))
-    return applied_revisions(url, found) >= {revision.revision for revision in found.revisions}
+def _steps(found: Branches, target: str) -> list[str]:
+    """Return the targets for Alembic: it reverts a branch with two beginnings only from each of them."""
+    name, _, to = target.partition("@")
+    roots = [it.revision for it in found.line(name) if it.down_revision is None] if to == "base" else []
+    return [f"{root}@base" for root in roots] if len(roots) > 1 else [target]
+
+
+def _reverted(found: Branches, target: str) -> list[Script]:
+    """Return the revisions that a downgrade to the target reverts within its branch."""
+    match = re.fullmatch(r"([A-Za-z0-9_]+)@(base|-[1-9][0-9]*)", target)
+    if match and match[1] in found.names:
+        line = found.line(match[1])
+        if match[2] == "base":
+            return line
+        removed = line[int(match[2]) :]
+        found.head(match[1])
+        if any(len(as_tuple(revision.down_revision)) > 1 for revision in removed):
+            raise UserError(f"{target} would revert a merge. Give the id of the revision to keep instead.")
+        return removed
+    for revision in found.revisions:
+        if revision.revision == target:
+            return found.descendants(revision)
+    raise UserError(
+        f"{target} is neither NAME@base, NAME@-1, a revision's id nor base. The names are: {', '.join(found.names)}."
+    )

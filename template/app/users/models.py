@@ -4,10 +4,11 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Enum, Table, UniqueConstraint, false
+from sqlalchemy import CheckConstraint, Table, UniqueConstraint, false
 from sqlmodel import Field
 
 from app.auth.claims import MAX_EMAIL_LENGTH, MAX_NAME_LENGTH, MAX_SUBJECT_LENGTH
+from app.core.db.columns import enum_type
 from app.core.db.models import Entity, metadata
 
 PROVIDER_LENGTH = 50
@@ -20,14 +21,7 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
-ROLE_TYPE = Enum(
-    Role,
-    name="role",
-    native_enum=False,
-    create_constraint=True,
-    length=16,
-    values_callable=lambda roles: [role.value for role in roles],
-)
+ROLE_TYPE = enum_type(Role, length=16)
 
 
 class User(Entity, table=True):

@@ -1,9 +1,14 @@
+import subprocess
+import sys
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
+from sqlalchemy import Connection, text
 
+from app.migrate.database_state import on_database
 from tests.cli.test_commands import app, refused
-from tests.databases import Databases
+from tests.databases import Databases, apart
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +32,7 @@ class TestDowngrade:
         assert app("db", "downgrade", "base").output.startswith("Nothing to do")
 
     def test_refuses_what_it_does_not_know(self) -> None:
-        assert "nobody@base is neither" in refused(app("db", "downgrade", "nobody@base"))
+        assert "unknown@base is neither" in refused(app("db", "downgrade", "unknown@base"))
 
 
 class TestCurrent:
@@ -35,6 +40,30 @@ class TestCurrent:
         assert "users            none, " in app("db", "current").output
         app("db", "upgrade")
         assert "users            users_0002 (" in app("db", "current").output
+
+    def test_ends_quietly_when_its_output_is_not_read(self) -> None:
+        command = [sys.executable, "-m", "app.cli.main", "db", "current"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            process.stdout.close()
+            assert process.stderr.read() == ""
+
+
+class TestReset:
+    def test_asks_and_starts_anew(self, url: str) -> None:
+        app("db", "upgrade")
+        for statement in ("CREATE TABLE hand_made (id INTEGER)", "INSERT INTO hand_made VALUES (1)"):
+            apart(partial(on_database, url, partial(Connection.execute, statement=text(statement))))
+        assert app("db", "reset").exit_code == 1
+        assert "Nothing to do" in app("db", "upgrade").output
+        assert "Applied users_0001" in app("db", "reset", "--yes").output
+        assert app("db", "check").output == "The models and the database agree.\n"
+
+    @pytest.mark.parametrize("environment", ["staging", "production"])
+    def test_is_for_local_only(self, monkeypatch: pytest.MonkeyPatch, environment: str) -> None:
+        monkeypatch.setenv("ENVIRONMENT", environment)
+        assert "only with ENVIRONMENT=local" in refused(app("db", "reset", "--yes"))
 
 
 class TestHistory:

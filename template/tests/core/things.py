@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from sqlalchemy import MetaData, UniqueConstraint
 from sqlmodel import Field, col
 
+from app.core.db.list_options import Filter
 from app.core.db.models import Entity, SoftDelete
 from app.core.db.repository import Repository
 
@@ -53,6 +54,13 @@ class ThingRepository(Repository[Thing]):
     model = Thing
     owner: ClassVar = col(Thing.owner_id)
     searchable: ClassVar = (col(Thing.name), col(Thing.note))
+    filters: ClassVar = {
+        "code": Filter(col(Thing.code)),
+        "codes": Filter(col(Thing.code), "in"),
+        "above": Filter(col(Thing.code), "gt"),
+        "note": Filter(col(Thing.note), "contains"),
+    }
+    sortable: ClassVar = {"name": col(Thing.name), "code": col(Thing.code)}
 
 
 class Plain(Entity, table=True):

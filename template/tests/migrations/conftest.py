@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.core.db.models import metadata
-from app.migrate import migrations
+from app.migrate import script_files
 from tests.databases import Databases
 from tests.migrations.rows import own_tables
 
@@ -23,9 +23,9 @@ async def url(databases: Databases) -> AsyncIterator[str]:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A copy of `migrations` without the project's own revisions, and metadata without the tables that they make."""
     copy = tmp_path / "migrations"
-    shutil.copytree(migrations.MIGRATIONS, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(script_files.MIGRATIONS, copy, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.rmtree(copy / "versions" / "app", ignore_errors=True)
-    monkeypatch.setattr(migrations, "MIGRATIONS", copy)
+    monkeypatch.setattr(script_files, "MIGRATIONS", copy)
     hidden = own_tables()
     for table in hidden:
         metadata.remove(table)

@@ -1,4 +1,4 @@
-"""Rows for any table, so that a migration is tried on tables that are not empty."""
+"""Rows for any table, so that revisions are tested on tables that are not empty."""
 
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
@@ -76,7 +76,7 @@ def own_tables() -> list[Table]:
 
 
 async def count(url: str, table: Table) -> int:
-    """How many rows there are."""
+    """Return the number of rows."""
     engine = create_async_engine(url, poolclass=NullPool)
     async with engine.connect() as connection:
         found = await connection.scalar(select(func.count()).select_from(table))

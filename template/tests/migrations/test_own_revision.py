@@ -13,11 +13,17 @@ from sqlalchemy import Column, ForeignKey, MetaData, String, Table, Uuid
 from app.core.db.models import metadata
 from app.kit.user_error import UserError
 from app.migrate import migrations
-from app.migrate.differences import differences, make_revision
+from app.migrate.differences import Differences, differences
+from app.migrate.differences import make_revision as write_revision
+from app.migrate.script_files import branches, configuration
 from tests.migrations.rows import count, fill
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.usefixtures("folder")
+
+
+def make_revision(url: str, message: str, *, module: str | None = None, empty: bool = False) -> Path | None:
+    return write_revision(url, message, module=module, empty=empty).path
 
 
 @pytest.fixture
@@ -45,7 +51,7 @@ class TestMakeRevision:
         # Of the module that it refers to, and of no other.
         assert 'depends_on: str | Sequence[str] | None = "users_0002"\n' in text
         await asyncio.to_thread(migrations.upgrade, url)
-        assert await asyncio.to_thread(differences, url) == []
+        assert await asyncio.to_thread(differences, url) == Differences([], [])
         await fill(url, metadata)
         assert await count(url, invoices) == 1
         with pytest.raises(UserError, match=r"app: [0-9a-f]+ \(Invoices\)"):
@@ -64,7 +70,7 @@ class TestMakeRevision:
         assert first.name.split("_")[0] in second.read_text()
         assert "depends_on: str | Sequence[str] | None = None" in second.read_text()
         await asyncio.to_thread(migrations.upgrade, url)
-        assert await asyncio.to_thread(differences, url) == []
+        assert await asyncio.to_thread(differences, url) == Differences([], [])
 
     async def test_leaves_a_file_that_the_linter_accepts(
         self,
@@ -93,7 +99,7 @@ class TestMakeRevision:
         text = path.read_text()
         assert "pass" in text
         # It may use anything, so it stands on everything.
-        newest = list(migrations.branches(migrations.configuration(url)).revisions)[-2]
+        newest = list(branches(configuration(url)).revisions)[-2]
         assert newest.revision in text
         assert await asyncio.to_thread(migrations.upgrade, url) == 1
 
@@ -110,8 +116,8 @@ class TestMakeRevision:
 
     async def test_refuses_an_unknown_module(self, url: str) -> None:
         await asyncio.to_thread(migrations.upgrade, url)
-        with pytest.raises(UserError, match="no module nobody"):
-            await asyncio.to_thread(make_revision, url, "Nothing", module="nobody")
+        with pytest.raises(UserError, match="no module unknown"):
+            await asyncio.to_thread(make_revision, url, "Nothing", module="unknown")
 
     async def test_refuses_a_database_that_lacks_revisions(self, url: str) -> None:
         with pytest.raises(UserError, match="app db upgrade"):
@@ -122,7 +128,7 @@ class TestDifferences:
     async def test_are_told_in_words(self, url: str, invoices: Table) -> None:  # noqa: ARG002
         await asyncio.to_thread(migrations.upgrade, url)
         found = await asyncio.to_thread(differences, url)
-        assert "table invoices: in the models, not in the database" in found
+        assert "table invoices: in the models, not in the database" in found.lines
 
 
 def _remove(of: MetaData, table: Table, column: Column[str]) -> None:

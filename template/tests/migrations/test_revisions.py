@@ -1,27 +1,34 @@
 import asyncio
 import os
 import sys
+from pathlib import Path
 
 import pytest
+from sqlalchemy import Column, Integer, MetaData, Table, inspect, text
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.core.db.models import metadata
 from app.kit.user_error import UserError
 from app.migrate import migrations
 from app.migrate.branches import Branches
-from app.migrate.differences import differences
+from app.migrate.database_state import current_heads, on_database
+from app.migrate.differences import Differences, differences
+from app.migrate.script_files import branches, configuration
+from tests.cli.test_commands import app, refused
+from tests.migrations.files import create, write_file
 from tests.migrations.rows import fill
 
 pytestmark = pytest.mark.every_module
 
 
 def branches_of(url: str) -> Branches:
-    return migrations.branches(migrations.configuration(url, needs_metadata=False))
+    return branches(configuration(url, needs_metadata=False))
 
 
 class TestUpgrade:
     async def test_makes_what_the_models_say(self, url: str) -> None:
         await asyncio.to_thread(migrations.upgrade, url)
-        assert await asyncio.to_thread(differences, url) == []
+        assert await asyncio.to_thread(differences, url) == Differences([], [])
 
     async def test_tells_of_each_revision_and_then_of_none(self, url: str) -> None:
         said: list[str] = []
@@ -33,16 +40,16 @@ class TestUpgrade:
         await asyncio.to_thread(migrations.upgrade, url)
         await fill(url, metadata)
         await asyncio.to_thread(migrations.downgrade, url, "base")
-        assert await asyncio.to_thread(migrations.current_heads, url) == ()
+        assert await asyncio.to_thread(current_heads, url) == ()
         await asyncio.to_thread(migrations.upgrade, url)
-        assert await asyncio.to_thread(differences, url) == []
+        assert await asyncio.to_thread(differences, url) == Differences([], [])
 
     async def test_two_at_once_take_turns(self, url: str) -> None:
         command = [sys.executable, "-m", "app.cli.main", "db", "upgrade"]
         environment = os.environ | {"DATABASE_URL": url}
         running = [await asyncio.create_subprocess_exec(*command, env=environment) for _ in range(2)]
         assert [await process.wait() for process in running] == [0, 0]
-        assert await asyncio.to_thread(differences, url) == []
+        assert await asyncio.to_thread(differences, url) == Differences([], [])
 
 
 class TestDowngrade:
@@ -54,29 +61,123 @@ class TestDowngrade:
         order = list(dict.fromkeys(found.name_of(revision) for revision in reversed(found.revisions)))
         for name in order:
             assert await asyncio.to_thread(migrations.downgrade, url, f"{name}@base") == len(found.line(name))
-        assert await asyncio.to_thread(migrations.current_heads, url) == ()
+        assert await asyncio.to_thread(current_heads, url) == ()
 
     async def test_refuses_while_others_stand_on_it(self, url: str) -> None:
         await asyncio.to_thread(migrations.upgrade, url)
         with pytest.raises(UserError, match=r"users: users_0001 .*migrations/versions/users"):
             await asyncio.to_thread(migrations.downgrade, url, "core@base")
-        assert await asyncio.to_thread(differences, url) == []
+        assert await asyncio.to_thread(differences, url) == Differences([], [])
 
-    @pytest.mark.parametrize("target", ["nobody@base", "users@+1", "users_9999", "head", ""])
+    @pytest.mark.parametrize("target", ["unknown@base", "users@+1", "users_9999", "head", ""])
     async def test_names_the_branches_when_the_target_is_none(self, url: str, target: str) -> None:
         with pytest.raises(UserError, match=r"The names are: .*core.*users"):
             await asyncio.to_thread(migrations.downgrade, url, target)
 
 
-class TestUnknownRevision:
-    async def test_is_named_with_the_way_out(self, url: str, folder: object) -> None:  # noqa: ARG002 - a copy to damage
-        versions = migrations.MIGRATIONS / "versions" / "later"
-        versions.mkdir()
-        (versions / "later_0001.py").write_text(
-            'revision = "later_0001"\ndown_revision = None\nbranch_labels = ("later",)\ndepends_on = None\n'
-            "def upgrade() -> None: ...\ndef downgrade() -> None: ...\n"
-        )
+LATER = (
+    'revision = "later_0001"\ndown_revision = None\nbranch_labels = ("later",)\ndepends_on = None\n'
+    "def upgrade() -> None: ...\ndef downgrade() -> None: ...\n"
+)
+
+
+class TestNewerDatabase:
+    """The database has a revision that has no file."""
+
+    @pytest.fixture(autouse=True)
+    async def newer(self, url: str, folder: Path) -> None:
+        path = folder / "versions" / "later" / "later_0001.py"
+        path.parent.mkdir()
+        path.write_text(LATER)
         await asyncio.to_thread(migrations.upgrade, url)
-        (versions / "later_0001.py").unlink()
-        with pytest.raises(UserError, match="later_0001"):
+        path.unlink()
+
+    async def test_is_refused_without_advice_to_downgrade(self, url: str) -> None:
+        with pytest.raises(UserError, match="later_0001") as refused:
             await asyncio.to_thread(migrations.upgrade, url)
+        assert "downgrade" not in str(refused.value)
+
+    async def test_is_left_alone_after_a_rollback(self, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("DATABASE_URL", url)
+        monkeypatch.setenv("ENVIRONMENT", "production")
+        result = app("db", "upgrade")
+        assert result.exit_code == 0
+        assert result.output.startswith("Warning: the database is newer than this code: it has later_0001.")
+
+    async def test_is_refused_when_it_lacks_what_the_models_have(self, url: str) -> None:
+        models = MetaData()
+        Table("unheard_of", models)
+        Table("users", models, Column("unheard_of", Integer))
+        with pytest.raises(UserError, match=r"later_0001.*lacks what this code uses: unheard_of, users.unheard_of"):
+            await asyncio.to_thread(migrations.upgrade, url, newer_than=lambda: models)
+
+
+class TestFailure:
+    """The message of a revision that fails on tables with rows."""
+
+    @pytest.fixture(autouse=True)
+    async def row(self, url: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("DATABASE_URL", url)
+        write_file(folder, "aaa", None, create("rows"))
+        await asyncio.to_thread(migrations.upgrade, url)
+        await asyncio.to_thread(on_database, url, lambda it: it.execute(text("INSERT INTO rows (id) VALUES (1)")))
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            'op.add_column("rows", sa.Column("note", sa.Integer(), nullable=False))',
+            (
+                'with op.batch_alter_table("rows") as batch:\n'
+                '        batch.add_column(sa.Column("note", sa.Integer(), nullable=False))'
+            ),
+        ],
+    )
+    async def test_of_a_column_without_a_value_gives_the_recipe(self, folder: Path, change: str) -> None:
+        write_file(folder, "bbb", "aaa", change)
+        said = refused(app("db", "upgrade"))
+        assert "UPDATE" in said
+        assert "nullable=False" in said
+        assert "Check DATABASE_URL" not in said
+        assert "Applied" not in app("db", "current").output
+
+    async def test_of_a_constraint_says_what_to_do(self, folder: Path) -> None:
+        change = (
+            'with op.batch_alter_table("rows") as batch:\n        batch.create_check_constraint("positive", "id > 5")'
+        )
+        write_file(folder, "bbb", "aaa", change)
+        assert "rows that the new constraint forbids" in refused(app("db", "upgrade"))
+
+
+class TestDialects:
+    async def test_a_revision_may_do_nothing_on_other_databases(self, url: str, folder: Path) -> None:
+        change = 'op.execute("DO $$ BEGIN CREATE TABLE only_there (id INTEGER); END $$")'
+        write_file(folder, "aaa", None, change, 'op.drop_table("only_there")', extra='dialects = ("postgresql",)')
+        await asyncio.to_thread(migrations.upgrade, url)
+        found = await asyncio.to_thread(on_database, url, lambda it: inspect(it).has_table("only_there"))
+        assert found == url.startswith("postgresql")
+        assert await asyncio.to_thread(migrations.downgrade, url, "app@base") == 1
+
+
+class TestLocks:
+    async def test_are_given_up_soon_and_tried_again(self, url: str, folder: Path) -> None:
+        if url.startswith("sqlite"):
+            return
+        environment = folder / "env.py"
+        environment.write_text(environment.read_text().replace("LOCK_TIMEOUT = 5\n", "LOCK_TIMEOUT = 1\n"))
+        write_file(folder, "aaa", None, create("busy"))
+        await asyncio.to_thread(migrations.upgrade, url)
+        write_file(folder, "bbb", "aaa", 'op.add_column("busy", sa.Column("note", sa.Integer(), nullable=True))')
+        engine = create_async_engine(url)
+        async with engine.connect() as holder, engine.connect() as reader:
+            await holder.execute(text("SELECT * FROM busy"))
+            upgrading = asyncio.create_task(asyncio.to_thread(migrations.upgrade, url))
+            waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            while not await reader.scalar(waiting):
+                await reader.rollback()
+            # The queue that a waiting ALTER TABLE makes is gone after its timeout.
+            async with asyncio.timeout(4):
+                await reader.execute(text("SELECT * FROM busy"))
+            await reader.rollback()
+            await holder.rollback()
+            assert await upgrading == 1
+        await engine.dispose()

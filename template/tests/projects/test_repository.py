@@ -33,7 +33,7 @@ class TestSoftDelete:
 
         assert await projects.get(project.id) is None
         assert await projects.count(owner_id=owner_id) == 0
-        assert list(await projects.get_by_owner(owner_id)) == []
+        assert list(await projects.get_multi_by_owner(owner_id)) == []
         assert (await projects.page(ProjectRead, PageParams(), owner_id=owner_id)).total == 0
         with pytest.raises(NotFoundError):
             await projects.require(project.id)

@@ -1,5 +1,9 @@
-"""DATABASE_URL in the forms in which platforms give it, turned into what the drivers take."""
+"""DATABASE_URL in the forms in which platforms print it, and what the driver takes of it."""
 
+import re
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 from sqlalchemy import URL, make_url
@@ -8,26 +12,60 @@ from sqlalchemy.exc import ArgumentError
 from app.core.config.secrets import is_example
 
 FORMS: Final = "postgresql://user:password@host:5432/name or sqlite:///./local.db"
-POSTGRESQL: Final = frozenset({"postgres", "postgresql", "postgresql+asyncpg"})
+POSTGRESQL: Final = frozenset({"postgres", "postgresql"})
 SQLITE: Final = frozenset({"sqlite", "sqlite+aiosqlite"})
-ASYNCPG_PARAMETERS: Final = frozenset({"host", "port", "ssl", "passfile", "target_session_attrs"})
-RENAMED: Final = {"sslmode": "ssl"}
-"""libpq's names for what asyncpg calls otherwise."""
-DROPPED: Final = frozenset({"channel_binding", "gssencmode", "pgbouncer", "connection_limit", "connect_timeout"})
-"""What others' drivers read, and what works without being told."""
+POOLER: Final = "pgbouncer"
+"""The parameter with which hosted poolers and Prisma say that a pooler in transaction mode answers."""
+DRIVER_PARAMETERS: Final = frozenset({"host", "port", "ssl", "passfile", "target_session_attrs"})
+TLS_FILES: Final = ("sslrootcert", "sslcert", "sslkey")
+SERVER_PARAMETERS: Final = frozenset({"application_name", "options"})
+DROPPED: Final = frozenset(
+    {
+        "channel_binding",
+        "client_encoding",
+        "connect_timeout",
+        "connection_limit",
+        "fallback_application_name",
+        "gssencmode",
+        "keepalives",
+        "keepalives_count",
+        "keepalives_idle",
+        "keepalives_interval",
+        "pool_timeout",
+        "sslcompression",
+        "sslnegotiation",
+        "sslsni",
+        "supa",
+        "tcp_user_timeout",
+    }
+)
+"""Parameters of other drivers, without which the connection works as well."""
+SSL_MODES: Final = {
+    **{mode: mode for mode in ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")},
+    # What Node's, Ruby's and JDBC's drivers call them.
+    "no-verify": "require",
+    "true": "require",
+    "1": "require",
+    "false": "disable",
+    "0": "disable",
+}
+_PARTS = re.compile(r"(?P<scheme>[A-Za-z0-9+]+)://(?P<authority>[^/?]*)(?P<rest>.*)", re.DOTALL)
 
 
 def normal_url(value: str) -> str:
-    """The same database with the driver that this application uses.
+    """Return the same database's URL with the driver that this application uses.
 
     Raises:
-        ValueError: it is no address of a database; the message does not contain it.
+        ValueError: it is not the URL of a database, or has a parameter with which the connection would fail. The
+            message doesn't contain the URL.
     """
+    value = value.strip()
+    _explain(value)
     try:
-        url = make_url(value.strip())
+        url = make_url(_with_hosts_as_parameters(value))
     except (ArgumentError, ValueError):
-        raise ValueError(f"is not an address; it has to look like {FORMS}") from None
-    if url.drivername in POSTGRESQL:
+        raise ValueError(f"is not a URL; it has to look like {FORMS}") from None
+    if url.drivername.partition("+")[0] in POSTGRESQL:
         return _written(_postgresql(url))
     if url.drivername in SQLITE:
         return _written(_sqlite(url))
@@ -41,14 +79,102 @@ def has_example_password(url: str) -> bool:
     return bool(password) and (is_example(password) or password == parsed.username)
 
 
+def is_behind_pooler(url: str) -> bool:
+    """Return whether the URL says that a pooler in transaction mode answers: `?pgbouncer=true`."""
+    return make_url(url).query.get(POOLER) == "true"
+
+
+def driver_arguments(url: str) -> tuple[URL, dict[str, object], dict[str, str]]:
+    """Split a PostgreSQL URL from `normal_url` for the engine.
+
+    Returns:
+        The URL that SQLAlchemy takes, asyncpg's arguments for TLS, and the server's parameters.
+    """
+    parsed = make_url(url)
+    query = {name: str(value) for name, value in parsed.query.items() if not isinstance(value, tuple)}
+    parameters = {name: query[name] for name in SERVER_PARAMETERS & query.keys()}
+    mode = query.get("ssl", "")
+    if "sslrootcert" in query and mode in {"", "require"}:
+        # As libpq does it.
+        mode = "verify-ca"
+    arguments: dict[str, object] = {}
+    if mode.startswith("verify-") or query.keys() & set(TLS_FILES):
+        arguments["ssl"] = _context(mode, query)
+    taken = {*SERVER_PARAMETERS, *TLS_FILES, POOLER, *(["ssl"] if arguments else [])}
+    return parsed.difference_update_query(taken), arguments, parameters
+
+
+def _context(mode: str, query: Mapping[str, str]) -> ssl.SSLContext:
+    root = query.get("sslrootcert", "system")
+    context = ssl.create_default_context(cafile=None if root == "system" else root)
+    context.check_hostname = mode == "verify-full"
+    if not mode.startswith("verify-"):
+        context.verify_mode = ssl.CERT_NONE
+    if "sslcert" in query:
+        context.load_cert_chain(query["sslcert"], query.get("sslkey"))
+    return context
+
+
+def _explain(value: str) -> None:
+    """Refuse frequent mistakes with what to do about them."""
+    if value[:1] in {'"', "'"}:
+        raise ValueError("has quotes around it; leave them out (`docker run --env-file` keeps them)")
+    if value.startswith("jdbc:"):
+        raise ValueError(f"is a JDBC URL; it has to look like {FORMS}")
+    parts = _PARTS.fullmatch(value)
+    if parts is None or parts["scheme"].startswith("sqlite"):
+        return
+    # An "@" after the first slash or question mark means that the authority ended too soon.
+    if parts["authority"].count("@") > 1 or ("@" in parts["rest"] and "@" not in parts["authority"]):
+        raise ValueError(
+            'has a user name or password with "@", "/" or "?" in it; write them as %40, %2F and %3F, as in p%40ssword'
+        )
+
+
+def _with_hosts_as_parameters(value: str) -> str:
+    """Rewrite `host1:5432,host2:5432` as parameters, as SQLAlchemy takes them."""
+    parts = _PARTS.fullmatch(value)
+    if parts is None or "," not in parts["authority"].rpartition("@")[2]:
+        return value
+    user, at, hosts = parts["authority"].rpartition("@")
+    path, _, query = parts["rest"].partition("?")
+    given = [host if re.search(r":\d+$", host) else f"{host}:5432" for host in hosts.split(",")]
+    return f"{parts['scheme']}://{user}{at}{path}?" + "&".join([*(f"host={host}" for host in given), query])
+
+
 def _postgresql(url: URL) -> URL:
     if not url.database:
         raise ValueError(f"names no database; it has to look like {FORMS}")
-    query = {RENAMED.get(name, name): value for name, value in url.query.items() if name not in DROPPED}
-    unknown = sorted(query.keys() - ASYNCPG_PARAMETERS)
+    query: dict[str, str | tuple[str, ...]] = {}
+    for name, value in url.query.items():
+        if name in {"sslmode", "ssl"}:
+            query["ssl"] = _ssl_mode(str(value))
+        elif name == "schema" and value == "public":
+            continue
+        elif name not in DROPPED:
+            query[name] = value
+    _check_parameters(query)
+    return url.set(drivername="postgresql+asyncpg", query=query)
+
+
+def _check_parameters(query: Mapping[str, str | tuple[str, ...]]) -> None:
+    unknown = sorted(query.keys() - DRIVER_PARAMETERS - SERVER_PARAMETERS - {*TLS_FILES, POOLER})
     if unknown:
         raise ValueError(f"has query parameters that the driver does not know: {', '.join(unknown)}; leave them out")
-    return url.set(drivername="postgresql+asyncpg", query=query)
+    for name in TLS_FILES:
+        file = query.get(name)
+        if file is not None and (name, file) != ("sslrootcert", "system") and not Path(str(file)).is_file():
+            raise ValueError(f"names a file as {name} that does not exist here: {file}")
+    if "sslkey" in query and "sslcert" not in query:
+        raise ValueError("has sslkey without sslcert")
+    if query.keys() & set(TLS_FILES) and query.get("ssl") in {"disable", "allow", "prefer"}:
+        raise ValueError("names TLS certificates, and an sslmode that does not need them; use sslmode=verify-full")
+
+
+def _ssl_mode(value: str) -> str:
+    if value.lower() not in SSL_MODES:
+        raise ValueError(f"has an unknown sslmode; use one of {', '.join(sorted(SSL_MODES))}")
+    return SSL_MODES[value.lower()]
 
 
 def _sqlite(url: URL) -> URL:

@@ -185,6 +185,11 @@ class Settings(ModuleSettings):
     DB_POOL_SIZE: int = Field(default=10, ge=1, le=500)
     DB_POOL_RECYCLE: int = Field(default=3600, ge=1)
     DB_USE_NULL_POOL: bool = False
+    DB_TRANSACTION_POOLER: bool = False
+    DB_CONNECT_TIMEOUT: float = Field(default=10, gt=0, le=300)
+    DB_STATEMENT_TIMEOUT: float = Field(default=30, gt=0, le=3600)
+    DB_LOCK_TIMEOUT: float = Field(default=5, gt=0, le=3600)
+    DB_IDLE_IN_TRANSACTION_TIMEOUT: float = Field(default=60, gt=0, le=3600)
     RATE_LIMIT_DEFAULT: Rate = "60/minute"
     RATE_LIMIT_AUTH: Rate = "5/minute"
     TRUSTED_PROXY_COUNT: int = Field(default=0, ge=0, le=10)

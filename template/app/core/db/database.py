@@ -1,20 +1,21 @@
 """The database: one engine a process, one transaction a request."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from sqlalchemy import Engine, Executable, Row, TextClause
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.util import greenlet_spawn
 from sqlmodel import SQLModel
 
 from app.core.config.settings import ConfigurationError, Settings
-from app.core.db.engine import READ_ONLY, DatabaseUnavailableError, postgresql_engine, sqlite_engine
+from app.core.db.availability import availability
+from app.core.db.engine import NO_TRANSACTION, DatabaseUnavailableError, postgresql_engine, sqlite_engine
+from app.core.db.reading_session import ReadingSession
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
@@ -22,11 +23,17 @@ if TYPE_CHECKING:
 logger = structlog.stdlib.get_logger(__name__)
 
 AfterCommit = Callable[[], None]
-_AFTER_COMMIT = "after_commit"
+_AFTER_COMMIT: Final = "after_commit"
+READ_ONLY: Final = "read_only"
+"""The key under which a session's `info` says that it only reads."""
+DISPOSE_TIMEOUT: Final = 5.0
+"""Seconds that closing all connections may take. A server that doesn't answer must not keep the process from ending."""
+READERS_SHARE: Final = 5
+"""One of so many connections is kept for reading, so that transactions that wait for a lock don't take all of them."""
 
 
 def after_commit(session: AsyncSession, action: AfterCommit) -> None:
-    """Runs `action` once the session's transaction has been committed, never if it is rolled back.
+    """Run `action` once the session's transaction has been committed, and never if it is rolled back.
 
     Raises:
         RuntimeError: the session only reads, so that nothing will ever be committed.
@@ -36,21 +43,36 @@ def after_commit(session: AsyncSession, action: AfterCommit) -> None:
     session.info.setdefault(_AFTER_COMMIT, []).append(action)
 
 
+def take_actions(session: AsyncSession) -> list[AfterCommit]:
+    """Remove and return the actions that wait for the session's commit."""
+    actions: list[AfterCommit] = session.info.pop(_AFTER_COMMIT, [])
+    return actions
+
+
 class Database:
-    """Hands out sessions on an engine.
+    """Opens sessions on an engine.
 
     Args:
-        engine: `None` where no database is configured: then all works but what needs one.
+        engine: `None` if no database is configured. Then only what needs none works.
+        connections: the size of the pool, if it has one.
+        connect_timeout: seconds to wait for a connection.
     """
 
-    def __init__(self, engine: AsyncEngine | None) -> None:
+    def __init__(
+        self, engine: AsyncEngine | None, *, connections: int | None = None, connect_timeout: float = 10.0
+    ) -> None:
         self._engine = engine
-        # A read is one statement; a BEGIN and a ROLLBACK around it would triple the round trips.
-        self._reading_engine = engine and engine.execution_options(**_reading_options(engine))
+        self.migrated = False
+        """Whether the database is known to have every revision of this code."""
+        # One statement needs no transaction; a BEGIN and a COMMIT around it would triple the round trips.
+        self._autocommit_engine = engine and engine.execution_options(**_autocommit_options(engine))
+        writers = None if connections is None else max(1, connections - -(-connections // READERS_SHARE))
+        self._writers = None if writers is None else asyncio.Semaphore(writers)
+        self._connect_timeout = connect_timeout
 
     @property
     def engine(self) -> AsyncEngine:
-        """The engine that writes.
+        """The engine of transactions.
 
         Raises:
             ConfigurationError: no database is configured.
@@ -59,47 +81,53 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
-        """A session whose work is committed at the end of the block, or rolled back if the block raises.
+        """Open a session whose work is committed at the end of the block, or rolled back if the block raises.
 
         Raises:
-            DatabaseUnavailableError: there is no connection to be had, or it broke; nothing was kept for certain.
+            DatabaseUnavailableError: no connection was free in time, or it broke. The work may or may not be committed.
+            DatabaseBusyError: a statement reached its deadline, or waited too long for a lock.
         """
-        with _availability():
-            async with self.new_session(reading=False) as session:
+        with availability():
+            async with self._turn(), self.new_session(reading=False) as session:
                 yield session
-                await _to_the_end(_commit(session))
+                await _finish(self._commit(session))
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
-        """A session for reading, without a transaction: each statement sees what is committed when it starts.
+        """Open a session for reading, without a transaction: each statement sees what is committed when it starts.
 
         Raises:
-            DatabaseUnavailableError: there is no connection to be had, or it broke.
-            RuntimeError: at the end of the block, when something was changed that will not be kept.
+            DatabaseUnavailableError: no connection was free in time, or it broke.
+            RuntimeError: at the end of the block, if something was changed that will not be kept.
         """
-        with _availability():
+        with availability():
             async with self.new_session(reading=True) as session:
                 yield session
                 if session.new or session.dirty or session.deleted:
                     raise RuntimeError("A reading session keeps no changes: use Database.transaction().")
 
     async def fetch(self, statement: Executable, parameters: Mapping[str, object]) -> Sequence[Row[*tuple[Any, ...]]]:
-        """The rows of one statement that only reads. Takes half the time of a session: for what every request asks."""
-        engine = _configured(self._reading_engine)
-        # One switch into the driver's world instead of one to connect, one to execute and one to close.
-        with _availability():
-            return await greenlet_spawn(_fetch, engine.sync_engine, statement, parameters)
+        """Return the rows of one statement that only reads. It takes half the time of a session."""
+        with availability():
+            return await _fetch_again(_configured(self._autocommit_engine).sync_engine, statement, parameters)
 
     async def execute(self, statement: Executable, parameters: Mapping[str, object]) -> Sequence[Row[*tuple[Any, ...]]]:
-        """The rows that one writing statement returns, which is a transaction of its own: kept once they are here."""
-        # What reads is in autocommit; a statement that is all of its transaction needs no BEGIN and COMMIT either.
-        return await self.fetch(statement, parameters)
+        """Run one statement that writes, as a transaction of its own, and return its rows once they are committed."""
+        with availability():
+            # In autocommit, the server commits the statement itself.
+            engine = _configured(self._autocommit_engine)
+            return await greenlet_spawn(_fetch, engine.sync_engine, statement, parameters)
 
     def new_session(self, *, reading: bool) -> AsyncSession:
-        """A session that nobody has opened yet. `transaction` and `reading` open and close one; use those."""
+        """Return a session that has not been opened. `transaction` and `reading` open and close one; use those."""
         if reading:
-            bind = _configured(self._reading_engine)
-            return AsyncSession(bind, expire_on_commit=False, autoflush=False, info={READ_ONLY: True})
+            return AsyncSession(
+                _configured(self._autocommit_engine),
+                expire_on_commit=False,
+                autoflush=False,
+                info={READ_ONLY: True},
+                sync_session_class=ReadingSession,
+            )
         return AsyncSession(self.engine, expire_on_commit=False)
 
     @property
@@ -108,52 +136,46 @@ class Database:
         return self._engine is not None
 
     def require(self) -> None:
-        """Makes sure that there is a database, without connecting to it.
+        """Check that a database is configured, without connecting to it.
 
         Raises:
-            ConfigurationError: none is configured.
+            ConfigurationError: none is.
         """
         _configured(self._engine)
 
     async def dispose(self) -> None:
-        """Closes every connection."""
+        """Close every connection. Takes at most DISPOSE_TIMEOUT seconds, even if the server doesn't answer."""
         if self._engine is not None:
-            await self._engine.dispose()
+            try:
+                async with asyncio.timeout(DISPOSE_TIMEOUT):
+                    await self._engine.dispose()
+            except TimeoutError:
+                logger.warning("database_connections_not_closed", hint="The database does not answer.")
 
-
-class JoinedDatabase(Database):
-    """A database whose transactions are parts of one that is under way: kept when that one is, and undone with it.
-
-    Args:
-        outer: the session whose transaction it is; what is to happen after a commit waits for its commit.
-        connection: the session's own.
-    """
-
-    def __init__(self, outer: AsyncSession, connection: AsyncConnection) -> None:
-        super().__init__(None)
-        self._outer = outer
-        self._connection = connection
+    async def _commit(self, session: AsyncSession) -> None:
+        await session.commit()
+        for action in take_actions(session):
+            try:
+                action()
+            except Exception:
+                # The commit stands: neither the caller nor the other actions may fail because of this one.
+                logger.exception("after_commit_action_failed")
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncSession]:
-        """See `Database.transaction`: a savepoint, so that whoever expects it to fail may go on."""
-        async with self.new_session(reading=False) as session:
-            yield session
-            await session.commit()
-            actions: list[AfterCommit] = session.info.pop(_AFTER_COMMIT, [])
-        for action in actions:
-            after_commit(self._outer, action)
-
-    async def fetch(self, statement: Executable, parameters: Mapping[str, object]) -> Sequence[Row[*tuple[Any, ...]]]:
-        """See `Database.fetch`."""
-        return (await self._connection.execute(statement, parameters)).all()
-
-    def new_session(self, *, reading: bool) -> AsyncSession:
-        """See `Database.new_session`."""
-        info = {READ_ONLY: True} if reading else {}
-        return AsyncSession(
-            self._connection, expire_on_commit=False, join_transaction_mode="create_savepoint", info=info
-        )
+    async def _turn(self) -> AsyncIterator[None]:
+        """Wait until another transaction may begin."""
+        if self._writers is None:
+            yield
+            return
+        try:
+            async with asyncio.timeout(self._connect_timeout):
+                await self._writers.acquire()
+        except TimeoutError as error:
+            raise DatabaseUnavailableError from error
+        try:
+            yield
+        finally:
+            self._writers.release()
 
 
 def _configured(engine: AsyncEngine | None) -> AsyncEngine:
@@ -162,37 +184,26 @@ def _configured(engine: AsyncEngine | None) -> AsyncEngine:
     return engine
 
 
-@contextmanager
-def _availability() -> Iterator[None]:
-    """Tells what is the database's trouble from what is the statement's."""
-    try:
-        yield
-    except PoolTimeoutError as error:
-        raise DatabaseUnavailableError from error
-    except DBAPIError as error:
-        if error.connection_invalidated:
-            raise DatabaseUnavailableError from error
-        raise
-
-
 def _fetch(engine: Engine, statement: Executable, parameters: Mapping[str, object]) -> Sequence[Row[*tuple[Any, ...]]]:
     with engine.connect() as connection:
         return connection.execute(statement, parameters).all()
 
 
-async def _commit(session: AsyncSession) -> None:
-    await session.commit()
-    actions: list[AfterCommit] = session.info.pop(_AFTER_COMMIT, [])
-    for action in actions:
-        try:
-            action()
-        except Exception:
-            # What was committed stays committed: neither the caller nor the other actions may hear of this one.
-            logger.exception("after_commit_action_failed")
+async def _fetch_again(
+    engine: Engine, statement: Executable, parameters: Mapping[str, object]
+) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Fetch, and once more if the server had closed the connection: reading twice does no harm."""
+    # One switch into the driver's world instead of one to connect, one to execute and one to close.
+    try:
+        return await greenlet_spawn(_fetch, engine, statement, parameters)
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+    return await greenlet_spawn(_fetch, engine, statement, parameters)
 
 
-async def _to_the_end(work: Coroutine[object, object, None]) -> None:
-    """Finishes the work even if the caller is cancelled meanwhile, and cancels the caller only then."""
+async def _finish(work: Coroutine[object, object, None]) -> None:
+    """Finish the work even if the caller is cancelled meanwhile, and cancel the caller only then."""
     task = asyncio.create_task(work)
     try:
         await asyncio.shield(task)
@@ -204,10 +215,10 @@ async def _to_the_end(work: Coroutine[object, object, None]) -> None:
 async def fetch_in(
     session: AsyncSession, statement: Executable, parameters: Mapping[str, object]
 ) -> Sequence[Row[*tuple[Any, ...]]]:
-    """The rows of a statement that only reads, as the session sees them; without the session where that is the same."""
+    """Return the rows of a statement that only reads, as the session sees them, without the session if possible."""
     bind = session.sync_session.bind
     if session.info.get(READ_ONLY) and isinstance(bind, Engine):
-        return await greenlet_spawn(_fetch, bind, statement, parameters)
+        return await _fetch_again(bind, statement, parameters)
     return (await session.execute(statement, parameters)).all()
 
 
@@ -219,13 +230,17 @@ async def insert_if_absent(
     unique: Sequence[str],
     where: TextClause | None = None,
 ) -> bool:
-    """Inserts a row, or does nothing where one with the same `unique` columns is there already, however many try.
+    """Insert a row, or do nothing if one with the same `unique` columns exists, even when many try at once.
 
     Args:
+        session: of a transaction.
+        model: the table.
+        values: of the row.
+        unique: the columns of a unique index.
         where: the condition of the unique index, if it has one.
 
     Returns:
-        Whether the row is new.
+        Whether the row was inserted.
     """
     insert = _insert_on(session)(model).values(**values)
     statement = insert.on_conflict_do_nothing(index_elements=unique, index_where=where)
@@ -245,21 +260,23 @@ def _insert_on(session: AsyncSession) -> "Callable[[type[SQLModel]], postgresql.
 
 
 def is_unique_violation(error: IntegrityError) -> bool:
-    """Whether a value that has to be unique was taken, on either database."""
+    """Return whether the error is a duplicate of a unique value, on either database."""
     codes = (getattr(error.orig, "sqlstate", None), getattr(error.orig, "sqlite_errorname", None))
     return any(code in codes for code in ("23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"))
 
 
 def create_database(settings: Settings) -> Database:
-    """Makes the engine that the settings describe; connects to nothing yet."""
+    """Create the engine that the settings describe. Connects to nothing yet."""
     url = settings.DATABASE_URL
     if url is None:
         return Database(None)
     if url.startswith("sqlite"):
         return Database(sqlite_engine(settings, url))
-    return Database(postgresql_engine(settings, url))
+    connections = None if settings.DB_USE_NULL_POOL else settings.DB_POOL_SIZE
+    engine = postgresql_engine(settings, url)
+    return Database(engine, connections=connections, connect_timeout=settings.DB_CONNECT_TIMEOUT)
 
 
-def _reading_options(engine: AsyncEngine) -> dict[str, object]:
-    # SQLite's driver is in autocommit as it is (core/db/engine.py) and begins only where it is not told otherwise.
-    return {READ_ONLY: True} if engine.dialect.name == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
+def _autocommit_options(engine: AsyncEngine) -> dict[str, object]:
+    # SQLite's driver is in autocommit anyway (core/db/engine.py), unless a transaction is begun explicitly.
+    return {NO_TRANSACTION: True} if engine.dialect.name == "sqlite" else {"isolation_level": "AUTOCOMMIT"}

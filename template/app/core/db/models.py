@@ -1,4 +1,4 @@
-"""Columns that tables have in common."""
+"""Columns that tables share."""
 
 from datetime import UTC, datetime
 from uuid import UUID
@@ -7,7 +7,7 @@ from sqlalchemy import MetaData
 from sqlmodel import Field, SQLModel
 from uuid_utils.compat import uuid7
 
-# Every constraint has a name, so that a migration can drop it on any database.
+# Every constraint has a name, so that a revision can drop it on any database.
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -19,12 +19,12 @@ metadata: MetaData = SQLModel.metadata
 
 
 def utc_now() -> datetime:
-    """The current time, with its zone."""
+    """Return the current time, in UTC."""
     return datetime.now(UTC)
 
 
 class Entity(SQLModel):
-    """A row with a key (UUIDv7: sorts by age) and two times."""
+    """A row with a key (a UUIDv7, which sorts by age) and the times of its creation and last change."""
 
     id: UUID = Field(default_factory=uuid7, primary_key=True)
     created_at: datetime = Field(default_factory=utc_now)
@@ -32,6 +32,6 @@ class Entity(SQLModel):
 
 
 class SoftDelete(SQLModel):
-    """A row that is hidden instead of removed."""
+    """A row that is hidden instead of deleted."""
 
     deleted_at: datetime | None = Field(default=None, index=True)

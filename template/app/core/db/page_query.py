@@ -1,4 +1,4 @@
-"""The statement behind a page: one for the rows and their total, built once, without entities."""
+"""The statement of a page: one for the rows and their total, built once, without entities."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,22 +6,36 @@ from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
-from sqlalchemy import BindParameter, ColumnElement, Integer, Select, bindparam, func, inspect, or_, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    FromClause,
+    Integer,
+    Select,
+    bindparam,
+    func,
+    inspect,
+    or_,
+    select,
+)
 from sqlmodel import SQLModel
+
+from app.core.db.list_options import Join
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PageShape:
-    """What distinguishes one statement for a page from another.
+    """The properties by which the statement of one page differs from another's.
 
-    The values are parameters: `skip` and `limit`, `owner_id` if there is an owner, `pattern` if something is searched.
+    The values are parameters: `skip` and `limit`, `owner_id` if there is an owner, `pattern` for a search.
 
     Attributes:
-        schema: of one item; each of its fields is a column of the table.
+        schema: of one item. Each of its fields is a column of the table or of a joined one.
         owner: the name of the column that has to equal `owner_id`.
         searched: the names of the columns of which one has to match `pattern`.
         empty: the name of the column that has to be empty.
-        newest_first: whether the rows are in the order of their keys, else in that which the caller adds.
+        newest_first: whether the rows are ordered by their keys; otherwise the caller adds an order.
+        joins: the other tables.
     """
 
     model: type[SQLModel]
@@ -30,14 +44,15 @@ class PageShape:
     searched: tuple[str, ...]
     empty: str | None
     newest_first: bool
+    joins: tuple[Join, ...] = ()
 
 
 @lru_cache(maxsize=512)
 def page_statement(shape: PageShape) -> Select[*tuple[Any, ...]]:
-    """Selects the schema's columns and, last, the total.
+    """Return the statement that selects the schema's columns and, last, the total.
 
-    Building a statement takes as long as running it, so each shape is built once; and it is made of the table's
-    columns instead of the entity's attributes, so that SQLAlchemy leaves its slower half out.
+    Building a statement takes as long as running it, so each shape is built once. It is made of the table's columns
+    instead of the entity's attributes, because that bypasses the slower half of SQLAlchemy.
 
     Raises:
         TypeError: a field of the schema is no column of the table.
@@ -51,19 +66,29 @@ def page_statement(shape: PageShape) -> Select[*tuple[Any, ...]]:
     if shape.searched:
         pattern: BindParameter[str] = bindparam("pattern")
         conditions.append(or_(*(columns[name].ilike(pattern, escape="\\") for name in shape.searched)))
-    statement = select(*columns_of(shape.model, shape.schema), func.count().over().label("total")).where(*conditions)
+    selected = columns_of(shape.model, shape.schema, shape.joins)
+    statement = select(*selected, func.count().over().label("total")).where(*conditions)
+    if shape.joins:
+        source: FromClause = inspect(shape.model).local_table
+        for join in shape.joins:
+            source = source.outerjoin(inspect(join.model).local_table, join.on)
+        statement = statement.select_from(source)
     if shape.newest_first:
         statement = statement.order_by(columns["id"].desc())
     return statement.offset(bindparam("skip", type_=Integer)).limit(bindparam("limit", type_=Integer))
 
 
-def columns_of(model: type[SQLModel], schema: type[BaseModel]) -> tuple[ColumnElement[Any], ...]:
-    """The columns that a response shows, in the order of its fields.
+def columns_of(
+    model: type[SQLModel], schema: type[BaseModel], joins: Sequence[Join] = ()
+) -> tuple[ColumnElement[Any], ...]:
+    """Return the columns that a response shows, in the order of its fields.
 
     Raises:
-        TypeError: a field is no column of the table.
+        TypeError: a field is no column of the table or of a joined one.
     """
-    columns = inspect(model).columns
+    own = inspect(model).columns
+    columns: dict[str, Any] = {name: column for join in joins for name, column in join.columns.items()}
+    columns |= {name: own[name] for name in schema.model_fields if name in own and name not in columns}
     missing = [name for name in schema.model_fields if name not in columns]
     if missing:
         raise TypeError(f"{schema.__name__} has fields that {model.__name__} has no column for: {', '.join(missing)}.")
@@ -71,7 +96,7 @@ def columns_of(model: type[SQLModel], schema: type[BaseModel]) -> tuple[ColumnEl
 
 
 def items_of[S: BaseModel](schema: type[S], rows: Sequence[Sequence[object]]) -> list[S]:
-    """The rows of `columns_of`, as the response shows them."""
+    """Return the rows of `columns_of` as the response shows them."""
     names = tuple(schema.model_fields)
     # A row may be longer than the schema, by the total: zip stops at the names.
     return _adapter(schema).validate_python([dict(zip(names, row, strict=False)) for row in rows], by_name=True)

@@ -1,17 +1,19 @@
-"""The generic repository: the statements that every table needs, written once."""
+"""The generic repository: the statements that every table needs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, Select, SQLColumnExpression, func, select
+from sqlalchemy import ColumnElement, CursorResult, Select, SQLColumnExpression, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, Mapped
 from sqlmodel import SQLModel, col
 
 from app.core.db.database import fetch_in, is_unique_violation
+from app.core.db.list_options import Filter, Join, conditions, ordering
 from app.core.db.models import Entity, SoftDelete, utc_now
 from app.core.db.page_query import PageShape, items_of, page_statement
 from app.core.db.pagination import MAX_LIMIT, Page, PageParams
@@ -22,25 +24,33 @@ from app.kit.search import like_pattern
 class Repository[M: Entity]:
     """Reads and writes the rows of one table, in the caller's transaction. Never commits.
 
-    A subclass says which table:
+    A subclass names the table, and what its lists can be filtered and sorted by:
 
         class ProjectRepository(Repository[Project]):
             model = Project
             owner = col(Project.owner_id)
             searchable = (col(Project.name), col(Project.description))
+            filters = {"created_after": Filter(col(Project.created_at), "gt")}
+            sortable = {"name": col(Project.name)}
 
-    Rows of a `SoftDelete` model that have been soft-deleted are invisible unless `with_deleted=True` asks for them.
-    Where `owner_id` is given, rows of other owners are invisible as well.
+    Soft-deleted rows of a `SoftDelete` model are invisible, unless `with_deleted=True` includes them. With `owner_id`,
+    rows of other owners are invisible as well.
 
     Attributes:
         model: the table.
-        owner: the column that names a row's owner, where there is one.
-        searchable: the text columns that a search looks into.
+        owner: the column with the row's owner, if it has one.
+        searchable: the text columns that `search` looks at.
+        filters: the conditions that `page` takes, by name.
+        sortable: the columns that `page` can sort by, by name.
+        joins: other tables whose columns the items of a page show.
     """
 
     model: type[M]
     owner: ClassVar[Mapped[UUID] | None] = None
     searchable: ClassVar[Sequence[Mapped[str] | Mapped[str | None]]] = ()
+    filters: ClassVar[Mapping[str, Filter]] = {}
+    sortable: ClassVar[Mapping[str, SQLColumnExpression[Any]]] = {}
+    joins: ClassVar[Sequence[Join]] = ()
 
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
@@ -52,7 +62,7 @@ class Repository[M: Entity]:
         owner_id: UUID | None = None,
         with_deleted: bool = False,
     ) -> M | None:
-        """The row with this key, if it is visible."""
+        """Return the row with this key, or `None` if it is not visible."""
         statement = self._select(col(self.model.id) == id, owner_id=owner_id, with_deleted=with_deleted)
         return (await self.session.scalars(statement)).one_or_none()
 
@@ -63,10 +73,10 @@ class Repository[M: Entity]:
         owner_id: UUID | None = None,
         with_deleted: bool = False,
     ) -> M:
-        """The row with this key.
+        """Return the row with this key.
 
         Raises:
-            NotFoundError: there is none that is visible.
+            NotFoundError: no such row is visible.
         """
         entity = await self.get(id, owner_id=owner_id, with_deleted=with_deleted)
         if entity is None:
@@ -74,7 +84,7 @@ class Repository[M: Entity]:
         return entity
 
     async def get_by_field[V](self, column: Mapped[V], value: V, *, with_deleted: bool = False) -> M | None:
-        """The oldest visible row with this value: `get_by_field(col(Project.name), "Apollo")`."""
+        """Return the oldest visible row with this value: `get_by_field(col(Project.name), "Apollo")`."""
         statement = self._select(column == value, with_deleted=with_deleted).order_by(col(self.model.id)).limit(1)
         return (await self.session.scalars(statement)).one_or_none()
 
@@ -86,19 +96,23 @@ class Repository[M: Entity]:
         skip: int = 0,
         limit: int = MAX_LIMIT,
     ) -> Sequence[M]:
-        """The visible rows that fit every condition, the newest first."""
+        """Return the visible rows that meet all conditions, newest first."""
         statement = self._select(*where, owner_id=owner_id, with_deleted=with_deleted)
         statement = statement.order_by(col(self.model.id).desc()).offset(skip).limit(limit)
         return (await self.session.scalars(statement)).all()
 
-    async def get_by_owner(self, owner_id: UUID, *, skip: int = 0, limit: int = MAX_LIMIT) -> Sequence[M]:
-        """The owner's visible rows, the newest first."""
+    async def get_multi_by_owner(self, owner_id: UUID, *, skip: int = 0, limit: int = MAX_LIMIT) -> Sequence[M]:
+        """Return the owner's visible rows, newest first."""
         return await self.get_multi(owner_id=owner_id, skip=skip, limit=limit)
 
     async def count(self, *where: ColumnElement[bool], owner_id: UUID | None = None, with_deleted: bool = False) -> int:
-        """How many visible rows fit every condition."""
-        conditions = self._conditions(where, owner_id=owner_id, with_deleted=with_deleted)
-        return (await self.session.scalars(select(func.count()).select_from(self.model).where(*conditions))).one()
+        """Count the visible rows that meet all conditions."""
+        visible = self._conditions(where, owner_id=owner_id, with_deleted=with_deleted)
+        return (await self.session.scalars(select(func.count()).select_from(self.model).where(*visible))).one()
+
+    async def count_by_owner(self, owner_id: UUID) -> int:
+        """Count the owner's visible rows."""
+        return await self.count(owner_id=owner_id)
 
     async def page[S: BaseModel](
         self,
@@ -108,17 +122,27 @@ class Repository[M: Entity]:
         search: str | None = None,
         owner_id: UUID | None = None,
         with_deleted: bool = False,
+        filters: Mapping[str, object] | None = None,
+        sort: str | None = None,
         order_by: Sequence[SQLColumnExpression[Any]] = (),
     ) -> Page[S]:
-        """A page of the visible rows, the newest first, as the response shows them, in one statement.
+        """Return a page of the visible rows as the response shows them, newest first, in one statement.
 
         Args:
-            schema: of one item; each of its fields is a column of the table.
-            search: text that one of the searchable columns has to contain, whatever its case.
-            order_by: instead of the newest first; the key is added, so that no row shows up on two pages.
+            schema: of one item. Each of its fields is a column of the table or of a joined one.
+            params: the page.
+            where: further conditions.
+            search: text that one of the searchable columns contains, in any case.
+            owner_id: the owner of the rows.
+            with_deleted: include soft-deleted rows.
+            filters: values by the names of `Repository.filters`; `None` is left out. `ListQuery.filters` has them.
+            sort: names of `Repository.sortable`, such as `due_on`, `-due_on` (descending) or `status,-due_on`.
+            order_by: an order that the caller chooses. Rows that are equal in it, as in `sort`, are ordered by their
+                key, so that no row appears on two pages.
 
         Raises:
-            TypeError: a field of the schema is no column of the table, or there is no column to search.
+            BadRequestError: the list can't be sorted by this.
+            TypeError: a field of the schema is no column, there is no such filter, or no column to search.
         """
         shape = PageShape(
             model=self.model,
@@ -126,34 +150,48 @@ class Repository[M: Entity]:
             owner=None if owner_id is None else self._owner().key,
             searched=self._searched() if search else (),
             empty="deleted_at" if issubclass(self.model, SoftDelete) and not with_deleted else None,
-            newest_first=not order_by,
+            newest_first=not order_by and not sort,
+            joins=tuple(type(self).joins),
         )
         statement = page_statement(shape)
+        where = (*where, *conditions(type(self).filters, filters or {}))
         if where:
             statement = statement.where(*where)
+        order_by = (*(ordering(type(self).sortable, sort) if sort else ()), *order_by)
         if order_by:
             statement = statement.order_by(*order_by, col(self.model.id).desc())
         values = {"owner_id": owner_id, "pattern": like_pattern(search or "")}
         rows = await fetch_in(self.session, statement, values | {"skip": params.skip, "limit": params.limit})
         total = rows[0][-1] if rows else 0
         if not rows and params.skip:
-            # Past the end no row brings the total along: the first one does, if there is any.
+            # Past the end there is no row with the total: the first row has it, if the list isn't empty.
             first = await fetch_in(self.session, statement, values | {"skip": 0, "limit": 1})
             total = first[0][-1] if first else 0
         return Page(items=items_of(schema, rows), total=total, skip=params.skip, limit=params.limit)
 
     async def create(self, data: BaseModel | Mapping[str, object]) -> M:
-        """Adds a row with these values.
+        """Add a row with these values.
 
         Raises:
             ConflictError: a value that has to be unique is taken.
         """
-        entity = self.model()
-        self.session.add(entity)
-        return await self._write(entity, data.model_dump() if isinstance(data, BaseModel) else data)
+        return (await self.create_multi([data]))[0]
+
+    async def create_multi(self, rows: Iterable[BaseModel | Mapping[str, object]]) -> Sequence[M]:
+        """Add several rows at once, all or none.
+
+        Raises:
+            ConflictError: a value that has to be unique is taken.
+        """
+        entities = [
+            self._with_values(self.model(), data.model_dump() if isinstance(data, BaseModel) else data) for data in rows
+        ]
+        self.session.add_all(entities)
+        await self._flush()
+        return entities
 
     async def create_with_owner(self, data: BaseModel | Mapping[str, object], owner_id: UUID) -> M:
-        """Adds a row that belongs to this owner, whatever the data say.
+        """Add a row that belongs to this owner, whatever the data says.
 
         Raises:
             ConflictError: a value that has to be unique is taken.
@@ -162,38 +200,57 @@ class Repository[M: Entity]:
         return await self.create({**values, self._owner().key: owner_id})
 
     async def update(self, entity: M, data: BaseModel | Mapping[str, object]) -> M:
-        """Changes the row; of a schema only the fields that were set, as PATCH means it.
+        """Change the row. Of a schema, only the fields that were set, as in PATCH.
 
         Raises:
             ConflictError: a value that has to be unique is taken.
         """
         return await self._write(entity, data.model_dump(exclude_unset=True) if isinstance(data, BaseModel) else data)
 
+    async def update_multi(
+        self, values: Mapping[str, object], *where: ColumnElement[bool], owner_id: UUID | None = None
+    ) -> int:
+        """Change all visible rows that meet the conditions, in one statement. Returns their number.
+
+        Rows that the session has loaded before are changed as well.
+
+        Raises:
+            ConflictError: a value that has to be unique is taken.
+        """
+        _check_fields(self.model, values)
+        visible = self._conditions(where, owner_id=owner_id, with_deleted=False)
+        with _conflicts(self.model):
+            result = await self.session.execute(update(self.model).where(*visible).values(**values))
+        return cast("CursorResult[Any]", result).rowcount
+
     async def delete(self, entity: M) -> None:
-        """Removes the row for good."""
+        """Delete the row permanently."""
         await self.session.delete(entity)
         await self.session.flush()
 
     async def soft_delete(self, entity: M) -> M:
-        """Hides the row of a `SoftDelete` model; `restore` brings it back."""
+        """Hide the row of a `SoftDelete` model; `restore` shows it again."""
         return await self._write(entity, {"deleted_at": utc_now()})
 
     async def restore(self, entity: M) -> M:
-        """Shows a soft-deleted row again; find it with `with_deleted=True`."""
+        """Show a soft-deleted row again. Find it with `with_deleted=True`."""
         return await self._write(entity, {"deleted_at": None})
 
     async def _write(self, entity: M, values: Mapping[str, object]) -> M:
-        """Sets the values and sends them, so that a violated constraint shows here and not at the commit."""
+        self._with_values(entity, values)
+        await self._flush()
+        return entity
+
+    def _with_values(self, entity: M, values: Mapping[str, object]) -> M:
         _check_fields(self.model, values)
         for name, value in values.items():
             setattr(entity, name, value)
-        try:
-            await self.session.flush()
-        except IntegrityError as error:
-            if is_unique_violation(error):
-                raise ConflictError(f"There is already such a {self.model.__name__}.") from error
-            raise
         return entity
+
+    async def _flush(self) -> None:
+        """Send the changes, so that a violated constraint shows here and not at the commit."""
+        with _conflicts(self.model):
+            await self.session.flush()
 
     def _select(
         self, *where: ColumnElement[bool], owner_id: UUID | None = None, with_deleted: bool = False
@@ -203,12 +260,12 @@ class Repository[M: Entity]:
     def _conditions(
         self, where: Sequence[ColumnElement[bool]], *, owner_id: UUID | None, with_deleted: bool
     ) -> list[ColumnElement[bool]]:
-        conditions = list(where)
+        visible = list(where)
         if owner_id is not None:
-            conditions.append(self._owner() == owner_id)
+            visible.append(self._owner() == owner_id)
         if issubclass(self.model, SoftDelete) and not with_deleted:
-            conditions.append(col(self.model.deleted_at).is_(None))
-        return conditions
+            visible.append(col(self.model.deleted_at).is_(None))
+        return visible
 
     def _searched(self) -> tuple[str, ...]:
         if not self.searchable:
@@ -224,7 +281,17 @@ class Repository[M: Entity]:
 
 
 def _check_fields(model: type[SQLModel], values: Mapping[str, object]) -> None:
-    """A name that is misspelt would be dropped without a word."""
+    """Refuse misspelt names, which would be ignored."""
     unknown = values.keys() - model.model_fields.keys()
     if unknown:
         raise TypeError(f"{model.__name__} has no field {', '.join(sorted(unknown))}.")
+
+
+@contextmanager
+def _conflicts(model: type[SQLModel]) -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError as error:
+        if is_unique_violation(error):
+            raise ConflictError(f"{model.__name__} already exists.") from error
+        raise

@@ -52,24 +52,21 @@ def limited_receive(scope: Scope, receive: Receive, *, length: int | None, max_s
         max_size: bytes of a body of undeclared size.
         max_values: of a body of JSON.
     """
-    values = None
-    if (length is None or length > max_values * _MIN_VALUE_SIZE) and _is_json(scope):
-        values = JsonValueCounter()
-    if length is not None and values is None:
+    if length is not None and (length <= max_values * _MIN_VALUE_SIZE or not _is_json(scope)):
         return receive
-    return _LimitedBody(scope, receive, max_size=max_size if length is None else length, values=values, most=max_values)
+    return _LimitedBody(scope, receive, max_size if length is None else length, max_values)
 
 
 class _LimitedBody:
-    def __init__(
-        self, scope: Scope, receive: Receive, *, max_size: int, values: "JsonValueCounter | None", most: int
-    ) -> None:
+    __slots__ = ("_limit", "_max_values", "_receive", "_received", "_scope", "_values")
+
+    def __init__(self, scope: Scope, receive: Receive, max_size: int, max_values: int) -> None:
         self._scope = scope
         self._receive = receive
         self._limit = max_size
-        self._values = values
-        self._max_values = most
+        self._max_values = max_values
         self._received = 0
+        self._values: JsonValueCounter | None = None
 
     async def __call__(self) -> Message:
         """Receive the next part of the body.
@@ -79,13 +76,17 @@ class _LimitedBody:
         """
         message = await self._receive()
         body = message.get("body", b"")
+        if not body:
+            return message
+        if not self._received and _is_json(self._scope):
+            self._values = JsonValueCounter()
         self._received += len(body)
         if self._received > self._limit:
             # The search for the route is put off until here: most bodies are small enough for every route.
             self._limit = _limit(self._scope, self._limit)
             if self._received > self._limit:
                 raise _refusal(_too_large(self._limit))
-        if self._values is not None and body:
+        if self._values is not None:
             if b"\0" in body:
                 # UTF-16 and UTF-32, which Python's parser would accept. JSON between systems is UTF-8 (RFC 8259 §8.1).
                 raise HTTPException(400, "A request's JSON must be encoded as UTF-8.", headers={"Connection": "close"})

@@ -43,7 +43,8 @@ class Dispatcher:
         context_of(scope).route = route
         if route in self._limited:
             await limit_address(Request(scope))
-        await self._guards.run(route, scope)
+        if self._guards.are_needed(route, scope):
+            await self._guards.run(route, scope)
         scope["router"] = self._router
         if route.is_branch:
             scope.update(route.branch.matches(scope)[1])

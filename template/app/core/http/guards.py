@@ -44,8 +44,14 @@ class EarlyGuards:
         self._app = app
         dependants = {guard.dependency: _dependant(guard) for guard in guards}
         self._guards = {
-            route: [dependants[item] for item in route.dependencies if item in dependants] for route in routes
+            route: found
+            for route in routes
+            if (found := [dependants[item] for item in route.dependencies if item in dependants])
         }
+
+    def are_needed(self, route: KnownRoute, scope: Scope) -> bool:
+        """Return whether the route has a guard and the request has a body."""
+        return route in self._guards and _has_body(scope)
 
     async def run(self, route: KnownRoute, scope: Scope) -> None:
         """Run the guards of the route. FastAPI itself reads the body before it runs any dependency.
@@ -53,14 +59,11 @@ class EarlyGuards:
         Raises:
             AppError: a guard refuses the request.
         """
-        guards = self._guards.get(route)
-        if not guards or not _has_body(scope):
-            return
         async with AsyncExitStack() as stack:
             own: Scope = {"fastapi_inner_astack": stack, "fastapi_function_astack": stack}
             results = scope.setdefault(_RESULTS, {})
             request = Request({**scope, **own, _RESULTS: results})
-            for guard in guards:
+            for guard in self._guards[route]:
                 await solve_dependencies(
                     request=request,
                     dependant=guard,

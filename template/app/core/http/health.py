@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from app.core.db.schema_version import PendingRevisionsError
 from app.core.errors import ServiceUnavailableError
 from app.core.http.dependencies import RuntimeDep
 from app.core.http.server.state import is_draining
@@ -99,6 +100,8 @@ class Readiness:
                 await check.check(self._runtime)
         except TimeoutError:
             return "timeout"
+        except PendingRevisionsError as error:
+            return error.message
         except Exception as error:  # noqa: BLE001 - any error means not ready
             while error.__cause__ is not None and isinstance(error.__cause__, Exception):
                 # The database driver's error says more than SQLAlchemy's, which wraps it.

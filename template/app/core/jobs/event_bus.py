@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.db.database import JoinedDatabase
+from app.core.db.joined_database import JoinedDatabase
 from app.core.manifest import Subscriber
 from app.core.ports.events import Event, Events
 from app.core.runtime import Runtime
@@ -28,7 +28,7 @@ class EventBus(Events):
     async def apply(self, session: AsyncSession, event: Event) -> None:
         """See `Events.apply`."""
         joined = copy(self._runtime)
-        joined.database = JoinedDatabase(session, await session.connection())
+        joined.database = JoinedDatabase(await session.connection(), session)
         for subscriber in self._subscribers.values():
             if subscriber.event is type(event):
                 await subscriber.handler(joined, event)

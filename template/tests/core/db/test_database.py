@@ -28,18 +28,18 @@ def live(live_runtime: Runtime) -> Database:
 
 
 def event(name: str = "one") -> InboxEvent:
-    """Any row."""
+    """Return a new row."""
     return InboxEvent(provider="shop", event_id=name, payload={}, handler="shop.handle")
 
 
 async def names(database: Database) -> list[str]:
-    """What is kept."""
+    """Return the stored rows."""
     async with database.reading() as session:
         return list(await session.scalars(select(col(InboxEvent.event_id)).order_by(col(InboxEvent.event_id))))
 
 
 async def write(database: Database, *rows: InboxEvent, action: AfterCommit | None = None, fail: bool = False) -> None:
-    """Writes the rows in one transaction, which may fail at its end."""
+    """Write the rows in one transaction, which may fail at its end."""
     async with database.transaction() as session:
         session.add_all(rows)
         if action is not None:
@@ -77,7 +77,7 @@ class TestTransaction:
 
 
 class TestAfterCommit:
-    async def test_actions_run_once_the_rows_are_there_for_everybody(self, live: Database) -> None:
+    async def test_actions_run_once_the_rows_are_visible_to_others(self, live: Database) -> None:
         seen: list[asyncio.Task[list[str]]] = []
         async with live.transaction() as session:
             session.add(event())
@@ -197,7 +197,7 @@ class TestReading:
 
 
 async def change_while_reading(database: Database, change: str) -> None:
-    """Alters what a session has that cannot keep it."""
+    """Change a row in a session that cannot store the change."""
     async with database.reading() as session:
         found = (await session.scalars(select(InboxEvent))).one()
         if change == "add":
@@ -225,7 +225,7 @@ class TestInsertIfAbsent:
 
 
 async def insert(database: Database, name: str, **values: object) -> bool:
-    """Tries to insert the row."""
+    """Try to insert the row."""
     row: dict[str, object] = {"id": uuid7(), "provider": "shop", "event_id": name, "payload": {}, "handler": "shop.x"}
     async with database.transaction() as session:
         return await insert_if_absent(session, InboxEvent, row | values, unique=("provider", "event_id"))

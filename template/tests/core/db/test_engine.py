@@ -1,4 +1,4 @@
-"""How the databases are connected to, and what is told when they are not."""
+"""Connections to the databases, and the errors without one."""
 
 from contextlib import AbstractAsyncContextManager
 
@@ -8,7 +8,6 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.config.settings import Settings
-from app.core.db import engine
 from app.core.db.database import Database, create_database
 from app.core.db.engine import DatabaseUnavailableError
 from app.core.runtime import Runtime
@@ -22,7 +21,7 @@ def live(live_runtime: Runtime) -> Database:
 
 
 class TestUnavailable:
-    async def test_when_nobody_answers(self, settings: Settings, unused_tcp_port: int) -> None:
+    async def test_when_no_server_listens(self, settings: Settings, unused_tcp_port: int) -> None:
         database = create_database(settings.with_database(f"postgresql://me@127.0.0.1:{unused_tcp_port}/none"))
         for session in (database.reading(), database.transaction()):
             with pytest.raises(DatabaseUnavailableError):
@@ -30,14 +29,13 @@ class TestUnavailable:
         with pytest.raises(DatabaseUnavailableError):
             await database.fetch(text("SELECT 1"), {})
 
-    async def test_when_all_connections_are_busy(
-        self, live: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_when_all_connections_are_busy(self, live: Database, settings: Settings) -> None:
         if live.engine.dialect.name != "postgresql":
             return
-        monkeypatch.setattr(engine, "CONNECT_TIMEOUT", 1.0)
         url = live.engine.url.render_as_string(hide_password=False)
-        database = create_database(settings.with_database(url).model_copy(update={"DB_POOL_SIZE": 1}))
+        database = create_database(
+            settings.with_database(url).model_copy(update={"DB_POOL_SIZE": 1, "DB_CONNECT_TIMEOUT": 1.0})
+        )
         async with database.reading() as session:
             await session.execute(text("SELECT 1"))
             with pytest.raises(DatabaseUnavailableError):
@@ -58,22 +56,23 @@ class TestUnavailable:
 
 
 async def ask(opening: AbstractAsyncContextManager[AsyncSession], statement: str = "SELECT 1") -> None:
-    """Sends a statement."""
+    """Send a statement."""
     async with opening as session:
         await session.execute(text(statement))
 
 
 class TestBehindAPooler:
-    async def test_no_statement_stays_prepared(self, live: Database, settings: Settings) -> None:
+    @pytest.mark.parametrize("setting", ["DB_USE_NULL_POOL", "DB_TRANSACTION_POOLER"])
+    async def test_no_statement_stays_prepared(self, live: Database, settings: Settings, setting: str) -> None:
         if live.engine.dialect.name != "postgresql":
             return
         url = live.engine.url.render_as_string(hide_password=False)
-        database = create_database(settings.with_database(url).model_copy(update={"DB_USE_NULL_POOL": True}))
+        database = create_database(settings.with_database(url).model_copy(update={setting: True}))
         async with database.transaction() as session:
             for _ in range(3):
                 await session.execute(text("SELECT 1"))
             prepared = await session.scalars(text("SELECT name FROM pg_prepared_statements"))
-            assert all(name.startswith("app_") for name in prepared)
+            assert prepared.all() == []
         await database.dispose()
 
 
@@ -92,7 +91,7 @@ class TestSqlite:
 
 
 async def make_table_and_fail(database: Database) -> None:
-    """Makes a table in a transaction that is rolled back."""
+    """Create a table in a transaction that is rolled back."""
     async with database.transaction() as session:
         await session.execute(text("CREATE TABLE a (id INTEGER PRIMARY KEY)"))
         raise LookupError

@@ -1,4 +1,4 @@
-"""What happens inside of a transaction that is under way is kept with it or not at all."""
+"""Transactions inside another transaction are committed with it or not at all."""
 
 import pytest
 from sqlalchemy import func, select
@@ -23,11 +23,11 @@ class Wanted(Event):
 
 
 class Log(list[str]):
-    """What happened after a commit."""
+    """The actions after commits."""
 
 
 async def write(runtime: Runtime, wanted: Wanted) -> None:
-    """Writes the row in a transaction of its own; the second time it is there already."""
+    """Write the row in a transaction of its own. The second time it is a duplicate."""
     for _ in range(2 if wanted.twice else 1):
         try:
             async with runtime.database.transaction() as session:
@@ -38,7 +38,7 @@ async def write(runtime: Runtime, wanted: Wanted) -> None:
 
 
 async def read(runtime: Runtime, wanted: Wanted) -> None:
-    """Sees what the subscriber before has written."""
+    """See the rows of the previous subscriber."""
     async with runtime.database.reading() as session:
         found = await rows(session, wanted.key)
     runtime.resource(Log).append(f"saw {found}")

@@ -27,7 +27,7 @@ async def things(session: AsyncSession) -> ThingRepository:
 
 
 async def make(things: ThingRepository, *names: str, owner_id: UUID = ME) -> list[Thing]:
-    """One thing a name, the oldest first."""
+    """Create one thing for each name, the oldest first."""
     return [await things.create_with_owner(ThingCreate(name=name), owner_id) for name in names]
 
 
@@ -79,7 +79,7 @@ class TestGetMulti:
     async def test_lists_by_owner(self, things: ThingRepository) -> None:
         await make(things, "one")
         theirs = await make(things, "two", owner_id=OTHER)
-        assert list(await things.get_by_owner(OTHER)) == theirs
+        assert list(await things.get_multi_by_owner(OTHER)) == theirs
 
 
 class TestCount:
@@ -247,4 +247,4 @@ class TestSearch:
 
     async def test_by_owner_needs_an_owner(self, session: AsyncSession) -> None:
         with pytest.raises(TypeError, match="PlainRepository has no owner"):
-            await PlainRepository(session).get_by_owner(ME)
+            await PlainRepository(session).get_multi_by_owner(ME)

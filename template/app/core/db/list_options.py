@@ -1,0 +1,85 @@
+"""What lists of a table can be filtered by, sorted by and joined with. Only what a repository names is possible."""
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from sqlalchemy import ColumnElement, SQLColumnExpression
+from sqlmodel import SQLModel
+
+from app.core.errors import BadRequestError
+from app.kit.search import like_pattern
+
+type Operator = Literal["eq", "ne", "lt", "le", "gt", "ge", "in", "contains"]
+
+_COMPARISONS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "lt": operator.lt,
+    "le": operator.le,
+    "gt": operator.gt,
+    "ge": operator.ge,
+    "in": lambda column, values: column.in_(values),
+    "contains": lambda column, value: column.ilike(like_pattern(value), escape="\\"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A condition of a list: `Filter(col(Invoice.due_on), "lt")`.
+
+    Attributes:
+        column: of the table, or of one that is joined.
+        operator: how the column is compared with the value. `contains` ignores the case.
+    """
+
+    column: SQLColumnExpression[Any]
+    operator: Operator = "eq"
+
+    def condition(self, value: object) -> ColumnElement[bool]:
+        """Return the condition for a value."""
+        condition: ColumnElement[bool] = _COMPARISONS[self.operator](self.column, value)
+        return condition
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Join:
+    """A table with at most one row for each row of the list, such as an invoice's customer.
+
+    Attributes:
+        model: the other table.
+        on: the condition: `col(Customer.id) == col(Invoice.customer_id)`. Rows without a partner stay in the list.
+        columns: the other table's columns by the names of the response's fields.
+    """
+
+    model: type[SQLModel]
+    on: ColumnElement[bool]
+    columns: Mapping[str, SQLColumnExpression[Any]]
+
+
+def conditions(filters: Mapping[str, Filter], values: Mapping[str, object]) -> list[ColumnElement[bool]]:
+    """Return the conditions for these values. `None` means that the filter was not sent.
+
+    Raises:
+        TypeError: the repository has no such filter.
+    """
+    unknown = values.keys() - filters.keys()
+    if unknown:
+        raise TypeError(f"The repository has no filter {', '.join(sorted(unknown))}: add it to `filters`.")
+    return [filters[name].condition(value) for name, value in values.items() if value is not None]
+
+
+def ordering(sortable: Mapping[str, SQLColumnExpression[Any]], sort: str) -> Sequence[SQLColumnExpression[Any]]:
+    """Return the order that `sort` names: `due_on` ascending, `-due_on` descending, `status,-due_on` both.
+
+    Raises:
+        BadRequestError: it names a column that the list cannot be sorted by.
+    """
+    order: list[SQLColumnExpression[Any]] = []
+    for part in sort.split(","):
+        name = part.removeprefix("-")
+        if name not in sortable:
+            raise BadRequestError(f"The list can be sorted by {', '.join(sorted(sortable)) or 'nothing'}.")
+        order.append(sortable[name].desc() if part.startswith("-") else sortable[name].asc())
+    return order

@@ -1,0 +1,69 @@
+"""Which tables, columns and indexes of a database the revisions have created; autogenerate leaves the others alone."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from sqlalchemy import Column, Table
+
+KINDS = {
+    "table": "table",
+    "column": "column",
+    "index": "index",
+    "unique_constraint": "unique constraint",
+    "foreign_key_constraint": "foreign key",
+    "check_constraint": "check constraint",
+}
+
+
+class Provenance:
+    """The names that the revision files mention, and what they don't mention but the database has.
+
+    Attributes:
+        foreign: objects that no revision has created, such as PostGIS's tables, partitions and hand-made indexes.
+    """
+
+    def __init__(self, versions: Path) -> None:
+        self._names = set[str]()
+        self._columns = set[tuple[str, str]]()
+        self.foreign: dict[str, None] = {}
+        for path in versions.glob("*/*.py"):
+            tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+            self._names.update(_strings(tree))
+            for table, strings in _blocks(tree):
+                self._columns.update((table, string) for string in strings)
+
+    def created(self, item: object, name: str, kind: str) -> bool:
+        """Return whether a revision has created the object, and otherwise remember it as foreign."""
+        table = str(item.table.name) if isinstance(item, Column) else None
+        if (table, name) in self._columns if kind == "column" else name in self._names:
+            return True
+        if isinstance(item, Table):
+            self.foreign[f"table {name}"] = None
+        else:
+            owner = table or getattr(getattr(item, "table", None), "name", None)
+            self.foreign[f"{KINDS.get(kind, kind)} {name}{f' of {owner}' if owner else ''}"] = None
+        return False
+
+
+def _blocks(tree: ast.AST) -> Iterator[tuple[str, set[str]]]:
+    """Yield the strings inside each call whose first argument names a table, and each `with` block around one."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and (table := _first_argument(node)) is not None:
+            yield table, set(_strings(node))
+        elif isinstance(node, ast.With):
+            for item in node.items:
+                if isinstance(item.context_expr, ast.Call) and (table := _first_argument(item.context_expr)):
+                    yield table, {string for statement in node.body for string in _strings(statement)}
+
+
+def _first_argument(call: ast.Call) -> str | None:
+    if call.args and isinstance(call.args[0], ast.Constant) and isinstance(call.args[0].value, str):
+        return call.args[0].value
+    return None
+
+
+def _strings(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
