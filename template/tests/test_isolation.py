@@ -10,7 +10,7 @@ from app.core.config.settings import ModuleSettings, load_settings
 from app.core.lifecycle import settings_classes
 from app.modules import MODULES
 
-SET_BY_THE_TESTS = {"PROJECT_NAME", "ENVIRONMENT", "SECRET_KEY", "DATABASE_URL"}
+SET_BY_THE_TESTS = {"PROJECT_NAME", "ENVIRONMENT", "SECRET_KEY", "DATABASE_URL", "PUBLIC_URL"}
 
 
 def descendants(cls: type[ModuleSettings]) -> Iterator[type[ModuleSettings]]:

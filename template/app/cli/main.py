@@ -1,6 +1,6 @@
-"""The command `app`. What the core can do stands here; modules add to it in their manifests.
+"""The command `app`, with the commands of the core and those that the modules' manifests list.
 
-Commands import what they need when they run: `app --help` answers at once, and `app dev` serves sooner.
+Commands import what they need when they run, so that `app --help` and `app dev` start quickly.
 """
 
 import click
@@ -15,7 +15,7 @@ from app.cli.token import token
 
 
 class Application(click.Group):
-    """Commands of the core and of the modules. What their user can put right is told without a traceback."""
+    """The commands of the core and of the modules. Errors that the user can fix are shown without a traceback."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """See `click.Group.get_command`."""
@@ -46,7 +46,7 @@ def _module_commands() -> dict[str, click.Command]:
 @click.group(cls=Application)
 @click.pass_context
 def cli(ctx: click.Context) -> None:
-    """Runs and looks after this application."""
+    """Run and manage this application."""
     if ctx.invoked_subcommand not in cli.commands:
         from app.core.commands import CommandLine
         from app.modules import MODULES

@@ -1,4 +1,4 @@
-"""Errors that a client may see. Raise one anywhere below a route; `core.error_handlers` renders it in the one shape."""
+"""Errors that clients see. Raise one anywhere below a route; `core.http.error_handlers` renders it."""
 
 import math
 from collections.abc import Mapping
@@ -30,14 +30,14 @@ class AppError(Exception):
 
 
 class BadRequestError(AppError):
-    """The request cannot be understood."""
+    """The request is malformed."""
 
     status = 400
     code = "BAD_REQUEST"
 
 
 class UnauthorizedError(AppError):
-    """Who is calling is not known (RFC 9110 §15.5.2)."""
+    """The caller is not authenticated (RFC 9110 §15.5.2)."""
 
     status = 401
     code = "UNAUTHORIZED"
@@ -47,7 +47,7 @@ class UnauthorizedError(AppError):
 
 
 class QuotaExceededError(AppError):
-    """The user's plan allows no more of something in this period."""
+    """The user's plan allows no more of a resource in this period."""
 
     status = 402
     code = "QUOTA_EXCEEDED"
@@ -57,14 +57,14 @@ class QuotaExceededError(AppError):
 
 
 class ForbiddenError(AppError):
-    """Who is calling is known and may not do this."""
+    """The caller is authenticated but not allowed to do this."""
 
     status = 403
     code = "FORBIDDEN"
 
 
 class NotFoundError(AppError):
-    """There is no such thing, or none that the caller may know of: `raise NotFoundError("Project", id)`."""
+    """The resource doesn't exist or isn't visible to the caller: `raise NotFoundError("Project", id)`."""
 
     status = 404
     code = "NOT_FOUND"
@@ -75,7 +75,7 @@ class NotFoundError(AppError):
 
 
 class ConflictError(AppError):
-    """The request contradicts what is there."""
+    """The request conflicts with the current state."""
 
     status = 409
     code = "CONFLICT"
@@ -103,10 +103,10 @@ class RateLimitedError(AppError):
 
 
 class ServiceUnavailableError(AppError):
-    """Something that this application stands on does not answer.
+    """A service that this application depends on does not answer.
 
     Args:
-        retry_after: when another try makes sense, where that is known; becomes the header `Retry-After`.
+        retry_after: the delay before a retry makes sense, if known; sent in the header `Retry-After`.
     """
 
     status = 503
