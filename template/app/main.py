@@ -8,64 +8,74 @@ from fastapi import FastAPI
 
 from app.core.config.settings import Settings
 from app.core.http.dispatcher import dispatch_by_table
+from app.core.http.docs import DOCS, add_docs_routes, add_root_route
 from app.core.http.error_handlers import ERROR_RESPONSES, add_error_handlers
 from app.core.http.health import Readiness, add_health_routes
 from app.core.http.middleware import add_middleware
+from app.core.http.openapi import Application, operation_id
 from app.core.lifecycle import create_runtime, running
 from app.core.manifest import Guards, Module
 from app.core.observability.logging import configure_logging
 from app.core.runtime import Runtime
 from app.modules import MODULES
 
-DOCS, REDOC = "/docs", "/redoc"
-
 
 def create_app(modules: Sequence[Module] = MODULES, *, runtime: Runtime | None = None) -> FastAPI:
-    """Builds the application.
+    """Create the application.
 
     Args:
-        modules: what it consists of, besides the core.
-        runtime: instead of one made from the environment.
+        modules: its modules, the core first.
+        runtime: instead of one created from the environment.
 
     Raises:
-        ConfigurationError: naming every unusable setting at once.
+        ConfigurationError: names every unusable setting at once.
     """
     runtime = runtime or create_runtime(modules)
     settings = runtime.settings
     public = f"{settings.API_V1_STR}/public"
     app = _empty_app(settings)
     health = add_health_routes(app, public)
+    add_root_route(app, health[0])
+    if app.openapi_url:
+        add_docs_routes(app)
     include_routes(app, modules, settings.API_V1_STR)
+    guards = _guards(modules)
     dispatch_by_table(
-        app, limited=lambda route: route.template.startswith(f"{public}/") and route.template not in health
+        app,
+        limited=lambda route: route.template.startswith(f"{public}/") and route.template not in health,
+        guards=(guards.app, guards.admin) if guards else (),
     )
-    add_middleware(app, settings, docs=(DOCS, REDOC), unlogged=health)
+    add_middleware(app, settings, docs=(DOCS,), unlogged=health)
     add_error_handlers(app)
     run_on(app, runtime)
     return app
 
 
 def run_on(app: FastAPI, runtime: Runtime) -> None:
-    """Gives the application the runtime that its routes work with: one with the settings that it was built for."""
+    """Set the runtime that the routes use. It must have the settings that the application was created with."""
     runtime.provide(Readiness, Readiness(runtime))
     configure_logging(runtime.settings)
     app.state.runtime = runtime
 
 
-def _empty_app(settings: Settings) -> FastAPI:
+def _empty_app(settings: Settings) -> Application:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with running(app.state.runtime):
             yield
 
-    # Strangers need no map of a production system; its owners get the schema from `app openapi`.
-    mapped = not settings.is_production
-    return FastAPI(
+    # The document of a production system is not public; `app openapi` prints it.
+    documented = not settings.is_production
+    return Application(
         title=settings.PROJECT_NAME,
         lifespan=lifespan,
-        docs_url=DOCS if mapped else None,
-        redoc_url=REDOC if mapped else None,
-        openapi_url=f"{settings.API_V1_STR}/openapi.json" if mapped else None,
+        openapi_url=f"{settings.API_V1_STR}/openapi.json" if documented else None,
+        # `core.http.docs` serves the documentation.
+        docs_url=None,
+        redoc_url=None,
+        servers=[{"url": "/"}],
+        license_info={"name": "Proprietary"},
+        generate_unique_id_function=operation_id,
         responses=ERROR_RESPONSES,
         # Every route has one spelling.
         redirect_slashes=False,
@@ -76,9 +86,9 @@ def _empty_app(settings: Settings) -> FastAPI:
 
 
 def include_routes(app: FastAPI, modules: Sequence[Module], prefix: str) -> None:
-    """Adds the routes of all modules, each area behind its guard."""
+    """Add the routes of all modules, each area behind its guard."""
     guards = _guards(modules)
-    # Straight into the application: each router between costs every request another search.
+    # Directly into the application: each router in between costs every request another search.
     for module in modules:
         tags: list[str | Enum] = [module.name]
         if module.public_router is not None:
@@ -90,9 +100,9 @@ def include_routes(app: FastAPI, modules: Sequence[Module], prefix: str) -> None
 
 
 def _guards(modules: Sequence[Module]) -> Guards | None:
-    """The one pair of guards; without it there must be nothing to guard."""
+    """Return the only pair of guards; `None` where no module needs one."""
     guards = [module.guards for module in modules if module.guards is not None]
     guarded = [module.name for module in modules if module.router is not None or module.admin_router is not None]
     if len(guards) > 1 or (guarded and not guards):
-        raise ValueError(f"One module has to give the guards of the app and admin areas; {len(guards)} do.")
+        raise ValueError(f"Exactly one module must provide the guards of the app and admin areas; {len(guards)} do.")
     return guards[0] if guards else None

@@ -21,8 +21,8 @@ import sys
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from app.cli.database import database_url
 from app.cli.main import cli
-from app.dev.local import database_url
 
 
 async def execute(url: str, statement: str) -> None:

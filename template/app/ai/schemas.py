@@ -10,6 +10,8 @@ from app.ai.model_table import Complexity
 from app.ai.port import Completion, Finish, Message, MessageRole, conversation
 
 MAX_MESSAGES = 1000
+MAX_TEXT_LENGTH = 10_000_000
+"""Characters of one text. AI_MAX_PROMPT_LENGTH, the limit of the whole conversation, is usually lower."""
 ModelName = Annotated[str, Field(min_length=1, max_length=200)]
 Cost = Annotated[Decimal, PlainSerializer(float, return_type=float, when_used="json")]
 
@@ -33,8 +35,10 @@ class Choice(Options):
 class CompletionRequest(Choice):
     """A single prompt."""
 
-    prompt: str = Field(min_length=1)
-    system: str | None = Field(default=None, min_length=1, description="Instructions for the model.")
+    prompt: str = Field(min_length=1, max_length=MAX_TEXT_LENGTH)
+    system: str | None = Field(
+        default=None, min_length=1, max_length=MAX_TEXT_LENGTH, description="Instructions for the model."
+    )
 
     @property
     def conversation(self) -> list[Message]:
@@ -48,7 +52,7 @@ class MessageIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     role: MessageRole
-    content: str = Field(min_length=1)
+    content: str = Field(min_length=1, max_length=MAX_TEXT_LENGTH)
 
 
 def _in_order(messages: list[MessageIn]) -> list[MessageIn]:

@@ -1,58 +1,106 @@
-"""Text that people type, as types for a schema: `name: Annotated[Line, Field(max_length=200)]`."""
+"""Types for text that people type: `name: Annotated[str, Line(max_length=200)]`."""
 
 import re
 import unicodedata
-from typing import Annotated
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Final
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-# PostgreSQL keeps no NUL, and nobody means to type the others. The last two ranges turn the text around them.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-_CONTROL_BUT_LAYOUT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+MAX_COMBINING_MARKS: Final = 30
+"""Combining marks in a row, as in Unicode's Stream-Safe Text Format (UAX #15 §13). No language needs more than a few,
+and the time that normalization takes grows with the square of their number."""
+
+# PostgreSQL cannot store NUL; the others are not text. The last two ranges reverse the direction of what follows.
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_CONTROL_EXCEPT_LAYOUT: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
-def _composed(value: str) -> str:
-    """The one form of what looks the same (Unicode's NFC), so that a search finds it whoever has typed it."""
+def normalized(value: str) -> str:
+    """Return the text in Unicode's NFC, in which characters that look the same are the same.
+
+    The caller limits the length first.
+
+    Raises:
+        ValueError: more than 30 combining marks follow each other.
+    """
+    if value.isascii():
+        return value
+    marks = 0
+    for character in value:
+        marks = marks + 1 if unicodedata.combining(character) else 0
+        if marks > MAX_COMBINING_MARKS:
+            raise ValueError(f"must not have more than {MAX_COMBINING_MARKS} combining marks in a row")
     return unicodedata.normalize("NFC", value)
 
 
-def _visible(value: str) -> str:
-    if all(unicodedata.category(character)[0] in "CZ" for character in value):
-        raise ValueError("must show something")
-    return value
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Text:
+    """Base of the types of text. The length is checked first, so that no other check sees a longer text.
+
+    Attributes:
+        max_length: in characters, once white space at both ends is removed; before and after normalization.
+    """
+
+    max_length: int
+    min_length: ClassVar[int] = 0
+    checks: ClassVar[tuple[Callable[[str], None], ...]] = ()
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401
+        """See pydantic's "Customizing validation with `__get_pydantic_core_schema__`"."""
+        text = core_schema.str_schema(strip_whitespace=True, min_length=self.min_length, max_length=self.max_length)
+        return core_schema.no_info_after_validator_function(self._checked, text)
+
+    def _checked(self, value: str) -> str:
+        for check in self.checks:
+            check(value)
+        result = normalized(value)
+        if len(result) > self.max_length:
+            # Some characters have a longer NFC than they had before.
+            raise PydanticCustomError(
+                "string_too_long",
+                "String should have at most {max_length} characters",
+                {"max_length": self.max_length},
+            )
+        return result
 
 
-def _on_one_line(value: str) -> str:
+def _on_one_line(value: str) -> None:
     if _CONTROL.search(value):
         raise ValueError("must be on one line, without control characters")
-    return value
 
 
-def _without_control(value: str) -> str:
-    if _CONTROL_BUT_LAYOUT.search(value):
-        raise ValueError("must have no control characters")
-    return value
+def _visible(value: str) -> None:
+    if all(unicodedata.category(character)[0] in "CZ" for character in value):
+        raise ValueError("must contain a visible character")
 
 
-Line = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1),
-    AfterValidator(_on_one_line),
-    AfterValidator(_visible),
-    AfterValidator(_composed),
-]
-"""One line with something on it; white space at both ends is taken off."""
+def _without_control(value: str) -> None:
+    if _CONTROL_EXCEPT_LAYOUT.search(value):
+        raise ValueError("must not contain control characters")
 
-Paragraphs = Annotated[
-    str, StringConstraints(strip_whitespace=True), AfterValidator(_without_control), AfterValidator(_composed)
-]
-"""Text of any number of lines, which may be empty; white space at both ends is taken off."""
 
-SearchText = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True),
-    AfterValidator(_on_one_line),
-    AfterValidator(_composed),
-    Field(max_length=100),
-]
-"""What somebody looks for; empty means everything."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line(Text):
+    """One line with a visible character. White space at both ends is removed."""
+
+    min_length: ClassVar[int] = 1
+    checks: ClassVar = (_on_one_line, _visible)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Paragraphs(Text):
+    """Text of any number of lines, possibly empty. White space at both ends is removed."""
+
+    checks: ClassVar = (_without_control,)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _OptionalLine(Text):
+    checks: ClassVar = (_on_one_line,)
+
+
+SearchText = Annotated[str, _OptionalLine(max_length=100)]
+"""A search term. An empty one matches everything."""

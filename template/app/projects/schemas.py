@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.kit.text import Line, Paragraphs
 from app.projects.models import DESCRIPTION_LENGTH, NAME_LENGTH
 
-Name = Annotated[Line, Field(max_length=NAME_LENGTH)]
-Description = Annotated[Paragraphs, Field(max_length=DESCRIPTION_LENGTH)]
+Name = Annotated[str, Line(max_length=NAME_LENGTH)]
+Description = Annotated[str, Paragraphs(max_length=DESCRIPTION_LENGTH)]
 
 
 class ProjectCreate(BaseModel):

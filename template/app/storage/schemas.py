@@ -11,7 +11,7 @@ from app.storage.file_types import parse_content_type
 from app.storage.filenames import clean_filename
 from app.storage.port import PresignedRequest
 
-FileName = Annotated[Line, Field(max_length=255), AfterValidator(clean_filename)]
+FileName = Annotated[str, Line(max_length=255), AfterValidator(clean_filename)]
 ContentType = Annotated[str, Field(max_length=255), AfterValidator(parse_content_type)]
 
 

@@ -20,6 +20,7 @@ from app.core.context import bind_user
 from app.core.errors import UnauthorizedError
 from app.core.http.client_address import client_address
 from app.core.http.dependencies import RuntimeDep, SessionDep
+from app.core.http.guards import once_per_connection
 from app.core.http.rate_limit import limit_address, limit_anonymous, limit_failed_authentication, limit_user
 from app.core.observability.pseudonym import pseudonym
 from app.core.runtime import Runtime, get_runtime
@@ -31,6 +32,7 @@ from app.users.service import UserAdministration
 security_log = structlog.stdlib.get_logger("app.security")
 
 
+@once_per_connection
 async def current_user(
     connection: HTTPConnection, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(BearerToken())]
 ) -> Caller:

@@ -10,7 +10,7 @@ from app.auth.claims import MAX_NAME_LENGTH
 from app.kit.text import Line
 from app.users.models import Role
 
-FullName = Annotated[Line, Field(max_length=MAX_NAME_LENGTH)]
+FullName = Annotated[str, Line(max_length=MAX_NAME_LENGTH)]
 
 
 class UserRead(BaseModel):

@@ -1,12 +1,14 @@
 """Text that people type."""
 
+from typing import Annotated
+
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from app.kit.text import Line, Paragraphs, SearchText
+from app.kit.text import MAX_COMBINING_MARKS, Line, Paragraphs, SearchText, normalized
 
-LINE: TypeAdapter[str] = TypeAdapter(Line)
-PARAGRAPHS: TypeAdapter[str] = TypeAdapter(Paragraphs)
+LINE: TypeAdapter[str] = TypeAdapter(Annotated[str, Line(max_length=100)])
+PARAGRAPHS: TypeAdapter[str] = TypeAdapter(Annotated[str, Paragraphs(max_length=100)])
 SEARCH: TypeAdapter[str] = TypeAdapter(SearchText)
 
 
@@ -58,3 +60,31 @@ class TestSearchText:
     def test_what_nobody_looks_for_is_refused(self, text: str) -> None:
         with pytest.raises(ValidationError):
             SEARCH.validate_python(text)
+
+
+class TestLength:
+    @pytest.mark.parametrize("adapter", [LINE, PARAGRAPHS, SEARCH], ids=["line", "paragraphs", "search"])
+    def test_is_checked_before_the_text_is_normalized(self, adapter: TypeAdapter[str]) -> None:
+        # Normalizing this takes seconds; the first error alone is reported.
+        with pytest.raises(ValidationError) as caught:
+            adapter.validate_python("e" + "\u0301\u0316" * 64_000)
+
+        assert [error["type"] for error in caught.value.errors()] == ["string_too_long"]
+
+    def test_counts_without_the_white_space_around_it(self) -> None:
+        assert LINE.validate_python(f"  {'x' * 100}  ") == "x" * 100
+
+    def test_is_checked_again_where_normalization_makes_the_text_longer(self) -> None:
+        assert LINE.validate_python("\u0958" * 50) == "\u0915\u093c" * 50
+        with pytest.raises(ValidationError, match="at most 100 characters"):
+            LINE.validate_python("\u0958" * 51)
+
+    def test_is_part_of_the_json_schema(self) -> None:
+        assert LINE.json_schema() == {"type": "string", "minLength": 1, "maxLength": 100}
+
+
+class TestNormalized:
+    def test_refuses_more_combining_marks_than_any_language_has(self) -> None:
+        assert normalized("e" + "\u0301" * MAX_COMBINING_MARKS)
+        with pytest.raises(ValueError, match="combining marks"):
+            normalized("e" + "\u0301\u0316" * MAX_COMBINING_MARKS)

@@ -204,6 +204,14 @@ class Settings(ModuleSettings):
     RATE_LIMIT_AUTH: Rate = "5/minute"
     TRUSTED_PROXY_COUNT: int = Field(default=0, ge=0, le=10)
     MAX_BODY_SIZE: int = Field(default=1024 * 1024, ge=1024)
+    MAX_JSON_VALUES: int = Field(default=20_000, ge=100)
+    HTTP_MAX_CONNECTIONS: int = Field(default=1000, ge=10)
+    HTTP_MAX_HEADER_SIZE: int = Field(default=32 * 1024, ge=4096, le=1024 * 1024)
+    HTTP_HEADER_TIMEOUT: float = Field(default=10, gt=0, le=300)
+    HTTP_BODY_TIMEOUT: float = Field(default=30, gt=0, le=3600)
+    HTTP_WRITE_TIMEOUT: float = Field(default=30, gt=0, le=3600)
+    HTTP_KEEP_ALIVE_TIMEOUT: int = Field(default=75, ge=1, le=3600)
+    HTTP_DRAIN_DELAY: float = Field(default=5, ge=0, le=300)
 
     @property
     def secret_keys(self) -> tuple[SecretStr, ...]:

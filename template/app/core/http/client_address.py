@@ -1,4 +1,4 @@
-"""Which client a request comes from, behind a stated number of trusted proxies."""
+"""The address of the client that sent a request, behind a known number of trusted proxies."""
 
 from functools import cache, lru_cache
 from ipaddress import IPv6Address, ip_address
@@ -9,24 +9,24 @@ from starlette.requests import HTTPConnection
 logger = structlog.stdlib.get_logger(__name__)
 
 UNKNOWN = "unknown"
-LONGEST_ADDRESS = 64
+MAX_ADDRESS_LENGTH = 64
 
 
-def client_address(request: HTTPConnection, trusted_proxies: int) -> str:
-    """The network that the client is counted as: an IPv4 address, or the /64 that an IPv6 customer has to themselves.
+def client_address(connection: HTTPConnection, trusted_proxies: int) -> str:
+    """Return the network that counts as the client: an IPv4 address, or the /64 network of an IPv6 address.
 
     Each trusted proxy appends the address that it was called from to X-Forwarded-For. So the client is the
-    `trusted_proxies`-th entry from the right; whatever stands further to the left was sent by the client. Where that
-    entry is missing or no address, the peer of the connection is taken.
+    `trusted_proxies`-th entry from the right; the client itself can send any entry further to the left. Where that
+    entry is missing or not an address, the peer of the connection counts.
     """
-    peer = request.client.host if request.client else UNKNOWN
+    peer = connection.client.host if connection.client else UNKNOWN
     if trusted_proxies:
-        entries = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
+        entries = ",".join(connection.headers.getlist("x-forwarded-for")).split(",")
         if len(entries) >= trusted_proxies:
             entry = entries[-trusted_proxies].strip()
-            if len(entry) <= LONGEST_ADDRESS and (forwarded := _network(entry)):
+            if len(entry) <= MAX_ADDRESS_LENGTH and (forwarded := _network(entry)):
                 return forwarded
-    elif "x-forwarded-for" in request.headers:
+    elif "x-forwarded-for" in connection.headers:
         warn_of_untrusted_proxy()
     return _network(peer) or UNKNOWN
 
@@ -55,7 +55,7 @@ def _network(text: str) -> str | None:
 
 
 def _without_port(text: str) -> str:
-    """Some proxies append the port: `192.0.2.1:4711`, `[2001:db8::1]:4711`."""
+    """Remove the port, which some proxies append: `192.0.2.1:4711`, `[2001:db8::1]:4711`."""
     if text.startswith("["):
         address, bracket, _ = text[1:].partition("]")
         return address if bracket else text

@@ -1,9 +1,12 @@
-"""What routes ask for, as annotated types: `async def read(session: SessionDep) -> …`."""
+"""Dependencies of routes, as annotated types: `async def read(session: SessionDep) -> …`.
+
+They work for requests and for WebSockets.
+"""
 
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import HTTPConnection
 
@@ -15,7 +18,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 async def runtime_of(connection: HTTPConnection) -> Runtime:
-    """The application's runtime; a coroutine, since FastAPI would run a plain function in a thread."""
+    """Return the application's runtime. A coroutine, since FastAPI would run a plain function in a thread."""
     return get_runtime(connection)
 
 
@@ -37,13 +40,17 @@ async def actor_of(connection: HTTPConnection) -> Actor:
 ActorDep = Annotated[Actor, Depends(actor_of)]
 
 
-async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
-    """One transaction a request, committed before the response is sent; a safe method only reads."""
-    database = get_runtime(request).database
-    safe = request.method in SAFE_METHODS
+async def get_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
+    """Open one transaction for the request, committed before the response is sent. A safe method only reads.
+
+    On a WebSocket the transaction lasts until the route returns, and holds a database connection as long. A route that
+    stays connected opens a transaction for each message instead: `async with runtime.database.transaction()`.
+    """
+    database = get_runtime(connection).database
+    safe = connection.scope.get("method") in SAFE_METHODS
     async with database.reading() if safe else database.transaction() as session:
         yield session
 
 
-# Function scope: the commit comes before the response, so that a client never hears of what was not kept.
+# Function scope: the commit precedes the response, so that a client never sees a result that was not stored.
 SessionDep = Annotated[AsyncSession, Depends(get_session, scope="function")]

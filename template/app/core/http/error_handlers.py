@@ -1,7 +1,8 @@
-"""Renders every error in the one shape."""
+"""Renders every error in the same shape."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
+from typing import Any, cast
 
 import structlog
 from fastapi import FastAPI, Request
@@ -11,6 +12,7 @@ from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope
+from starlette.websockets import WebSocket, WebSocketState
 
 from app.core.context import context_of
 from app.core.errors import AppError, PayloadTooLargeError, RateLimitedError
@@ -21,37 +23,46 @@ logger = structlog.stdlib.get_logger(__name__)
 
 NOT_FOUND, METHOD_NOT_ALLOWED, TOO_LARGE, UNPROCESSABLE, INTERNAL = 404, 405, 413, 422, 500
 
-# Named here where the names of the standard library differ from those of `core.errors` or between Python versions.
+POLICY_VIOLATION, SERVER_ERROR = 1008, 1011
+"""Codes with which a WebSocket is closed (RFC 6455 §7.4.1)."""
+
+MAX_REPORTED_ERRORS = 20
+MAX_REPORTED_LENGTH = 200
+"""Characters of a message, and of each key on the way to an invalid value."""
+MAX_REPORTED_DEPTH = 20
+
+# Statuses whose names in the standard library differ from those in `core.errors` or between Python versions.
 CODES = {
     TOO_LARGE: PayloadTooLargeError.code,
     UNPROCESSABLE: "VALIDATION_ERROR",
     INTERNAL: AppError.code,
 }
-INTERNAL_MESSAGE = "Something went wrong on our side. Quote the request id when you report it."
+INTERNAL_MESSAGE = "An unexpected error occurred. Include the request id when you report it."
 
 
 class ErrorBody(BaseModel):
-    """What went wrong."""
+    """An error."""
 
-    code: str = Field(description="Stable; for programs.", examples=["NOT_FOUND"])
-    message: str = Field(description="One sentence for people.", examples=["Project not found."])
-    details: dict[str, object] = Field(description="Facts for programs; the code says which.")
-    request_id: str = Field(description="The same as in the header X-Request-ID; names the request in the log.")
+    code: str = Field(description="Stable identifier of the kind of error, for programs.", examples=["NOT_FOUND"])
+    message: str = Field(description="One sentence for the user.", examples=["Project not found."])
+    details: dict[str, object] = Field(description="Facts for programs. Which ones depends on the code.")
+    request_id: str = Field(description="Identifies the request in the log. Also in the header X-Request-ID.")
 
 
 class ErrorResponse(BaseModel):
-    """The shape of every error."""
+    """An error response."""
 
     error: ErrorBody
 
 
-ERROR_RESPONSES: dict[int | str, dict[str, object]] = {"default": {"model": ErrorResponse, "description": "An error"}}
-"""For OpenAPI: what every route may answer instead, 422 included."""
+ERROR_RESPONSES: dict[int | str, dict[str, object]] = {"default": {"model": ErrorResponse, "description": "Error"}}
+"""For OpenAPI: the response of every route in case of an error, 422 included."""
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Registers the handlers."""
-    app.add_exception_handler(AppError, _app_error)
+    """Register the handlers."""
+    # Starlette calls the same handler for WebSockets; its types name one kind of connection or the other.
+    app.add_exception_handler(AppError, cast("Callable[[Request, Exception], Awaitable[Response]]", _app_error))
     app.add_exception_handler(HTTPException, _http_exception)
     app.add_exception_handler(RequestValidationError, _validation_error)
     # Reached only when a middleware itself fails.
@@ -67,31 +78,41 @@ def render(
     details: Mapping[str, object] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """The answer in the one shape."""
+    """Return the response for an error."""
     body = {"code": code, "message": message, "details": details or {}, "request_id": context_of(scope).request_id}
     content = to_json({"error": body}, fallback=str, inf_nan_mode="strings")
     return Response(content, status, headers=headers, media_type="application/json")
 
 
 def render_app_error(scope: Scope, error: AppError) -> Response:
-    """The answer to an error of ours."""
+    """Return the response for an `AppError`."""
     return render(scope, error.status, error.code, error.message, details=error.details, headers=error.headers)
 
 
 def render_internal(scope: Scope) -> Response:
-    """The answer to an error that nobody expected: it tells nothing."""
+    """Return the response for an unexpected error, which reveals nothing about it."""
     return render(scope, INTERNAL, CODES[INTERNAL], INTERNAL_MESSAGE)
 
 
-async def _app_error(request: Request, error: Exception) -> Response:
+async def _app_error(connection: Request | WebSocket, error: Exception) -> Response | None:
     assert isinstance(error, AppError)  # noqa: S101 - what the handler is registered for
     if error.status >= INTERNAL:
         logger.warning("request_failed", code=error.code, details=error.details)
-    return render_app_error(request.scope, error)
+    if isinstance(connection, WebSocket) and not _accepts_response(connection):
+        if connection.application_state is not WebSocketState.DISCONNECTED:
+            await connection.close(SERVER_ERROR if error.status >= INTERNAL else POLICY_VIOLATION)
+        return None
+    return render_app_error(connection.scope, error)
+
+
+def _accepts_response(websocket: WebSocket) -> bool:
+    """Return whether the handshake can still be answered with an HTTP response instead of a WebSocket."""
+    connecting = websocket.application_state is WebSocketState.CONNECTING
+    return connecting and "websocket.http.response" in websocket.scope.get("extensions", {})
 
 
 async def _http_exception(request: Request, error: Exception) -> Response:
-    """What Starlette, FastAPI or a route raises as a bare status."""
+    """Handle what Starlette, FastAPI or a route raises as an HTTP status."""
     assert isinstance(error, HTTPException)  # noqa: S101 - what the handler is registered for
     status = error.status_code
     if status in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}:
@@ -99,25 +120,34 @@ async def _http_exception(request: Request, error: Exception) -> Response:
     if (refused := await _refused(request)) is not None:
         return refused
     headers = dict(error.headers or {})
-    message, details = _spoken(error)
+    message, details = _message_of(error)
     if status == METHOD_NOT_ALLOWED:
-        # Starlette names those of one route, where the path may have several.
+        # Starlette names the methods of one route, but several routes may have the same path.
         allowed = allowed_methods(request)
         headers["Allow"] = ", ".join(allowed) or headers.get("Allow", "")
-        message = f"This route answers {headers['Allow']}, not {request.method}."
+        message = f"{request.method} is not allowed on this path. Allowed: {headers['Allow']}."
     elif status == NOT_FOUND and "endpoint" not in request.scope:
-        message = "There is no such route."
+        message = "No route has this path."
     return render(request.scope, status, _code(status), message, details=details, headers=headers)
 
 
 async def _validation_error(request: Request, error: Exception) -> Response:
-    """Says what is wrong where, and never repeats what was sent."""
+    """Report which values are invalid and why, without the values themselves."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - what the handler is registered for
     if (refused := await _refused(request)) is not None:
         return refused
-    errors = [{"loc": item["loc"], "msg": item["msg"], "type": item["type"]} for item in error.errors()]
-    message = "The request is not valid; the details say where."
-    return render(request.scope, UNPROCESSABLE, CODES[UNPROCESSABLE], message, details={"errors": errors})
+    errors = error.errors()
+    details: dict[str, object] = {"errors": [_reported(item) for item in errors[:MAX_REPORTED_ERRORS]]}
+    if len(errors) > MAX_REPORTED_ERRORS:
+        details["omitted"] = len(errors) - MAX_REPORTED_ERRORS
+    message = "The request is not valid. The details name each invalid value."
+    return render(request.scope, UNPROCESSABLE, CODES[UNPROCESSABLE], message, details=details)
+
+
+def _reported(item: Mapping[str, Any]) -> dict[str, object]:
+    """Return where the value is, what is wrong and the type of error; each of bounded length, since keys are input."""
+    loc = [part[:MAX_REPORTED_LENGTH] if isinstance(part, str) else part for part in item["loc"][:MAX_REPORTED_DEPTH]]
+    return {"loc": loc, "msg": item["msg"][:MAX_REPORTED_LENGTH], "type": item["type"]}
 
 
 async def _internal_error(request: Request, _error: Exception) -> Response:
@@ -125,7 +155,7 @@ async def _internal_error(request: Request, _error: Exception) -> Response:
 
 
 async def _refused(request: Request) -> Response | None:
-    """Counts what fails before any dependency has run: no such route, another method, a body that is no JSON."""
+    """Count a request that fails before any dependency runs: unknown path, wrong method, body that is not JSON."""
     try:
         await ensure_limited(request)
     except RateLimitedError as error:
@@ -142,7 +172,7 @@ def _code(status: int) -> str:
         return f"HTTP_{status}"
 
 
-def _spoken(error: HTTPException) -> tuple[str, Mapping[str, object]]:
+def _message_of(error: HTTPException) -> tuple[str, Mapping[str, object]]:
     detail: object = error.detail
     if isinstance(detail, str):
         return detail, {}

@@ -1,48 +1,55 @@
-"""Whether the application lives and is ready to serve."""
+"""The health and the readiness of the application."""
 
 import asyncio
 from typing import Literal
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
 from app.core.db.schema_version import PendingRevisionsError
 from app.core.errors import ServiceUnavailableError
 from app.core.http.dependencies import RuntimeDep
+from app.core.http.server.state import is_draining
 from app.core.manifest import HealthCheck, modules_of
 from app.core.runtime import Runtime
 
-PATIENCE = 2.0
-"""Seconds that each check is given."""
+CHECK_TIMEOUT = 2.0
+"""Seconds."""
 
 
 class Health(BaseModel):
-    """All is well."""
+    """The process runs."""
 
     status: str = "ok"
 
 
 class Ready(BaseModel):
-    """The application serves, though maybe without some parts."""
+    """The application can serve requests, possibly without optional dependencies."""
 
     status: Literal["ok", "degraded"] = "ok"
     degraded: list[str] = []
 
 
-_WELL = Response(Health().model_dump_json(), media_type="application/json")
+_HEALTHY = Response(Health().model_dump_json(), media_type="application/json")
 
 
-async def health() -> Response:
-    """Answers as long as the process lives."""
-    return _WELL
+async def read_health() -> Response:
+    """Check that the process runs."""
+    return _HEALTHY
 
 
-async def ready(runtime: RuntimeDep) -> Ready:
-    """Answers 200 when the application can serve, and names what it does without; else 503, naming what fails."""
+async def read_readiness(request: Request, runtime: RuntimeDep) -> Ready:
+    """Check that the application can serve requests.
+
+    Answers 200 and names the dependencies that fail but are optional. Answers 503 where a required one fails, and while
+    the server is stopping.
+    """
+    if is_draining(request):
+        raise ServiceUnavailableError("Not ready: the server is stopping.")
     readiness = runtime.resource(Readiness)
     failures = await readiness.failures()
-    degraded = sorted(failures.keys() & readiness.dispensable)
+    degraded = sorted(failures.keys() & readiness.optional)
     if len(failures) > len(degraded):
         missing = [name for name in failures if name not in degraded]
         raise ServiceUnavailableError(f"Not ready: {', '.join(missing)}.", details=failures)
@@ -50,54 +57,54 @@ async def ready(runtime: RuntimeDep) -> Ready:
 
 
 def add_health_routes(app: FastAPI, prefix: str) -> tuple[str, str]:
-    """Adds both, to the application itself: a router between would cost a fifth of the speed.
+    """Add both routes, directly to the application: a router in between would cost a fifth of the speed.
 
     Returns:
         Their paths.
     """
     paths = f"{prefix}/health", f"{prefix}/health/ready"
-    app.add_api_route(paths[0], health, response_model=Health, tags=["health"])
-    app.add_api_route(paths[1], ready, tags=["health"])
+    app.add_api_route(paths[0], read_health, response_model=Health, tags=["health"])
+    app.add_api_route(paths[1], read_readiness, tags=["health"])
     return paths
 
 
 class Readiness:
-    """Asks the database and all that the modules stand on."""
+    """Checks the dependencies of the modules, the database among them."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._checks = tuple(check for module in modules_of(runtime) for check in module.health_checks)
-        self.dispensable = {check.name for check in self._checks if check.degrades}
-        """The parts that the application can serve without."""
-        self._asking: asyncio.Task[dict[str, str]] | None = None
+        self.optional = {check.name for check in self._checks if check.degrades}
+        """The checks that may fail while the application still serves."""
+        self._run: asyncio.Task[dict[str, str]] | None = None
 
     async def failures(self) -> dict[str, str]:
-        """What is wrong, by part; empty when all is well.
+        """Return the kind of error of each check that fails.
 
-        Whoever asks while an answer is on its way gets the same one: the route is open to everybody and not limited,
-        and must not be a way to keep the database busy.
+        Calls at the same time share one run of the checks: the route is public and has no rate limit, so that it must
+        not allow clients to keep the database busy.
         """
-        if self._asking is None or self._asking.done():
-            self._asking = asyncio.create_task(self._ask())
-        # Somebody who hangs up does not end it for the others.
-        return await asyncio.shield(self._asking)
+        if self._run is None or self._run.done():
+            self._run = asyncio.create_task(self._run_checks())
+        # A client that disconnects does not cancel the checks for the others.
+        return await asyncio.shield(self._run)
 
-    async def _ask(self) -> dict[str, str]:
+    async def _run_checks(self) -> dict[str, str]:
         outcomes = await asyncio.gather(*(self._failure(check) for check in self._checks))
         return {check.name: outcome for check, outcome in zip(self._checks, outcomes, strict=True) if outcome}
 
     async def _failure(self, check: HealthCheck) -> str | None:
-        """The kind of error, and no more: its message may hold addresses and passwords."""
+        """Return the class of the error only: its message may contain addresses and passwords."""
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(CHECK_TIMEOUT):
                 await check.check(self._runtime)
         except TimeoutError:
             return "timeout"
         except PendingRevisionsError as error:
             return error.message
-        except Exception as error:  # noqa: BLE001 - whatever it is, the part is not ready
+        except Exception as error:  # noqa: BLE001 - any error means not ready
             while error.__cause__ is not None and isinstance(error.__cause__, Exception):
-                # What the database's driver says is more telling than what wraps it.
+                # The database driver's error says more than SQLAlchemy's, which wraps it.
                 error = error.__cause__
             return type(error).__name__
         return None

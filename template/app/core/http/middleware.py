@@ -1,7 +1,7 @@
-"""What every request passes through, as pure ASGI: a wrapper each for the outside and the inside of CORS.
+"""The middleware of every request, as pure ASGI: one class outside of CORS and one inside.
 
 From the outside: `RequestMiddleware` (request id, access log, security and rate-limit headers) → CORS → `ErrorBoundary`
-(body size, unexpected errors) → FastAPI.
+(limits of the body, unexpected errors) → FastAPI.
 """
 
 import re
@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterable
 
 import structlog
 from fastapi import FastAPI
-from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,9 +17,8 @@ from uuid_utils import uuid7
 
 from app.core.config.settings import Settings
 from app.core.context import SCOPE_KEY, RequestContext, context_of, current_request
-from app.core.errors import PayloadTooLargeError
-from app.core.http.body_limit import body_limit
-from app.core.http.error_handlers import TOO_LARGE, render_app_error, render_internal
+from app.core.http.body_limit import limited_receive, refuse_declared_size
+from app.core.http.error_handlers import render_app_error, render_internal
 from app.core.http.telemetry import CLIENT_CLOSED, SWITCHING_PROTOCOLS, finish_operation, start_operation
 
 type Headers = list[tuple[bytes, bytes]]
@@ -28,6 +26,8 @@ type Headers = list[tuple[bytes, bytes]]
 logger = structlog.stdlib.get_logger(__name__)
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+LOCAL_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?"
+"""The origins that may call the API in local where BACKEND_CORS_ORIGINS is empty."""
 EXPOSED = ("X-Request-ID", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After")
 
 SECURITY_HEADERS: Headers = [
@@ -38,36 +38,36 @@ SECURITY_HEADERS: Headers = [
 ]
 HSTS = (b"strict-transport-security", b"max-age=63072000; includeSubDomains")
 API_CSP = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
-# The pages load their code from a CDN, and start it with a script of their own.
+# Swagger UI sets styles on its elements, and shows images that are data URLs.
 DOCS_POLICY = (
     "default-src 'none'",
     "frame-ancestors 'none'",
     "base-uri 'none'",
     "connect-src 'self'",
-    "script-src https://cdn.jsdelivr.net 'unsafe-inline'",
-    "style-src https://cdn.jsdelivr.net https://fonts.googleapis.com 'unsafe-inline'",
-    "font-src https://fonts.gstatic.com",
-    "img-src 'self' data: https:",
-    "worker-src blob:",
+    "script-src 'self'",
+    "style-src 'self' 'unsafe-inline'",
+    "img-src 'self' data:",
 )
 DOCS_CSP = (b"content-security-policy", "; ".join(DOCS_POLICY).encode())
 
 
 def add_middleware(app: FastAPI, settings: Settings, *, docs: Collection[str], unlogged: Collection[str]) -> None:
-    """Adds the middleware.
+    """Add the middleware.
 
     Args:
-        app: what to add it to.
-        settings: the core's.
+        app: the application.
+        settings: of the core.
         docs: paths of pages that load scripts.
-        unlogged: paths that are asked for all the time and say nothing, such as the health route.
+        unlogged: paths without a line in the log, such as the health route, which monitoring calls all the time.
     """
-    # Starlette puts what is added last outermost.
-    app.add_middleware(ErrorBoundary, max_body_size=settings.MAX_BODY_SIZE)
-    if settings.BACKEND_CORS_ORIGINS:
+    # The middleware that is added last is the outermost.
+    app.add_middleware(ErrorBoundary, max_body_size=settings.MAX_BODY_SIZE, max_json_values=settings.MAX_JSON_VALUES)
+    if settings.BACKEND_CORS_ORIGINS or settings.is_local:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=[origin.rstrip("/") for origin in settings.BACKEND_CORS_ORIGINS],
+            # The development server of a front end, on whatever port.
+            allow_origin_regex=LOCAL_ORIGIN if settings.is_local and not settings.BACKEND_CORS_ORIGINS else None,
             allow_methods=["*"],
             allow_headers=["*"],
             expose_headers=EXPOSED,
@@ -78,7 +78,7 @@ def add_middleware(app: FastAPI, settings: Settings, *, docs: Collection[str], u
 
 
 class RequestMiddleware:
-    """Names the request, completes the headers of its answer, and logs one line."""
+    """Assigns the request id, adds headers to the response, and logs one line."""
 
     def __init__(self, app: ASGIApp, *, hsts: bool, docs: frozenset[str], unlogged: frozenset[str]) -> None:
         self.app = app
@@ -90,7 +90,7 @@ class RequestMiddleware:
         self._log = structlog.stdlib.get_logger("app.access").bind()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves one request or WebSocket."""
+        """Serve one request or WebSocket."""
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
@@ -137,41 +137,40 @@ class RequestMiddleware:
 
 
 class ErrorBoundary:
-    """Answers what nobody has caught, where CORS and security headers still reach it, and bodies that are too large."""
+    """Answers unexpected errors, where CORS and security headers are still added, and applies the body's limits."""
 
-    def __init__(self, app: ASGIApp, *, max_body_size: int) -> None:
+    def __init__(self, app: ASGIApp, *, max_body_size: int, max_json_values: int) -> None:
         self.app = app
         self._max_body_size = max_body_size
+        self._max_json_values = max_json_values
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves one request."""
+        """Serve one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        length, limit = _content_length(scope["headers"]), self._max_body_size
-        if length is None or length > limit:
-            # Which route it is costs a search; a body that is known to be small is small enough for all.
-            limit = body_limit(scope, limit)
-        if length is not None and length > limit:
-            # Told to close, the server reads no further.
-            error = PayloadTooLargeError(_too_large(limit), headers={"Connection": "close"})
-            await render_app_error(scope, error)(scope, receive, send)
+        length = _content_length(scope["headers"])
+        if length is not None and (refusal := refuse_declared_size(scope, length, self._max_body_size)) is not None:
+            await render_app_error(scope, refusal)(scope, receive, send)
             return
+        limited = limited_receive(
+            scope, receive, length=length, max_size=self._max_body_size, max_values=self._max_json_values
+        )
         try:
-            await self.app(scope, receive if length is not None else _counted(receive, limit), send)
+            await self.app(scope, limited, send)
         except ClientDisconnect:
             logger.info("client_disconnected")
         except Exception as error:
             context_of(scope).error = error
             logger.exception("unhandled_error", method=scope["method"], path=scope["path"])
             if context_of(scope).status is not None:
-                # The status is out. Only the server can still tell the client, by cutting the connection.
+                # The status is already sent. Only the server can still tell the client, by closing the connection.
                 raise
             await render_internal(scope)(scope, receive, send)
 
 
 def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
-    """The client's, if it is a harmless token; else a new one."""
+    """Return the client's id if it has a safe form, else a new one."""
     for name, value in headers:
         if name == b"x-request-id" and REQUEST_ID.fullmatch(value):
             return value.decode()
@@ -185,28 +184,8 @@ def _content_length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
     return None
 
 
-def _too_large(limit: int) -> str:
-    return f"A request's body may have at most {limit} bytes."
-
-
-def _counted(receive: Receive, limit: int) -> Receive:
-    """Receives a body of undeclared length up to the limit."""
-    received = 0
-
-    async def receive_counted() -> Message:
-        nonlocal received
-        message = await receive()
-        received += len(message.get("body", b""))
-        if received > limit:
-            # Of Starlette's kind, since FastAPI turns all other errors while reading a body into a 400.
-            raise HTTPException(TOO_LARGE, _too_large(limit), headers={"Connection": "close"})
-        return message
-
-    return receive_counted
-
-
 def _completed(headers: Iterable[tuple[bytes, bytes]], context: RequestContext, extra: Headers) -> Headers:
-    """The headers with ours, except where the handler has said otherwise."""
+    """Return the headers with the default ones added, except where the handler has set them."""
     result = list(headers)
     present = {name.lower() for name, _ in result}
     result.append((b"x-request-id", context.request_id.encode()))

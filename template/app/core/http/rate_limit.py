@@ -1,4 +1,4 @@
-"""Rate limits of requests: by user where there is one, else by the client's address; by route template, not by path."""
+"""Rate limits of requests and WebSockets, by user or else by the client's address, and by route."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -15,18 +15,18 @@ from app.core.runtime import Runtime, get_runtime
 type RateSource = str | Callable[[Runtime], str]
 
 UNROUTED = "unrouted"
-"""The one key of all requests that reach no route, so that made-up paths do not each get a limit of their own."""
+"""The key that all requests without a route share, so that invented paths do not each have a limit of their own."""
 
 
 class RateLimit:
-    """A rate of a route's own, in place of RATE_LIMIT_DEFAULT.
+    """A route's own rate limit, in place of RATE_LIMIT_DEFAULT.
 
     Use: `@router.post("/contact", dependencies=[Depends(RateLimit("5/hour", name="contact"))])`.
 
     Args:
         rate: such as `5/hour`, `off`, or what reads it from the settings:
             `lambda runtime: runtime.resource(ContactSettings).CONTACT_RATE_LIMIT`.
-        name: routes with the same name share the count.
+        name: routes with the same name share one count.
     """
 
     def __init__(self, rate: RateSource, *, name: str) -> None:
@@ -36,11 +36,11 @@ class RateLimit:
         self.name = name
 
     def rate(self, runtime: Runtime) -> str:
-        """The rate, as the settings have it."""
+        """Return the rate."""
         return self._rate if isinstance(self._rate, str) else self._rate(runtime)
 
     async def __call__(self, request: HTTPConnection) -> None:
-        """Counts the request, unless the area's guard has already done so.
+        """Count the request, unless the area's guard has counted it already.
 
         Raises:
             RateLimitedError: the rate is exceeded.
@@ -49,11 +49,11 @@ class RateLimit:
 
 
 async def limit_user(request: HTTPConnection, identity: str) -> None:
-    """Counts a request of a known caller. To be called before any work is done for them.
+    """Count a request of an authenticated caller. Call this before any work is done for them.
 
     Args:
-        request: the one to count.
-        identity: what tells the caller from all others, such as `provider:subject`.
+        request: the request or WebSocket to count.
+        identity: identifies the caller, such as `provider:subject`.
 
     Raises:
         RateLimitedError: the route's rate, or RATE_LIMIT_DEFAULT, is exceeded.
@@ -63,7 +63,7 @@ async def limit_user(request: HTTPConnection, identity: str) -> None:
 
 
 async def limit_address(request: HTTPConnection) -> None:
-    """Counts a request by its client's address, as is done before every public route.
+    """Count a request by the client's address. The dispatcher does this for every public route.
 
     Raises:
         RateLimitedError: the route's rate, or RATE_LIMIT_DEFAULT, is exceeded.
@@ -73,7 +73,7 @@ async def limit_address(request: HTTPConnection) -> None:
 
 
 async def limit_failed_authentication(request: HTTPConnection) -> None:
-    """Counts a failed authentication of the client's address. To be called before the 401 is raised.
+    """Count a failed authentication by the client's address. Call this before the 401 is raised.
 
     Raises:
         RateLimitedError: RATE_LIMIT_AUTH is exceeded.
@@ -95,7 +95,7 @@ async def limit_anonymous(request: HTTPConnection, rate: str) -> None:
 
 
 async def ensure_limited(request: HTTPConnection) -> None:
-    """Counts the request if nothing has done so yet, by whatever is known of the caller.
+    """Count the request if that has not happened yet, by the caller where known, else by the address.
 
     Raises:
         RateLimitedError: the rate is exceeded.
@@ -114,7 +114,11 @@ def _address_key(request: HTTPConnection, runtime: Runtime) -> str:
 
 async def _limit_route(request: HTTPConnection, runtime: Runtime, who: str) -> None:
     route = context_of(request).route
-    if not isinstance(route, KnownRoute):
+    if request.scope["type"] == "websocket":
+        # The route table has no WebSockets; FastAPI has found the route by now.
+        path = getattr(request.scope.get("route"), "path", UNROUTED)
+        await _hit(request, runtime, runtime.settings.RATE_LIMIT_DEFAULT, f"{who} websocket {path}")
+    elif not isinstance(route, KnownRoute):
         await _hit(request, runtime, runtime.settings.RATE_LIMIT_DEFAULT, f"{who} {UNROUTED}")
     elif (own := _own_limit(route)) is not None:
         await _hit(request, runtime, own.rate(runtime), f"{who} {own.name}")

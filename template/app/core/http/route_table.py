@@ -1,4 +1,4 @@
-"""What is known of each route: its template with all prefixes, which FastAPI keeps to itself, and its dependencies."""
+"""The table of all routes: for each, the path template with all prefixes, and the dependencies."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -11,12 +11,12 @@ from starlette.types import Scope
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class KnownRoute:
-    """One route of the application.
+    """A route of the application.
 
     Attributes:
         template: the path with the names of its parameters, such as `/api/v1/app/projects/{id}`.
-        dependencies: the callables that stand before the route, those of the routers around it first.
-        branch: the route of the application that leads to it: itself, or the router that it belongs to.
+        dependencies: the callables that run before the route, those of the routers around it first.
+        branch: the entry in the application's own list: the route itself, or the router that contains it.
     """
 
     template: str
@@ -27,19 +27,19 @@ class KnownRoute:
 
     @property
     def is_branch(self) -> bool:
-        """Whether it was added to the application itself, by no router."""
+        """Whether the route was added to the application directly, without a router."""
         return hasattr(self.branch, "endpoint")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Branch:
-    """What the application's own list of routes has as one entry."""
+    """An entry in the application's own list of routes."""
 
     pattern: re.Pattern[str]
-    """Matches every path below it."""
+    """Matches every path of its routes."""
     routes: tuple[KnownRoute, ...]
     opaque: bool
-    """Whether something is mounted below it, whose routes cannot be known."""
+    """Whether it contains a mounted application, whose routes are unknown."""
 
 
 class RouteTable:
@@ -56,7 +56,7 @@ class RouteTable:
         return (route for branch in self._branches for route in branch.routes)
 
     def find(self, scope: Scope) -> KnownRoute | None:
-        """The route of a request; `None` where there is none, or only the framework's own search can tell."""
+        """Return the route of a request; `None` if there is none, or if only the framework's own search can find it."""
         path, method = _path(scope), scope["method"]
         for branch in self._branches:
             if branch.pattern.match(path):
@@ -68,13 +68,18 @@ class RouteTable:
         return None
 
     def allowed_methods(self, scope: Scope) -> list[str]:
-        """The methods that the request's path answers (RFC 9110 §10.2.1)."""
+        """Return the methods that are allowed on the request's path (RFC 9110 §10.2.1).
+
+        Where the path is that of a route without parameters, routes such as `/files/{id}` do not count.
+        """
         path = _path(scope)
-        return sorted({method for route in self if route.pattern.match(path) for method in route.methods})
+        matching = [route for route in self if route.pattern.match(path)]
+        fixed = [route for route in matching if route.template == path]
+        return sorted({method for route in fixed or matching for method in route.methods})
 
 
 def _path(scope: Scope) -> str:
-    """The path below the prefix that a proxy has taken away, if it has (`--root-path`)."""
+    """Return the path without the prefix that a proxy has removed (`--root-path`)."""
     path: str = scope["path"]
     return path.removeprefix(scope.get("root_path", ""))
 
@@ -85,9 +90,9 @@ def _branch(route: BaseRoute) -> _Branch | None:
         return None
     known = tuple(_known(context, route) for context in contexts if context.methods)
     if len(known) < len(contexts):
-        # A mounted application has all paths below its own; where FastAPI would look first, it has to.
+        # A mounted application may match every path below its own, so the framework has to search first.
         return _Branch(pattern=re.compile(""), routes=known, opaque=True)
-    # Without the names of the parameters, which one pattern may have but once.
+    # Without the names of the parameters: a pattern must not contain a name twice.
     patterns = [re.sub(r"\(\?P<\w+>", "(?:", each.pattern.pattern) for each in known]
     return _Branch(pattern=re.compile("|".join(patterns)), routes=known, opaque=False)
 

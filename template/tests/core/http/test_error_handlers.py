@@ -5,7 +5,7 @@ from typing import Annotated
 import httpx
 import pytest
 from fastapi import APIRouter, HTTPException, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from app.core.errors import (
     AppError,
@@ -29,6 +29,16 @@ class Thing(BaseModel):
 
 async def make(thing: Thing, limit: Annotated[int, Query(le=10)] = 1) -> Thing:
     del limit
+    return thing
+
+
+class StrictThing(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+
+
+async def make_strictly(thing: StrictThing) -> StrictThing:
     return thing
 
 
@@ -87,7 +97,7 @@ class TestBareStatuses:
 
         assert answer.status_code == 404
         assert error_of(answer)["code"] == "NOT_FOUND"
-        assert error_of(answer)["message"] == "There is no such route."
+        assert error_of(answer)["message"] == "No route has this path."
 
     async def test_a_path_with_a_slash_too_many_is_not_found_instead_of_redirected(self, build: Build) -> None:
         async with client_of(build(module(("GET", "/thing", read)))) as client:
@@ -101,7 +111,7 @@ class TestBareStatuses:
         assert answer.status_code == 405
         assert answer.headers["allow"] == "GET, POST"
         assert error_of(answer)["code"] == "METHOD_NOT_ALLOWED"
-        assert error_of(answer)["message"] == "This route answers GET, POST, not PUT."
+        assert error_of(answer)["message"] == "PUT is not allowed on this path. Allowed: GET, POST."
 
     async def test_a_status_raised_by_a_route_keeps_its_words_and_headers(self, build: Build) -> None:
         answer = await get_thing(build, HTTPException(418, "Short and stout.", headers={"X-Pot": "tea"}))
@@ -155,6 +165,17 @@ class TestInvalidRequests:
         assert answer.status_code == 422
         assert error_of(answer)["details"]["errors"][0]["type"] == "json_invalid"
         assert SECRET not in answer.text
+
+    async def test_report_the_first_errors_and_count_the_others(self, build: Build) -> None:
+        unknown = {f"{number}{'x' * 1000}": 1 for number in range(500)}
+        async with client_of(build(module(("POST", "/thing", make_strictly)))) as client:
+            answer = await client.post(f"{PUBLIC}/thing", json={"name": "a", **unknown})
+
+        details = error_of(answer)["details"]
+        assert len(details["errors"]) == 20
+        assert details["omitted"] == 480
+        assert details["errors"][0]["loc"] == ["body", "0" + "x" * 199]
+        assert len(answer.content) < 10_000
 
 
 class TestUnexpectedErrors:

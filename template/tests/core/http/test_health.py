@@ -2,11 +2,14 @@
 
 import asyncio
 
+import httpx
 import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
+from starlette.types import Receive, Scope, Send
 
 from app.core.db.database import Database
 from app.core.http import health
+from app.core.http.server.state import DRAINING
 from app.core.lifecycle import create_runtime
 from app.core.manifest import HealthCheck, Module
 from app.core.module import module as core
@@ -97,7 +100,7 @@ class TestReadiness:
     async def test_waits_for_no_part_too_long_and_for_all_at_once(
         self, build: Build, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(health, "PATIENCE", 0.05)
+        monkeypatch.setattr(health, "CHECK_TIMEOUT", 0.05)
         modules = [module(str(number), HealthCheck(name=f"part {number}", check=stuck)) for number in range(20)]
         async with client_of(build(*modules)) as client, asyncio.timeout(0.8):
             answer = await client.get(READY)
@@ -140,3 +143,15 @@ class TestReadiness:
 
         assert [answer.status_code for answer in answers] == [200] * 10
         assert len(asked) == 1
+
+    async def test_fails_while_the_server_is_stopping(self, build: Build) -> None:
+        app = build()
+
+        async def draining(scope: Scope, receive: Receive, send: Send) -> None:
+            await app({**scope, "state": {DRAINING: True}}, receive, send)
+
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(draining), base_url="http://testserver") as client:
+            answer = await client.get(READY)
+
+        assert answer.status_code == 503
+        assert error_of(answer)["message"] == "Not ready: the server is stopping."

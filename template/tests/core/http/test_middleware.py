@@ -1,5 +1,6 @@
 """What every request passes through."""
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -155,23 +156,36 @@ class TestSecurityHeaders:
 
 class TestDocs:
     @pytest.mark.parametrize("where", ["local", "staging"])
-    @pytest.mark.parametrize("path", ["/docs", "/redoc"])
-    async def test_may_load_what_they_consist_of(self, build: Build, where: str, path: str) -> None:
+    async def test_load_everything_from_this_application(self, build: Build, where: str) -> None:
         async with client_of(build(ENVIRONMENT=where)) as client:
-            page = await client.get(path)
+            page = await client.get("/docs")
+            loaded = [await client.get(f"/{path}") for path in re.findall(r'(?:src|href|openapi)="([^"]+)"', page.text)]
 
         policy = dict(part.split(" ", 1) for part in page.headers["content-security-policy"].split("; "))
-        assert page.status_code == 200
-        assert "https://cdn.jsdelivr.net" in page.text
-        assert "https://cdn.jsdelivr.net" in policy["script-src"]
-        assert "<script>" not in page.text or "'unsafe-inline'" in policy["script-src"]
-        assert ("fonts.googleapis.com" in page.text) <= ("https://fonts.googleapis.com" in policy["style-src"])
-        assert policy["connect-src"] == "'self'"
+        assert policy["script-src"] == policy["connect-src"] == "'self'"
+        assert "//" not in page.text
+        assert "<script>" not in page.text
+        assert [answer.status_code for answer in loaded] == [200] * 5
+        assert loaded[-1].json()["openapi"].startswith("3.")
 
-    @pytest.mark.parametrize("path", ["/docs", "/redoc", f"{API}/openapi.json"])
+    @pytest.mark.parametrize("path", ["/docs", "/docs/start.js", f"{API}/openapi.json"])
     async def test_are_not_there_in_production(self, build: Build, path: str) -> None:
         async with client_of(build(ENVIRONMENT="production")) as client:
             assert (await client.get(path)).status_code == 404
+
+
+class TestRoot:
+    async def test_says_what_answers_and_where_the_documentation_is(self, build: Build) -> None:
+        async with client_of(build()) as client:
+            answer = await client.get("/")
+            links = [await client.get(answer.json()[name]) for name in ("documentation", "openapi", "health")]
+
+        assert answer.json()["name"] == "Test"
+        assert [link.status_code for link in links] == [200] * 3
+
+    async def test_names_no_documentation_in_production(self, build: Build) -> None:
+        async with client_of(build(ENVIRONMENT="production")) as client:
+            assert (await client.get("/")).json() == {"name": "Test", "health": f"{PUBLIC}/health"}
 
 
 class TestCors:
@@ -227,6 +241,23 @@ class TestCors:
     async def test_knows_no_other_origin(self, build: Build) -> None:
         async with client_of(build(SMALL, **CORS), headers={"Origin": "https://evil.example"}) as client:
             assert "access-control-allow-origin" not in (await client.get(f"{PUBLIC}/thing")).headers
+
+    @pytest.mark.parametrize(
+        ("where", "origin", "allowed"),
+        [
+            ("local", "http://localhost:5173", True),
+            ("local", "http://127.0.0.1:3000", True),
+            ("local", "http://localhost.evil.example", False),
+            ("staging", "http://localhost:5173", False),
+        ],
+    )
+    async def test_admits_development_servers_in_local_where_no_origin_is_set(
+        self, build: Build, where: str, origin: str, *, allowed: bool
+    ) -> None:
+        async with client_of(build(SMALL, ENVIRONMENT=where), headers={"Origin": origin}) as client:
+            headers = (await client.get(f"{PUBLIC}/thing")).headers
+
+        assert ("access-control-allow-origin" in headers) is allowed
 
     async def test_is_off_where_no_origin_is_set(self, build: Build) -> None:
         async with client_of(build(SMALL), headers={"Origin": ORIGIN}) as client:

@@ -16,7 +16,7 @@ class BookingCreate(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    room: Annotated[Line, Field(max_length=200)]
+    room: Annotated[str, Line(max_length=200)]
     first_day: date
     amount: Decimal = Field(ge=0, max_digits=12, decimal_places=2)
 

@@ -1,0 +1,244 @@
+"""uvicorn's HTTP protocol with limits: the size of headers, the number of connections, and a deadline for every wait.
+
+uvicorn itself waits without end for headers, bodies and clients that do not read (its issue 157).
+"""
+
+import asyncio
+from enum import Enum, auto
+from math import inf
+from typing import Any
+
+import uvicorn
+from pydantic_core import to_json
+from uuid_utils import uuid7
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from app.core.http.server.limits import MAX_HEADERS, MIN_RATE, ConnectionLimits
+
+BAD_REQUEST, REQUEST_TIMEOUT, HEADERS_TOO_LARGE, UNAVAILABLE = 400, 408, 431, 503
+
+
+class LimitedConfig(uvicorn.Config):
+    """uvicorn's configuration with the limits of connections.
+
+    Attributes:
+        limits: of each connection and of their number.
+        waiting: the connections that have no complete request, the one that waits longest first.
+    """
+
+    def __init__(self, app: Any, *, limits: ConnectionLimits, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
+        super().__init__(
+            app, http=LimitedProtocol, timeout_keep_alive=limits.keep_alive_timeout, access_log=False, **options
+        )
+        self.limits = limits
+        self.waiting: dict[LimitedProtocol, None] = {}
+
+
+class Phase(Enum):
+    """What a connection does."""
+
+    IDLE = auto()
+    HEADERS = auto()
+    BODY = auto()
+    RESPONSE = auto()
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """One connection. `LimitedServer` calls `enforce_deadlines` regularly: cheaper than a timer for each request."""
+
+    def __init__(
+        self,
+        config: LimitedConfig,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._limits = config.limits
+        self._waiting = config.waiting
+        self._phase = Phase.IDLE
+        self._deadline = inf
+        self._begun = False
+        """Whether a part of a request's headers has arrived."""
+        self._unparsed = 0
+        """Bytes received since the parser last completed something: a header or a trailer may never end."""
+        self._header_size = 0
+        self._headers_too_large = False
+        self._unread: tuple[int, float, float] | None = None
+        """The size of the write buffer when it last shrank, when that was, and when it has to be empty."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Begin to wait for a request. Above the limit, the connection that has waited longest makes room."""
+        super().connection_made(transport)
+        if len(self.connections) > self._limits.max_connections:
+            longest = next(iter(self._waiting), None)
+            if longest is None:
+                self.refuse(UNAVAILABLE, "SERVICE_UNAVAILABLE", "Too many connections. Try again later.")
+                return
+            longest.abandon()
+        self._enter(Phase.HEADERS)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See `asyncio.Protocol.connection_lost`."""
+        self._waiting.pop(self, None)
+        super().connection_lost(exc)
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over to uvicorn's WebSocket protocol, which has deadlines of its own."""
+        self._waiting.pop(self, None)
+        super().handle_websocket_upgrade()
+
+    def data_received(self, data: bytes) -> None:
+        """See `asyncio.Protocol.data_received`."""
+        self._unparsed += len(data)
+        if self._phase is Phase.IDLE:
+            self._enter(Phase.HEADERS)
+        super().data_received(data)
+        if self._unparsed > self._limits.max_header_size:
+            self._refuse_headers()
+
+    def on_message_begin(self) -> None:
+        """See httptools."""
+        self._unparsed = self._header_size = 0
+        self._begun = True
+        if self._phase is Phase.RESPONSE:
+            self._enter(Phase.HEADERS)
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """See httptools."""
+        super().on_url(url)
+        self._count_header(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """See httptools. Trailers, which follow a chunked body, are counted and dropped."""
+        self._count_header(len(name) + len(value))
+        if self._phase is Phase.HEADERS:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """See httptools."""
+        self._unparsed = 0
+        self._begun = False
+        self._enter(Phase.BODY)
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """See httptools."""
+        self._unparsed = 0
+        self._deadline += len(body) / MIN_RATE
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """See httptools."""
+        self._unparsed = 0
+        answered = self.cycle is not None and self.cycle.response_complete
+        self._enter(Phase.IDLE if answered else Phase.RESPONSE)
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request, unless a part of it or of this request's body is still arriving."""
+        super().on_response_complete()
+        if self._phase is Phase.RESPONSE and not self.pipeline:
+            self._enter(Phase.IDLE)
+
+    def resume_writing(self) -> None:
+        """See `asyncio.Protocol.resume_writing`."""
+        self._unread = None
+        super().resume_writing()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is not HTTP, or what a callback above has refused, in the one shape of errors."""
+        if self._headers_too_large:
+            self._refuse_headers()
+        else:
+            self.refuse(BAD_REQUEST, "BAD_REQUEST", msg)
+
+    def enforce_deadlines(self, now: float) -> None:
+        """End the connection if the client has exceeded a deadline.
+
+        Args:
+            now: the event loop's time.
+        """
+        if self._is_reading_too_slowly(now):
+            self.transport.abort()
+        elif now > self._deadline:
+            if self._phase is Phase.BODY and self.flow.read_paused:
+                # The application has not asked for more.
+                self._deadline = now + self._limits.body_timeout
+            elif self._phase is Phase.BODY or self._begun:
+                self.refuse(REQUEST_TIMEOUT, "REQUEST_TIMEOUT", "The request did not arrive in time.")
+            else:
+                self.abandon()
+
+    def abandon(self) -> None:
+        """Close the connection, without an answer to what has arrived of the next request."""
+        self._waiting.pop(self, None)
+        self.transport.close()
+
+    def refuse(self, status: int, code: str, message: str) -> None:
+        """Answer with an error, unless a response has begun, and close the connection."""
+        self._waiting.pop(self, None)
+        if self.transport.is_closing():
+            return
+        cycle = self.cycle
+        under_way = cycle is not None and not cycle.response_complete
+        if not (under_way and cycle.response_started):
+            self.transport.write(_response(status, code, message))
+        if under_way:
+            # The application receives a disconnect and sends nothing more.
+            cycle.disconnected = True
+            cycle.message_event.set()
+        self.transport.close()
+
+    def _refuse_headers(self) -> None:
+        limit = self._limits.max_header_size
+        message = f"A request may have at most {limit} bytes of headers, and {MAX_HEADERS} of them."
+        self.refuse(HEADERS_TOO_LARGE, "HEADERS_TOO_LARGE", message)
+
+    def _enter(self, phase: Phase) -> None:
+        self._phase = phase
+        if phase in {Phase.IDLE, Phase.HEADERS}:
+            self._waiting[self] = None
+        else:
+            self._waiting.pop(self, None)
+        if phase is Phase.HEADERS:
+            self._deadline = self.loop.time() + self._limits.header_timeout
+        elif phase is Phase.BODY:
+            self._deadline = self.loop.time() + self._limits.body_timeout
+        elif phase is Phase.IDLE:
+            # uvicorn's own timer does not run where a body ends after its response.
+            self._deadline = self.loop.time() + self._limits.keep_alive_timeout
+        else:
+            self._deadline = inf
+
+    def _count_header(self, size: int) -> None:
+        self._header_size += size
+        if self._header_size > self._limits.max_header_size or len(self.headers) >= MAX_HEADERS:
+            self._headers_too_large = True
+            raise ValueError("The headers are too large.")  # httptools makes it an error of the parser.
+
+    def _is_reading_too_slowly(self, now: float) -> bool:
+        size = self.transport.get_write_buffer_size()
+        if not size:
+            self._unread = None
+        elif self._unread is None:
+            self._unread = size, now, now + self._limits.write_timeout + size / MIN_RATE
+        else:
+            smallest, shrank_at, deadline = self._unread
+            if size < smallest:
+                shrank_at = now
+                self._unread = size, shrank_at, deadline
+            return now > deadline or now - shrank_at > self._limits.write_timeout
+        return False
+
+
+def _response(status: int, code: str, message: str) -> bytes:
+    request_id = uuid7().hex
+    content = to_json({"error": {"code": code, "message": message, "details": {}, "request_id": request_id}})
+    head = (
+        b"content-type: application/json\r\ncontent-length: %d\r\nx-request-id: %s\r\n"
+        b"x-content-type-options: nosniff\r\ncache-control: no-store\r\nconnection: close\r\n\r\n"
+    )
+    return STATUS_LINE[status] + head % (len(content), request_id.encode()) + content
