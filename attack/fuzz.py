@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from attack.servers import OK, Target, get
+from attack.servers import OK, ROOT, Target, get
 
 EXAMPLES = 40
 """Generated requests of each operation in each phase."""
@@ -57,5 +57,6 @@ def _run(target: Target, token: str, work: Path) -> int:
         *("--request-timeout", "10", "--continue-on-failure", "--no-color"),
         *("--suppress-health-check", "all", "--warnings", "off"),
     ]
-    environment = os.environ | {"SCHEMATHESIS_HOOKS": "attack.checks"}
-    return subprocess.run(command, cwd=Path(__file__).resolve().parents[1], env=environment, check=False).returncode
+    environment = os.environ | {"SCHEMATHESIS_HOOKS": "attack.checks", "PYTHONPATH": str(ROOT)}
+    # In a folder of its own: what earlier runs found is kept in the current one, and would change this run.
+    return subprocess.run(command, cwd=work, env=environment, check=False).returncode
