@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from attack.servers import ROOT, render, unused_port
+from attack.servers import ROOT, unused_port
 
 VARIABLE = "CONTAINERS_CHECK"
 BESIDE = ROOT.parent / "shared" / "tools" / "containers"
@@ -65,7 +65,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="omnistack-containers-") as temporary:
         for preset in PRESETS if only is None else (only,):
             started = time.monotonic()
-            project = render(Path(temporary) / preset, preset)
+            project = Path(temporary) / preset
+            command = ["omnistack", "new", str(project), "--preset", preset, "--defaults"]
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
             code = check(project, checker)
             sys.stdout.write(f"{preset}: exit code {code} after {time.monotonic() - started:.0f} s\n")
             failed += [preset] if code else []

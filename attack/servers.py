@@ -14,7 +14,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from omnistack.suites.cell import write
 from omnistack.suites.server import database_server
+from omnistack.template.render import Renderer
 
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 40.0
@@ -46,9 +48,8 @@ class Target:
 
 
 def render(folder: Path, preset: str) -> Path:
-    """Render and install a project with every default of a preset."""
-    command = ["omnistack", "new", str(folder), "--preset", preset, "--defaults"]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    """Render a project from the checkout, committed or not, with every default of a preset, and install it."""
+    write(Renderer(ROOT).render({"preset": preset}), folder)
     subprocess.run(["uv", "sync", "--quiet"], cwd=folder, check=True, env=_without_environment())
     return folder
 
