@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from attack.servers import Target, get, wait_until_ready
+from attack.servers import NotReadyError, Target, get, wait_until_ready
 
 FROZEN_SECONDS = 5.0
 LOADERS = 4
@@ -44,7 +44,10 @@ def _freeze(target: Target, name: str, processes: list[int], allowed: set[int]) 
         time.sleep(0.5)
         with _stopped(processes):
             time.sleep(FROZEN_SECONDS)
-        recovered = wait_until_ready(target.url, RECOVERY_TIMEOUT)
+        try:
+            recovered = wait_until_ready(target.url, RECOVERY_TIMEOUT)
+        except NotReadyError:
+            return [f"{name} frozen: not ready again within {RECOVERY_TIMEOUT:.0f} s"]
         time.sleep(0.5)
     counts = ", ".join(f"{count} x {status}" for status, count in sorted(load.statuses.items()))
     sys.stdout.write(

@@ -47,7 +47,7 @@ def _run(target: Target, token: str, work: Path) -> int:
         cwd=target.project,
         check=True,
         stdout=subprocess.DEVNULL,
-        env=os.environ | {"SECRET_KEY": "0" * 16 + "1" * 16},
+        env=os.environ | {"SECRET_KEY": "0" * 16 + "1" * 16, "PROJECT_NAME": "Attacked"},
     )
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "run", str(document), "--url", target.url),

@@ -24,6 +24,10 @@ OK = 200
 ROOT = Path(__file__).resolve().parents[1]
 
 
+class NotReadyError(Exception):
+    """The application doesn't answer as ready."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Target:
     """A running application.
@@ -62,6 +66,7 @@ def running(project: Path, work: Path) -> Iterator[Target]:
         database = stack.enter_context(database_server(ROOT / "template", data, ["attack"]))
         environment = _without_environment() | {
             "ENVIRONMENT": "local",
+            "PROJECT_NAME": "Attacked",
             "DATABASE_URL": database.format("attack"),
             "SECRET_KEY": secrets.token_hex(32),
             # Requests are refused by limits otherwise, before the code behind them is reached.
@@ -98,7 +103,10 @@ def _server(app: str, project: Path, environment: dict[str, str], *, port: int, 
             [app, "serve", "--port", str(port)], cwd=project, env=environment, stdout=output, stderr=subprocess.STDOUT
         )
         try:
-            wait_until_ready(url, START_TIMEOUT)
+            try:
+                wait_until_ready(url, START_TIMEOUT)
+            except NotReadyError as error:
+                raise SystemExit(f"{error}\n{log.read_text(encoding='utf-8', errors='replace')[-2000:]}") from error
             yield url
         finally:
             _stop(process)
@@ -146,7 +154,7 @@ def wait_until_ready(url: str, timeout: float) -> float:
     """Wait until the readiness route answers 200, and return the seconds that it took.
 
     Raises:
-        SystemExit: it didn't within the timeout.
+        NotReadyError: it didn't within the timeout.
     """
     started = time.monotonic()
     while time.monotonic() < started + timeout:
@@ -157,7 +165,7 @@ def wait_until_ready(url: str, timeout: float) -> float:
         if status == OK:
             return time.monotonic() - started
         time.sleep(0.1)
-    raise SystemExit(f"The application was not ready within {timeout:.0f} s.")
+    raise NotReadyError(f"The application was not ready within {timeout:.0f} s.")
 
 
 def unused_port() -> int:

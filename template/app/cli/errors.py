@@ -42,14 +42,14 @@ def _explanation_of_libraries(error: Exception) -> str | None:
     from sqlalchemy.exc import DBAPIError
 
     from app.core.config.settings import ConfigurationError
+    from app.core.db.schema_version import PendingRevisionsError
     from app.core.errors import AppError, ServiceUnavailableError
 
     if isinstance(error, (ConfigurationError, CommandError)):
         return str(error)
     if isinstance(error, AppError):
-        # Subclasses say themselves what to do.
-        hint = " Check DATABASE_URL, and that the server runs." if type(error) is ServiceUnavailableError else ""
-        return f"{error.message}{hint}"
+        unreachable = isinstance(error, ServiceUnavailableError) and not isinstance(error, PendingRevisionsError)
+        return f"{error.message}{' Check DATABASE_URL, and that the server runs.' if unreachable else ''}"
     if isinstance(error, DBAPIError):
         # The driver's own message, without the class that SQLAlchemy puts before it, and without values of rows.
         reason = str(error.orig).splitlines()[0].rpartition("'>: ")[2]

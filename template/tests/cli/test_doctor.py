@@ -1,4 +1,3 @@
-import asyncio
 import json
 import socket
 from typing import Annotated
@@ -13,7 +12,7 @@ from app.core.manifest import Module
 from app.core.module import module as core
 from app.modules import MODULES
 from tests.cli.test_commands import app
-from tests.databases import Databases, apart
+from tests.databases import Databases
 
 
 def findings(result: Result) -> dict[str, tuple[str, str]]:
@@ -61,20 +60,15 @@ class TestDoctor:
         assert "DATABASE_URL" in findings(result)["database"][1]
         assert "unheard-of" not in result.output
 
-    def test_names_pending_revisions(self, databases: Databases, monkeypatch: pytest.MonkeyPatch) -> None:
-        results = []
-
-        async def on_an_empty_database() -> None:
-            async with databases.empty() as url:
-                monkeypatch.setenv("DATABASE_URL", url)
-                results.append(await asyncio.to_thread(app, "doctor", "--json"))
-            await databases.close()
-
-        apart(lambda: asyncio.run(on_an_empty_database()))
-        assert results[0].exit_code == 1
-        status, message = findings(results[0])["database"]
+    async def test_names_pending_revisions(self, databases: Databases, monkeypatch: pytest.MonkeyPatch) -> None:
+        async with databases.empty() as url:
+            monkeypatch.setenv("DATABASE_URL", url)
+            result = app("doctor", "--json")
+        assert result.exit_code == 1
+        status, message = findings(result)["database"]
         assert status == "error"
-        assert "app db upgrade" in message
+        assert message.startswith("Pending revisions: ")
+        assert message.endswith("Run `app db upgrade`.")
 
 
 class TestWeakSpots:
