@@ -73,7 +73,7 @@ def test_records_the_commit_that_it_is_told(template: Path) -> None:
 def test_refuses_an_answer_as_copier_does(template: Path) -> None:
     with pytest.raises(OmniError, match="auth"):
         render(template, {"auth": "nobody"})
-    with pytest.raises(OmniError, match="A slug has lower-case letters"):
+    with pytest.raises(OmniError, match="Use lower-case letters"):
         render(template, {"project_slug": "No Slug"})
 
 

@@ -31,7 +31,9 @@ def port() -> int:
 @pytest.fixture(scope="module")
 def client(port: int) -> Iterator[httpx.Client]:
     # The socket accepts while a server is being replaced, so that a request waits for the new one.
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=SECONDS) as opened:
+    # A connection of its own for every request: the old server closes those that it has.
+    limits = httpx.Limits(max_keepalive_connections=0)
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=SECONDS, limits=limits) as opened:
         yield opened
 
 

@@ -22,7 +22,6 @@ PLACES = {
 EXCEPTIONS: Mapping[tuple[str, str], str] = {
     ("app.core.db.pagination", "PageDep"): "stands with the parameters that it reads from the query",
     ("app.core.data_policy.daily_report", "DailyReport"): "stands with what computes it",
-    ("app.core.shell", "shell"): "stands with the prompt that it opens",
 }
 """What may stand elsewhere, and why. A test fails for one that is no longer needed."""
 

@@ -44,12 +44,12 @@ class TestOperationId:
     @pytest.mark.parametrize(
         ("tag", "name", "expected"),
         [
-            ("projects", "list_projects", "projects-list"),
-            ("projects", "read_project", "projects-read"),
+            ("books", "list_books", "books-list"),
+            ("books", "read_book", "books-read"),
             ("users", "read_me", "users-read-me"),
             ("companies", "create_company", "companies-create"),
             ("storage", "create_upload_url", "storage-create-upload-url"),
-            ("jobs", "list_", "jobs-list"),
+            ("things", "list_", "things-list"),
             ("status", "status", "status-status"),
         ],
     )
