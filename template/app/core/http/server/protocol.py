@@ -11,7 +11,7 @@ from typing import Any
 import uvicorn
 from pydantic_core import to_json
 from uuid_utils import uuid7
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from app.core.http.server.limits import MAX_HEADERS, MIN_RATE, ConnectionLimits
@@ -59,6 +59,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self._waiting = config.waiting
         self._phase = Phase.IDLE
         self._deadline = inf
+        self._running: RequestResponseCycle | None = None
+        """The request that is being served; with a pipeline, not the latest one."""
         self._begun = False
         """Whether a part of a request's headers has arrived."""
         self._unparsed = 0
@@ -82,6 +84,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.Protocol.connection_lost`."""
         self._waiting.pop(self, None)
+        self._disconnect_running()
         super().connection_lost(exc)
 
     def handle_websocket_upgrade(self) -> None:
@@ -201,11 +204,18 @@ class LimitedProtocol(HttpToolsProtocol):
         # With a pipeline, the response to an earlier request is under way.
         if not self.pipeline and not (under_way and cycle.response_started):
             self.transport.write(_response(status, code, message))
-        if under_way:
-            # The application receives a disconnect and sends nothing more.
-            cycle.disconnected = True
-            cycle.message_event.set()
+        self._disconnect_running()
         self.transport.close()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401 - uvicorn's own
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _disconnect_running(self) -> None:
+        """Have the application receive a disconnect; it then sends nothing more. uvicorn tells only the latest one."""
+        if self._running is not None and not self._running.response_complete:
+            self._running.disconnected = True
+            self._running.message_event.set()
 
     @property
     def _is_answered(self) -> bool:

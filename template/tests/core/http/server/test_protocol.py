@@ -293,6 +293,14 @@ class TestResponses:
 
             assert b" 400 " not in await asyncio.wait_for(reader.read(), 10)
 
+    async def test_end_with_the_connection_if_another_request_is_queued(self) -> None:
+        async with serving(PATIENT) as server:
+            reader, writer = await server.send(GET.replace(b"/", b"/endless", 1) + b"\r\n" + GET + b"\r\n")
+            await reader.readexactly(1000)
+            writer.transport.abort()
+
+            await asyncio.wait_for(server.app.left.wait(), 10)
+
 
 class TestConnections:
     async def test_beyond_the_limit_replace_the_one_that_waits_longest(self) -> None:
