@@ -50,6 +50,10 @@ def _explanation_of_libraries(error: Exception) -> str | None:
     if isinstance(error, (ConfigurationError, CommandError)):
         return str(error)
     if isinstance(error, AppError):
+        if "startup parameter" in str(error.__cause__):
+            return (
+                f"A connection pooler answers ({error.__cause__}). Set DB_TRANSACTION_POOLER=true (docs/database.md)."
+            )
         unreachable = isinstance(error, ServiceUnavailableError) and not isinstance(error, PendingRevisionsError)
         return f"{error.message}{' Check DATABASE_URL, and that the server runs.' if unreachable else ''}"
     if isinstance(error, DBAPIError):
