@@ -90,7 +90,7 @@ class _LimitedBody:
             if self._received > self._limit:
                 raise _refusal(_too_large(self._limit))
         if self._values is not None:
-            if b"\0" in body:
+            if b"\0" in body and _own_limit(self._scope) is None:
                 # UTF-16 and UTF-32, which Python's parser would accept. JSON between systems is UTF-8 (RFC 8259 §8.1).
                 raise HTTPException(400, "A request's JSON must be encoded as UTF-8.", headers={"Connection": "close"})
             self._values.feed(body)

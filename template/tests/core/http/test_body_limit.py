@@ -80,6 +80,14 @@ class TestJsonValues:
         assert text.json() == {"size": 1000}
         assert own.json() == {"x": 1000}
 
+    async def test_may_have_any_encoding_in_a_file(self, build: Build) -> None:
+        content = json.dumps({str(number): "" for number in range(1000)}).encode("utf-16")
+        headers = {"Content-Type": "application/json"}
+        async with client_of(build(UPLOADS, MAX_JSON_VALUES="100")) as client:
+            answer = await client.put(f"{PUBLIC}/large/x", content=content, headers=headers)
+
+        assert answer.json() == {"x": len(content)}
+
     async def test_cannot_hide_in_another_encoding(self, build: Build) -> None:
         content = json.dumps({str(number): "" for number in range(1000)}).encode("utf-16")
         headers = {"Content-Type": "application/json"}
