@@ -1,8 +1,12 @@
 """`app serve`: the server of staging and production."""
 
+import os
+
 import click
 
 GRACE_SECONDS = 30
+LOCAL_HOSTS = {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1", "": "127.0.0.1", "::1": "[::1]"}  # noqa: S104 - only compared
+"""Hosts for links to a server that listens on these addresses."""
 
 
 @click.command()
@@ -18,11 +22,16 @@ GRACE_SECONDS = 30
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Number of processes.")
 def serve(*, host: str, port: int, workers: int) -> None:
     """Serve without reload, as in production. Run `app db upgrade` first."""
+    from app.core.config.settings import core_settings
     from app.core.http.server.limits import ConnectionLimits
     from app.core.http.server.server import bind, run
     from app.kit.user_error import UserError
     from app.main import create_app
 
+    settings = core_settings()
+    if settings.is_local and "PUBLIC_URL" not in settings.model_fields_set:
+        # Links have to lead to this server. Every worker process inherits the variable.
+        os.environ["PUBLIC_URL"] = f"http://{LOCAL_HOSTS.get(host, host)}:{port}"
     # Created even with several workers: unusable settings are reported before any process starts.
     application = create_app()
     settings = application.state.runtime.settings

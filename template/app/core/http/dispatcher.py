@@ -36,6 +36,10 @@ class Dispatcher:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, WebSocket or lifespan."""
+        if scope["type"] != "lifespan" and scope["path"].endswith("\n"):
+            # In a pattern, `$` also matches before a final newline: a proxy's rules would see another path than we do.
+            await self._router.not_found(scope, receive, send)
+            return
         route = self._table.find(scope) if scope["type"] == "http" else None
         if route is None:
             await self._search(scope, receive, send)

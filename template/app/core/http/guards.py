@@ -12,6 +12,7 @@ from fastapi.params import Depends
 from starlette.requests import HTTPConnection, Request
 from starlette.types import Scope
 
+from app.core.errors import AppError
 from app.core.http.route_table import KnownRoute
 
 _RESULTS: Final = "app.guards"
@@ -63,14 +64,20 @@ class EarlyGuards:
             own: Scope = {"fastapi_inner_astack": stack, "fastapi_function_astack": stack}
             results = scope.setdefault(_RESULTS, {})
             request = Request({**scope, **own, _RESULTS: results})
-            for guard in self._guards[route]:
-                await solve_dependencies(
-                    request=request,
-                    dependant=guard,
-                    dependency_overrides_provider=self._app,
-                    async_exit_stack=stack,
-                    embed_body_fields=False,
-                )
+            try:
+                for guard in self._guards[route]:
+                    await solve_dependencies(
+                        request=request,
+                        dependant=guard,
+                        dependency_overrides_provider=self._app,
+                        async_exit_stack=stack,
+                        embed_body_fields=False,
+                    )
+            except AppError as error:
+                if _is_chunked(scope):
+                    # Such a body may have no end; with this header the server reads no more of it.
+                    error.headers["Connection"] = "close"
+                raise
 
 
 def _dependant(guard: Depends) -> Dependant:
@@ -78,6 +85,10 @@ def _dependant(guard: Depends) -> Dependant:
         """Depend on the guard."""
 
     return get_dependant(path="", call=root)
+
+
+def _is_chunked(scope: Scope) -> bool:
+    return any(name == b"transfer-encoding" for name, _ in scope["headers"])
 
 
 def _has_body(scope: Scope) -> bool:

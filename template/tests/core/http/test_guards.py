@@ -71,9 +71,17 @@ class TestGuards:
             answer = await client.post(f"{API}/{area}/greet", content=recorded(read))
 
         assert answer.status_code == status
+        assert answer.headers["connection"] == "close"
         assert error_of(answer)
         assert read == []
         assert runs == ["caller_of"]
+
+    async def test_keep_the_connection_after_a_body_of_known_length(self, guarded: FastAPI) -> None:
+        async with client_of(guarded) as client:
+            answer = await client.post(f"{API}/app/greet", content=b"{}")
+
+        assert answer.status_code == 401
+        assert "connection" not in answer.headers
 
     async def test_run_once_and_count_once(self, guarded: FastAPI) -> None:
         async with client_of(guarded, headers={"X-User": "admin"}) as client:

@@ -48,6 +48,12 @@ PATHS = [
 
 
 class TestDispatcher:
+    @pytest.mark.parametrize("path", ["/things/mine%0A", "/things/7%0A", "/numbers/7%0A"])
+    async def test_a_path_that_ends_with_a_newline_is_another_path(self, build: Build, path: str) -> None:
+        async with client_of(build(*modules())) as client:
+            assert (await client.get(f"{PUBLIC}{path}")).status_code == 404
+            assert (await client.get(f"{PUBLIC}{path.removesuffix('%0A')}")).status_code == 200
+
     @pytest.mark.parametrize(("request_line", "status", "body"), PATHS)
     @pytest.mark.parametrize("by_table", [True, False])
     async def test_finds_what_the_search_finds(
