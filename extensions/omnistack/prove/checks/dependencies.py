@@ -58,6 +58,10 @@ def check_dependencies(code: Code, report: Report) -> None:
         unused = requirement.cond & ~used
         where, line = _declaration(code, requirement)
         report(where, line, f"{requirement.name} is declared, and nothing imports or needs it", unused)
+        if requirement.dev:
+            at_run_time = code.space.union(each.cond for each in by_name[requirement.name] if not each.dev)
+            twice = requirement.cond & at_run_time
+            report(where, line, f"{requirement.name} is declared for development, and as a dependency as well", twice)
 
 
 def read_requirements(file: File, report: Report) -> Iterator[Declared]:
