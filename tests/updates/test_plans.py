@@ -109,3 +109,12 @@ def test_what_goes_is_taken_back_before_what_it_stands_on(questions: Questionnai
     assert removed.index("cron") < removed.index("clock")
     assert removed.index("shop") < removed.index("ledger")
     assert plan.downgrades == ["ledger"]
+
+
+def test_names_only_pieces_that_can_be_chosen() -> None:
+    root = Path(__file__).resolve().parents[2]
+    questions = Questionnaire(Template(source=str(root), root=root))
+    with pytest.raises(OmniError, match=r"require it\. remove s3\.$"):
+        plan_remove(questions, {"storage": "s3"}, ["storage"])
+    with pytest.raises(OmniError, match=r"require it\. add cloudinary or local or r2 or s3\.$"):
+        plan_add(questions, {"preset": "minimal"}, ["storage"])

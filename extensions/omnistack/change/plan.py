@@ -59,7 +59,7 @@ def plan_add(questions: Questionnaire, answers: Answers, names: Sequence[str]) -
         if name in before and not _can_be_selected(answers, piece):
             notes.append(f"the project already has {name}{_because(catalog, answers, piece)}")
             continue
-        question = _question(catalog, piece, "add")
+        question = _question(catalog, piece, "add", among=catalog.names)
         if question in changed:
             raise OmniError(f"{changed[question]} and {name} cannot both be the {question} provider", "add one of them")
         if piece.port:
@@ -92,7 +92,7 @@ def plan_remove(questions: Questionnaire, answers: Answers, names: Sequence[str]
         if name not in before:
             notes.append(f"the project does not have {name}")
             continue
-        question = _question(catalog, piece, "remove")
+        question = _question(catalog, piece, "remove", among=_roots(catalog, answers))
         if not piece.port:
             changed[question] = False
         elif answers.get(question) == name:
@@ -135,10 +135,12 @@ def _plan(questions: Questionnaire, answers: Answers, changed: Answers, notes: l
     )
 
 
-def _question(catalog: Catalog, piece: Piece, verb: str) -> str:
+def _question(catalog: Catalog, piece: Piece, verb: str, *, among: Sequence[str]) -> str:
+    """Return the question that chooses a piece. If there is none, name the pieces among these that require it."""
     question = piece.question
     if question is None or question not in catalog.questions:
-        bringing = [name for name in catalog.required_by(piece.name) if catalog.piece(name).question]
+        requiring = [name for name in catalog.required_by(piece.name) if name in among]
+        bringing = [name for name in requiring if catalog.piece(name).question in catalog.questions]
         raise OmniError(
             f"{piece.name} cannot be chosen by itself: it is added with the pieces that require it",
             f"{verb} {' or '.join(bringing)}" if bringing else "",
