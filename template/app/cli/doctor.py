@@ -1,4 +1,4 @@
-"""`app doctor`: check that this deployment works, and point out its weak spots."""
+"""`app doctor`: check that this deployment works, and point out settings that are unusual outside local."""
 
 import asyncio
 import json
