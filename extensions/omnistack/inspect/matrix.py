@@ -66,8 +66,8 @@ def matrix(
     *,
     strength: Annotated[int, typer.Option(metavar="N", help="Cover every combination of N answers.")] = 2,
     shard: Annotated[str, typer.Option(metavar="I/N", help="Only part I of N equal parts.")] = "1/1",
-    seed: Annotated[int, typer.Option(metavar="S", help="Seed of the covering array. Another number gives other rows.")] = 0,
-    form: Annotated[Format, typer.Option("--format", help="The output format: for programs, for GitHub's matrix, or for people.")] = Format.TABLE,
+    seed: Annotated[int, typer.Option(metavar="S", help="Seed: another number gives other rows.")] = 0,
+    form: Annotated[Format, typer.Option("--format", help="Output for people, programs or GitHub.")] = Format.TABLE,
     template: TemplateOption = None,
 ) -> None:
     """List answer sets to test."""

@@ -1,4 +1,4 @@
-"""Parses the server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html) of providers."""
+"""Parse the server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html) of providers."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Final

@@ -65,7 +65,7 @@ class AnonymousUserError(GenuineTokenError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Assurance:
-    """How far the session behind a token can be trusted.
+    """The trust level of the session behind a token.
 
     Attributes:
         level: one factor or two.
@@ -119,7 +119,7 @@ class AuthProvider(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProviderPiece:
-    """What a provider adds to the application. Each module in `app/auth/providers/` exposes one as `provider`.
+    """A provider's contribution to the application. Each module in `app/auth/providers/` exposes one as `provider`.
 
     Attributes:
         name: the value of AUTH_PROVIDER that selects it, and the `provider` of its identities.

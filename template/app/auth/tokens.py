@@ -1,4 +1,4 @@
-"""Verifies JSON Web Tokens (RFC 7519) as RFC 8725 recommends: the issuer decides on algorithms, never the token."""
+"""Verify JSON Web Tokens (RFC 7519) as RFC 8725 recommends: the issuer decides on algorithms, never the token."""
 
 import base64
 import json
@@ -56,7 +56,7 @@ class SharedSecrets:
 
 
 class TokenVerifier:
-    """Accepts the access tokens of one issuer.
+    """A verifier of the access tokens of one issuer.
 
     Args:
         issuer: the required value of `iss`.

@@ -1,4 +1,4 @@
-"""What is known of the request being served, wherever the code is: in a handler, a dependency or a log line."""
+"""The context of the current request, available in handlers, dependencies and log lines."""
 
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -70,13 +70,13 @@ current_request: ContextVar[RequestContext | None] = ContextVar("current_request
 
 
 def current_request_id() -> str | None:
-    """The id of the request being served, if there is one."""
+    """Return the id of the current request, or `None` outside of one."""
     context = current_request.get()
     return context.request_id if context else None
 
 
 def context_of(request: HTTPConnection | Scope) -> RequestContext:
-    """The context of a request; one without an id where no middleware has made it."""
+    """Return the context of a request. Without the middleware, it is a new one without an id."""
     scope = request.scope if isinstance(request, HTTPConnection) else request
     context = scope.get(SCOPE_KEY)
     if not isinstance(context, RequestContext):

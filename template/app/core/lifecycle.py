@@ -1,4 +1,4 @@
-"""How a process starts and stops: put the runtime together from the modules, open their lifespans, close them."""
+"""Start and stop of a process: create the runtime from the modules, and open and close their lifespans."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager

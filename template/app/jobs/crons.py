@@ -24,7 +24,7 @@ MAX_LATENESS: Final = timedelta(minutes=10)
 
 
 class Schedule:
-    """When a cron runs.
+    """The schedule of a cron.
 
     Raises:
         ValueError: the schedule or its time zone is invalid, or it never runs. The message names the job.
@@ -62,7 +62,7 @@ class Schedule:
 
 
 class CronScheduler:
-    """Enqueues the scheduled jobs that are due.
+    """A scheduler that enqueues the scheduled jobs that are due.
 
     At the first tick it catches up on what no worker enqueued before: the last run of each job, up to `MAX_LATENESS`
     late.

@@ -35,7 +35,7 @@ ATTEMPTS: Final = 10
 
 
 class Outbox(Queue):
-    """Stores jobs in the table and hands them over to workers through a broker.
+    """A queue that stores jobs in the table and hands them over to workers through a broker.
 
     Args:
         functions: every job that may be enqueued.

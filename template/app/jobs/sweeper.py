@@ -23,7 +23,7 @@ logger = structlog.stdlib.get_logger(__name__)
 
 
 class Sweeper:
-    """Polls the table about once a second.
+    """A sweeper that polls the table about once a second.
 
     Args:
         heartbeat: called after each sweep, successful or not, as a sign that this process is alive.

@@ -43,7 +43,7 @@ NATIVE_ENUM = (
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """How the models and the database differ.
+    """The differences between the models and the database.
 
     Attributes:
         lines: one for each difference; empty when they agree.

@@ -1,4 +1,4 @@
-"""Which tables, columns and indexes of a database the revisions have created; autogenerate leaves the others alone."""
+"""The tables, columns and indexes that the revisions have created. Autogenerate leaves all others alone."""
 
 import ast
 from collections.abc import Iterator

@@ -20,7 +20,7 @@ _NO_SYNC: Final = {"synchronize_session": False}
 
 
 class Usage(NamedTuple):
-    """What a user's files take up.
+    """The storage that a user's files take up.
 
     Attributes:
         size: bytes of stored files and of pending uploads.

@@ -1,4 +1,4 @@
-"""Copies users' files from one store to another. It may be interrupted and repeated: existing copies are skipped."""
+"""Copy users' files from one store to another. It may be interrupted and repeated: existing copies are skipped."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -48,7 +48,7 @@ class _WrongSizeError(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoreCopy:
-    """Copies files from `source` to `target`.
+    """A copy of all stored files from `source` to `target`.
 
     Attributes:
         dry_run: only check which files would be copied.

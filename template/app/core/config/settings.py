@@ -26,7 +26,7 @@ QUOTES: Final = "\"'"
 
 
 class Environment(StrEnum):
-    """Where the application runs."""
+    """The environment in which the application runs."""
 
     LOCAL = "local"
     STAGING = "staging"
@@ -105,12 +105,12 @@ Origins = Annotated[tuple[str, ...], AfterValidator(_origins)]
 
 
 class RequiredWithProvider:
-    """Marks a setting that is required only where its provider is selected."""
+    """Mark of a setting that is required only if its provider is selected."""
 
 
 @dataclass(frozen=True, slots=True)
 class ForDevelopment:
-    """Marks a setting with a value that is meant for developers' machines: `app doctor` warns of it elsewhere."""
+    """Mark of a setting whose value is meant for developers' machines: elsewhere, `app doctor` warns."""
 
     value: str
 

@@ -50,7 +50,7 @@ def take_actions(session: AsyncSession) -> list[AfterCommit]:
 
 
 class Database:
-    """Opens sessions on an engine.
+    """A database: sessions and statements on one engine.
 
     Args:
         engine: `None` if no database is configured. Then only what needs none works.

@@ -22,7 +22,7 @@ from app.kit.search import like_pattern
 
 
 class Repository[M: Entity]:
-    """Reads and writes the rows of one table, in the caller's transaction. Never commits.
+    """A repository of the rows of one table. It works in the caller's transaction and never commits.
 
     A subclass names the table, and what its lists can be filtered and sorted by:
 

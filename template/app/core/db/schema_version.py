@@ -1,4 +1,4 @@
-"""Whether the database has the revisions that the code needs."""
+"""Check that the database has the revisions that the code needs."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Renders every error in the same shape."""
+"""Render every error in the same shape."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus

@@ -43,7 +43,7 @@ class _Branch:
 
 
 class RouteTable:
-    """Finds routes as FastAPI does, the first that answers path and method, but at a tenth of the cost.
+    """A table that finds the first route for a path and method, as FastAPI does, at a tenth of the cost.
 
     FastAPI 0.165 looks at every route of every router until one answers, twice in the router that has it; here, one
     pattern rules out a router.

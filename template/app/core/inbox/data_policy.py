@@ -1,4 +1,4 @@
-"""How long inbox events are kept, and what the daily report counts of them."""
+"""Retention of inbox events, and their metrics in the daily report."""
 
 from datetime import timedelta
 from typing import Final

@@ -45,7 +45,7 @@ class _Job:
 
 
 class InProcessQueue(Queue):
-    """Runs jobs in this process, a few at a time, with retries.
+    """A queue that runs jobs in this process, a few at a time, with retries.
 
     Jobs that wait when the process is killed are lost, and so are deferred jobs when it stops. The `jobs` piece brings
     a queue that loses nothing.

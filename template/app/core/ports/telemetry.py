@@ -187,16 +187,16 @@ class AICall(Operation):
 
 
 class TelemetryListener(Protocol):
-    """Receives operations. Both methods run inside the operation's task: they must not block, and must return quickly.
+    """A listener to operations. Both methods run inside the operation's task: they must not block, and must return quickly.
 
     `match operation: case HttpRequest(): …` tells the kinds apart. An exception is logged once and then ignored.
     """
 
     def started(self, operation: Operation) -> None:
-        """Called when an operation starts."""
+        """Handle the start of an operation."""
 
     def finished(self, operation: Operation) -> None:
-        """Called when an operation that this listener saw start has finished, in the same context."""
+        """Handle the end of an operation whose start this listener handled, in the same context."""
 
 
 type Source = Callable[["Telemetry"], AbstractContextManager[None]]
@@ -204,7 +204,7 @@ type Source = Callable[["Telemetry"], AbstractContextManager[None]]
 
 
 class Telemetry:
-    """Passes operations on to all listeners; `runtime.listen(listener)` adds one. Without listeners it is a null.
+    """The dispatcher of operations to all listeners. `runtime.listen(listener)` adds one. By default there are none.
 
     A call site looks like this:
 

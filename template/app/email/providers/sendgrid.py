@@ -51,7 +51,7 @@ class _Outcome:
 
 
 class SendGridEmail:
-    """Sends through SendGrid, which has no idempotency keys: an attempt with an unknown outcome is not retried.
+    """Email through SendGrid, which has no idempotency keys: an attempt with an unknown outcome is not retried.
 
     Args:
         client: has the API's base URL and the API key.

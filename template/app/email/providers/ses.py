@@ -55,7 +55,7 @@ class SesSettings(ModuleSettings):
 
 
 class SesEmail:
-    """Sends through Amazon SES, one request per recipient.
+    """Email through Amazon SES, one request per recipient.
 
     SES has no idempotency keys: an attempt with an unknown outcome is not retried.
 

@@ -36,7 +36,7 @@ class LimitedConfig(uvicorn.Config):
 
 
 class Phase(Enum):
-    """What a connection does."""
+    """The phase of a connection."""
 
     IDLE = auto()
     HEADERS = auto()
