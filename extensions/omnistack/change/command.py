@@ -79,7 +79,7 @@ Your edits are merged. If you and the template changed the same lines, the files
 
 @dataclass(frozen=True)
 class Options:
-    """How a change is made."""
+    """The options of a change."""
 
     yes: bool
     dry_run: bool

@@ -1,4 +1,4 @@
-"""What `add` and `remove` change: the answers, and the pieces that are added or removed with them."""
+"""The changes of `add` and `remove`: answers, and the pieces that are added or removed with them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -34,7 +34,7 @@ type Condition = Mapping[str, object]
 
 
 class Format(StrEnum):
-    """How the rows are printed."""
+    """The output format of the rows."""
 
     JSON = "json"
     GITHUB = "github"

@@ -1,4 +1,4 @@
-"""Which distribution an import comes from, and what is needed without being imported."""
+"""The distributions that imports come from, and those that are needed without an import."""
 
 import re
 from dataclasses import dataclass

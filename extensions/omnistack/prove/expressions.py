@@ -40,14 +40,14 @@ class Namespace:
 
 @dataclass
 class Scope:
-    """Names and what they stand for, while a condition holds."""
+    """Names and their values under a condition."""
 
     cond: Cond
     names: dict[str, Value] = field(default_factory=dict)
     outer: "Scope | None" = None
 
     def find(self, name: str) -> Value:
-        """Look a name up, here and further out."""
+        """Look up a name in this scope and the enclosing ones."""
         scope: Scope | None = self
         while scope is not None:
             if name in scope.names:
@@ -74,7 +74,7 @@ class Loop:
 
 
 class Expressions:
-    """Evaluates expressions over one space."""
+    """An evaluator of expressions over one space."""
 
     def __init__(self, space: Space, environment: Environment) -> None:
         self.algebra = Algebra(space)
@@ -132,8 +132,8 @@ class Expressions:
         if function is operator.add and isinstance(left, Seq | list) and isinstance(right, Seq | list):
             if isinstance(left, list) and isinstance(right, list):
                 return left + right
-            # The left list as it is, even where this is not reached: what it has in common with the old value of a
-            # variable is then seen to be common.
+            # The left list is kept unconditioned, even where this is not reached. So its common part with a variable's
+            # old value is recognised as common.
             return Seq((*self.algebra.items(left, self.algebra.everything), *self.algebra.items(right, cond)))
         return self.algebra.lift(cond, function, left, right)
 

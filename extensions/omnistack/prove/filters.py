@@ -19,7 +19,7 @@ type Items = list[tuple[Cond, Value]]
 
 
 class Filters:
-    """Applies filters and tests."""
+    """Jinja's filters and tests."""
 
     def __init__(self, algebra: Algebra, environment: Environment) -> None:
         self.algebra = algebra
@@ -156,7 +156,7 @@ class Filters:
         return Seq(tuple(found))
 
     def _sort(self, items: Items, arguments: Arguments, named: Named, cond: Cond) -> Seq:
-        # Sorting is stable, so sorting all elements sorts those that are there.
+        # Sorting is stable, so sorting all elements also sorts the present ones.
         del cond
         keyed = [Tagged(item, inner) for inner, item in items]
         attribute = named.get("attribute")
@@ -168,7 +168,7 @@ class Filters:
         return Seq(tuple(self._joined([(tagged.cond, tagged.value) for tagged in ordered])))
 
     def _joined(self, ordered: Items) -> Items:
-        """Make one element of equal neighbours of which never two are there: what `unique` has left of several."""
+        """Merge equal, mutually exclusive neighbours into one element. `unique` leaves such neighbours."""
         joined: Items = []
         for inner, item in ordered:
             if joined and inner & joined[-1][0] == self.algebra.nothing and same(joined[-1][1], item):

@@ -20,7 +20,7 @@ type Items = list[tuple[Cond, Value]]
 
 
 class Interpreter(Expressions):
-    """Runs templates over one space. `load` returns the source of an imported template."""
+    """An interpreter of templates over one space. `load` returns the source of an imported template."""
 
     parsed: dict[tuple[int, str], nodes.Template] = {}  # noqa: RUF012 - syntax trees are shared by all runs
     counting: dict[int, bool] = {}  # noqa: RUF012 - as above
@@ -98,7 +98,7 @@ class Interpreter(Expressions):
         items = self.algebra.items(self.value(node.iter, scope, cond), cond)
         if self._asks_for_loop(node):
             return self._counting_loop(node, scope, cond, items)
-        # As Jinja does it: an element is tested when its turn comes, after the bodies of those before it.
+        # As in Jinja: an element is tested right before its body runs, after the bodies of the earlier elements.
         found: list[Part] = []
         met: list[Cond] = []
         for inner, item in items:
@@ -109,7 +109,7 @@ class Interpreter(Expressions):
         return found + self._otherwise(node, scope, cond, met)
 
     def _asks_for_loop(self, node: nodes.For) -> bool:
-        # By identity: comparing nodes compares all that is below them. Parsed templates are kept, so it stays the same.
+        # By identity: comparing nodes compares whole subtrees. Parsed templates are kept, so identities are stable.
         if id(node) not in self.counting:
             names = (name.name for part in node.body for name in part.find_all(nodes.Name))
             self.counting[id(node)] = "loop" in names
@@ -120,7 +120,7 @@ class Interpreter(Expressions):
             isinstance(scope.find(name.name), Namespace) for name in node.test.find_all(nodes.Name)
         ):
             raise RefusedError(
-                "a loop's filter reads what its body may change, and its body asks for `loop`", "split it"
+                "a loop's filter reads a variable that its body may change, and its body uses `loop`", "split it"
             )
         kept = [(inner, item) for known, item in items for inner in [self._kept(node, scope, known, item)]]
         kept = [(inner, item) for inner, item in kept if inner != self.algebra.nothing]
@@ -175,7 +175,7 @@ class Interpreter(Expressions):
         elif isinstance(target, nodes.NSRef):
             namespace = scope.find(target.name)
             if not isinstance(namespace, Namespace):
-                raise FailureError(f"{target.name} is no namespace", cond)
+                raise FailureError(f"{target.name} is not a namespace", cond)
             old = namespace.values.get(target.attr)
             namespace.values[target.attr] = self.algebra.merge(cond, value, old)
         elif isinstance(target, nodes.Tuple) and isinstance(value, list | tuple):

@@ -39,7 +39,7 @@ class Model:
         self.source = source
         self.configuration = source.configuration()
         self.recorded = str(self.configuration.get("_answers_file", ".copier-answers.yml"))
-        """The file that says which answers were given, "no" included."""
+        """The file that records all answers, "no" included."""
         self.documents = list(reversed(source.catalog())) if reverse else source.catalog()
         self.pieces = {piece.name: piece for piece in (_piece(document) for document in source.catalog())}
         questions = [_question(name, body) for name, body in self._bodies().items() if body.get("when") is not False]
@@ -134,7 +134,7 @@ class Model:
 
     @cached_property
     def chosen(self) -> Conditions[str]:
-        """When each piece is chosen; a name that is no piece may be among them."""
+        """The condition under which each piece is chosen. May contain names that are not pieces."""
         value = self.names.get("chosen", [])
         conditions = Conditions[str](self.space)
         conditions.update(dict.fromkeys(self.pieces, self.space.nothing))
@@ -149,7 +149,7 @@ class Model:
         return self.valid & variable.conditions.get(value, self.space.nothing) if variable else self.space.nothing
 
     def wanted(self, piece: Piece) -> Cond:
-        """Return when a piece's own question chooses it; the empty condition for a piece that others require."""
+        """Return the condition under which a piece's own question chooses it; empty if only others require it."""
         question = self.asked.get(piece.port or piece.name)
         value: Answer = piece.name if piece.port else True
         if question is None or value not in question.question.values:

@@ -76,7 +76,7 @@ class Space:
 
     @property
     def texts(self) -> frozenset[str]:
-        """The free texts of which it matters somewhere whether they are empty."""
+        """The free texts whose emptiness a condition depends on."""
         return frozenset(self._texts)
 
     def text_is_set(self, name: str) -> Cond:

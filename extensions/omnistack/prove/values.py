@@ -46,7 +46,7 @@ class Opaque:
 
 @dataclass(frozen=True)
 class Missing:
-    """What Jinja calls undefined."""
+    """An undefined value of Jinja."""
 
     name: str
 
@@ -82,7 +82,7 @@ class Text:
 
 
 class Algebra:
-    """Combines values over one space."""
+    """Operations on values over one space."""
 
     def __init__(self, space: Space) -> None:
         self.space = space
@@ -204,7 +204,7 @@ class Algebra:
         return cond if value else self.nothing
 
     def items(self, value: Value, cond: Cond) -> list[tuple[Cond, Value]]:
-        """List what a loop over a value meets under a condition."""
+        """List the elements over which a loop iterates under a condition."""
         if isinstance(value, Seq):
             found = [(cond & inner, element) for inner, element in value.items]
         elif isinstance(value, Choice):
@@ -221,7 +221,7 @@ class Algebra:
         return [(inner, element) for inner, element in found if inner != self.nothing]
 
     def contains(self, container: Value, value: Value, cond: Cond) -> Value:
-        """Say when a value is in a list."""
+        """Return the condition under which a value is in a list."""
         if not isinstance(container, Seq):
             return self.lift(cond, lambda value, container: value in container, value, container)
         found = (

@@ -1,4 +1,4 @@
-"""What identifies the outcome of a cell: every byte that could change it."""
+"""The digest that identifies the outcome of a cell: of every byte that could change it."""
 
 import hashlib
 import json

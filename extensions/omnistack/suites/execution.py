@@ -32,7 +32,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Options:
-    """How cells are executed."""
+    """Options for the execution of cells."""
 
     folder: Path
     """The parent of the cells' folders; those of failed cells stay."""
@@ -53,7 +53,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What is known before the first cell runs."""
+    """The data that is known before the first cell runs."""
 
     groups: Mapping[str, Group]
     """By digest."""

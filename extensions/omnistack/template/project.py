@@ -54,7 +54,7 @@ class CommittedProject(Project):
         return git(self.top, "rev-parse", "HEAD")
 
     def require_clean(self) -> None:
-        """Refuse uncommitted changes: they could not be told apart from those that the command makes."""
+        """Refuse uncommitted changes: they could not be distinguished from those that the command makes."""
         arguments = ("--porcelain", "-z", "--untracked-files=all", "--no-renames", "--", ".")
         changed = [entry[3:] for entry in git_names(self.root, "status", *arguments)]
         if changed:

@@ -1,4 +1,4 @@
-"""DATABASE_URL in the forms in which platforms print it, and what the driver takes of it."""
+"""DATABASE_URL in the forms that platforms print, and its translation for the driver."""
 
 import re
 import ssl
@@ -15,7 +15,7 @@ FORMS: Final = "postgresql://user:password@host:5432/name or sqlite:///./local.d
 POSTGRESQL: Final = frozenset({"postgres", "postgresql"})
 SQLITE: Final = frozenset({"sqlite", "sqlite+aiosqlite"})
 POOLER: Final = "pgbouncer"
-"""The parameter with which hosted poolers and Prisma say that a pooler in transaction mode answers."""
+"""The query parameter by which hosted poolers and Prisma mark a pooler in transaction mode."""
 DRIVER_PARAMETERS: Final = frozenset({"host", "port", "ssl", "passfile", "target_session_attrs"})
 TLS_FILES: Final = ("sslrootcert", "sslcert", "sslkey")
 SERVER_PARAMETERS: Final = frozenset({"application_name", "options"})
@@ -80,7 +80,7 @@ def has_example_password(url: str) -> bool:
 
 
 def is_behind_pooler(url: str) -> bool:
-    """Return whether the URL says that a pooler in transaction mode answers: `?pgbouncer=true`."""
+    """Return whether the URL marks a pooler in transaction mode: `?pgbouncer=true`."""
     return make_url(url).query.get(POOLER) == "true"
 
 
@@ -116,7 +116,7 @@ def _context(mode: str, query: Mapping[str, str]) -> ssl.SSLContext:
 
 
 def _explain(value: str) -> None:
-    """Refuse frequent mistakes with what to do about them."""
+    """Refuse frequent mistakes, each with advice."""
     if value[:1] in {'"', "'"}:
         raise ValueError("has quotes around it; leave them out (`docker run --env-file` keeps them)")
     if value.startswith("jdbc:"):

@@ -132,7 +132,7 @@ def _check_connection(_connection: DBAPIConnection, record: ConnectionPoolEntry,
 
 
 def _give_up_on_timeout(context: ExceptionContext) -> None:
-    """Close a connection on which the server did not answer: a rollback would wait for ever."""
+    """Close a connection on which the server did not answer: a rollback would never return."""
     error: BaseException | None = context.original_exception
     while error is not None and not isinstance(error, asyncio.TimeoutError):
         error = error.__cause__

@@ -191,7 +191,7 @@ class Repository[M: Entity]:
         return entities
 
     async def create_with_owner(self, data: BaseModel | Mapping[str, object], owner_id: UUID) -> M:
-        """Add a row that belongs to this owner, whatever the data says.
+        """Add a row that belongs to this owner, even if the data names another.
 
         Raises:
             ConflictError: a value that has to be unique is taken.

@@ -26,7 +26,7 @@ MAX_KEY_LENGTH: Final = 200
 
 
 class Cache(Protocol):
-    """A store of bytes that may be evicted at any time. Keys start with their owner's name: `reports:42` (`Namespace`)."""
+    """A store of bytes that may be evicted at any time. Keys begin with their owner's name: `reports:42`."""
 
     async def get(self, key: str) -> bytes | None:
         """Return the value, or `None` if it is missing or expired."""

@@ -1,4 +1,4 @@
-"""The port for telemetry: what listeners such as metrics, error reporting and tracing learn about the running process.
+"""The port for telemetry: the operations that listeners such as metrics, error reporting and tracing receive.
 
 Each operation is reported twice, when it starts and when it finishes, as the same typed object. There may be several
 listeners; without one, a call site costs one attribute check. Reported values carry no bodies, query strings, arguments
@@ -187,7 +187,7 @@ class AICall(Operation):
 
 
 class TelemetryListener(Protocol):
-    """A listener to operations. Both methods run inside the operation's task: they must not block, and must return quickly.
+    """A listener to operations. Both methods run inside the operation's task: keep them short, and never block.
 
     `match operation: case HttpRequest(): …` tells the kinds apart. An exception is logged once and then ignored.
     """
