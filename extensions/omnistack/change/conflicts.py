@@ -16,7 +16,7 @@ class Conflict:
     lines: tuple[int, ...] = ()
     """The lines at which its conflict markers begin, counted from 1."""
     note: str = ""
-    """What happened, for a file without markers."""
+    """The reason, for a file without markers."""
 
     def __str__(self) -> str:
         """Return `path:12, 40`."""

@@ -18,7 +18,7 @@ class Plan:
 
     answers: Answers
     notes: tuple[str, ...]
-    """What the user should know, a line each."""
+    """Notes for the user, one line each."""
     before: tuple[Piece, ...] = field(default=())
     after: tuple[Piece, ...] = field(default=())
 

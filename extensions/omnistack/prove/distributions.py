@@ -58,7 +58,7 @@ NEEDED = {
     "uvloop": Need("uvicorn runs on it where it is installed", r"\buvicorn\b", "app/", dev=False),
     "watchfiles": Need("uvicorn reloads with it", r"\breload\b|watchfiles", "app/"),
 }
-"""A short list: what has no reason here must be imported; where the reason holds, it must be declared."""
+"""The only exceptions: other declared distributions must be imported. If the pattern occurs, it must be declared."""
 
 
 @lru_cache(maxsize=4096)

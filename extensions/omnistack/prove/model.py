@@ -33,7 +33,7 @@ class Asked:
 
 
 class Model:
-    """The questions, the pieces, and what follows from the answers."""
+    """The questions, the pieces, and the conditions that follow from the answers."""
 
     def __init__(self, source: Source, space: Space | None = None, *, reverse: bool = False) -> None:
         self.source = source
@@ -94,7 +94,7 @@ class Model:
         return self.interpreter.render(value, names, cond, f"copier.yml: {name}")
 
     def macro(self, path: str, name: str) -> str:
-        """Return what a macro of the template without parameters prints."""
+        """Return the output of a macro without parameters."""
         call = f"{{% from '{path}' import {name} %}}{{{{ {name}() }}}}"
         parts = self.interpreter.render(call, {}, self.space.everything, path).parts
         return "".join(part.text for part in parts if isinstance(part.text, str))
@@ -105,7 +105,7 @@ class Model:
             return value
         shown = [part for part in value.parts if not isinstance(part.text, str) or part.text.strip()]
         if kind in {"yaml", "json"} and len(shown) == 1 and isinstance(shown[0].text, Seq):
-            # What is printed as the JSON of a list is read as that list.
+            # A list that is printed as JSON is parsed as that list.
             return shown[0].text
         parsers: dict[str, Callable[[str], Value]] = {
             "bool": cast_to_bool,
@@ -157,7 +157,7 @@ class Model:
         return self.given(piece.port or piece.name, value)
 
     def preset_defaults(self, preset: str) -> dict[str, Answer]:
-        """Return what a preset answers."""
+        """Return the answers of a preset."""
         here = self.space.variables["preset"].conditions[preset]
         found: dict[str, Answer] = {"preset": preset}
         for name, asked in self.asked.items():

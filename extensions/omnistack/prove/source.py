@@ -82,7 +82,7 @@ class Source:
 
 @lru_cache(maxsize=64)
 def _compose(content: bytes) -> yaml.Node | None:
-    """Read what costs most of a document's time; what it becomes depends on what it includes."""
+    """Parse a document into nodes, the slowest step. The values made from them depend on the included files."""
     return yaml.compose(content, Loader=yaml.SafeLoader)
 
 

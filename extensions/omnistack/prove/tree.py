@@ -157,7 +157,7 @@ class Tree:
                     yield self._file(path, source, here, (Part(here, self.source.text(source), 1),))
 
     def _file(self, path: str, source: str, cond: Cond, parts: tuple[Part, ...]) -> File:
-        """Return the known file where it reads the same: what has been found out about it is kept with it."""
+        """Return the known file if its content is the same, and with it the cached results of its analysis."""
         known = self._known.files.get(path) if self._known is not None and self._known.space is self.space else None
         same = known is not None and known.source == source and known.cond == cond and known.parts == parts
         return known if known is not None and same else File(path, source, cond, parts)

@@ -34,14 +34,14 @@ class FailureError(OmniError):
 
 @dataclass(frozen=True)
 class Opaque:
-    """A free text after some filters; `sample` is what the sample's answer gives."""
+    """A free text after some filters; `sample` is the result for the sample's answer."""
 
     name: str
     sample: str
     filled: bool = False
     """Known not to be empty."""
     trace: str = ""
-    """What was done to it, exactly: empty for the text as it was answered."""
+    """The exact operations that were applied: empty for the unchanged answer."""
 
 
 @dataclass(frozen=True)
@@ -239,7 +239,7 @@ class Algebra:
         elsewhere = self.everything & ~cond
         if isinstance(new, Seq | list) and isinstance(old, Seq | list):
             mine, theirs = self.items(new, self.everything), self.items(old, self.everything)
-            # What both begin with stays one list; only the rest depends on the condition.
+            # The common beginning stays one list; only the rest depends on the condition.
             shared = 0
             for (inner, element), (other, known) in zip(mine, theirs, strict=False):
                 if not same(element, known) or cond & inner != cond & other:

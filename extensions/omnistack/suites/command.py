@@ -51,7 +51,7 @@ class Plan:
     cells: tuple[Cell, ...]
     rows: tuple[Row, ...]
     not_run: tuple[str, ...]
-    """What is impossible on this machine and why, a sentence each."""
+    """The steps that are impossible on this machine, with the reason, one sentence each."""
 
 
 def register(app: typer.Typer) -> None:

@@ -89,7 +89,7 @@ def prepare(template: Template, cells: Sequence[Cell], jobs: int) -> Prepared:
 
 
 def execute(template: Template, prepared: Prepared, record: Record, options: Options) -> Iterator[Outcome]:
-    """Execute what the record does not hold; yields every outcome as soon as it is known."""
+    """Execute the cells that are not recorded. Yield every outcome as soon as it is known."""
     yield from prepared.failed
     names = list(factors(template.catalog))
     groups = dict(prepared.groups)
@@ -170,7 +170,7 @@ def _run(
 
 
 def _enter(record: Record, key: str, outcome: Outcome, template: Template) -> None:
-    """Record a pass at the first attempt. A failure removes what an earlier run has entered."""
+    """Record a pass at the first attempt. A failure removes the entry of an earlier run."""
     if not outcome.passed:
         record.remove(key)
     elif not outcome.before:

@@ -1,4 +1,4 @@
-"""A rendered project: what its answers file records, and the git repository that it lies in."""
+"""A rendered project: the content of its answers file, and its git repository."""
 
 import json
 import os
@@ -132,7 +132,7 @@ def parse_answers(text: str, where: Path | str) -> dict[str, object]:
 
 
 def public_answers(document: Mapping[str, object]) -> Answers:
-    """Leave out what Copier records for itself."""
+    """Leave out Copier's own entries."""
     return {
         name: value for name, value in document.items() if not name.startswith("_") and isinstance(value, str | bool)
     }

@@ -118,7 +118,7 @@ class AuthProvider(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ProviderPiece:
+class AuthProviderSpec:
     """A provider's contribution to the application. Each module in `app/auth/providers/` exposes one as `provider`.
 
     Attributes:

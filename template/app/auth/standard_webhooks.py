@@ -1,4 +1,4 @@
-"""Inbound webhooks signed as https://www.standardwebhooks.com specifies: verify them and keep what is needed."""
+"""Inbound webhooks signed as https://www.standardwebhooks.com specifies: verify them and keep the required fields."""
 
 import base64
 import json

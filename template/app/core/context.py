@@ -34,7 +34,7 @@ class Actor:
 
 
 class RequestContext:
-    """Filled in while the request is served. The object is shared, so what a dependency adds, the access log sees."""
+    """The context of one request. The object is shared: the access log sees values that a dependency sets."""
 
     __slots__ = (
         "actor",

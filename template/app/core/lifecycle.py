@@ -30,7 +30,7 @@ def create_runtime(
 
     Args:
         modules: the application's modules; the core (`app.core.module`) is the first.
-        database: instead of the one that DATABASE_URL names.
+        database: a database to use instead of DATABASE_URL.
         loaded: the settings of all modules, if they were loaded before.
 
     Raises:

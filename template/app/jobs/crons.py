@@ -1,4 +1,4 @@
-"""Scheduled jobs: every worker enqueues what is due, and one of them succeeds."""
+"""Scheduled jobs: every worker enqueues the due jobs, and one of them succeeds."""
 
 import hashlib
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""The sweeper: enqueues scheduled jobs, hands over what is due, and recovers the jobs of dead workers."""
+"""The sweeper: enqueues scheduled jobs, hands over due jobs, and recovers the jobs of dead workers."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence

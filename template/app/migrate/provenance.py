@@ -17,7 +17,7 @@ KINDS = {
 
 
 class Provenance:
-    """The names that the revision files mention, and what they don't mention but the database has.
+    """The names that the revision files mention, and the database's objects that they don't mention.
 
     Attributes:
         foreign: objects that no revision has created, such as PostGIS's tables, partitions and hand-made indexes.

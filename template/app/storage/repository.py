@@ -61,7 +61,7 @@ class FileRepository(Repository[File]):
         await self.session.execute(select(col(User.id)).where(col(User.id) == owner_id).with_for_update(key_share=True))
 
     async def usage(self, owner_id: UUID) -> Usage:
-        """Return what the owner's files take up."""
+        """Return the storage that the owner's files take up."""
         # A deleted file counts until its upload link has expired, since the link could still store an object.
         pending = (col(File.status) != FileStatus.STORED) & (col(File.due_at) > utc_now())
         statement = select(

@@ -156,6 +156,6 @@ class FileService:
 
 
 async def sweep_if_due(runtime: Runtime, session: AsyncSession) -> None:
-    """Queue a sweep if files have expired. Without a scheduler, this is what removes them."""
+    """Queue a sweep if files have expired. Without a scheduler, only this removes them."""
     if await FileRepository(session).any_due():
         await runtime.queue.enqueue(session, sweep_files, job_id="storage:sweep")

@@ -1,4 +1,4 @@
-"""Dependencies: what is imported is declared, and what is declared is imported or needed."""
+"""Dependencies: every imported package is declared, and every declared one is imported or needed."""
 
 import re
 import tomllib

@@ -32,7 +32,7 @@ ENTRIES = ("app.main", "app.cli.main", "app.project_modules", "app.modules", "mi
 """Where the application is entered from outside."""
 
 OFFERED = "dependencies"
-"""The file with what a module offers to routes, which may all be the user's own."""
+"""The file with a module's dependencies for routes. All of these routes may be the user's own."""
 
 
 def check_reached(code: Code, report: Report) -> None:

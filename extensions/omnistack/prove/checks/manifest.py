@@ -40,7 +40,7 @@ def is_manifest(function: str) -> bool:
 
 
 def listed_in_manifests(code: Code, *fields: str) -> Names:
-    """Return what the manifests list in some fields, and when."""
+    """Return the names that the manifests list in some fields, with their conditions."""
     found = Conditions[tuple[str, str]](code.space)
     for module, call in _manifest_calls(code):
         for name in (name for field in fields for name in call.refers(field)):

@@ -23,7 +23,7 @@ class Revision:
     branch: str
     """The name of its folder."""
     before: tuple[str, ...]
-    """What `down_revision` and `depends_on` name."""
+    """The revisions that `down_revision` and `depends_on` name."""
     first: bool
     labels: tuple[str, ...]
     creates: frozenset[str]

@@ -1,4 +1,4 @@
-"""Services: what a chosen piece needs is started by compose, every deploy file and CI, and nothing else is."""
+"""Services: compose, every deploy file and CI start the services that chosen pieces need, and no others."""
 
 import re
 from collections.abc import Iterator

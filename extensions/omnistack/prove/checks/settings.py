@@ -1,4 +1,4 @@
-"""Settings: what is read is declared, what is declared is read, and both are documented in `.env.example`."""
+"""Settings: each one that is read is declared, each declared one is read, and `.env.example` documents them."""
 
 import re
 from collections.abc import Iterator

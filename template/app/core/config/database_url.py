@@ -42,7 +42,7 @@ DROPPED: Final = frozenset(
 """Parameters of other drivers, without which the connection works as well."""
 SSL_MODES: Final = {
     **{mode: mode for mode in ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")},
-    # What Node's, Ruby's and JDBC's drivers call them.
+    # The names that Node's, Ruby's and JDBC's drivers use.
     "no-verify": "require",
     "true": "require",
     "1": "require",

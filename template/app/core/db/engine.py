@@ -104,7 +104,7 @@ def _connect(
     try:
         return dialect.connect(*arguments, **options)
     except Exception as error:
-        # The driver raises what the network does, which can't be told from another service's error.
+        # The driver raises plain network errors, which can't be distinguished from those of another service.
         raise DatabaseUnavailableError from error
 
 

@@ -35,7 +35,7 @@ MAX_RETRY_DELAY: Final = timedelta(minutes=1)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Job:
-    """A waiting job. The arguments are JSON text, so that a job gets exactly what a queue with a server would pass."""
+    """A waiting job. The arguments are JSON text, so that a job gets the same values as from a queue with a server."""
 
     id: str
     name: str

@@ -149,7 +149,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is not HTTP, or what a callback above has refused, in the one shape of errors."""
+        """Refuse input that is not HTTP, or that a callback above has refused, with the common error format."""
         if self._headers_too_large:
             self._refuse_headers()
         else:
@@ -173,7 +173,7 @@ class LimitedProtocol(HttpToolsProtocol):
                 self.abandon()
 
     def abandon(self) -> None:
-        """Close the connection, without an answer to what has arrived of the next request."""
+        """Close the connection, without a response to a partly received request."""
         self._waiting.pop(self, None)
         self.transport.close()
 
