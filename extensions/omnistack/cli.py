@@ -74,7 +74,7 @@ def options(
     ] = False,
 ) -> None:
     """Define the options of every command."""
-    del version, debug  # `run` reads --debug itself: it has to work where parsing fails
+    del version, debug  # `run` reads --debug itself: it must work where parsing fails
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ EDITED_AND_REMOVED = "deleted: you edited it, and the new version no longer has 
 
 @dataclass(frozen=True, order=True)
 class Conflict:
-    """A file that the user has to resolve."""
+    """A file that the user must resolve."""
 
     path: str
     lines: tuple[int, ...] = ()

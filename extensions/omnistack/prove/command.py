@@ -75,7 +75,7 @@ def prove_command(
         if mutants:
             if proof.findings:
                 _report(result, as_json=as_json)
-                raise OmniError("mutants need a template without faults", "correct the findings first")
+                raise OmniError("--mutants requires a template without faults", "correct the findings first")
             made = all_mutants(proof)
             result.mutants_made = len(made)
             seeded = draw(made, at_most, result.seed)

@@ -95,7 +95,7 @@ class Filters:
 
     def _default(self, value: Value, arguments: Arguments, named: Named, cond: Cond) -> Value:
         if named or len(arguments) > 1:
-            raise RefusedError("default() with options is not followed", "write an if-expression")
+            raise RefusedError("default() with options is not supported", "write an if-expression")
         instead = arguments[0] if arguments else ""
         options = self._plain(value, cond)
         return self.algebra.choice(
@@ -180,7 +180,7 @@ class Filters:
     def _unique(self, items: Items, arguments: Arguments, named: Named, cond: Cond) -> Seq:
         del cond
         if arguments or set(named) - {"attribute"}:
-            raise RefusedError("unique() with options is not followed", "leave the options out")
+            raise RefusedError("unique() with options is not supported", "leave the options out")
         found: Items = []
         met: list[tuple[Value, Cond]] = []
         for inner, item in items:
@@ -211,7 +211,7 @@ class Filters:
             items = [(inner, self._attribute(item, named["attribute"])) for inner, item in items]
         start = named.get("start", arguments[0] if arguments else 0)
         if not isinstance(start, list):
-            raise RefusedError("a sum of numbers is not followed", "count with length")
+            raise RefusedError("a sum of numbers is not supported", "count with length")
         del cond
         return Seq(tuple(pair for inner, item in items for pair in self.algebra.items(item, inner)))
 

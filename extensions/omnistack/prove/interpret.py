@@ -70,7 +70,7 @@ class Interpreter(Expressions):
         return found
 
     def _unknown(self, node: nodes.Node) -> list[Part]:
-        raise RefusedError(f"{type(node).__name__} is not followed", "write it as a loop")
+        raise RefusedError(f"{type(node).__name__} is not supported", "write it as a loop")
 
     def _output(self, node: nodes.Output, scope: Scope, cond: Cond) -> list[Part]:
         found: list[Part] = []
@@ -94,7 +94,7 @@ class Interpreter(Expressions):
 
     def _for(self, node: nodes.For, scope: Scope, cond: Cond) -> list[Part]:
         if node.recursive:
-            raise RefusedError("a recursive loop is not followed", "write nested loops")
+            raise RefusedError("a recursive loop is not supported", "write nested loops")
         items = self.algebra.items(self.value(node.iter, scope, cond), cond)
         if self._asks_for_loop(node):
             return self._counting_loop(node, scope, cond, items)
@@ -139,7 +139,7 @@ class Interpreter(Expressions):
         def counted(name: str) -> Value:
             counts = {"index": (before, 1), "index0": (before, 0), "length": ([*before, *after], 1)}
             if name not in counts:
-                raise RefusedError(f"loop.{name} is not followed", "use loop.first, loop.last or loop.index")
+                raise RefusedError(f"loop.{name} is not supported", "use loop.first, loop.last or loop.index")
             return self.filters.count(counts[name][0], here, counts[name][1])
 
         return Loop(self.algebra.flag(without(union(before))), self.algebra.flag(without(union(after))), counted)
@@ -164,7 +164,7 @@ class Interpreter(Expressions):
 
     def _set_block(self, node: nodes.AssignBlock, scope: Scope, cond: Cond) -> list[Part]:
         if node.filter is not None:
-            raise RefusedError("a filtered block assignment is not followed", "assign first, then filter")
+            raise RefusedError("a filtered block assignment is not supported", "assign first, then filter")
         self._assign(node.target, Text(tuple(self._body(node.body, Scope(cond, {}, scope), cond))), scope, cond)
         return []
 
@@ -182,7 +182,7 @@ class Interpreter(Expressions):
             for each, part in zip(target.items, value, strict=True):
                 self._assign(each, part, scope, cond)
         else:
-            raise RefusedError("this assignment is not followed", "assign to one name")
+            raise RefusedError("this assignment is not supported", "assign to one name")
 
     def _macro(self, node: nodes.Macro, scope: Scope, cond: Cond) -> list[Part]:
         del cond

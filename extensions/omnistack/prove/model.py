@@ -114,7 +114,7 @@ class Model:
             "json": yaml.safe_load,
         }
         if kind not in parsers:
-            raise RefusedError(f"a question of type {kind} is not followed", "use str, bool or yaml")
+            raise RefusedError(f"a question of type {kind} is not supported", "use str, bool or yaml")
         return self.interpreter.algebra.lift(everything, parsers[kind], value)
 
     def _passes(self, name: str, body: Mapping[str, Value], names: Mapping[str, Value]) -> Cond:

@@ -1,6 +1,6 @@
 """Random real renders, which show that the proof's conditions agree with what Copier writes.
 
-Each answer set is rendered by Copier (in memory, `render.py`) and has to equal, byte for byte, what the product line
+Each answer set is rendered by Copier (in memory, `render.py`) and must equal, byte for byte, what the product line
 says of it. Then the render is looked at by itself, by means that have nothing to do with the proof.
 """
 

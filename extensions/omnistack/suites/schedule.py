@@ -30,7 +30,7 @@ class Schedule:
         candidates: the cells by digest.
         covered: the pairs of cells that need no execution.
         executed: the pairs that were executed at any time, whatever the rendering was then.
-        deadline: when the last cell has to be finished.
+        deadline: when the last cell must be finished.
         clock: what the deadline is measured by.
     """
 

@@ -60,7 +60,7 @@ class CommittedProject(Project):
         if changed:
             raise OmniError(
                 f"{self.root} has uncommitted changes ({shorten(changed)})",
-                "commit them, or put them aside with `git stash -u`, then run the command again",
+                "commit or stash them (`git stash -u`), then run the command again",
             )
 
 

@@ -42,7 +42,7 @@ def _check_keys(value: SecretStr | None) -> SecretStr | None:
             key = b""
         if len(key) < MIN_KEY_BYTES:
             raise ValueError(
-                f"has to be {PREFIX} and the base64 of at least {MIN_KEY_BYTES} bytes, as the sender shows it; "
+                f"must be {PREFIX} and the base64 of at least {MIN_KEY_BYTES} bytes, as the sender shows it; "
                 f"several are separated by commas"
             )
     return value

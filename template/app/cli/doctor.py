@@ -25,7 +25,7 @@ class Finding:
     """The outcome of a check.
 
     Attributes:
-        status: an `error` has to be fixed; a `warning` may be intended.
+        status: an `error` must be fixed; a `warning` may be intended.
         check: what was checked: `settings`, the name of a health check, or the name of a setting.
         message: what is wrong and what to do. Contains no secrets.
     """
@@ -146,7 +146,7 @@ def weak_spots(runtime: "Runtime", loaded: "LoadedSettings") -> Iterator[Finding
     if settings.is_local:
         return
     if settings.DEBUG:
-        yield Finding("warning", "DEBUG", "Is true: requests and SQL statements are logged with what people send.")
+        yield Finding("warning", "DEBUG", "Is true: requests and SQL statements are logged with user data.")
     if "*" in settings.BACKEND_CORS_ORIGINS:
         yield Finding("warning", "BACKEND_CORS_ORIGINS", 'Contains "*": every web page may call the API.')
     if settings.PUBLIC_URL.startswith("http://"):

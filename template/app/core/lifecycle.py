@@ -39,7 +39,7 @@ def create_runtime(
     """
     loaded = load_settings(settings_classes(modules)) if loaded is None else loaded
     if Settings not in loaded:
-        raise ValueError("The core is missing: app.core.module.module has to be the first of the modules.")
+        raise ValueError("The core is missing: app.core.module.module must be the first of the modules.")
     settings = cast("Settings", loaded[Settings])
     runtime = Runtime(settings=settings, database=database or create_database(settings))
     for cls, value in loaded.items():

@@ -107,7 +107,7 @@ class FileRepository(Repository[File]):
         return bool(await self.session.scalar(select(exists().where(_due()))))
 
     async def due(self, limit: int) -> Sequence[UUID]:
-        """Return the ids of files that a sweep has to delete."""
+        """Return the ids of files that a sweep must delete."""
         return (await self.session.scalars(select(col(File.id)).where(_due()).limit(limit))).all()
 
     async def claim_due(self, id_: UUID) -> bool:

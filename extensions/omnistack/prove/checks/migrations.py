@@ -125,7 +125,7 @@ def _check_revision(code: Code, revision: Revision, revisions: dict[str, Revisio
 
 
 def _required(code: Code, branch: str) -> set[str]:
-    """Name the branches that a module's first revision has to follow: of the core, and of what its piece requires."""
+    """Name the branches that a module's first revision must follow: of the core, and of what its piece requires."""
     if branch == CORE:
         return set()
     branches = {module.file.path.removeprefix(FOLDER).split("/")[0] for module in _files(code)}

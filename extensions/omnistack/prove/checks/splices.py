@@ -1,6 +1,6 @@
 """Splices: a Python file that varies may be read with all its lines at once.
 
-Each run of lines that is not always there has to be whole statements at the file's own level, or whole elements of a
+Each run of lines that is not always there must be whole statements at the file's own level, or whole elements of a
 bracket, each with its comma, or to lie within one string. Then taking any of them away takes away just their nodes of
 the syntax tree, so that what the tree of all lines says, each under its condition, is what every single file says.
 """

@@ -55,7 +55,7 @@ class ClerkProvider:
         claims = await self._verifier.verify(token)
         self._check_party(claims)
         if claims.get("sts") == "pending":
-            # The user has signed up and still has to complete a task of the instance, such as joining an organisation.
+            # The user has signed up and still must complete a task of the instance, such as joining an organisation.
             raise InvalidTokenError("The session is still pending at Clerk.", reason="pending")
         return identity_of(NAME, claims, assurance=replace(assurance_of(claims), level=_level(claims)))
 

@@ -64,12 +64,12 @@ def normal_url(value: str) -> str:
     try:
         url = make_url(_with_hosts_as_parameters(value))
     except (ArgumentError, ValueError):
-        raise ValueError(f"is not a URL; it has to look like {FORMS}") from None
+        raise ValueError(f"is not a URL; it must look like {FORMS}") from None
     if url.drivername.partition("+")[0] in POSTGRESQL:
         return _written(_postgresql(url))
     if url.drivername in SQLITE:
         return _written(_sqlite(url))
-    raise ValueError(f"has to look like {FORMS}")
+    raise ValueError(f"must look like {FORMS}")
 
 
 def has_example_password(url: str) -> bool:
@@ -120,7 +120,7 @@ def _explain(value: str) -> None:
     if value[:1] in {'"', "'"}:
         raise ValueError("has quotes around it; leave them out (`docker run --env-file` keeps them)")
     if value.startswith("jdbc:"):
-        raise ValueError(f"is a JDBC URL; it has to look like {FORMS}")
+        raise ValueError(f"is a JDBC URL; it must look like {FORMS}")
     parts = _PARTS.fullmatch(value)
     if parts is None or parts["scheme"].startswith("sqlite"):
         return
@@ -144,7 +144,7 @@ def _with_hosts_as_parameters(value: str) -> str:
 
 def _postgresql(url: URL) -> URL:
     if not url.database:
-        raise ValueError(f"names no database; it has to look like {FORMS}")
+        raise ValueError(f"names no database; it must look like {FORMS}")
     query: dict[str, str | tuple[str, ...]] = {}
     for name, value in url.query.items():
         if name in {"sslmode", "ssl"}:
@@ -179,7 +179,7 @@ def _ssl_mode(value: str) -> str:
 
 def _sqlite(url: URL) -> URL:
     if not url.database or url.database == ":memory:":
-        raise ValueError("has to name a file, like sqlite:///./local.db: each connection would have its own memory")
+        raise ValueError("must name a file, like sqlite:///./local.db: each connection would have its own memory")
     return url.set(drivername="sqlite+aiosqlite")
 
 

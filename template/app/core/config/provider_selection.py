@@ -54,7 +54,7 @@ class Selection:
         selected = value or default
         names = {piece.name: piece for piece in self.providers}
         if selected not in names:
-            raise ValueError(f"has to be {' or '.join(names)}: no other provider is part of this project")
+            raise ValueError(f"must be {' or '.join(names)}: no other provider is part of this project")
         missing = missing_settings(names[selected].settings)
         if missing:
             said = value or f"not set, hence {selected}"

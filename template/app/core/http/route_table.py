@@ -90,7 +90,7 @@ def _branch(route: BaseRoute) -> _Branch | None:
         return None
     known = tuple(_known(context, route) for context in contexts if context.methods)
     if len(known) < len(contexts):
-        # A mounted application may match every path below its own, so the framework has to search first.
+        # A mounted application may match every path below its own, so the framework must search first.
         return _Branch(pattern=re.compile(""), routes=known, opaque=True)
     # Without the names of the parameters: a pattern must not contain a name twice.
     patterns = [re.sub(r"\(\?P<\w+>", "(?:", each.pattern.pattern) for each in known]

@@ -44,7 +44,7 @@ class SendGridSettings(ModuleSettings):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Outcome:
-    """The request was accepted, or has to be repeated without the `rejected` addresses."""
+    """The request was accepted, or must be repeated without the `rejected` addresses."""
 
     message_id: str | None = None
     rejected: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""A port's provider: which one is selected, and what has to be set for it and for no other."""
+"""A port's provider: which one is selected, and what must be set for it and for no other."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,4 +120,4 @@ def test_what_another_one_needs_may_be_missing(monkeypatch: pytest.MonkeyPatch) 
 
 def test_what_is_no_part_of_the_project_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEWS_PROVIDER", "smoke")
-    assert problems() == ["NEWS_PROVIDER has to be paper or pigeon: no other provider is part of this project"]
+    assert problems() == ["NEWS_PROVIDER must be paper or pigeon: no other provider is part of this project"]

@@ -66,7 +66,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._header_size = 0
         self._headers_too_large = False
         self._unread: tuple[int, float, float] | None = None
-        """The size of the write buffer when it last shrank, when that was, and when it has to be empty."""
+        """The size of the write buffer when it last shrank, when that was, and when it must be empty."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to wait for a request. Above the limit, the connection that has waited longest makes room."""
