@@ -1,8 +1,8 @@
 """Jinja's filters and tests over values that vary.
 
-Where every argument is plain, Jinja's own function is called. Over a list whose elements are there under conditions,
-the filters that treat elements one by one, or that keep the order, are carried out on the conditions; a filter that is
-not in `_lists` is applied to every form that the list takes, and refused where these are too many.
+If every argument is plain, Jinja's own function is called. For a list of conditional elements, filters that treat
+elements one by one, or that keep the order, work on the conditions. A filter that is not in `_lists` is applied to
+every form that the list can take, and refused if there are too many.
 """
 
 from collections.abc import Callable

@@ -1,9 +1,9 @@
 """Jinja, run once for all answer sets.
 
-The templates are parsed by Copier's own Jinja environment and their syntax trees are run over values that vary
-(`values.py`): a condition that varies runs both branches, each under its condition; a loop runs once for every element
-that may be there. What comes out is the text with the condition of every part of it. A construct that this cannot
-follow exactly is refused with an error that names the line.
+Copier's own Jinja environment parses the templates, and their syntax trees are run over values that vary (`values.py`):
+an `if` whose condition varies runs both branches, each under its condition; a loop runs once for every possible
+element. The output is the text with the condition of each of its parts. A construct that the interpreter does not
+support exactly is refused with an error that names the line.
 """
 
 from collections.abc import Callable, Mapping

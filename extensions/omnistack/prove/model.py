@@ -1,6 +1,6 @@
 """The feature model: which answer sets are valid and which pieces they choose, read from `copier.yml` and the catalog.
 
-Nothing of it is described here: validators, defaults and the computed answers are the questionnaire's own Jinja, run
+The model is not written down here: validators, defaults and computed answers are the questionnaire's own Jinja, run
 once for all answer sets.
 """
 

@@ -1,7 +1,7 @@
 """Random real renders, which show that the proof's conditions agree with what Copier writes.
 
-Each answer set is rendered by Copier (in memory, `render.py`) and must equal, byte for byte, what the product line
-says of it. Then the render is looked at by itself, by means that have nothing to do with the proof.
+Copier renders each answer set (in memory, `render.py`). The result must equal the product line's, byte for byte. Then
+the render is checked by itself, with code that is independent of the proof.
 """
 
 import ast

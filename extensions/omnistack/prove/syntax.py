@@ -30,7 +30,7 @@ def read_decorator(node: ast.expr) -> Decorator:
     )
 
 
-def what_is_called(node: ast.expr) -> ast.expr:
+def called_expression(node: ast.expr) -> ast.expr:
     """Return the callee of a call, the value of a subscript, or the bare expression itself."""
     if isinstance(node, ast.Call):
         return node.func

@@ -1,7 +1,7 @@
 """The rendered project as a product line: every file and every line with its condition.
 
 `_exclude`, the parts of paths and the contents of `.jinja` files are run by the interpreter; patterns are matched by
-the library that Copier matches them with. So what is here follows from what Copier reads, and from nothing else.
+the library that Copier uses. So the tree follows only from the files that Copier reads.
 """
 
 import re

@@ -1,9 +1,8 @@
 """Values that differ from answer set to answer set, and how they combine.
 
-A plain Python value is the same everywhere. `Choice` is one of several values, each under its condition; `Seq` is a
-list whose elements are each there under a condition; `Text` is output whose parts are each there under a condition;
-`Opaque` is a free text, of which nothing may depend but what is printed. What cannot be combined exactly is refused,
-never guessed.
+A plain Python value is the same for all answer sets. `Choice` is one of several values, each under its condition; `Seq`
+is a list and `Text` an output, each of whose elements has a condition; `Opaque` is a free text, which may be printed
+but must not decide anything else. Values that cannot be combined exactly are refused, never guessed.
 """
 
 from collections.abc import Callable, Iterable, Sequence

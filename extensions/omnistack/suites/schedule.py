@@ -23,8 +23,8 @@ class Candidate:
 class Schedule:
     """A schedule that hands out cells until the time is used up.
 
-    Without a deadline the largest come first: the last ones are short, and all processors finish together. With one,
-    those come first that hold the most pairs never executed before, then the most that nothing has covered yet.
+    Without a deadline, the longest cells come first, so that all processors finish at about the same time. With one,
+    the cells with the most never executed pairs come first, then those with the most uncovered pairs.
 
     Args:
         candidates: the cells by digest.

@@ -35,11 +35,11 @@ class InvalidTokenError(UnauthorizedError):
 class GenuineTokenError(InvalidTokenError):
     """The issuer signed the token for this application, but it is not accepted.
 
-    Not a failed authentication: the client holds a token that nobody can guess, so that other clients behind the same
+    Not a failed authentication: the client holds a token that can't be guessed, so other clients behind the same
     address must not be blocked.
 
     Args:
-        subject: whose token it is; requests with such tokens are limited by it.
+        subject: the subject of the token. Requests with such tokens are limited by it.
     """
 
     def __init__(self, message: str, *, subject: str, reason: str) -> None:

@@ -1,8 +1,8 @@
 """Splices: a Python file that varies may be read with all its lines at once.
 
-Each run of lines that is not always there must be whole statements at the file's own level, or whole elements of a
-bracket, each with its comma, or to lie within one string. Then taking any of them away takes away just their nodes of
-the syntax tree, so that what the tree of all lines says, each under its condition, is what every single file says.
+Each run of conditional lines must consist of whole statements at the file's own level, or of whole elements of a
+bracket, each with its comma, or lie within one string. Removing any of these runs then removes exactly their nodes from
+the syntax tree. So the tree of all lines, each under its condition, describes every single file.
 """
 
 import ast

@@ -34,23 +34,23 @@ class Selection:
 
     Attributes:
         providers: those that are part of the project.
-        modest: the name of the provider without requirements, for developers' machines.
+        local_default: the name of the provider without requirements, for developers' machines.
     """
 
     providers: Sequence[Selectable]
-    modest: str
+    local_default: str
 
     @property
     def chosen(self) -> str:
         """The name of the provider outside local."""
-        return next((piece.name for piece in self.providers if piece.name != self.modest), self.modest)
+        return next((piece.name for piece in self.providers if piece.name != self.local_default), self.local_default)
 
     def check(self, value: str, info: ValidationInfo) -> str:
         """Validate the setting, and return the name of the selected provider.
 
-        If the setting is empty, that is `modest` in local and `chosen` elsewhere.
+        If the setting is empty, that is `local_default` in local and `chosen` elsewhere.
         """
-        default = self.modest if info.data.get("ENVIRONMENT") is Environment.LOCAL else self.chosen
+        default = self.local_default if info.data.get("ENVIRONMENT") is Environment.LOCAL else self.chosen
         selected = value or default
         names = {piece.name: piece for piece in self.providers}
         if selected not in names:

@@ -29,7 +29,7 @@ class Piece:
     settings: type[ModuleSettings]
 
 
-SELECTION = Selection((Piece("paper", PaperSettings), Piece("pigeon", PigeonSettings)), modest="paper")
+SELECTION = Selection((Piece("paper", PaperSettings), Piece("pigeon", PigeonSettings)), local_default="paper")
 
 
 class NewsSettings(ModuleSettings):
@@ -70,7 +70,7 @@ def test_unset_it_is_the_chosen_one_elsewhere(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_where_there_is_no_other_it_is_the_modest_one_everywhere() -> None:
-    assert Selection((Piece("paper", PaperSettings),), modest="paper").chosen == "paper"
+    assert Selection((Piece("paper", PaperSettings),), local_default="paper").chosen == "paper"
 
 
 def test_what_the_selected_one_needs_is_named_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
