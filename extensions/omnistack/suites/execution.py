@@ -45,7 +45,7 @@ class Options:
     """Processes that run one cell's tests."""
 
     deadline: float | None
-    """When the last cell must be finished, by `time.monotonic`."""
+    """The time by which the last cell must be finished, by `time.monotonic`."""
 
     again: bool
     """Whether cells run again that the record holds."""

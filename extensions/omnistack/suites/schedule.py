@@ -14,7 +14,7 @@ class Candidate:
 
     pairs: AbstractSet[Combination]
     seconds: float
-    """How long it is expected to take."""
+    """Its expected duration."""
 
     size: int
     """Files of its rendering."""

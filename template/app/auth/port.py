@@ -14,7 +14,7 @@ from app.core.manifest import InboxHandler
 from app.core.runtime import Runtime
 
 type AssuranceLevel = Literal["aal1", "aal2"]
-"""How the user signed in: with one factor, or with two (after NIST SP 800-63B)."""
+"""The factors with which the user signed in: one, or two (after NIST SP 800-63B)."""
 
 
 class InvalidTokenError(UnauthorizedError):

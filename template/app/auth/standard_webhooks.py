@@ -22,7 +22,7 @@ RATE = RateLimit("6000/minute", name="webhooks")
 PREFIX = "whsec_"
 MIN_KEY_BYTES = 24
 SEPARATOR = ","
-"""Between the secrets of one setting, the newest first. The base64 alphabet does not contain it."""
+"""The separator between the secrets of one setting, the newest first. The base64 alphabet does not contain it."""
 
 type Shape = Mapping[str, "Shape | None"]
 """The keys of an object that are kept; `None` for a plain value. In a list, the shape applies to each item."""

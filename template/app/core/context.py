@@ -52,11 +52,11 @@ class RequestContext:
         self.request_id = request_id
         self.started_at = started_at
         self.status: int | None = None
-        """Of the response, once it has started."""
+        """The status of the response, once it has started."""
         self.error: BaseException | None = None
         """The unexpected exception that the request failed with."""
         self.route: MatchedRoute | None = None
-        """Which route it has been given to."""
+        """The route that handles the request."""
         self.user_id: str | None = None
         self.actor: Actor | None = None
         """Set when the caller is known."""

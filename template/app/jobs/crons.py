@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MINUTE: Final = timedelta(minutes=1)
 MAX_LATENESS: Final = timedelta(minutes=10)
-"""How late a scheduled job may start. A run that is later is skipped."""
+"""Maximum delay of a scheduled job. A run that is later is skipped."""
 
 
 class Schedule:

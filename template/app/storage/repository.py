@@ -14,7 +14,7 @@ from app.storage.models import File, FileStatus
 from app.users.models import User
 
 RETRY_INTERVAL: Final = timedelta(minutes=5)
-"""After this, a sweep retries a deletion whose job has not finished."""
+"""Delay after which a sweep retries a deletion whose job has not finished."""
 
 _NO_SYNC: Final = {"synchronize_session": False}
 

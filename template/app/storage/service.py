@@ -35,10 +35,10 @@ from app.storage.schemas import UploadRequest
 from app.storage.settings import StorageSettings
 
 UPLOAD_LIFETIME: Final = timedelta(hours=1)
-"""How long an upload may stay unconfirmed. Longer than its link, since a slow upload may start just before the end."""
+"""Lifetime of an unconfirmed upload. Longer than its link's, since a slow upload may start just before that expires."""
 
 DELETE_TIMEOUT: Final = timedelta(seconds=3)
-"""How long a request waits for the store to delete an object; after that, the job retries."""
+"""Time that a request waits for the store to delete an object. After that, the job retries."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ class Outcome(StrEnum):
     """The outcome for one file."""
 
     COPIED = "copied"
-    """In a dry run: would be copied."""
+    """Copied; in a dry run, to be copied."""
     PRESENT = "present"
     FAILED = "failed"
 

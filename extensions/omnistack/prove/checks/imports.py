@@ -29,7 +29,7 @@ def check_imports(code: Code, report: Report) -> None:
 
 
 ENTRIES = ("app.main", "app.cli.main", "app.project_modules", "app.modules", "migrations.env")
-"""Where the application is entered from outside."""
+"""The entry points of the application."""
 
 OFFERED = "dependencies"
 """The file with a module's dependencies for routes. All of these routes may be the user's own."""

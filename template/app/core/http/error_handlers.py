@@ -56,7 +56,7 @@ class ErrorResponse(BaseModel):
 
 
 ERROR_RESPONSES: dict[int | str, dict[str, object]] = {"default": {"model": ErrorResponse, "description": "Error"}}
-"""For OpenAPI: the response of every route in case of an error, 422 included."""
+"""The error response of every route in OpenAPI, 422 included."""
 
 
 def add_error_handlers(app: FastAPI) -> None:

@@ -36,7 +36,7 @@ class _Branch:
     """An entry in the application's own list of routes."""
 
     pattern: re.Pattern[str]
-    """Matches every path of its routes."""
+    """A pattern that matches every path of its routes."""
     routes: tuple[KnownRoute, ...]
     opaque: bool
     """Whether it contains a mounted application, whose routes are unknown."""

@@ -28,7 +28,7 @@ from app.kit.cancellation import is_cancelled
 logger = structlog.stdlib.get_logger(__name__)
 
 DRAIN_TIMEOUT: Final = timedelta(seconds=5)
-"""How long a stopping process finishes its jobs: Docker kills it after ten seconds, others after thirty."""
+"""Time that a stopping process gives its jobs to finish: Docker kills it after ten seconds, others after thirty."""
 FIRST_RETRY_DELAY: Final = timedelta(seconds=1)
 MAX_RETRY_DELAY: Final = timedelta(minutes=1)
 
