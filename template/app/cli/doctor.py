@@ -141,7 +141,7 @@ def _reason(error: Exception) -> str:
 
 
 def weak_spots(runtime: "Runtime", loaded: "LoadedSettings") -> Iterator[Finding]:
-    """Yield a warning for each setting that works, but is seldom intended outside of a developer's machine."""
+    """Yield a warning for each setting that works, but is rarely intended outside of a developer's machine."""
     settings = runtime.settings
     if settings.is_local:
         return
