@@ -16,6 +16,7 @@ from pathlib import Path
 from omnistack.shell.errors import OmniError
 from omnistack.shell.process import LEAKING_VARIABLES, kill_group, program
 from omnistack.suites import user_module
+from omnistack.suites.tripwire import poisoned
 
 READY_PATH = "/api/v1/public/health/ready"
 BOOT_SECONDS = 60
@@ -173,11 +174,17 @@ def boot(site: Site) -> None:
 
 
 def tests(site: Site) -> None:
-    """Run the project's tests, template's and user's, on database servers of their own."""
-    unset = {"DATABASE_URL", "ENVIRONMENT", "PROJECT_NAME", "SECRET_KEY"}
-    clean = {name: value for name, value in site.environment.items() if name not in unset}
+    """Run the project's tests, template's and user's, on database servers of their own.
+
+    `.env` and the environment are poisoned: no test may use what a developer has set there.
+    """
     spread = ("-n", str(site.workers), "--dist", "loadfile") if site.workers > 1 else ()
-    Site(site.folder, clean).uv("pytest", "-q", *spread)
+    with poisoned(site.folder, site.environment) as (environment, wire):
+        Site(site.folder, environment).uv("pytest", "-q", *spread)
+    if wire.connections:
+        raise StepError(
+            f"the tests connected {wire.connections} times to servers that only `.env` and the environment name", ""
+        )
 
 
 def downgrade(site: Site) -> None:

@@ -58,6 +58,10 @@ def check_dependencies(code: Code, report: Report) -> None:
         unused = requirement.cond & ~used
         where, line = _declaration(code, requirement)
         report(where, line, f"{requirement.name} is declared, but nothing imports or needs it", unused)
+        if requirement.dev:
+            also = code.space.union(each.cond for each in by_name[requirement.name] if not each.dev)
+            twice = requirement.cond & also
+            report(where, line, f"{requirement.name} is declared for development, and as a dependency as well", twice)
 
 
 def read_requirements(file: File, report: Report) -> Iterator[Declared]:

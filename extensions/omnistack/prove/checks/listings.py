@@ -14,7 +14,7 @@ MODELS, MODELS_OF = "app/ai/models.toml", "extensions/models"
 HEADING = re.compile(r"(#+) \S")
 RULER = re.compile(r"\|(?: *:?-+:? *\|)+")
 GROUP = re.compile(r"# --- .* ---$")
-ROW = re.compile(r"\| `([A-Z][A-Z0-9_]+)` \| (.*?) ?\| ")
+ROW = re.compile(r"\| `([A-Z][A-Z0-9_]+)` \| (.*?) ?\| (.*?) ?\| ")
 
 
 def check_listings(code: Code, report: Report) -> None:
@@ -69,8 +69,14 @@ def _check_settings(tree: Tree, file: File, report: Report) -> None:
         if match is None:
             continue
         told.add(match[1], line.cond)
-        if match[1] in settings and not line.free and not _says(settings[match[1]][0], match[2]):
+        if match[1] not in settings or line.free:
+            continue
+        setting, piece = settings[match[1]]
+        if not _says(setting, match[2]):
             report(file.source, line.number, f"shows a default of {match[1]} that differs from the catalog", line.cond)
+        if match[3] != _requirement(setting, piece):
+            message = f"shows another requirement of {match[1]} than the catalog"
+            report(file.source, line.number, message, line.cond)
     for name, (_, piece) in settings.items():
         missing = tree.model.chosen[piece.name] & ~told[name]
         report(file.source, 1, f"does not list the setting {name}", missing)
@@ -85,6 +91,12 @@ def _check_models(tree: Tree, file: File, report: Report) -> None:
         if f"{MODELS_OF}/{name}.jinja" in tree.source.files:
             told = tree.space.union(line.cond for line in file.matching(rf'^provider = "{re.escape(name)}"$'))
             report(file.source, 1, f"has no model of the chosen provider {name}", chosen & ~told)
+
+
+def _requirement(setting: Setting, piece: Piece) -> str:
+    if not setting.required:
+        return ""
+    return f"with `{piece.name}`" if piece.kind == "provider" else "yes"
 
 
 def _says(setting: Setting, shown: str) -> bool:

@@ -30,6 +30,7 @@ def check_manifest(code: Code, report: Report) -> None:
     _check_functions(code, report)
     _check_queued(code, report)
     _check_fields(code, report)
+    _check_provider_fields(code, report)
     _check_order(code, report)
 
 
@@ -189,6 +190,26 @@ def _check_fields(code: Code, report: Report) -> None:
                 unread = module.at(lines) & ~read[(place, field)]
                 line = module.file.where(lines[-1])
                 report(module.file.source, line, f"nothing reads the manifest's field `{field}`", unread)
+
+
+def _check_provider_fields(code: Code, report: Report) -> None:
+    """Some provider sets every field of its port's manifest, or the field does nothing."""
+    given = {
+        (_package(module.name), name)
+        for module, call in _manifest_calls(code)
+        for name, _ in call.keyword_texts
+        if call.function.endswith(PROVIDER_SPECS)
+    }
+    for module in code:
+        for each in module.facts.classes:
+            for field, lines in each.fields if each.name.endswith(PROVIDER_SPECS) else ():
+                if module.name.startswith("app.") and (_package(module.name), field) not in given:
+                    line = module.file.where(lines[-1])
+                    report(module.file.source, line, f"no provider sets `{field}`", module.at(lines))
+
+
+def _package(name: str) -> str:
+    return ".".join(name.split(".")[:2])
 
 
 def _check_order(code: Code, report: Report) -> None:

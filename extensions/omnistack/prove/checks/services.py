@@ -15,6 +15,7 @@ from omnistack.template.catalog import CATALOG_DIR
 
 COMPOSE = "compose.yaml"
 MAKEFILE = "Makefile"
+DOCKERFILE = "Dockerfile"
 WORKFLOW = ".github/workflows/ci.yml"
 SERVICES_DIR = "extensions/services"
 DEPLOY = {"render.yaml", "railway.json", "railway.toml", "fly.toml"}
@@ -44,6 +45,7 @@ def check_services(code: Code, report: Report) -> None:
         _check_variables(code, compose, report)
         _check_started(code, compose, services, wanted, report)
         _check_processes(code, compose, services, report)
+    _check_volumes(code, report)
     if MAKEFILE in code.tree.files:
         _check_targets(code, code.tree.files[MAKEFILE], report)
     if WORKFLOW in code.tree.files:
@@ -62,6 +64,30 @@ def _check_processes(code: Code, file: File, services: Names, report: Report) ->
             report(
                 file.source, file.where(number), f"starts {process.name}, which no chosen piece has", there & ~chosen
             )
+
+
+def _check_volumes(code: Code, report: Report) -> None:
+    """Every volume of a chosen piece is created in the image, mounted, and known to the application; no other is."""
+    chosen = Conditions[tuple[str, str]](code.space)
+    for piece in code.tree.model.pieces.values():
+        for volume in piece.volumes:
+            path, setting = re.escape(volume.path), volume.setting
+            lines = (
+                (COMPOSE, rf"    {setting}: {path}"),
+                (COMPOSE, "  volumes:"),
+                (COMPOSE, rf"    - {volume.name}:{path}"),
+                (COMPOSE, rf"  {volume.name}:"),
+                (DOCKERFILE, rf"RUN install --directory .* {path}"),
+                (DOCKERFILE, rf"ENV {setting}={path}"),
+            )
+            for line in lines:
+                chosen.add(line, code.tree.model.chosen[piece.name])
+    for (name, pattern), cond in chosen.items():
+        file = code.tree.files.get(name)
+        if file is not None:
+            there = code.space.union(line.cond for line in file.matching(rf"^{pattern}$"))
+            report(file.source, 1, f"lacks a line of a chosen piece's volume: {pattern}", cond & ~there)
+            report(file.source, 1, f"has a line of a volume that no chosen piece needs: {pattern}", there & ~cond)
 
 
 def _check_runner(code: Code, file: File, service: str, wanted: Cond, report: Report) -> None:

@@ -24,7 +24,7 @@ SHORT = {
     "DB_POOL_SIZE": 5,
     "DB_CONNECT_TIMEOUT": 1.0,
     "DB_STATEMENT_TIMEOUT": 1.0,
-    "DB_LOCK_TIMEOUT": 0.5,
+    "DB_LOCK_TIMEOUT": 0.9,
     "DB_IDLE_IN_TRANSACTION_TIMEOUT": 0.5,
 }
 
@@ -194,7 +194,7 @@ class TestDeadlines:
             waiting = [asyncio.create_task(wait()) for _ in range(10)]
             # The pool has five connections: this one, three that wait, and one for reading.
             locked = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-            async with asyncio.timeout(0.45):
+            async with asyncio.timeout(0.85):
                 while await ask(database, locked) != 3:
                     pass
                 # A connection that was given back does not go to those that still wait for their turn.

@@ -100,13 +100,16 @@ class TestReadiness:
     async def test_waits_for_no_part_too_long_and_for_all_at_once(
         self, build: Build, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(health, "CHECK_TIMEOUT", 0.05)
+        monkeypatch.setattr(health, "CHECK_TIMEOUT", 0.25)
         modules = [module(str(number), HealthCheck(name=f"part {number}", check=stuck)) for number in range(20)]
-        async with client_of(build(*modules)) as client, asyncio.timeout(0.8):
+        # One after the other, they would take five seconds.
+        async with client_of(build(*modules)) as client, asyncio.timeout(4):
             answer = await client.get(READY)
 
         assert answer.status_code == 503
-        assert error_of(answer)["details"] == {f"part {number}": "timeout" for number in range(20)}
+        # On a busy machine the database may time out as well.
+        details = {name: error for name, error in error_of(answer)["details"].items() if name != "database"}
+        assert details == {f"part {number}": "timeout" for number in range(20)}
 
     @pytest.mark.parametrize(
         "url",
