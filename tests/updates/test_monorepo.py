@@ -62,6 +62,19 @@ def test_it_is_created_there_installed_changed_and_updated_and_the_rest_stays_un
     assert not (mono.root / ".env").exists()
 
 
+def test_what_the_outer_repository_ignores_is_committed_by_the_printed_commands(
+    releases: Repository, mono: Repository
+) -> None:
+    (mono.root / ".gitignore").write_text("app/clock/\ncore\nREADME.md\n.env\n")
+    made = mono.root / "backend"
+    template = ("--template", str(releases.root), "--vcs-ref", V1)
+    ran = omnistack("new", str(made), "--defaults", "--no-sync", "--no-git", *template)
+    (force,) = [line for line in ran.out.splitlines() if "git add --force" in line]
+    subprocess.run(force.split(), cwd=made, check=True)
+    mono.commit("Backend")
+    assert mono.git("ls-files", "--others", "backend").split() == ["backend/.env"]
+
+
 def test_a_repository_of_its_own_gets_the_hooks(project: MakeProject, tmp_path: Path) -> None:
     assert "run pre-commit install" in make_install(project().root, tmp_path / "uv.log")
 

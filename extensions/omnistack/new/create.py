@@ -9,7 +9,7 @@ import typer
 
 from omnistack.new.dotenv import generated_secrets, write_dotenv
 from omnistack.new.preview import describe_version, preview, show
-from omnistack.new.repository import commit, init, require_ignored_dotenv
+from omnistack.new.repository import commit, hidden_by_outer_rules, init, require_ignored_dotenv
 from omnistack.new.staging import Stage, enclosing_repository, staged
 from omnistack.shell.errors import OmniError
 from omnistack.shell.process import CommandError, program, quoted, run
@@ -171,6 +171,13 @@ def _report(
             f"{failure.message}; the project itself is complete", f"continue with: cd {quoted(project)} && {lock}"
         )
     if not request.start:
-        keep = [] if request.git else ['git add . && git commit -m "Start from OmniStack"']
+        keep = [] if request.git else _commit_steps(project)
         steps = [f"cd {quoted(project)}", *keep, *([] if request.sync else [lock]), "uv run app dev"]
         console.print("\n" + "".join(f"  {step}\n" for step in steps), markup=False)
+
+
+def _commit_steps(project: Path) -> list[str]:
+    """Return the commands that commit a project in a folder of a larger repository, whatever that one ignores."""
+    hidden = hidden_by_outer_rules(project)
+    force = [f"git add --force {' '.join(quoted(Path(path)) for path in hidden)}"] if hidden else []
+    return [*force, 'git add . && git commit -m "Start from OmniStack"']

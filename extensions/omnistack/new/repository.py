@@ -32,6 +32,18 @@ def require_ignored_dotenv(project: Path) -> None:
         )
 
 
+def hidden_by_outer_rules(project: Path) -> list[str]:
+    """Return the rendered files and folders that ignore rules outside of the project keep out of a commit."""
+    ignored = git(project, "ls-files", "--others", "--ignored", "--exclude-standard", "--directory", ".").splitlines()
+    paths = [path for path in ignored if path.strip("./")]
+    if not paths:
+        return []
+    own_rules = f"{git(project, 'rev-parse', '--show-prefix')}.gitignore:"
+    # One line each: the file with the rule, the line, the rule; a tab; the path.
+    matches = git(project, "check-ignore", "--verbose", "--", *paths).splitlines()
+    return [match.rpartition("\t")[2] for match in matches if not match.startswith(own_rules)]
+
+
 def commit(project: Path, message: str, *, name: str, email: str) -> str:
     """Commit everything that is not ignored, and return the short hash.
 

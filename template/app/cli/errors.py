@@ -31,7 +31,9 @@ def explanation(error: Exception) -> str | None:
         # The reader of the output has stopped, as in `app db current | head -1`: click ends quietly.
         return None
     if isinstance(error, (ConnectionError, TimeoutError, socket.gaierror)):
-        return f"The database does not answer ({error}). Check DATABASE_URL, and that the server runs."
+        # A timeout has no text of its own.
+        reason = str(error) or type(error).__name__
+        return f"The database does not answer ({reason}). Check DATABASE_URL, and that the server runs."
     if isinstance(error, OSError):
         return str(error)
     return _explanation_of_libraries(error)
@@ -48,6 +50,10 @@ def _explanation_of_libraries(error: Exception) -> str | None:
     if isinstance(error, (ConfigurationError, CommandError)):
         return str(error)
     if isinstance(error, AppError):
+        if "startup parameter" in str(error.__cause__):
+            return (
+                f"A connection pooler answers ({error.__cause__}). Set DB_TRANSACTION_POOLER=true (docs/database.md)."
+            )
         unreachable = isinstance(error, ServiceUnavailableError) and not isinstance(error, PendingRevisionsError)
         return f"{error.message}{' Check DATABASE_URL, and that the server runs.' if unreachable else ''}"
     if isinstance(error, DBAPIError):

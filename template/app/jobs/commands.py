@@ -1,6 +1,7 @@
 """The commands `app worker`, `app jobs` and `app crons`."""
 
 import asyncio
+import inspect
 import json
 import sys
 from collections.abc import Sequence
@@ -93,7 +94,14 @@ async def run(runtime: Runtime, name: str | None, arguments: Sequence[str]) -> N
         return
     if name not in functions:
         raise click.ClickException(f"There is no job {name}. `app jobs run` lists all jobs.")
-    result = await functions[name](runtime, *map(_json, arguments))
+    function, values = functions[name], [_json(argument) for argument in arguments]
+    signature = inspect.signature(function)
+    try:
+        signature.bind(runtime, *values)
+    except TypeError as error:
+        taken = ", ".join(str(it) for it in list(signature.parameters.values())[1:]) or "none"
+        raise click.ClickException(f"{name}: {error}. Its arguments: {taken}.") from None
+    result = await function(runtime, *values)
     click.echo("Done." if result is None else json.dumps(result, ensure_ascii=False, indent=2, default=str))
 
 
@@ -121,12 +129,12 @@ async def cancel(runtime: Runtime, id_: UUID) -> None:
 @click.option("--count", type=click.IntRange(1, 100), default=3, show_default=True, help="Number of runs to show.")
 @with_runtime
 async def crons(runtime: Runtime, count: int) -> None:
-    """List the scheduled jobs and their next runs (UTC)."""
+    """List the scheduled jobs and their next runs, in UTC."""
     schedules = sorted((Schedule(cron) for cron in crons_of(runtime)), key=lambda schedule: schedule.name)
     for schedule in schedules:
         click.echo(f"{schedule.name}  {schedule.cron.expression}  {schedule.cron.time_zone}")
         for time in islice(schedule.after(utc_now()), count):
-            click.echo(f"  {time:%a %Y-%m-%d %H:%M}")
+            click.echo(f"  {time:%a %Y-%m-%d %H:%M} UTC")
     if not schedules:
         click.echo("No scheduled jobs.")
 

@@ -14,6 +14,8 @@ KINDS = {
     "foreign_key_constraint": "foreign key",
     "check_constraint": "check constraint",
 }
+CREATE_TABLE = {"create_table", "rename_table"}
+"""Alembic's operations after which a table of a new name exists."""
 
 
 class Provenance:
@@ -24,11 +26,13 @@ class Provenance:
     """
 
     def __init__(self, versions: Path) -> None:
+        self._tables = set[str]()
         self._names = set[str]()
         self._columns = set[tuple[str, str]]()
         self.foreign: dict[str, None] = {}
         for path in versions.glob("*/*.py"):
             tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+            self._tables.update(_tables(tree))
             self._names.update(_strings(tree))
             for table, strings in _blocks(tree):
                 self._columns.update((table, string) for string in strings)
@@ -36,7 +40,11 @@ class Provenance:
     def created(self, item: object, name: str, kind: str) -> bool:
         """Return whether a revision has created the object, and otherwise remember it as foreign."""
         table = str(item.table.name) if isinstance(item, Column) else None
-        if (table, name) in self._columns if kind == "column" else name in self._names:
+        if kind == "column":
+            known = (table, name) in self._columns
+        else:
+            known = name in (self._tables if kind == "table" else self._names)
+        if known:
             return True
         if isinstance(item, Table):
             self.foreign[f"table {name}"] = None
@@ -44,6 +52,18 @@ class Provenance:
             owner = table or getattr(getattr(item, "table", None), "name", None)
             self.foreign[f"{KINDS.get(kind, kind)} {name}{f' of {owner}' if owner else ''}"] = None
         return False
+
+
+def _tables(tree: ast.AST) -> Iterator[str]:
+    """Yield the names of the tables that a revision creates or renames, also where a constant holds the name.
+
+    Any other string may be a column's name, and a table of that name someone else's.
+    """
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", None) in CREATE_TABLE:
+            yield from (string for argument in node.args[:2] if (string := _string(argument)) is not None)
+        elif isinstance(node, ast.Assign | ast.AnnAssign) and (string := _string(node.value)) is not None:
+            yield string
 
 
 def _blocks(tree: ast.AST) -> Iterator[tuple[str, set[str]]]:
@@ -58,12 +78,14 @@ def _blocks(tree: ast.AST) -> Iterator[tuple[str, set[str]]]:
 
 
 def _first_argument(call: ast.Call) -> str | None:
-    if call.args and isinstance(call.args[0], ast.Constant) and isinstance(call.args[0].value, str):
-        return call.args[0].value
-    return None
+    return _string(call.args[0]) if call.args else None
 
 
 def _strings(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.value
+        if (string := _string(node)) is not None:
+            yield string
+
+
+def _string(node: ast.AST | None) -> str | None:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None

@@ -6,7 +6,9 @@ import pytest
 from click.testing import Result
 
 from app.cli.doctor import weak_spots
+from app.cli.errors import explanation
 from app.core.config.settings import ForDevelopment, ModuleSettings, load_settings
+from app.core.db.engine import DatabaseUnavailableError
 from app.core.lifecycle import create_runtime, settings_classes
 from app.core.manifest import Module
 from app.core.module import module as core
@@ -114,3 +116,13 @@ def warned(*modules: Module) -> set[str]:
     found = list(weak_spots(runtime, loaded))
     assert {finding.status for finding in found} <= {"warning"}
     return {finding.check for finding in found}
+
+
+class TestExplanation:
+    def test_names_the_setting_where_a_pooler_refuses_the_parameters(self) -> None:
+        error = DatabaseUnavailableError()
+        error.__cause__ = Exception("unsupported startup parameter: statement_timeout")
+        assert "DB_TRANSACTION_POOLER=true" in str(explanation(error))
+
+    def test_names_a_timeout_that_has_no_text(self) -> None:
+        assert "does not answer (TimeoutError)" in str(explanation(TimeoutError()))

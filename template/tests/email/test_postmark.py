@@ -10,8 +10,8 @@ from app.core.module import module as core
 from app.email.errors import EmailRejectedError, EmailUnavailableError
 from app.email.mailer import Mailer
 from app.email.module import module
-from app.email.port import Attachment
-from app.email.providers.postmark import MAX_BATCH_SIZE
+from app.email.port import Attachment, Message, Sender
+from app.email.providers.postmark import MAX_BATCH_SIZE, _batch_size
 from app.email.validation import MAX_ATTACHMENTS_SIZE
 from tests.email.http_contract import HttpContract, HttpProvider
 from tests.email.remote_contract import ADA, BOB, EVE, send
@@ -42,6 +42,11 @@ class TestPostmark(HttpContract):
         assert all(result.sent for result in results)
         assert [len(json.loads(request.body)) for request in fake.requests] == [4, 1]
         assert all(len(request.body) < MAX_BATCH_SIZE for request in fake.requests)
+
+    def test_a_batch_of_long_emails_stays_below_the_size_limit(self) -> None:
+        sender = Sender(address="me@example.com", name="Me")
+        long = Message(sender=sender, subject="News", text="x" * 200_000, html='"' * 200_000)
+        assert 600_000 * _batch_size(long) < MAX_BATCH_SIZE
 
     async def test_disables_tracking_and_names_the_stream(self, mailer: Mailer, fake: FakePostmark) -> None:
         await send(mailer)

@@ -62,12 +62,27 @@ class TestRun:
         ran = await command("run", "small.subtract")
         assert ran.output == "Error: There is no job small.subtract. `app jobs run` lists all jobs.\n"
 
+    @pytest.mark.parametrize(
+        ("arguments", "reason"),
+        [
+            (
+                ["small.add", "[1, 2]"],
+                "missing a required argument: 'name'. Its arguments: numbers: list[int], name: str",
+            ),
+            (["small.nothing", "1"], "too many positional arguments. Its arguments: none"),
+        ],
+        ids=["too few", "too many"],
+    )
+    async def test_names_the_arguments_when_their_number_is_wrong(self, arguments: list[str], reason: str) -> None:
+        ran = await command("run", *arguments, modules=(*MODULES, SMALL))
+        assert (ran.exit_code, ran.output) == (1, f"Error: {arguments[0]}: {reason}.\n")
+
 
 class TestCrons:
     async def test_are_listed_with_their_next_runs(self) -> None:
         listed = (await command("--count", "2", group=crons)).output.splitlines()
         place = listed.index("core.generate_daily_report  5 0 * * *  UTC")
-        assert [line[-5:] for line in listed[place + 1 : place + 3]] == ["00:05", "00:05"]
+        assert [line[-9:] for line in listed[place + 1 : place + 3]] == ["00:05 UTC", "00:05 UTC"]
         assert not listed[place + 3].startswith(" ")
 
 

@@ -85,6 +85,15 @@ class TestForeignObjects:
         assert written.path is None
         assert written.notes == found.notes
 
+    async def test_are_left_alone_where_a_column_of_ours_has_the_same_name(self, url: str, define: Define) -> None:
+        await asyncio.to_thread(migrations.upgrade, url)
+        define(Column("note", String(20), nullable=True))
+        await revise(url)
+        await execute(url, "CREATE TABLE note (id INTEGER PRIMARY KEY)")
+        assert await asyncio.to_thread(differences, url) == Differences(
+            [], ["Left alone, as no revision has created it: table note."]
+        )
+
 
 class TestRemovedModel:
     async def test_is_dropped_with_a_warning(self, url: str, define: Define) -> None:

@@ -25,6 +25,11 @@ def branches_of(url: str) -> Branches:
     return branches(configuration(url, needs_metadata=False))
 
 
+def names_of_dependents(found: Branches, name: str) -> set[str]:
+    """The branches that have to be reverted before this one."""
+    return {found.name_of(revision) for revision in found.dependents(found.line(name))}
+
+
 class TestUpgrade:
     async def test_makes_what_the_models_say(self, url: str) -> None:
         await asyncio.to_thread(migrations.upgrade, url)
@@ -57,9 +62,10 @@ class TestDowngrade:
         await asyncio.to_thread(migrations.upgrade, url)
         await fill(url, metadata)
         found = branches_of(url)
-        # The last that was made stands on nothing but what was made before.
-        order = list(dict.fromkeys(found.name_of(revision) for revision in reversed(found.revisions)))
-        for name in order:
+        remaining = set(found.names)
+        while remaining:
+            name = next(name for name in sorted(remaining) if remaining.isdisjoint(names_of_dependents(found, name)))
+            remaining.remove(name)
             assert await asyncio.to_thread(migrations.downgrade, url, f"{name}@base") == len(found.line(name))
         assert await asyncio.to_thread(current_heads, url) == ()
 

@@ -59,8 +59,8 @@ def check_dependencies(code: Code, report: Report) -> None:
         where, line = _declaration(code, requirement)
         report(where, line, f"{requirement.name} is declared, but nothing imports or needs it", unused)
         if requirement.dev:
-            also = code.space.union(each.cond for each in by_name[requirement.name] if not each.dev)
-            twice = requirement.cond & also
+            at_run_time = code.space.union(each.cond for each in by_name[requirement.name] if not each.dev)
+            twice = requirement.cond & at_run_time
             report(where, line, f"{requirement.name} is declared for development, and as a dependency as well", twice)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,7 +13,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from app.core.config.database_url import has_example_password, normal_url
-from app.core.config.env_file import EnvFile
+from app.core.config.env_file import EnvFile, EnvFileError
 from app.core.config.origins import ANY, normal_origin
 from app.core.config.secrets import is_example, looks_made_up
 from app.core.rate_limiting.port import Rate
@@ -23,6 +24,8 @@ LOCAL_PUBLIC_URL: Final = "http://127.0.0.1:8000"
 """PUBLIC_URL in local, where it is not set: the default address of `app dev` and `app serve`."""
 MAKE_ONE: Final = "make one with: openssl rand -hex 32"
 QUOTES: Final = "\"'"
+_COMMENT: Final = re.compile(r"\s+#|#\s")
+"""How a value begins that is a comment: `NAME=   # required` of an env file, read by `docker run --env-file`."""
 
 
 class Environment(StrEnum):
@@ -150,6 +153,8 @@ class ModuleSettings(BaseSettings):
     def _decode(cls, value: object, info: ValidationInfo) -> object:
         if not isinstance(value, str):
             return value
+        if _COMMENT.match(value):
+            raise ValueError("is a comment, not a value; write comments on lines of their own")
         quoted = len(value) > 1 and value[0] == value[-1] and value[0] in QUOTES
         if not _takes_json(cls.model_fields[str(info.field_name)].annotation):
             if quoted:
@@ -251,6 +256,8 @@ def load_settings(classes: Iterable[type[ModuleSettings]]) -> LoadedSettings:
                 problems[_problem(item)] = None
         except UnicodeDecodeError:
             problems[".env is not UTF-8 text"] = None
+        except EnvFileError as error:
+            problems[str(error)] = None
     if problems:
         raise ConfigurationError(problems)
     return loaded
@@ -270,7 +277,7 @@ def _is_empty(name: str) -> bool:
         return os.environ[name] == ""
     try:
         return EnvFile(ModuleSettings, env_ignore_empty=False).env_vars.get(name) == ""
-    except UnicodeDecodeError:
+    except (UnicodeDecodeError, EnvFileError):
         return False
 
 

@@ -12,6 +12,9 @@ from app.core.http.route_table import RouteTable
 from app.core.runtime import Runtime
 
 TOO_LARGE: Final = 413
+MAX_DISCARDED: Final = 64 * 1024 * 1024
+"""Bytes of a refused body that the server still receives and discards. Many clients send everything before they read:
+if the server closed the connection while they send, they would see a reset instead of the error."""
 _ESCAPED: Final = re.compile(rb"\\.", re.DOTALL)
 _MIN_VALUE_SIZE: Final = 2
 """Bytes of JSON that a value takes at least: a digit and a comma."""
@@ -38,8 +41,8 @@ def refuse_declared_size(scope: Scope, length: int, default: int) -> PayloadTooL
     """Return the error for a request whose Content-Length is above its limit."""
     if length <= default or length <= (limit := _limit(scope, default)):
         return None
-    # With `Connection: close`, the server does not read the body.
-    return PayloadTooLargeError(_too_large(limit), headers={"Connection": "close"})
+    # With `Connection: close`, the server does not receive the body.
+    return PayloadTooLargeError(_too_large(limit), headers={"Connection": "close"} if length > MAX_DISCARDED else None)
 
 
 def limited_receive(scope: Scope, receive: Receive, *, length: int | None, max_size: int, max_values: int) -> Receive:

@@ -9,6 +9,7 @@ from typing import Annotated, Final
 import httpx
 from httpx import codes
 from pydantic import Field, SecretStr
+from pydantic_core import to_json
 
 from app.core.config.provider_selection import NEEDED
 from app.core.config.settings import ModuleSettings
@@ -21,7 +22,7 @@ from app.email.providers.http_api import ApiUrl, HttpApi, api_client, base64_of,
 NAME: Final = "postmark"
 MAX_BATCH: Final = 500
 MAX_BATCH_SIZE: Final = 40_000_000
-"""Bytes of the attachments in one request. Postmark's limit is 50 MB, with the other fields."""
+"""Bytes of the contents in one request. Postmark's limit is 50 MB, with the other fields."""
 ACCEPTED: Final = 0
 INVALID_EMAIL: Final = 300
 INACTIVE_RECIPIENT: Final = 406
@@ -82,7 +83,8 @@ class PostmarkEmail:
 
 def _batch_size(message: Message) -> int:
     encoded = sum(len(attachment.content) for attachment in message.attachments) * 4 // 3
-    return min(MAX_BATCH, max(1, MAX_BATCH_SIZE // max(1, encoded)))
+    encoded += len(to_json([message.text, message.html]))
+    return min(MAX_BATCH, max(1, MAX_BATCH_SIZE // encoded))
 
 
 def _outcomes(response: httpx.Response) -> list[Mapping[str, object]]:

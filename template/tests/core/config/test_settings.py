@@ -263,6 +263,31 @@ class TestWhatReadersOfEnvFilesDo:
         monkeypatch.setenv("SECRET_KEY", f'"{STRONG}"')
         assert problems() == ["SECRET_KEY has quotes around it, which are part of the value here; remove them"]
 
+    @pytest.mark.parametrize(
+        "value", ["  # required; make one with: openssl rand -hex 32", "# openssl rand -hex 32 ..."]
+    )
+    def test_a_comment_that_docker_takes_for_the_value_is_refused(
+        self, monkeypatch: pytest.MonkeyPatch, value: str
+    ) -> None:
+        monkeypatch.setenv("SECRET_KEY", value)
+        assert problems() == ["SECRET_KEY is a comment, not a value; write comments on lines of their own"]
+
+    def test_a_password_may_begin_with_the_sign_of_a_comment(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SECRET_KEY", f"#{STRONG}")
+        assert core().SECRET_KEY.get_secret_value() == f"#{STRONG}"
+
+    @pytest.mark.parametrize(
+        "line", ['ENVIRONMENT="production', "ENVIRONMENT='production' eu", "ENVIRONMENT: production"]
+    )
+    def test_a_line_that_cannot_be_parsed_is_refused_instead_of_meaning_local(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, line: str
+    ) -> None:
+        monkeypatch.delenv("ENVIRONMENT")
+        (tmp_path / ".env").write_text(f"LOG_LEVEL=INFO\n{line}\n")
+        for cls in (ModuleSettings, Settings):
+            monkeypatch.setitem(cls.model_config, "env_file", tmp_path / ".env")
+        assert problems(Settings) == [".env has an error in line 2: write NAME=value, and close every quote"]
+
 
 class TestUnsafeValues:
     @pytest.mark.parametrize("password", ["postgres", "admin", "me"])

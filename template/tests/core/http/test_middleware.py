@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI, Request
 from starlette.responses import HTMLResponse, StreamingResponse
 
+from app.core.http.body_limit import MAX_DISCARDED
 from tests.core.applications import API, PUBLIC, Build, client_of, error_of, module
 
 ORIGIN = "https://app.example.com"
@@ -280,7 +281,14 @@ class TestBodySize:
         assert answer.status_code == 413
         assert error_of(answer)["code"] == "PAYLOAD_TOO_LARGE"
         assert error_of(answer)["message"] == "A request's body may have at most 1024 bytes."
-        assert answer.headers["connection"] == "close"
+
+    @pytest.mark.parametrize(("size", "closes"), [(MAX_DISCARDED, False), (MAX_DISCARDED + 1, True)])
+    async def test_far_beyond_it_ends_the_connection(self, build: Build, size: int, closes: bool) -> None:  # noqa: FBT001
+        async with client_of(build(SMALL)) as client:
+            answer = await client.post(f"{PUBLIC}/swallow", headers={"Content-Length": str(size)})
+
+        assert answer.status_code == 413
+        assert (answer.headers.get("connection") == "close") is closes
 
     @pytest.mark.parametrize("path", ["swallow", "take"])
     async def test_streamed_beyond_it_is_refused_by_every_route_that_reads(self, build: Build, path: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import uvicorn
 from pydantic_core import to_json
 from uuid_utils import uuid7
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from app.core.http.server.limits import MAX_HEADERS, MIN_RATE, ConnectionLimits
@@ -59,6 +59,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self._waiting = config.waiting
         self._phase = Phase.IDLE
         self._deadline = inf
+        self._running: RequestResponseCycle | None = None
+        """The request that is being served; with a pipeline, not the latest one."""
         self._begun = False
         """Whether a part of a request's headers has arrived."""
         self._unparsed = 0
@@ -82,12 +84,20 @@ class LimitedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.Protocol.connection_lost`."""
         self._waiting.pop(self, None)
+        self._disconnect_running()
         super().connection_lost(exc)
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over to uvicorn's WebSocket protocol, which has deadlines of its own."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.refuse(BAD_REQUEST, "BAD_REQUEST", "A WebSocket's handshake must follow a complete response.")
+            return
         self._waiting.pop(self, None)
         super().handle_websocket_upgrade()
+        if not getattr(self.transport.get_protocol(), "handshake_initiated", True):
+            # It ignores what it cannot parse, such as a handshake with a body, and would keep the connection for ever.
+            self.transport.write(_response(BAD_REQUEST, "BAD_REQUEST", "The WebSocket's handshake is malformed."))
+            self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol.data_received`."""
@@ -125,16 +135,17 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """See httptools."""
+        """See httptools. A body extends its deadline by `MIN_RATE`, but a burst must not pay for a long silence."""
         self._unparsed = 0
-        self._deadline += len(body) / MIN_RATE
+        if not self._is_answered:
+            latest = self.loop.time() + self._limits.body_timeout
+            self._deadline = min(self._deadline + len(body) / MIN_RATE, latest)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         """See httptools."""
         self._unparsed = 0
-        answered = self.cycle is not None and self.cycle.response_complete
-        self._enter(Phase.IDLE if answered else Phase.RESPONSE)
+        self._enter(Phase.IDLE if self._is_answered else Phase.RESPONSE)
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -142,6 +153,10 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if self._phase is Phase.RESPONSE and not self.pipeline:
             self._enter(Phase.IDLE)
+        elif self._phase is Phase.BODY and self._is_answered:
+            # What still arrives is dropped. Only this long, so that the client has time to read the answer.
+            self._deadline = self.loop.time() + self._limits.body_timeout
+            self._waiting[self] = None
 
     def resume_writing(self) -> None:
         """See `asyncio.Protocol.resume_writing`."""
@@ -164,7 +179,9 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._is_reading_too_slowly(now):
             self.transport.abort()
         elif now > self._deadline:
-            if self._phase is Phase.BODY and self.flow.read_paused:
+            if self._phase is Phase.BODY and self._is_answered:
+                self.abandon()
+            elif self._phase is Phase.BODY and self.flow.read_paused:
                 # The application has not asked for more.
                 self._deadline = now + self._limits.body_timeout
             elif self._phase is Phase.BODY or self._begun:
@@ -184,13 +201,26 @@ class LimitedProtocol(HttpToolsProtocol):
             return
         cycle = self.cycle
         under_way = cycle is not None and not cycle.response_complete
-        if not (under_way and cycle.response_started):
+        # With a pipeline, the response to an earlier request is under way.
+        if not self.pipeline and not (under_way and cycle.response_started):
             self.transport.write(_response(status, code, message))
-        if under_way:
-            # The application receives a disconnect and sends nothing more.
-            cycle.disconnected = True
-            cycle.message_event.set()
+        self._disconnect_running()
         self.transport.close()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401 - uvicorn's own
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _disconnect_running(self) -> None:
+        """Have the application receive a disconnect; it then sends nothing more. uvicorn tells only the latest one."""
+        if self._running is not None and not self._running.response_complete:
+            self._running.disconnected = True
+            self._running.message_event.set()
+
+    @property
+    def _is_answered(self) -> bool:
+        """Whether the latest request has got its whole response."""
+        return self.cycle is not None and self.cycle.response_complete
 
     def _refuse_headers(self) -> None:
         limit = self._limits.max_header_size

@@ -22,6 +22,11 @@ SHORT = 0.3
 PATIENT = ConnectionLimits(keep_alive_timeout=60, header_timeout=60, body_timeout=60, write_timeout=60)
 GET = b"GET / HTTP/1.1\r\nHost: test\r\n"
 
+UPGRADE = (
+    b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+)
+
 type Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -40,6 +45,8 @@ class Application:
             response = StreamingResponse(endless())
         elif scope["path"] == "/draining":
             response = PlainTextResponse(str(is_draining(request)))
+        elif scope["path"] == "/unread":
+            response = PlainTextResponse("unread")
         elif scope["path"] == "/large":
             response = Response(b"x" * 10_000_000)
         else:
@@ -203,6 +210,59 @@ class TestBodies:
 
             assert await status_of(reader) == 200
 
+    async def test_that_stop_after_a_burst_have_no_time_left_over(self) -> None:
+        async with serving(replace(PATIENT, body_timeout=SHORT)) as server:
+            reader, _ = await server.send(b"POST" + GET[3:] + b"Content-Length: 60001\r\n\r\n" + b"x" * 60_000)
+
+            assert (await error_of(reader))[0] == 408
+
+    async def test_end_the_connection_if_they_go_on_after_the_response(self) -> None:
+        async with serving(replace(PATIENT, body_timeout=SHORT)) as server:
+            head = b"POST /unread HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n"
+            reader, writer = await server.send(head)
+            drip = asyncio.create_task(drip_into(writer, b"400\r\n" + b"x" * 1024 + b"\r\n"))
+            answer = await asyncio.wait_for(reader.readuntil(b"unread"), 10)
+
+            assert answer.startswith(b"HTTP/1.1 200")
+            assert await closed(reader)
+            drip.cancel()
+
+    async def test_that_are_no_longer_needed_make_room_for_a_new_connection(self) -> None:
+        async with serving(replace(PATIENT, max_connections=1)) as server:
+            head = b"POST /unread HTTP/1.1\r\nHost: test\r\nContent-Length: 60001\r\n\r\n"
+            first, _ = await server.send(head, b"x" * 60_000)
+            await first.readuntil(b"unread")
+            second, _ = await server.send(GET + b"\r\n")
+
+            assert await closed(first)
+            assert await status_of(second) == 200
+
+
+class TestWebSockets:
+    @pytest.mark.parametrize(
+        ("start", "end"),
+        [
+            (b"GET / HTTP/1.1", b"Content-Length: 5\r\n\r\nhello"),
+            (b"GET / HTTP/1.1", b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+            (b"GET / HTTP/1.1", b"X-Long: " + b"x" * 10_000 + b"\r\n\r\n"),
+        ],
+        ids=["length", "chunked", "line"],
+    )
+    async def test_whose_handshake_is_malformed_are_refused(self, start: bytes, end: bytes) -> None:
+        async with serving(PATIENT) as server:
+            reader, _ = await server.send(start + b"\r\nHost: test\r\n" + UPGRADE + end)
+
+            assert (await error_of(reader))[0] == 400
+            await eventually(lambda: not server.server.server_state.connections)
+
+    async def test_cannot_interrupt_a_response(self) -> None:
+        async with serving(PATIENT) as server:
+            server.app.reads_body.clear()
+            reader, _ = await server.send(GET + b"\r\n" + GET + UPGRADE + b"\r\n")
+
+            assert (await error_of(reader))[0] == 400
+            server.app.reads_body.set()
+
 
 class TestResponses:
     @pytest.mark.parametrize("path", [b"/endless", b"/large"])
@@ -225,6 +285,21 @@ class TestResponses:
             writer.close()
 
         assert received > 10_000_000
+
+    async def test_are_not_interrupted_by_an_error_about_a_later_request(self) -> None:
+        async with serving(PATIENT) as server:
+            later = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n" + b"\x16\x03\x01\r\n\r\n"
+            reader, _ = await server.send(GET.replace(b"/", b"/large", 1) + b"\r\n" + later)
+
+            assert b" 400 " not in await asyncio.wait_for(reader.read(), 10)
+
+    async def test_end_with_the_connection_if_another_request_is_queued(self) -> None:
+        async with serving(PATIENT) as server:
+            reader, writer = await server.send(GET.replace(b"/", b"/endless", 1) + b"\r\n" + GET + b"\r\n")
+            await reader.readexactly(1000)
+            writer.transport.abort()
+
+            await asyncio.wait_for(server.app.left.wait(), 10)
 
 
 class TestConnections:
