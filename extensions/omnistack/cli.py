@@ -74,7 +74,7 @@ def options(
     ] = False,
 ) -> None:
     """Define the options of every command."""
-    del version, debug  # `run` reads --debug itself: it has to work where parsing fails
+    del version, debug  # `run` reads --debug itself: it must work where parsing fails
 
 
 def main() -> None:
@@ -108,7 +108,7 @@ def run(arguments: list[str]) -> int:
 
 def _invoke(arguments: list[str]) -> int:
     result = app(args=arguments, prog_name="omnistack", standalone_mode=False)
-    if result == INTERRUPTED:  # what Typer makes of Ctrl-C
+    if result == INTERRUPTED:  # Typer's exit status for Ctrl-C
         raise KeyboardInterrupt
     return result if isinstance(result, int) else 0
 

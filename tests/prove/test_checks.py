@@ -40,8 +40,8 @@ def test_an_import_of_what_only_some_projects_have(source: Source) -> None:
     assert not rest
     assert finding.file == MAIN
     assert finding.line == len(source.text(MAIN).split("\n")) + 1
-    assert finding.message == "imports app.projects.models, which is not there"
-    # The default already shows it: projects is a piece that one asks for.
+    assert finding.message == "imports app.projects.models, which does not exist"
+    # The default already shows it: projects is a piece that has a question.
     assert proof.counterexample(finding) == "-d preset=custom"
 
 
@@ -69,22 +69,22 @@ def test_a_counterexample_is_a_project_that_shows_the_fault(source: Source) -> N
 
 FAULTS = [
     (CORE, r"^  - fastapi.*\n", "", "fastapi is not declared as a dependency"),
-    (CORE, r"^  - asyncpg.*\n", "", "asyncpg is needed"),
-    (CORE, r"^dependencies:\n", "dependencies:\n  - leftpad>=1\n", "leftpad is declared, and nothing"),
+    (CORE, r"^  - asyncpg.*\n", "", "asyncpg is required"),
+    (CORE, r"^dependencies:\n", "dependencies:\n  - leftpad>=1\n", "leftpad is declared, but nothing"),
     (CORE, r"name: LOG_LEVEL", "name: LOG_LEVELS", "LOG_LEVEL is not in .env.example"),
     (CORE, r"services: \[postgres\]", "services: []", "POSTGRES_PASSWORD"),
     ("extensions/catalog/projects.yml", r"requires: \[core, users\]", "requires: [core]", "does not require"),
     ("template/app/core/config/settings.py", r"^    DEBUG: .*\n", "", "DEBUG"),
     ("template/app/projects/module.py", r"^    router=router,\n", "", "are in no manifest"),
     ("template/app/projects/module.py", r"^    models=\(Project,\),\n", "", "Project is in no manifest's `models`"),
-    ("template/app/projects/models.py", r'"users\.id"', '"user.id"', "the table user, which is not there"),
+    ("template/app/projects/models.py", r'"users\.id"', '"user.id"', "the table user, which does not exist"),
     (REGISTRY, r"^\{\{ registry", "import app.main\n{{ registry", "never back"),
     (REGISTRY, r"^\{\{ registry", "import app.projects.module\n{{ registry", "not require"),
     (REMOTE, r"tests/storage/remote_settings\.py", "tests/storage/test_none.py", "no test imports it"),
-    (DATA_POLICY, r"^PERSONAL_DATA: .*\n", "PERSONAL_DATA = ()\n", "leads to users, and no Personal"),
-    (DATA_POLICY, r"^RETENTION: .*\n", "RETENTION = ()\n", "hides rows, and no RetentionRule names it"),
+    (DATA_POLICY, r"^PERSONAL_DATA: .*\n", "PERSONAL_DATA = ()\n", "has a path to users, but no Personal"),
+    (DATA_POLICY, r"^RETENTION: .*\n", "RETENTION = ()\n", "has soft-deleted rows, but no RetentionRule names it"),
     ("template/app/projects/module.py", r"^    personal_data=.*\n", "", "PERSONAL_DATA is in no manifest"),
-    (MAKEFILE, r"in piece\.processes", "in []", "has a process, and Makefile no target worker"),
+    (MAKEFILE, r"in piece\.processes", "in []", "has a process, but Makefile has no target worker"),
     (MAKEFILE, r" \| selectattr\('name', 'in', chosen\)", "", "starts worker, which no chosen piece has"),
     (COMPOSE, r"in piece\.processes", "in []", "has the process worker, which compose.yaml does not start"),
     (
@@ -94,25 +94,25 @@ FAULTS = [
         "starts worker, which",
     ),
     (WORKFLOW, r"in catalog \| selectattr\('name', 'in', chosen\) ", "in catalog ", "which no chosen piece needs"),
-    (WORKFLOW, r"\{\{ piece\.runner\(\) -\}\}\n", "", "does not give redis to the tests"),
+    (WORKFLOW, r"\{\{ piece\.runner\(\) -\}\}\n", "", "does not provide redis to the tests"),
     (
         "extensions/catalog/email_calls.yml",
         r"requires: \[email, console, ",
         "requires: [email, ",
-        "names the provider console, which may not",
+        "names the provider console, which not",
     ),
     (
         EMAIL,
         r"^    EMAIL_FROM_NAME",
         "    DEBUG: bool = False\n    EMAIL_FROM_NAME",
-        "DEBUG is declared by another class",
+        "DEBUG is also declared by another class",
     ),
-    ("copier.yml", r'^    "Local disk".*\n', "", "is no choice of storage"),
-    (REVISION, r'"users_0001"', '"users_0099"', "users_0099, which is not there"),
-    (REVISION, r'\("users_0001",\)', '("core_0001",)', "which no revision before it makes"),
-    ("template/tests/conftest.py", r"^def settings\(", "def setting(", "asks for the fixture settings"),
+    ("copier.yml", r'^    "Local disk".*\n', "", "is not a choice of storage"),
+    (REVISION, r'"users_0001"', '"users_0099"', "users_0099, which does not exist"),
+    (REVISION, r'\("users_0001",\)', '("core_0001",)', "which no earlier revision creates"),
+    ("template/tests/conftest.py", r"^def settings\(", "def setting(", "uses the fixture settings"),
     ("template/README.md.jinja", r"\]\(docs/README\.md\)", "](docs/none.md)", "links to docs/none.md"),
-    (MAIN, r"^", "# clerk\n", "says 'clerk', which clerk owns"),
+    (MAIN, r"^", "# clerk\n", "contains the word 'clerk', which clerk owns"),
     (MAIN, r"^from app\.modules import MODULES\n", "", "uses MODULES, which is not defined"),
 ]
 

@@ -27,7 +27,7 @@ def test_exits_with_1_and_shows_where(
     source.changed({path: f"import app.projects.models\n{source.text(path)}"}).write(folder)
     assert run(["prove", "--template", str(folder)]) == 1
     said = capsys.readouterr().out
-    assert f"{path}:1: imports app.projects.models, which is not there" in said
+    assert f"{path}:1: imports app.projects.models, which does not exist" in said
     assert "copier copy -d preset=custom" in said
 
 

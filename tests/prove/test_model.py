@@ -47,11 +47,11 @@ def test_the_catalogs_order_does_not_matter(source: Source, proof: Proof) -> Non
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('    "Clerk": clerk\n', "", "extensions/catalog/clerk.yml: is dead: no valid answers choose it"),
+        ('    "Clerk": clerk\n', "", "extensions/catalog/clerk.yml: cannot be chosen: no valid answers choose it"),
         (
             '    "Clerk": clerk\n',
             '    "Clerk": clerk\n    "Ghost": ghost\n',
-            "copier.yml: auth=ghost is offered, and no piece provides it",
+            "copier.yml: auth=ghost is offered, but no piece provides it",
         ),
         ("includes('projects')", "includes('users')", "extensions/catalog/projects.yml: is in preset saas"),
     ],

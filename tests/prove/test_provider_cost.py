@@ -36,4 +36,4 @@ def test_a_provider_is_a_catalog_file_its_paths_and_a_choice(source: Source) -> 
 
 def test_a_forgotten_choice_is_a_fault(source: Source) -> None:
     found = [finding.message for finding in prove(source.changed(copied(source))).findings]
-    assert any("is no choice of email" in message for message in found), found
+    assert any("is not a choice of email" in message for message in found), found

@@ -1,4 +1,4 @@
-"""Real renders at random, against the conditions of the proof."""
+"""Real renders at random, which contradicts the proof."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def test_a_condition_that_is_wrong_is_found(source: Source, tmp_path: Path) -> N
     without = next(each for each in draw(sampler.model, 10**6, "") if each["projects"] is False)
     assert not list(sampler.check(without))
     sampler.tree = Sampler(tmp_path / "other").tree
-    assert any("against the conditions of the proof" in problem for problem in sampler.check(without))
+    assert any("which contradicts the proof" in problem for problem in sampler.check(without))
 
 
 def test_draws_valid_answers_the_same_for_one_seed(proof: Proof) -> None:

@@ -27,6 +27,8 @@ WORDS = (
     "as good as none",
     "carries mail",
     "will have none",
+    "which is not there",
+    "and yet",
 )
 PHRASES = re.compile(rf"\b({'|'.join(WORDS)})\b", re.IGNORECASE)
 PROSE = ("README.md", "CONTRIBUTING.md", "copier.yml", "docs/guide/*.md", "extensions/catalog/*.yml")
@@ -34,6 +36,8 @@ RENDERED_PROSE = ("README.md.jinja", "docs/*.md", "docs/*.jinja", "Makefile.jinj
 CODE = ("template/app/**/*.py", "extensions/omnistack/**/*.py")
 SPOKEN = re.compile(r"routes|schemas|commands|/cli/|/shell/|errors")
 """Files whose docstrings users read: in the API's documentation and in `--help`."""
+OPENINGS = re.compile(r"(What|Who|Whose|Whom|How|Returns|Gives|Tells|Says|Makes|Raises|Validates)\b")
+"""First words of a docstring that is neither an imperative nor a noun phrase."""
 
 
 def texts() -> Iterator[tuple[Path, str]]:
@@ -54,6 +58,9 @@ def _spoken(path: Path) -> Iterator[str]:
             for keyword in node.keywords:
                 if keyword.arg in {"help", "summary", "description", "title"}:
                     yield from _strings(keyword.value)
+            if isinstance(node.func, ast.Name) and node.func.id == "report":  # a finding of the proof
+                for argument in node.args:
+                    yield from _strings(argument)
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and SPOKEN.search(path.as_posix()):
             yield ast.get_docstring(node) or ""
 
@@ -70,6 +77,19 @@ def test_text_that_users_read_is_plain() -> None:
         for path, text in texts()
         for match in PHRASES.finditer(text)
     }
+    assert sorted(found) == []
+
+
+def test_docstrings_begin_with_an_imperative_or_a_noun() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}: {docstring.splitlines()[0]}"
+        for pattern in CODE
+        for path in ROOT.glob(pattern)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and (docstring := ast.get_docstring(node))
+        and OPENINGS.match(docstring)
+    ]
     assert sorted(found) == []
 
 

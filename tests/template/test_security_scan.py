@@ -35,7 +35,7 @@ def run(*command: str, folder: Path) -> str:
 
 
 def scan(folder: Path) -> None:
-    # The path has to be relative: the allowlist's paths are.
+    # The path must be relative: the allowlist's paths are.
     run("gitleaks", "dir", ".", "--no-banner", "--no-color", "--redact", "--verbose", folder=folder)
 
 

@@ -1,4 +1,4 @@
-"""The user's own work that a change deletes, or leaves without what it needs."""
+"""The user's own files that a change deletes, or whose imports it breaks."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

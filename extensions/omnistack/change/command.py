@@ -79,7 +79,7 @@ Your edits are merged. If you and the template changed the same lines, the files
 
 @dataclass(frozen=True)
 class Options:
-    """How a change is made."""
+    """The options of a change."""
 
     yes: bool
     dry_run: bool
@@ -193,7 +193,7 @@ def _target(project: CommittedProject, origin: Origin, to: str | None) -> str | 
         )
         return None
     raise OmniError(
-        f"{to} is older than the project's version, {project.version}, and a project cannot be taken back to it",
+        f"{to} is older than the project's version, {project.version}, and a project cannot be downgraded",
         "to undo an update, use the project's own git history",
     )
 

@@ -10,13 +10,13 @@ EDITED_AND_REMOVED = "deleted: you edited it, and the new version no longer has 
 
 @dataclass(frozen=True, order=True)
 class Conflict:
-    """A file that the user has to resolve."""
+    """A file that the user must resolve."""
 
     path: str
     lines: tuple[int, ...] = ()
     """The lines at which its conflict markers begin, counted from 1."""
     note: str = ""
-    """What happened, for a file without markers."""
+    """The reason, for a file without markers."""
 
     def __str__(self) -> str:
         """Return `path:12, 40`."""

@@ -1,4 +1,4 @@
-"""What `add` and `remove` change: the answers, and the pieces that are added or removed with them."""
+"""The changes of `add` and `remove`: answers, and the pieces that are added or removed with them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ class Plan:
 
     answers: Answers
     notes: tuple[str, ...]
-    """What the user should know, a line each."""
+    """Notes for the user, one line each."""
     before: tuple[Piece, ...] = field(default=())
     after: tuple[Piece, ...] = field(default=())
 

@@ -1,4 +1,4 @@
-"""What `add`, `remove` and `update` print."""
+"""The output of `add`, `remove` and `update`."""
 
 from collections.abc import Iterable, Sequence
 

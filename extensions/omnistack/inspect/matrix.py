@@ -34,7 +34,7 @@ type Condition = Mapping[str, object]
 
 
 class Format(StrEnum):
-    """How the rows are printed."""
+    """The output format of the rows."""
 
     JSON = "json"
     GITHUB = "github"
@@ -65,9 +65,9 @@ def register(app: typer.Typer) -> None:
 def matrix(
     *,
     strength: Annotated[int, typer.Option(metavar="N", help="Cover every combination of N answers.")] = 2,
-    shard: Annotated[str, typer.Option(metavar="I/N", help="Only the I-th of N equal parts.")] = "1/1",
-    seed: Annotated[int, typer.Option(metavar="S", help="Seed: another number makes other rows.")] = 0,
-    form: Annotated[Format, typer.Option("--format", help="For programs, GitHub's matrix, or people.")] = Format.TABLE,
+    shard: Annotated[str, typer.Option(metavar="I/N", help="Only part I of N equal parts.")] = "1/1",
+    seed: Annotated[int, typer.Option(metavar="S", help="Seed: another number gives other rows.")] = 0,
+    form: Annotated[Format, typer.Option("--format", help="Output for people, programs or GitHub.")] = Format.TABLE,
     template: TemplateOption = None,
 ) -> None:
     """List answer sets to test."""

@@ -20,7 +20,7 @@ class Stage:
 
     destination: Path
     project: Path
-    """Where it is until it is moved; the folder has the destination's name."""
+    """Its folder until it is moved; it has the destination's name."""
     moved: bool = False
 
     def move_into_place(self) -> None:

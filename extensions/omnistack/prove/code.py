@@ -33,7 +33,7 @@ class Module:
 
     @cached_property
     def attributes(self) -> dict[str, Cond]:
-        """When each attribute is read."""
+        """The condition under which each attribute is read."""
         found: dict[str, Cond] = {}
         for reference in self.facts.references:
             if reference.attribute is not None:
@@ -83,7 +83,7 @@ class Code:
         return found
 
     def exists(self, module: str) -> Cond:
-        """Return when a module can be imported."""
+        """Return the condition under which a module can be imported."""
         return self._packages[module]
 
     def is_first_party(self, module: str) -> bool:
@@ -91,7 +91,7 @@ class Code:
         return module.split(".", maxsplit=1)[0] in FIRST_PARTY
 
     def defines(self, module: str, name: str) -> Cond:
-        """Return when `from module import name` works: a name bound there, or a module below it."""
+        """Return when `from module import name` works, as a condition: a name bound there, or a module below it."""
         cond = self.exists(f"{module}.{name}")
         found = self.modules.get(module)
         if found is not None:

@@ -75,7 +75,7 @@ def prove_command(
         if mutants:
             if proof.findings:
                 _report(result, as_json=as_json)
-                raise OmniError("mutants need a template without faults", "correct the findings first")
+                raise OmniError("--mutants requires a template without faults", "correct the findings first")
             made = all_mutants(proof)
             result.mutants_made = len(made)
             seeded = draw(made, at_most, result.seed)
@@ -118,7 +118,7 @@ class Result:
 
     @property
     def killed(self) -> tuple[int, int, int]:
-        """How many seeded faults were found, of how many, and how many changes were no faults."""
+        """The numbers of seeded faults that were found, of all seeded faults, and of changes without effect."""
         counts = Counter(verdict.outcome for verdict in self.verdicts or ())
         return counts["killed"], counts["killed"] + counts["survived"], counts["equivalent"]
 
@@ -168,7 +168,7 @@ def _report(result: Result, *, as_json: bool) -> None:
 
 
 def summary(result: Result, proof: "Proof") -> Iterator[str]:
-    """Say what was proved, in a line a part."""
+    """Return what was proved, one line per part."""
     number = len(proof.findings)
     verdict = f"{number} fault{'s' if number > 1 else ''} found in" if number else "proved:"
     yield (
@@ -194,7 +194,7 @@ def summary(result: Result, proof: "Proof") -> Iterator[str]:
 
 
 def document(result: Result) -> dict[str, object]:
-    """Return all that is known, for programs."""
+    """Return the complete result as JSON-serialisable values."""
     proof = result.proof
     if proof is None:
         return {}

@@ -1,4 +1,4 @@
-"""Which distribution an import comes from, and what is needed without being imported."""
+"""The distributions that imports come from, and those that are needed without an import."""
 
 import re
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ NEEDED = {
     "uvloop": Need("uvicorn runs on it where it is installed", r"\buvicorn\b", "app/", dev=False),
     "watchfiles": Need("uvicorn reloads with it", r"\breload\b|watchfiles", "app/"),
 }
-"""A short list: what has no reason here must be imported; where the reason holds, it must be declared."""
+"""The only exceptions: other declared distributions must be imported. If the pattern occurs, it must be declared."""
 
 
 @lru_cache(maxsize=4096)

@@ -40,14 +40,14 @@ class Namespace:
 
 @dataclass
 class Scope:
-    """Names and what they stand for, while a condition holds."""
+    """Names and their values under a condition."""
 
     cond: Cond
     names: dict[str, Value] = field(default_factory=dict)
     outer: "Scope | None" = None
 
     def find(self, name: str) -> Value:
-        """Look a name up, here and further out."""
+        """Look up a name in this scope and the enclosing ones."""
         scope: Scope | None = self
         while scope is not None:
             if name in scope.names:
@@ -74,7 +74,7 @@ class Loop:
 
 
 class Expressions:
-    """Evaluates expressions over one space."""
+    """An evaluator of expressions over one space."""
 
     def __init__(self, space: Space, environment: Environment) -> None:
         self.algebra = Algebra(space)
@@ -118,7 +118,7 @@ class Expressions:
             return self._binary(binary, self.value(node.left, scope, cond), self.value(node.right, scope, cond), cond)
         handler = self._handlers.get(type(node))
         if handler is None:
-            raise RefusedError(f"{type(node).__name__} is not followed", "write it more simply")
+            raise RefusedError(f"{type(node).__name__} is not supported", "write it more simply")
         return handler(node, scope, cond)
 
     def truth(self, node: nodes.Node, scope: Scope, cond: Cond) -> Cond:
@@ -132,8 +132,8 @@ class Expressions:
         if function is operator.add and isinstance(left, Seq | list) and isinstance(right, Seq | list):
             if isinstance(left, list) and isinstance(right, list):
                 return left + right
-            # The left list as it is, even where this is not reached: what it has in common with the old value of a
-            # variable is then seen to be common.
+            # The left list is kept unconditioned, even where this is not reached. So its common part with a variable's
+            # old value is recognised as common.
             return Seq((*self.algebra.items(left, self.algebra.everything), *self.algebra.items(right, cond)))
         return self.algebra.lift(cond, function, left, right)
 
@@ -142,7 +142,7 @@ class Expressions:
         if any(isinstance(value, Choice) for value in values):
             return Seq(tuple(option for value in values for option in self.algebra.options(value, cond)))
         if any(isinstance(value, Seq | Text) for value in values):
-            raise RefusedError("a list of lists that vary is not followed", "join them with +")
+            raise RefusedError("a list of lists that vary is not supported", "join them with +")
         return values if isinstance(node, nodes.List) else tuple(values)
 
     def _dict(self, node: nodes.Dict, scope: Scope, cond: Cond) -> Value:
@@ -182,7 +182,7 @@ class Expressions:
         self, node: nodes.Call | nodes.Filter | nodes.Test, scope: Scope, cond: Cond
     ) -> tuple[list[Value], dict[str, Value]]:
         if node.dyn_args is not None or node.dyn_kwargs is not None:
-            raise RefusedError("unpacked arguments are not followed", "write them out")
+            raise RefusedError("unpacked arguments are not supported", "write them out")
         return (
             [self.value(argument, scope, cond) for argument in node.args],
             {str(pair.key): self.value(pair.value, scope, cond) for pair in node.kwargs},
@@ -211,7 +211,7 @@ class Expressions:
                     named,
                     cond,
                 )
-        raise RefusedError("this call is not followed", "use a filter or a macro")
+        raise RefusedError("this call is not supported", "use a filter or a macro")
 
     def _lift_call(
         self, function: Callable[..., Value], arguments: list[Value], named: dict[str, Value], cond: Cond
@@ -236,7 +236,7 @@ class Expressions:
 
     def _filter(self, node: nodes.Filter, scope: Scope, cond: Cond) -> Value:
         if node.node is None:
-            raise RefusedError("a filter block is not followed", "filter the values")
+            raise RefusedError("a filter block is not supported", "filter the values")
         arguments, named = self._arguments(node, scope, cond)
         return self.filters.filter(node.name, self.value(node.node, scope, cond), arguments, named, cond)
 

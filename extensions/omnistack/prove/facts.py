@@ -6,7 +6,7 @@ type Lines = tuple[int, ...]
 """The lines on which something depends: those of the enclosing statements, and its own."""
 
 
-PROVIDER_SPECS = ("ProviderSpec", "Piece")
+PROVIDER_SPECS = ("ProviderSpec",)
 """The last words of the names of the classes that describe a provider."""
 
 

@@ -1,8 +1,8 @@
 """Jinja's filters and tests over values that vary.
 
-Where every argument is plain, Jinja's own function is called. Over a list whose elements are there under conditions,
-the filters that treat elements one by one, or that keep the order, are carried out on the conditions; a filter that is
-not in `_lists` is applied to every form that the list takes, and refused where these are too many.
+If every argument is plain, Jinja's own function is called. For a list of conditional elements, filters that treat
+elements one by one, or that keep the order, work on the conditions. A filter that is not in `_lists` is applied to
+every form that the list can take, and refused if there are too many.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ type Items = list[tuple[Cond, Value]]
 
 
 class Filters:
-    """Applies filters and tests."""
+    """Jinja's filters and tests."""
 
     def __init__(self, algebra: Algebra, environment: Environment) -> None:
         self.algebra = algebra
@@ -95,7 +95,7 @@ class Filters:
 
     def _default(self, value: Value, arguments: Arguments, named: Named, cond: Cond) -> Value:
         if named or len(arguments) > 1:
-            raise RefusedError("default() with options is not followed", "write an if-expression")
+            raise RefusedError("default() with options is not supported", "write an if-expression")
         instead = arguments[0] if arguments else ""
         options = self._plain(value, cond)
         return self.algebra.choice(
@@ -156,7 +156,7 @@ class Filters:
         return Seq(tuple(found))
 
     def _sort(self, items: Items, arguments: Arguments, named: Named, cond: Cond) -> Seq:
-        # Sorting is stable, so sorting all elements sorts those that are there.
+        # Sorting is stable, so sorting all elements also sorts the present ones.
         del cond
         keyed = [Tagged(item, inner) for inner, item in items]
         attribute = named.get("attribute")
@@ -168,7 +168,7 @@ class Filters:
         return Seq(tuple(self._joined([(tagged.cond, tagged.value) for tagged in ordered])))
 
     def _joined(self, ordered: Items) -> Items:
-        """Make one element of equal neighbours of which never two are there: what `unique` has left of several."""
+        """Merge equal, mutually exclusive neighbours into one element. `unique` leaves such neighbours."""
         joined: Items = []
         for inner, item in ordered:
             if joined and inner & joined[-1][0] == self.algebra.nothing and same(joined[-1][1], item):
@@ -180,7 +180,7 @@ class Filters:
     def _unique(self, items: Items, arguments: Arguments, named: Named, cond: Cond) -> Seq:
         del cond
         if arguments or set(named) - {"attribute"}:
-            raise RefusedError("unique() with options is not followed", "leave the options out")
+            raise RefusedError("unique() with options is not supported", "leave the options out")
         found: Items = []
         met: list[tuple[Value, Cond]] = []
         for inner, item in items:
@@ -211,7 +211,7 @@ class Filters:
             items = [(inner, self._attribute(item, named["attribute"])) for inner, item in items]
         start = named.get("start", arguments[0] if arguments else 0)
         if not isinstance(start, list):
-            raise RefusedError("a sum of numbers is not followed", "count with length")
+            raise RefusedError("a sum of numbers is not supported", "count with length")
         del cond
         return Seq(tuple(pair for inner, item in items for pair in self.algebra.items(item, inner)))
 

@@ -1,4 +1,4 @@
-"""What a check finds."""
+"""The findings of checks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

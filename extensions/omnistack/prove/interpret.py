@@ -1,9 +1,9 @@
 """Jinja, run once for all answer sets.
 
-The templates are parsed by Copier's own Jinja environment and their syntax trees are run over values that vary
-(`values.py`): a condition that varies runs both branches, each under its condition; a loop runs once for every element
-that may be there. What comes out is the text with the condition of every part of it. A construct that this cannot
-follow exactly is refused with an error that names the line.
+Copier's own Jinja environment parses the templates, and their syntax trees are run over values that vary (`values.py`):
+an `if` whose condition varies runs both branches, each under its condition; a loop runs once for every possible
+element. The output is the text with the condition of each of its parts. A construct that the interpreter does not
+support exactly is refused with an error that names the line.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ type Items = list[tuple[Cond, Value]]
 
 
 class Interpreter(Expressions):
-    """Runs templates over one space. `load` returns the source of an imported template."""
+    """An interpreter of templates over one space. `load` returns the source of an imported template."""
 
     parsed: dict[tuple[int, str], nodes.Template] = {}  # noqa: RUF012 - syntax trees are shared by all runs
     counting: dict[int, bool] = {}  # noqa: RUF012 - as above
@@ -70,7 +70,7 @@ class Interpreter(Expressions):
         return found
 
     def _unknown(self, node: nodes.Node) -> list[Part]:
-        raise RefusedError(f"{type(node).__name__} is not followed", "write it as a loop")
+        raise RefusedError(f"{type(node).__name__} is not supported", "write it as a loop")
 
     def _output(self, node: nodes.Output, scope: Scope, cond: Cond) -> list[Part]:
         found: list[Part] = []
@@ -94,11 +94,11 @@ class Interpreter(Expressions):
 
     def _for(self, node: nodes.For, scope: Scope, cond: Cond) -> list[Part]:
         if node.recursive:
-            raise RefusedError("a recursive loop is not followed", "write nested loops")
+            raise RefusedError("a recursive loop is not supported", "write nested loops")
         items = self.algebra.items(self.value(node.iter, scope, cond), cond)
         if self._asks_for_loop(node):
             return self._counting_loop(node, scope, cond, items)
-        # As Jinja does it: an element is tested when its turn comes, after the bodies of those before it.
+        # As in Jinja: an element is tested right before its body runs, after the bodies of the earlier elements.
         found: list[Part] = []
         met: list[Cond] = []
         for inner, item in items:
@@ -109,7 +109,7 @@ class Interpreter(Expressions):
         return found + self._otherwise(node, scope, cond, met)
 
     def _asks_for_loop(self, node: nodes.For) -> bool:
-        # By identity: comparing nodes compares all that is below them. Parsed templates are kept, so it stays the same.
+        # By identity: comparing nodes compares whole subtrees. Parsed templates are kept, so identities are stable.
         if id(node) not in self.counting:
             names = (name.name for part in node.body for name in part.find_all(nodes.Name))
             self.counting[id(node)] = "loop" in names
@@ -120,7 +120,7 @@ class Interpreter(Expressions):
             isinstance(scope.find(name.name), Namespace) for name in node.test.find_all(nodes.Name)
         ):
             raise RefusedError(
-                "a loop's filter reads what its body may change, and its body asks for `loop`", "split it"
+                "a loop's filter reads a variable that its body may change, and its body uses `loop`", "split it"
             )
         kept = [(inner, item) for known, item in items for inner in [self._kept(node, scope, known, item)]]
         kept = [(inner, item) for inner, item in kept if inner != self.algebra.nothing]
@@ -139,7 +139,7 @@ class Interpreter(Expressions):
         def counted(name: str) -> Value:
             counts = {"index": (before, 1), "index0": (before, 0), "length": ([*before, *after], 1)}
             if name not in counts:
-                raise RefusedError(f"loop.{name} is not followed", "use loop.first, loop.last or loop.index")
+                raise RefusedError(f"loop.{name} is not supported", "use loop.first, loop.last or loop.index")
             return self.filters.count(counts[name][0], here, counts[name][1])
 
         return Loop(self.algebra.flag(without(union(before))), self.algebra.flag(without(union(after))), counted)
@@ -164,7 +164,7 @@ class Interpreter(Expressions):
 
     def _set_block(self, node: nodes.AssignBlock, scope: Scope, cond: Cond) -> list[Part]:
         if node.filter is not None:
-            raise RefusedError("a filtered block assignment is not followed", "assign first, then filter")
+            raise RefusedError("a filtered block assignment is not supported", "assign first, then filter")
         self._assign(node.target, Text(tuple(self._body(node.body, Scope(cond, {}, scope), cond))), scope, cond)
         return []
 
@@ -175,14 +175,14 @@ class Interpreter(Expressions):
         elif isinstance(target, nodes.NSRef):
             namespace = scope.find(target.name)
             if not isinstance(namespace, Namespace):
-                raise FailureError(f"{target.name} is no namespace", cond)
+                raise FailureError(f"{target.name} is not a namespace", cond)
             old = namespace.values.get(target.attr)
             namespace.values[target.attr] = self.algebra.merge(cond, value, old)
         elif isinstance(target, nodes.Tuple) and isinstance(value, list | tuple):
             for each, part in zip(target.items, value, strict=True):
                 self._assign(each, part, scope, cond)
         else:
-            raise RefusedError("this assignment is not followed", "assign to one name")
+            raise RefusedError("this assignment is not supported", "assign to one name")
 
     def _macro(self, node: nodes.Macro, scope: Scope, cond: Cond) -> list[Part]:
         del cond

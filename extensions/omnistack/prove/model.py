@@ -1,6 +1,6 @@
 """The feature model: which answer sets are valid and which pieces they choose, read from `copier.yml` and the catalog.
 
-Nothing of it is described here: validators, defaults and the computed answers are the questionnaire's own Jinja, run
+The model is not written down here: validators, defaults and computed answers are the questionnaire's own Jinja, run
 once for all answer sets.
 """
 
@@ -33,13 +33,13 @@ class Asked:
 
 
 class Model:
-    """The questions, the pieces, and what follows from the answers."""
+    """The questions, the pieces, and the conditions that follow from the answers."""
 
     def __init__(self, source: Source, space: Space | None = None, *, reverse: bool = False) -> None:
         self.source = source
         self.configuration = source.configuration()
         self.recorded = str(self.configuration.get("_answers_file", ".copier-answers.yml"))
-        """The file that says which answers were given, "no" included."""
+        """The file that records all answers, "no" included."""
         self.documents = list(reversed(source.catalog())) if reverse else source.catalog()
         self.pieces = {piece.name: piece for piece in (_piece(document) for document in source.catalog())}
         questions = [_question(name, body) for name, body in self._bodies().items() if body.get("when") is not False]
@@ -94,7 +94,7 @@ class Model:
         return self.interpreter.render(value, names, cond, f"copier.yml: {name}")
 
     def macro(self, path: str, name: str) -> str:
-        """Return what a macro of the template without parameters prints."""
+        """Return the output of a macro without parameters."""
         call = f"{{% from '{path}' import {name} %}}{{{{ {name}() }}}}"
         parts = self.interpreter.render(call, {}, self.space.everything, path).parts
         return "".join(part.text for part in parts if isinstance(part.text, str))
@@ -105,7 +105,7 @@ class Model:
             return value
         shown = [part for part in value.parts if not isinstance(part.text, str) or part.text.strip()]
         if kind in {"yaml", "json"} and len(shown) == 1 and isinstance(shown[0].text, Seq):
-            # What is printed as the JSON of a list is read as that list.
+            # A list that is printed as JSON is parsed as that list.
             return shown[0].text
         parsers: dict[str, Callable[[str], Value]] = {
             "bool": cast_to_bool,
@@ -114,7 +114,7 @@ class Model:
             "json": yaml.safe_load,
         }
         if kind not in parsers:
-            raise RefusedError(f"a question of type {kind} is not followed", "use str, bool or yaml")
+            raise RefusedError(f"a question of type {kind} is not supported", "use str, bool or yaml")
         return self.interpreter.algebra.lift(everything, parsers[kind], value)
 
     def _passes(self, name: str, body: Mapping[str, Value], names: Mapping[str, Value]) -> Cond:
@@ -134,7 +134,7 @@ class Model:
 
     @cached_property
     def chosen(self) -> Conditions[str]:
-        """When each piece is chosen; a name that is no piece may be among them."""
+        """The condition under which each piece is chosen. May contain names that are not pieces."""
         value = self.names.get("chosen", [])
         conditions = Conditions[str](self.space)
         conditions.update(dict.fromkeys(self.pieces, self.space.nothing))
@@ -149,7 +149,7 @@ class Model:
         return self.valid & variable.conditions.get(value, self.space.nothing) if variable else self.space.nothing
 
     def wanted(self, piece: Piece) -> Cond:
-        """Return when a piece's own question chooses it; the empty condition for a piece that others require."""
+        """Return the condition under which a piece's own question chooses it; empty if only others require it."""
         question = self.asked.get(piece.port or piece.name)
         value: Answer = piece.name if piece.port else True
         if question is None or value not in question.question.values:
@@ -157,7 +157,7 @@ class Model:
         return self.given(piece.port or piece.name, value)
 
     def preset_defaults(self, preset: str) -> dict[str, Answer]:
-        """Return what a preset answers."""
+        """Return the answers of a preset."""
         here = self.space.variables["preset"].conditions[preset]
         found: dict[str, Answer] = {"preset": preset}
         for name, asked in self.asked.items():

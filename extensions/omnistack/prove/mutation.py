@@ -1,7 +1,7 @@
 """The proof shown to work: every seeded fault is found.
 
 The faults are made by rules over the whole tree (`mutants/`), never at hand-picked places. One that renders the same
-project for every answer set is no fault and does not count; that too is decided by comparing the product lines.
+project for every answer set is not a fault and does not count. Comparing the product lines decides that.
 """
 
 import multiprocessing

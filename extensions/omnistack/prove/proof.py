@@ -71,12 +71,12 @@ class Proof:
 
     @property
     def answer_sets(self) -> int:
-        """How many answer sets are valid."""
+        """The number of valid answer sets."""
         return self.model.space.count(self.model.valid) if self.model else 0
 
     @property
     def projects(self) -> int:
-        """How many different projects they render; a preset, for example, is only recorded."""
+        """The number of different projects that they render; a preset, for example, is only recorded."""
         if self.model is None or self.tree is None:
             return 0
         recorded = self.model.recorded
@@ -166,7 +166,7 @@ def check_order(tree: Tree, report: Report) -> None:
 
 
 class _Collector:
-    """Collects the faults of one check; the same fault at the same place counts once."""
+    """A collector of the faults of one check; the same fault at the same place counts once."""
 
     def __init__(self, proof: Proof, check: str) -> None:
         self._proof = proof

@@ -1,7 +1,7 @@
 """The facts of a Python file, read from its syntax tree once for all answer sets.
 
-A file that varies is read with all its lines at once; what is found carries the numbers of the lines that it stands on,
-from which `File.at` makes its condition. `checks/splices.py` shows that a file may be read so.
+A file that varies is read with all its lines at once. Each fact has the numbers of its lines, from which `File.at`
+computes its condition. `checks/splices.py` shows that a file may be read this way.
 """
 
 import ast
@@ -10,7 +10,7 @@ import sys
 from functools import lru_cache
 
 from omnistack.prove.facts import PROVIDER_SPECS, Call, Class, Decorator, Facts, Function, Import, Lines, Reference
-from omnistack.prove.syntax import assigned, bound_by, dotted, dotted_names, read_decorator, strings, what_is_called
+from omnistack.prove.syntax import assigned, bound_by, called_expression, dotted, dotted_names, read_decorator, strings
 
 FIRST_PARTY = ("app", "tests", "migrations")
 MISSING_MODULE = ("ImportError", "ModuleNotFoundError")
@@ -136,7 +136,7 @@ class _Reader(ast.NodeVisitor):
             self.facts.classes.append(
                 Class(
                     node.name,
-                    tuple(filter(None, (dotted(what_is_called(base)) for base in node.bases))),
+                    tuple(filter(None, (dotted(called_expression(base)) for base in node.bases))),
                     tuple(f"{pair.arg}={ast.unparse(pair.value)}" for pair in node.keywords),
                     tuple(fields),
                     tablename,

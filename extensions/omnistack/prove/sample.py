@@ -1,7 +1,7 @@
-"""Real renders at random: the conditions that the proof worked with are those of what Copier writes.
+"""Random real renders, which show that the proof's conditions agree with what Copier writes.
 
-Each answer set is rendered by Copier (in memory, `render.py`) and has to equal, byte for byte, what the product line
-says of it. Then the render is looked at by itself, by means that have nothing to do with the proof.
+Copier renders each answer set (in memory, `render.py`). The result must equal the product line's, byte for byte. Then
+the render is checked by itself, with code that is independent of the proof.
 """
 
 import ast
@@ -35,7 +35,7 @@ BATCH = 25
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with one render."""
+    """A fault of one render."""
 
     answers: str
     """To paste behind `copier copy`."""
@@ -44,7 +44,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Sampled:
-    """What was rendered."""
+    """The renders and their faults."""
 
     count: int
     complete: bool
@@ -53,11 +53,11 @@ class Sampled:
 
 
 def draw(model: Model, count: int, seed: str) -> list[dict[str, Answer]]:
-    """Draw valid answer sets at random, all of them where there are no more than asked for."""
+    """Draw valid answer sets at random, all of them if there are no more than `number`."""
     if model.space.count(model.valid) <= count:
         found = list(model.space.all_answers(model.valid))
     else:
-        chance = random.Random(seed)  # noqa: S311 - a repeatable choice, no secret
+        chance = random.Random(seed)  # noqa: S311 - a repeatable choice, not a secret
         found = [_one(model, chance) for _ in range(count)]
     chance = random.Random(f"texts {seed}")  # noqa: S311 - as above
     for answers in found:
@@ -109,7 +109,7 @@ def sample(source: Source, model: Model, count: int, seed: str, show: Callable[[
 
 
 class Sampler:
-    """Renders and checks, in one process."""
+    """A renderer and checker in one process."""
 
     def __init__(self, folder: Path) -> None:
         self.model = Model(read_source(folder))
@@ -118,7 +118,7 @@ class Sampler:
         self._words = {
             word: re.compile(word_pattern(word)) for piece in self.model.pieces.values() for word in piece.owns
         }
-        # Most texts come back in every render.
+        # Most texts recur in every render.
         self._said = lru_cache(maxsize=1 << 14)(self._find_words)
 
     def _find_words(self, text: str) -> frozenset[str]:
@@ -128,7 +128,7 @@ class Sampler:
         )
 
     def check(self, answers: Mapping[str, Answer]) -> Iterator[str]:
-        """Say what is wrong with the render of one answer set."""
+        """Return the faults of the render of one answer set."""
         try:
             rendering = self._renderer.rendering(answers)
         except OmniError as error:
@@ -137,10 +137,10 @@ class Sampler:
         files = {path: file.text for path, file in rendering.files.items()}
         expected = self.tree.render(dict(answers))
         for path in files.keys() ^ expected.keys():
-            yield f"{path} is {'rendered' if path in files else 'not rendered'}, against the conditions of the proof"
+            yield f"{path} is {'rendered' if path in files else 'not rendered'}, which contradicts the proof"
         for path in files.keys() & expected.keys():
             if files[path] != expected[path]:
-                yield f"{path} reads otherwise than the proof has it"
+                yield f"{path} differs from the proof"
         chosen = set(rendering.answers.get("chosen") or ())
         yield from self._look_at(files, chosen)
 
@@ -154,18 +154,18 @@ class Sampler:
             if problem:
                 yield f"{path} does not parse: {problem}"
             if path in rendered and MARKS.search(text):
-                yield f"{path} has a mark of Jinja in it"
+                yield f"{path} contains unrendered Jinja"
             for word in absent.keys() & (self._said(path) | self._said(text)) if path != self.model.recorded else ():
-                yield f"{path} says {word!r}, which {absent[word]} owns"
+                yield f"{path} contains the word {word!r}, which {absent[word]} owns"
         for module in re.findall(r"^from (app(?:\.\w+)+) import", files.get("app/modules.py", ""), re.MULTILINE):
             base = module.replace(".", "/")
             if f"{base}.py" not in files and f"{base}/__init__.py" not in files:
-                yield f"app/modules.py imports {module}, which is not there"
+                yield f"app/modules.py imports {module}, which does not exist"
 
 
 @lru_cache(maxsize=1 << 14)
 def parses(path: str, text: str) -> str:
-    """Say why a file cannot be read by what reads its kind; empty where it can."""
+    """Return why a file cannot be parsed as its kind; empty if it can."""
     try:
         if path.endswith(".py"):
             ast.parse(text)

@@ -20,7 +20,7 @@ CACHES = {"__pycache__", ".ruff_cache", ".mypy_cache", ".pytest_cache", ".import
 
 @dataclass(frozen=True)
 class Source:
-    """What Copier reads: `copier.yml`, the catalog, the template's files; by path, with `/`."""
+    """The files that Copier reads: `copier.yml`, the catalog, the template's files; by path, with `/`."""
 
     root: Path
     files: Mapping[str, bytes] = field(repr=False)
@@ -33,7 +33,7 @@ class Source:
 
     @property
     def questionnaire(self) -> dict[str, bytes]:
-        """What the answers and the chosen pieces follow from: all but the files that are rendered."""
+        """The files that determine the answers and the chosen pieces: all except the rendered ones."""
         return {path: content for path, content in self.files.items() if not path.startswith("template/")}
 
     def changed(self, changes: Mapping[str, str | None]) -> "Source":
@@ -82,7 +82,7 @@ class Source:
 
 @lru_cache(maxsize=64)
 def _compose(content: bytes) -> yaml.Node | None:
-    """Read what costs most of a document's time; what it becomes depends on what it includes."""
+    """Parse a document into nodes, the slowest step. The values made from them depend on the included files."""
     return yaml.compose(content, Loader=yaml.SafeLoader)
 
 

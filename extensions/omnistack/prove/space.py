@@ -1,8 +1,8 @@
 """The space of answers: sets of answer sets as binary decision diagrams.
 
 A condition (`Cond`) is a set of answer sets. A yes-or-no question is one variable; a question with choices has one
-variable a choice, exactly one of which is true; whether a free text is empty is one variable, made when something asks.
-Every condition lies within `everything`, so that equal conditions are equal objects: the complement is `without`.
+variable a choice, exactly one of which is true; whether a free text is empty is one variable, created on demand. Every
+condition lies within `everything`, so that equal conditions are equal objects: the complement is `without`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -76,7 +76,7 @@ class Space:
 
     @property
     def texts(self) -> frozenset[str]:
-        """The free texts of which it matters somewhere whether they are empty."""
+        """The free texts whose emptiness a condition depends on."""
         return frozenset(self._texts)
 
     def text_is_set(self, name: str) -> Cond:

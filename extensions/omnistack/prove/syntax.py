@@ -1,4 +1,4 @@
-"""Small questions to a syntax tree."""
+"""Helpers for reading a syntax tree."""
 
 import ast
 from collections.abc import Iterator
@@ -30,8 +30,8 @@ def read_decorator(node: ast.expr) -> Decorator:
     )
 
 
-def what_is_called(node: ast.expr) -> ast.expr:
-    """Return what a call, a subscript or a bare expression is of."""
+def called_expression(node: ast.expr) -> ast.expr:
+    """Return the callee of a call, the value of a subscript, or the bare expression itself."""
     if isinstance(node, ast.Call):
         return node.func
     return node.value if isinstance(node, ast.Subscript) else node

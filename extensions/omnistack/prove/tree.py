@@ -1,7 +1,7 @@
-"""The rendered project as a product line: every file and every line of it with the condition under which it is there.
+"""The rendered project as a product line: every file and every line with its condition.
 
 `_exclude`, the parts of paths and the contents of `.jinja` files are run by the interpreter; patterns are matched by
-the library that Copier matches them with. So what is here follows from what Copier reads, and from nothing else.
+the library that Copier uses. So the tree follows only from the files that Copier reads.
 """
 
 import re
@@ -54,7 +54,7 @@ class File:
 
     @cached_property
     def fixed(self) -> bool:
-        """Whether it reads the same wherever it is there."""
+        """Whether its content is the same in every project that has it."""
         return all(part.cond == self.cond for part in self.parts)
 
     @cached_property
@@ -78,7 +78,7 @@ class File:
         return (self.lines[number] for number in matching_lines(self.text, pattern))
 
     def at(self, numbers: Iterable[int]) -> Cond:
-        """Return the condition that these lines of `text` (from 1) are there."""
+        """Return the condition under which these lines of `text` (from 1) are rendered."""
         cond = self.cond
         if not self.fixed:
             for number in numbers:
@@ -157,7 +157,7 @@ class Tree:
                     yield self._file(path, source, here, (Part(here, self.source.text(source), 1),))
 
     def _file(self, path: str, source: str, cond: Cond, parts: tuple[Part, ...]) -> File:
-        """Return the known file where it reads the same: what has been found out about it is kept with it."""
+        """Return the known file if its content is the same, and with it the cached results of its analysis."""
         known = self._known.files.get(path) if self._known is not None and self._known.space is self.space else None
         same = known is not None and known.source == source and known.cond == cond and known.parts == parts
         return known if known is not None and same else File(path, source, cond, parts)

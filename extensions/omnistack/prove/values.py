@@ -1,9 +1,8 @@
 """Values that differ from answer set to answer set, and how they combine.
 
-A plain Python value is the same everywhere. `Choice` is one of several values, each under its condition; `Seq` is a
-list whose elements are each there under a condition; `Text` is output whose parts are each there under a condition;
-`Opaque` is a free text, of which nothing may depend but what is printed. What cannot be combined exactly is refused,
-never guessed.
+A plain Python value is the same for all answer sets. `Choice` is one of several values, each under its condition; `Seq`
+is a list and `Text` an output, each of whose elements has a condition; `Opaque` is a free text, which may be printed
+but must not decide anything else. Values that cannot be combined exactly are refused, never guessed.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -34,19 +33,19 @@ class FailureError(OmniError):
 
 @dataclass(frozen=True)
 class Opaque:
-    """A free text after some filters; `sample` is what the sample's answer gives."""
+    """A free text after some filters; `sample` is the result for the sample's answer."""
 
     name: str
     sample: str
     filled: bool = False
     """Known not to be empty."""
     trace: str = ""
-    """What was done to it, exactly: empty for the text as it was answered."""
+    """The exact operations that were applied: empty for the unchanged answer."""
 
 
 @dataclass(frozen=True)
 class Missing:
-    """What Jinja calls undefined."""
+    """An undefined value of Jinja."""
 
     name: str
 
@@ -82,7 +81,7 @@ class Text:
 
 
 class Algebra:
-    """Combines values over one space."""
+    """Operations on values over one space."""
 
     def __init__(self, space: Space) -> None:
         self.space = space
@@ -204,7 +203,7 @@ class Algebra:
         return cond if value else self.nothing
 
     def items(self, value: Value, cond: Cond) -> list[tuple[Cond, Value]]:
-        """List what a loop over a value meets under a condition."""
+        """List the elements over which a loop iterates under a condition."""
         if isinstance(value, Seq):
             found = [(cond & inner, element) for inner, element in value.items]
         elif isinstance(value, Choice):
@@ -221,7 +220,7 @@ class Algebra:
         return [(inner, element) for inner, element in found if inner != self.nothing]
 
     def contains(self, container: Value, value: Value, cond: Cond) -> Value:
-        """Say when a value is in a list."""
+        """Return the condition under which a value is in a list."""
         if not isinstance(container, Seq):
             return self.lift(cond, lambda value, container: value in container, value, container)
         found = (
@@ -239,7 +238,7 @@ class Algebra:
         elsewhere = self.everything & ~cond
         if isinstance(new, Seq | list) and isinstance(old, Seq | list):
             mine, theirs = self.items(new, self.everything), self.items(old, self.everything)
-            # What both begin with stays one list; only the rest depends on the condition.
+            # The common beginning stays one list; only the rest depends on the condition.
             shared = 0
             for (inner, element), (other, known) in zip(mine, theirs, strict=False):
                 if not same(element, known) or cond & inner != cond & other:

@@ -2,7 +2,7 @@
 
 
 class OmniError(Exception):
-    """What happened and what to do next. The command line prints it as one line and exits with 1."""
+    """An error with a message and the next step. The command line prints it as one line and exits with 1."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)

@@ -1,7 +1,7 @@
 """Running git: without hooks, prompts, or settings that change the result.
 
-Two kinds of repository are worked on. In the user's own, git reads the user's settings: files have the line ends and
-filters that were chosen for them. In temporary ones (`isolated=True`) it reads none, so that the result is the same on
+There are two kinds of repositories. In the user's own, git reads the user's settings: files have the line ends and
+filters that the user chose. In temporary ones (`isolated=True`) it reads none, so that the result is the same on
 every machine.
 """
 

@@ -51,7 +51,7 @@ class Plan:
     cells: tuple[Cell, ...]
     rows: tuple[Row, ...]
     not_run: tuple[str, ...]
-    """What is impossible on this machine and why, a sentence each."""
+    """The steps that are impossible on this machine, with the reason, one sentence each."""
 
 
 def register(app: typer.Typer) -> None:
@@ -62,16 +62,18 @@ def register(app: typer.Typer) -> None:
 def suites(
     *,
     strength: Annotated[int, typer.Option(metavar="N", help="Cover every combination of N answers.")] = 2,
-    shard: Annotated[str, typer.Option(metavar="I/N", help="Only the I-th of N equal parts.")] = "1/1",
-    seed: Annotated[int, typer.Option(metavar="S", help="Another number gives other cells.")] = 0,
+    shard: Annotated[str, typer.Option(metavar="I/N", help="Only part I of N equal parts.")] = "1/1",
+    seed: Annotated[int, typer.Option(metavar="S", help="Seed: another number gives other cells.")] = 0,
     only: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only the cell with this name.")] = None,
     again: Annotated[bool, typer.Option("--all", help="Execute recorded cells as well.")] = False,
     budget: Annotated[
-        float | None, typer.Option(metavar="MINUTES", min=0, help="Start no cell that would end later.")
+        float | None, typer.Option(metavar="MINUTES", min=0, help="Start no cell that would exceed the budget.")
     ] = None,
-    jobs: Annotated[int, typer.Option(metavar="N", min=1, help="Cells at a time.")] = os.cpu_count() or 1,
-    workers: Annotated[int, typer.Option(metavar="N", min=1, help="Test processes in each cell.")] = 2,
-    keep: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the folders of failed cells stay.")] = None,
+    jobs: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Number of cells to run at the same time.")
+    ] = os.cpu_count() or 1,
+    workers: Annotated[int, typer.Option(metavar="N", min=1, help="Number of test processes in each cell.")] = 2,
+    keep: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder that keeps failed cells.")] = None,
     write: Annotated[bool, typer.Option("--write", help=f"Write {RECORD} and {PAGE}.")] = False,
     template: TemplateOption = None,
 ) -> None:

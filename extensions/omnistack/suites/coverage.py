@@ -1,4 +1,4 @@
-"""Which combinations of answers have been executed, out of all valid ones, and the page that shows them."""
+"""The executed combinations of answers, out of all valid ones, and the page that shows them."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -37,7 +37,7 @@ class ListedCell:
 
 @dataclass(frozen=True)
 class Coverage:
-    """How many valid combinations of N answers are in at least one executed cell."""
+    """The number of valid combinations of N answers in at least one executed cell."""
 
     strength: int
     valid: int
@@ -91,7 +91,7 @@ def last_executed(catalog: Catalog, entries: Sequence[Entry]) -> dict[Combinatio
 
 
 def worth_keeping(catalog: Catalog, entries: Sequence[Entry], current: Collection[str]) -> list[Entry]:
-    """Choose the entries of this version's renderings, and those that say when a pair was last executed."""
+    """Choose the entries of this version's renderings, and the latest entry of every pair."""
     needed = {entry.digest for entry in last_executed(catalog, entries).values()}
     return [entry for entry in entries if entry.digest in current or entry.digest in needed]
 
@@ -140,7 +140,7 @@ def _shown(pair: Combination) -> str:
 
 
 def _consistent(answers: Mapping[str, Answer], implications: Sequence[tuple[str, str, bool]]) -> bool:
-    """Whether all rules can hold: a yes forces other answers, and no answer is forced both ways."""
+    """Return whether all rules can hold: a yes forces other answers, and no answer is forced both ways."""
     known = dict(answers)
     # As often as there are rules: a forced yes may force the next.
     for _ in implications:

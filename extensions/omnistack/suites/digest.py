@@ -1,4 +1,4 @@
-"""What identifies the outcome of a cell: every byte that could change it."""
+"""The digest that identifies the outcome of a cell: of every byte that could change it."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from omnistack.shell.process import run
 
 ANSWERS_FILE = ".copier-answers.yml"
 OWN_CODE = ("cell.py", "digest.py", "server.py", "steps.py", "user_module.py", "user_module/**/*", "../shell/*.py")
-"""The files, from this one's folder, that decide what is done in a cell."""
+"""The files, relative to this one's folder, that determine the steps of a cell."""
 
 
 def digest(files: Mapping[str, tuple[int, bytes]], lock: bytes, *, interpreter: str, foreseen: str | None) -> str:

@@ -32,7 +32,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Options:
-    """How cells are executed."""
+    """Options for the execution of cells."""
 
     folder: Path
     """The parent of the cells' folders; those of failed cells stay."""
@@ -45,7 +45,7 @@ class Options:
     """Processes that run one cell's tests."""
 
     deadline: float | None
-    """When the last cell has to be finished, by `time.monotonic`."""
+    """The time by which the last cell must be finished, by `time.monotonic`."""
 
     again: bool
     """Whether cells run again that the record holds."""
@@ -53,7 +53,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What is known before the first cell runs."""
+    """The data that is known before the first cell runs."""
 
     groups: Mapping[str, Group]
     """By digest."""
@@ -89,7 +89,7 @@ def prepare(template: Template, cells: Sequence[Cell], jobs: int) -> Prepared:
 
 
 def execute(template: Template, prepared: Prepared, record: Record, options: Options) -> Iterator[Outcome]:
-    """Execute what the record does not hold; yields every outcome as soon as it is known."""
+    """Execute the cells that are not recorded. Yield every outcome as soon as it is known."""
     yield from prepared.failed
     names = list(factors(template.catalog))
     groups = dict(prepared.groups)
@@ -170,7 +170,7 @@ def _run(
 
 
 def _enter(record: Record, key: str, outcome: Outcome, template: Template) -> None:
-    """Record a pass at the first attempt. A failure removes what an earlier run has entered."""
+    """Record a pass at the first attempt. A failure removes the entry of an earlier run."""
     if not outcome.passed:
         record.remove(key)
     elif not outcome.before:

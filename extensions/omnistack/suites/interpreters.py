@@ -21,7 +21,7 @@ class Interpreter:
     path: str
 
     build: str
-    """The full version, the compiler and the platform: what tells two interpreters of one version apart."""
+    """The full version, the compiler and the platform: they distinguish two interpreters of one version."""
 
     @property
     def release(self) -> str:

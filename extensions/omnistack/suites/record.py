@@ -1,4 +1,4 @@
-"""The record of the cells that passed: what was executed when, at which commit."""
+"""The record of the cells that passed: the time and the commit of each execution."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -75,7 +75,7 @@ class Record:
             self.save()
 
     def remove(self, digest: str) -> None:
-        """Remove what has failed since, and save."""
+        """Remove the entries of cells that have failed since, and save."""
         with self._lock:
             if self.entries.pop(digest, None) is not None:
                 self.save()

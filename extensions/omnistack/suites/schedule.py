@@ -1,4 +1,4 @@
-"""Which cell runs next, and which do not fit into the time that is left."""
+"""The order of cells, and those that do not fit into the remaining time."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -14,23 +14,23 @@ class Candidate:
 
     pairs: AbstractSet[Combination]
     seconds: float
-    """How long it is expected to take."""
+    """Its expected duration."""
 
     size: int
     """Files of its rendering."""
 
 
 class Schedule:
-    """Hands out cells until the time is spent.
+    """A schedule that hands out cells until the time is used up.
 
-    Without a deadline the largest come first: the last ones are short, and all processors finish together. With one,
-    those come first that hold the most pairs never executed before, then the most that nothing has covered yet.
+    Without a deadline, the longest cells come first, so that all processors finish at about the same time. With one,
+    the cells with the most never executed pairs come first, then those with the most uncovered pairs.
 
     Args:
         candidates: the cells by digest.
         covered: the pairs of cells that need no execution.
         executed: the pairs that were executed at any time, whatever the rendering was then.
-        deadline: when the last cell has to be finished.
+        deadline: when the last cell must be finished.
         clock: what the deadline is measured by.
     """
 
@@ -61,7 +61,7 @@ class Schedule:
         return key
 
     def ended(self, key: str, seconds: float) -> None:
-        """Learn how long a cell took: where it took longer than expected, the others will as well."""
+        """Record how long a cell took. If it took longer than expected, the other estimates are raised too."""
         self._expected += self._candidates[key].seconds
         self._measured += seconds
 

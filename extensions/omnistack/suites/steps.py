@@ -101,7 +101,7 @@ def environment(
 
 
 def install(site: Site) -> None:
-    """Install what the lock names."""
+    """Install the packages of the lock."""
     site.run("uv", "sync", "--quiet", "--locked")
 
 
@@ -126,7 +126,7 @@ def lint(site: Site) -> None:
 def types(site: Site) -> None:
     """Check the types, strictly, for every platform that developers use."""
     for platform in PLATFORMS:
-        # A cache holds what is known for one platform: with one for each, packages are read once for all cells.
+        # mypy's cache is for one platform. With one cache per platform, packages are read once for all cells.
         cache = f"{site.environment['MYPY_CACHE_DIR']}/{platform}"
         site.uv("mypy", "--platform", platform, "--cache-dir", cache)
 

@@ -34,6 +34,6 @@ def fill_data_migration(project: Path) -> None:
     body = re.compile(r"^def upgrade.*", re.DOTALL | re.MULTILINE)
     filled = body.sub(DATA_MIGRATION, text)
     if "from alembic import op" not in filled:
-        # An empty revision comes without what it does not use.
+        # An empty revision lacks the imports that it does not use.
         filled = filled.replace(SEQUENCE, f"{SEQUENCE}\nfrom alembic import op\n", 1)
     path.write_text(filled, encoding="utf-8")

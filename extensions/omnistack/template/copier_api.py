@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 PATHSPEC_PATTERN: str = _pathspec_pattern
-"""How Copier reads `_exclude`: a pattern style of the library pathspec."""
+"""The pattern style of the library pathspec by which Copier reads `_exclude`."""
 
 
 class FolderTemplate(CopierTemplate):

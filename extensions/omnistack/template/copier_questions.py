@@ -1,6 +1,6 @@
 """Copier's evaluation of the questions, without a terminal and without rendering.
 
-Tests compare the results with what a real copy records.
+Tests compare the results with the answers that a real copy records.
 """
 
 import warnings

@@ -1,4 +1,4 @@
-"""Where the template is: a folder, a URL, or what this program was installed from."""
+"""The location of the template: a folder, a URL, or the source of this program's installation."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A rendered project: what its answers file records, and the git repository that it lies in."""
+"""A rendered project: the content of its answers file, and its git repository."""
 
 import json
 import os
@@ -54,13 +54,13 @@ class CommittedProject(Project):
         return git(self.top, "rev-parse", "HEAD")
 
     def require_clean(self) -> None:
-        """Refuse uncommitted changes: they could not be told apart from those that the command makes."""
+        """Refuse uncommitted changes: they could not be distinguished from those that the command makes."""
         arguments = ("--porcelain", "-z", "--untracked-files=all", "--no-renames", "--", ".")
         changed = [entry[3:] for entry in git_names(self.root, "status", *arguments)]
         if changed:
             raise OmniError(
                 f"{self.root} has uncommitted changes ({shorten(changed)})",
-                "commit them, or put them aside with `git stash -u`, then run the command again",
+                "commit or stash them (`git stash -u`), then run the command again",
             )
 
 
@@ -132,7 +132,7 @@ def parse_answers(text: str, where: Path | str) -> dict[str, object]:
 
 
 def public_answers(document: Mapping[str, object]) -> Answers:
-    """Leave out what Copier records for itself."""
+    """Leave out Copier's own entries."""
     return {
         name: value for name, value in document.items() if not name.startswith("_") and isinstance(value, str | bool)
     }

@@ -17,7 +17,7 @@ GROUPS = {"module": "Modules", "provider": "Providers", "infrastructure": "Infra
 
 
 def ask(questionnaire: Questionnaire, given: Mapping[str, Answer], suggested: Mapping[str, str]) -> Answers:
-    """Ask every question that is not given, and offer to change what a preset filled in.
+    """Ask every question that is not given, and offer to change the answers of a preset.
 
     `suggested` replaces the default of a text.
     """

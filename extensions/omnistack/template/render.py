@@ -251,5 +251,5 @@ class _MemoryWorker(Worker):
 
 @cache
 def _path(text: str) -> Path:
-    """Return the same object each time, so that looking it up compares nothing."""
+    """Return the same object each time, so that dictionary lookups succeed by identity, without comparisons."""
     return Path(text)

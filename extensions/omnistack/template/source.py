@@ -25,7 +25,7 @@ class Template:
     """One version of the template on disk."""
 
     source: str
-    """Where it comes from: a path or a URL."""
+    """Its source: a path or a URL."""
     root: Path
     """The folder that holds `copier.yml` of this version."""
     is_working_tree: bool = True
@@ -56,7 +56,7 @@ class Template:
 
     @cached_property
     def recorded_source(self) -> str:
-        """What a new project records as its template: the URL that has this commit, or without one the path."""
+        """The recorded source of a new project: the URL that has this commit, or without one the path."""
         return (published_url(self.root, self.commit) if self.is_working_tree else None) or self.source
 
     def tags(self) -> list[str]:
@@ -113,7 +113,7 @@ class Origin:
     """The template of a project, cloned with its history and checked out at the project's version."""
 
     source: str
-    """Where the template is now; the project will record it."""
+    """The current location of the template; the project will record it."""
     template: Template
 
     def newest(self) -> str:

@@ -1,4 +1,4 @@
-"""Estimates the complexity of a question from its words: fast, deterministic, and not always right.
+"""Estimate the complexity of a question from its words: fast, deterministic, and not always right.
 
 Callers that know better pass the complexity. The words are English; in other languages, only length and code count.
 """

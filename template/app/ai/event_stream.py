@@ -1,10 +1,10 @@
-"""Parses the server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html) of providers."""
+"""Parse the server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html) of providers."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Final
 
 MAX_EVENT_SIZE: Final = 4 * 1024 * 1024
-"""In bytes. No provider sends larger events."""
+"""Maximum size of an event in bytes. No provider sends larger ones."""
 
 
 class EventStreamError(ValueError):

@@ -121,7 +121,7 @@ class DeltaRead(BaseModel):
 
 
 class ProviderStatus(BaseModel):
-    """Whether a provider is available."""
+    """A provider and its availability."""
 
     name: str
     configured: bool

@@ -31,7 +31,7 @@ def _selected(value: str, info: ValidationInfo) -> str:
     specs = [spec for spec in PROVIDERS if is_local or not spec.local_only]
     names = [spec.name for spec in specs]
     if value and value not in names:
-        raise ValueError(f"has to be {' or '.join(names)}: no other provider is part of this project")
+        raise ValueError(f"must be {' or '.join(names)}: no other provider is part of this project")
     configured = configured_names()
     selected = value or next(iter(configured), names[0])
     if selected not in configured and not is_local:
@@ -43,7 +43,7 @@ def _selected(value: str, info: ValidationInfo) -> str:
 def _with_default(values: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
     model = info.data.get("AI_DEFAULT_MODEL")
     if values and model and model not in values:
-        raise ValueError("has to include AI_DEFAULT_MODEL")
+        raise ValueError("must include AI_DEFAULT_MODEL")
     return values
 
 

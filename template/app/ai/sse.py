@@ -46,7 +46,7 @@ class StreamTiming:
 
 
 class EventStream(EventSourceResponse):
-    """Sends the parts of an answer as they arrive. When it ends, for whatever reason, it ends the provider's call too.
+    """A response that sends the parts of an answer as they arrive. When it ends, the provider's call ends too.
 
     It ends early if the client disconnects or stops reading, at the answer's deadline, or when the user loses access.
     """

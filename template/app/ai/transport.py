@@ -84,7 +84,7 @@ def _none_if_invalid(value: object, validate: ValidatorFunctionWrapHandler) -> o
 
 
 IGNORED_IF_INVALID: Final = WrapValidator(_none_if_invalid)
-"""Marks an optional field that no answer depends on, such as token counts: an invalid value is read as `None`."""
+"""Mark of an optional field that no answer depends on, such as token counts: an invalid value is read as `None`."""
 
 
 class Transport:

@@ -1,4 +1,4 @@
-"""Verifies the bearer tokens of requests."""
+"""Verification of the bearer tokens of requests."""
 
 from app.auth.local import LOCAL_ISSUER, LOCAL_PROVIDER, LocalTokens
 from app.auth.port import AnonymousUserError, AuthProvider, Identity
@@ -6,7 +6,7 @@ from app.auth.tokens import unverified_issuer
 
 
 class Authenticator:
-    """Verifies tokens of the selected provider and, in local only, of `app token`.
+    """A verifier of tokens of the selected provider and, in local only, of `app token`.
 
     Get it with `runtime.resource(Authenticator)`.
 

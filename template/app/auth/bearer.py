@@ -1,4 +1,4 @@
-"""Reads the bearer token of a request or a WebSocket.
+"""The bearer token of a request or a WebSocket.
 
 Browsers cannot set headers of a WebSocket. Their clients offer two subprotocols, `bearer` and the token:
 `new WebSocket(url, ["bearer", token])`. The token does not appear in the URL, which proxies log.

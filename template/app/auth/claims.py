@@ -1,4 +1,4 @@
-"""Reads tokens and webhooks of identity providers. Even signed values come from outside and are checked."""
+"""Read tokens and webhooks of identity providers. Signed values come from outside too, and are checked."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime

@@ -64,7 +64,7 @@ def mint(
 
 
 class LocalTokens:
-    """Accepts the tokens that `mint` returns.
+    """A verifier of the tokens that `mint` returns.
 
     Raises:
         NotLocalError: the environment is not local.

@@ -14,7 +14,7 @@ from app.core.manifest import InboxHandler
 from app.core.runtime import Runtime
 
 type AssuranceLevel = Literal["aal1", "aal2"]
-"""How the user signed in: with one factor, or with two (after NIST SP 800-63B)."""
+"""The factors with which the user signed in: one, or two (after NIST SP 800-63B)."""
 
 
 class InvalidTokenError(UnauthorizedError):
@@ -35,11 +35,11 @@ class InvalidTokenError(UnauthorizedError):
 class GenuineTokenError(InvalidTokenError):
     """The issuer signed the token for this application, but it is not accepted.
 
-    Not a failed authentication: the client holds a token that nobody can guess, so that other clients behind the same
+    Not a failed authentication: the client holds a token that can't be guessed, so other clients behind the same
     address must not be blocked.
 
     Args:
-        subject: whose token it is; requests with such tokens are limited by it.
+        subject: the subject of the token. Requests with such tokens are limited by it.
     """
 
     def __init__(self, message: str, *, subject: str, reason: str) -> None:
@@ -65,7 +65,7 @@ class AnonymousUserError(GenuineTokenError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Assurance:
-    """How far the session behind a token can be trusted.
+    """The trust level of the session behind a token.
 
     Attributes:
         level: one factor or two.
@@ -118,8 +118,8 @@ class AuthProvider(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ProviderPiece:
-    """What a provider adds to the application. Each module in `app/auth/providers/` exposes one as `provider`.
+class AuthProviderSpec:
+    """A provider's contribution to the application. Each module in `app/auth/providers/` exposes one as `provider`.
 
     Attributes:
         name: the value of AUTH_PROVIDER that selects it, and the `provider` of its identities.

@@ -13,7 +13,7 @@ NAMES = tuple(provider.name for provider in PROVIDERS)
 
 def _chosen(value: str) -> str:
     if value not in NAMES:
-        raise ValueError(f"has to be {' or '.join(NAMES)}; this project contains no other provider")
+        raise ValueError(f"must be {' or '.join(NAMES)}; this project contains no other provider")
     return value
 
 

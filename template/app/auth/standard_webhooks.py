@@ -1,4 +1,4 @@
-"""Inbound webhooks signed as https://www.standardwebhooks.com specifies: verify them and keep what is needed."""
+"""Inbound webhooks signed as https://www.standardwebhooks.com specifies: verify them and keep the required fields."""
 
 import base64
 import json
@@ -22,7 +22,7 @@ RATE = RateLimit("6000/minute", name="webhooks")
 PREFIX = "whsec_"
 MIN_KEY_BYTES = 24
 SEPARATOR = ","
-"""Between the secrets of one setting, the newest first. The base64 alphabet does not contain it."""
+"""The separator between the secrets of one setting, the newest first. The base64 alphabet does not contain it."""
 
 type Shape = Mapping[str, "Shape | None"]
 """The keys of an object that are kept; `None` for a plain value. In a list, the shape applies to each item."""
@@ -42,7 +42,7 @@ def _check_keys(value: SecretStr | None) -> SecretStr | None:
             key = b""
         if len(key) < MIN_KEY_BYTES:
             raise ValueError(
-                f"has to be {PREFIX} and the base64 of at least {MIN_KEY_BYTES} bytes, as the sender shows it; "
+                f"must be {PREFIX} and the base64 of at least {MIN_KEY_BYTES} bytes, as the sender shows it; "
                 f"several are separated by commas"
             )
     return value

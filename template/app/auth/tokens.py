@@ -1,4 +1,4 @@
-"""Verifies JSON Web Tokens (RFC 7519) as RFC 8725 recommends: the issuer decides on algorithms, never the token."""
+"""Verify JSON Web Tokens (RFC 7519) as RFC 8725 recommends: the issuer decides on algorithms, never the token."""
 
 import base64
 import json
@@ -26,7 +26,7 @@ OTHER_KINDS: Final = frozenset({"id", "refresh", "offline", "logout", "dpop"})
 """Values of the claim `typ` with which Keycloak marks tokens that are not bearer access tokens."""
 FOREIGN_CLAIMS: Final = ("at_hash", "c_hash", "events", "cnf")
 """Claims of ID tokens (OpenID Connect Core §3.3.2.11), of logout and event tokens (RFC 8417), and of tokens that are
-bound to a key (RFC 7800, RFC 9449): the sender of such a token has to prove possession of the key."""
+bound to a key (RFC 7800, RFC 9449): the sender of such a token must prove possession of the key."""
 
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
 
@@ -56,11 +56,11 @@ class SharedSecrets:
 
 
 class TokenVerifier:
-    """Accepts the access tokens of one issuer.
+    """A verifier of the access tokens of one issuer.
 
     Args:
         issuer: the required value of `iss`.
-        audiences: `aud` has to name one of them. Empty for an issuer whose tokens have no audience: a token that has
+        audiences: `aud` must name one of them. Empty for an issuer whose tokens have no audience: a token that has
             one is refused.
         keys: the source of the keys for each accepted algorithm. Each algorithm has its own source, so that a public
             key is never taken for a secret.

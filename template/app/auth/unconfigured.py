@@ -4,7 +4,7 @@ from app.auth.port import Identity, InvalidTokenError
 
 
 class UnconfiguredProvider:
-    """Refuses every token and names the missing setting.
+    """A provider that refuses every token and names the missing setting.
 
     Args:
         setting: the missing setting.

@@ -18,9 +18,9 @@ def _secure(value: str | None, info: ValidationInfo) -> str | None:
         raise ValueError("is not a URL like https://auth.example.com") from None
     local = info.data.get("ENVIRONMENT") is Environment.LOCAL
     if parts.scheme not in ({"https", "http"} if local else {"https"}) or not parts.hostname:
-        raise ValueError("has to start with https:// and a host")
+        raise ValueError("must start with https:// and a host")
     if parts.username or parts.password or parts.fragment or not value.isprintable() or " " in value:
-        raise ValueError("has to be a URL without user name, password, fragment or spaces")
+        raise ValueError("must be a URL without user name, password, fragment or spaces")
     return value
 
 
@@ -28,7 +28,7 @@ def _base(value: str | None) -> str | None:
     if value is None:
         return None
     if urlsplit(value).query:
-        raise ValueError("has to be a URL without a query")
+        raise ValueError("must be a URL without a query")
     return value.rstrip("/")
 
 

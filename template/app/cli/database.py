@@ -12,7 +12,7 @@ def database_url(command: str) -> Iterator[str]:
     The private server runs until the end of the block.
 
     Args:
-        command: shown to anyone who waits for the private server meanwhile.
+        command: the name of the command, shown to other commands that wait for the private server.
 
     Raises:
         UserError: DATABASE_URL is not set, and there is no private server outside of a developer's machine.

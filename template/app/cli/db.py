@@ -87,7 +87,7 @@ def revision(
 def merge(message: str, module: str | None) -> None:
     """Join a branch's two newest revisions.
 
-    There are two after two people have each added one. The merge revision suits every database, whichever it has.
+    A branch has two after two people have each added one. The merge revision works whichever of them a database has.
     """
     from app.migrate import migrations
 

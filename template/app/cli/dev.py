@@ -8,7 +8,7 @@ import click
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to serve on.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="The port to serve on.")
-@click.option("--reload/--no-reload", default=True, show_default=True, help="Follow changes of the code.")
+@click.option("--reload/--no-reload", default=True, show_default=True, help="Restart when the code changes.")
 def dev(*, host: str, port: int, reload: bool) -> None:
     """Serve on this machine: with a database, its tables, and reload.
 

@@ -1,4 +1,4 @@
-"""`app doctor`: check that this deployment works, and point out its weak spots."""
+"""`app doctor`: check that this deployment works, and point out settings that are unusual outside local."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ class Finding:
     """The outcome of a check.
 
     Attributes:
-        status: an `error` has to be fixed; a `warning` may be intended.
+        status: an `error` must be fixed; a `warning` may be intended.
         check: what was checked: `settings`, the name of a health check, or the name of a setting.
         message: what is wrong and what to do. Contains no secrets.
     """
@@ -141,12 +141,12 @@ def _reason(error: Exception) -> str:
 
 
 def weak_spots(runtime: "Runtime", loaded: "LoadedSettings") -> Iterator[Finding]:
-    """Yield a warning for each setting that works, but is seldom intended outside of a developer's machine."""
+    """Yield a warning for each setting that works, but is rarely intended outside of a developer's machine."""
     settings = runtime.settings
     if settings.is_local:
         return
     if settings.DEBUG:
-        yield Finding("warning", "DEBUG", "Is true: requests and SQL statements are logged with what people send.")
+        yield Finding("warning", "DEBUG", "Is true: requests and SQL statements are logged with user data.")
     if "*" in settings.BACKEND_CORS_ORIGINS:
         yield Finding("warning", "BACKEND_CORS_ORIGINS", 'Contains "*": every web page may call the API.')
     if settings.PUBLIC_URL.startswith("http://"):

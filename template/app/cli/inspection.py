@@ -1,4 +1,4 @@
-"""`app routes` and `app openapi`: what the application answers to."""
+"""The commands `app routes` and `app openapi`."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ def routes() -> None:
 
 
 @click.command()
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write it there instead.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="The file to write. Default: stdout.")
 def openapi(*, output: Path | None) -> None:
     """Print the OpenAPI schema, from which clients are generated."""
     from app.main import create_app

@@ -61,7 +61,7 @@ for _command in (db, dev, doctor, openapi, routes, serve, settings, token):
 
 
 def main() -> None:
-    """The entry point."""
+    """Run the command `app`."""
     cli(prog_name="app")
 
 

@@ -1,4 +1,4 @@
-"""What a module's commands are made with.
+"""Helpers for the commands of modules.
 
     @click.command()
     @click.argument("email")
@@ -24,12 +24,12 @@ from app.core.runtime import Runtime
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CommandLine:
-    """What the command `app` gives to every command, as click's context object.
+    """The context object (`click.Context.obj`) that the command `app` passes to every command.
 
     Attributes:
         modules: of this application.
-        database: puts DATABASE_URL into the environment where nothing else does (the private server, in local), and the
-            settings of other servers that `app dev` runs.
+        database: sets DATABASE_URL to the private server if the settings don't name a database, and the
+            settings of the other servers that `app dev` runs.
     """
 
     modules: tuple[Module, ...]
@@ -37,7 +37,7 @@ class CommandLine:
 
 
 def with_runtime[**P](function: Callable[Concatenate[Runtime, P], Awaitable[None]]) -> Callable[P, None]:
-    """Makes a command's body of a coroutine function that works with the running application's runtime.
+    """Turn a coroutine function into the body of a command. It receives a runtime with open lifespans.
 
     An `AppError` becomes the command's error message.
     """

@@ -1,4 +1,4 @@
-"""What is known of the request being served, wherever the code is: in a handler, a dependency or a log line."""
+"""The context of the current request, available in handlers, dependencies and log lines."""
 
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Actor:
 
 
 class RequestContext:
-    """Filled in while the request is served. The object is shared, so what a dependency adds, the access log sees."""
+    """The context of one request. The object is shared: the access log sees values that a dependency sets."""
 
     __slots__ = (
         "actor",
@@ -52,11 +52,11 @@ class RequestContext:
         self.request_id = request_id
         self.started_at = started_at
         self.status: int | None = None
-        """Of the response, once it has started."""
+        """The status of the response, once it has started."""
         self.error: BaseException | None = None
         """The unexpected exception that the request failed with."""
         self.route: MatchedRoute | None = None
-        """Which route it has been given to."""
+        """The route that handles the request."""
         self.user_id: str | None = None
         self.actor: Actor | None = None
         """Set when the caller is known."""
@@ -70,13 +70,13 @@ current_request: ContextVar[RequestContext | None] = ContextVar("current_request
 
 
 def current_request_id() -> str | None:
-    """The id of the request being served, if there is one."""
+    """Return the id of the current request, or `None` outside of one."""
     context = current_request.get()
     return context.request_id if context else None
 
 
 def context_of(request: HTTPConnection | Scope) -> RequestContext:
-    """The context of a request; one without an id where no middleware has made it."""
+    """Return the context of a request. Without the middleware, it is a new one without an id."""
     scope = request.scope if isinstance(request, HTTPConnection) else request
     context = scope.get(SCOPE_KEY)
     if not isinstance(context, RequestContext):

@@ -12,7 +12,7 @@ class AppError(Exception):
     Rendered as `{"error": {"code", "message", "details", "request_id"}}` with the class's HTTP status.
 
     Args:
-        message: one sentence for the person who reads it; never a secret, never another user's data.
+        message: one sentence for the reader, without secrets and without other users' data.
         details: machine-readable facts, JSON-serialisable.
         headers: HTTP headers that belong to the answer, such as `Retry-After`.
     """

@@ -1,4 +1,4 @@
-"""How a process starts and stops: put the runtime together from the modules, open their lifespans, close them."""
+"""Start and stop of a process: create the runtime from the modules, and open and close their lifespans."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -30,7 +30,7 @@ def create_runtime(
 
     Args:
         modules: the application's modules; the core (`app.core.module`) is the first.
-        database: instead of the one that DATABASE_URL names.
+        database: a database to use instead of DATABASE_URL.
         loaded: the settings of all modules, if they were loaded before.
 
     Raises:
@@ -39,7 +39,7 @@ def create_runtime(
     """
     loaded = load_settings(settings_classes(modules)) if loaded is None else loaded
     if Settings not in loaded:
-        raise ValueError("The core is missing: app.core.module.module has to be the first of the modules.")
+        raise ValueError("The core is missing: app.core.module.module must be the first of the modules.")
     settings = cast("Settings", loaded[Settings])
     runtime = Runtime(settings=settings, database=database or create_database(settings))
     for cls, value in loaded.items():

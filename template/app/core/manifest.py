@@ -75,7 +75,7 @@ class Subscriber[E: Event]:
 
     @property
     def name(self) -> str:
-        """Identifies the handler in the queue."""
+        """The handler's name in the queue."""
         return f"{self.handler.__module__}.{self.handler.__qualname__}({self.event.__qualname__})"
 
 

@@ -1,4 +1,4 @@
-"""The runtime: what a running process holds. Routes, jobs and commands receive it; nothing else is global."""
+"""The runtime: the state of a running process. Routes, jobs and commands receive it; nothing else is global."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -58,7 +58,7 @@ class Runtime:
     _overridden: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        """Connect telemetry with what reports operations outside of the runtime."""
+        """Connect telemetry with the objects that report operations outside of the runtime."""
         self.telemetry = Telemetry(self._observe_database, _observe_calls)
 
     def provide[T](self, key: type[T], value: T) -> None:

@@ -1,4 +1,4 @@
-"""What belongs to a developer's machine: `.env`, and the private PostgreSQL in `.local/`."""
+"""The files of a developer's machine: `.env`, and the private PostgreSQL in `.local/`."""
 
 import os
 import re

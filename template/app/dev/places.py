@@ -1,4 +1,4 @@
-"""The folders of what belongs to one machine."""
+"""The folders for data of one machine."""
 
 from pathlib import Path
 

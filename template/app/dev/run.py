@@ -58,7 +58,7 @@ def run(host: str, port: int, *, reload: bool, say: Say) -> int:
 
 
 def _watched() -> list[Path]:
-    """The code and the settings."""
+    """Return the paths whose changes restart the server: the code and the settings."""
     return [path for path in (PROJECT / "app", PROJECT / ".env") if path.exists()]
 
 

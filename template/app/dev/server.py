@@ -18,7 +18,7 @@ from app.dev.supervisor import GRACE_SECONDS, NOT_CONFIGURED, Start
 
 
 class DevServer(uvicorn.Server):
-    """Prints the greeting once the server answers."""
+    """uvicorn's server, which prints the greeting once it answers."""
 
     def __init__(self, config: uvicorn.Config, greeting: str) -> None:
         super().__init__(config)

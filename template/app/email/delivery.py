@@ -14,7 +14,7 @@ logger = structlog.stdlib.get_logger(__name__)
 
 
 class Failure(Enum):
-    """How an attempt failed."""
+    """The kind of a failure."""
 
     TRANSIENT = auto()
     """The provider did not accept the email, but may do so at once: retry immediately."""

@@ -16,7 +16,7 @@ logger = structlog.stdlib.get_logger(__name__)
 
 
 class Mailer:
-    """Sends emails. Get it with `get_mailer(runtime)`, or in a route as `mailer: MailerDep`.
+    """The sender of emails. Get it with `get_mailer(runtime)`, or in a route as `mailer: MailerDep`.
 
     A provider may be slow: don't hold a database connection during a call, or enqueue a job of `app.email.jobs`.
     """

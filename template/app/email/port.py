@@ -76,7 +76,7 @@ class EmailResult:
 
 
 class EmailProvider(Protocol):
-    """Sends emails. Use it through `Mailer`, which validates its input."""
+    """A provider that sends emails. Use it through `Mailer`, which validates its input."""
 
     async def send(self, message: Message, to: Sequence[str], *, key: str) -> Sequence[EmailResult]:
         """Send the message to each address as a separate email, so that no recipient sees another.
@@ -94,7 +94,7 @@ class EmailProvider(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EmailProviderSpec:
-    """What a provider contributes to the application. Each module in `app/email/providers/` defines one as `provider`.
+    """A provider's contribution to the application; each module in `app/email/providers/` defines one as `provider`.
 
     Attributes:
         name: the value of EMAIL_PROVIDER that selects it.

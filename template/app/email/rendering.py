@@ -39,7 +39,7 @@ def template_folders(modules: Iterable[str]) -> tuple[Path, ...]:
 
 
 class Templates:
-    """Renders emails. In HTML all data is escaped. A variable that is missing from the data is an error.
+    """The templates of emails. In HTML all data is escaped. A variable that is missing from the data is an error.
 
     Args:
         project_name: the variable `project_name` of every template.

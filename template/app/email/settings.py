@@ -11,7 +11,7 @@ from app.email.port import CONSOLE
 from app.email.providers.registry import PROVIDERS
 from app.email.validation import check_address, check_line
 
-SELECTION = Selection(PROVIDERS, modest=CONSOLE)
+SELECTION = Selection(PROVIDERS, local_default=CONSOLE)
 EXAMPLE_DOMAIN = "@example.com"
 
 

@@ -11,10 +11,10 @@ from app.core.errors import NotFoundError
 from app.core.http.dependencies import ActorDep, RuntimeDep, SessionDep
 from app.core.ports.audit import AuditEntry
 from app.core.runtime import Runtime
+from app.jobs import operations
 from app.jobs.arguments import shown_arguments
 from app.jobs.errors import JobStateError
 from app.jobs.models import Job, JobState
-from app.jobs.operations import cancel_in, get_job, list_jobs, replay_in
 from app.jobs.results import result_of
 from app.jobs.schemas import JobDetail, JobRead
 
@@ -22,18 +22,18 @@ router = APIRouter(prefix="/jobs")
 
 
 @router.get("")
-async def list_(
+async def list_jobs(
     runtime: RuntimeDep,
     page: PageDep,
     state: Annotated[JobState | None, Query(description="Only jobs in this state.")] = None,
 ) -> Page[JobRead]:
     """List jobs, newest first."""
-    found, total = await list_jobs(runtime, state=state, skip=page.skip, limit=page.limit)
+    found, total = await operations.list_jobs(runtime, state=state, skip=page.skip, limit=page.limit)
     return Page(items=[JobRead.model_validate(job) for job in found], total=total, skip=page.skip, limit=page.limit)
 
 
 @router.get("/{job_id}")
-async def read(runtime: RuntimeDep, job_id: UUID) -> JobDetail:
+async def read_job(runtime: RuntimeDep, job_id: UUID) -> JobDetail:
     """Get a job with its arguments and its result."""
     job = await _require(runtime, job_id)
     arguments, result = shown_arguments(runtime, job), await result_of(runtime, job_id)
@@ -41,9 +41,9 @@ async def read(runtime: RuntimeDep, job_id: UUID) -> JobDetail:
 
 
 @router.post("/{job_id}/retry")
-async def retry(runtime: RuntimeDep, session: SessionDep, actor: ActorDep, job_id: UUID) -> JobRead:
+async def retry_job(runtime: RuntimeDep, session: SessionDep, actor: ActorDep, job_id: UUID) -> JobRead:
     """Retry a dead job."""
-    if not await replay_in(session, job_id):
+    if not await operations.replay_in(session, job_id):
         raise JobStateError((await _require(runtime, job_id)).state, JobState.DEAD)
     await runtime.audit.record(session, _entry(actor, "job.retried", job_id))
     job = await session.get(Job, job_id)
@@ -51,15 +51,15 @@ async def retry(runtime: RuntimeDep, session: SessionDep, actor: ActorDep, job_i
 
 
 @router.delete("/{job_id}", status_code=status.HTTP_204_NO_CONTENT)
-async def cancel(runtime: RuntimeDep, session: SessionDep, actor: ActorDep, job_id: UUID) -> None:
+async def cancel_job(runtime: RuntimeDep, session: SessionDep, actor: ActorDep, job_id: UUID) -> None:
     """Cancel a waiting job."""
-    if not await cancel_in(session, job_id):
+    if not await operations.cancel_in(session, job_id):
         raise JobStateError((await _require(runtime, job_id)).state, JobState.WAITING)
     await runtime.audit.record(session, _entry(actor, "job.cancelled", job_id))
 
 
 async def _require(runtime: Runtime, job_id: UUID) -> Job:
-    job = await get_job(runtime, job_id)
+    job = await operations.get_job(runtime, job_id)
     if job is None:
         raise NotFoundError("Job", job_id)
     return job

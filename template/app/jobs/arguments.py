@@ -1,4 +1,4 @@
-"""The arguments of a job as administrators see them: enough to identify the job, without what users wrote.
+"""The arguments of a job as administrators see them: enough to identify the job, without users' texts.
 
 Arguments may contain a password-reset link or a private message. Keys, numbers and names of subscribers are shown;
 other texts are replaced by their length.

@@ -39,7 +39,7 @@ FIRST_RETRY_DELAY, MAX_RETRY_DELAY = timedelta(seconds=0.5), timedelta(seconds=5
 
 
 class ArqBroker:
-    """Hands jobs over to workers through Redis.
+    """A broker that hands jobs over to workers through Redis.
 
     Args:
         pool: connections to Redis.
@@ -142,7 +142,7 @@ class _Worker(Worker):
 
 
 class _Consumer:
-    """Runs an arq worker, and starts a new one whenever it ends because Redis is unavailable."""
+    """A consumer: runs an arq worker, and starts a new one whenever it ends because Redis is unavailable."""
 
     def __init__(self, redis: ArqRedis, queue: str, lease: timedelta, runner: Runner, worker: WorkerOptions) -> None:
         self._redis = redis

@@ -6,7 +6,7 @@ from contextvars import Context
 
 
 class Batches[T, R]:
-    """Collects the items that arrive while the previous batch is being processed.
+    """A collector of the items that arrive while the previous batch is being processed.
 
     Args:
         work: processes a batch and returns the result of each item, in order.

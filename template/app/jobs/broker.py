@@ -36,7 +36,7 @@ class WorkerOptions:
 
 
 class Broker(Protocol):
-    """Hands jobs over to workers. May deliver twice, and may lose jobs: the table is the source of truth."""
+    """A broker between the table and workers. It may deliver twice or lose jobs: the table is the source of truth."""
 
     async def send(self, ids: Sequence[UUID]) -> None:
         """Hand jobs over.
@@ -60,7 +60,7 @@ class Broker(Protocol):
 
 
 class InProcessBroker:
-    """Hands jobs over within this process."""
+    """A broker within this process."""
 
     def __init__(self, *, capacity: int = 1000) -> None:
         self._capacity = capacity

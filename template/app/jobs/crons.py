@@ -1,4 +1,4 @@
-"""Scheduled jobs: every worker enqueues what is due, and one of them succeeds."""
+"""Scheduled jobs: every worker enqueues the due jobs, and one of them succeeds."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 MINUTE: Final = timedelta(minutes=1)
 MAX_LATENESS: Final = timedelta(minutes=10)
-"""How late a scheduled job may start. A run that is later is skipped."""
+"""Maximum delay of a scheduled job. A run that is later is skipped."""
 
 
 class Schedule:
-    """When a cron runs.
+    """The schedule of a cron.
 
     Raises:
         ValueError: the schedule or its time zone is invalid, or it never runs. The message names the job.
@@ -62,7 +62,7 @@ class Schedule:
 
 
 class CronScheduler:
-    """Enqueues the scheduled jobs that are due.
+    """A scheduler that enqueues the scheduled jobs that are due.
 
     At the first tick it catches up on what no worker enqueued before: the last run of each job, up to `MAX_LATENESS`
     late.

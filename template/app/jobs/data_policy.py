@@ -15,7 +15,7 @@ from app.jobs.models import Job, JobState
 from app.jobs.settings import JobsSettings
 
 KEEP_DEAD: Final = timedelta(days=90)
-"""How long a dead job is kept at least, so that someone can retry it."""
+"""Minimum retention of a dead job, during which it can be retried."""
 
 
 def _name(user_id: UUID) -> ColumnElement[bool]:

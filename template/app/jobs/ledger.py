@@ -90,7 +90,7 @@ class Ledger:
         await self._database.execute(statements.RENEW, {"held": _held(claims), "lease_ends": utc_now() + self._lease})
 
     async def next_due(self) -> datetime | None:
-        """Return when the sweeper has to act next."""
+        """Return when the sweeper must act next."""
         rows = await self._database.fetch(statements.NEXT_DUE, {})
         return cast("datetime | None", rows[0][0])
 

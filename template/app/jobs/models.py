@@ -33,7 +33,7 @@ class JobState(StrEnum):
 class Job(Entity, table=True):
     """A job. The row is the source of truth; the broker only tells workers about it.
 
-    `updated_at` is when the state last changed. `due_at` is when the sweeper has to act: hand the job over to the
+    `updated_at` is when the state last changed. `due_at` is when the sweeper must act: hand the job over to the
     workers (again), or take it from a worker whose lease has expired.
     """
 

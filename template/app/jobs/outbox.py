@@ -35,7 +35,7 @@ ATTEMPTS: Final = 10
 
 
 class Outbox(Queue):
-    """Stores jobs in the table and hands them over to workers through a broker.
+    """A queue that stores jobs in the table and hands them over to workers through a broker.
 
     Args:
         functions: every job that may be enqueued.
@@ -152,7 +152,7 @@ class Outbox(Queue):
         )
 
     def _due(self, now: datetime, run_at: datetime) -> datetime:
-        """Return when the sweeper has to act. A job that runs now is handed over by this process before that."""
+        """Return when the sweeper must act. A job that runs now is handed over by this process before that."""
         return run_at if run_at > now else now + self.timing.handover_delay
 
     def _committed(self, id_: UUID) -> None:

@@ -1,4 +1,4 @@
-"""Hands committed jobs over to the broker at once. The sweeper hands over what the relay could not."""
+"""Hand committed jobs over to the broker at once. The sweeper hands over those that the relay could not."""
 
 import asyncio
 from contextvars import Context
@@ -15,7 +15,7 @@ BATCH: Final = 500
 
 
 class Relay:
-    """Hands jobs over in batches: jobs that are committed while a batch is being sent form the next one."""
+    """A relay of jobs in batches: jobs that are committed while a batch is being sent form the next one."""
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker

@@ -1,4 +1,4 @@
-"""Runs jobs: claims a job in the table, calls its function, and records the outcome."""
+"""Run jobs: claim a job in the table, call its function, and record the outcome."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -31,7 +31,7 @@ OUTCOME_RETRY_DELAY: Final = timedelta(milliseconds=200)
 
 
 class Runner:
-    """Runs the jobs that the broker hands over.
+    """A runner of the jobs that the broker hands over.
 
     Args:
         functions: the functions of all jobs, by name.

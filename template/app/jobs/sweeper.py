@@ -1,4 +1,4 @@
-"""The sweeper: enqueues scheduled jobs, hands over what is due, and recovers the jobs of dead workers."""
+"""The sweeper: enqueues scheduled jobs, hands over due jobs, and recovers the jobs of dead workers."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -23,7 +23,7 @@ logger = structlog.stdlib.get_logger(__name__)
 
 
 class Sweeper:
-    """Polls the table about once a second.
+    """A sweeper that polls the table about once a second.
 
     Args:
         heartbeat: called after each sweep, successful or not, as a sign that this process is alive.

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def in_environment(name: str, value: str) -> Iterator[None]:
-    """Set an environment variable until the end of the block, then restore what was there before."""
+    """Set an environment variable until the end of the block, then restore its previous value."""
     before = os.environ.get(name)
     os.environ[name] = value
     try:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 type CallFinished = Callable[[BaseException | None], None]
 type CallObserver = Callable[[str], CallFinished]
-"""Called with the system's name when a call starts; returns what is called with its error, or `None`, at the end."""
+"""Called with the system's name when a call starts. Returns a callback for its end, with the error or `None`."""
 
 _observers: list[CallObserver] = []
 

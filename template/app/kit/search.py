@@ -2,6 +2,6 @@
 
 
 def like_pattern(text: str) -> str:
-    r"""The pattern of `LIKE … ESCAPE '\'` that finds the text anywhere, its own wildcards taken literally."""
+    r"""Return a pattern for `LIKE … ESCAPE '\'` that finds the text anywhere, with its wildcards escaped."""
     escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"

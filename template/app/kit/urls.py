@@ -14,7 +14,7 @@ def check_server_url(value: str) -> str:
     Raises:
         ValueError: it is not an absolute `http` or `https` URL, or it has credentials, a query or a fragment.
     """
-    _split(value, 'has to be a URL like "https://api.example.com/v1"')
+    _split(value, 'must be a URL like "https://api.example.com/v1"')
     return value.rstrip("/")
 
 
@@ -24,7 +24,7 @@ def check_origin(value: str) -> str:
     Raises:
         ValueError: it is not an absolute `http` or `https` URL, or it has credentials, a path, a query or a fragment.
     """
-    hint = 'has to be a URL like "https://api.example.com"'
+    hint = 'must be a URL like "https://api.example.com"'
     parts = _split(value, hint)
     if parts.path.strip("/"):
         raise ValueError(f"{hint}, without a path")

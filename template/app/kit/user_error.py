@@ -2,4 +2,4 @@
 
 
 class UserError(Exception):
-    """Shown without a traceback. The message says what happened and what to do next."""
+    """An error that is shown without a traceback. The message says what happened and what to do next."""

@@ -1,4 +1,4 @@
-"""The branches of `migrations/versions`: which revision belongs to which module, and what it depends on."""
+"""The branches of `migrations/versions`: the module and the dependencies of each revision."""
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -126,7 +126,7 @@ class Branches:
 
 
 def as_tuple(value: str | Iterable[str] | None) -> tuple[str, ...]:
-    """Return as a tuple what Alembic gives as `None`, one value or many."""
+    """Return a value of Alembic, which may be `None`, one item or many, as a tuple."""
     if value is None:
         return ()
     return (value,) if isinstance(value, str) else tuple(value)

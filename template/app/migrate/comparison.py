@@ -1,4 +1,4 @@
-"""What autogenerate compares besides Alembic's own: the values of CHECK constraints and of native enums."""
+"""Comparisons that autogenerate lacks: the values of CHECK constraints and of native enums."""
 
 import re
 from collections.abc import Iterator
@@ -60,7 +60,7 @@ def _compare_checks(  # noqa: PLR0917 - as Alembic calls it
     found: Table | None,
     wanted: Table | None,
 ) -> PriorityDispatchResult:
-    """Alembic compares the names of CHECK constraints; this compares their string values."""
+    """Compare the string values of CHECK constraints, of which Alembic compares only the names."""
     if found is not None and wanted is not None and context.inspector is not None:
         reflected = {it["name"]: it for it in context.inspector.get_check_constraints(name, schema=schema)}
         for constraint in sorted(_checks(wanted), key=lambda it: str(it.name)):

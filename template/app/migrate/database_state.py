@@ -1,4 +1,4 @@
-"""What a database records about its revisions."""
+"""A database's record of its revisions."""
 
 import asyncio
 from collections.abc import Callable, Sequence

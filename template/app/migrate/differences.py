@@ -43,11 +43,11 @@ NATIVE_ENUM = (
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """How the models and the database differ.
+    """The differences between the models and the database.
 
     Attributes:
         lines: one for each difference; empty when they agree.
-        notes: what was left out of the comparison.
+        notes: the objects that were left out of the comparison.
     """
 
     lines: list[str]
@@ -60,7 +60,7 @@ class Written:
 
     Attributes:
         path: the file, or `None` if there was nothing to do.
-        notes: what the revision drops, and what was left out of the comparison.
+        notes: the objects that the revision drops, and those that were left out of the comparison.
     """
 
     path: Path | None
@@ -88,7 +88,7 @@ def differences(url: str) -> Differences:
 def make_revision(
     url: str, message: str, *, module: str | None = None, empty: bool = False, choices: Choices | None = None
 ) -> Written:
-    """Write a revision with what the models have and the database lacks, and the other way round.
+    """Write a revision that brings the database in line with the models.
 
     Args:
         url: the DATABASE_URL.
@@ -96,7 +96,7 @@ def make_revision(
         module: the branch to write to, with changes of this module's tables only; by default the project's own branch,
             with all changes.
         empty: write it without changes, to be filled in by hand; otherwise it is written only if there are changes.
-        choices: what was renamed and what was dropped.
+        choices: the columns and tables that were renamed or dropped.
 
     Raises:
         UserError: the database lacks revisions, there is no such module, or something may have been renamed.

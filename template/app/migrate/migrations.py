@@ -18,7 +18,7 @@ from app.migrate.script_files import Say, branches, configuration, relative, unl
 
 
 class Report:
-    """Counts the revisions that are applied or reverted, and reports each of them."""
+    """A report that counts the revisions that are applied or reverted, and names each of them."""
 
     def __init__(self, say: Say | None) -> None:
         self.count = 0

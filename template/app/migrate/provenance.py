@@ -1,4 +1,4 @@
-"""Which tables, columns and indexes of a database the revisions have created; autogenerate leaves the others alone."""
+"""The tables, columns and indexes that the revisions have created. Autogenerate leaves all others alone."""
 
 import ast
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ CREATE_TABLE = {"create_table", "rename_table"}
 
 
 class Provenance:
-    """The names that the revision files mention, and what they don't mention but the database has.
+    """The names that the revision files mention, and the database's objects that they don't mention.
 
     Attributes:
         foreign: objects that no revision has created, such as PostGIS's tables, partitions and hand-made indexes.

@@ -23,7 +23,7 @@ from app.kit.user_error import UserError
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Choices:
-    """How to read what is gone.
+    """The user's choices for missing tables and columns: renamed or dropped.
 
     Attributes:
         renames: new names of columns, by table and old name.

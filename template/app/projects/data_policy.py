@@ -10,7 +10,7 @@ from app.core.manifest import PersonalData, ReportMetric, RetentionRule
 from app.projects.models import Project
 
 RESTORE_PERIOD: Final = timedelta(days=30)
-"""How long a deleted project can be restored."""
+"""Time in which a deleted project can be restored."""
 
 PERSONAL_DATA: Final = (PersonalData(model=Project, belongs=lambda user_id: col(Project.owner_id) == user_id),)
 

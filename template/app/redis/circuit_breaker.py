@@ -16,7 +16,7 @@ from app.redis.connection import TIMEOUT
 logger = structlog.stdlib.get_logger(__name__)
 
 PROBE_INTERVAL: Final = timedelta(seconds=1)
-"""Between two probes while the circuit is open."""
+"""Interval between two probes while the circuit is open."""
 PROBE_KEY: Final = "limit:probe"
 
 

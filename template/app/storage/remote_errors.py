@@ -1,7 +1,7 @@
 """Errors of stores in other systems, in a form that is safe to log.
 
-The messages of client libraries contain keys, which show whose file it is, and links. They must not leave this module,
-not even as the cause of another error, since retries and failed jobs are logged with theirs.
+The messages of client libraries contain keys, which identify the owner of a file, and links. They must not leave this
+module, not even as the cause of another error, since retries and failed jobs are logged with theirs.
 """
 
 from collections.abc import Iterator

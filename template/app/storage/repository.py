@@ -14,13 +14,13 @@ from app.storage.models import File, FileStatus
 from app.users.models import User
 
 RETRY_INTERVAL: Final = timedelta(minutes=5)
-"""After this, a sweep retries a deletion whose job has not finished."""
+"""Delay after which a sweep retries a deletion whose job has not finished."""
 
 _NO_SYNC: Final = {"synchronize_session": False}
 
 
 class Usage(NamedTuple):
-    """What a user's files take up.
+    """The storage that a user's files take up.
 
     Attributes:
         size: bytes of stored files and of pending uploads.
@@ -61,7 +61,7 @@ class FileRepository(Repository[File]):
         await self.session.execute(select(col(User.id)).where(col(User.id) == owner_id).with_for_update(key_share=True))
 
     async def usage(self, owner_id: UUID) -> Usage:
-        """Return what the owner's files take up."""
+        """Return the storage that the owner's files take up."""
         # A deleted file counts until its upload link has expired, since the link could still store an object.
         pending = (col(File.status) != FileStatus.STORED) & (col(File.due_at) > utc_now())
         statement = select(
@@ -107,7 +107,7 @@ class FileRepository(Repository[File]):
         return bool(await self.session.scalar(select(exists().where(_due()))))
 
     async def due(self, limit: int) -> Sequence[UUID]:
-        """Return the ids of files that a sweep has to delete."""
+        """Return the ids of files that a sweep must delete."""
         return (await self.session.scalars(select(col(File.id)).where(_due()).limit(limit))).all()
 
     async def claim_due(self, id_: UUID) -> bool:

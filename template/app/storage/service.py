@@ -35,10 +35,10 @@ from app.storage.schemas import UploadRequest
 from app.storage.settings import StorageSettings
 
 UPLOAD_LIFETIME: Final = timedelta(hours=1)
-"""How long an upload may stay unconfirmed. Longer than its link, since a slow upload may start just before the end."""
+"""Lifetime of an unconfirmed upload. Longer than its link's, since a slow upload may start just before that expires."""
 
 DELETE_TIMEOUT: Final = timedelta(seconds=3)
-"""How long a request waits for the store to delete an object; after that, the job retries."""
+"""Time that a request waits for the store to delete an object. After that, the job retries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +156,6 @@ class FileService:
 
 
 async def sweep_if_due(runtime: Runtime, session: AsyncSession) -> None:
-    """Queue a sweep if files have expired. Without a scheduler, this is what removes them."""
+    """Queue a sweep if files have expired. Without a scheduler, only this removes them."""
     if await FileRepository(session).any_due():
         await runtime.queue.enqueue(session, sweep_files, job_id="storage:sweep")

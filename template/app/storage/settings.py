@@ -9,7 +9,7 @@ from app.core.config.settings import ForDevelopment, ModuleSettings
 from app.storage.port import LOCAL
 from app.storage.providers.registry import PROVIDERS
 
-SELECTION = Selection(PROVIDERS, modest=LOCAL)
+SELECTION = Selection(PROVIDERS, local_default=LOCAL)
 
 
 class StorageSettings(ModuleSettings):

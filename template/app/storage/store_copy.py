@@ -1,4 +1,4 @@
-"""Copies users' files from one store to another. It may be interrupted and repeated: existing copies are skipped."""
+"""Copy users' files from one store to another. It may be interrupted and repeated: existing copies are skipped."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -23,7 +23,7 @@ class Outcome(StrEnum):
     """The outcome for one file."""
 
     COPIED = "copied"
-    """In a dry run: would be copied."""
+    """Copied; in a dry run, to be copied."""
     PRESENT = "present"
     FAILED = "failed"
 
@@ -48,7 +48,7 @@ class _WrongSizeError(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoreCopy:
-    """Copies files from `source` to `target`.
+    """A copy of all stored files from `source` to `target`.
 
     Attributes:
         dry_run: only check which files would be copied.

@@ -25,7 +25,7 @@ class TokenRevokedError(GenuineTokenError):
 
 
 class AssuranceRequiredError(UnauthorizedError):
-    """The user has to sign in again with a stronger method (RFC 9470)."""
+    """The user must sign in again with a stronger method (RFC 9470)."""
 
     code = "ASSURANCE_REQUIRED"
 

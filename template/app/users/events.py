@@ -16,7 +16,7 @@ class UserCreated(Event):
 class ExportReady(Event):
     """The export of a user's data is ready.
 
-    `file_id` is one of the user's files (`runtime.user_files`). Without it, an administrator has to deliver the export.
+    `file_id` is one of the user's files (`runtime.user_files`). Without it, an administrator must deliver the export.
     """
 
     export_id: UUID

@@ -1,4 +1,4 @@
-"""Maps identities to users: one statement per request, and the creation of new users."""
+"""Map identities to users: one statement per request, and the creation of new users."""
 
 from datetime import datetime
 from uuid import UUID

@@ -21,7 +21,7 @@ from app.users.repository import UserRepository
 logger = structlog.stdlib.get_logger(__name__)
 
 EXPORT_LIFETIME: Final = timedelta(days=7)
-"""How long an export remains in the user's files."""
+"""Lifetime of an export in the user's files."""
 
 
 async def export_user_data(runtime: Runtime, user_id: str) -> dict[str, Any] | None:

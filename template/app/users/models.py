@@ -15,7 +15,7 @@ PROVIDER_LENGTH = 50
 
 
 class Role(StrEnum):
-    """What a user may do. Stored only in the database, never taken from a token."""
+    """The role of a user. Stored only in the database, never taken from a token."""
 
     USER = "user"
     ADMIN = "admin"

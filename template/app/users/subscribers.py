@@ -1,4 +1,4 @@
-"""Keeps users in sync with the identity provider.
+"""Keep users in sync with the identity provider.
 
 Events arrive late, twice and in any order. Therefore an older profile never overwrites a newer one, and a user who was
 deleted at the provider stays deactivated: no later event activates the user, only an administrator does.

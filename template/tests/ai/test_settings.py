@@ -42,7 +42,7 @@ def test_without_keys_the_canned_answers_are_the_default_in_local(monkeypatch: p
 @pytest.mark.parametrize("environment_name", ["staging", "production"])
 def test_the_canned_answers_do_not_exist_outside_local(monkeypatch: pytest.MonkeyPatch, environment_name: str) -> None:
     (problem,) = problems(monkeypatch, ENVIRONMENT=environment_name, AI_DEFAULT_PROVIDER=console.NAME)
-    assert problem.startswith(f"AI_DEFAULT_PROVIDER has to be {' or '.join(case.name for case in CASES)}: no other")
+    assert problem.startswith(f"AI_DEFAULT_PROVIDER must be {' or '.join(case.name for case in CASES)}: no other")
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -68,19 +68,19 @@ def test_an_example_value_is_not_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_provider_that_is_not_part_of_the_project_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     (problem,) = problems(monkeypatch, AI_DEFAULT_PROVIDER="another")
-    assert problem.startswith(f"AI_DEFAULT_PROVIDER has to be {' or '.join(spec.name for spec in PROVIDERS)}")
+    assert problem.startswith(f"AI_DEFAULT_PROVIDER must be {' or '.join(spec.name for spec in PROVIDERS)}")
 
 
 def test_the_allowed_models_have_to_include_the_default_one(monkeypatch: pytest.MonkeyPatch) -> None:
     (problem,) = problems(monkeypatch, AI_DEFAULT_MODEL="one", AI_ALLOWED_MODELS='["two"]')
-    assert problem == "AI_ALLOWED_MODELS has to include AI_DEFAULT_MODEL"
+    assert problem == "AI_ALLOWED_MODELS must include AI_DEFAULT_MODEL"
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 @pytest.mark.parametrize("url", ["api.example.com", "ftp://example.com", "https://", "https://example.com?x=1"])
 def test_an_invalid_url_is_refused(monkeypatch: pytest.MonkeyPatch, case: Case, url: str) -> None:
     (problem,) = problems(monkeypatch, **{case.url: url})
-    assert problem.startswith(f"{case.url} has to be a URL")
+    assert problem.startswith(f"{case.url} must be a URL")
 
 
 class TestModels:

@@ -1,4 +1,4 @@
-"""The attacks that every provider has to withstand."""
+"""The attacks that every provider must withstand."""
 
 import jwt
 import pytest

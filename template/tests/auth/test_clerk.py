@@ -96,16 +96,16 @@ class TestSettings:
 
         assert "CLERK_ISSUER_URL is required outside local" in told
         assert "CLERK_AUTHORIZED_PARTIES is required outside local" in told
-        assert "CLERK_WEBHOOK_SECRET has to be whsec_" in told
+        assert "CLERK_WEBHOOK_SECRET must be whsec_" in told
         assert "whsec_no" not in told
 
     def test_an_http_issuer_is_for_local_only(self, monkeypatch: pytest.MonkeyPatch) -> None:
         told = self.problems(monkeypatch, ENVIRONMENT="staging", CLERK_ISSUER_URL="http://clerk.example.com")
 
-        assert "CLERK_ISSUER_URL has to start with https://" in told
+        assert "CLERK_ISSUER_URL must start with https://" in told
 
     @pytest.mark.parametrize("value", ['["app.example.com"]', '["https://app.example.com/"]', '["*"]', '[""]'])
     def test_parties_are_origins(self, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-        assert "CLERK_AUTHORIZED_PARTIES has to list origins" in self.problems(
+        assert "CLERK_AUTHORIZED_PARTIES must list origins" in self.problems(
             monkeypatch, CLERK_AUTHORIZED_PARTIES=value
         )

@@ -236,4 +236,4 @@ class TestSettings:
         assert "hunter2" not in told
 
     def test_another_provider_is_not_part_of_the_project(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert "AUTH_PROVIDER has to be custom" in self.problems(monkeypatch, AUTH_PROVIDER="other")
+        assert "AUTH_PROVIDER must be custom" in self.problems(monkeypatch, AUTH_PROVIDER="other")

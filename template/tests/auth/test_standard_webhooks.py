@@ -95,7 +95,7 @@ class TestSecret:
         with pytest.raises(ValidationError) as raised:
             TypeAdapter(WebhookSecret).validate_python(SecretStr(value))
 
-        assert "has to be whsec_" in str(raised.value)
+        assert "must be whsec_" in str(raised.value)
 
     def test_none_is_none(self) -> None:
         assert TypeAdapter(WebhookSecret).validate_python(None) is None

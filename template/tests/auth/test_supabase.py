@@ -146,10 +146,10 @@ class TestSettings:
 
         assert "SUPABASE_PROJECT_URL is required outside local" in told
         assert "SUPABASE_JWT_SECRET" in told
-        assert "SUPABASE_WEBHOOK_SECRET has to be whsec_" in told
+        assert "SUPABASE_WEBHOOK_SECRET must be whsec_" in told
         assert "no base64!" not in told
 
     def test_an_http_project_is_for_local_only(self, monkeypatch: pytest.MonkeyPatch) -> None:
         told = self.problems(monkeypatch, ENVIRONMENT="staging", SUPABASE_PROJECT_URL="http://abcd.supabase.co")
 
-        assert "SUPABASE_PROJECT_URL has to start with https://" in told
+        assert "SUPABASE_PROJECT_URL must start with https://" in told

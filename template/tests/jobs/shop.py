@@ -109,7 +109,7 @@ async def _queueing(runtime: Runtime) -> AsyncIterator[None]:
 
 
 class RequestFailedError(Exception):
-    """A request has to be rolled back."""
+    """A request must be rolled back."""
 
 
 async def _request(runtime: Runtime, numbers: Sequence[int], seconds: float, *, fails: bool = False) -> None:

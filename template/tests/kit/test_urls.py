@@ -30,7 +30,7 @@ INVALID = [
 @pytest.mark.parametrize("value", INVALID)
 def test_an_unusable_url_is_refused(value: str) -> None:
     for check in (check_server_url, check_origin):
-        with pytest.raises(ValueError, match="has to be a URL"):
+        with pytest.raises(ValueError, match="must be a URL"):
             check(value)
 
 

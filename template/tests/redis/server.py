@@ -59,7 +59,7 @@ class PrivateServer:
 
 
 class FakeredisServer:
-    """Within this process; `fake_sockets` has to be open."""
+    """Within this process; `fake_sockets` must be open."""
 
     def __init__(self, name: str) -> None:
         self.url = f"unix://{FAKE_PATH}/{name}"

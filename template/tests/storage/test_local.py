@@ -242,7 +242,7 @@ def lead_astray(folder: Path, elsewhere: Path) -> None:
 class TestSettings:
     def test_another_provider_is_not_part_of_the_project(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("STORAGE_PROVIDER", "other")
-        with pytest.raises(ConfigurationError, match="STORAGE_PROVIDER has to be"):
+        with pytest.raises(ConfigurationError, match="STORAGE_PROVIDER must be"):
             create_runtime([core, module])
 
     def test_the_default_is_local_in_local(self) -> None:

@@ -74,7 +74,7 @@ class TestEveryModule:
     def test_says_of_each_column_that_leads_to_users_what_becomes_of_it(self, column: Column[Any]) -> None:
         asked = [part.belongs(uuid4()) for part in PARTS if part.model.__table__ is column.table]  # type: ignore[attr-defined]
         columns = {element for condition in asked for element in visitors.iterate(condition)}
-        assert column in columns, f"{column} leads to users: its module's `personal_data` has to name {column.table}."
+        assert column in columns, f"{column} leads to users: its module's `personal_data` must name {column.table}."
 
     def test_says_it_once_for_each_table(self) -> None:
         tables = [part.model.__tablename__ for part in PARTS]

@@ -1,4 +1,4 @@
-"""Answers and paths: each answer has an effect, each path of the catalog has files, and `.env.example` reads well."""
+"""Answers and paths: each answer has an effect, each path has files, and `.env.example` is well-formed."""
 
 import re
 
@@ -16,7 +16,7 @@ EMPTY = re.compile(r"""=\s*(""|\'\')\s*[,}\]]""")
 
 
 def check_answers(code: Code, report: Report) -> None:
-    """Check what the questionnaire and the catalog say against what is rendered."""
+    """Check the questionnaire and the catalog against the rendered files."""
     tree = code.tree
     _check_texts(tree, report)
     _check_paths(tree, report)
@@ -24,11 +24,11 @@ def check_answers(code: Code, report: Report) -> None:
     pyproject = tree.files.get("pyproject.toml")
     for line in pyproject.lines if pyproject else ():
         if pyproject and EMPTY.search(line.text):
-            report(pyproject.source, line.number, "says something empty: leave it out", line.cond)
+            report(pyproject.source, line.number, "has an empty value: omit the key", line.cond)
 
 
 def _check_texts(tree: Tree, report: Report) -> None:
-    """A free text is printed somewhere whenever it is not empty."""
+    """Check that each free text, unless empty, is printed somewhere."""
     printed = Conditions[str](tree.space)
     recorded = tree.model.recorded
     for file in tree.files.values():
@@ -39,7 +39,7 @@ def _check_texts(tree: Tree, report: Report) -> None:
         if not asked.question.values:
             here = tree.valid & (tree.space.text_is_set(name) if name in tree.space.texts else tree.valid)
             unused = here & ~printed[name]
-            report(QUESTIONS_FILE, 1, f"{name} is asked, and its answer is printed nowhere", unused)
+            report(QUESTIONS_FILE, 1, f"{name} is asked, but no file contains the answer", unused)
 
 
 def _check_paths(tree: Tree, report: Report) -> None:
@@ -48,11 +48,11 @@ def _check_paths(tree: Tree, report: Report) -> None:
             below = f"{path.rstrip('/')}/"
             if not any(name == path or name.startswith(below) for name in tree.files):
                 chosen = tree.model.chosen[piece.name]
-                report(f"{CATALOG_DIR}/{piece.name}.yml", 1, f"has the path {path}, where there is nothing", chosen)
+                report(f"{CATALOG_DIR}/{piece.name}.yml", 1, f"lists the path {path}, which matches no file", chosen)
 
 
 def _check_example(tree: Tree, report: Report) -> None:
-    """A value is in quotes where it needs them, so that every reader of the file takes the same from it."""
+    """Check that values are quoted where necessary, so that every parser of the file reads the same value."""
     file = tree.files.get(EXAMPLE)
     generated = {setting.name for piece in tree.model.pieces.values() for setting in piece.settings if setting.generate}
     told = tree.space.nothing
@@ -63,10 +63,20 @@ def _check_example(tree: Tree, report: Report) -> None:
         if file is None or match is None:
             continue
         wrong = line.cond & (~told if match[1] in generated else told)
-        report(file.source, line.number, f"{match[1]} says how to make a secret and is none, or does not say it", wrong)
+        report(
+            file.source,
+            line.number,
+            f'{match[1]} must have the hint "Make one with" if it is a generated secret, and only then',
+            wrong,
+        )
         told = told & ~line.cond
         value = match[2]
         quoted = len(value) > 1 and value[0] == value[-1] == "'"
         inner = value[1:-1] if quoted else value
         if not line.free and quoted == bool(BARE.match(inner)):
-            report(file.source, line.number, f"{match[1]} has quotes without need, or needs them", line.cond)
+            report(
+                file.source,
+                line.number,
+                f"{match[1]} must be quoted if its value needs quotes, and only then",
+                line.cond,
+            )

@@ -34,11 +34,11 @@ class Contracts:
         self.pieces: dict[str, Piece] = {f"app.{piece.module}": piece for piece in pieces if piece.module}
 
     def holding(self, source: str) -> Cond:
-        """Return when a contract limits what a module may import."""
+        """Return the condition under which a contract limits what a module may import."""
         return self.code.space.union(each.cond & each.sources[source] for each in self.contracts)
 
     def forbidding(self, source: str, target: str) -> Cond:
-        """Return when a contract forbids an import."""
+        """Return the condition under which a contract forbids an import."""
         return self.code.space.union(
             each.cond & each.sources[source] & each.forbidden[target] for each in self.contracts
         )
@@ -50,25 +50,35 @@ class Contracts:
 
 
 def check_contracts(code: Code, report: Report) -> None:
-    """Check the contracts against the modules that are there and against what each requires."""
+    """Check the contracts against the rendered modules and the requirements of each."""
     file = code.tree.files.get(PYPROJECT)
     if file is None:
         return
     contracts = Contracts(code, file)
     for contract in contracts.contracts:
         for name, cond in (*contract.sources.items(), *contract.forbidden.items()):
-            message = f"a contract speaks of {name}, which is not there"
+            message = f"a contract names {name}, which does not exist"
             report(file.source, contract.line, message, contract.cond & cond & ~code.exists(name))
     _check_imports(code, contracts, report)
     for source in contracts.pieces:
         here = code.exists(source)
-        report(file.source, 1, f"no contract holds {source}", here & ~contracts.holding(source))
+        report(file.source, 1, f"no contract covers {source}", here & ~contracts.holding(source))
         for target in contracts.pieces:
             both, forbidden = here & code.exists(target), contracts.forbidding(source, target)
             if contracts.required(source, target):
-                report(file.source, 1, f"a contract forbids {source} to import {target}", both & forbidden)
+                report(
+                    file.source,
+                    1,
+                    f"a contract forbids {source} to import {target}, which it requires",
+                    both & forbidden,
+                )
             else:
-                report(file.source, 1, f"no contract forbids {source} to import {target}", both & ~forbidden)
+                report(
+                    file.source,
+                    1,
+                    f"no contract forbids {source} to import {target}, which it does not require",
+                    both & ~forbidden,
+                )
 
 
 def _check_imports(code: Code, contracts: Contracts, report: Report) -> None:
@@ -80,7 +90,10 @@ def _check_imports(code: Code, contracts: Contracts, report: Report) -> None:
             if target != source and target in contracts.pieces:
                 here = module.at(found.lines) & contracts.forbidding(source, target)
                 report(
-                    module.file.source, module.file.where(found.lines[-1]), f"a contract forbids {target} here", here
+                    module.file.source,
+                    module.file.where(found.lines[-1]),
+                    f"imports {target}, which the module's contract forbids",
+                    here,
                 )
 
 

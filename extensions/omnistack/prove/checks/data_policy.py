@@ -1,4 +1,4 @@
-"""Data policy: exports and erasure cover every table about users, and hidden rows are deleted in the end."""
+"""Data policy: exports and erasure cover every table about users, and soft-deleted rows are eventually deleted."""
 
 from collections.abc import Iterator
 
@@ -14,16 +14,16 @@ FIELDS = {"PersonalData": "personal_data", "RetentionRule": "retention", "Report
 
 
 def check_data_policy(code: Code, report: Report) -> None:
-    """Check that every table with a path to users, or with hidden rows, has its data policy."""
+    """Check that every table with a path to users, or with soft-deleted rows, has its data policy."""
     named = {kind: _named(code, kind) for kind in FIELDS}
     for module, each in _tables(code):
         here, line = module.at(each.lines), module.file.where(each.lines[-1])
         key = (module.name, each.name)
         if _leads_to_users(module, each):
-            message = f"{each.name} leads to users, and no PersonalData names it"
+            message = f"{each.name} has a path to users, but no PersonalData names it"
             report(module.file.source, line, message, here & ~named["PersonalData"][key])
         if "SoftDelete" in {base.rpartition(".")[2] for base in each.bases}:
-            message = f"{each.name} hides rows, and no RetentionRule names it: they would stay for ever"
+            message = f"{each.name} has soft-deleted rows, but no RetentionRule names it: they would never be deleted"
             report(module.file.source, line, message, here & ~named["RetentionRule"][key])
     for kind, field in FIELDS.items():
         in_manifests = listed_in_manifests(code, field)

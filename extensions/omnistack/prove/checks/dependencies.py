@@ -1,4 +1,4 @@
-"""Dependencies: what is imported is declared, and what is declared is imported or needed."""
+"""Dependencies: every imported package is declared, and every declared one is imported or needed."""
 
 import re
 import tomllib
@@ -48,7 +48,7 @@ def check_dependencies(code: Code, report: Report) -> None:
             _check_import(module, found, by_name, shipped=shipped, report=report)
     for name, need in NEEDED.items():
         there = code.space.union(each.cond for each in declared if each.name == name and (need.dev or not each.dev))
-        message = f"{name} is needed, and not declared: {need.reason}"
+        message = f"{name} is required but not declared: {need.reason}"
         report(file.source, 1, message, _needed(code, name) & ~there)
     imported = _imported(code)
     for requirement in declared:
@@ -57,7 +57,7 @@ def check_dependencies(code: Code, report: Report) -> None:
             used = used | imported[(requirement.name, False)]
         unused = requirement.cond & ~used
         where, line = _declaration(code, requirement)
-        report(where, line, f"{requirement.name} is declared, and nothing imports or needs it", unused)
+        report(where, line, f"{requirement.name} is declared, but nothing imports or needs it", unused)
         if requirement.dev:
             at_run_time = code.space.union(each.cond for each in by_name[requirement.name] if not each.dev)
             twice = requirement.cond & at_run_time
@@ -84,7 +84,7 @@ def read_requirements(file: File, report: Report) -> Iterator[Declared]:
                 (requirement,) = tomllib.loads(f"x = [{text}]")["x"]
                 parsed = Requirement(requirement)
             except (tomllib.TOMLDecodeError, InvalidRequirement, ValueError):
-                report(file.source, line.number, f"{text} is no requirement", line.cond)
+                report(file.source, line.number, f"{text} is not a valid requirement", line.cond)
                 continue
             name = str(canonicalize_name(parsed.name))
             yield Declared(name, frozenset(parsed.extras), table != "project", number, line.cond)
@@ -102,12 +102,12 @@ def _check_import(
             if (extra is None or extra in requirement.extras) and (lax or not requirement.dev):
                 missing = missing & ~requirement.cond
     kind = "as a dependency" if shipped else "as a dependency or for development"
-    message = f"imports {found.module}, and {names[0][0]} is not declared {kind}"
+    message = f"imports {found.module}, but {names[0][0]} is not declared {kind}"
     report(module.file.source, module.file.where(found.lines[-1]), message, missing)
 
 
 def _imported(code: Code) -> Conditions[tuple[str, bool]]:
-    """Return when each distribution is imported, and whether by what is shipped."""
+    """Return the condition under which each distribution is imported, and whether by what is shipped."""
     found = Conditions[tuple[str, bool]](code.space)
     for module in code:
         shipped = module.name.split(".")[0] in SHIPPED

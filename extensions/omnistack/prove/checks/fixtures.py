@@ -30,7 +30,7 @@ def check_fixtures(code: Code, report: Report) -> None:
                 continue
             for name in _asked(function):
                 there = _visible(code, module, name, known) | _inherited(code, module, function.cls, name)
-                message = f"{function.name} asks for the fixture {name}, which is not defined"
+                message = f"{function.name} uses the fixture {name}, which is not defined"
                 line = module.file.where(function.lines[-1])
                 report(module.file.source, line, message, module.at(function.lines) & ~there)
 
@@ -41,7 +41,7 @@ def _check_unused(module: Module, asked: set[str], report: Report) -> None:
         automatic = any(each.automatic for each in function.decorators)
         if name is not None and name not in asked and not automatic:
             line = module.file.where(function.lines[-1])
-            report(module.file.source, line, f"nothing asks for the fixture {name}", module.at(function.lines))
+            report(module.file.source, line, f"nothing uses the fixture {name}", module.at(function.lines))
 
 
 def is_test(module: Module, function: Function) -> bool:

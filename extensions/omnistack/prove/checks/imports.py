@@ -11,12 +11,12 @@ def check_imports(code: Code, report: Report) -> None:
     for module in code:
         if module.facts.error is not None:
             line, message = module.facts.error
-            report(module.file.source, module.file.where(line), f"it is no Python: {message}", module.file.cond)
+            report(module.file.source, module.file.where(line), f"is not valid Python: {message}", module.file.cond)
         for target, lines in module.facts.stars:
             report(
                 module.file.source,
                 module.file.where(lines[-1]),
-                f"`from {target} import *` hides what is imported: name it",
+                f"`from {target} import *` hides the imported names: list them",
                 module.at(lines),
             )
         for found in module.facts.imports:
@@ -29,10 +29,10 @@ def check_imports(code: Code, report: Report) -> None:
 
 
 ENTRIES = ("app.main", "app.cli.main", "app.project_modules", "app.modules", "migrations.env")
-"""Where the application is entered from outside."""
+"""The entry points of the application."""
 
 OFFERED = "dependencies"
-"""The file with what a module offers to routes, which may all be the user's own."""
+"""The file with a module's dependencies for routes. All of these routes may be the user's own."""
 
 
 def check_reached(code: Code, report: Report) -> None:
@@ -43,13 +43,13 @@ def check_reached(code: Code, report: Report) -> None:
             continue
         if module.name.startswith("app."):
             unreached = module.file.cond & ~inside[module.name]
-            report(module.file.source, 1, "nothing of the application imports it", unreached)
+            report(module.file.source, 1, "no file of the application imports it", unreached)
         elif module.name.startswith("tests.") and not module.file.name.startswith(("test_", "conftest")):
             report(module.file.source, 1, "no test imports it", module.file.cond & ~of_tests[module.name])
 
 
 def _reached(code: Code, roots: set[str]) -> Conditions[str]:
-    """Return when each module is imported by another one below the roots."""
+    """Return the condition under which each module is imported by another one below the roots."""
     reached = Conditions[str](code.space)
     for module in code:
         if module.name.split(".")[0] not in roots:
@@ -67,7 +67,7 @@ def _check_import(code: Code, module: Module, found: Import, report: Report) -> 
     here = module.at(found.lines)
     line = module.file.where(found.lines[-1])
     exists = code.exists(found.module)
-    report(module.file.source, line, f"imports {found.module}, which is not there", here & ~exists)
+    report(module.file.source, line, f"imports {found.module}, which does not exist", here & ~exists)
     if found.name is not None:
         missing = here & exists & ~code.defines(found.module, found.name)
         report(module.file.source, line, f"imports {found.name} from {found.module}, which does not define it", missing)

@@ -1,4 +1,4 @@
-"""Links and mentions: what a rendered text points to is rendered with it."""
+"""Links and mentions: every target of a rendered text is rendered too."""
 
 import re
 from pathlib import PurePosixPath
@@ -24,7 +24,7 @@ def check_links(code: Code, report: Report) -> None:
             for mention in MENTION.findall(line.text):
                 there = _mentioned(tree, file, mention)
                 if there is not None:
-                    message = f"speaks of {mention}, which is not there"
+                    message = f"mentions {mention}, which does not exist"
                     report(file.source, line.number, message, line.cond & ~there)
 
 
@@ -36,7 +36,7 @@ def _check_markdown(tree: Tree, file: File, report: Report) -> None:
         for target in LINK.findall(line.text) if not fenced else ():
             if not target.startswith(ELSEWHERE):
                 missing = line.cond & ~_target(tree, file, target)
-                report(file.source, line.number, f"links to {target}, which is not there", missing)
+                report(file.source, line.number, f"links to {target}, which does not exist", missing)
 
 
 def _target(tree: Tree, file: File, target: str) -> Cond:
@@ -75,7 +75,7 @@ def _exists(tree: Tree, path: str) -> Cond:
 
 
 def _mentioned(tree: Tree, file: File, mention: str) -> Cond | None:
-    """Return when a mentioned file exists; `None` for an example that is not a file of the template."""
+    """Return the condition of a mentioned file; `None` for an example that is not a file of the template."""
     if mention in tree.files:
         return tree.files[mention].cond
     if mention.startswith("docs/") and mention.endswith(".md") and file.path.split("/")[0] != "docs":

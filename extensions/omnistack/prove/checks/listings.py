@@ -1,4 +1,4 @@
-"""What is listed is what there is: the README's pieces, the settings' page, the table of models, each page."""
+"""Lists agree with the project: the README's pieces, the settings' page, the table of models, the pages."""
 
 import re
 
@@ -43,8 +43,13 @@ def _check_piece(tree: Tree, file: File, piece: Piece, report: Report) -> None:
     for line in file.matching(rf"^- \*\*{re.escape(piece.label)}\*\*"):
         told = told | line.cond
         if sorted(LINK.findall(line.text)) != pages:
-            report(file.source, line.number, f"{piece.label} does not lead to its pages, or to others", line.cond)
-    report(file.source, 1, f"does not list {piece.label}, which is chosen", chosen & ~told)
+            report(
+                file.source,
+                line.number,
+                f"the entry of {piece.label} must link to all of its pages, and to no others",
+                line.cond,
+            )
+    report(file.source, 1, f"does not list the chosen piece {piece.label}", chosen & ~told)
     report(file.source, 1, f"lists {piece.label}, which is not chosen", told & ~chosen)
 
 
@@ -53,7 +58,7 @@ def _check_linked(tree: Tree, path: str, report: Report) -> None:
     name = path.removeprefix("docs/")
     linked = [line.cond for line in index.matching(rf"\]\({re.escape(name)}\)")] if index else []
     file = tree.files[path]
-    report(file.source, 1, f"{INDEX} does not lead to it", file.cond & ~tree.space.union(linked))
+    report(file.source, 1, f"{INDEX} does not link to it", file.cond & ~tree.space.union(linked))
 
 
 def _check_settings(tree: Tree, file: File, report: Report) -> None:
@@ -68,23 +73,24 @@ def _check_settings(tree: Tree, file: File, report: Report) -> None:
             continue
         setting, piece = settings[match[1]]
         if not _says(setting, match[2]):
-            report(file.source, line.number, f"shows another default of {match[1]} than the catalog", line.cond)
+            report(file.source, line.number, f"shows a default of {match[1]} that differs from the catalog", line.cond)
         if match[3] != _requirement(setting, piece):
-            report(file.source, line.number, f"the catalog says otherwise whether {match[1]} is required", line.cond)
+            message = f"shows another requirement of {match[1]} than the catalog"
+            report(file.source, line.number, message, line.cond)
     for name, (_, piece) in settings.items():
         missing = tree.model.chosen[piece.name] & ~told[name]
         report(file.source, 1, f"does not list the setting {name}", missing)
     for name, cond in told.items():
         chosen = [tree.model.chosen[piece.name] for each, piece in settings.values() if each.name == name]
-        report(file.source, 1, f"lists the setting {name}, which is not there", cond & ~tree.space.union(chosen))
+        report(file.source, 1, f"lists the setting {name}, which does not exist", cond & ~tree.space.union(chosen))
 
 
 def _check_models(tree: Tree, file: File, report: Report) -> None:
-    """The table of models has rows of each provider that was chosen."""
+    """Check that the table of models has rows of each chosen provider."""
     for name, chosen in tree.model.chosen.items():
         if f"{MODELS_OF}/{name}.jinja" in tree.source.files:
             told = tree.space.union(line.cond for line in file.matching(rf'^provider = "{re.escape(name)}"$'))
-            report(file.source, 1, f"has no model of {name}, which is chosen", chosen & ~told)
+            report(file.source, 1, f"has no model of the chosen provider {name}", chosen & ~told)
 
 
 def _requirement(setting: Setting, piece: Piece) -> str:
@@ -102,7 +108,7 @@ def _says(setting: Setting, shown: str) -> bool:
 
 
 def _check_sections(space: Space, file: File, heading: re.Pattern[str], report: Report) -> None:
-    """Every heading has something below it, be it a smaller heading; every table has a row."""
+    """Check that every heading has content or a smaller heading below it, and every table a row."""
     waiting: list[tuple[int, Cond, int]] = []
     bare = space.nothing
     fenced = False

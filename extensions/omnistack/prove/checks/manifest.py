@@ -1,4 +1,4 @@
-"""The manifests: what a module has is listed, all the way up to `app/modules.py`."""
+"""The manifests: everything that a module defines is listed, up to `app/modules.py`."""
 
 from collections.abc import Iterator
 
@@ -41,7 +41,7 @@ def is_manifest(function: str) -> bool:
 
 
 def listed_in_manifests(code: Code, *fields: str) -> Names:
-    """Return what the manifests list in some fields, and when."""
+    """Return the names that the manifests list in some fields, with their conditions."""
     found = Conditions[tuple[str, str]](code.space)
     for module, call in _manifest_calls(code):
         for name in (name for field in fields for name in call.refers(field)):
@@ -62,7 +62,7 @@ def _missing(found: Names, key: tuple[str, str], here: Cond) -> Cond:
 
 
 def _check_list(code: Code, report: Report) -> None:
-    """Each manifest is a value that the list, or a registry of providers, names."""
+    """Check that the list of modules, or a registry of providers, names each manifest."""
     for module, call in _manifest_calls(code):
         if not module.name.startswith("app.") or not call.owner:
             continue
@@ -76,7 +76,7 @@ def _check_list(code: Code, report: Report) -> None:
 
 
 def _named(code: Code, key: tuple[str, str]) -> Cond:
-    """Return when another file of the application names a value."""
+    """Return the condition under which another file of the application names a value."""
     found = code.space.nothing
     for module in code:
         if module.name == key[0] or not module.name.startswith("app."):
@@ -156,7 +156,7 @@ def _check_functions(code: Code, report: Report) -> None:
 
 
 def _check_queued(code: Code, report: Report) -> None:
-    """What is queued or handed to the inbox is listed, or the application refuses it when it runs."""
+    """Check that enqueued jobs and inbox handlers are listed. The application refuses others when it runs."""
     jobs, handlers = listed_in_manifests(code, "jobs"), listed_in_manifests(code, "inbox_handlers")
     used: list[tuple[Module, Lines, str, str, Names]] = []
     for module, call in code.calls("enqueue"):
@@ -173,8 +173,8 @@ def _check_queued(code: Code, report: Report) -> None:
 
 
 def _check_fields(code: Code, report: Report) -> None:
-    """What a manifest can say is read by somebody, or saying it does nothing."""
-    # What a provider says is read by its own module, what a module says by anybody.
+    """Check that every field of a manifest is read; a field without a reader has no effect."""
+    # A provider's fields are read by its own module, a module's fields by any file.
     read = Conditions[tuple[str, str]](code.space)
     for module in code:
         package = ".".join(module.name.split(".")[:2])
@@ -189,7 +189,7 @@ def _check_fields(code: Code, report: Report) -> None:
                 place = "app" if each.name == "Module" else ".".join(module.name.split(".")[:2])
                 unread = module.at(lines) & ~read[(place, field)]
                 line = module.file.where(lines[-1])
-                report(module.file.source, line, f"nothing reads what a manifest says as `{field}`", unread)
+                report(module.file.source, line, f"nothing reads the manifest's field `{field}`", unread)
 
 
 def _check_provider_fields(code: Code, report: Report) -> None:
@@ -213,7 +213,7 @@ def _package(name: str) -> str:
 
 
 def _check_order(code: Code, report: Report) -> None:
-    """The list names a module once, and after those that it requires."""
+    """Check that the list names each module once, and after the modules that it requires."""
     holder = code.modules.get(LIST)
     if holder is None:
         return
@@ -235,7 +235,7 @@ def _check_order(code: Code, report: Report) -> None:
 
 
 def manifests(code: Code) -> Iterator[tuple[str, Cond]]:
-    """Return each module's name and when it is there."""
+    """Return each module's name and its condition."""
     for module, call in code.calls("Module"):
         if module.name.startswith("app.") and module.name.endswith(".module"):
             yield module.name.split(".")[1], module.at(call.lines)

@@ -1,4 +1,4 @@
-"""Tables and migrations: every target of a foreign key and of `depends_on` is there, and made before it is needed."""
+"""Tables and migrations: every target of a foreign key and of `depends_on` exists before it is needed."""
 
 import re
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ class Revision:
     branch: str
     """The name of its folder."""
     before: tuple[str, ...]
-    """What `down_revision` and `depends_on` name."""
+    """The revisions that `down_revision` and `depends_on` name."""
     first: bool
     labels: tuple[str, ...]
     creates: frozenset[str]
@@ -32,7 +32,7 @@ class Revision:
 
     @property
     def cond(self) -> Cond:
-        """When it is there."""
+        """The condition under which it is rendered."""
         return self.module.file.cond
 
 
@@ -41,7 +41,7 @@ def check_migrations(code: Code, report: Report) -> None:
     revisions = {revision.id: revision for revision in map(_read, _files(code)) if revision is not None}
     for module in _files(code):
         if _read(module) is None:
-            report(module.file.source, 1, "has no revision of its own", module.file.cond)
+            report(module.file.source, 1, "defines no revision", module.file.cond)
     _check_models(code, revisions, report)
     for revision in revisions.values():
         _check_revision(code, revision, revisions, report)
@@ -99,19 +99,24 @@ def _check_revision(code: Code, revision: Revision, revisions: dict[str, Revisio
     source, nothing = revision.module.file.source, code.space.nothing
     for name in revision.before:
         there = revisions[name].cond if name in revisions else nothing
-        report(source, 1, f"comes after {name}, which is not there", revision.cond & ~there)
+        report(source, 1, f"follows {name}, which does not exist", revision.cond & ~there)
     ancestors = _ancestors(revision, revisions)
     if revision.id in ancestors:
-        report(source, 1, "comes after itself", revision.cond)
+        report(source, 1, "follows itself", revision.cond)
     made = {table for name in ancestors for table in revisions[name].creates} | revision.creates
     for table, lines in revision.targets:
         if table not in made:
-            message = f"refers to the table {table}, which no revision before it makes"
+            message = f"refers to the table {table}, which no earlier revision creates"
             report(source, revision.module.file.where(lines[-1]), message, revision.cond)
     if revision.first and revision.branch not in revision.labels:
-        report(source, 1, f"the first revision of {revision.branch} has not its name as branch label", revision.cond)
+        report(
+            source,
+            1,
+            f"the first revision of {revision.branch} lacks the branch label {revision.branch}",
+            revision.cond,
+        )
     if not revision.first and revision.labels:
-        report(source, 1, "only the first revision of a branch has a label", revision.cond)
+        report(source, 1, "has a branch label, although it is not the first revision of its branch", revision.cond)
     if revision.first:
         behind = {revisions[name].branch for name in ancestors}
         for branch in _required(code, revision.branch):
@@ -120,7 +125,7 @@ def _check_revision(code: Code, revision: Revision, revisions: dict[str, Revisio
 
 
 def _required(code: Code, branch: str) -> set[str]:
-    """Name the branches that a module's first revision has to follow: of the core, and of what its piece requires."""
+    """Name the branches that a module's first revision must follow: of the core, and of what its piece requires."""
     if branch == CORE:
         return set()
     branches = {module.file.path.removeprefix(FOLDER).split("/")[0] for module in _files(code)}
@@ -136,7 +141,7 @@ def _required(code: Code, branch: str) -> set[str]:
 
 
 def _check_heads(revisions: dict[str, Revision], report: Report) -> None:
-    """A branch is a line: one first revision, one last."""
+    """Check that each branch is linear: one first revision, one last."""
     branches = {revision.branch for revision in revisions.values()}
     for branch in branches:
         mine = [revision for revision in revisions.values() if revision.branch == branch]
@@ -164,15 +169,15 @@ def _check_models(code: Code, revisions: dict[str, Revision], report: Report) ->
         tables.add(table, module.at(each.lines))
         missing = module.at(each.lines) & ~made[table]
         line = module.file.where(each.lines[-1])
-        report(module.file.source, line, f"no revision makes the table {table}", missing)
+        report(module.file.source, line, f"no revision creates the table {table}", missing)
     for revision in revisions.values():
         for table in revision.creates:
-            message = f"makes the table {table}, which no model describes"
+            message = f"creates the table {table}, which no model describes"
             report(revision.module.file.source, 1, message, revision.cond & ~tables[table])
     for module, table, lines in _references(code):
         missing = module.at(lines) & ~tables[table]
         line = module.file.where(lines[-1])
-        report(module.file.source, line, f"refers to the table {table}, which is not there", missing)
+        report(module.file.source, line, f"refers to the table {table}, which does not exist", missing)
 
 
 def _references(code: Code) -> Iterator[tuple[Module, str, Lines]]:

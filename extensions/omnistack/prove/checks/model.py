@@ -13,7 +13,10 @@ def check_model(model: Model, report: Report) -> None:
     _check_order(model, report)
     for name in model.chosen.keys() - model.pieces.keys():
         report(
-            QUESTIONS_FILE, _line(model, QUESTIONS_FILE, "chosen:"), f"chooses {name!r}, which is no piece", model.valid
+            QUESTIONS_FILE,
+            _line(model, QUESTIONS_FILE, "chosen:"),
+            f"chooses {name!r}, which is not a piece",
+            model.valid,
         )
     for piece in model.pieces.values():
         _check_piece(model, piece, report)
@@ -32,23 +35,23 @@ def _line(model: Model, file: str, start: str) -> int:
 def _check_piece(model: Model, piece: Piece, report: Report) -> None:
     file, chosen, valid = _catalog_file(piece), model.chosen[piece.name], model.valid
     if chosen == model.space.nothing:
-        report(file, 1, "is dead: no valid answers choose it", valid)
+        report(file, 1, "cannot be chosen: no valid answers choose it", valid)
     if piece.always:
-        report(file, _line(model, file, "always:"), "is always there, and yet not chosen", valid & ~chosen)
+        report(file, _line(model, file, "always:"), "is `always`, but not chosen by every answer set", valid & ~chosen)
         asked = model.asked.get(piece.port or piece.name)
         if asked is not None and (piece.name if piece.port else True) in asked.question.values:
-            report(file, _line(model, file, "always:"), "is always there, and yet asked for", valid)
+            report(file, _line(model, file, "always:"), "is `always`, but has a question", valid)
     elif chosen == valid:
-        report(file, _line(model, file, "always:"), "is chosen by every answer, and yet not `always`", valid)
+        report(file, _line(model, file, "always:"), "is chosen by every answer set, but not `always`", valid)
     port = model.asked.get(piece.port) if piece.port else None
     if port is not None and piece.name not in port.question.values:
-        report(file, _line(model, file, "port:"), f"is no choice of {piece.port}", valid)
+        report(file, _line(model, file, "port:"), f"is not a choice of {piece.port}", valid)
     reasons = model.wanted(piece) | (valid if piece.always else model.space.nothing)
     for other in model.pieces.values():
         if piece.name in other.requires:
             reasons = reasons | model.chosen[other.name]
-    report(file, 1, "is chosen though neither an answer nor another piece asks for it", chosen & ~reasons)
-    report(file, 1, "is answered for, and yet not chosen", model.wanted(piece) & ~chosen)
+    report(file, 1, "is chosen, but neither an answer nor another piece requires it", chosen & ~reasons)
+    report(file, 1, "is selected by an answer, but not chosen", model.wanted(piece) & ~chosen)
 
 
 def _check_requirements(model: Model, piece: Piece, report: Report) -> None:
@@ -56,22 +59,28 @@ def _check_requirements(model: Model, piece: Piece, report: Report) -> None:
     for other in piece.requires:
         line = _line(model, file, "requires:")
         if other not in model.pieces:
-            report(file, line, f"requires {other!r}, which is no piece", model.valid)
+            report(file, line, f"requires {other!r}, which is not a piece", model.valid)
             continue
-        report(file, line, f"comes without {other}, which it requires", model.chosen[piece.name] & ~model.chosen[other])
+        report(
+            file, line, f"is chosen without {other}, which it requires", model.chosen[piece.name] & ~model.chosen[other]
+        )
         refused = model.given(other, False)  # noqa: FBT003 - an answer
         report(
             file,
             line,
-            f"is accepted though {other}, which it requires, is answered with false",
+            f"is accepted although the answer to {other}, which it requires, is false",
             model.wanted(piece) & refused,
         )
     for other in piece.conflicts:
         if other not in model.pieces:
-            report(file, _line(model, file, "conflicts:"), f"conflicts with {other!r}, which is no piece", model.valid)
+            report(
+                file, _line(model, file, "conflicts:"), f"conflicts with {other!r}, which is not a piece", model.valid
+            )
             continue
         both = model.chosen[piece.name] & model.chosen[other]
-        report(file, _line(model, file, "conflicts:"), f"is accepted together with {other}, its conflict", both)
+        report(
+            file, _line(model, file, "conflicts:"), f"is accepted together with {other}, with which it conflicts", both
+        )
 
 
 def _check_questions(model: Model, report: Report) -> None:
@@ -88,25 +97,25 @@ def _check_questions(model: Model, report: Report) -> None:
                 report(
                     QUESTIONS_FILE,
                     line,
-                    f"{name}={value} cannot be answered: nothing valid has it",
+                    f"{name}={value} is in no valid answer set",
                     model.space.everything,
                 )
             if name in ports and value not in ports[name] | {"none"}:
                 report(
                     QUESTIONS_FILE,
                     line,
-                    f"{name}={value} is offered, and no piece provides it",
+                    f"{name}={value} is offered, but no piece provides it",
                     model.given(name, value),
                 )
         if question.question.type == "bool" and name not in model.pieces:
-            report(QUESTIONS_FILE, line, f"{name} is asked, and no piece has that name", model.valid)
+            report(QUESTIONS_FILE, line, f"{name} is asked, but no piece has that name", model.valid)
     one_by_one = model.space.everything
     for question in model.asked.values():
         one_by_one = one_by_one & question.alone
     report(
         QUESTIONS_FILE,
         1,
-        "these answers pass when asked one by one, and are refused together: a validator needs a later answer",
+        "these answers are accepted one by one, but refused together: a validator reads a later answer",
         one_by_one & ~model.valid,
     )
 
@@ -122,13 +131,16 @@ def _check_presets(model: Model, report: Report) -> None:
             options = model.space.variables[name].conditions
             if value not in options:
                 report(
-                    QUESTIONS_FILE, line, f"preset {preset} answers {name}={value!r}, which is no choice", model.valid
+                    QUESTIONS_FILE,
+                    line,
+                    f"preset {preset} answers {name}={value!r}, which is not a choice",
+                    model.valid,
                 )
             cond = cond & options.get(value, model.space.nothing)
         if cond == model.space.nothing:
             report(QUESTIONS_FILE, line, f"preset {preset} is not valid: {answers}", model.space.everything)
         for name in model.space.variables.keys() - answers.keys():
-            report(QUESTIONS_FILE, line, f"preset {preset} leaves the answer to {name} open", model.valid)
+            report(QUESTIONS_FILE, line, f"preset {preset} does not determine the answer to {name}", model.valid)
         for piece in model.pieces.values():
             _check_preset_piece(model, piece, str(preset), cond, report)
 
@@ -138,16 +150,16 @@ def _check_preset_piece(model: Model, piece: Piece, preset: str, cond: Cond, rep
     line = _line(model, file, "presets:")
     if wanted == model.space.nothing:
         if preset in piece.presets:
-            report(file, line, f"is in preset {preset}, and no question asks for it", model.valid)
+            report(file, line, f"is in preset {preset}, but has no question", model.valid)
         return
     if preset in piece.presets:
-        report(file, line, f"is in preset {preset}, and its answers do not choose it", cond & ~wanted)
+        report(file, line, f"is in preset {preset}, whose answers do not choose it", cond & ~wanted)
     else:
-        report(file, line, f"is not in preset {preset}, and yet chosen by it", cond & wanted)
+        report(file, line, f"is not in preset {preset}, whose answers choose it", cond & wanted)
 
 
 def _check_order(model: Model, report: Report) -> None:
-    """A requirement comes before what requires it, and each piece once: `app/modules.py` is in this order."""
+    """Check that each piece comes once, and after its requirements. `app/modules.py` has this order."""
     items = model.interpreter.algebra.items(model.names.get("chosen", []), model.valid)
     before = Conditions[str](model.space)
     for cond, name in items:
@@ -156,5 +168,5 @@ def _check_order(model: Model, report: Report) -> None:
         report(file, 1, "is chosen twice", cond & before[name])
         for other in piece.requires if piece else ():
             late = cond & ~before[other]
-            report(file, 1, f"comes before {other}, which it requires", late)
+            report(file, 1, f"is ordered before {other}, which it requires", late)
         before.add(name, cond)

@@ -20,10 +20,10 @@ PLACES = {
 """The names of the files, below the folder of a module, that may define each kind. `module.py` joins routers."""
 
 EXCEPTIONS: Mapping[tuple[str, str], str] = {
-    ("app.core.db.pagination", "PageDep"): "stands with the parameters that it reads from the query",
-    ("app.core.data_policy.daily_report", "DailyReport"): "stands with what computes it",
+    ("app.core.db.pagination", "PageDep"): "is next to the parameters that it reads from the query",
+    ("app.core.data_policy.daily_report", "DailyReport"): "is next to the function that computes it",
 }
-"""What may stand elsewhere, and why. A test fails for one that is no longer needed."""
+"""Exceptions, and the reason for each. A test fails for one that is no longer needed."""
 
 EVENT = ("app.core.ports.events", "Event")
 POLICIES = {"PersonalData", "RetentionRule", "ReportMetric"}

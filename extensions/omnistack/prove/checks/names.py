@@ -10,7 +10,7 @@ from omnistack.prove.space import Conditions
 
 
 def check_names(code: Code, report: Report) -> None:
-    """Check that what a file imports or keeps to itself is used wherever it is there."""
+    """Check that every import and every private name of a file is used under the same answers."""
     for module in code:
         if module.file.fixed and _is_plain(module.facts):
             continue
@@ -24,14 +24,14 @@ def check_names(code: Code, report: Report) -> None:
             if "noqa" not in module.file.lines[each.lines[-1] - 1].text and each.bound not in module.facts.words:
                 unused = module.at(each.lines) & ~used[each.bound]
                 line = module.file.where(each.lines[-1])
-                report(module.file.source, line, f"imports {each.bound}, and nothing uses it", unused)
+                report(module.file.source, line, f"imports {each.bound}, but nothing uses it", unused)
         _check_private(module, used, report)
         _check_bound(code, module, report)
 
 
 @lru_cache(maxsize=1 << 14)
 def _is_plain(facts: Facts) -> bool:
-    """Return whether all is well in a file of which all lines are there; most files are such, in every template."""
+    """Return whether a file without conditional lines has no fault: a fast path, since most files have none."""
     definitions = {each.name for each in facts.functions} | {each.name for each in facts.classes}
     heads = [(reference.owner, reference.name.split(".")[0]) for reference in facts.references]
     used = {name for owner, name in heads if owner != name or name not in definitions} | facts.words
@@ -62,7 +62,7 @@ def _check_private(module: Module, used: Conditions[str], report: Report) -> Non
             continue
         for lines in places:
             unused = module.at(lines) & ~used[name]
-            report(module.file.source, module.file.where(lines[-1]), f"{name} is private, and nothing uses it", unused)
+            report(module.file.source, module.file.where(lines[-1]), f"{name} is private, but nothing uses it", unused)
 
 
 def _decorated(module: Module, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Owned words: what a piece owns appears nowhere, in no name either, where it is not chosen."""
+"""Owned words: the words that a piece owns occur in no file and no name of a project without it."""
 
 import re
 from functools import lru_cache
@@ -19,14 +19,14 @@ def word_pattern(word: str) -> str:
     exact = any(letter.isupper() for letter in word)
     if exact:
         return f"{before}{re.escape(word)}{after}"
-    # `ClerkProvider` speaks of it as well: the next word may begin with a capital.
+    # `ClerkProvider` counts as well: the next word may begin with a capital.
     forms = {word, word.capitalize(), word.upper()}
     return "|".join(before + re.escape(form) + after for form in sorted(forms))
 
 
 @lru_cache(maxsize=1 << 13)
 def sayings(text: str, words: tuple[str, ...]) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    """Return the words that a text says, and the numbers (from 0) of the lines that say them."""
+    """Return the words that a text contains, and the numbers (from 0) of the lines that contain them."""
     lowered = text.lower()
     said = ((word, matching_lines(text, word_pattern(word))) for word in words if word.lower() in lowered)
     return tuple((word, numbers) for word, numbers in said if numbers)
@@ -42,10 +42,20 @@ def check_owns(code: Code, report: Report) -> None:
             continue
         for word, _ in sayings(file.path, words):
             name = owners[word]
-            report(file.source, 1, f"its name says {word!r}, which {name} owns", file.cond & ~model.chosen[name])
+            report(
+                file.source,
+                1,
+                f"its name contains the word {word!r}, which {name} owns",
+                file.cond & ~model.chosen[name],
+            )
         for word, numbers in sayings(file.text, words):
             name = owners[word]
             if file.cond & ~model.chosen[name] == code.space.nothing:
                 continue
             for line in (file.lines[number] for number in numbers):
-                report(file.source, line.number, f"says {word!r}, which {name} owns", line.cond & ~model.chosen[name])
+                report(
+                    file.source,
+                    line.number,
+                    f"contains the word {word!r}, which {name} owns",
+                    line.cond & ~model.chosen[name],
+                )

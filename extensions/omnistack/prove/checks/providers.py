@@ -1,4 +1,4 @@
-"""Providers: one that the code of a port names, such as what it falls back on, is part of the project."""
+"""Providers: a provider that the code of a port names, such as its default, is part of the project."""
 
 from omnistack.prove.code import Code
 from omnistack.prove.finding import Report
@@ -14,4 +14,6 @@ def check_providers(code: Code, report: Report) -> None:
             if piece is not None and piece.port and piece.port == package:
                 missing = module.at(lines) & ~code.tree.model.chosen[piece.name]
                 line = module.file.where(lines[-1])
-                report(module.file.source, line, f"names the provider {value}, which may not be there", missing)
+                report(
+                    module.file.source, line, f"names the provider {value}, which not every such project has", missing
+                )

@@ -1,4 +1,4 @@
-"""Services: what a chosen piece needs is started by compose, every deploy file and CI, and nothing else is."""
+"""Services: compose, every deploy file and CI start the services that chosen pieces need, and no others."""
 
 import re
 from collections.abc import Iterator
@@ -54,7 +54,7 @@ def check_services(code: Code, report: Report) -> None:
 
 
 def _check_processes(code: Code, file: File, services: Names, report: Report) -> None:
-    """Every process of a chosen piece is started, and no other is."""
+    """Check that the processes of the chosen pieces are started, and no others."""
     for piece in code.tree.model.pieces.values():
         chosen = code.tree.model.chosen[piece.name]
         for process in piece.processes:
@@ -91,55 +91,58 @@ def _check_volumes(code: Code, report: Report) -> None:
 
 
 def _check_runner(code: Code, file: File, service: str, wanted: Cond, report: Report) -> None:
-    """CI has the steps that give a service to the tests, where it is wanted."""
+    """Check that CI provides the services that the tests need, and no others."""
     steps = code.tree.model.macro(f"{SERVICES_DIR}/{service}.jinja", "runner")
     there = Conditions[str](code.space)
     for line in file.lines:
         there.add(line.text, line.cond)
     for step in filter(str.strip, steps.splitlines()):
         found = there[step]
-        report(file.source, 1, f"does not give {service} to the tests, which a chosen piece needs", wanted & ~found)
-        report(file.source, 1, f"gives {service} to the tests, which no chosen piece needs", found & ~wanted)
+        report(file.source, 1, f"does not provide {service} to the tests, which a chosen piece needs", wanted & ~found)
+        report(file.source, 1, f"provides {service} to the tests, which no chosen piece needs", found & ~wanted)
 
 
 def _check_targets(code: Code, file: File, report: Report) -> None:
-    """Every process of a chosen piece has its two targets, and no other does."""
+    """Check that the processes of the chosen pieces have their two targets, and no others."""
     for piece in code.tree.model.pieces.values():
         chosen = code.tree.model.chosen[piece.name]
         for target in (f"{process.name}{suffix}" for process in piece.processes for suffix in ("", "-dev")):
             there = code.space.union(line.cond for line in file.matching(rf"^{re.escape(target)}:"))
-            message = f"has a process, and {MAKEFILE} no target {target}"
+            message = f"has a process, but {MAKEFILE} has no target {target}"
             report(f"{CATALOG_DIR}/{piece.name}.yml", 1, message, chosen & ~there)
             report(file.source, 1, f"starts {target}, which no chosen piece has", there & ~chosen)
 
 
 def _check_started(code: Code, file: File, services: Names, wanted: Conditions[str], report: Report) -> None:
-    """What is started besides the application is needed, known to it, and waited for."""
+    """Check that each started service is needed, has its address in the settings, and is waited for."""
     for service, (cond, number) in services.items():
         if service in _own(file):
             continue
         hosts = file.matching(rf"(@|//){re.escape(service)}[:/]")
         found = (
             (f"starts {service}, which no chosen piece needs", wanted[service]),
-            (f"starts {service}, and tells the application nowhere", code.space.union(line.cond for line in hosts)),
-            (f"starts {service}, and the application does not wait for it", _awaited(file, service)),
+            (
+                f"starts {service}, but the application does not get its address",
+                code.space.union(line.cond for line in hosts),
+            ),
+            (f"starts {service}, but the application does not wait for it", _awaited(file, service)),
         )
         for message, there in found:
             report(file.source, file.where(number), message, cond & ~there)
 
 
 def _check_variables(code: Code, file: File, report: Report) -> None:
-    """What has to be in `.env` is documented there; `${NAME:-default}` need not be."""
+    """Check that the variables read from `.env` are in `.env.example`; `${NAME:-default}` may be absent."""
     example = code.tree.files.get(EXAMPLE)
     for line in file.matching(r"\$\{[A-Z_]+(:\?|\})"):
         for name in re.findall(r"\$\{([A-Z_]+)(?::\?|\})", line.text):
             there = [each.cond for each in example.matching(rf"^#?\s*{name}=")] if example else []
             missing = line.cond & ~code.space.union(there)
-            report(file.source, line.number, f"takes {name} from .env, and {EXAMPLE} does not tell", missing)
+            report(file.source, line.number, f"reads {name} from .env, but {EXAMPLE} does not contain it", missing)
 
 
 def _awaited(file: File, service: str) -> Cond:
-    """Return when a service of the application itself waits for another."""
+    """Return the condition under which a service of the application itself waits for another."""
     found = file.cond & ~file.cond
     own = _own(file)
     for name, _, body in _mapping(_section(file, "services")):
@@ -166,7 +169,7 @@ def _compose(text: str) -> yaml.Node | None:
 
 
 def _section(file: File, name: str) -> yaml.Node | None:
-    # Composing keeps keys that are there twice: these are the forms that a line takes.
+    # PyYAML keeps duplicate keys when it composes nodes. They are the alternative forms of a conditional line.
     root = _compose(file.text)
     return next((value for key, _, value in _mapping(root) if key == name), None)
 
@@ -194,7 +197,7 @@ def _check_compose(code: Code, file: File, report: Report) -> Names:
         services = _names(file, _section(file, "services"))
         volumes = _names(file, _section(file, "volumes"))
     except yaml.YAMLError as error:
-        report(file.source, 1, f"is no YAML: {' '.join(str(error).split())}", file.cond)
+        report(file.source, 1, f"is not valid YAML: {' '.join(str(error).split())}", file.cond)
         return {}
     nothing = code.space.nothing
     for _, _, body in _mapping(_section(file, "services")):
@@ -210,6 +213,6 @@ def _check_compose(code: Code, file: File, report: Report) -> Names:
                     missing = file.at((number,)) & ~volumes.get(name, (nothing, 0))[0]
                     if "/" not in name:
                         report(
-                            file.source, file.where(number), f"mounts the volume {name}, which is not there", missing
+                            file.source, file.where(number), f"mounts the volume {name}, which does not exist", missing
                         )
     return services

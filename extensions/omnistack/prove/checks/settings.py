@@ -1,4 +1,4 @@
-"""Settings: what is read is declared, what is declared is read, and both are documented in `.env.example`."""
+"""Settings: each one that is read is declared, each declared one is read, and `.env.example` documents them."""
 
 import re
 from collections.abc import Iterator
@@ -36,12 +36,12 @@ def check_settings(code: Code, report: Report) -> None:
         for module, lines in places:
             here, source, line = module.at(lines), module.file.source, module.file.where(lines[-1])
             report(source, line, f"the setting {name} is not in {EXAMPLE}", here & ~documented[name])
-            report(source, line, f"the setting {name} is declared, and nothing reads it", here & ~read[name])
+            report(source, line, f"the setting {name} is declared, but nothing reads it", here & ~read[name])
             if in_module(module):
                 others = code.space.union(
                     other.at(theirs) for other, theirs in places if other is not module and in_module(other)
                 )
-                report(source, line, f"the setting {name} is declared by another class as well", here & others)
+                report(source, line, f"the setting {name} is also declared by another class", here & others)
     for piece in code.tree.model.pieces.values():
         chosen = code.tree.model.chosen[piece.name]
         for setting in piece.settings:
@@ -54,11 +54,11 @@ def check_settings(code: Code, report: Report) -> None:
     for name, cond in documented.items():
         source = code.tree.files[EXAMPLE].source
         there = known.get(name, nothing) | substituted[name]
-        report(source, 1, f"{name} is documented, and no settings class declares it", cond & ~there)
+        report(source, 1, f"{name} is documented, but no settings class declares it", cond & ~there)
 
 
 def _substituted(code: Code) -> Conditions[str]:
-    """Return when a file takes a variable out of the environment, as `${NAME}`."""
+    """Return the condition under which a file takes a variable out of the environment, as `${NAME}`."""
     found = Conditions[str](code.space)
     for file in code.tree.files.values():
         for line in file.matching(SUBSTITUTED.pattern):

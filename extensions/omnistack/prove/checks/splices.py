@@ -1,8 +1,8 @@
 """Splices: a Python file that varies may be read with all its lines at once.
 
-Each run of lines that is not always there has to be whole statements at the file's own level, or whole elements of a
-bracket, each with its comma, or to lie within one string. Then taking any of them away takes away just their nodes of
-the syntax tree, so that what the tree of all lines says, each under its condition, is what every single file says.
+Each run of conditional lines must consist of whole statements at the file's own level, or of whole elements of a
+bracket, each with its comma, or lie within one string. Removing any of these runs then removes exactly their nodes from
+the syntax tree. So the tree of all lines, each under its condition, describes every single file.
 """
 
 import ast
@@ -20,7 +20,7 @@ type Run = tuple[int, list[Line]]
 
 
 def check_splices(code: Code, report: Report) -> None:
-    """Check every run of lines that is not always there."""
+    """Check every run of conditional lines."""
     for module in code:
         if module.file.fixed or module.facts.error is not None:
             continue
@@ -70,15 +70,15 @@ def _problem(
         return None
     text = "\n".join(line.text for line in lines)
     if depths[start] != depths[end]:
-        return "a bracket opens in lines that are not always there and closes in others"
+        return "a bracket opens in conditional lines and closes in others"
     if depths[start] == 0:
         whole = text[:1] not in {" ", "\t"} and _parses(text)
-        return None if whole else "the lines are no whole statements"
+        return None if whole else "the lines are not whole statements"
     before = next((line.text.rstrip() for line in reversed(module.file.lines[:start]) if line.text.strip()), "")
     element = _without_comment(text).endswith(",") and before.endswith(("(", "[", "{", ","))
     if element and any(_parses(form.format(textwrap.dedent(text))) for form in ("[\n{}\n]", "{{\n{}\n}}", "f(\n{}\n)")):
         return None
-    return "the lines are no whole elements, each with its comma"
+    return "the lines are not whole elements, each with its comma"
 
 
 def _parses(text: str) -> bool:

@@ -21,7 +21,7 @@ LISTS = ("requires", "paths", "dependencies", "dev_dependencies", "settings", "s
 
 
 def catalog_mutants(proof: Proof) -> Mutants:
-    """Take an entry out of each list of each piece, add one that is too many, or lie about the piece."""
+    """Remove an entry from each list of each piece, add a superfluous one, or change a property of the piece."""
     for document in proof.source.catalog():
         for field in LISTS:
             for place, entry in enumerate(document[field]):
@@ -50,7 +50,7 @@ def _changed(document: Document, rule: str, place: str, change: Document) -> Mut
 
 
 def question_mutants(proof: Proof) -> Mutants:
-    """Drop each question that chooses a piece, drop or add a choice of a port, ask for a piece that is none."""
+    """Drop each question that chooses a piece, drop or add a choice of a port, add a question for a missing piece."""
     text = proof.source.text(QUESTIONS_FILE)
     blocks = _blocks(text)
     if proof.model is None:

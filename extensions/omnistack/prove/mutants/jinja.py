@@ -14,7 +14,7 @@ OPPOSITE = {"selectattr": "rejectattr", "rejectattr": "selectattr", "select": "r
 
 
 def jinja_mutants(proof: Proof) -> Mutants:
-    """Turn each condition round, drop each condition of a loop, empty each loop, turn round and drop each filter."""
+    """Negate each condition, drop each condition of a loop, empty each loop, invert and drop each filter."""
     for path in proof.source.files:
         if not path.endswith(".jinja") and path != QUESTIONS_FILE:
             continue

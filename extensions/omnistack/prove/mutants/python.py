@@ -39,7 +39,7 @@ def _static(module: Module) -> bool:
 
 
 def _foreign_imports(proof: Proof, code: Code) -> Mutants:
-    """In files of every project, import what only some projects have, and what is not declared."""
+    """Import, in files of every project, modules that only some projects have and packages that are not declared."""
     for path in SOURCE_OF_ALL:
         file = code.tree.files.get(path)
         if file is None:

@@ -1,4 +1,4 @@
-"""Faults in migrations, documents, and in what a word says of its piece."""
+"""Faults in migrations, documents, and in the words that pieces own."""
 
 import re
 
@@ -25,7 +25,7 @@ def text_mutants(proof: Proof) -> Mutants:
 
 
 def _migrations(code: Code) -> Mutants:
-    """Drop, misname and misorder `depends_on`; misname `down_revision`; drop the branch's label."""
+    """Drop, rename and reorder `depends_on`; rename `down_revision`; drop the branch's label."""
     files = {
         str(module.facts.values["revision"][0]): module.file
         for module in code
@@ -54,7 +54,7 @@ def _migrations(code: Code) -> Mutants:
 
 
 def _tables(code: Code) -> Mutants:
-    """Point each foreign key at a table that is not there, and give each table another name."""
+    """Point each foreign key at a missing table, and rename each table."""
     for module in code:
         if not module.name.startswith(("app.", "migrations.")):
             continue
@@ -89,7 +89,7 @@ def _links(proof: Proof) -> Mutants:
 
 
 def _words(proof: Proof) -> Mutants:
-    """Say each owned word in a file of every project, in Python and in a document, and in a file's name."""
+    """Add each owned word to a file of every project, in Python and in a document, and to a file's name."""
     if proof.model is None or proof.tree is None:
         return
     for piece in proof.model.pieces.values():

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from app.auth.claims import Claims, assurance_of, identity_of
 from app.auth.jwks import KeySet, open_key_set
-from app.auth.port import AssuranceLevel, AuthProvider, Identity, InvalidTokenError, ProviderPiece
+from app.auth.port import AssuranceLevel, AuthProvider, AuthProviderSpec, Identity, InvalidTokenError
 from app.auth.providers import clerk_webhook
 from app.auth.providers.clerk_settings import NAME, ClerkSettings
 from app.auth.providers.clerk_user import email_of, name_of
@@ -55,7 +55,7 @@ class ClerkProvider:
         claims = await self._verifier.verify(token)
         self._check_party(claims)
         if claims.get("sts") == "pending":
-            # The user has signed up and still has to complete a task of the instance, such as joining an organisation.
+            # The user has signed up and still must complete a task of the instance, such as joining an organisation.
             raise InvalidTokenError("The session is still pending at Clerk.", reason="pending")
         return identity_of(NAME, claims, assurance=replace(assurance_of(claims), level=_level(claims)))
 
@@ -125,7 +125,7 @@ async def _open(runtime: Runtime) -> AsyncIterator[AuthProvider]:
         yield ClerkProvider(settings, issuer, keys, api)
 
 
-provider = ProviderPiece(
+provider = AuthProviderSpec(
     name=NAME,
     settings=ClerkSettings,
     open=_open,

@@ -15,7 +15,7 @@ def _origins(values: tuple[str, ...]) -> tuple[str, ...]:
     for value in values:
         scheme, separator, rest = value.partition("://")
         if not scheme or not separator or not rest or "/" in rest:
-            raise ValueError('has to list origins like "https://app.example.com", without a path')
+            raise ValueError('must list origins like "https://app.example.com", without a path')
     return values
 
 

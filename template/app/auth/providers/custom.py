@@ -8,7 +8,7 @@ from pydantic import AfterValidator, ValidationInfo
 
 from app.auth.claims import identity_of
 from app.auth.jwks import open_key_set
-from app.auth.port import AuthProvider, Identity, ProviderPiece
+from app.auth.port import AuthProvider, AuthProviderSpec, Identity
 from app.auth.tokens import SharedSecrets, TokenVerifier
 from app.auth.unconfigured import UnconfiguredProvider
 from app.auth.urls import SecureUrl
@@ -78,4 +78,4 @@ async def _open(runtime: Runtime) -> AsyncIterator[AuthProvider]:
             )
 
 
-provider = ProviderPiece(name=NAME, settings=CustomSettings, open=_open)
+provider = AuthProviderSpec(name=NAME, settings=CustomSettings, open=_open)

@@ -10,7 +10,7 @@ from typing import Final
 
 from app.auth.claims import assurance_of, clean_name, identity_of, section
 from app.auth.jwks import KeySet, open_key_set
-from app.auth.port import AuthProvider, Identity, InvalidTokenError, ProviderPiece
+from app.auth.port import AuthProvider, AuthProviderSpec, Identity, InvalidTokenError
 from app.auth.providers import supabase_webhook
 from app.auth.providers.supabase_settings import NAME, SupabaseSettings
 from app.auth.tokens import KeySource, SharedSecrets, TokenVerifier
@@ -71,7 +71,7 @@ async def _open(runtime: Runtime) -> AsyncIterator[AuthProvider]:
         yield SupabaseProvider(settings, issuer, keys)
 
 
-provider = ProviderPiece(
+provider = AuthProviderSpec(
     name=NAME,
     settings=SupabaseSettings,
     open=_open,

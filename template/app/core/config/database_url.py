@@ -1,4 +1,4 @@
-"""DATABASE_URL in the forms in which platforms print it, and what the driver takes of it."""
+"""DATABASE_URL in the forms that platforms print, and its translation for the driver."""
 
 import re
 import ssl
@@ -15,7 +15,7 @@ FORMS: Final = "postgresql://user:password@host:5432/name or sqlite:///./local.d
 POSTGRESQL: Final = frozenset({"postgres", "postgresql"})
 SQLITE: Final = frozenset({"sqlite", "sqlite+aiosqlite"})
 POOLER: Final = "pgbouncer"
-"""The parameter with which hosted poolers and Prisma say that a pooler in transaction mode answers."""
+"""The query parameter by which hosted poolers and Prisma mark a pooler in transaction mode."""
 DRIVER_PARAMETERS: Final = frozenset({"host", "port", "ssl", "passfile", "target_session_attrs"})
 TLS_FILES: Final = ("sslrootcert", "sslcert", "sslkey")
 SERVER_PARAMETERS: Final = frozenset({"application_name", "options"})
@@ -42,7 +42,7 @@ DROPPED: Final = frozenset(
 """Parameters of other drivers, without which the connection works as well."""
 SSL_MODES: Final = {
     **{mode: mode for mode in ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")},
-    # What Node's, Ruby's and JDBC's drivers call them.
+    # The names that Node's, Ruby's and JDBC's drivers use.
     "no-verify": "require",
     "true": "require",
     "1": "require",
@@ -64,12 +64,12 @@ def normal_url(value: str) -> str:
     try:
         url = make_url(_with_hosts_as_parameters(value))
     except (ArgumentError, ValueError):
-        raise ValueError(f"is not a URL; it has to look like {FORMS}") from None
+        raise ValueError(f"is not a URL; it must look like {FORMS}") from None
     if url.drivername.partition("+")[0] in POSTGRESQL:
         return _written(_postgresql(url))
     if url.drivername in SQLITE:
         return _written(_sqlite(url))
-    raise ValueError(f"has to look like {FORMS}")
+    raise ValueError(f"must look like {FORMS}")
 
 
 def has_example_password(url: str) -> bool:
@@ -80,7 +80,7 @@ def has_example_password(url: str) -> bool:
 
 
 def is_behind_pooler(url: str) -> bool:
-    """Return whether the URL says that a pooler in transaction mode answers: `?pgbouncer=true`."""
+    """Return whether the URL marks a pooler in transaction mode: `?pgbouncer=true`."""
     return make_url(url).query.get(POOLER) == "true"
 
 
@@ -116,11 +116,11 @@ def _context(mode: str, query: Mapping[str, str]) -> ssl.SSLContext:
 
 
 def _explain(value: str) -> None:
-    """Refuse frequent mistakes with what to do about them."""
+    """Refuse frequent mistakes, each with advice."""
     if value[:1] in {'"', "'"}:
         raise ValueError("has quotes around it; leave them out (`docker run --env-file` keeps them)")
     if value.startswith("jdbc:"):
-        raise ValueError(f"is a JDBC URL; it has to look like {FORMS}")
+        raise ValueError(f"is a JDBC URL; it must look like {FORMS}")
     parts = _PARTS.fullmatch(value)
     if parts is None or parts["scheme"].startswith("sqlite"):
         return
@@ -144,7 +144,7 @@ def _with_hosts_as_parameters(value: str) -> str:
 
 def _postgresql(url: URL) -> URL:
     if not url.database:
-        raise ValueError(f"names no database; it has to look like {FORMS}")
+        raise ValueError(f"names no database; it must look like {FORMS}")
     query: dict[str, str | tuple[str, ...]] = {}
     for name, value in url.query.items():
         if name in {"sslmode", "ssl"}:
@@ -179,7 +179,7 @@ def _ssl_mode(value: str) -> str:
 
 def _sqlite(url: URL) -> URL:
     if not url.database or url.database == ":memory:":
-        raise ValueError("has to name a file, like sqlite:///./local.db: each connection would have its own memory")
+        raise ValueError("must name a file, like sqlite:///./local.db: each connection would have its own memory")
     return url.set(drivername="sqlite+aiosqlite")
 
 

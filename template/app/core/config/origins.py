@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 ANY: Final = "*"
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-HINT: Final = 'has to list origins like "https://app.example.com", without a path'
+HINT: Final = 'must list origins like "https://app.example.com", without a path'
 
 
 def normal_origin(value: str) -> str:
@@ -27,7 +27,7 @@ def normal_origin(value: str) -> str:
     if not url.scheme or not host or url.path or url.query or url.fragment or "@" in url.netloc:
         raise ValueError(HINT)
     if not host.isascii():
-        raise ValueError("has to name hosts in their ASCII form, like xn--bcher-kva.example")
+        raise ValueError("must name hosts in their ASCII form, like xn--bcher-kva.example")
     host = f"[{host}]" if ":" in host else host
     suffix = "" if port is None or port == DEFAULT_PORTS.get(url.scheme) else f":{port}"
     return f"{url.scheme}://{host}{suffix}"

@@ -1,4 +1,4 @@
-"""A port whose provider is selected by a setting: which one that is, and what has to be set for it."""
+"""Selection of a port's provider by a setting, and the settings that the selected provider requires."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from app.core.config.env_file import EnvFile
 from app.core.config.settings import Environment, ModuleSettings, RequiredWithProvider
 
 NEEDED: Final = RequiredWithProvider()
-"""Marks a setting of a provider that may be empty as long as another one is selected: `Annotated[str, NEEDED] = ""`."""
+"""Mark of a setting that is required only if its provider is selected: `Annotated[str, NEEDED] = ""`."""
 
 
 class Selectable(Protocol):
-    """What there is to know of a provider before it is made."""
+    """The description of a provider that has not been created."""
 
     @property
     def name(self) -> str:
@@ -34,27 +34,27 @@ class Selection:
 
     Attributes:
         providers: those that are part of the project.
-        modest: the name of the one that needs nothing, for developers' machines.
+        local_default: the name of the provider without requirements, for developers' machines.
     """
 
     providers: Sequence[Selectable]
-    modest: str
+    local_default: str
 
     @property
     def chosen(self) -> str:
-        """The one for everywhere else."""
-        return next((piece.name for piece in self.providers if piece.name != self.modest), self.modest)
+        """The name of the provider outside local."""
+        return next((piece.name for piece in self.providers if piece.name != self.local_default), self.local_default)
 
     def check(self, value: str, info: ValidationInfo) -> str:
-        """Validates the setting that selects, and gives the name of the selected provider.
+        """Validate the setting, and return the name of the selected provider.
 
-        Unset, it means the modest one in local and the chosen one elsewhere.
+        If the setting is empty, that is `local_default` in local and `chosen` elsewhere.
         """
-        default = self.modest if info.data.get("ENVIRONMENT") is Environment.LOCAL else self.chosen
+        default = self.local_default if info.data.get("ENVIRONMENT") is Environment.LOCAL else self.chosen
         selected = value or default
         names = {piece.name: piece for piece in self.providers}
         if selected not in names:
-            raise ValueError(f"has to be {' or '.join(names)}: no other provider is part of this project")
+            raise ValueError(f"must be {' or '.join(names)}: no other provider is part of this project")
         missing = missing_settings(names[selected].settings)
         if missing:
             said = value or f"not set, hence {selected}"
@@ -63,7 +63,7 @@ class Selection:
 
 
 def missing_settings(cls: type[ModuleSettings]) -> list[str]:
-    """The settings of a provider without which it cannot be used."""
-    # What is there and malformed is named by itself: whether it is there is all that counts here.
+    """Return the names of a provider's required settings that are not set."""
+    # Malformed values are reported by their own validators. Only missing ones count here.
     there = {name for source in (EnvSettingsSource, EnvFile) for name in source(cls)()}
     return [name for name, field in cls.model_fields.items() if NEEDED in field.metadata and name not in there]

@@ -29,7 +29,7 @@ _COMMENT: Final = re.compile(r"\s+#|#\s")
 
 
 class Environment(StrEnum):
-    """Where the application runs."""
+    """The environment in which the application runs."""
 
     LOCAL = "local"
     STAGING = "staging"
@@ -46,7 +46,7 @@ class ConfigurationError(Exception):
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
         lines = "\n".join(f"  {problem}" for problem in self.problems)
-        super().__init__(f"The settings are not usable:\n{lines}\nSet them in the environment or in .env.")
+        super().__init__(f"Some settings are missing or invalid:\n{lines}\nSet them in the environment or in .env.")
 
 
 def _deployed(info: ValidationInfo) -> bool:
@@ -84,14 +84,14 @@ def _public_url(value: str, info: ValidationInfo) -> str:
 
 def _not_in_production(value: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - a validator's signature
     if value and info.data.get("ENVIRONMENT") is Environment.PRODUCTION:
-        raise ValueError("has to be false in production: it logs what people send")
+        raise ValueError("must be false in production: it logs user data")
     return value
 
 
 def _one_line(value: str) -> str:
     # The value is used in mail headers, titles and queue names.
     if not value.isprintable():
-        raise ValueError("has to be one line of printable characters")
+        raise ValueError("must be one line of printable characters")
     return value
 
 
@@ -108,12 +108,12 @@ Origins = Annotated[tuple[str, ...], AfterValidator(_origins)]
 
 
 class RequiredWithProvider:
-    """Marks a setting that is required only where its provider is selected."""
+    """Mark of a setting that is required only if its provider is selected."""
 
 
 @dataclass(frozen=True, slots=True)
 class ForDevelopment:
-    """Marks a setting with a value that is meant for developers' machines: `app doctor` warns of it elsewhere."""
+    """Mark of a setting whose value is meant for developers' machines: elsewhere, `app doctor` warns."""
 
     value: str
 

@@ -50,10 +50,10 @@ def take_actions(session: AsyncSession) -> list[AfterCommit]:
 
 
 class Database:
-    """Opens sessions on an engine.
+    """A database: sessions and statements on one engine.
 
     Args:
-        engine: `None` if no database is configured. Then only what needs none works.
+        engine: `None` if no database is configured. Then every method that needs one raises an error.
         connections: the size of the pool, if it has one.
         connect_timeout: seconds to wait for a connection.
     """

@@ -104,7 +104,7 @@ def _connect(
     try:
         return dialect.connect(*arguments, **options)
     except Exception as error:
-        # The driver raises what the network does, which can't be told from another service's error.
+        # The driver raises plain network errors, which can't be distinguished from those of another service.
         raise DatabaseUnavailableError from error
 
 
@@ -132,7 +132,7 @@ def _check_connection(_connection: DBAPIConnection, record: ConnectionPoolEntry,
 
 
 def _give_up_on_timeout(context: ExceptionContext) -> None:
-    """Close a connection on which the server did not answer: a rollback would wait for ever."""
+    """Close a connection on which the server did not answer: a rollback would never return."""
     error: BaseException | None = context.original_exception
     while error is not None and not isinstance(error, asyncio.TimeoutError):
         error = error.__cause__

@@ -48,10 +48,10 @@ class JoinedDatabase(Database):
         )
 
     def require(self) -> None:
-        """See `Database.require`: there is one."""
+        """See `Database.require`. Does nothing: the database is always configured."""
 
     async def dispose(self) -> None:
-        """See `Database.dispose`: the connection is not its own."""
+        """See `Database.dispose`. Does nothing: the caller closes the connection."""
 
     async def _commit(self, session: AsyncSession) -> None:
         if self._outer is None:

@@ -1,4 +1,4 @@
-"""What lists of a table can be filtered by, sorted by and joined with. Only what a repository names is possible."""
+"""Filters, sort orders and joins of lists. A list supports only those that its repository names."""
 
 import operator
 from collections.abc import Callable, Mapping, Sequence

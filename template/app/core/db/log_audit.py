@@ -8,7 +8,7 @@ from app.core.ports.audit import AuditEntry
 
 
 class LogAudit:
-    """Logs one line per entry, under the logger `app.audit`, once the change is committed."""
+    """An audit trail that logs one line per entry, under the logger `app.audit`, once the change is committed."""
 
     def __init__(self) -> None:
         self._log = structlog.stdlib.get_logger("app.audit")

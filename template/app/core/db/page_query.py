@@ -31,9 +31,9 @@ class PageShape:
 
     Attributes:
         schema: of one item. Each of its fields is a column of the table or of a joined one.
-        owner: the name of the column that has to equal `owner_id`.
-        searched: the names of the columns of which one has to match `pattern`.
-        empty: the name of the column that has to be empty.
+        owner: the name of the column that must equal `owner_id`.
+        searched: the names of the columns of which one must match `pattern`.
+        empty: the name of the column that must be empty.
         newest_first: whether the rows are ordered by their keys; otherwise the caller adds an order.
         joins: the other tables.
     """

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 MAX_LIMIT: Final = 100
 MAX_SKIP: Final = 1_000_000
-"""More than anyone reads, and less than the largest offset of a database."""
+"""Maximum offset: more than anyone reads, and less than a database's limit."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from app.kit.search import like_pattern
 
 
 class Repository[M: Entity]:
-    """Reads and writes the rows of one table, in the caller's transaction. Never commits.
+    """A repository of the rows of one table. It works in the caller's transaction and never commits.
 
     A subclass names the table, and what its lists can be filtered and sorted by:
 
@@ -173,7 +173,7 @@ class Repository[M: Entity]:
         """Add a row with these values.
 
         Raises:
-            ConflictError: a value that has to be unique is taken.
+            ConflictError: a value that must be unique is taken.
         """
         return (await self.create_multi([data]))[0]
 
@@ -181,7 +181,7 @@ class Repository[M: Entity]:
         """Add several rows at once, all or none.
 
         Raises:
-            ConflictError: a value that has to be unique is taken.
+            ConflictError: a value that must be unique is taken.
         """
         entities = [
             self._with_values(self.model(), data.model_dump() if isinstance(data, BaseModel) else data) for data in rows
@@ -191,10 +191,10 @@ class Repository[M: Entity]:
         return entities
 
     async def create_with_owner(self, data: BaseModel | Mapping[str, object], owner_id: UUID) -> M:
-        """Add a row that belongs to this owner, whatever the data says.
+        """Add a row that belongs to this owner, even if the data names another.
 
         Raises:
-            ConflictError: a value that has to be unique is taken.
+            ConflictError: a value that must be unique is taken.
         """
         values = data.model_dump() if isinstance(data, BaseModel) else data
         return await self.create({**values, self._owner().key: owner_id})
@@ -203,7 +203,7 @@ class Repository[M: Entity]:
         """Change the row. Of a schema, only the fields that were set, as in PATCH.
 
         Raises:
-            ConflictError: a value that has to be unique is taken.
+            ConflictError: a value that must be unique is taken.
         """
         return await self._write(entity, data.model_dump(exclude_unset=True) if isinstance(data, BaseModel) else data)
 
@@ -215,7 +215,7 @@ class Repository[M: Entity]:
         Rows that the session has loaded before are changed as well.
 
         Raises:
-            ConflictError: a value that has to be unique is taken.
+            ConflictError: a value that must be unique is taken.
         """
         _check_fields(self.model, values)
         visible = self._conditions(where, owner_id=owner_id, with_deleted=False)

@@ -1,4 +1,4 @@
-"""Whether the database has the revisions that the code needs."""
+"""Check that the database has the revisions that the code needs."""
 
 from typing import Final
 
@@ -22,7 +22,7 @@ class PendingRevisionsError(ServiceUnavailableError):
 async def require_migrated(database: Database) -> None:
     """Check that the database has every revision of this code. Once that is so, it isn't checked again.
 
-    A database that is newer, as after a rollback to older code, has to have the tables and columns of the models.
+    A database that is newer, as after a rollback to older code, must have the tables and columns of the models.
 
     Raises:
         PendingRevisionsError: names what is missing.

@@ -1,4 +1,4 @@
-"""Reports SQL statements and pool checkouts to telemetry, through the engine's events."""
+"""Report SQL statements and pool checkouts to telemetry, through the engine's events."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager

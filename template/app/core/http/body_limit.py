@@ -102,7 +102,7 @@ class _LimitedBody:
 
 
 class JsonValueCounter:
-    """Counts the values of a JSON text that arrives in parts, without parsing it."""
+    """A counter of the values in a JSON text that arrives in parts. It doesn't parse the text."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -133,7 +133,7 @@ def _own_limit(scope: Scope) -> BodyLimit | None:
 
 
 def _is_json(scope: Scope) -> bool:
-    """Whether FastAPI would parse the body as JSON, or might: a missing type counts."""
+    """Return whether FastAPI may parse the body as JSON. A missing content type counts."""
     for name, value in scope["headers"]:
         if name == b"content-type":
             return b"json" in value.lower()

@@ -1,4 +1,4 @@
-"""Passes each request to its route, found in the route table. Rate limits and guards run before the body is read."""
+"""Pass each request to its route, found in the route table. Rate limits and guards run before the body is read."""
 
 from collections.abc import Callable, Iterable
 from typing import cast
@@ -15,7 +15,7 @@ from app.core.http.route_table import KnownRoute, RouteTable
 
 
 class Dispatcher:
-    """Replaces the application's own search for a route, which still handles what the table does not contain.
+    """A replacement for the application's own search for a route, which remains the fallback.
 
     Args:
         app: the application.

@@ -67,7 +67,7 @@ def add_docs_routes(app: FastAPI) -> None:
 
 
 def add_root_route(app: FastAPI, health: str) -> None:
-    """Add `/`, which says what answers here, and where its documentation is if it has one."""
+    """Add `/`, which names the application and links to its documentation, if it is served."""
     links = {"documentation": DOCS, "openapi": app.openapi_url} if app.openapi_url else {}
 
     async def read_root() -> dict[str, str | None]:

@@ -1,4 +1,4 @@
-"""Renders every error in the same shape."""
+"""Render every error in the same shape."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
@@ -56,7 +56,7 @@ class ErrorResponse(BaseModel):
 
 
 ERROR_RESPONSES: dict[int | str, dict[str, object]] = {"default": {"model": ErrorResponse, "description": "Error"}}
-"""For OpenAPI: the response of every route in case of an error, 422 included."""
+"""The error response of every route in OpenAPI, 422 included."""
 
 
 def add_error_handlers(app: FastAPI) -> None:
@@ -112,7 +112,7 @@ def _accepts_response(websocket: WebSocket) -> bool:
 
 
 async def _http_exception(request: Request, error: Exception) -> Response:
-    """Handle what Starlette, FastAPI or a route raises as an HTTP status."""
+    """Render the `HTTPException` of Starlette, FastAPI or a route."""
     assert isinstance(error, HTTPException)  # noqa: S101 - what the handler is registered for
     status = error.status_code
     if status in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}:
@@ -145,7 +145,7 @@ async def _validation_error(request: Request, error: Exception) -> Response:
 
 
 def _reported(item: Mapping[str, Any]) -> dict[str, object]:
-    """Return where the value is, what is wrong and the type of error; each of bounded length, since keys are input."""
+    """Return the location, the message and the type of an error; each of bounded length, since keys are input."""
     loc = [part[:MAX_REPORTED_LENGTH] if isinstance(part, str) else part for part in item["loc"][:MAX_REPORTED_DEPTH]]
     return {"loc": loc, "msg": item["msg"][:MAX_REPORTED_LENGTH], "type": item["type"]}
 

@@ -39,7 +39,7 @@ def once_per_connection[**P, T](guard: Callable[P, Awaitable[T]]) -> Callable[P,
 
 
 class EarlyGuards:
-    """Runs the guards of requests that have a body."""
+    """Early execution of the guards of requests that have a body."""
 
     def __init__(self, app: FastAPI, routes: Iterable[KnownRoute], guards: Iterable[Depends]) -> None:
         self._app = app

@@ -69,7 +69,7 @@ def add_health_routes(app: FastAPI, prefix: str) -> tuple[str, str]:
 
 
 class Readiness:
-    """Checks the dependencies of the modules, the database among them."""
+    """The health checks of all modules, including the database."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime

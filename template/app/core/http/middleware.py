@@ -78,7 +78,7 @@ def add_middleware(app: FastAPI, settings: Settings, *, docs: Collection[str], u
 
 
 class RequestMiddleware:
-    """Assigns the request id, adds headers to the response, and logs one line."""
+    """The outer middleware: assigns the request id, adds headers to the response, and logs one line."""
 
     def __init__(self, app: ASGIApp, *, hsts: bool, docs: frozenset[str], unlogged: frozenset[str]) -> None:
         self.app = app
@@ -137,7 +137,7 @@ class RequestMiddleware:
 
 
 class ErrorBoundary:
-    """Answers unexpected errors, where CORS and security headers are still added, and applies the body's limits."""
+    """The inner middleware: renders unexpected errors, to which outer layers add headers, and limits the body."""
 
     def __init__(self, app: ASGIApp, *, max_body_size: int, max_json_values: int) -> None:
         self.app = app

@@ -1,4 +1,4 @@
-"""Rate limits of requests and WebSockets, by user or else by the client's address, and by route."""
+"""Rate limits of requests and WebSockets, by route and by user, or by client address if there is no user."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -15,7 +15,7 @@ from app.core.runtime import Runtime, get_runtime
 type RateSource = str | Callable[[Runtime], str]
 
 UNROUTED = "unrouted"
-"""The key that all requests without a route share, so that invented paths do not each have a limit of their own."""
+"""The shared key of all requests without a route, so that invented paths don't each get a limit of their own."""
 
 
 class RateLimit:
@@ -24,7 +24,7 @@ class RateLimit:
     Use: `@router.post("/contact", dependencies=[Depends(RateLimit("5/hour", name="contact"))])`.
 
     Args:
-        rate: such as `5/hour`, `off`, or what reads it from the settings:
+        rate: such as `5/hour` or `off`, or a function that reads it from the settings:
             `lambda runtime: runtime.resource(ContactSettings).CONTACT_RATE_LIMIT`.
         name: routes with the same name share one count.
     """
@@ -85,7 +85,7 @@ async def limit_failed_authentication(request: HTTPConnection) -> None:
 async def limit_anonymous(request: HTTPConnection, rate: str) -> None:
     """Count a request of an anonymous user by the client's address, across all routes and all such users.
 
-    Anyone can create anonymous users without limit, so that a limit per user would limit nothing.
+    Anyone can create any number of anonymous users, so a limit per user would have no effect.
 
     Raises:
         RateLimitedError: the rate is exceeded.
@@ -95,7 +95,7 @@ async def limit_anonymous(request: HTTPConnection, rate: str) -> None:
 
 
 async def ensure_limited(request: HTTPConnection) -> None:
-    """Count the request if that has not happened yet, by the caller where known, else by the address.
+    """Count the request unless it was counted already: by the caller if known, otherwise by the address.
 
     Raises:
         RateLimitedError: the rate is exceeded.
@@ -104,26 +104,26 @@ async def ensure_limited(request: HTTPConnection) -> None:
     if context.rate_limit_headers is not None:
         return
     runtime = get_runtime(request)
-    who = f"user:{context.identity}" if context.identity else _address_key(request, runtime)
-    await _limit_route(request, runtime, who)
+    caller = f"user:{context.identity}" if context.identity else _address_key(request, runtime)
+    await _limit_route(request, runtime, caller)
 
 
 def _address_key(request: HTTPConnection, runtime: Runtime) -> str:
     return f"address:{client_address(request, runtime.settings.TRUSTED_PROXY_COUNT)}"
 
 
-async def _limit_route(request: HTTPConnection, runtime: Runtime, who: str) -> None:
+async def _limit_route(request: HTTPConnection, runtime: Runtime, caller: str) -> None:
     route = context_of(request).route
     if request.scope["type"] == "websocket":
         # The route table has no WebSockets; FastAPI has found the route by now.
         path = getattr(request.scope.get("route"), "path", UNROUTED)
-        await _hit(request, runtime, runtime.settings.RATE_LIMIT_DEFAULT, f"{who} websocket {path}")
+        await _hit(request, runtime, runtime.settings.RATE_LIMIT_DEFAULT, f"{caller} websocket {path}")
     elif not isinstance(route, KnownRoute):
-        await _hit(request, runtime, runtime.settings.RATE_LIMIT_DEFAULT, f"{who} {UNROUTED}")
+        await _hit(request, runtime, runtime.settings.RATE_LIMIT_DEFAULT, f"{caller} {UNROUTED}")
     elif (own := _own_limit(route)) is not None:
-        await _hit(request, runtime, own.rate(runtime), f"{who} {own.name}")
+        await _hit(request, runtime, own.rate(runtime), f"{caller} {own.name}")
     else:
-        key = f"{who} {request.scope['method']} {route.template}"
+        key = f"{caller} {request.scope['method']} {route.template}"
         await _hit(request, runtime, runtime.settings.RATE_LIMIT_DEFAULT, key)
 
 

@@ -36,14 +36,14 @@ class _Branch:
     """An entry in the application's own list of routes."""
 
     pattern: re.Pattern[str]
-    """Matches every path of its routes."""
+    """A pattern that matches every path of its routes."""
     routes: tuple[KnownRoute, ...]
     opaque: bool
     """Whether it contains a mounted application, whose routes are unknown."""
 
 
 class RouteTable:
-    """Finds routes as FastAPI does, the first that answers path and method, but at a tenth of the cost.
+    """A table that finds the first route for a path and method, as FastAPI does, at a tenth of the cost.
 
     FastAPI 0.165 looks at every route of every router until one answers, twice in the router that has it; here, one
     pattern rules out a router.
@@ -90,7 +90,7 @@ def _branch(route: BaseRoute) -> _Branch | None:
         return None
     known = tuple(_known(context, route) for context in contexts if context.methods)
     if len(known) < len(contexts):
-        # A mounted application may match every path below its own, so the framework has to search first.
+        # A mounted application may match every path below its own, so the framework must search first.
         return _Branch(pattern=re.compile(""), routes=known, opaque=True)
     # Without the names of the parameters: a pattern must not contain a name twice.
     patterns = [re.sub(r"\(\?P<\w+>", "(?:", each.pattern.pattern) for each in known]

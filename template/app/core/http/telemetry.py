@@ -1,4 +1,4 @@
-"""Reports HTTP requests and WebSockets to telemetry."""
+"""Report HTTP requests and WebSockets to telemetry."""
 
 from typing import Final
 

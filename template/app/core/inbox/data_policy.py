@@ -1,4 +1,4 @@
-"""How long inbox events are kept, and what the daily report counts of them."""
+"""Retention of inbox events, and their metrics in the daily report."""
 
 from datetime import timedelta
 from typing import Final
@@ -11,9 +11,9 @@ from app.core.inbox.models import InboxEvent, InboxStatus
 from app.core.manifest import ReportMetric, RetentionRule
 
 KEEP_DONE: Final = timedelta(days=30)
-"""How long a processed event is kept: longer than any provider sends the same event again."""
+"""Retention of a processed event: longer than any provider resends it."""
 KEEP_FAILED: Final = timedelta(days=90)
-"""How long a failed event is kept so that someone can retry it."""
+"""Retention of a failed event, during which it can be retried."""
 
 RETENTION: Final = (
     RetentionRule(

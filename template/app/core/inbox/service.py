@@ -37,7 +37,7 @@ MAX_EVENT_ID: Final = 255
 MAX_ATTEMPTS: Final = 10
 HANDLER_TIMEOUT = timedelta(seconds=60)
 LEASE = timedelta(seconds=90)
-"""How long an event belongs to one process; longer than a handler may take."""
+"""Duration for which an event belongs to one process: longer than a handler may take."""
 FIRST_RETRY_DELAY = timedelta(seconds=15)
 MAX_RETRY_DELAY = timedelta(hours=1)
 _NO_SYNC: Final = {"synchronize_session": False}

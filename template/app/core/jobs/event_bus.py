@@ -13,7 +13,7 @@ from app.core.runtime import Runtime
 
 
 class EventBus(Events):
-    """Enqueues one job per subscriber, so that a failing subscriber doesn't affect the others."""
+    """An event bus that enqueues one job per subscriber, so that a failing subscriber doesn't affect the others."""
 
     def __init__(self, runtime: Runtime, subscribers: Sequence[Subscriber[Any]]) -> None:
         self._runtime = runtime

@@ -28,14 +28,14 @@ from app.kit.cancellation import is_cancelled
 logger = structlog.stdlib.get_logger(__name__)
 
 DRAIN_TIMEOUT: Final = timedelta(seconds=5)
-"""How long a stopping process finishes its jobs: Docker kills it after ten seconds, others after thirty."""
+"""Time that a stopping process gives its jobs to finish: Docker kills it after ten seconds, others after thirty."""
 FIRST_RETRY_DELAY: Final = timedelta(seconds=1)
 MAX_RETRY_DELAY: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Job:
-    """A waiting job. The arguments are JSON text, so that a job gets exactly what a queue with a server would pass."""
+    """A waiting job. The arguments are JSON text, so that a job gets the same values as from a queue with a server."""
 
     id: str
     name: str
@@ -45,7 +45,7 @@ class _Job:
 
 
 class InProcessQueue(Queue):
-    """Runs jobs in this process, a few at a time, with retries.
+    """A queue that runs jobs in this process, a few at a time, with retries.
 
     Jobs that wait when the process is killed are lost, and so are deferred jobs when it stops. The `jobs` piece brings
     a queue that loses nothing.

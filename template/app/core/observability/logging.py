@@ -114,7 +114,7 @@ class _Output:
 
 
 class _Handler(logging.Handler):
-    """Writes the records of the standard library's loggers."""
+    """A handler for the records of the standard library's loggers."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:

@@ -13,7 +13,7 @@ class AuditEntry:
     """One change. Contains no personal data.
 
     Attributes:
-        actor_id: the user who made the change, not the user whom an administrator impersonates. `None` for the command
+        actor_id: the user who made the change; during impersonation, the administrator. `None` for the command
             line and for jobs that no user requested.
         action: such as `user.deactivated`.
         client: the pseudonym of the actor's network address (`app.core.observability.pseudonym`).

@@ -26,7 +26,7 @@ MAX_KEY_LENGTH: Final = 200
 
 
 class Cache(Protocol):
-    """Stores bytes that may be evicted at any time. Keys start with their owner's name: `reports:42` (`Namespace`)."""
+    """A store of bytes that may be evicted at any time. Keys begin with their owner's name: `reports:42`."""
 
     async def get(self, key: str) -> bytes | None:
         """Return the value, or `None` if it is missing or expired."""
@@ -101,7 +101,7 @@ class HasCache(Protocol):
 
     @property
     def telemetry(self) -> Telemetry:
-        """Receives the lookups."""
+        """The receiver of the lookups."""
         ...
 
 
@@ -122,7 +122,7 @@ class _Entry[T](NamedTuple):
 
     @classmethod
     def from_bytes(cls, stored: bytes, value_type: TypeAdapter[T]) -> "_Entry[T]":
-        """Raises `ValueError` if the bytes are not an entry of this type."""
+        """Parse an entry. Raise `ValueError` if the bytes are not an entry of this type."""
         head, _, value = stored.partition(b"\n")
         expires, cost = head.split()
         return cls(float(expires), float(cost), value_type.validate_json(value))

@@ -13,7 +13,7 @@ class Event(BaseModel):
 
 
 class Events(Protocol):
-    """Delivers events to the subscribers that the manifests list."""
+    """An event bus: delivers events to the subscribers that the manifests list."""
 
     async def publish(self, session: AsyncSession, event: Event) -> None:
         """Enqueue one job per subscriber. The jobs leave when the session's transaction commits."""

@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Leases(Protocol):
-    """Counts what is in progress. A lease that its holder cannot release, since its process was killed, expires."""
+    """Leases that limit concurrent work. A lease expires if its holder's process is killed."""
 
     async def acquire(self, key: str, *, limit: int, lifetime: timedelta) -> str | None:
         """Acquire one of `limit` leases under the key.
@@ -28,7 +28,7 @@ def new_lease_id() -> str:
 
 
 class MemoryLeases:
-    """Keeps leases in this process. Nothing is awaited, so that concurrent calls cannot exceed a limit."""
+    """Leases in this process's memory. Methods await nothing, so concurrent calls cannot exceed a limit."""
 
     def __init__(self) -> None:
         self._held: dict[str, dict[str, float]] = {}

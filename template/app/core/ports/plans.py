@@ -27,7 +27,7 @@ class Plans(Protocol):
 
 
 class FreePlan:
-    """Every user has the free plan, without quotas."""
+    """The null implementation: every user has the free plan, without quotas."""
 
     async def plan_of(self, session: AsyncSession, user_id: UUID) -> str:  # noqa: ARG002 - the port's signature
         """See `Plans.plan_of`."""

@@ -1,4 +1,4 @@
-"""The port for telemetry: what listeners such as metrics, error reporting and tracing learn about the running process.
+"""The port for telemetry: the operations that listeners such as metrics, error reporting and tracing receive.
 
 Each operation is reported twice, when it starts and when it finishes, as the same typed object. There may be several
 listeners; without one, a call site costs one attribute check. Reported values carry no bodies, query strings, arguments
@@ -187,16 +187,16 @@ class AICall(Operation):
 
 
 class TelemetryListener(Protocol):
-    """Receives operations. Both methods run inside the operation's task: they must not block, and must return quickly.
+    """A listener to operations. Both methods run inside the operation's task: keep them short, and never block.
 
     `match operation: case HttpRequest(): …` tells the kinds apart. An exception is logged once and then ignored.
     """
 
     def started(self, operation: Operation) -> None:
-        """Called when an operation starts."""
+        """Handle the start of an operation."""
 
     def finished(self, operation: Operation) -> None:
-        """Called when an operation that this listener saw start has finished, in the same context."""
+        """Handle the end of an operation whose start this listener handled, in the same context."""
 
 
 type Source = Callable[["Telemetry"], AbstractContextManager[None]]
@@ -204,7 +204,7 @@ type Source = Callable[["Telemetry"], AbstractContextManager[None]]
 
 
 class Telemetry:
-    """Passes operations on to all listeners; `runtime.listen(listener)` adds one. Without listeners it is a null.
+    """The dispatcher of operations to all listeners. `runtime.listen(listener)` adds one. By default there are none.
 
     A call site looks like this:
 

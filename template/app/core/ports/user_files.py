@@ -7,7 +7,7 @@ from uuid import UUID
 
 
 class UserFiles(Protocol):
-    """Stores files that the application creates for users. Don't hold a database connection while calling it."""
+    """A store for files that the application creates for users. Don't hold a database connection while calling it."""
 
     async def keep(
         self, user_id: UUID, name: str, content: AsyncIterator[bytes], *, content_type: str, lifetime: timedelta
@@ -25,7 +25,7 @@ class UserFiles(Protocol):
 
 
 class NoUserFiles:
-    """Stores nothing."""
+    """The null implementation: stores nothing."""
 
     async def keep(
         self,

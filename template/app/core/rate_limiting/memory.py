@@ -27,7 +27,7 @@ class _Counter(NamedTuple):
 
 
 class MemoryLimiter:
-    """Counts in this process's memory, for at most `max_keys` keys.
+    """A rate limiter in this process's memory, for at most `max_keys` keys.
 
     When there are more, the least recently used key is dropped that still has requests left. A key without requests
     left is dropped only when there is no other: many new keys must not reset the count of a blocked one.

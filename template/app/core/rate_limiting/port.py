@@ -40,7 +40,7 @@ Rate = Annotated[str, AfterValidator(_checked)]
 
 
 class Verdict(NamedTuple):
-    """Whether a request is allowed, and how many more are.
+    """The decision on a request, and the number of requests that remain.
 
     Attributes:
         reset: seconds until one more request is allowed than now, rounded up.
@@ -53,7 +53,7 @@ class Verdict(NamedTuple):
 
 
 class Limiter(Protocol):
-    """Counts requests in a sliding window."""
+    """A rate limiter with a sliding window."""
 
     async def hit(self, rate: str, key: str) -> Verdict:
         """Count one request for the key, unless it exceeds the rate. A rejected request is not counted."""

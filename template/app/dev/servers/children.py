@@ -20,7 +20,7 @@ def command_line(program: Sequence[str], *, owned: Sequence[Path] = ()) -> list[
 
     Args:
         program: the path of the program and its arguments.
-        owned: folders that the program's user has to own. If given, that user is never root.
+        owned: folders that the program's user must own. If given, that user is never root.
     """
     launcher = [sys.executable, "-I", "-S", child_process.__file__, str(os.getpid())]
     return [*launcher, os.pathsep.join(str(folder) for folder in owned), *program]
@@ -39,7 +39,7 @@ def start(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
             stdin=subprocess.PIPE,
             stdout=file,
             stderr=file,
-            # Ctrl-C reaches every process of the terminal's group, but the application has to end before its servers.
+            # Ctrl-C reaches every process of the terminal's group, but the application must end before its servers.
             start_new_session=True,
         )
 
@@ -82,5 +82,5 @@ def socket_folder(kind: str, data: Path) -> Path:
     found = folder.lstat()
     is_ours = os.getuid() in (found.st_uid, 0)
     if folder.is_symlink() or not is_ours or found.st_mode & 0o077:
-        raise PermissionError(f"{folder} has to be a folder that only you can enter. Remove it, then try again.")
+        raise PermissionError(f"{folder} must be a folder that only you can enter. Remove it, then try again.")
     return folder

@@ -19,7 +19,7 @@ TIMESTAMP: Final = "%Y%m%dT%H%M%SZ"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AwsSigner:
-    """Signs requests to one service in one region."""
+    """A signer of requests to one service in one region."""
 
     access_key_id: str
     secret_access_key: SecretStr = field(repr=False)
@@ -58,7 +58,7 @@ class AwsSigner:
 
 
 class AwsAuth(httpx.Auth):
-    """Signs each request of a client, and so each retry, with the current time."""
+    """Authentication that signs each request of a client, retries included, with the current time."""
 
     requires_request_body = True
 

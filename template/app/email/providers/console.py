@@ -34,7 +34,7 @@ class PrintedEmail:
 
 
 class ConsoleEmail:
-    """Prints emails, and keeps the latest ones for tests: `runtime.resource(ConsoleEmail).outbox`.
+    """A provider that prints emails, and keeps the latest ones for tests: `runtime.resource(ConsoleEmail).outbox`.
 
     Args:
         local: whether this is a developer's machine. Elsewhere the output is a log, which keeps content for longer and

@@ -38,7 +38,7 @@ class PostmarkSettings(ModuleSettings):
 
 
 class PostmarkEmail:
-    """Sends through Postmark, which has no idempotency keys: an attempt with an unknown outcome is not retried.
+    """Email through Postmark, which has no idempotency keys: an attempt with an unknown outcome is not retried.
 
     Args:
         client: has the API's base URL and the server's token.

@@ -41,7 +41,7 @@ class ResendSettings(ModuleSettings):
 
 
 class ResendEmail:
-    """Sends through Resend. Each request has an idempotency key, which Resend keeps for a day, so retries are safe.
+    """Email through Resend. Each request has an idempotency key, which Resend keeps for a day, so retries are safe.
 
     Args:
         client: has the API's base URL and the API key.

@@ -44,14 +44,14 @@ class SendGridSettings(ModuleSettings):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Outcome:
-    """The request was accepted, or has to be repeated without the `rejected` addresses."""
+    """The request was accepted, or must be repeated without the `rejected` addresses."""
 
     message_id: str | None = None
     rejected: tuple[str, ...] = ()
 
 
 class SendGridEmail:
-    """Sends through SendGrid, which has no idempotency keys: an attempt with an unknown outcome is not retried.
+    """Email through SendGrid, which has no idempotency keys: an attempt with an unknown outcome is not retried.
 
     Args:
         client: has the API's base URL and the API key.

@@ -55,7 +55,7 @@ class SesSettings(ModuleSettings):
 
 
 class SesEmail:
-    """Sends through Amazon SES, one request per recipient.
+    """Email through Amazon SES, one request per recipient.
 
     SES has no idempotency keys: an attempt with an unknown outcome is not retried.
 
@@ -95,7 +95,7 @@ def _failure(response: httpx.Response) -> Failure | None:
 
 def _payload(message: Message, content: dict[str, object], to: str) -> dict[str, object]:
     payload: dict[str, object] = {
-        # The name has to be ASCII: this encodes any other letters (RFC 2047).
+        # The name must be ASCII: this encodes any other letters (RFC 2047).
         "FromEmailAddress": formataddr((message.sender.name, message.sender.address)),
         "Destination": {"ToAddresses": [to]},
         "Content": {"Simple": content},

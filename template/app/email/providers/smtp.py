@@ -40,7 +40,7 @@ class SmtpSettings(ModuleSettings):
 
 
 class SmtpEmail:
-    """Sends each email separately, through one connection per call.
+    """Email through SMTP: each email is sent separately, through one connection per call.
 
     SMTP has no idempotency keys: an attempt with an unknown outcome is not retried.
     """

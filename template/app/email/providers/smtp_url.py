@@ -11,7 +11,7 @@ INVALID_URL: Final = "must look like smtp://user:password@host:587 or smtps://us
 
 
 class Encryption(Enum):
-    """How the connection is encrypted."""
+    """The encryption of the connection."""
 
     TLS = auto()
     """Implicit TLS, from the first byte (RFC 8314)."""

@@ -30,7 +30,7 @@ def text_to_sign(parameters: Mapping[str, str]) -> str:
 
 
 class CloudinaryApi:
-    """Signs and sends requests.
+    """A client that signs and sends requests.
 
     Args:
         url: the API's URL with version and cloud.

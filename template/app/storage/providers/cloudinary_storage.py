@@ -14,7 +14,7 @@ from app.storage.providers.cloudinary_api import CloudinaryApi
 CHUNK_SIZE: Final = 256 * 1024
 BATCH_SIZE: Final = 500
 SIGNATURE_LIFETIME: Final = timedelta(hours=1)
-"""How long Cloudinary accepts a signature after its timestamp."""
+"""Time for which Cloudinary accepts a signature after its timestamp."""
 RESOURCES: Final = "resources/raw/authenticated"
 _INTERNAL_LINK_LIFETIME: Final = timedelta(minutes=15)
 

@@ -17,7 +17,7 @@ from app.storage.providers.local_storage import LocalStorage
 
 
 class LocalSettings(ModuleSettings):
-    """The folder, and the free space that its disk has to keep."""
+    """The folder, and the free space that its disk must keep."""
 
     STORAGE_LOCAL_PATH: Path = Path(".local/files")
     STORAGE_LOCAL_MIN_FREE: int = Field(default=100 * 1024 * 1024, ge=0)

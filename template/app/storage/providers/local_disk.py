@@ -35,7 +35,7 @@ class DiskFullError(OSError):
 
 
 class LocalDisk:
-    """Keeps each object in a file whose path is its key. The folder is created with the first object.
+    """A store of objects, each in a file whose path is its key. The folder is created with the first object.
 
     Args:
         root: the folder.

@@ -25,7 +25,7 @@ class InvalidLinkError(ForbiddenError):
 
 
 class Permission(BaseModel):
-    """What a link permits, besides its method and key. These are its query parameters.
+    """The permission of a link besides its method and key: its query parameters.
 
     Attributes:
         expires: the Unix timestamp of its expiry.
@@ -57,7 +57,7 @@ SignedQuery = Annotated[SignedPermission, Query()]
 
 
 class LinkSigner:
-    """Signs with a key derived from SECRET_KEY, so that no other signature of the application is valid for a link.
+    """A signer with its own key, derived from SECRET_KEY: no other signature of the application is valid for a link.
 
     Args:
         secrets: the first one signs; all of them verify.

@@ -1,4 +1,4 @@
-"""Translates the client library's errors. They have no status attribute, but their messages contain it."""
+"""Translate the client library's errors. They have no status attribute, but their messages contain it."""
 
 import re
 from collections.abc import Iterator

@@ -130,7 +130,7 @@ class TestRefused:
             ("postgresql://me:secret@h/name?sslkey=/dev/null", "does not exist|without sslcert"),
             ("postgresql://me:secret@h/name?sslrootcert=system&sslmode=disable", "verify-full"),
             ("postgresql://me:secret@h/name?user=you", "does not know: user"),
-            ("mysql://me:secret@h/name", "has to look like"),
+            ("mysql://me:secret@h/name", "must look like"),
             ("sqlite://", "name a file"),
             ("nonsense", "is not a URL"),
         ],

@@ -38,5 +38,5 @@ def test_an_origin_is_written_as_browsers_send_it(written: str, sent: str) -> No
     ],
 )
 def test_what_no_browser_sends_is_refused(value: str) -> None:
-    with pytest.raises(ValueError, match=r"has to list origins|wildcard|ASCII form"):
+    with pytest.raises(ValueError, match=r"must list origins|wildcard|ASCII form"):
         normal_origin(value)

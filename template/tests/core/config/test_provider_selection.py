@@ -1,4 +1,4 @@
-"""A port's provider: which one is selected, and what has to be set for it and for no other."""
+"""A port's provider: which one is selected, and what must be set for it and for no other."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,7 @@ class Piece:
     settings: type[ModuleSettings]
 
 
-SELECTION = Selection((Piece("paper", PaperSettings), Piece("pigeon", PigeonSettings)), modest="paper")
+SELECTION = Selection((Piece("paper", PaperSettings), Piece("pigeon", PigeonSettings)), local_default="paper")
 
 
 class NewsSettings(ModuleSettings):
@@ -70,7 +70,7 @@ def test_unset_it_is_the_chosen_one_elsewhere(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_where_there_is_no_other_it_is_the_modest_one_everywhere() -> None:
-    assert Selection((Piece("paper", PaperSettings),), modest="paper").chosen == "paper"
+    assert Selection((Piece("paper", PaperSettings),), local_default="paper").chosen == "paper"
 
 
 def test_what_the_selected_one_needs_is_named_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,4 +120,4 @@ def test_what_another_one_needs_may_be_missing(monkeypatch: pytest.MonkeyPatch) 
 
 def test_what_is_no_part_of_the_project_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEWS_PROVIDER", "smoke")
-    assert problems() == ["NEWS_PROVIDER has to be paper or pigeon: no other provider is part of this project"]
+    assert problems() == ["NEWS_PROVIDER must be paper or pigeon: no other provider is part of this project"]

@@ -155,7 +155,7 @@ class TestOrigins:
     @pytest.mark.parametrize("origin", ["app.example.com", "https://app.example.com/login", "https://", ""])
     def test_that_are_not_are_refused(self, monkeypatch: pytest.MonkeyPatch, origin: str) -> None:
         monkeypatch.setenv("BACKEND_CORS_ORIGINS", f'["{origin}"]')
-        assert problems()[0].startswith("BACKEND_CORS_ORIGINS has to list origins")
+        assert problems()[0].startswith("BACKEND_CORS_ORIGINS must list origins")
 
 
 class TestPublicUrl:
@@ -173,13 +173,13 @@ class TestPublicUrl:
     @pytest.mark.parametrize("value", ["api.example.com", "https://api.example.com/v1", "https://me:word@example.com"])
     def test_that_cannot_be_used_is_refused(self, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
         monkeypatch.setenv("PUBLIC_URL", value)
-        assert problems()[0].startswith("PUBLIC_URL has to be a URL")
+        assert problems()[0].startswith("PUBLIC_URL must be a URL")
 
 
 class TestDebug:
     def test_is_refused_in_production(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("DEBUG", "true")
-        assert problems() == ["DEBUG has to be false in production: it logs what people send"]
+        assert problems() == ["DEBUG must be false in production: it logs user data"]
         monkeypatch.setenv("ENVIRONMENT", "staging")
         assert core().DEBUG
 
@@ -209,13 +209,13 @@ class TestDatabaseUrl:
     @pytest.mark.parametrize(
         ("given", "complaint"),
         [
-            ("mysql://u:p@h/d", "has to look like"),
+            ("mysql://u:p@h/d", "must look like"),
             ("localhost:5432", "is not a URL"),
             ("postgresql://u:p@h:port/d", "is not a URL"),
             ("postgresql://u:p@h", "names no database"),
             ("postgresql://u:p@h/d?schema=other", "does not know: schema; leave them out"),
-            ("sqlite://", "has to name a file"),
-            ("sqlite:///:memory:", "has to name a file"),
+            ("sqlite://", "must name a file"),
+            ("sqlite:///:memory:", "must name a file"),
             ("postgresql://u:changeme@h/d", "has an example password"),
         ],
     )

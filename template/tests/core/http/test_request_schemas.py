@@ -25,7 +25,7 @@ def violations(schema: Schema, where: str, *, in_url: bool = False) -> Iterator[
     Args:
         schema: pydantic's core schema.
         where: its place, for the message.
-        in_url: the server limits the size of the value. It still has to be short before a validator sees it.
+        in_url: the server limits the size of the value. It still must be short before a validator sees it.
     """
     kind = schema.get("type", "")
     if not in_url and (kind in UNLIMITED or (kind in SIZED and schema.get("max_length") is None)):

@@ -36,7 +36,7 @@ class LimitedConfig(uvicorn.Config):
 
 
 class Phase(Enum):
-    """What a connection does."""
+    """The phase of a connection."""
 
     IDLE = auto()
     HEADERS = auto()
@@ -68,7 +68,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._header_size = 0
         self._headers_too_large = False
         self._unread: tuple[int, float, float] | None = None
-        """The size of the write buffer when it last shrank, when that was, and when it has to be empty."""
+        """The size of the write buffer when it last shrank, when that was, and when it must be empty."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to wait for a request. Above the limit, the connection that has waited longest makes room."""
@@ -164,7 +164,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is not HTTP, or what a callback above has refused, in the one shape of errors."""
+        """Refuse input that is not HTTP, or that a callback above has refused, with the common error format."""
         if self._headers_too_large:
             self._refuse_headers()
         else:
@@ -190,7 +190,7 @@ class LimitedProtocol(HttpToolsProtocol):
                 self.abandon()
 
     def abandon(self) -> None:
-        """Close the connection, without an answer to what has arrived of the next request."""
+        """Close the connection, without a response to a partly received request."""
         self._waiting.pop(self, None)
         self.transport.close()
 

@@ -26,7 +26,7 @@ logger = structlog.stdlib.get_logger(__name__)
 
 
 class LimitedServer(uvicorn.Server):
-    """Enforces the deadlines of connections. After SIGTERM it first reports that it is not ready, then stops."""
+    """uvicorn's server with deadlines of connections. After SIGTERM, it reports that it is not ready, then stops."""
 
     def __init__(self, config: LimitedConfig) -> None:
         super().__init__(config)

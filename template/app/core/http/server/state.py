@@ -1,4 +1,4 @@
-"""What the server tells the application with each request (ASGI's lifespan state)."""
+"""State that the server shares with the application in each request (ASGI's lifespan state)."""
 
 from typing import Final
 
