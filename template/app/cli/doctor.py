@@ -107,10 +107,12 @@ def _database_alone() -> Iterator[Finding]:
 async def _check_runtime(loaded: "LoadedSettings") -> list[Finding]:
     from app.core.lifecycle import create_runtime, running
     from app.core.manifest import modules_of
+    from app.core.observability.logging import configure_logging
     from app.modules import MODULES
 
     findings: list[Finding] = []
     runtime = create_runtime(MODULES, loaded=loaded)
+    configure_logging(runtime.settings, stream="stderr")
     try:
         async with asyncio.timeout(CHECK_TIMEOUT), running(runtime, background=False):
             checks = [check for module in modules_of(runtime) for check in module.health_checks]

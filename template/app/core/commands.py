@@ -19,6 +19,7 @@ import click
 
 from app.core.lifecycle import create_runtime, running
 from app.core.manifest import Module
+from app.core.observability.logging import configure_logging
 from app.core.runtime import Runtime
 
 
@@ -49,7 +50,10 @@ def with_runtime[**P](function: Callable[Concatenate[Runtime, P], Awaitable[None
             raise RuntimeError("A command with a runtime runs below the command `app`, or with a CommandLine as `obj`.")
 
         async def run() -> None:
-            async with running(create_runtime(command_line.modules), background=False) as runtime:
+            runtime = create_runtime(command_line.modules)
+            # Standard output belongs to the command's result.
+            configure_logging(runtime.settings, stream="stderr")
+            async with running(runtime, background=False):
                 await function(runtime, *args, **kwargs)
 
         with command_line.database():

@@ -7,7 +7,7 @@ import logging
 import sys
 from datetime import UTC, datetime
 from io import StringIO
-from typing import TextIO
+from typing import ClassVar, Literal, TextIO
 
 import structlog
 from pydantic_core import to_json
@@ -17,18 +17,30 @@ from app.core.config.settings import Settings
 from app.core.context import current_request
 from app.core.observability.redaction import redact, safe_traceback
 
+type StandardStream = Literal["stdout", "stderr"]
+
 LIBRARIES = ("uvicorn",)
 """Loggers that follow LOG_LEVEL. The others log from WARNING on, since some log URLs at INFO."""
 
 
-def configure_logging(settings: Settings) -> None:
-    """Send every log line of the process to standard output. Idempotent."""
+def configure_logging(settings: Settings, *, stream: StandardStream = "stdout") -> None:
+    """Send every log line of the process to a standard stream. Idempotent.
+
+    Args:
+        settings: the core's.
+        stream: standard output for servers and workers; standard error for commands, whose output others read.
+    """
+    _Output.stream = stream
     level = logging.DEBUG if settings.DEBUG else logging.getLevelNamesMapping()[settings.LOG_LEVEL]
     common: list[Processor] = [structlog.contextvars.merge_contextvars, add_facts, escape_event]
     last: list[Processor]
     if settings.is_local:
         # rich, a dependency of development tools, would take a second per traceback and show local variables.
-        last = [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), exception_formatter=_plain_traceback)]
+        last = [
+            structlog.dev.ConsoleRenderer(
+                colors=(sys.stderr if stream == "stderr" else sys.stdout).isatty(), exception_formatter=_plain_traceback
+            )
+        ]
     else:
         last = [structlog.processors.ExceptionRenderer(safe_traceback), _render_json]
     structlog.configure(
@@ -93,16 +105,19 @@ def _render_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
 
 
 def _write(line: str) -> None:
+    stream = sys.stderr if _Output.stream == "stderr" else sys.stdout
     try:
-        sys.stdout.buffer.write(line.encode(errors="replace") + b"\n")
-        sys.stdout.buffer.flush()
+        stream.buffer.write(line.encode(errors="replace") + b"\n")
+        stream.buffer.flush()
     except (OSError, ValueError):
         # The reader is gone, or the disk is full: no reason to fail a request.
         return
 
 
 class _Output:
-    """Structlog's output. Looks up standard output each time, so that tests can replace it."""
+    """Structlog's output. Looks up the stream for every line, so that tests can replace it."""
+
+    stream: ClassVar[StandardStream] = "stdout"
 
     def __init__(self, name: str = "app") -> None:
         self.name = name
