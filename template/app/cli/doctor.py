@@ -107,17 +107,17 @@ def _database_alone() -> Iterator[Finding]:
 async def _check_runtime(loaded: "LoadedSettings") -> list[Finding]:
     from app.core.lifecycle import create_runtime, running
     from app.core.manifest import modules_of
-    from app.core.observability.logging import configure_logging
+    from app.core.observability.logging import log_to_stderr
     from app.modules import MODULES
 
     findings: list[Finding] = []
     runtime = create_runtime(MODULES, loaded=loaded)
-    configure_logging(runtime.settings, stream="stderr")
     try:
-        async with asyncio.timeout(CHECK_TIMEOUT), running(runtime, background=False):
-            checks = [check for module in modules_of(runtime) for check in module.health_checks]
-            findings += await asyncio.gather(*(_run(runtime, check) for check in checks))
-            findings += weak_spots(runtime, loaded)
+        with log_to_stderr(runtime.settings):
+            async with asyncio.timeout(CHECK_TIMEOUT), running(runtime, background=False):
+                checks = [check for module in modules_of(runtime) for check in module.health_checks]
+                findings += await asyncio.gather(*(_run(runtime, check) for check in checks))
+                findings += weak_spots(runtime, loaded)
     except Exception as error:  # noqa: BLE001 - any error at startup is a finding
         findings.append(Finding("error", "startup", _reason(error)))
     return findings

@@ -19,7 +19,7 @@ import click
 
 from app.core.lifecycle import create_runtime, running
 from app.core.manifest import Module
-from app.core.observability.logging import configure_logging
+from app.core.observability.logging import log_to_stderr
 from app.core.runtime import Runtime
 
 
@@ -51,10 +51,9 @@ def with_runtime[**P](function: Callable[Concatenate[Runtime, P], Awaitable[None
 
         async def run() -> None:
             runtime = create_runtime(command_line.modules)
-            # Standard output belongs to the command's result.
-            configure_logging(runtime.settings, stream="stderr")
-            async with running(runtime, background=False):
-                await function(runtime, *args, **kwargs)
+            with log_to_stderr(runtime.settings):
+                async with running(runtime, background=False):
+                    await function(runtime, *args, **kwargs)
 
         with command_line.database():
             asyncio.run(run())

@@ -5,6 +5,8 @@ No line contains a query string, a body, or a person's e-mail or network address
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from io import StringIO
 from typing import ClassVar, Literal, TextIO
@@ -36,11 +38,8 @@ def configure_logging(settings: Settings, *, stream: StandardStream = "stdout") 
     last: list[Processor]
     if settings.is_local:
         # rich, a dependency of development tools, would take a second per traceback and show local variables.
-        last = [
-            structlog.dev.ConsoleRenderer(
-                colors=(sys.stderr if stream == "stderr" else sys.stdout).isatty(), exception_formatter=_plain_traceback
-            )
-        ]
+        terminal = (sys.stderr if stream == "stderr" else sys.stdout).isatty()
+        last = [structlog.dev.ConsoleRenderer(colors=terminal, exception_formatter=_plain_traceback)]
     else:
         last = [structlog.processors.ExceptionRenderer(safe_traceback), _render_json]
     structlog.configure(
@@ -55,6 +54,16 @@ def configure_logging(settings: Settings, *, stream: StandardStream = "stdout") 
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
     )
     _take_over_standard_logging(formatter, level)
+
+
+@contextmanager
+def log_to_stderr(settings: Settings) -> Iterator[None]:
+    """Configure logging for a command, whose standard output has only its result, until the end of the block."""
+    configure_logging(settings, stream="stderr")
+    try:
+        yield
+    finally:
+        _Output.stream = "stdout"
 
 
 def add_facts(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:

@@ -53,7 +53,8 @@ async def test_cleanup_tells_how_much_went(runtime: Runtime) -> None:
     result = await app("cleanup")
 
     assert result.exit_code == 0, result.output
-    assert result.stdout == "inbox_events: 2\n"
+    assert "inbox_events: 2" in result.stdout.splitlines()
+    assert "old_data_removed" not in result.stdout
     # The log is on standard error, so that other programs can read the result.
     assert "old_data_removed" in result.stderr
     assert await events(runtime) == []
