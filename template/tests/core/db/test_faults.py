@@ -1,10 +1,8 @@
 """A PostgreSQL that freezes, closes connections or keeps others waiting."""
 
 import asyncio
-import os
-import signal
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from app.core.db.availability import DatabaseBusyError
 from app.core.db.database import Database, create_database
 from app.core.db.engine import DatabaseUnavailableError
 from app.dev.servers.postgres import private_postgres
+from tests.processes import resume, suspend
 
 SHORT = {
     "DB_POOL_SIZE": 5,
@@ -61,18 +60,18 @@ def frozen(processes: list[int]) -> Iterator[None]:
     """Stop the server: its postmaster and everything that it has started."""
     parent = int(Path(f"/proc/{processes[0]}/stat").read_text().rpartition(")")[2].split()[1])
     every = [parent, *processes]
-    send(every, signal.SIGSTOP)
+    send(every, suspend)
     try:
         yield
     finally:
-        send(every, signal.SIGCONT)
+        send(every, resume)
 
 
-def send(processes: list[int], signal_: signal.Signals) -> None:
+def send(processes: list[int], signal_process: Callable[[int], None]) -> None:
     for process in processes:
         # The server's own workers come and go.
         with suppress(ProcessLookupError):
-            os.kill(process, signal_)
+            signal_process(process)
 
 
 @contextmanager
@@ -148,10 +147,10 @@ class TestClosedConnection:
         assert await ask(database, "SELECT pg_backend_pid()") == before
         assert isinstance(before, int)
         # Only the connection's process, so that another one can be opened.
-        os.kill(before, signal.SIGSTOP)
+        suspend(before)
         with within(4):
             assert await ask(database, "SELECT pg_backend_pid()") != before
-        os.kill(before, signal.SIGCONT)
+        resume(before)
 
     async def test_is_replaced_when_a_read_fails_on_it(self, database: Database) -> None:
         # The server ends the connection of the statement itself: the second time it is another one.
