@@ -11,7 +11,7 @@ from app.core.inbox.models import InboxEvent, InboxStatus
 from app.core.manifest import ReportMetric, RetentionRule
 
 KEEP_DONE: Final = timedelta(days=30)
-"""Retention of a processed event: longer than any provider sends again it."""
+"""Retention of a processed event: longer than any provider repeats it."""
 KEEP_FAILED: Final = timedelta(days=90)
 """Retention of a failed event, during which it can be retried."""
 
