@@ -17,6 +17,7 @@ from app.ai.errors import (
 )
 from app.ai.model_table import ModelTable
 from app.ai.port import LLM, Adapter, Answer, Completion, Delta, Message, MessageRole, Part, Prompt, Usage
+from app.core.ports.telemetry import AICall, Telemetry
 from app.core.runtime import Runtime
 
 logger = structlog.stdlib.get_logger(__name__)
@@ -72,6 +73,7 @@ class LLMProvider(LLM):
         models: the allowed models, the default first.
         table: the models and their prices.
         limits: of each request.
+        telemetry: receives every call.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class LLMProvider(LLM):
         models: Sequence[str],
         table: ModelTable,
         limits: Limits,
+        telemetry: Telemetry,
     ) -> None:
         self.name = name
         self.key = key
@@ -90,6 +93,7 @@ class LLMProvider(LLM):
         self.limits = limits
         self._adapter = adapter
         self._table = table
+        self._telemetry = telemetry
 
     @property
     def configured(self) -> bool:
@@ -131,9 +135,11 @@ class LLMProvider(LLM):
     ) -> Completion:
         """See `LLM.complete`."""
         prompt = self.check(messages, model=model, max_tokens=max_tokens, search=search)
+        call = AICall(provider=self.name, model=prompt.model, streamed=False)
         started = time.perf_counter()
-        answer = await self._configured_adapter.complete(prompt)
-        return self._completion(prompt, answer, started)
+        with self._telemetry.observe(call):
+            answer = await self._configured_adapter.complete(prompt)
+            return self._completion(prompt, answer, started, call)
 
     async def stream(
         self,
@@ -145,10 +151,12 @@ class LLMProvider(LLM):
     ) -> AsyncGenerator[Part, None]:
         """See `LLM.stream`."""
         prompt = self.check(messages, model=model, max_tokens=max_tokens, search=search)
+        call = AICall(provider=self.name, model=prompt.model, streamed=True)
         started = time.perf_counter()
-        async with aclosing(self._configured_adapter.stream(prompt)) as parts:
-            async for part in parts:
-                yield Delta(text=part) if isinstance(part, str) else self._completion(prompt, part, started)
+        with self._telemetry.observe(call):
+            async with aclosing(self._configured_adapter.stream(prompt)) as parts:
+                async for part in parts:
+                    yield Delta(text=part) if isinstance(part, str) else self._completion(prompt, part, started, call)
 
     @property
     def _configured_adapter(self) -> Adapter:
@@ -156,8 +164,11 @@ class LLMProvider(LLM):
             raise AINotConfiguredError(self.name, self.key)
         return self._adapter
 
-    def _completion(self, prompt: Prompt, answer: Answer, started: float) -> Completion:
+    def _completion(self, prompt: Prompt, answer: Answer, started: float, call: AICall) -> Completion:
         cost = self._table.cost(self.name, prompt.model, answer.usage)
+        call.cost = None if cost is None else float(cost)
+        if answer.usage is not None:
+            call.input_tokens, call.output_tokens = answer.usage.input_tokens, answer.usage.output_tokens
         _log(self.name, prompt.model, answer.usage, cost, started)
         return Completion(
             provider=self.name,

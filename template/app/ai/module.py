@@ -40,7 +40,13 @@ async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
             adapter = await stack.enter_async_context(spec.open(runtime, timeout)) if configured else None
             models = _models(spec, table, settings)
             providers[spec.name] = LLMProvider(
-                spec.name, key=spec.key, adapter=adapter, models=models, table=table, limits=limits
+                spec.name,
+                key=spec.key,
+                adapter=adapter,
+                models=models,
+                table=table,
+                limits=limits,
+                telemetry=runtime.telemetry,
             )
         runtime.provide(Providers, Providers(providers, settings.AI_DEFAULT_PROVIDER, table))
         yield

@@ -19,6 +19,7 @@ from app.ai.llm_router import LLMRouter
 from app.ai.model_table import Complexity, Model, ModelTable
 from app.ai.port import LLM, Answer, Delta, Finish, Prompt, Usage, conversation
 from app.core.errors import AppError
+from app.core.ports.telemetry import Telemetry
 from tests.ai.requests import chat, events
 from tests.fakes.llm import Fails, FakeLLM
 
@@ -79,6 +80,7 @@ class World:
                 models=[f"{name}-1"],
                 table=table,
                 limits=limits,
+                telemetry=Telemetry(),
             )
             for name, adapter in self.adapters.items()
         }

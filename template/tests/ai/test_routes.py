@@ -16,6 +16,7 @@ from app.ai.providers import console
 from app.ai.settings import AISettings
 from app.core.lifecycle import running
 from app.core.ports.plans import FreePlan
+from app.core.ports.telemetry import AICall
 from app.core.runtime import Runtime
 from app.main import create_app
 from app.modules import MODULES
@@ -23,6 +24,7 @@ from app.users.models import User
 from tests.ai.cases import CASES
 from tests.ai.requests import AI, chat, code, events, question
 from tests.conftest import SignIn, make_client, make_runtime
+from tests.core.telemetry import Recorder
 from tests.fakes.llm import KEY, TEXTS, Fails, FakeLLM, Says
 
 PATHS = ["completions", "chat", "chat/routed"]
@@ -67,6 +69,23 @@ class TestAsking:
         assert whole.json()["usage"]["total_tokens"] == 40
         assert whole.json()["cost"] > 0
         assert streamed == [*(("delta", {"text": text}) for text in TEXTS), ("usage", whole.json())]
+
+    async def test_reports_every_call_to_telemetry(
+        self, client: httpx.AsyncClient, asker: dict[str, str], runtime: Runtime
+    ) -> None:
+        recorder = Recorder()
+        with runtime.listen(recorder):
+            whole = await ask(client, asker, "chat")
+            await ask(client, asker, "chat", stream=True)
+
+        calls = recorder.of(AICall)
+        assert [call.streamed for call in calls] == [False, True]
+        answer = whole.json()
+        for call in calls:
+            assert (call.provider, call.model) == (answer["provider"], answer["model"])
+            assert (call.input_tokens or 0) + (call.output_tokens or 0) == 40
+            assert call.cost == pytest.approx(answer["cost"])
+            assert call.error is None
 
     @pytest.mark.parametrize("path", PATHS)
     async def test_requires_authentication(self, client: httpx.AsyncClient, path: str, fake: FakeLLM) -> None:
