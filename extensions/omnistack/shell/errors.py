@@ -12,4 +12,5 @@ class OmniError(Exception):
     def __str__(self) -> str:
         """Return one line: the message, then the next step."""
         parts = [" ".join(part.split()) for part in (self.message, self.hint)]
-        return ". ".join(part.rstrip(".") for part in parts if part) + "."
+        line = ". ".join(part.rstrip(".") for part in parts if part)
+        return line if line.endswith("?") else f"{line}."

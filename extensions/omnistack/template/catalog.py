@@ -204,7 +204,7 @@ def plain(value: Answer) -> str:
 def suggest(name: str, known: Iterable[str], otherwise: str = "") -> str:
     """Suggest similar names; if there are none, return `otherwise` or list all names."""
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=3)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.7)
     if near:
         return f"did you mean {' or '.join(near)}?"
     return otherwise or f"choose one of {', '.join(names)}"
