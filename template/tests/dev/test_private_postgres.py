@@ -98,17 +98,24 @@ class TestEnd:
         script = (
             "import sys; from app.dev.servers.child_process import watch\n"
             "from signal import SIGINT, SIG_DFL, signal; signal(SIGINT, SIG_DFL)\n"
-            "sys.exit(watch([sys.executable, '-c', 'import signal; print(1, flush=True); signal.pause()']))"
+            "sys.exit(watch([sys.executable, '-c', sys.argv[1]]))"
+        )
+        # With Python's own handler, a signal between the two statements would be lost, and the pause endless.
+        paused = (
+            "from signal import SIGINT, SIG_DFL, pause, signal; signal(SIGINT, SIG_DFL); print(1, flush=True); pause()"
         )
         with subprocess.Popen(
-            [sys.executable, "-c", script],
+            [sys.executable, "-c", script, paused],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
         ) as watcher:
-            assert watcher.stdin is not None
-            assert watcher.stdout is not None
-            assert watcher.stdout.readline() == "1\n"
-            watcher.stdin.close()
-            assert watcher.wait(SECONDS) != 0
+            try:
+                assert watcher.stdin is not None
+                assert watcher.stdout is not None
+                assert watcher.stdout.readline() == "1\n"
+                watcher.stdin.close()
+                assert watcher.wait(SECONDS) != 0
+            finally:
+                watcher.kill()
