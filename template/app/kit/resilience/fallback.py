@@ -68,7 +68,7 @@ class Fallback[T]:
         async def with_fallback(*args: P.args, **kwargs: P.kwargs) -> R | T:
             try:
                 return await function(*args, **kwargs)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - raised again if it has no substitute
                 return self._replace(error)
 
         return with_fallback
@@ -79,7 +79,7 @@ class Fallback[T]:
         captured = Captured[T]()
         try:
             yield captured
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - raised again if it has no substitute
             captured.value = self._replace(error)
             captured.error = error
 

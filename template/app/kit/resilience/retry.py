@@ -40,8 +40,8 @@ class Retry:
                 rates = await fetch_rates()
 
     The delay before an attempt doubles each time, and a random part of up to a third is subtracted, so that calls that
-    failed together are not repeated together. If the system requested a delay, that delay is used instead, plus a random
-    tenth at most.
+    failed together are not repeated together. A delay that the system requested replaces it; a random part of up to a
+    tenth is added.
 
     Args:
         on: the errors after which another attempt may succeed. All others are raised at once, as is the last attempt's.

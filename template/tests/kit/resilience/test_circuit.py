@@ -17,9 +17,7 @@ from app.kit.resilience.circuit_store import (
 from app.kit.resilience.errors import CircuitOpenError
 from tests.kit.resilience.systems import HOUR, Hanging, System, cancel
 
-POLICY = CircuitPolicy(
-    name="shop", threshold=2, recovery=timedelta(seconds=30), probe_timeout=timedelta(seconds=60)
-)
+POLICY = CircuitPolicy(name="shop", threshold=2, recovery=timedelta(seconds=30), probe_timeout=timedelta(seconds=60))
 
 
 class Clock:
@@ -129,9 +127,7 @@ class TestCircuitBreaker:
             pass
 
     @pytest.mark.parametrize("refused", [CircuitOpenError("warehouse"), asyncio.CancelledError()])
-    async def test_a_probe_that_says_nothing_closes_nothing(
-        self, shop: CircuitBreaker, refused: BaseException
-    ) -> None:
+    async def test_a_probe_that_says_nothing_closes_nothing(self, shop: CircuitBreaker, refused: BaseException) -> None:
         with pytest.raises(type(refused)):
             async with shop.guard():
                 raise refused

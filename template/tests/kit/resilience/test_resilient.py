@@ -12,7 +12,8 @@ from app.kit.resilience.bulkhead import Bulkhead
 from app.kit.resilience.errors import BulkheadFullError, CircuitOpenError, UnavailableError
 from app.kit.resilience.resilient import Resilient
 from app.kit.resilience.retry_after import parse_retry_after
-from tests.kit.resilience.systems import SOON, Hanging, System
+from tests.kit.resilience.systems import HOUR, SOON, Hanging, System
+
 
 def connection_errors(error: Exception) -> bool:
     return isinstance(error, ConnectionError)
@@ -308,7 +309,7 @@ class TestBulkhead:
 class TestTotalTimeout:
     async def test_ends_all_attempts(self) -> None:
         system = Hanging()
-        shop = Resilient("shop", transient=ConnectionError, attempts=100, timeout=timedelta(hours=1), total_timeout=SOON)
+        shop = Resilient("shop", transient=ConnectionError, timeout=HOUR, total_timeout=SOON)
         with pytest.raises(TimeoutError):
             await shop.call(system)
         assert system.calls == 1
