@@ -19,8 +19,8 @@ class Resilient:
     """All calls to one other system. Keep one instance per system for the lifetime of the process.
 
     The helpers in their order, the outermost first: fallback, total timeout, retry, bulkhead, circuit breaker, timeout.
-    A call holds no slot while it waits for its next attempt, and waits for a slot before it asks the circuit. Neither an
-    open circuit nor a full bulkhead is retried.
+    A call holds no slot between two attempts, and waits for a slot before it asks the circuit. Neither an open circuit
+    nor a full bulkhead is retried.
 
     Args:
         name: the system's name, for logs, errors and telemetry.
