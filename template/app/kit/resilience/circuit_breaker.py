@@ -27,7 +27,7 @@ class CircuitBreaker:
 
     After `threshold` consecutive transient failures the circuit opens: for the duration of `recovery`, every call fails
     at once. Then it is half-open: one call at a time probes the system, and its outcome closes or reopens the circuit.
-    Where Redis is used, all processes share the circuit.
+    If the processes share a store (`share_circuits`), they share the circuit.
 
     Args:
         name: the system's name, for logs, errors and telemetry, and for the other processes.
