@@ -35,7 +35,7 @@ async def thing(things: ThingRepository, code: int) -> Thing:
 class TestCreateMulti:
     async def test_adds_all_rows_in_one_statement(self, things: ThingRepository, database: Database) -> None:
         with statements_of(database) as statements:
-            (await things.create_multi({"name": str(number)} for number in range(bulk.MAX_BULK_ROWS)),)
+            await things.create_multi(({"name": str(number)} for number in range(bulk.MAX_BULK_ROWS)), owner_id=OTHER)
         assert len(statements) == 1
 
     async def test_the_owner_is_the_one_given(self, things: ThingRepository) -> None:
