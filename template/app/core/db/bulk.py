@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, Update, bindparam, case, inspect, update
+from sqlalchemy import Boolean, ColumnElement, Update, case, column, inspect, update
+from sqlalchemy import values as values_clause
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import SQLModel, col
 
@@ -20,7 +20,7 @@ from app.core.errors import ConflictError
 MAX_BULK_ROWS: Final = 1000
 """Maximum number of rows that are written at once. Split more with `itertools.batched`, into several transactions."""
 MAX_BULK_VALUES: Final = 10_000
-"""Maximum number of values of a bulk update. Each is sent with its key; a statement has at most 32,766 parameters."""
+"""Maximum of rows times changed columns in a bulk update. A statement has at most 32,766 parameters."""
 
 type Values = BaseModel | Mapping[str, object]
 
@@ -76,16 +76,19 @@ async def update_rows[M: Entity](
     """
     now = utc_now()
     rows = {id_: {"updated_at": now, **values_of(changes[id_], only_set=True)} for id_ in bounded(changes)}
+    names = list({name: None for values in rows.values() for name in values})
+    check_fields(model, dict.fromkeys(names))
+    if "id" in names:
+        raise TypeError("A row's key can't be changed.")
     if not rows:
         return 0
-    check_fields(model, {name: None for values in rows.values() for name in values})
-    if sum(map(len, rows.values())) > MAX_BULK_VALUES:
+    if len(rows) * len(names) > MAX_BULK_VALUES:
         raise ValueError(
             f"At most {MAX_BULK_VALUES} values can be written at once. Split the rows with itertools.batched."
         )
     # Pending changes first: they must not overwrite these later.
     await session.flush()
-    statement = _statement(model, rows).where(*visible).execution_options(synchronize_session=False)
+    statement = _statement(model, names, rows).where(*visible).execution_options(synchronize_session=False)
     with conflicts(model):
         changed = (await session.scalars(statement.returning(col(model.id)))).all()
     for id_ in changed:
@@ -95,14 +98,30 @@ async def update_rows[M: Entity](
     return len(changed)
 
 
-def _statement(model: type[Entity], rows: Mapping[UUID, Mapping[str, object]]) -> Update:
-    key = col(model.id)
-    assigned: dict[str, Any] = {}
-    for name in {name: None for values in rows.values() for name in values}:
-        column: InstrumentedAttribute[Any] = getattr(model, name)
-        new = {id_: bindparam(None, values[name], type_=column.type) for id_, values in rows.items() if name in values}
-        # One value for all rows needs no distinction.
-        values = [values.get(name) for values in rows.values()]
-        same = len(new) == len(rows) and all(value == values[0] for value in values)
-        assigned[name] = values[0] if same else case(new, value=key, else_=column)
-    return update(model).where(key.in_(list(rows))).values(assigned)
+def _statement(model: type[Entity], names: Sequence[str], rows: Mapping[UUID, Mapping[str, object]]) -> Update:
+    """Return the statement that joins the table with a list of the new values.
+
+    If some rows leave out a column, a flag in the list says which rows have a value for it.
+    """
+    own = inspect(model).columns
+    partial = {name for name in names if any(name not in values for values in rows.values())}
+    new = (
+        values_clause(
+            column("id", own["id"].type),
+            *(column(name, own[name].type) for name in names),
+            *(column(f"has_{name}", Boolean()) for name in sorted(partial)),
+            name="new_values",
+        )
+        .data(
+            [
+                (id_, *(each.get(name) for name in names), *(name in each for name in sorted(partial)))
+                for id_, each in rows.items()
+            ]
+        )
+        .cte("new_values")
+    )
+    assigned = {
+        name: case((new.c[f"has_{name}"], new.c[name]), else_=own[name]) if name in partial else new.c[name]
+        for name in names
+    }
+    return update(model).where(own["id"] == new.c.id).values(assigned)

@@ -57,7 +57,7 @@ class Resilient:
         self._total_timeout = None if total_timeout is None else total_timeout.total_seconds()
         self._bulkhead = bulkhead
         self._circuit = CircuitBreaker(
-            name, transient=transient, threshold=threshold, recovery=recovery, probe_timeout=2 * timeout + recovery
+            name, transient=transient, threshold=threshold, recovery=recovery, probe_timeout=timeout + recovery
         )
         self._retry = Retry(
             self._circuit.is_failure,

@@ -126,6 +126,8 @@ class TestUpdateEach:
         assert await things.update_each({}) == 0
         with pytest.raises(TypeError, match="no field nonsense"):
             await things.update_each({uuid7(): {"nonsense": 1}})
+        with pytest.raises(TypeError, match="key can't be changed"):
+            await things.update_each({uuid7(): {"id": uuid7()}})
         with pytest.raises(ValueError, match="At most 1000 rows"):
             await things.update_each({uuid7(): {} for _ in range(1001)})
         monkeypatch.setattr(bulk, "MAX_BULK_VALUES", 3)

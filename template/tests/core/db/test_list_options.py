@@ -45,7 +45,7 @@ class JoinedRepository(ThingRepository):
 
 
 OTHER_THING = aliased(Thing)
-SIBLINGS = select(func.count()).where(OTHER_THING.owner_id == col(Thing.owner_id)).scalar_subquery()
+SIBLINGS = select(func.count()).where(col(OTHER_THING.owner_id) == col(Thing.owner_id)).scalar_subquery()
 DOUBLED = col(Thing.code) * 2
 
 
