@@ -16,7 +16,7 @@ def check_currency(value: str) -> str:
     Raises:
         ValueError: no currency has this code.
     """
-    code = value.upper()
+    code = value.upper() if value.isascii() else ""
     if code not in MINOR_DIGITS:
         raise ValueError('must be the code of a currency, like "EUR" (ISO 4217)')
     return code

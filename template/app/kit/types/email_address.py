@@ -51,7 +51,7 @@ def _validated(value: str, *, internationalized: bool) -> ValidatedEmail:
     if len(value) > MAX_EMAIL_LENGTH:
         raise _invalid()
     try:
-        return validate_email(value, check_deliverability=False, allow_smtputf8=internationalized)
+        return validate_email(value, check_deliverability=False, allow_smtputf8=internationalized, strict=True)
     except (EmailNotValidError, UnicodeError):
         raise _invalid() from None
 

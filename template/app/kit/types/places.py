@@ -15,7 +15,7 @@ def _lines(folder: str, name: str) -> list[str]:
 COUNTRIES: Final = frozenset(line.partition("\t")[0] for line in _lines("tzdata.zoneinfo", "iso3166.tab"))
 """The two-letter codes of all countries (ISO 3166-1 alpha-2)."""
 
-TIME_ZONES: Final = frozenset(_lines("tzdata", "zones"))
+TIME_ZONES: Final = frozenset(_lines("tzdata", "zones")) - {"Factory"}
 """The names of all time zones of the IANA database, older names included."""
 
 _LOCALE: Final = re.compile(
@@ -29,7 +29,7 @@ def check_country(value: str) -> str:
     Raises:
         ValueError: no country has this code.
     """
-    code = value.upper()
+    code = value.upper() if value.isascii() else ""
     if code not in COUNTRIES:
         raise ValueError('must be the two-letter code of a country, like "CH" (ISO 3166)')
     return code

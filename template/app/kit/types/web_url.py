@@ -10,6 +10,9 @@ from app.kit.types.base import StringFormat
 from app.kit.types.ip_addresses import is_public_address
 
 MAX_URL_LENGTH: Final = 2000
+MAX_HOST_LENGTH: Final = 253
+MAX_LABEL_LENGTH: Final = 63
+"""Of a name in DNS, and of each part of it (RFC 1035 §2.3.4)."""
 
 # Parsers disagree on white space, control characters and backslashes, so none of them may be in a URL.
 _START: Final = re.compile(r"https?://([^/?#]+)", re.IGNORECASE)
@@ -56,7 +59,8 @@ def _parsed(value: str) -> Url:
         url = Url(value)
     except ValueError:
         raise ValueError(hint) from None
-    if not url.host or url.username or url.password:
+    host = url.host or ""
+    if not host or len(host) > MAX_HOST_LENGTH or max(map(len, host.split("."))) > MAX_LABEL_LENGTH:
         raise ValueError(hint)
     return url
 

@@ -47,7 +47,7 @@ def test_currencies_do_not_mix() -> None:
         lambda: one + other, lambda: one - other, lambda: one < other, lambda: one <= other, lambda: one > other,
         lambda: one >= other, lambda: Money.sum([one, other], "EUR"), lambda: Money.sum([one], "USD"),
     ):  # fmt: skip
-        with pytest.raises(CurrencyMismatchError, match="EUR|USD"):
+        with pytest.raises(CurrencyMismatchError, match="cannot be combined"):
             operation()
     assert one != other
 
@@ -108,7 +108,8 @@ def test_as_json() -> None:
     assert money.dump_json(Money(1999, "EUR")) == b'{"amount":1999,"currency":"EUR"}'
     for text in (
         '{"amount": "1999", "currency": "EUR"}', '{"amount": 19.99, "currency": "EUR"}', '{"amount": 1}', "1999",
-        '{"amount": true, "currency": "EUR"}', '{"amount": 1, "currency": "EUR", "more": 1}', '{"amount": 1e400, "currency": "EUR"}',
+        '{"amount": true, "currency": "EUR"}', '{"amount": 1, "currency": "EUR", "more": 1}',
+        '{"amount": 1e400, "currency": "EUR"}',
     ):  # fmt: skip
         with pytest.raises(ValueError, match="validation error"):
             money.validate_json(text)

@@ -12,11 +12,11 @@ from tests.kit.types.samples import STRINGS, refuses
 URL, PUBLIC = STRINGS["HttpUrl"], STRINGS["PublicHttpUrl"]
 
 PRIVATE_ADDRESSES = [
-    "0.0.0.0", "10.0.0.1", "100.64.0.1", "127.0.0.1", "169.254.169.254", "172.16.0.1", "192.0.0.8", "192.0.0.9",
+    "0.1.2.3", "10.0.0.1", "100.64.0.1", "127.0.0.1", "169.254.169.254", "172.16.0.1", "192.0.0.8", "192.0.0.9",
     "192.0.2.1", "192.88.99.1", "192.168.0.1", "198.18.0.1", "203.0.113.1", "224.0.0.1", "239.1.2.3", "240.0.0.1",
-    "255.255.255.255", "::", "::1", "::127.0.0.1", "::8.8.8.8", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1",
-    "64:ff9b:1::1", "100::1", "2001::1", "2001:db8::1", "2002:7f00:1::", "2002:808:808::1", "3fff::1", "4000::1", "5f00::1",
-    "fc00::1", "fd00::1", "fe80::1", "fe80::1%eth0", "2606:4700::1%eth0", "ff02::1",
+    "255.255.255.255", "::", "::1", "::127.0.0.1", "::8.8.8.8", "::ffff:127.0.0.1", "::ffff:10.0.0.1",
+    "64:ff9b::7f00:1", "64:ff9b:1::1", "100::1", "2001::1", "2001:db8::1", "2002:7f00:1::", "2002:808:808::1",
+    "3fff::1", "4000::1", "5f00::1", "fc00::1", "fd00::1", "fe80::1", "fe80::1%eth0", "2606:4700::1%eth0", "ff02::1",
 ]  # fmt: skip
 PUBLIC_ADDRESSES = ["1.1.1.1", "8.8.8.8", "93.184.215.14", "2606:4700:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"]
 
@@ -40,11 +40,13 @@ class TestHttpUrl:
         "value",
         [
             "example.com", "//example.com", "ftp://example.com", "javascript:alert(1)", "https:example.com", "https://",
-            "https:///path", "https://:80", "https://me:secret@example.com", "https://@example.com", "https://me@example.com",
-            "https://example.com:99999", "https://exa mple.com", "https://example.com\\@evil.example", "https://exam\nple.com",
+            "https:///path", "https://:80", "https://me:secret@example.com", "https://@example.com",
+            "https://me@example.com",
+            "https://example.com:99999", "https://exa mple.com", "https://example.com\\@evil.example",
+            "https://exam\nple.com",
             "https://[::1", "https://exa%00mple.com", "https://" + "a" * 2000, "http://" + "\xe4" * 1000,
         ],
-        ids=ascii,
+        ids=lambda value: ascii(value)[:50],
     )  # fmt: skip
     def test_refuses_other_schemes_credentials_and_ambiguous_characters(self, value: str) -> None:
         assert refuses(URL, value)
