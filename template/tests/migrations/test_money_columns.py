@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from enum import StrEnum
+from typing import ClassVar
 
 import pytest
 from sqlalchemy import Connection, func, inspect, select
@@ -12,7 +13,7 @@ from sqlmodel import Field, col
 
 from app.core.db.columns import enum_type
 from app.core.db.models import Entity, metadata
-from app.core.db.money_columns import Currency, MinorUnits, MoneyProperty, money_property
+from app.core.db.money_columns import Currency, MinorUnits, MoneyProperty
 from app.kit.types.money import AmountError, Money
 from app.migrate import migrations
 from app.migrate.database_state import on_database
@@ -36,7 +37,7 @@ class MoneyBill(Entity, table=True):
     state: State = Field(default=State.OPEN, sa_type=enum_type(State))
     total_minor: int = Field(sa_type=MinorUnits)
     currency: str = Field(sa_type=Currency)
-    total = money_property("total_minor")
+    total: ClassVar = MoneyProperty("total_minor", "currency")
 
 
 DIALECT = default.DefaultDialect()
@@ -81,7 +82,7 @@ def write_and_read(session: Session) -> None:
     session.expire_all()
     assert bill.total == Money(10**15, "JPY")
     assert session.scalar(select(func.sum(col(MoneyBill.total_minor)))) == 10**15 - 5
-    bill.total = Money(1999, "EUR")
+    bill.total_minor, bill.currency = 1999, "EUR"
     session.flush()
     assert session.scalars(select(MoneyBill).where(col(MoneyBill.currency) == "EUR")).one().total == Money(1999, "EUR")
     assert session.scalars(select(col(MoneyBill.state)).where(col(MoneyBill.total_minor) < 0)).one() is State.PAID

@@ -1,6 +1,6 @@
 """Columns for amounts of money: one for the smallest units, one for the currency. The same on every database."""
 
-from typing import Any, overload
+from typing import Self, overload
 
 from sqlalchemy import BigInteger, Dialect, String
 from sqlalchemy.types import TypeDecorator
@@ -46,46 +46,33 @@ class Currency(TypeDecorator[str]):
         return value
 
 
-class MoneyProperty(property):
-    """A property of a table that reads two columns as `Money`, and writes both. See `money_property`."""
-
-    def __init__(self, amount: str, currency: str) -> None:
-        def read(row: object) -> Money:
-            return Money(getattr(row, amount), getattr(row, currency))
-
-        def write(row: object, value: Money) -> None:
-            setattr(row, amount, value.amount)
-            setattr(row, currency, value.currency)
-
-        super().__init__(read, write)
-
-    @overload
-    def __get__(self, instance: None, owner: type, /) -> "MoneyProperty": ...
-
-    @overload
-    def __get__(self, instance: object, owner: type | None = None, /) -> Money: ...
-
-    def __get__(self, instance: Any, owner: type | None = None, /) -> "Money | MoneyProperty":
-        """Return the amount of a row."""
-        return self if instance is None else super().__get__(instance, owner)
-
-    def __set__(self, instance: object, value: Money, /) -> None:
-        """Set the amount of a row, and its currency."""
-        super().__set__(instance, value)
-
-
-def money_property(amount: str, currency: str = "currency") -> MoneyProperty:
-    """Return a property of a table that joins two of its columns.
+class MoneyProperty:
+    """A property of a table that reads two of its columns as `Money`.
 
         class Invoice(Entity, table=True):
             total_minor: int = Field(sa_type=MinorUnits)
             currency: str = Field(sa_type=Currency)
-            total = money_property("total_minor")
+            total: ClassVar = MoneyProperty("total_minor", "currency")
 
-    `invoice.total` is a `Money`, and can be set. In statements, use the columns.
+    `invoice.total` is a `Money`. It is read-only: assign to the columns. Statements use the columns as well.
 
     Args:
         amount: the name of the column with the amount.
-        currency: the name of the column with the currency. Several amounts can share one; then set them together.
+        currency: the name of the column with the currency. Several amounts can share it.
     """
-    return MoneyProperty(amount, currency)
+
+    def __init__(self, amount: str, currency: str) -> None:
+        self._amount = amount
+        self._currency = currency
+
+    @overload
+    def __get__(self, instance: None, owner: type, /) -> Self: ...
+
+    @overload
+    def __get__(self, instance: object, owner: type | None = None, /) -> Money: ...
+
+    def __get__(self, instance: object, owner: type | None = None, /) -> Self | Money:
+        """Return the amount of a row."""
+        if instance is None:
+            return self
+        return Money(getattr(instance, self._amount), getattr(instance, self._currency))
