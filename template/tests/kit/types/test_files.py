@@ -42,7 +42,9 @@ class TestFileName:
         assert STRINGS["FileName"].validate_python(typed) == name
         assert clean_file_name(name) == name
 
-    @pytest.mark.parametrize("typed", ["", ".", "..", "/", " . ", "\u202e\u200b", "a/..", "x" * 256], ids=ascii)
+    @pytest.mark.parametrize(
+        "typed", ["", ".", "..", "a\0b", "a\nb", "a\u2028b", "/", " . ", "\u202e\u200b", "a/..", "x" * 256], ids=ascii
+    )
     def test_an_unusable_name_is_refused(self, typed: str) -> None:
         assert refuses(STRINGS["FileName"], typed)
 
