@@ -1,4 +1,4 @@
-"""Profiles of Hypothesis: few examples by default, the same in each run; `HYPOTHESIS_PROFILE=thorough` tries many."""
+"""Hypothesis: few examples by default, the same in each run; `HYPOTHESIS_PROFILE=thorough` tries many."""
 
 import os
 from pathlib import Path
