@@ -85,6 +85,8 @@ class Piece(Strict):
     # The only optional keys.
     processes: list[Process] = []
     volumes: list[Volume] = []
+    offers: list[str] = []
+    """Those of its paths that exist for the user's own code: nothing in the application has to import them."""
     is_port: bool = Field(default=False, exclude=True)
     """Whether it has the name of a port: then answers choose its providers. Computed, not written in the file."""
 
