@@ -60,8 +60,11 @@ def includes(item: object, name: str | None, kind: str, reflected: bool, other: 
 
 
 def plain_type(kind: str, item: object, _context: object) -> str | Literal[False]:
-    """Render SQLModel's types and enums as what they are in the database, so that a revision stays valid for years."""
-    from sqlalchemy import Enum  # noqa: PLC0415 - as above
+    """Render SQLModel's types, enums and the application's own types as what they are in the database.
+
+    A revision then stays valid for years, even if the type is renamed.
+    """
+    from sqlalchemy import Enum, TypeDecorator  # noqa: PLC0415 - as above
     from sqlmodel.sql.sqltypes import AutoString, UTCDateTime  # noqa: PLC0415 - as above
 
     if kind == "type" and isinstance(item, UTCDateTime):
@@ -70,6 +73,8 @@ def plain_type(kind: str, item: object, _context: object) -> str | Literal[False
         return f"sa.{item.impl!r}"
     if kind == "type" and isinstance(item, Enum) and not item.native_enum:
         return f"sa.String({item.length})"
+    if kind == "type" and isinstance(item, TypeDecorator) and type(item).__module__.startswith("app."):
+        return f"sa.{item.impl_instance!r}"
     return False
 
 

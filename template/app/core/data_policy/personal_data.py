@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Final
 from uuid import UUID
 
+from pydantic import SecretStr
 from pydantic_core import to_json
 from sqlalchemy import delete, inspect, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -59,4 +60,9 @@ async def _batches(runtime: Runtime, part: PersonalData, user_id: UUID) -> Async
 
 
 def _json(value: object) -> bytes:
-    return to_json(value, bytes_mode="base64", fallback=str)
+    return to_json(value, bytes_mode="base64", fallback=_plain)
+
+
+def _plain(value: object) -> str:
+    # An encrypted column has secrets, which would become asterisks: the export is for the user whose data they are.
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
