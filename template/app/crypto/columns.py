@@ -11,7 +11,7 @@ from sqlalchemy import Column, Dialect, Text, Uuid, cast, event, inspect, litera
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.orm import Mapper
 from sqlalchemy.sql import operators
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.elements import ClauseElement, ColumnElement
 from sqlalchemy.sql.schema import SchemaItem, Table
 from sqlalchemy.types import TypeDecorator
 
@@ -41,7 +41,9 @@ class EncryptedColumnError(Exception):
 
 
 class RowSecret(SecretStr):
-    """A secret for one row of an encrypted column, for statements that don't go through the ORM's flush:
+    """A secret for one row of an encrypted column, for statements that don't go through the ORM's flush.
+
+    Use:
 
         insert(Integration).values(id=id_, token=RowSecret("…", row=id_))
 
@@ -54,9 +56,17 @@ class RowSecret(SecretStr):
         super().__init__(value)
         self.row = row
 
+    def __eq__(self, other: object) -> bool:
+        """Compare the values, whatever their rows are."""
+        return isinstance(other, SecretStr) and self.get_secret_value() == other.get_secret_value()
+
+    def __hash__(self) -> int:
+        """Return the hash of the value."""
+        return hash(self.get_secret_value())
+
 
 class _NotComparable(TypeDecorator.Comparator[SecretStr]):
-    """The operators of encrypted columns: only `is_(None)` and its like, since equal values have different ciphertexts."""
+    """The operators of encrypted columns: only comparisons with `None`, since equal values have different ciphertexts."""
 
     def operate(self, op: operators.OperatorType, *other: Any, **kwargs: Any) -> ColumnElement[Any]:  # noqa: ANN401 - SQLAlchemy's signature
         """Apply an operator.
@@ -64,19 +74,21 @@ class _NotComparable(TypeDecorator.Comparator[SecretStr]):
         Raises:
             EncryptedColumnError: the operator needs the plaintext.
         """
-        if op in {operators.is_, operators.is_not, operators.eq, operators.ne} and other[0] is None:
-            return super().operate(op, *other, **kwargs)
-        raise EncryptedColumnError(
-            f"{self.expr} is encrypted: it can be compared with None, but not searched, sorted or compared with a value. "
-            f"Store a digest in a second column to look rows up by the value."
-        )
+        # SQLAlchemy itself compares columns with each other, as keys of dictionaries.
+        with_value = other and other[0] is not None and not isinstance(other[0], ClauseElement)
+        if op not in {operators.is_, operators.is_not, operators.eq, operators.ne} or with_value:
+            raise EncryptedColumnError(
+                f"{self.expr} is encrypted: it can be compared with None, but not with a value, searched or sorted. Store "
+                f"a digest in a second column to look rows up by the value."
+            )
+        return super().operate(op, *other, **kwargs)
 
 
 class EncryptedText(TypeDecorator[SecretStr]):
     """The type of a column with encrypted text: `token: SecretStr = Field(sa_type=EncryptedText)`.
 
-    Attributes hold `SecretStr`, which logs, `repr` and responses show as asterisks. A value is bound to its table, column
-    and row: copied to another one, it cannot be decrypted.
+    Attributes hold `SecretStr`, which logs, `repr` and responses show as asterisks. A value is bound to its table,
+    column and row: copied to another one, it cannot be decrypted.
 
     Args:
         context: the table and column that the values are bound to, as `table.column`. Set it to the former name before
@@ -88,19 +100,22 @@ class EncryptedText(TypeDecorator[SecretStr]):
 
     impl = Text
     cache_ok = True
-    comparator_factory = _NotComparable  # type: ignore[assignment]  # a property in the base class
+    comparator_factory = _NotComparable
 
     def __init__(self, context: str | None = None, *, row_bound: bool = True) -> None:
         super().__init__()
         self.context = context
         self.row_bound = row_bound
         self._named = context is not None
+        self._copied = False
         self._column: Column[Any] | None = None
         event.listen(self, "after_parent_attach", _attach)
 
-    def copy(self, **_kwargs: object) -> Self:
-        """Return a type for another column."""
-        return type(self)(self.context if self._named else None, row_bound=self.row_bound)
+    def copy(self, **kwargs: Any) -> Self:  # noqa: ANN401 - SQLAlchemy's signature
+        """Return the same type for a dialect, or for a copy of the column."""
+        copied = super().copy(**kwargs)
+        copied._copied = True
+        return copied
 
     @property
     def place(self) -> str:
@@ -118,13 +133,13 @@ class EncryptedText(TypeDecorator[SecretStr]):
         if value is None:
             return None
         if not isinstance(value, SecretStr):
-            raise EncryptedColumnError(f"{self.place} takes a SecretStr, which is not shown in logs.")
+            raise _no_secret(self.place)
         row: str | None = None
         if self.row_bound:
             if not isinstance(value, RowSecret):
                 raise EncryptedColumnError(
-                    f"{self.place} is bound to its row, which this statement doesn't name. Add or change the object in a "
-                    f"session, or pass RowSecret(value, row=id)."
+                    f"{self.place} is bound to its row, which this statement doesn't name. Add or change the object in "
+                    f"a session, or pass RowSecret(value, row=id)."
                 )
             row = row_text(value.row)
         with self._explained():
@@ -143,14 +158,14 @@ class EncryptedText(TypeDecorator[SecretStr]):
             context = self.context_of(row if separator else None)
             return SecretStr(self._keyring(dialect).decrypt(sealed, context=context))
 
-    def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[Any] | None:
+    def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         """Select the row's key together with the value, which is bound to it."""
         if not self.row_bound:
-            return None
+            return column
         table = getattr(column, "table", None)
         key = primary_key_of(self._table())
         if table is None or key.key not in table.c:
-            raise EncryptedColumnError(f"{self.place} is bound to its row: select its primary key in the same subquery.")
+            raise EncryptedColumnError(f"{self.place} is bound to its row: select its primary key in the subquery too.")
         text = cast(table.c[key.key], Text)
         return type_coerce(text + literal(_SEPARATOR, Text) + type_coerce(column, Text), self)
 
@@ -186,6 +201,10 @@ class EncryptedText(TypeDecorator[SecretStr]):
             raise EncryptedColumnError(f"{self.place}: {error}") from error
 
 
+def _no_secret(place: str) -> EncryptedColumnError:
+    return EncryptedColumnError(f"{place} takes a SecretStr, which is not shown in logs.")
+
+
 def encrypted_columns(table: Table) -> list[Column[Any]]:
     """Return the encrypted columns of a table."""
     return [column for column in table.columns if isinstance(column.type, EncryptedText)]
@@ -212,7 +231,7 @@ def _attach(type_: EncryptedText, column: SchemaItem) -> None:
     """Remember the column, whose name and table may be set later."""
     if not isinstance(column, Column):
         return
-    if type_._column is not None and type_._column is not column:  # noqa: SLF001
+    if type_._column not in {None, column} and not type_._copied:  # noqa: SLF001
         raise TypeError("Each encrypted column needs a type of its own: write sa_type=EncryptedText, without brackets.")
     type_._column = column  # noqa: SLF001
 
@@ -243,7 +262,16 @@ def _row_binder(keys: list[str]) -> Callable[[Mapper[Any], object, object], None
         for key in keys:
             attribute = inspect(target).attrs[key]
             value = attribute.loaded_value
-            if isinstance(value, SecretStr) and attribute.history.has_changes():
-                setattr(target, key, RowSecret(value.get_secret_value(), row=row))
+            if value is None or not attribute.history.has_changes():
+                continue
+            if not isinstance(value, SecretStr):
+                # Here, and not with the statement, whose error would quote the value.
+                raise _no_secret(f"{mapper.local_table}.{key}")
+            if row is None:
+                raise EncryptedColumnError(
+                    f"{mapper.local_table}.{key} is bound to its row, whose primary key the database generates. Set the key "
+                    f"before the object is stored, or use row_bound=False."
+                )
+            setattr(target, key, RowSecret(value.get_secret_value(), row=row))
 
     return bind

@@ -40,8 +40,8 @@ def new_key(key_id: str | None) -> None:
 async def rotate_(runtime: Runtime, *, dry_run: bool) -> None:
     """Encrypt all values again that the first key of ENCRYPTION_KEYS has not encrypted.
 
-    The application may run meanwhile. If the command is interrupted, run it again. Exits with 1 if values of former keys
-    are left.
+    The application may run meanwhile. If the command is interrupted, run it again. Exits with 1 if values of former
+    keys are left.
     """
     current = runtime.resource(CryptoSettings).keyring.current_id
     found = list(rotated_columns(runtime))
@@ -60,7 +60,7 @@ async def rotate_(runtime: Runtime, *, dry_run: bool) -> None:
         complete = complete and not failures and (dry_run or set(_left(counts, current)) == set())
     if not complete:
         raise click.ClickException(
-            "Some values are not encrypted with the first key. Keep the former keys in ENCRYPTION_KEYS and run it again."
+            "Some values are not encrypted with the first key. Keep the former keys, and run the command again."
         )
 
 

@@ -1,6 +1,6 @@
 """Rotation: encrypt the values of former keys again, with the first key of ENCRYPTION_KEYS."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -28,6 +28,9 @@ from app.core.runtime import Runtime
 from app.crypto.columns import EncryptedColumnError, EncryptedText, encrypted_columns, row_text
 from app.crypto.settings import CryptoSettings
 from app.kit.crypto.encryption import EncryptionError, Keyring, prefix_of
+
+type Parameters = dict[str, Any]
+"""The parameters of the statement that writes a value."""
 
 BATCH: Final = 200
 """Values that one transaction encrypts, so that no row is locked for long."""
@@ -79,7 +82,7 @@ class RotatedColumn:
         self._value = column(encrypted.name, Text)
         self._table = table(owner.name, *self._keys, self._value, schema=owner.schema)
 
-    def counts(self, key_ids: Sequence[str]) -> Select[int]:
+    def counts(self, key_ids: Sequence[str]) -> Select[Any]:
         """Return the statement that counts the values by key, in the order of the ids, and then all values."""
         each = [func.count(case((self._encrypted_with(id_), 1))) for id_ in key_ids]
         return select(*each, func.count(self._value)).select_from(self._table)
@@ -96,13 +99,13 @@ class RotatedColumn:
         )
         return statement if after is None else statement.where(tuple_(*self._keys) > tuple(after))
 
-    def reencrypt(self, keyring: Keyring, rows: Sequence[Row[*tuple[Any, ...]]]) -> tuple[list[dict[str, Any]], list[Failure]]:
+    def reencrypt(self, keyring: Keyring, rows: Sequence[Row[Any]]) -> tuple[list[Parameters], list[Failure]]:
         """Encrypt values with the current key.
 
         Returns:
             The parameters of `write`, and the values that cannot be decrypted.
         """
-        parameters: list[dict[str, Any]] = []
+        parameters: list[Parameters] = []
         failures: list[Failure] = []
         for *key, value in rows:
             try:
@@ -115,7 +118,7 @@ class RotatedColumn:
                 parameters.append({**keys, "old_value": value, "new_value": new})
         return parameters, failures
 
-    async def write(self, connection: AsyncConnection, parameters: Sequence[Mapping[str, Any]]) -> None:
+    async def write(self, connection: AsyncConnection, parameters: Sequence[Parameters]) -> None:
         """Write encrypted values, each in place of the value that it was made from."""
         same = [key == bindparam(f"key_{number}", type_=key.type) for number, key in enumerate(self._keys)]
         statement = update(self._table).where(*same, self._value == bindparam("old_value", type_=Text))
@@ -139,7 +142,8 @@ async def count_by_key(runtime: Runtime, rotated: RotatedColumn) -> dict[str, in
     """Count a column's values by the id of their key. Values of unknown keys are counted as `unknown`."""
     ids = runtime.resource(CryptoSettings).keyring.ids
     async with runtime.database.reading() as session:
-        *counts, total = (await session.execute(rotated.counts(ids))).one()
+        counts = list((await session.execute(rotated.counts(ids))).one())
+    total = counts.pop()
     found = dict(zip(ids, counts, strict=True))
     return found | {"unknown": total - sum(counts)}
 

@@ -80,7 +80,8 @@ class WebhookSigner:
         Raises:
             WebhookSignatureError: the message is not valid.
         """
-        message_id, sent, signatures = (headers.get(f"{prefix}-{name}", "") for name in ("id", "timestamp", "signature"))
+        names = ("id", "timestamp", "signature")
+        message_id, sent, signatures = (headers.get(f"{prefix}-{name}", "") for name in names)
         if len(message_id) > MAX_ID_LENGTH or not _ID.fullmatch(message_id):
             raise WebhookSignatureError("The message's id is missing or malformed.")
         if not _TIMESTAMP.fullmatch(sent):
@@ -109,7 +110,7 @@ def _key(secret: str) -> bytes:
     except ValueError:
         key = b""
     if len(key) < MIN_KEY_BYTES:
-        raise ValueError(f"must be {SECRET_PREFIX} and the base64 of at least {MIN_KEY_BYTES} bytes, as the sender shows it")
+        raise ValueError(f"must be {SECRET_PREFIX} and the base64 of at least {MIN_KEY_BYTES} bytes, as its sender shows it")
     return key
 
 

@@ -53,16 +53,17 @@ async def _batches(runtime: Runtime, part: PersonalData, user_id: UUID) -> Async
         async with runtime.database.reading() as session:
             rows = (await session.execute(after)).all()
         if rows:
-            yield [{column.key: value for column, value in zip(shown, row, strict=False)} for row in rows]
+            yield [{column.key: _shown(value) for column, value in zip(shown, row, strict=False)} for row in rows]
             after = statement.where(key > rows[-1][-1])
         if len(rows) < BATCH:
             return
 
 
 def _json(value: object) -> bytes:
-    return to_json(value, bytes_mode="base64", fallback=_plain)
+    return to_json(value, bytes_mode="base64", fallback=str)
 
 
-def _plain(value: object) -> str:
-    # An encrypted column has secrets, which would become asterisks: the export is for the user whose data they are.
-    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+def _shown(value: object) -> object:
+    # An encrypted column has secrets, which JSON shows as asterisks. They are the user's own data.
+    return value.get_secret_value() if isinstance(value, SecretStr) else value

@@ -57,8 +57,8 @@ class ApiKeyFormat:
         """Check the prefix."""
         if len(self.prefix) > MAX_PREFIX_LENGTH or not _PREFIX.fullmatch(self.prefix):
             raise ValueError(
-                f"The prefix of API keys must be lower-case letters and digits, with single underscores between, and at "
-                f"most {MAX_PREFIX_LENGTH} characters."
+                f"The prefix of API keys must be lower-case letters and digits, with single underscores between, and "
+                f"at most {MAX_PREFIX_LENGTH} characters."
             )
 
     def generate(self) -> NewApiKey:

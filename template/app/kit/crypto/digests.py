@@ -21,7 +21,9 @@ class DigestMismatchError(ValueError):
 
 
 class DigestStream:
-    """A stream that passes its chunks on and computes their digest meanwhile, as for an upload:
+    """A stream that passes its chunks on and computes their digest meanwhile.
+
+    For an upload:
 
         stream = DigestStream(request.stream())
         await storage.put(key, stream)

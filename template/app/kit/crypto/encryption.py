@@ -102,8 +102,8 @@ class EncryptionKey:
 class Keyring:
     """Encryption keys. The first one encrypts; all of them decrypt.
 
-    An encrypted value is the text `v1.KEY_ID.BASE64URL`, whose last part is nonce, ciphertext and tag. Every value has a
-    random nonce: rotate a key before it has encrypted 2³² values.
+    An encrypted value is the text `v1.KEY_ID.BASE64URL`, whose last part is nonce, ciphertext and tag. Every value has
+    a random nonce: rotate a key before it has encrypted 2³² values.
 
     Args:
         keys: at least one; ids and secrets are unique.

@@ -76,8 +76,8 @@ class PasswordHasher:
         hasher = Argon2Hasher(time_cost=PASSES, memory_cost=MEMORY, parallelism=LANES)
         self._hash = PasswordHash((hasher, *older))
         self._timeout = timeout
-        # An executor of its own: asyncio's is shared with file and DNS work, and anyio's limiter lets the next one start
-        # when a caller is cancelled, while the thread of the cancelled one still computes.
+        # An executor of its own: asyncio's is shared with file and DNS work, and anyio's limiter lets the next caller
+        # start when one is cancelled, while the thread of the cancelled one still computes.
         self._threads = ThreadPoolExecutor(threads or _default_threads(), thread_name_prefix="passwords")
 
     async def hash(self, password: SecretStr) -> str:
