@@ -66,7 +66,7 @@ class RowSecret(SecretStr):
 
 
 class _NotComparable(TypeDecorator.Comparator[SecretStr]):
-    """The operators of encrypted columns: only comparisons with `None`, since equal values have different ciphertexts."""
+    """The operators of encrypted columns: comparisons with `None` only, as equal values have different ciphertexts."""
 
     def operate(self, op: operators.OperatorType, *other: Any, **kwargs: Any) -> ColumnElement[Any]:  # noqa: ANN401 - SQLAlchemy's signature
         """Apply an operator.
@@ -78,8 +78,8 @@ class _NotComparable(TypeDecorator.Comparator[SecretStr]):
         with_value = other and other[0] is not None and not isinstance(other[0], ClauseElement)
         if op not in {operators.is_, operators.is_not, operators.eq, operators.ne} or with_value:
             raise EncryptedColumnError(
-                f"{self.expr} is encrypted: it can be compared with None, but not with a value, searched or sorted. Store "
-                f"a digest in a second column to look rows up by the value."
+                f"{self.expr} is encrypted: it can be compared with None, but not with a value, searched or sorted. "
+                f"Store a `keyed_digest` in a second column to look rows up by the value."
             )
         return super().operate(op, *other, **kwargs)
 
@@ -114,7 +114,7 @@ class EncryptedText(TypeDecorator[SecretStr]):
     def copy(self, **kwargs: Any) -> Self:  # noqa: ANN401 - SQLAlchemy's signature
         """Return the same type for a dialect, or for a copy of the column."""
         copied = super().copy(**kwargs)
-        copied._copied = True
+        copied._copied = True  # noqa: SLF001 - of the same class
         return copied
 
     @property
@@ -269,8 +269,8 @@ def _row_binder(keys: list[str]) -> Callable[[Mapper[Any], object, object], None
                 raise _no_secret(f"{mapper.local_table}.{key}")
             if row is None:
                 raise EncryptedColumnError(
-                    f"{mapper.local_table}.{key} is bound to its row, whose primary key the database generates. Set the key "
-                    f"before the object is stored, or use row_bound=False."
+                    f"{mapper.local_table}.{key} is bound to its row, whose primary key the database generates. Set the "
+                    f"key before the object is stored, or use row_bound=False."
                 )
             setattr(target, key, RowSecret(value.get_secret_value(), row=row))
 

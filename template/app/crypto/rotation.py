@@ -85,7 +85,8 @@ class RotatedColumn:
     def counts(self, key_ids: Sequence[str]) -> Select[Any]:
         """Return the statement that counts the values by key, in the order of the ids, and then all values."""
         each = [func.count(case((self._encrypted_with(id_), 1))) for id_ in key_ids]
-        return select(*each, func.count(self._value)).select_from(self._table)
+        columns: list[ColumnElement[Any]] = [*each, func.count(self._value)]
+        return select(*columns).select_from(self._table)
 
     def batch(self, keyring: Keyring, after: Sequence[object] | None) -> Select[Any]:
         """Return the statement that selects and locks values of former keys: the primary key, then the value."""
@@ -107,7 +108,8 @@ class RotatedColumn:
         """
         parameters: list[Parameters] = []
         failures: list[Failure] = []
-        for *key, value in rows:
+        for row in rows:
+            key, value = row[:-1], row[-1]
             try:
                 context = self._type.context_of(row_text(key[0]) if len(key) == 1 else None)
                 new = keyring.encrypt(keyring.decrypt(value, context=context), context=context)

@@ -37,7 +37,7 @@ class Preference(SQLModel, table=True):
 
     user: str = Field(primary_key=True)
     name: str = Field(primary_key=True)
-    value: SecretStr | None = Field(default=None, sa_type=EncryptedText(row_bound=False))  # type: ignore[call-overload]  # an instance
+    value: SecretStr | None = Field(default=None, sa_type=EncryptedText(row_bound=False))
 
 
 class Numbered(SQLModel, table=True):

@@ -63,7 +63,6 @@ def _json(value: object) -> bytes:
     return to_json(value, bytes_mode="base64", fallback=str)
 
 
-
 def _shown(value: object) -> object:
     # An encrypted column has secrets, which JSON shows as asterisks. They are the user's own data.
     return value.get_secret_value() if isinstance(value, SecretStr) else value

@@ -1,9 +1,12 @@
-"""Digests of streams, which are never in memory as a whole."""
+"""Digests of streams, which are never in memory as a whole, and keyed digests of values."""
 
 import asyncio
 import hashlib
+import hmac
 from collections.abc import AsyncIterable, AsyncIterator
 from typing import Final, Literal
+
+from pydantic import SecretStr
 
 from app.kit.crypto.comparison import equal_secrets
 
@@ -11,6 +14,24 @@ type Algorithm = Literal["sha256", "sha384", "sha512"]
 
 LARGE_CHUNK: Final = 256 * 1024
 """Bytes. A larger chunk is hashed in a thread, so that the event loop is not blocked."""
+
+
+MIN_KEY_BYTES: Final = 16
+
+
+def keyed_digest(key: SecretStr | bytes, value: str | bytes) -> str:
+    """Return the HMAC-SHA256 (RFC 2104) of a value in 64 hexadecimal characters, to look rows up by an encrypted value.
+
+    Unlike a plain digest, it does not reveal a value with few possibilities, such as a telephone number, to those who
+    try them all without the key. Use a key for this purpose only, which is never rotated.
+
+    Raises:
+        ValueError: the key has fewer than MIN_KEY_BYTES bytes.
+    """
+    secret = key.get_secret_value().encode() if isinstance(key, SecretStr) else key
+    if len(secret) < MIN_KEY_BYTES:
+        raise ValueError(f"The key of a keyed digest needs at least {MIN_KEY_BYTES} bytes.")
+    return hmac.digest(secret, value.encode() if isinstance(value, str) else value, hashlib.sha256).hex()
 
 
 class DigestMismatchError(ValueError):
