@@ -269,8 +269,8 @@ def _row_binder(keys: list[str]) -> Callable[[Mapper[Any], object, object], None
                 raise _no_secret(f"{mapper.local_table}.{key}")
             if row is None:
                 raise EncryptedColumnError(
-                    f"{mapper.local_table}.{key} is bound to its row, whose primary key the database generates. Set the "
-                    f"key before the object is stored, or use row_bound=False."
+                    f"{mapper.local_table}.{key} is bound to its row, whose primary key the database generates. Set "
+                    f"the key before the object is stored, or use row_bound=False."
                 )
             setattr(target, key, RowSecret(value.get_secret_value(), row=row))
 

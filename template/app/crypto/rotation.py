@@ -109,7 +109,7 @@ class RotatedColumn:
         parameters: list[Parameters] = []
         failures: list[Failure] = []
         for row in rows:
-            key, value = row[:-1], row[-1]
+            *key, value = tuple[Any, ...](row)
             try:
                 context = self._type.context_of(row_text(key[0]) if len(key) == 1 else None)
                 new = keyring.encrypt(keyring.decrypt(value, context=context), context=context)

@@ -110,7 +110,9 @@ def _key(secret: str) -> bytes:
     except ValueError:
         key = b""
     if len(key) < MIN_KEY_BYTES:
-        raise ValueError(f"must be {SECRET_PREFIX} and the base64 of at least {MIN_KEY_BYTES} bytes, as its sender shows it")
+        raise ValueError(
+            f"must be {SECRET_PREFIX} and the base64 of at least {MIN_KEY_BYTES} bytes, as its sender shows it"
+        )
     return key
 
 

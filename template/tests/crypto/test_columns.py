@@ -21,9 +21,7 @@ SECRET = "sk_ä€😀'\"\\%_"
 
 
 def integration(token: str = SECRET, *, note: str | None = None) -> Integration:
-    return Integration(
-        owner_id=ME, name="crm", token=SecretStr(token), note=None if note is None else SecretStr(note)
-    )
+    return Integration(owner_id=ME, name="crm", token=SecretStr(token), note=None if note is None else SecretStr(note))
 
 
 async def store(runtime: Runtime, *rows: SQLModel) -> None:
@@ -222,7 +220,9 @@ class TestSwapped:
         with pytest.raises(EncryptedColumnError, match=r"integrations\.note: .* was moved"):
             await load(runtime, row.id)
 
-    @pytest.mark.parametrize("change", ["substr(token, 1, 40)", "''", "'plain text'", "token || 'A'", "substr(token, 4)"])
+    @pytest.mark.parametrize(
+        "change", ["substr(token, 1, 40)", "''", "'plain text'", "token || 'A'", "substr(token, 4)"]
+    )
     async def test_damaged(self, runtime: Runtime, change: str) -> None:
         row = integration()
         await store(runtime, row)

@@ -30,9 +30,7 @@ COUNT = 7
 
 
 @asynccontextmanager
-async def opened(
-    database: Database, monkeypatch: pytest.MonkeyPatch, *keys: EncryptionKey
-) -> AsyncIterator[Runtime]:
+async def opened(database: Database, monkeypatch: pytest.MonkeyPatch, *keys: EncryptionKey) -> AsyncIterator[Runtime]:
     """A runtime with these keys."""
     use_keys(monkeypatch, *keys)
     async with running(create_runtime((core, *MODULES), database=database), background=False) as started:
@@ -105,9 +103,7 @@ class TestRotation:
             assert (await count_by_key(runtime, column))["new"] == 3
             assert await run(runtime) == (COUNT - 3 + 1, [])
 
-    async def test_the_time_of_the_last_change_stays(
-        self, filled: Database, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_the_time_of_the_last_change_stays(self, filled: Database, monkeypatch: pytest.MonkeyPatch) -> None:
         async with opened(filled, monkeypatch, NEW, OLD) as runtime:
             async with runtime.database.reading() as session:
                 before = (await session.scalars(select(col(Integration.updated_at)))).all()

@@ -13,7 +13,9 @@ from app.kit.crypto.encryption import EncryptionKey
 from tests.crypto.keys import NEW, OLD, use_keys
 
 
-def load(monkeypatch: pytest.MonkeyPatch, keys: list[str] | str | None, environment: str = "production") -> CryptoSettings:
+def load(
+    monkeypatch: pytest.MonkeyPatch, keys: list[str] | str | None, environment: str = "production"
+) -> CryptoSettings:
     monkeypatch.setenv("ENVIRONMENT", environment)
     if keys is None:
         monkeypatch.delenv("ENCRYPTION_KEYS", raising=False)
@@ -54,9 +56,7 @@ class TestKeys:
             ([str(EncryptionKey("a", b"01234567" * 4))], "has example keys: a"),
         ],
     )
-    def test_are_checked_at_start(
-        self, monkeypatch: pytest.MonkeyPatch, keys: list[str] | str, reason: str
-    ) -> None:
+    def test_are_checked_at_start(self, monkeypatch: pytest.MonkeyPatch, keys: list[str] | str, reason: str) -> None:
         with pytest.raises(ConfigurationError, match=reason) as raised:
             load(monkeypatch, keys)
         assert str(NEW).split(":")[1] not in str(raised.value)

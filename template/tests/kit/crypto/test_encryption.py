@@ -97,13 +97,17 @@ class TestTampering:
             with pytest.raises(EncryptionError):
                 KEYRING.decrypt(value, context=PLACE)
 
-    @pytest.mark.parametrize("context", ["", "users.tax_number/2", "users.tax_numbe", f"{PLACE} ", "other.tax_number/1"])
+    @pytest.mark.parametrize(
+        "context", ["", "users.tax_number/2", "users.tax_numbe", f"{PLACE} ", "other.tax_number/1"]
+    )
     def test_another_place(self, context: str) -> None:
         value = KEYRING.encrypt("secret", context=PLACE)
         with pytest.raises(TamperedValueError, match="moved from another place"):
             KEYRING.decrypt(value, context=context)
 
-    @pytest.mark.parametrize("change", [lambda it: it + "=", lambda it: it + "A", lambda it: " " + it, lambda it: it + "\n"])
+    @pytest.mark.parametrize(
+        "change", [lambda it: it + "=", lambda it: it + "A", lambda it: " " + it, lambda it: it + "\n"]
+    )
     def test_other_spellings_of_the_same_value(self, change: object) -> None:
         assert callable(change)
         with pytest.raises(TamperedValueError):
