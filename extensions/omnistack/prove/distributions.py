@@ -9,6 +9,7 @@ from packaging.utils import canonicalize_name
 EXCEPTIONS = {
     "jwt": "pyjwt",
     "yaml": "pyyaml",
+    "phonenumbers": "phonenumberslite",
     "google.auth": "google-auth",
     "google.genai": "google-genai",
     "dotenv": "python-dotenv",

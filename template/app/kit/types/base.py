@@ -1,4 +1,4 @@
-"""The base of types that are strings with a format."""
+"""The base of the types that are strings with a format."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,21 +6,22 @@ from typing import Any
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StringFormat:
-    """A string with a format: `Slug = Annotated[str, StringFormat(…)]`.
+    """A string with a format: `Slug = Annotated[str, StringFormat(check=check_slug, …)]`.
 
-    The length is checked first, so that nothing else sees a longer text. Lone surrogates are refused.
+    White space at both ends is removed, then the length is checked, then the format. Lone surrogates and bytes are
+    refused. The value is the canonical form: validating it again does not change it.
 
     Attributes:
-        check: returns the value in its canonical form, or raises `ValueError`.
-        max_length: in characters, without the white space at both ends, which is removed.
+        check: returns the canonical form, or raises `ValueError`.
+        max_length: in characters, of the input and of the canonical form.
         format: the name of the format in OpenAPI.
-        examples: for OpenAPI. Each is valid and canonical.
-        pattern: for OpenAPI, a regular expression that every valid value matches.
+        examples: for OpenAPI, each in canonical form.
+        pattern: for OpenAPI, a regular expression that every accepted string matches.
     """
 
     check: Callable[[str], str]
@@ -35,9 +36,19 @@ class StringFormat:
         text = core_schema.str_schema(
             strict=True, strip_whitespace=True, min_length=self.min_length, max_length=self.max_length
         )
-        return core_schema.no_info_after_validator_function(self.check, text)
+        return core_schema.no_info_after_validator_function(self._checked, text)
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """Return the schema for OpenAPI."""
         result = handler(schema) | {"format": self.format, "examples": list(self.examples)}
         return result if self.pattern is None else result | {"pattern": self.pattern}
+
+    def _checked(self, value: str) -> str:
+        result = self.check(value)
+        if len(result) > self.max_length:
+            raise PydanticCustomError(
+                "string_too_long",
+                "String should have at most {max_length} characters",
+                {"max_length": self.max_length},
+            )
+        return result
