@@ -6,18 +6,20 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import insert
 from uuid_utils.compat import uuid7
 
+from app.core.db.database import Database
 from app.core.db.models import metadata
+from app.core.lifecycle import create_runtime, running
 from app.core.manifest import Module
+from app.core.module import module as core
 from app.core.runtime import Runtime
+from app.crypto.module import module as crypto
 from app.kit.crypto.digests import DigestMismatchError, keyed_digest
 from app.main import create_app
-from app.users.models import users
+from app.users.models import User
 from tests.conftest import make_client
 from tests.core.applications import PUBLIC
-from tests.crypto.integrations import MODULES
 from tests.pages import run_examples
 
 KEY = SecretStr("k" * 32)
@@ -33,12 +35,20 @@ def examples() -> dict[str, Any]:
     return names
 
 
+@pytest.fixture
+async def runtime(database: Database) -> AsyncIterator[Runtime]:
+    """A running runtime."""
+    async with running(create_runtime((core, crypto), database=database), background=False) as started:
+        yield started
+
+
 async def test_encrypted_column(examples: dict[str, Any], runtime: Runtime) -> None:
     model, owner = examples["Integration"], uuid7()
     row = model(owner_id=owner, token=SecretStr("hidden"), phone=SecretStr("+1"), phone_digest=keyed_digest(KEY, "+1"))
     async with runtime.database.transaction() as session:
         await (await session.connection()).run_sync(model.__table__.create)
-        await session.execute(insert(users).values(id=owner, email="me@example.com"))
+        session.add(User(id=owner))
+        await session.flush()
         session.add(row)
     async with runtime.database.reading() as session:
         found = await examples["find_by_phone"](session, KEY, "+1")
@@ -48,7 +58,7 @@ async def test_encrypted_column(examples: dict[str, Any], runtime: Runtime) -> N
 
 async def test_passwords(examples: dict[str, Any], runtime: Runtime) -> None:
     small = Module(name="small", public_router=examples["router"])
-    async with make_client(create_app([*MODULES, small], runtime=runtime)) as client:
+    async with make_client(create_app([core, crypto, small], runtime=runtime)) as client:
         right = {"name": "me", "password": "correct horse"}
         assert (await client.post(f"{PUBLIC}/register", json=right)).status_code == 204
         for body, status in ((right, 204), (right | {"password": "wrong horse"}, 401), (right | {"name": "you"}, 401)):

@@ -1,9 +1,9 @@
 """Password hashes."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from pwdlib.hashers.argon2 import Argon2Hasher
@@ -92,14 +92,14 @@ class TestLength:
 class TestStoredHash:
     async def test_without_one_the_check_fails_and_takes_as_long(self, hasher: PasswordHasher) -> None:
         hashed = await hasher.hash(PASSWORD)
-        took = dict[str | None, float]()
-        for stored in (hashed, None):
+        took: dict[str | None, list[float]] = {hashed: [], None: []}
+        for stored, times in 5 * list(took.items()):
             started = time.perf_counter()
-            for _ in range(3):
-                assert not (await hasher.verify(WRONG, stored)).valid
-            took[stored] = time.perf_counter() - started
+            assert not (await hasher.verify(WRONG, stored)).valid
+            times.append(time.perf_counter() - started)
 
-        assert 0.3 < took[None] / took[hashed] < 3
+        # The fastest of each: other processes slow some down.
+        assert 0.5 < min(took[None]) / min(took[hashed]) < 2
 
     @pytest.mark.parametrize("stored", ["plain", "$2b$12$abcdefghijklmnopqrstuu", "$argon2id$", "é"])
     async def test_another_value_is_an_error_that_does_not_show_it(self, hasher: PasswordHasher, stored: str) -> None:
@@ -133,18 +133,16 @@ class TestStoredHash:
 class TestParallel:
     async def test_the_event_loop_stays_responsive(self) -> None:
         hasher = PasswordHasher(threads=2)
+        started = before = time.perf_counter()
         longest = 0.0
-        work = asyncio.gather(*(hasher.hash(PASSWORD) for _ in range(20)))
-        before = time.perf_counter()
+        work = asyncio.gather(*(hasher.hash(PASSWORD) for _ in range(12)))
         while not work.done():
             await asyncio.sleep(0.001)
             now = time.perf_counter()
             longest, before = max(longest, now - before), now
-        await work
         hasher.close()
 
-        # One hash takes longer on most machines: a loop that waits for one would show it 20 times.
-        assert longest < 1
+        assert longest < (time.perf_counter() - started) / 2
 
     async def test_no_more_at_a_time_than_there_are_threads(self, monkeypatch: pytest.MonkeyPatch) -> None:
         running, most = 0, 0
@@ -164,19 +162,20 @@ class TestParallel:
 
         assert most == 2
 
-    async def test_the_wait_has_a_deadline(self) -> None:
-        hasher = PasswordHasher(threads=1, timeout=0.05)
-        results = await asyncio.gather(*(hasher.hash(PASSWORD) for _ in range(50)), return_exceptions=True)
+    async def test_the_wait_has_a_deadline_and_its_end_empties_the_queue(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        started, gate = list[bytes | str](), threading.Event()
 
-        refused = [result for result in results if isinstance(result, HashingTimeoutError)]
-        assert len(refused) > 10
-        assert all(isinstance(result, str) for result in results if result not in refused)
-        # Those that were refused left the queue: the next one is not behind them.
-        patient = PasswordHasher(threads=1)
-        patient._threads, threads = hasher._threads, patient._threads  # noqa: SLF001
-        assert isinstance(threads, ThreadPoolExecutor)
-        started = time.perf_counter()
-        await patient.hash(PASSWORD)
-        assert time.perf_counter() - started < 2
+        def wait(self: Argon2Hasher, password: str | bytes, *, salt: bytes | None = None) -> str:  # noqa: ARG001
+            started.append(password)
+            gate.wait(10)
+            return "hash"
+
+        monkeypatch.setattr(Argon2Hasher, "hash", wait)
+        hasher = PasswordHasher(threads=1, timeout=0.3)
+        results = await asyncio.gather(*(hasher.hash(PASSWORD) for _ in range(50)), return_exceptions=True)
+        gate.set()
+
+        assert [type(result) for result in results] == 50 * [HashingTimeoutError]
+        assert await hasher.hash(WRONG) == "hash"
+        assert started == [b"correct horse battery staple", b"wrong"]
         hasher.close()
-        threads.shutdown()
