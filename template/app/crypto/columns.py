@@ -205,11 +205,6 @@ def _no_secret(place: str) -> EncryptedColumnError:
     return EncryptedColumnError(f"{place} takes a SecretStr, which is not shown in logs.")
 
 
-def encrypted_columns(table: Table) -> list[Column[Any]]:
-    """Return the encrypted columns of a table."""
-    return [column for column in table.columns if isinstance(column.type, EncryptedText)]
-
-
 def primary_key_of(table: Table) -> Column[Any]:
     """Return the column that values of a table are bound to.
 
@@ -259,8 +254,13 @@ def _bind_rows(mapper: Mapper[Any], class_: type) -> None:
 def _row_binder(keys: list[str]) -> Callable[[Mapper[Any], object, object], None]:
     def bind(mapper: Mapper[Any], _connection: object, target: object) -> None:
         (row,) = mapper.primary_key_from_instance(target)
+        state = inspect(target)
+        if state.identity not in {None, (row,)}:
+            raise EncryptedColumnError(
+                f"{mapper.local_table} has values that are bound to their rows: a primary key can't change."
+            )
         for key in keys:
-            attribute = inspect(target).attrs[key]
+            attribute = state.attrs[key]
             value = attribute.loaded_value
             if value is None or not attribute.history.has_changes():
                 continue

@@ -3,16 +3,18 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from app.core.manifest import Module
+from app.core.manifest import Module, modules_of
 from app.core.runtime import Runtime
 from app.crypto.columns import encrypting
 from app.crypto.commands import crypto
 from app.crypto.settings import CryptoSettings
+from app.crypto.tables import check_columns
 from app.kit.crypto.passwords import PasswordHasher
 
 
 @asynccontextmanager
 async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
+    check_columns(modules_of(runtime))
     passwords = PasswordHasher()
     runtime.provide(PasswordHasher, passwords)
     try:

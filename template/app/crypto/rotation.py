@@ -9,13 +9,11 @@ from sqlalchemy import (
     ColumnElement,
     Row,
     Select,
-    Table,
     Text,
     bindparam,
     case,
     column,
     func,
-    inspect,
     select,
     table,
     tuple_,
@@ -25,8 +23,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.manifest import modules_of
 from app.core.runtime import Runtime
-from app.crypto.columns import EncryptedColumnError, EncryptedText, encrypted_columns, row_text
+from app.crypto.columns import EncryptedColumnError, EncryptedText, row_text
 from app.crypto.settings import CryptoSettings
+from app.crypto.tables import encrypted_columns
 from app.kit.crypto.encryption import EncryptionError, Keyring, prefix_of
 
 type Parameters = dict[str, Any]
@@ -65,18 +64,12 @@ class Batch:
 
 
 class RotatedColumn:
-    """An encrypted column, and its ciphertexts as plain text.
+    """An encrypted column, and its ciphertexts as plain text."""
 
-    Args:
-        encrypted: the column, whose type is `EncryptedText`.
-    """
-
-    def __init__(self, encrypted: Column[Any]) -> None:
+    def __init__(self, encrypted: Column[Any], type_: EncryptedText) -> None:
         owner = encrypted.table
-        assert isinstance(owner, Table)  # noqa: S101 - a model's column
-        assert isinstance(encrypted.type, EncryptedText)  # noqa: S101 - see `rotated_columns`
         self.name = f"{owner.name}.{encrypted.name}"
-        self._type = encrypted.type
+        self._type = type_
         # A bare table: its column has no type that decrypts, and updates don't touch `updated_at`.
         self._keys = [column(key.name, key.type) for key in owner.primary_key.columns]
         self._value = column(encrypted.name, Text)
@@ -133,11 +126,8 @@ class RotatedColumn:
 
 def rotated_columns(runtime: Runtime) -> Iterator[RotatedColumn]:
     """Yield the encrypted columns of every module's tables."""
-    for module in modules_of(runtime):
-        for model in module.models:
-            owner = inspect(model).local_table
-            if isinstance(owner, Table):
-                yield from map(RotatedColumn, encrypted_columns(owner))
+    for encrypted, type_ in encrypted_columns(modules_of(runtime)):
+        yield RotatedColumn(encrypted, type_)
 
 
 async def count_by_key(runtime: Runtime, rotated: RotatedColumn) -> dict[str, int]:

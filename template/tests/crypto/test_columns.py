@@ -12,6 +12,7 @@ from uuid_utils.compat import uuid7
 
 from app.core.data_policy.personal_data import export_user
 from app.core.db.database import Database, insert_if_absent
+from app.core.db.pagination import PageParams
 from app.core.runtime import Runtime
 from app.crypto.columns import EncryptedColumnError, EncryptedText, RowSecret
 from tests.crypto.integrations import Integration, IntegrationRepository, Numbered, Preference
@@ -116,7 +117,7 @@ class TestReadingAndWriting:
     async def test_the_repository(self, runtime: Runtime) -> None:
         class Shown(BaseModel):
             id: UUID
-            name: str
+            token: SecretStr
 
         async with runtime.database.transaction() as session:
             repository = IntegrationRepository(session)
@@ -125,6 +126,9 @@ class TestReadingAndWriting:
             session.expunge_all()
             found = await repository.require(row.id, owner_id=ME)
             assert found.token.get_secret_value() == "two"
+            page = await repository.page(Shown, PageParams(), owner_id=ME)
+            assert [item.token.get_secret_value() for item in page.items] == ["two"]
+            assert "two" not in page.model_dump_json()
 
     async def test_integers_as_keys(self, runtime: Runtime) -> None:
         await store(runtime, Numbered(id=7, secret=SecretStr("seven")))
@@ -199,6 +203,18 @@ class TestRefusals:
             class Second(First, table=True):
                 metadata = MetaData()
                 id: int = Field(primary_key=True)
+
+    async def test_a_changed_primary_key(self, runtime: Runtime) -> None:
+        await store(runtime, integration())
+        with pytest.raises(EncryptedColumnError, match="a primary key can't change"):
+            async with runtime.database.transaction() as session:
+                (await session.scalars(select(Integration))).one().id = uuid7()
+
+    async def test_a_primary_key_that_the_database_generates(self, runtime: Runtime) -> None:
+        row = Numbered(id=1, secret=SecretStr("one"))
+        row.id = None  # type: ignore[assignment]  # as in a table that counts its rows
+        with pytest.raises(EncryptedColumnError, match="whose primary key the database generates"):
+            await store(runtime, row)
 
 
 class TestSwapped:
