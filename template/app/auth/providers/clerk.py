@@ -21,7 +21,8 @@ from app.auth.providers.clerk_user import email_of, name_of
 from app.auth.tokens import TokenVerifier
 from app.auth.unconfigured import UnconfiguredProvider
 from app.core.runtime import Runtime
-from app.kit.resilience import Resilient, UnavailableError
+from app.kit.resilience.errors import UnavailableError
+from app.kit.resilience.resilient import Resilient
 
 logger = structlog.stdlib.get_logger(__name__)
 

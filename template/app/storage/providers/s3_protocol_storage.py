@@ -12,7 +12,7 @@ import obstore
 from obstore.store import S3Store
 
 from app.core.db.models import utc_now
-from app.kit.resilience import Resilient
+from app.kit.resilience.resilient import Resilient
 from app.storage.attachment_header import attachment_header
 from app.storage.port import ObjectMissingError, PresignedRequest, StoredObject
 from app.storage.providers.s3_protocol_errors import safe_errors
