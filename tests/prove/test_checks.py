@@ -81,6 +81,7 @@ FAULTS = [
     (REGISTRY, r"^\{\{ registry", "import app.main\n{{ registry", "never back"),
     (REGISTRY, r"^\{\{ registry", "import app.projects.module\n{{ registry", "not require"),
     (REMOTE, r"tests/storage/remote_settings\.py", "tests/storage/test_none.py", "no test imports it"),
+    ("extensions/catalog/input_types.yml", r"^offers: .*\n", "", "no file of the application imports it"),
     (DATA_POLICY, r"^PERSONAL_DATA: .*\n", "PERSONAL_DATA = ()\n", "has a path to users, but no Personal"),
     (DATA_POLICY, r"^RETENTION: .*\n", "RETENTION = ()\n", "has soft-deleted rows, but no RetentionRule names it"),
     ("template/app/projects/module.py", r"^    personal_data=.*\n", "", "PERSONAL_DATA is in no manifest"),

@@ -90,8 +90,8 @@ def _check_attachment(attachment: Attachment) -> None:
         raise InvalidAttachmentError("An attachment must not be empty.")
     if not _is_safe_name(name):
         raise InvalidAttachmentError(
-            f"The file name of an attachment must look like invoice.pdf: 1 to {MAX_FILE_NAME_LENGTH} printable characters, "
-            'an extension, and none of \\ / : * ? " < > | ;'
+            f"The file name of an attachment must look like invoice.pdf: 1 to {MAX_FILE_NAME_LENGTH} printable "
+            'characters, an extension, and none of \\ / : * ? " < > | ;'
         )
     if not _is_content_type(content_type):
         raise InvalidAttachmentError(

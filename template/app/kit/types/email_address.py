@@ -20,19 +20,21 @@ def check_email(value: str) -> str:
     Raises:
         ValueError: it is not an email address.
     """
-    return _validated(value, internationalized=True).normalized
+    return _validated(value, internationalized=True, for_tests=False).normalized
 
 
 def ascii_email(value: str) -> str:
     """Return the address as it is sent to a mail server: an internationalised domain becomes ASCII (IDNA 2008).
 
+    Domains for tests (`mail.test`) are accepted, unlike in an `Email`.
+
     Raises:
         ValueError: it is not an email address, or its local part is not ASCII, which few servers accept (RFC 6531).
     """
-    validated = _validated(value, internationalized=False)
-    if validated.ascii_email is None or len(validated.ascii_email) > MAX_EMAIL_LENGTH:
+    found = _validated(value, internationalized=False, for_tests=True)
+    if found.ascii_email is None or "." not in found.domain or len(found.ascii_email) > MAX_EMAIL_LENGTH:
         raise _invalid()
-    return validated.ascii_email
+    return found.ascii_email
 
 
 def email_key(value: str) -> str:
@@ -47,11 +49,17 @@ def email_key(value: str) -> str:
     return unicodedata.normalize("NFC", value.lower())
 
 
-def _validated(value: str, *, internationalized: bool) -> ValidatedEmail:
+def _validated(value: str, *, internationalized: bool, for_tests: bool) -> ValidatedEmail:
     if len(value) > MAX_EMAIL_LENGTH:
         raise _invalid()
     try:
-        return validate_email(value, check_deliverability=False, allow_smtputf8=internationalized, strict=True)
+        return validate_email(
+            value,
+            check_deliverability=False,
+            allow_smtputf8=internationalized,
+            test_environment=for_tests,
+            strict=True,
+        )
     except (EmailNotValidError, UnicodeError):
         raise _invalid() from None
 

@@ -12,10 +12,11 @@ MAX_FILE_NAME_LENGTH: Final = 200
 _MAX_TYPED_LENGTH: Final = 255
 _MAX_SUFFIX_LENGTH: Final = 20
 
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # Characters that file systems or shells interpret.
 _RESERVED: Final = re.compile(r'[<>:"|?*;]')
 # Invisible characters, and those that change the reading direction so that `gnp.exe` looks like `exe.png`.
-_HIDDEN: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
+_HIDDEN: Final = frozenset({"Cf", "Co", "Cs", "Cn"})
 _DEVICES: Final = frozenset({"CON", "PRN", "AUX", "NUL", *(f"{name}{n}" for name in ("COM", "LPT") for n in range(10))})
 
 
@@ -25,8 +26,10 @@ def clean_file_name(value: str) -> str:
     The caller limits the length first.
 
     Raises:
-        ValueError: nothing remains.
+        ValueError: nothing remains, or the name contains a line break or another control character.
     """
+    if _CONTROL.search(value):
+        raise ValueError("must not contain control characters")
     text = normalized(value).replace("\\", "/").rstrip("/").rpartition("/")[2]
     shown = "".join(character for character in text if unicodedata.category(character) not in _HIDDEN)
     name = _trimmed(_RESERVED.sub("_", shown))

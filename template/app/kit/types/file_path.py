@@ -45,13 +45,13 @@ def path_inside(root: Path, relative: str) -> Path:
         ValueError: the text is not a relative path.
         OutsideRootError: a symbolic link is part of the path. The path of `root` itself may contain some.
     """
-    folder = root.resolve()
-    path = folder / check_relative_path(relative)
+    checked = check_relative_path(relative)
     try:
+        path = root.resolve() / checked
         real = path.resolve()
     except RuntimeError:
         # Python before 3.13 raises this for a loop of symbolic links.
-        real = None
+        path, real = root / checked, None
     if real != path:
         raise OutsideRootError(f"{path} leads elsewhere")
     return path

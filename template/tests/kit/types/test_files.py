@@ -11,6 +11,7 @@ from app.kit.types.file_path import OutsideRootError, path_inside
 from app.kit.types.media_type import ParsedMediaType, parse_media_type
 from tests.kit.types.samples import STRINGS, refuses
 
+UNUSABLE_NAMES = ["", ".", "..", "a\0b", "a\nb", "a\u2028b", "/", " . ", "\u202e\u200b", "a/..", "x" * 256]
 NAMES = st.from_regex("[a-z]{1,9}", fullmatch=True)
 VALUES = st.from_regex("[\t -~]{0,20}", fullmatch=True)
 ANY_TEXT = st.text(st.characters(codec="utf-8"), max_size=60)
@@ -42,7 +43,9 @@ class TestFileName:
         assert STRINGS["FileName"].validate_python(typed) == name
         assert clean_file_name(name) == name
 
-    @pytest.mark.parametrize("typed", ["", ".", "..", "/", " . ", "\u202e\u200b", "a/..", "x" * 256], ids=ascii)
+    @pytest.mark.parametrize(
+        "typed", ["", ".", "..", "a\0b", "a\nb", "a\u2028b", "/", " . ", "\u202e\u200b", "a/..", "x" * 256], ids=ascii
+    )
     def test_an_unusable_name_is_refused(self, typed: str) -> None:
         assert refuses(STRINGS["FileName"], typed)
 
