@@ -82,6 +82,8 @@ FAULTS = [
     (REGISTRY, r"^\{\{ registry", "import app.projects.module\n{{ registry", "not require"),
     (REMOTE, r"tests/storage/remote_settings\.py", "tests/storage/test_none.py", "no test imports it"),
     ("extensions/catalog/input_types.yml", r"^offers: .*\n", "", "no file of the application imports it"),
+    ("extensions/catalog/toolbox.yml", r", resilience\]", "]", "offers code, but toolbox does not require it"),
+    ("extensions/catalog/property_tests.yml", r"^always: false", "always: true", "is `always`, but has no module"),
     (DATA_POLICY, r"^PERSONAL_DATA: .*\n", "PERSONAL_DATA = ()\n", "has a path to users, but no Personal"),
     (DATA_POLICY, r"^RETENTION: .*\n", "RETENTION = ()\n", "has soft-deleted rows, but no RetentionRule names it"),
     ("template/app/projects/module.py", r"^    personal_data=.*\n", "", "PERSONAL_DATA is in no manifest"),

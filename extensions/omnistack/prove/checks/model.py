@@ -5,6 +5,9 @@ from omnistack.prove.model import Model
 from omnistack.prove.space import Cond, Conditions
 from omnistack.template.catalog import CATALOG_DIR, QUESTIONS_FILE, Answer, Piece
 
+TOOLBOX = "toolbox"
+"""The piece that brings along every piece with code for the users' own modules."""
+
 
 def check_model(model: Model, report: Report) -> None:
     """Check the questions and the pieces against each other."""
@@ -41,8 +44,14 @@ def _check_piece(model: Model, piece: Piece, report: Report) -> None:
         asked = model.asked.get(piece.port or piece.name)
         if asked is not None and (piece.name if piece.port else True) in asked.question.values:
             report(file, _line(model, file, "always:"), "is `always`, but has a question", valid)
+        if piece.module is None:
+            message = "is `always`, but has no module: its files belong to the core"
+            report(file, _line(model, file, "always:"), message, valid)
     elif chosen == valid:
         report(file, _line(model, file, "always:"), "is chosen by every answer set, but not `always`", valid)
+    if piece.offers:
+        lacking = model.chosen.get(TOOLBOX, model.space.nothing) & ~chosen
+        report(file, _line(model, file, "offers:"), f"offers code, but {TOOLBOX} does not require it", lacking)
     port = model.asked.get(piece.port) if piece.port else None
     if port is not None and piece.name not in port.question.values:
         report(file, _line(model, file, "port:"), f"is not a choice of {piece.port}", valid)
