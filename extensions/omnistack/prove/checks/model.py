@@ -5,6 +5,7 @@ from omnistack.prove.model import Model
 from omnistack.prove.space import Cond, Conditions
 from omnistack.template.catalog import CATALOG_DIR, QUESTIONS_FILE, Answer, Piece
 
+
 def check_model(model: Model, report: Report) -> None:
     """Check the questions and the pieces against each other."""
     _check_questions(model, report)
