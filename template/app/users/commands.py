@@ -62,7 +62,7 @@ async def revoke(runtime: Runtime, who: str) -> None:
     click.echo(
         f"{_describe(changed)} no longer has the role {before}."
         if before != Role.USER
-        else f"{_describe(changed)} has no role besides user. Nothing was changed."
+        else f"{_describe(changed)} has the role user. Nothing was changed."
     )
 
 

@@ -26,6 +26,7 @@ from app.core.http.route_dependencies import DocumentedDependency, Operation, do
 from app.core.observability.pseudonym import pseudonym
 from app.core.runtime import Runtime, get_runtime
 from app.users.caller import Caller
+from app.users.claimed_roles import claimed_role
 from app.users.errors import AdminRequiredError, AssuranceRequiredError, PermissionRequiredError, RoleRequiredError
 from app.users.identities import create_user, find_caller
 from app.users.roles import AccessPolicy, Role
@@ -61,9 +62,7 @@ async def current_user(
         else:
             await limit_failed_authentication(connection)
         raise
-    policy = runtime.resource(AccessPolicy)
-    role = policy.effective_role(caller.role)
-    caller = replace(caller, client=client, role=role, permissions=policy.permissions_of(role))
+    caller = replace(caller, client=client)
     bind_user(connection, caller.id, caller.actor)
     return caller
 
@@ -73,7 +72,12 @@ async def _identify(connection: HTTPConnection, runtime: Runtime, token: str) ->
     if identity.assurance.is_anonymous:
         await limit_anonymous(connection, runtime.resource(AuthSettings).RATE_LIMIT_ANONYMOUS)
     await limit_user(connection, f"{identity.provider}:{identity.subject}")
-    return await find_caller(runtime.database, identity) or await _register(runtime, identity)
+    caller = await find_caller(runtime.database, identity) or await _register(runtime, identity)
+    policy = runtime.resource(AccessPolicy)
+    role = policy.effective_role(caller.role)
+    if role == Role.USER:
+        role = claimed_role(runtime.resource(AuthSettings), identity) or role
+    return replace(caller, role=role, permissions=policy.permissions_of(role))
 
 
 async def _register(runtime: Runtime, identity: Identity) -> Caller:

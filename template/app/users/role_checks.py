@@ -6,9 +6,12 @@ from typing import Final
 from sqlalchemy import func, select
 
 from app import project_roles
+from app.auth.settings import AuthSettings
+from app.core.config.settings import ConfigurationError
 from app.core.http.route_dependencies import routes_with_dependencies
 from app.core.manifest import Diagnostic, Module, modules_of
 from app.core.runtime import Runtime
+from app.users.claimed_roles import mapping_problems
 from app.users.dependencies import PermissionGuard, RoleGuard
 from app.users.models import users
 from app.users.roles import AccessPolicy, InvalidRolesError
@@ -19,10 +22,13 @@ def set_up_roles(runtime: Runtime) -> None:
 
     Raises:
         InvalidRolesError: names every problem at once.
+        ConfigurationError: AUTH_ROLE_MAPPING is inconsistent.
     """
     policy = AccessPolicy(project_roles.PERMISSIONS, project_roles.ROLES)
     if problems := list(dict.fromkeys(_guard_problems(policy, modules_of(runtime)))):
         raise InvalidRolesError(problems)
+    if wrong := list(mapping_problems(runtime.resource(AuthSettings), policy)):
+        raise ConfigurationError(wrong)
     runtime.provide(AccessPolicy, policy)
 
 

@@ -1,7 +1,7 @@
 """The dependencies of routes, in the order in which they run, and their part in the OpenAPI document."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fastapi.dependencies.models import Dependant
@@ -22,8 +22,8 @@ class DocumentedDependency(ABC):
 
 def routes_with_dependencies(
     routes: Sequence[BaseRoute],
-) -> Iterator[tuple[RouteContext, tuple[Callable[..., object], ...]]]:
-    """Yield each route, WebSockets included, with all callables that it depends on, directly or not."""
+) -> Iterator[tuple[RouteContext, tuple[object, ...]]]:
+    """Yield each route, WebSockets included, with everything that it depends on, directly or not."""
     for context in iter_route_contexts(routes):
         dependant: Dependant | None = getattr(context, "dependant", None)
         if dependant is not None:
@@ -49,7 +49,7 @@ def document_error(operation: Operation, status: int, code: str) -> None:
     response.setdefault("content", {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorResponse"}}})
 
 
-def _calls(dependant: Dependant) -> Iterator[Callable[..., object]]:
+def _calls(dependant: Dependant) -> Iterator[object]:
     for child in dependant.dependencies:
         yield from _calls(child)
         if child.call is not None:
