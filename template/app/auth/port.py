@@ -129,6 +129,7 @@ class AuthProviderSpec:
         open: creates the provider when the application starts and closes its resources when it stops.
         public_router: its webhook.
         inbox_handlers: the handlers of its webhook's events.
+        user_editable_claims: claims of its tokens whose content users can change themselves.
     """
 
     name: str
@@ -136,3 +137,4 @@ class AuthProviderSpec:
     open: Callable[[Runtime], AbstractAsyncContextManager[AuthProvider]]
     public_router: APIRouter | None = None
     inbox_handlers: tuple[InboxHandler, ...] = ()
+    user_editable_claims: tuple[str, ...] = ()

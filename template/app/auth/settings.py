@@ -17,8 +17,7 @@ def _chosen(value: str) -> str:
     return value
 
 
-USER_EDITABLE = ("user_metadata", "unsafe_metadata")
-"""Claims of Supabase and Clerk whose content users can change themselves."""
+USER_EDITABLE = frozenset(claim for provider in PROVIDERS for claim in provider.user_editable_claims)
 
 
 def _not_editable(claim: str) -> str:

@@ -176,7 +176,7 @@ class ProviderContract(Attacks):
         self, client: httpx.AsyncClient, issuer: Issuer, claims: Claims
     ) -> None:
         admin = {"role": "admin"}
-        # Supabase's `role` is that of the database and has to keep its value.
+        # A provider's own `role` may have to keep its value.
         stated = {"role": claims.get("role", "admin"), "roles": ["admin"], "permissions": ["admin"]}
         nested = {"app_metadata": admin, "user_metadata": admin, "public_metadata": admin, "metadata": admin}
         headers = {"Authorization": f"Bearer {issuer.sign(claims | stated | nested | {'org_role': 'org:admin'})}"}

@@ -131,4 +131,5 @@ provider = AuthProviderSpec(
     open=_open,
     public_router=clerk_webhook.router,
     inbox_handlers=(clerk_webhook.apply_clerk_event,),
+    user_editable_claims=("unsafe_metadata",),
 )

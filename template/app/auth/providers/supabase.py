@@ -77,4 +77,5 @@ provider = AuthProviderSpec(
     open=_open,
     public_router=supabase_webhook.router,
     inbox_handlers=(supabase_webhook.apply_supabase_event,),
+    user_editable_claims=("user_metadata",),
 )
