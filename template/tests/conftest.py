@@ -32,7 +32,8 @@ from app.core.runtime import Runtime
 from app.main import create_app, run_on
 from app.migrate.migrations import upgrade
 from app.modules import MODULES
-from app.users.models import Role, users
+from app.users.models import users
+from app.users.roles import Role
 from tests.databases import Databases, open_databases
 
 ME = "/api/v1/app/users/me"

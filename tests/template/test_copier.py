@@ -10,7 +10,6 @@ import pytest
 import yaml
 from copier import run_copy
 
-
 ROOT = Path(__file__).resolve().parents[2]
 
 

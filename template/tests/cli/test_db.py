@@ -39,7 +39,7 @@ class TestCurrent:
     def test_shows_how_far_each_module_is(self) -> None:
         assert "users            none, " in app("db", "current").output
         app("db", "upgrade")
-        assert "users            users_0002 (" in app("db", "current").output
+        assert "users            users_0003 (" in app("db", "current").output
 
     def test_ends_quietly_when_its_output_is_not_read(self) -> None:
         command = [sys.executable, "-m", "app.cli.main", "db", "current"]

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from app.core.runtime import Runtime
-from app.users.models import Role
+from app.users.roles import Role
 from tests.conftest import ME, SignIn
 from tests.users.audits import MemoryAudit
 

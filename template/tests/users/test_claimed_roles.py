@@ -8,8 +8,7 @@ from app import project_roles
 from app.core.runtime import Runtime
 from app.main import create_app
 from app.modules import MODULES
-from app.users.models import Role
-from app.users.roles import AccessPolicy, RoleDefinition
+from app.users.roles import AccessPolicy, Role, RoleDefinition
 from tests.conftest import ME, SignIn
 from tests.users.test_assurance import bearer
 from tests.users.test_role_guards import POLICY, TICKETS, tickets

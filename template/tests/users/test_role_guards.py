@@ -12,9 +12,9 @@ from app.core.runtime import Runtime
 from app.main import create_app
 from app.modules import MODULES
 from app.users.dependencies import CurrentUser, require_permission, require_role
-from app.users.models import Role, users
+from app.users.models import users
 from app.users.role_checks import UNKNOWN_ROLES
-from app.users.roles import AccessPolicy, RoleDefinition
+from app.users.roles import AccessPolicy, Role, RoleDefinition
 from tests.conftest import ME, SignIn, make_client
 from tests.users.audits import MemoryAudit
 from tests.users.test_assurance import bearer

@@ -21,8 +21,8 @@ from app.core.runtime import Runtime
 from app.main import create_app
 from app.modules import MODULES
 from app.users.dependencies import AdminUser, CurrentUser, require_permission, require_role
-from app.users.models import Role, users
-from app.users.roles import AccessPolicy, RoleDefinition
+from app.users.models import users
+from app.users.roles import AccessPolicy, Role, RoleDefinition
 from tests.conftest import ME, SignIn
 
 APP, ADMIN = "app", "admin"
