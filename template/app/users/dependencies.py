@@ -122,9 +122,9 @@ class RoleGuard(DocumentedDependency):
     @override
     def document(self, operation: Operation) -> None:
         """Add the roles and the error to an operation. Of several guards, the user must satisfy each."""
-        stated = operation.get("x-required-roles")
-        roles = list(self.roles) if stated is None else [role for role in stated if role in self.roles]
-        operation["x-required-roles"] = roles
+        admitted = dict.fromkeys((*self.roles, Role.ADMIN.value))
+        stated = operation.get("x-required-roles", admitted)
+        operation["x-required-roles"] = [role for role in stated if role in admitted]
         _describe(operation, f"Requires the role {' or '.join(f'`{role}`' for role in self.roles)}.")
         document_error(operation, 403, AdminRequiredError.code if self._only_admins else RoleRequiredError.code)
 

@@ -4,19 +4,19 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app import project_roles
 from app.core.runtime import Runtime
 from app.main import create_app
 from app.modules import MODULES
 from app.users.roles import AccessPolicy, Role, RoleDefinition
 from tests.conftest import ME, SignIn
+from tests.users.own_roles import define_roles
 from tests.users.test_assurance import bearer
 from tests.users.test_role_guards import POLICY, TICKETS, tickets
 
 
 @pytest.fixture(autouse=True)
 def mapping(monkeypatch: pytest.MonkeyPatch, environment: None) -> None:  # noqa: ARG001 - before the runtime
-    monkeypatch.setattr(project_roles, "ROLES", (RoleDefinition("support"), RoleDefinition("analyst")))
+    define_roles(monkeypatch, RoleDefinition("support"), RoleDefinition("analyst"))
     monkeypatch.setenv("AUTH_ROLE_CLAIM", "app_metadata.role")
     monkeypatch.setenv("AUTH_ROLE_MAPPING", '{"Helpdesk": "support", "BI": "analyst"}')
 

@@ -11,7 +11,6 @@ from uuid import UUID
 import pytest
 from click.testing import CliRunner, Result
 
-from app import project_roles
 from app.auth.port import Identity
 from app.cli.main import cli
 from app.core.config.settings import Settings
@@ -23,6 +22,7 @@ from app.users.identities import create_user, find_caller
 from app.users.roles import Role, RoleDefinition
 from tests.conftest import make_runtime
 from tests.databases import Databases
+from tests.users.own_roles import define_roles
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ class TestGrantAndRevoke:
     async def test_assigns_and_revokes_a_role_of_the_project(
         self, data: Runtime, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(project_roles, "ROLES", (RoleDefinition("support"),))
+        define_roles(monkeypatch, RoleDefinition("support"))
         user_id = await a_user(data, "ada", "ada@example.com")
 
         granted = await app_user("grant", "ada@example.com", "support")

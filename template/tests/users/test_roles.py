@@ -13,6 +13,7 @@ from app.users.dependencies import require_permission, require_role
 from app.users.errors import UnknownRoleError
 from app.users.roles import AccessPolicy, InvalidRolesError, Role, RoleDefinition
 from tests.cli.test_commands import app
+from tests.users.own_roles import define_roles
 
 PERMISSIONS = ("projects:export", "tickets:answer")
 SUPPORT = RoleDefinition("support", permissions=("tickets:answer",))
@@ -81,8 +82,7 @@ class TestPolicy:
 class TestStart:
     @pytest.fixture(autouse=True)
     def own_roles(self, monkeypatch: pytest.MonkeyPatch, environment: None) -> None:  # noqa: ARG002 - the order matters
-        monkeypatch.setattr(project_roles, "PERMISSIONS", PERMISSIONS)
-        monkeypatch.setattr(project_roles, "ROLES", (SUPPORT,))
+        define_roles(monkeypatch, SUPPORT, permissions=PERMISSIONS)
 
     def test_guards_name_roles_and_permissions_that_exist(self) -> None:
         nested = APIRouter(dependencies=[Depends(require_role("suport"))])
@@ -90,7 +90,7 @@ class TestStart:
         router = APIRouter(dependencies=[Depends(require_role("support"))])
         router.add_api_route("/export", list, dependencies=[Depends(require_permission("projects:exprt"))])
         router.add_api_route("/answer", list, dependencies=[Depends(require_permission("tickets:answer"))])
-        router.add_api_websocket_route("/live", list, dependencies=[Depends(require_role("support", "boss"))])
+        router.add_api_websocket_route("/live", list, dependencies=[Depends(require_role("support", "no-such-role"))])
         router.include_router(nested)
 
         with pytest.raises(InvalidRolesError) as raised:
@@ -99,7 +99,7 @@ class TestStart:
         text = explanation(raised.value) or ""
         assert text.splitlines()[1:-1] == [
             "  tickets: the route /export requires the permission 'projects:exprt', which PERMISSIONS does not list",
-            "  tickets: the route /live requires the role 'boss', which ROLES does not define",
+            "  tickets: the route /live requires the role 'no-such-role', which ROLES does not define",
             "  tickets: the route /nested requires the role 'suport', which ROLES does not define",
         ]
 
