@@ -25,6 +25,8 @@ type Headers = list[tuple[bytes, bytes]]
 
 logger = structlog.stdlib.get_logger(__name__)
 
+RESPONSE_STARTS = ("http.response.start", "websocket.http.response.start")
+"""The second one refuses a WebSocket."""
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 LOCAL_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?"
 """The origins that may call the API in local where BACKEND_CORS_ORIGINS is empty."""
@@ -101,7 +103,7 @@ class RequestMiddleware:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "websocket.accept":
                 context.status = SWITCHING_PROTOCOLS
-            elif message["type"] == "http.response.start":
+            elif message["type"] in RESPONSE_STARTS:
                 context.status = message["status"]
                 message["headers"] = _completed(message.get("headers", ()), context, extra)
             await send(message)

@@ -12,10 +12,12 @@ from starlette.requests import HTTPConnection
 from app.core.errors import UnauthorizedError
 from app.core.http.dependencies import RuntimeDep, SessionDep
 from app.core.http.guards import once_per_connection
-from app.core.http.rate_limit import limit_user
+from app.core.http.rate_limit import RateLimit, limit_user
 from app.core.inbox.models import InboxEvent
 from app.core.manifest import Guards, Module
+from app.core.ports.telemetry import RealtimeConnection
 from tests.core.applications import API, Build
+from tests.core.telemetry import Recorder
 
 PATH = f"{API}/app/socket"
 
@@ -42,15 +44,29 @@ async def greet(
     await websocket.close()
 
 
+async def enter(websocket: WebSocket) -> None:
+    """Accept and close."""
+    await websocket.accept()
+    await websocket.close()
+
+
 @pytest.fixture
 def sockets(build: Build) -> FastAPI:
     router = APIRouter()
     router.add_api_websocket_route("/socket", greet)
+    router.add_api_websocket_route("/rooms/{room}", enter, dependencies=[Depends(RateLimit("1/hour", name="rooms"))])
+    router.add_api_websocket_route("/other", enter)
+    nested = APIRouter(dependencies=[Depends(RateLimit("3/hour", name="nested"))])
+    nested.add_api_websocket_route("/nested", enter)
+    router.include_router(nested)
+    public = APIRouter()
+    public.add_api_websocket_route("/status", enter)
     guards = Guards(app=Depends(caller_of), admin=Depends(caller_of))
-    return build(Module(name="sockets", router=router, guards=guards), RATE_LIMIT_DEFAULT="2/hour")
+    sockets = Module(name="sockets", router=router, public_router=public, guards=guards)
+    return build(sockets, RATE_LIMIT_DEFAULT="2/hour")
 
 
-async def connect(app: FastAPI, *, user: str | None, denial: bool = True) -> list[dict[str, Any]]:
+async def connect(app: FastAPI, *, user: str | None, denial: bool = True, path: str = PATH) -> list[dict[str, Any]]:
     """What the application sends to a client that connects."""
     sent: list[dict[str, Any]] = []
 
@@ -62,8 +78,8 @@ async def connect(app: FastAPI, *, user: str | None, denial: bool = True) -> lis
 
     scope = {
         "type": "websocket",
-        "path": PATH,
-        "raw_path": PATH.encode(),
+        "path": path,
+        "raw_path": path.encode(),
         "root_path": "",
         "headers": [(b"x-user", user.encode())] if user else [],
         "query_string": b"",
@@ -102,3 +118,37 @@ class TestWebSocket:
         assert first == ["websocket.accept"] * 2
         assert limited["status"] == 429
         assert other[0]["type"] == "websocket.accept"
+
+    @pytest.mark.parametrize(
+        ("paths", "expected"),
+        [
+            (["/app/rooms/a", "/app/rooms/b"], [True, False]),
+            (["/app/nested"] * 4, [True, True, True, False]),
+            (["/app/other"] * 3, [True, True, False]),
+            (["/app/other", "/app/other", "/app/socket", "/app/nested", "/app/rooms/a"], [True] * 5),
+            (["/public/status"] * 3, [True, True, False]),
+        ],
+        ids=["its own limit", "its router's limit", "the default", "each route by itself", "by address"],
+    )
+    async def test_has_the_limit_of_its_route(self, sockets: FastAPI, paths: list[str], expected: list[bool]) -> None:
+        first = [(await connect(sockets, user="me", path=f"{API}{path}"))[0] for path in paths]
+
+        assert [message["type"] == "websocket.accept" for message in first] == expected
+        for message in first:
+            assert message["type"] == "websocket.accept" or message["status"] == 429
+
+    async def test_a_refusal_has_the_headers_of_every_response(self, sockets: FastAPI) -> None:
+        start, body = await connect(sockets, user=None)
+
+        headers = dict(start["headers"])
+        assert headers[b"x-request-id"].decode() == json.loads(body["body"])["error"]["request_id"]
+        assert headers[b"x-content-type-options"] == b"nosniff"
+
+    @pytest.mark.parametrize("user", ["me", None])
+    async def test_is_reported_to_telemetry_with_its_route(self, sockets: FastAPI, user: str | None) -> None:
+        recorder = Recorder()
+        with sockets.state.runtime.listen(recorder):
+            await connect(sockets, user=user, path=f"{API}/app/rooms/a")
+
+        (connection,) = recorder.of(RealtimeConnection)
+        assert (connection.route, connection.accepted) == (f"{API}/app/rooms/{{room}}", user is not None)
