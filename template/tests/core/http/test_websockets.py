@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from uuid import uuid4
 
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, WebSocket
+from fastapi import APIRouter, Depends, FastAPI, WebSocket, WebSocketDisconnect
 from sqlalchemy import func, select
 from starlette.requests import HTTPConnection
 
@@ -50,6 +50,29 @@ async def enter(websocket: WebSocket) -> None:
     await websocket.close()
 
 
+async def fail(websocket: WebSocket) -> None:
+    """Fail before or after the connection is accepted."""
+    if "x-user" in websocket.headers:
+        await websocket.accept()
+    raise LookupError
+
+
+async def number(websocket: WebSocket, number: int) -> None:
+    """Accept a number."""
+    await websocket.send_json(number)
+
+
+async def refuse(websocket: WebSocket) -> None:
+    """Close without accepting."""
+    await websocket.close()
+
+
+async def wait(websocket: WebSocket) -> None:
+    """Wait for a message that never comes."""
+    await websocket.accept()
+    raise WebSocketDisconnect
+
+
 @pytest.fixture
 def sockets(build: Build) -> FastAPI:
     router = APIRouter()
@@ -61,6 +84,10 @@ def sockets(build: Build) -> FastAPI:
     router.include_router(nested)
     public = APIRouter()
     public.add_api_websocket_route("/status", enter)
+    public.add_api_websocket_route("/fail", fail)
+    public.add_api_websocket_route("/refuse", refuse)
+    public.add_api_websocket_route("/wait", wait)
+    public.add_api_websocket_route("/numbers/{number}", number)
     guards = Guards(app=Depends(caller_of), admin=Depends(caller_of))
     sockets = Module(name="sockets", router=router, public_router=public, guards=guards)
     return build(sockets, RATE_LIMIT_DEFAULT="2/hour")
@@ -152,3 +179,37 @@ class TestWebSocket:
 
         (connection,) = recorder.of(RealtimeConnection)
         assert (connection.route, connection.accepted) == (f"{API}/app/rooms/{{room}}", user is not None)
+
+    @pytest.mark.parametrize(
+        ("path", "status", "code"),
+        [
+            ("/public/none", 404, "NOT_FOUND"),
+            ("/app/socket/", 404, "NOT_FOUND"),
+            ("/public/health", 404, "NOT_FOUND"),
+            ("/public/refuse", 403, "FORBIDDEN"),
+            ("/public/numbers/none", 403, "FORBIDDEN"),
+            ("/public/fail", 500, "INTERNAL_ERROR"),
+        ],
+    )
+    async def test_every_refusal_has_the_one_shape(self, sockets: FastAPI, path: str, status: int, code: str) -> None:
+        start, body = await connect(sockets, user=None, path=f"{API}{path}")
+
+        error = json.loads(body["body"])["error"]
+        assert (start["type"], start["status"], error["code"]) == ("websocket.http.response.start", status, code)
+        assert list(error) == ["code", "message", "details", "request_id"]
+
+    @pytest.mark.parametrize("path", ["/public/none", "/public/refuse"])
+    async def test_is_only_closed_where_the_server_cannot_send_a_refusal(self, sockets: FastAPI, path: str) -> None:
+        [closed] = await connect(sockets, user=None, denial=False, path=f"{API}{path}")
+
+        assert closed["type"] == "websocket.close"
+
+    async def test_an_error_after_the_start_is_left_to_the_server(self, sockets: FastAPI) -> None:
+        with pytest.raises(LookupError):
+            await connect(sockets, user="me", path=f"{API}/public/fail")
+
+    async def test_a_client_that_leaves_is_no_error(self, sockets: FastAPI, capsys: pytest.CaptureFixture[str]) -> None:
+        [accepted] = await connect(sockets, user=None, path=f"{API}/public/wait")
+
+        assert accepted["type"] == "websocket.accept"
+        assert "unhandled_error" not in capsys.readouterr().out

@@ -16,6 +16,7 @@ from uvicorn.server import ServerState
 
 from app.core.http.server.host_header import HOST_REQUIRED, has_valid_host
 from app.core.http.server.limits import MAX_HEADERS, MIN_RATE, ConnectionLimits
+from app.core.http.server.websocket_handshake import handshake_problem
 
 BAD_REQUEST, REQUEST_TIMEOUT, HEADERS_TOO_LARGE, UNAVAILABLE = 400, 408, 431, 503
 
@@ -93,6 +94,9 @@ class LimitedProtocol(HttpToolsProtocol):
         """Hand the connection over to uvicorn's WebSocket protocol, which has deadlines of its own."""
         if self.cycle is not None and not self.cycle.response_complete:
             self.refuse(BAD_REQUEST, "BAD_REQUEST", "A WebSocket's handshake must follow a complete response.")
+            return
+        if (problem := handshake_problem(self.scope["method"], self.headers)) is not None:
+            self.refuse(BAD_REQUEST, "BAD_REQUEST", problem)
             return
         self._waiting.pop(self, None)
         super().handle_websocket_upgrade()

@@ -233,6 +233,20 @@ class TestHost:
                 assert await status_of(reader) == 200, start
 
 
+class TestHandshake:
+    @pytest.mark.parametrize("method", [b"GET", b"POST"])
+    async def test_a_malformed_one_is_refused_in_the_one_shape(self, method: bytes) -> None:
+        key, version = b"dGhlIHNhbXBsZSBub25jZQ==", b"Version: 13"
+        changes = {b"GET": [(key, b"short"), (key, b"x" * 24), (version, b"Version: 8"), (version, b"X: y")]}
+        async with serving(PATIENT) as server:
+            for old, new in changes.get(method, [(b"", b"")]):
+                start = method + b" / HTTP/1.1\r\nHost: test\r\n"
+                reader, _ = await server.send(start + UPGRADE.replace(old, new, 1) + b"\r\n")
+                status, error = await error_of(reader)
+                assert (status, error["code"]) == (400, "BAD_REQUEST"), new
+                assert error["message"].startswith("A WebSocket's handshake")
+
+
 class TestBodies:
     async def test_have_a_deadline(self) -> None:
         async with serving(replace(PATIENT, body_timeout=SHORT)) as server:
