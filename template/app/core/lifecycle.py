@@ -36,6 +36,7 @@ def create_runtime(
     Raises:
         ConfigurationError: names every invalid setting at once.
         ValueError: the core is missing, or two inbox handlers have the same name.
+        UserError: a module's `setup` refuses the application.
     """
     loaded = load_settings(settings_classes(modules)) if loaded is None else loaded
     if Settings not in loaded:
@@ -48,6 +49,9 @@ def create_runtime(
     runtime.queue = InProcessQueue(runtime, jobs_of(modules))
     runtime.events = EventBus(runtime, [subscriber for module in modules for subscriber in module.subscribers])
     by_job_name(handler for module in modules for handler in module.inbox_handlers)
+    for module in modules:
+        if module.setup is not None:
+            module.setup(runtime)
     return runtime
 
 

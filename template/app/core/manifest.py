@@ -1,6 +1,6 @@
 """The manifest: everything the application knows about a module, as one value. Value types only."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +20,8 @@ from app.core.runtime import Runtime
 
 if TYPE_CHECKING:
     import click
+
+type Setup = Callable[[Runtime], None]
 
 type Lifespan = Callable[[Runtime], AbstractAsyncContextManager[None]]
 
@@ -94,6 +96,18 @@ class HealthCheck:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Diagnostic:
+    """A check of the stored data that `app doctor` runs, but no probe. It may read whole tables.
+
+    Attributes:
+        check: returns one warning for each problem: what is wrong and what to do. Contains no personal data.
+    """
+
+    name: str
+    check: Callable[[Runtime], Awaitable[Sequence[str]]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Guards:
     """Dependencies that run before every route of an area, even if the route doesn't ask for the user."""
 
@@ -158,6 +172,9 @@ class Module:
         inbox_handlers: handlers of inbound webhooks: `async (runtime, session, payload) -> None`. A handler runs in the
             transaction that marks its event as done. A webhook's route passes one to `core.inbox.service.receive`.
         health_checks: dependencies that the readiness route checks.
+        diagnostics: checks of the stored data that `app doctor` runs.
+        setup: called when a process creates its runtime, before anything is opened. May provide resources that need no
+            connection, and raises `UserError` if the application is inconsistent.
         lifespan: opened when the application starts and closed when it stops. May override ports and provide resources.
         background: opened after every lifespan and the queue, and closed before them, in processes that do background
             work: the server and the workers, but not commands and tests.
@@ -179,6 +196,8 @@ class Module:
     subscribers: tuple[Subscriber[Any], ...] = ()
     inbox_handlers: tuple[InboxHandler, ...] = ()
     health_checks: tuple[HealthCheck, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+    setup: Setup | None = None
     lifespan: Lifespan | None = None
     background: Lifespan | None = None
     commands: "tuple[click.Command, ...]" = ()

@@ -30,6 +30,7 @@ ALGORITHMS = ("RS256",)
 API_URL = "https://api.clerk.com"
 TIMEOUT = timedelta(seconds=3)
 FACTORS = 2
+_USER_EDITABLE = ("unsafe_metadata",)
 
 
 class ClerkProvider:
@@ -132,4 +133,5 @@ provider = AuthProviderSpec(
     open=_open,
     public_router=clerk_webhook.router,
     inbox_handlers=(clerk_webhook.apply_clerk_event,),
+    user_editable_claims=_USER_EDITABLE,
 )

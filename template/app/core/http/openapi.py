@@ -5,6 +5,8 @@ from typing import Any, override
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
+from app.core.http.route_dependencies import add_documentation
+
 
 class Application(FastAPI):
     """FastAPI with a document from which client generators produce good code."""
@@ -14,6 +16,7 @@ class Application(FastAPI):
         """Return the document. Operations without authentication state that with an empty `security`."""
         if self.openapi_schema is None:
             document = super().openapi()
+            add_documentation(self.routes, document)
             for item in document.get("paths", {}).values():
                 for operation in item.values():
                     operation.setdefault("security", [])
