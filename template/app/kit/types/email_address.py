@@ -53,15 +53,12 @@ def _validated(value: str, *, internationalized: bool, for_tests: bool) -> Valid
     if len(value) > MAX_EMAIL_LENGTH:
         raise _invalid()
     try:
-        return validate_email(
-            value,
-            check_deliverability=False,
-            allow_smtputf8=internationalized,
-            test_environment=for_tests,
-            strict=True,
-        )
+        validated = validate_email(value, check_deliverability=False, test_environment=for_tests, strict=True)
     except (EmailNotValidError, UnicodeError):
         raise _invalid() from None
+    if not internationalized and validated.ascii_email is None:
+        raise _invalid()
+    return validated
 
 
 def _invalid() -> ValueError:
