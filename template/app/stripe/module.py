@@ -1,0 +1,6 @@
+"""Stripe: checkout, the customer portal, changes of plan, invoices and the webhook."""
+
+from app.core.manifest import Module
+from app.stripe.settings import StripeSettings
+
+module = Module(name="stripe", settings=(StripeSettings,))
