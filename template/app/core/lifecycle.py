@@ -47,7 +47,7 @@ def create_runtime(
     runtime.provide(ModuleList, ModuleList(tuple(modules)))
     runtime.queue = InProcessQueue(runtime, jobs_of(modules))
     runtime.events = EventBus(runtime, [subscriber for module in modules for subscriber in module.subscribers])
-    by_job_name(handler for module in modules for handler in module.inbox_handlers)
+    by_job_name(handler for module in modules for handler in (*module.inbox_handlers, *module.inbox_jobs))
     return runtime
 
 

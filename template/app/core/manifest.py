@@ -31,6 +31,9 @@ type Payload = dict[str, Json]
 type InboxHandler = Callable[[Runtime, AsyncSession, Payload], Awaitable[None]]
 """`async (runtime, session, payload)`: works in the session's transaction, which also marks the event as done."""
 
+type InboxJob = Callable[[Runtime, Payload], Awaitable[None]]
+"""`async (runtime, payload)`: a handler that calls other systems. Idempotent, since it may run again after it returned."""
+
 type Erase = Callable[[Runtime, AsyncSession, UUID], Awaitable[None]]
 """`async (runtime, session, user_id)`: works in the session's transaction. Idempotent."""
 
@@ -157,6 +160,8 @@ class Module:
         subscribers: its subscriptions to events of other modules.
         inbox_handlers: handlers of inbound webhooks: `async (runtime, session, payload) -> None`. A handler runs in the
             transaction that marks its event as done. A webhook's route passes one to `core.inbox.service.receive`.
+        inbox_jobs: handlers that call other systems: `async (runtime, payload) -> None`. They hold no connection meanwhile
+            and run before the transaction that marks the event as done, so that they may run again: idempotent.
         health_checks: dependencies that the readiness route checks.
         lifespan: opened when the application starts and closed when it stops. May override ports and provide resources.
         background: opened after every lifespan and the queue, and closed before them, in processes that do background
@@ -178,6 +183,7 @@ class Module:
     crons: tuple[Cron, ...] = ()
     subscribers: tuple[Subscriber[Any], ...] = ()
     inbox_handlers: tuple[InboxHandler, ...] = ()
+    inbox_jobs: tuple[InboxJob, ...] = ()
     health_checks: tuple[HealthCheck, ...] = ()
     lifespan: Lifespan | None = None
     background: Lifespan | None = None
