@@ -1,0 +1,96 @@
+"""The part of the fake that Apple doesn't have: requests that buy, cancel and refund, and move the clock."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from app.dev.servers.app_store.store import Delivery
+from app.dev.servers.app_store.subscriptions import Subscription, Subscriptions
+
+if TYPE_CHECKING:
+    from app.dev.servers.app_store.server import AppStoreServer
+
+ACTIONS: Final = {
+    "cancel": Subscriptions.cancel,
+    "resume": Subscriptions.resume,
+    "resubscribe": Subscriptions.resubscribe,
+    "decline-payments": Subscriptions.decline_payments,
+    "accept-payments": Subscriptions.accept_payments,
+    "refund": Subscriptions.refund,
+    "decline-refund": Subscriptions.decline_refund,
+    "reverse-refund": Subscriptions.reverse_refund,
+    "revoke": Subscriptions.revoke,
+    "raise-price": Subscriptions.raise_price,
+    "consent": Subscriptions.consent,
+    "extend": Subscriptions.extend,
+}
+CHANGES: Final = {"upgrade": Subscriptions.upgrade, "downgrade": Subscriptions.downgrade}
+
+
+def answer_control(
+    server: "AppStoreServer", method: str, path: list[str], body: dict[str, object]
+) -> dict[str, object]:
+    """Answer a request below `/_fake`.
+
+    Raises:
+        LookupError: the path, the subscription or the action is unknown.
+    """
+    webhook = body.get("webhook")
+    if isinstance(webhook, str):
+        server.webhook = webhook
+    store = server.store
+    match (method, *path):
+        case ("GET", "settings"):
+            return {**store.settings}
+        case ("GET", "subscriptions"):
+            return {"subscriptions": [_described(item) for item in store.state.items.values()]}
+        case ("POST", "subscriptions"):
+            with store.changing() as state:
+                item = _buy(state, body)
+            return {**_described(item), "signedTransaction": store.signed_transaction(item)}
+        case ("POST", "subscriptions", id_, action):
+            with store.changing() as state:
+                item = state.items[id_]
+                _act(state, item, action, body)
+            return {**_described(item), "signedTransaction": store.signed_transaction(item)}
+        case ("POST", "clock"):
+            with store.changing() as state:
+                state.advance(timedelta(seconds=float(str(body["seconds"]))))
+            return {"now": state.now.isoformat()}
+        case ("POST", "delivery"):
+            store.set_delivery(Delivery(str(body["mode"])))
+            return {}
+        case ("POST", "fault"):
+            status = body.get("status")
+            store.fault = status if isinstance(status, int) else None
+            return {}
+        case _:
+            raise LookupError(f"{method} /_fake/{'/'.join(path)}")
+
+
+def _buy(state: Subscriptions, body: dict[str, object]) -> Subscription:
+    account, offer = body.get("account"), body.get("offer")
+    return state.buy(
+        str(body["product"]),
+        account=None if account is None else str(account),
+        offer=None if offer is None else str(offer),
+        trial=body.get("trial") is True,
+        sandbox=body.get("sandbox") is not False,
+        family_shared=body.get("familyShared") is True,
+    )
+
+
+def _act(state: Subscriptions, item: Subscription, action: str, body: dict[str, object]) -> None:
+    if action in CHANGES:
+        CHANGES[action](state, item, str(body["product"]))
+    else:
+        ACTIONS[action](state, item)
+
+
+def _described(item: Subscription) -> dict[str, object]:
+    return {
+        "originalTransactionId": item.original_id,
+        "product": item.product,
+        "status": item.status.name.lower(),
+        "expires": item.expires.isoformat(),
+        "renews": item.auto_renew,
+    }
