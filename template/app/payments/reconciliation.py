@@ -1,7 +1,8 @@
 """Reconciliation: compare every stored subscription with its provider's, and repair what differs."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -45,11 +46,7 @@ async def reconcile(runtime: Runtime) -> list[Outcome]:
 async def reconcile_provider(runtime: Runtime, provider: BillingProvider) -> Outcome:
     """Reconcile all subscriptions of a provider: those that it lists, and those that are stored."""
     outcome = Outcome(provider.name)
-    try:
-        await _compare_all(runtime, provider, _all_ids(runtime, provider), outcome)
-    except ProviderUnavailableError as error:
-        outcome.failed += 1
-        logger.warning("billing_reconcile_failed", provider=provider.name, reason=str(error))
+    await _compare_all(runtime, provider, _all_ids(runtime, provider), outcome, workers=CONCURRENCY)
     async with runtime.database.transaction() as session:
         session.add(
             Reconciliation(
@@ -71,27 +68,33 @@ async def sync_user(runtime: Runtime, user_id: UUID) -> list[Outcome]:
     outcomes = []
     for provider in runtime.resource(BillingProviders):
         outcome = Outcome(provider.name)
-        await _compare_all(runtime, provider, _user_ids(runtime, provider, user_id), outcome)
+        await _compare_all(runtime, provider, _user_ids(runtime, provider, user_id), outcome, workers=1)
         outcomes.append(outcome)
     return outcomes
 
 
 async def _compare_all(
-    runtime: Runtime, provider: BillingProvider, ids: AsyncIterator[str], outcome: Outcome
+    runtime: Runtime, provider: BillingProvider, ids: AsyncGenerator[str], outcome: Outcome, *, workers: int
 ) -> None:
-    async def compare() -> None:
+    lock = asyncio.Lock()
+
+    async def next_id() -> str | None:
         # The workers share the iterator; the lock keeps two of them from advancing it at once.
-        while outcome.failed < MAX_FAILURES:
-            async with lock:
-                id_ = await anext(ids, None)
-            if id_ is None:
-                return
+        async with lock:
+            try:
+                return await anext(ids, None)
+            except ProviderUnavailableError as error:
+                outcome.failed += 1
+                logger.warning("billing_reconcile_failed", provider=provider.name, reason=str(error))
+                return None
+
+    async def work() -> None:
+        while outcome.failed < MAX_FAILURES and (id_ := await next_id()) is not None:
             await _compare(runtime, provider, id_, outcome)
 
-    lock = asyncio.Lock()
-    async with asyncio.TaskGroup() as group:
-        for _ in range(CONCURRENCY):
-            group.create_task(compare())
+    async with aclosing(ids), asyncio.TaskGroup() as group:
+        for _ in range(workers):
+            group.create_task(work())
 
 
 async def _compare(runtime: Runtime, provider: BillingProvider, provider_id: str, outcome: Outcome) -> None:
@@ -113,7 +116,7 @@ def _state(row: Subscription | None) -> dict[str, object] | None:
     return None if row is None else {name: getattr(row, name) for name in COMPARED}
 
 
-async def _all_ids(runtime: Runtime, provider: BillingProvider) -> AsyncIterator[str]:
+async def _all_ids(runtime: Runtime, provider: BillingProvider) -> AsyncGenerator[str]:
     """Yield each id once: those of the provider, then those that only the database has."""
     seen: set[str] = set()
     listed = provider.all_ids(runtime)
@@ -127,7 +130,7 @@ async def _all_ids(runtime: Runtime, provider: BillingProvider) -> AsyncIterator
             yield id_
 
 
-async def _stored_ids(runtime: Runtime, provider: str) -> AsyncIterator[str]:
+async def _stored_ids(runtime: Runtime, provider: str) -> AsyncGenerator[str]:
     key, id_ = col(Subscription.id), col(Subscription.provider_id)
     statement = select(key, id_).where(col(Subscription.provider) == provider).order_by(key).limit(BATCH)
     batch = statement
@@ -141,7 +144,7 @@ async def _stored_ids(runtime: Runtime, provider: str) -> AsyncIterator[str]:
         batch = statement.where(key > rows[-1][0])
 
 
-async def _user_ids(runtime: Runtime, provider: BillingProvider, user_id: UUID) -> AsyncIterator[str]:
+async def _user_ids(runtime: Runtime, provider: BillingProvider, user_id: UUID) -> AsyncGenerator[str]:
     async with runtime.database.reading() as session:
         stored = [row.provider_id for row in await SubscriptionRepository(session).of_user(user_id, provider.name)]
     for id_ in stored:
