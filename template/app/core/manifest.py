@@ -37,6 +37,9 @@ type InboxJob = Callable[[Runtime, Payload], Awaitable[None]]
 type Erase = Callable[[Runtime, AsyncSession, UUID], Awaitable[None]]
 """`async (runtime, session, user_id)`: works in the session's transaction. Idempotent."""
 
+type BeforeErasure = Callable[[Runtime, UUID], Awaitable[None]]
+"""`async (runtime, user_id)`: called before a user is erased, without a transaction. Idempotent. It raises to refuse."""
+
 type CountQuery = Callable[[datetime, datetime], Select[int]]
 """Return the counting statement for the period from the first argument until before the second."""
 
@@ -167,6 +170,8 @@ class Module:
         background: opened after every lifespan and the queue, and closed before them, in processes that do background
             work: the server and the workers, but not commands and tests.
         commands: its subcommands of the command `app`.
+        before_erasure: what it ends elsewhere before a user is erased, such as subscriptions at a payment provider. If one
+            raises, no data of the user is deleted.
         personal_data: its rows about users: what an export contains and an erasure removes.
         retention: its rows that expire.
         metrics: its numbers in the daily report.
@@ -188,6 +193,7 @@ class Module:
     lifespan: Lifespan | None = None
     background: Lifespan | None = None
     commands: "tuple[click.Command, ...]" = ()
+    before_erasure: tuple[BeforeErasure, ...] = ()
     personal_data: tuple[PersonalData, ...] = ()
     retention: tuple[RetentionRule, ...] = ()
     metrics: tuple[ReportMetric, ...] = ()
