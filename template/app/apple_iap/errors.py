@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from app.core.errors import BadRequestError, ConflictError, ServiceUnavailableError
+from app.core.errors import BadRequestError, ServiceUnavailableError
 
 RETRY_AFTER = timedelta(minutes=1)
 
@@ -41,15 +41,6 @@ class NotASubscriptionError(BadRequestError):
 
     def __init__(self) -> None:
         super().__init__("Only auto-renewable subscriptions can be linked.")
-
-
-class PurchaseLinkedError(ConflictError):
-    """The purchase belongs to another user."""
-
-    code = "PURCHASE_LINKED"
-
-    def __init__(self) -> None:
-        super().__init__("This purchase belongs to another user. Sign in as the user who bought it.")
 
 
 class VerificationUnavailableError(ServiceUnavailableError):

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -185,7 +185,7 @@ class AppStore:
             )
         except jwt.PyJWTError:
             raise ApiError(401, 4010000, "Unauthenticated.") from None
-        lifetime = datetime.fromtimestamp(claims["exp"]) - datetime.now()  # noqa: DTZ005, DTZ006 - only their difference
+        lifetime = datetime.fromtimestamp(claims["exp"], UTC) - datetime.now(UTC)
         if claims.get("bid") != BUNDLE_ID or lifetime > MAX_TOKEN_AGE:
             raise ApiError(401, 4010000, "Unauthenticated.")
 
