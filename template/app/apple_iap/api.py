@@ -6,7 +6,7 @@ See https://developer.apple.com/documentation/appstoreserverapi.
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final, override
 
@@ -82,8 +82,8 @@ class AppStoreApi:
 
     async def failed_notifications(self, since: datetime) -> AsyncIterator[str]:
         """Return the signed notifications that did not reach this server, of both environments."""
-        start, end = since, datetime.now(since.tzinfo)
-        query = NotificationHistoryRequest(startDate=_milliseconds(start), endDate=_milliseconds(end), onlyFailures=True)
+        start, end = _milliseconds(since), _milliseconds(datetime.now(UTC))
+        query = NotificationHistoryRequest(startDate=start, endDate=end, onlyFailures=True)
         for client, _ in self._clients:
             token: str | None = None
             while True:
@@ -168,10 +168,7 @@ async def _client(
         settings.APPLE_BUNDLE_ID,
         environment,
     )
-    if settings.APPLE_API_URL:
-        await client.async_close()
-        client.http_client = httpx.AsyncClient(transport=_OtherServer(f"{settings.APPLE_API_URL}/{path}"))
-    try:
+    transport = _OtherServer(f"{settings.APPLE_API_URL}/{path}") if settings.APPLE_API_URL else None
+    # The library's own client stays unused. It has no connections to close.
+    async with httpx.AsyncClient(transport=transport) as client.http_client:
         yield client
-    finally:
-        await client.async_close()

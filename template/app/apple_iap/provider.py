@@ -73,7 +73,7 @@ class AppleProvider:
     async def end_for_erasure(self, runtime: Runtime, subscription: "Subscription") -> None:  # noqa: ARG002
         """Log that the subscription continues: only its owner can cancel it, in the settings of their device.
 
-        The row is detached from the user. docs/apple-iap.md describes what the app has to say before it deletes an account.
+        The row is detached from the user. docs/apple-iap.md describes what the app says before it deletes an account.
         """
         logger.warning("app_store_subscription_continues", id=subscription.provider_id)
 

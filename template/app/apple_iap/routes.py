@@ -21,8 +21,8 @@ async def link_purchase(
 ) -> LinkedSubscription:
     """Link a purchase in the App Store to the current user.
 
-    Call it after each purchase and when the user restores purchases. It may be repeated. The purchase belongs to the user
-    whom its `appAccountToken` names, else to the first who links it.
+    Call it after each purchase and when the user restores purchases. It may be repeated. The purchase belongs to the
+    user whom its `appAccountToken` names, else to the first who links it.
     """
     transaction = await app_store.verifier.transaction(data.signed_transaction)
     if transaction.rawType != SUBSCRIPTION or not transaction.originalTransactionId:

@@ -22,7 +22,7 @@ def _bundle_id(value: str) -> str:
 
 
 def _private_key(value: SecretStr) -> SecretStr:
-    """Return the key in PEM. It may be given with `\\n` in place of line breaks, or in base64."""
+    """Return the key in PEM. It may be given in base64, or with escaped line breaks."""
     text = value.get_secret_value().replace("\\n", "\n").strip()
     if not text:
         return SecretStr("")
@@ -39,9 +39,9 @@ def _private_key(value: SecretStr) -> SecretStr:
         key = load_pem_private_key(text.encode(), password=None)
     except (ValueError, TypeError):
         key = None
-    if not isinstance(key, EllipticCurvePrivateKey) or not isinstance(key.curve, SECP256R1):
-        raise ValueError("must be the text of the .p8 file from App Store Connect, or its base64")
-    return SecretStr(f"{text}\n")
+    if isinstance(key, EllipticCurvePrivateKey) and isinstance(key.curve, SECP256R1):
+        return SecretStr(f"{text}\n")
+    raise ValueError("must be the text of the .p8 file from App Store Connect, or its base64")
 
 
 def _fingerprint(value: str, info: ValidationInfo) -> str:

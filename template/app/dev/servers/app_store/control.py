@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from app.dev.servers.app_store.store import Delivery
+from app.dev.servers.app_store.store import AppStore, Delivery
 from app.dev.servers.app_store.subscriptions import Subscription, Subscriptions
 
 if TYPE_CHECKING:
@@ -37,34 +37,35 @@ def answer_control(
     webhook = body.get("webhook")
     if isinstance(webhook, str):
         server.webhook = webhook
-    store = server.store
     match (method, *path):
         case ("GET", "settings"):
-            return {**store.settings}
-        case ("GET", "subscriptions"):
-            return {"subscriptions": [_described(item) for item in store.state.items.values()]}
-        case ("POST", "subscriptions"):
-            with store.changing() as state:
-                item = _buy(state, body)
-            return {**_described(item), "signedTransaction": store.signed_transaction(item)}
-        case ("POST", "subscriptions", id_, action):
-            with store.changing() as state:
-                item = state.items[id_]
-                _act(state, item, action, body)
-            return {**_described(item), "signedTransaction": store.signed_transaction(item)}
+            return {**server.store.settings}
+        case (_, "subscriptions", *rest):
+            return _subscriptions(server.store, method, rest, body)
         case ("POST", "clock"):
-            with store.changing() as state:
+            with server.store.changing() as state:
                 state.advance(timedelta(seconds=float(str(body["seconds"]))))
             return {"now": state.now.isoformat()}
         case ("POST", "delivery"):
-            store.set_delivery(Delivery(str(body["mode"])))
-            return {}
-        case ("POST", "fault"):
-            status = body.get("status")
-            store.fault = status if isinstance(status, int) else None
+            server.store.set_delivery(Delivery(str(body["mode"])))
             return {}
         case _:
             raise LookupError(f"{method} /_fake/{'/'.join(path)}")
+
+
+def _subscriptions(store: AppStore, method: str, path: list[str], body: dict[str, object]) -> dict[str, object]:
+    if method == "GET" and not path:
+        return {"subscriptions": [_described(item) for item in store.state.items.values()]}
+    with store.changing() as state:
+        match path:
+            case []:
+                item = _buy(state, body)
+            case [id_, action]:
+                item = state.items[id_]
+                _act(state, item, action, body)
+            case _:
+                raise LookupError("/".join(path))
+    return {**_described(item), "signedTransaction": store.signed_transaction(item)}
 
 
 def _buy(state: Subscriptions, body: dict[str, object]) -> Subscription:

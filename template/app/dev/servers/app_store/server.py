@@ -79,7 +79,8 @@ class AppStoreServer:
             case ["ocsp"] if method == "POST":
                 return self._certificate_status(body)
             case ["production" | "sandbox" as environment, "inApps", *rest]:
-                return self._api(method, rest, query, headers, body, sandbox=environment == "sandbox")
+                token = headers.get("authorization", "")
+                return self._api((method, *rest), query, token, body, sandbox=environment == "sandbox")
             case ["_fake", *rest]:
                 return self._control(method, rest, body)
             case _:
@@ -91,23 +92,26 @@ class AppStoreServer:
             return Reply(store.ocsp_fault)
         return Reply(200, store.chain.certificate_status(body, store.revoked), "application/ocsp-response")
 
-    def _api(
-        self, method: str, path: list[str], query: dict[str, str], headers: dict[str, str], body: bytes, *, sandbox: bool
-    ) -> Reply:
+    def _api(self, request: tuple[str, ...], query: dict[str, str], token: str, body: bytes, *, sandbox: bool) -> Reply:
         try:
-            self.store.authenticate(headers.get("authorization", ""))
-            if self.store.fault is not None:
-                raise ApiError(self.store.fault, self.store.fault * 10_000, "A fault was requested.")
-            match (method, *path):
-                case ("GET", "v1", "subscriptions", id_):
-                    answer = self.store.statuses(id_, sandbox=sandbox)
-                case ("POST", "v1", "notifications", "history"):
-                    answer = self.store.history(json.loads(body), query.get("paginationToken"), sandbox=sandbox)
-                case _:
-                    raise ApiError(404, 4040000, "Not found.")
+            self.store.authenticate(token)
+            answer = self._answer_api(request, query, body, sandbox=sandbox)
         except ApiError as error:
             return Reply(error.status, document({"errorCode": error.code, "errorMessage": str(error)}))
         return Reply(200, document(answer))
+
+    def _answer_api(
+        self, request: tuple[str, ...], query: dict[str, str], body: bytes, *, sandbox: bool
+    ) -> dict[str, object]:
+        if self.store.fault is not None:
+            raise ApiError(self.store.fault, self.store.fault_code, "A fault was requested.")
+        match request:
+            case ("GET", "v1", "subscriptions", id_):
+                return self.store.statuses(id_, sandbox=sandbox)
+            case ("POST", "v1", "notifications", "history"):
+                return self.store.history(json.loads(body), query.get("paginationToken"), sandbox=sandbox)
+            case _:
+                raise ApiError(404, 4040000, "Not found.")
 
     def _control(self, method: str, path: list[str], body: bytes) -> Reply:
         try:

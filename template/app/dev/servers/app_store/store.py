@@ -24,6 +24,7 @@ KEY_ID: Final = "2X9R4HXF34"
 AUDIENCE: Final = "appstoreconnect-v1"
 MAX_TOKEN_AGE: Final = timedelta(hours=1)
 PAGE: Final = 20
+INTERNAL_ERROR: Final = 5000001
 
 
 class Delivery(StrEnum):
@@ -57,6 +58,7 @@ class AppStore:
         url: where it is served.
         send: deliver a signed notification, and return whether the receiver accepted it.
         fault: the status of the response to each API request, instead of the real response.
+        fault_code: the error code in it.
         ocsp_fault: the same for the OCSP responder.
         revoked: the serial numbers of revoked certificates.
         failed: the ids of the notifications that did not arrive.
@@ -67,6 +69,7 @@ class AppStore:
     state: Subscriptions = field(default_factory=Subscriptions)
     delivery: Delivery = Delivery.NORMAL
     fault: int | None = None
+    fault_code: int = INTERNAL_ERROR
     ocsp_fault: int | None = None
     revoked: frozenset[int] = frozenset()
     failed: set[str] = field(default_factory=set)
@@ -93,6 +96,13 @@ class AppStore:
             "APPLE_API_URL": self.url,
             "APPLE_ROOT_SHA256": self.chain.root.fingerprint,
         }
+
+    def reset(self) -> None:
+        """Forget every subscription, notification and fault. The certificates and the key stay."""
+        with self._lock:
+            self.state, self.delivery, self._sent = Subscriptions(), Delivery.NORMAL, 0
+            self.fault, self.fault_code, self.ocsp_fault, self.revoked = None, INTERNAL_ERROR, None, frozenset()
+            self.failed.clear()
 
     @contextmanager
     def changing(self) -> Iterator[Subscriptions]:
@@ -168,7 +178,8 @@ class AppStore:
             first = int(token or 0)
             page = [{"signedPayload": self.signer.notification(each)} for each in found[first : first + PAGE]]
         more = first + PAGE < len(found)
-        return {"notificationHistory": page, "hasMore": more, **({"paginationToken": str(first + PAGE)} if more else {})}
+        next_page = {"paginationToken": str(first + PAGE)} if more else {}
+        return {"notificationHistory": page, "hasMore": more, **next_page}
 
     def authenticate(self, authorization: str) -> None:
         """Check the bearer token of a request (https://developer.apple.com/documentation/appstoreserverapi).
@@ -180,9 +191,7 @@ class AppStore:
         try:
             if scheme != "Bearer" or jwt.get_unverified_header(token).get("kid") != KEY_ID:
                 raise ApiError(401, 4010000, "Unauthenticated.")
-            claims = jwt.decode(
-                token, self.key.public_key(), algorithms=["ES256"], audience=AUDIENCE, issuer=ISSUER_ID
-            )
+            claims = jwt.decode(token, self.key.public_key(), algorithms=["ES256"], audience=AUDIENCE, issuer=ISSUER_ID)
         except jwt.PyJWTError:
             raise ApiError(401, 4010000, "Unauthenticated.") from None
         lifetime = datetime.fromtimestamp(claims["exp"], UTC) - datetime.now(UTC)

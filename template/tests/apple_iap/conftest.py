@@ -1,0 +1,87 @@
+"""Fixtures: the application, connected to a fake App Store."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+
+from app.core.inbox.models import InboxEvent
+from app.core.runtime import Runtime
+from app.dev.servers.app_store.server import AppStoreServer
+from app.dev.servers.app_store.store import AppStore
+from app.dev.servers.app_store.subscriptions import Subscription
+from app.payments.models import Subscription as Stored
+from app.payments.repository import SubscriptionRepository
+from tests.core.inbox.webhook_contract import drain_inbox
+
+WEBHOOK = "/api/v1/public/webhooks/apple"
+LINK = "/api/v1/app/billing/apple/link"
+MONTHLY, YEARLY = "com.example.pro.monthly", "com.example.pro.yearly"
+ENTERPRISE = "com.example.enterprise.monthly"
+
+
+@pytest.fixture(scope="session")
+def app_store_server() -> Iterator[AppStoreServer]:
+    """The server of the fake App Store."""
+    with AppStoreServer() as server:
+        yield server
+
+
+@pytest.fixture
+def app_store(
+    environment: None,  # noqa: ARG001 - the order matters
+    app_store_server: AppStoreServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AppStore:
+    """A fake App Store without subscriptions, which the application is connected to."""
+    app_store_server.store.reset()
+    for name, value in app_store_server.store.settings.items():
+        monkeypatch.setenv(name, value)
+    return app_store_server.store
+
+
+@pytest.fixture
+def runtime(app_store: AppStore, runtime: Runtime) -> Runtime:  # noqa: ARG001 - the order matters
+    """The runtime of the connected application."""
+    return runtime
+
+
+@dataclass
+class Postman:
+    """Receives the notifications of the fake, and delivers them to the application when a test says so."""
+
+    client: httpx.AsyncClient
+    runtime: Runtime
+    store: AppStore
+    mailbag: list[str] = field(default_factory=list)
+
+    def collect(self, signed: str) -> bool:
+        """Accept a notification from the fake."""
+        self.mailbag.append(signed)
+        return True
+
+    async def deliver(self, signed: Sequence[str] | None = None) -> Sequence[InboxEvent]:
+        """Deliver notifications, by default all that were collected, and process them."""
+        batch = list(self.mailbag if signed is None else signed)
+        self.mailbag.clear()
+        for each in batch:
+            (await self.post(each)).raise_for_status()
+        return await drain_inbox(self.runtime)
+
+    async def post(self, signed: str) -> httpx.Response:
+        """Send a notification to the webhook."""
+        return await self.client.post(WEBHOOK, json={"signedPayload": signed})
+
+    async def stored(self, item: Subscription) -> Stored | None:
+        """Return a subscription as the application stored it."""
+        async with self.runtime.database.reading() as session:
+            return await SubscriptionRepository(session).find("apple", item.original_id)
+
+
+@pytest.fixture
+def postman(client: httpx.AsyncClient, runtime: Runtime, app_store: AppStore) -> Postman:
+    """The delivery of notifications."""
+    carrier = Postman(client, runtime, app_store)
+    app_store.send = carrier.collect
+    return carrier
