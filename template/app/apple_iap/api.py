@@ -11,16 +11,24 @@ from functools import partial
 from typing import Final, override
 
 import httpx
-from appstoreserverlibrary.api_client import APIError, APIException, AsyncAppStoreServerAPIClient
+import structlog
+from appstoreserverlibrary.api_client import (
+    APIError,
+    APIException,
+    AsyncAppStoreServerAPIClient,
+    BaseAppStoreServerAPIClient,
+)
 from appstoreserverlibrary.models.Environment import Environment
 from appstoreserverlibrary.models.LastTransactionsItem import LastTransactionsItem
 from appstoreserverlibrary.models.NotificationHistoryRequest import NotificationHistoryRequest
-from cattrs.errors import BaseValidationError
 from httpx import codes
 
 from app.apple_iap.settings import AppleSettings
+from app.apple_iap.verification import ENVIRONMENTS
 from app.kit.resilience import Resilient, UnavailableError
 from app.payments.port import ProviderUnavailableError
+
+logger = structlog.stdlib.get_logger(__name__)
 
 TIMEOUT: Final = timedelta(seconds=8)
 ATTEMPTS: Final = 2
@@ -67,17 +75,26 @@ class AppStoreApi:
         self._calls = Resilient("App Store", transient=_is_transient, timeout=TIMEOUT, attempts=ATTEMPTS)
 
     async def subscription(self, original_transaction_id: str) -> SubscriptionItem | None:
-        """Fetch a subscription, from the sandbox if it is no real purchase; `None` if neither environment has it."""
+        """Fetch a subscription, from the sandbox if it is no real purchase; `None` if neither environment has it.
+
+        The production environment refuses an app that was never released, so its refusal does not end the search.
+        """
+        refusal: ProviderUnavailableError | None = None
         for client, sandbox in self._clients:
             request = partial(client.get_all_subscription_statuses, original_transaction_id)
             try:
                 response = await self._call(request)
             except _UnknownIdError:
                 continue
+            except _RefusedError as error:
+                refusal = refusal or error
+                continue
             for group in response.data or ():
                 for item in group.lastTransactions or ():
                     if item.originalTransactionId == original_transaction_id:
                         return _subscription_item(item, sandbox=sandbox)
+        if refusal is not None:
+            raise refusal
         return None
 
     async def failed_notifications(self, since: datetime) -> AsyncIterator[str]:
@@ -87,7 +104,11 @@ class AppStoreApi:
         for client, _ in self._clients:
             token: str | None = None
             while True:
-                page = await self._call(partial(client.get_notification_history, token, query))
+                try:
+                    page = await self._call(partial(client.get_notification_history, token, query))
+                except _RefusedError as error:
+                    logger.warning("app_store_history_refused", reason=str(error))
+                    break
                 for item in page.notificationHistory or ():
                     if item.signedPayload:
                         yield item.signedPayload
@@ -101,8 +122,12 @@ class AppStoreApi:
         except APIException as error:
             if error.api_error in UNKNOWN_ID:
                 raise _UnknownIdError from None
-            raise ProviderUnavailableError(_reason(error)) from None
-        except (httpx.HTTPError, TimeoutError, UnavailableError, BaseValidationError, ValueError, TypeError) as error:
+            if error.http_status_code == codes.UNAUTHORIZED or error.api_error is APIError.APP_NOT_FOUND:
+                raise _RefusedError from None
+            reason = f"The App Store Server API answered {error.http_status_code}, error {error.raw_api_error}."
+            raise ProviderUnavailableError(reason) from None
+        except (httpx.HTTPError, TimeoutError, UnavailableError, ValueError, TypeError, ExceptionGroup) as error:
+            # An exception group is what the library raises for JSON of the wrong shape.
             raise ProviderUnavailableError(f"The App Store Server API failed: {type(error).__name__}.") from error
 
 
@@ -110,16 +135,20 @@ class _UnknownIdError(Exception):
     """The environment has no such purchase."""
 
 
+class _RefusedError(ProviderUnavailableError):
+    """The environment does not accept the app or its key."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The App Store Server API refused the app or its key. "
+            "Check APPLE_ISSUER_ID, APPLE_KEY_ID, APPLE_PRIVATE_KEY and APPLE_BUNDLE_ID."
+        )
+
+
 def _subscription_item(item: LastTransactionsItem, *, sandbox: bool) -> SubscriptionItem:
     if item.rawStatus is None or item.signedTransactionInfo is None:
         raise ProviderUnavailableError("The App Store Server API sent a subscription without status or transaction.")
     return SubscriptionItem(item.rawStatus, item.signedTransactionInfo, item.signedRenewalInfo, sandbox)
-
-
-def _reason(error: APIException) -> str:
-    if error.http_status_code == codes.UNAUTHORIZED:
-        return "The App Store Server API refused APPLE_ISSUER_ID, APPLE_KEY_ID, APPLE_PRIVATE_KEY or APPLE_BUNDLE_ID."
-    return f"The App Store Server API answered {error.http_status_code}, error {error.raw_api_error}."
 
 
 def _is_transient(error: Exception) -> bool:
@@ -133,8 +162,24 @@ def _milliseconds(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
 
 
+class _Client(AsyncAppStoreServerAPIClient):
+    """The library's client of one environment, with an HTTP client that both environments share."""
+
+    def __init__(self, settings: AppleSettings, environment: Environment, http_client: httpx.AsyncClient) -> None:
+        # Not the constructor of the class itself, which opens an HTTP client of its own.
+        BaseAppStoreServerAPIClient.__init__(
+            self,
+            settings.APPLE_PRIVATE_KEY.get_secret_value().encode(),
+            settings.APPLE_KEY_ID,
+            settings.APPLE_ISSUER_ID,
+            settings.APPLE_BUNDLE_ID,
+            environment,
+        )
+        self.http_client = http_client
+
+
 class _OtherServer(httpx.AsyncHTTPTransport):
-    """Sends requests to another server than Apple's. The library's client has no option for it."""
+    """Sends the requests for Apple's servers to another one. The library's client has no option for it."""
 
     def __init__(self, url: str) -> None:
         super().__init__()
@@ -142,7 +187,8 @@ class _OtherServer(httpx.AsyncHTTPTransport):
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        request.url = httpx.URL(self._url + request.url.raw_path.decode())
+        environment = "sandbox" if "sandbox" in request.url.host else "production"
+        request.url = httpx.URL(f"{self._url}/{environment}{request.url.raw_path.decode()}")
         request.headers["Host"] = request.url.netloc.decode()
         return await super().handle_async_request(request)
 
@@ -150,25 +196,6 @@ class _OtherServer(httpx.AsyncHTTPTransport):
 @asynccontextmanager
 async def open_api(settings: AppleSettings) -> AsyncIterator[AppStoreApi]:
     """Open the API with the key that the settings contain."""
-    async with (
-        _client(settings, Environment.PRODUCTION, "production") as production,
-        _client(settings, Environment.SANDBOX, "sandbox") as sandbox,
-    ):
-        yield AppStoreApi(production, sandbox)
-
-
-@asynccontextmanager
-async def _client(
-    settings: AppleSettings, environment: Environment, path: str
-) -> AsyncIterator[AsyncAppStoreServerAPIClient]:
-    client = AsyncAppStoreServerAPIClient(
-        settings.APPLE_PRIVATE_KEY.get_secret_value().encode(),
-        settings.APPLE_KEY_ID,
-        settings.APPLE_ISSUER_ID,
-        settings.APPLE_BUNDLE_ID,
-        environment,
-    )
-    transport = _OtherServer(f"{settings.APPLE_API_URL}/{path}") if settings.APPLE_API_URL else None
-    # The library's own client stays unused. It has no connections to close.
-    async with httpx.AsyncClient(transport=transport) as client.http_client:
-        yield client
+    transport = _OtherServer(settings.APPLE_API_URL) if settings.APPLE_API_URL else None
+    async with httpx.AsyncClient(transport=transport) as http_client:
+        yield AppStoreApi(*(_Client(settings, environment, http_client) for environment in ENVIRONMENTS))

@@ -2,17 +2,21 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 import httpx
 import pytest
 
+from app.core.db.models import utc_now
 from app.core.inbox.models import InboxEvent
 from app.core.runtime import Runtime
 from app.dev.servers.app_store.server import AppStoreServer
 from app.dev.servers.app_store.store import AppStore
 from app.dev.servers.app_store.subscriptions import Subscription
+from app.payments.entitlements import SubscriptionEntitlements
 from app.payments.models import Subscription as Stored
 from app.payments.repository import SubscriptionRepository
+from tests.conftest import ME
 from tests.core.inbox.webhook_contract import drain_inbox
 
 WEBHOOK = "/api/v1/public/webhooks/apple"
@@ -45,6 +49,12 @@ def app_store(
 def runtime(app_store: AppStore, runtime: Runtime) -> Runtime:  # noqa: ARG001 - the order matters
     """The runtime of the connected application."""
     return runtime
+
+
+@pytest.fixture
+def live_runtime(app_store: AppStore, live_runtime: Runtime) -> Runtime:  # noqa: ARG001 - the order matters
+    """The same on a database of its own."""
+    return live_runtime
 
 
 @dataclass
@@ -85,3 +95,15 @@ def postman(client: httpx.AsyncClient, runtime: Runtime, app_store: AppStore) ->
     carrier = Postman(client, runtime, app_store)
     app_store.send = carrier.collect
     return carrier
+
+
+async def identity(client: httpx.AsyncClient, headers: dict[str, str]) -> UUID:
+    """Return the id of the signed-in user."""
+    return UUID((await client.get(ME, headers=headers)).json()["id"])
+
+
+async def plan_of(runtime: Runtime, user_id: UUID, entitlements: SubscriptionEntitlements | None = None) -> str:
+    """Return the name of a user's plan."""
+    source = entitlements or runtime.resource(SubscriptionEntitlements)
+    async with runtime.database.reading() as session:
+        return await source.plan_of(session, user_id, utc_now())
