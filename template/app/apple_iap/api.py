@@ -51,6 +51,9 @@ RETRYABLE: Final = frozenset(
     }
 )
 
+WRONG_SHAPE: Final = (ValueError, TypeError, AttributeError, ExceptionGroup)
+"""What the library raises for a body that is not JSON, or JSON of the wrong shape."""
+
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionItem:
@@ -93,6 +96,8 @@ class AppStoreApi:
                 for item in group.lastTransactions or ():
                     if item.originalTransactionId == original_transaction_id:
                         return _subscription_item(item, sandbox=sandbox)
+            # Not `None`, which ends the stored subscription: the App Store knows the transaction.
+            raise ProviderUnavailableError("The App Store Server API left out the subscription that was requested.")
         if refusal is not None:
             raise refusal
         return None
@@ -126,8 +131,7 @@ class AppStoreApi:
                 raise _RefusedError from None
             reason = f"The App Store Server API answered {error.http_status_code}, error {error.raw_api_error}."
             raise ProviderUnavailableError(reason) from None
-        except (httpx.HTTPError, TimeoutError, UnavailableError, ValueError, TypeError, ExceptionGroup) as error:
-            # An exception group is what the library raises for JSON of the wrong shape.
+        except (httpx.HTTPError, TimeoutError, UnavailableError, *WRONG_SHAPE) as error:
             raise ProviderUnavailableError(f"The App Store Server API failed: {type(error).__name__}.") from error
 
 
