@@ -115,6 +115,10 @@ class StripeApi:
         found = await self.call(lambda client: client.v1.subscriptions.update_async(id_, params, options))
         return wire.Subscription.model_validate(found)
 
+    async def resume_subscription(self, id_: str) -> None:
+        """Resume a subscription that is paused because its trial ended without a payment method."""
+        await self.call(lambda client: client.v1.subscriptions.resume_async(id_, {}, _options(None)))
+
     async def cancel_subscription(self, id_: str) -> None:
         """End a subscription at once. Does nothing if it has ended, or doesn't exist."""
         try:
@@ -192,12 +196,10 @@ class StripeApi:
             wire.CheckoutSession, lambda client: client.v1.checkout.sessions.retrieve_async(id_)
         )
 
-    async def open_checkouts(self, customer: str) -> list[wire.CheckoutSession]:
-        """Return a customer's open sessions of Stripe Checkout."""
+    async def checkouts(self, customer: str) -> list[wire.CheckoutSession]:
+        """Return a customer's latest sessions of Stripe Checkout, newest first."""
         page = await self.call(
-            lambda client: client.v1.checkout.sessions.list_async(
-                {"customer": customer, "status": "open", "limit": PAGE}
-            )
+            lambda client: client.v1.checkout.sessions.list_async({"customer": customer, "limit": 20})
         )
         return [wire.CheckoutSession.model_validate(item) for item in page["data"]]
 

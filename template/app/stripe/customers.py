@@ -35,10 +35,13 @@ async def user_of(runtime: Runtime, customer_id: str) -> UUID | None:
         )
 
 
-async def ensure_customer(runtime: Runtime, api: StripeApi, user_id: UUID) -> str:
+async def ensure_customer(runtime: Runtime, api: StripeApi, user_id: UUID, *, replaces: str = "") -> str:
     """Return the id of a user's customer, and create it if there is none.
 
     Parallel requests send the same parameters under the same idempotency key, so that Stripe creates one customer.
+
+    Args:
+        replaces: the id of the user's previous customer, which was deleted at Stripe.
     """
     known = await customer_of(runtime, user_id)
     if known is not None:
@@ -50,7 +53,7 @@ async def ensure_customer(runtime: Runtime, api: StripeApi, user_id: UUID) -> st
         params["email"] = user.email
     if user.full_name is not None:
         params["name"] = user.full_name
-    created = await api.create_customer(params, key=f"customer/{user_id}/{digest(params)}")
+    created = await api.create_customer(params, key=f"customer/{user_id}/{replaces}/{digest(params)}")
     return await _remember(runtime, user_id, created.id)
 
 

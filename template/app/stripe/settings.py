@@ -55,4 +55,5 @@ class StripeSettings(ModuleSettings):
     STRIPE_PRICE_ID_MONTHLY: Annotated[str, AfterValidator(_price_id)] = ""
     STRIPE_PRICE_ID_YEARLY: Annotated[str, AfterValidator(_price_id)] = ""
     STRIPE_API_BASE: Annotated[ServerUrl, AfterValidator(_api_base)] = API_BASE
+    STRIPE_AUTOMATIC_TAX: bool = False
     STRIPE_GRACE_DAYS: int = Field(default=7, ge=0, le=60)

@@ -191,6 +191,8 @@ class CheckoutSession(_Wire):
     client_reference_id: str | None = None
     subscription: str | None = None
     payment_status: str | None = None
+    metadata: dict[str, str] = {}
+    created: int = 0
 
 
 class PortalSession(_Wire):
