@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from stripe.params import (
         CustomerCreateParams,
         InvoiceCreatePreviewParams,
+        SubscriptionListParams,
         SubscriptionUpdateParams,
     )
     from stripe.params.billing_portal import SessionCreateParams as PortalSessionCreateParams
@@ -104,7 +105,9 @@ class StripeApi:
             params["customer"] = customer
         if ended:
             params["status"] = "all"
-        async for each in self._all(lambda client, page: client.v1.subscriptions.list_async({**params, **page})):  # type: ignore[typeddict-item] # built above
+        async for each in self._all(
+            lambda client, page: client.v1.subscriptions.list_async(cast("SubscriptionListParams", {**params, **page}))
+        ):
             yield wire.Subscription.model_validate(each)
 
     async def update_subscription(
@@ -192,9 +195,7 @@ class StripeApi:
 
     async def checkout(self, id_: str) -> wire.CheckoutSession | None:
         """Return a session of Stripe Checkout."""
-        return await self._find(
-            wire.CheckoutSession, lambda client: client.v1.checkout.sessions.retrieve_async(id_)
-        )
+        return await self._find(wire.CheckoutSession, lambda client: client.v1.checkout.sessions.retrieve_async(id_))
 
     async def checkouts(self, customer: str) -> list[wire.CheckoutSession]:
         """Return a customer's latest sessions of Stripe Checkout, newest first."""

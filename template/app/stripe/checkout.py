@@ -79,7 +79,8 @@ class Checkout:
         purchase = digest(params)
         params["metadata"] = {USER_KEY: str(self.user_id), DIGEST: purchase}
         sessions = await self._api.checkouts(customer)
-        same = next((each for each in sessions if each.status == "open" and each.metadata.get(DIGEST) == purchase), None)
+        is_open = [each for each in sessions if each.status == "open"]
+        same = next((each for each in is_open if each.metadata.get(DIGEST) == purchase), None)
         if same is None:
             # Parallel requests see the same latest session, hence use the same key; later requests use another.
             latest = sessions[0].id if sessions else "first"

@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 async def customer_of(runtime: Runtime, user_id: UUID) -> str | None:
     """Return the id of a user's customer."""
+    statement = select(col(StripeCustomer.customer_id)).where(col(StripeCustomer.user_id) == user_id)
     async with runtime.database.reading() as session:
-        return await session.scalar(select(col(StripeCustomer.customer_id)).where(col(StripeCustomer.user_id) == user_id))
+        return await session.scalar(statement)
 
 
 async def user_of(runtime: Runtime, customer_id: str) -> UUID | None:
     """Return the user of a customer."""
+    statement = select(col(StripeCustomer.user_id)).where(col(StripeCustomer.customer_id) == customer_id)
     async with runtime.database.reading() as session:
-        return await session.scalar(
-            select(col(StripeCustomer.user_id)).where(col(StripeCustomer.customer_id) == customer_id)
-        )
+        return await session.scalar(statement)
 
 
 async def ensure_customer(runtime: Runtime, api: StripeApi, user_id: UUID, *, replaces: str = "") -> str:

@@ -21,7 +21,7 @@ class BillingNotConfiguredError(ServiceUnavailableError):
     code = "BILLING_NOT_CONFIGURED"
 
     def __init__(self) -> None:
-        super().__init__("STRIPE_SECRET_KEY is not set. `app dev` starts a fake of Stripe and sets it (docs/stripe.md).")
+        super().__init__("STRIPE_SECRET_KEY is not set. `app dev` starts a fake of Stripe and sets it: docs/stripe.md.")
 
 
 class PaymentFailedError(AppError):

@@ -19,13 +19,17 @@ class StripeHttpClient(stripe.HTTPClient):
         self._client = httpx.AsyncClient(timeout=TIMEOUT, trust_env=False, follow_redirects=False)
 
     async def request_async(
-        self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None  # noqa: ANN401 - as in the library
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        post_data: Any = None,  # noqa: ANN401 - as in the library
     ) -> tuple[bytes, int, Mapping[str, str]]:
         """See `stripe.HTTPClient.request_async`. The body is the form that the library encoded."""
         try:
             response = await self._client.request(method, url, headers=headers, content=post_data or None)
         except httpx.HTTPError as error:
-            raise stripe.APIConnectionError(type(error).__name__) from error
+            raise stripe.APIConnectionError(type(error).__name__) from error  # type: ignore[no-untyped-call] # of the library
         return response.content, response.status_code, response.headers
 
     async def close_async(self) -> None:

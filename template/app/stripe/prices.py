@@ -58,11 +58,10 @@ class StripePrices:
 
     def best_item(self, items: Iterable[wire.Item]) -> tuple[wire.Item | None, Plan | None]:
         """Return the item of the highest plan, and the plan. Without a known plan, it is the first licensed item."""
-        licensed = [item for item in items if item.price.recurring is None or item.price.recurring.usage_type == "licensed"]
-        plans = [(plan.rank, number, item, plan) for number, item in enumerate(licensed) if (plan := self.plan_of(item.price))]
-        if plans:
-            _, _, item, plan = max(plans, key=lambda each: (each[0], -each[1]))
-            return item, plan
+        licensed = [item for item in items if item.price.is_licensed]
+        known = [(item, plan) for item in licensed if (plan := self.plan_of(item.price)) is not None]
+        if known:
+            return max(known, key=lambda each: each[1].rank)
         return (licensed[0] if licensed else None), None
 
     async def id_of(self, plan: str, interval: Interval) -> str:

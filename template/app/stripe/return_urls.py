@@ -26,7 +26,7 @@ def check_return_url(settings: Settings, url: str) -> str:
     """
     # A backslash and white space are read in different ways; braces belong to Stripe's placeholder only.
     checked = url.replace("{CHECKOUT_SESSION_ID}", "")
-    if len(url) > MAX_LENGTH or not checked.isascii() or not checked.isprintable() or set(checked) & set(" \\{}<>\"^`|"):
+    if len(url) > MAX_LENGTH or not checked.isascii() or not checked.isprintable() or set(checked) & set(' \\{}<>"^`|'):
         raise ForeignOriginError
     try:
         parts = urlsplit(checked)

@@ -1,17 +1,17 @@
 """Routes for the current user's billing at Stripe."""
 
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query
 
+from app.core.context import Actor
 from app.core.http.dependencies import ActorDep, RuntimeDep
 from app.core.http.rate_limit import RateLimit
+from app.core.runtime import Runtime
 from app.stripe.api import StripeApi, answering
 from app.stripe.checkout import Checkout
 from app.stripe.customers import customer_of
 from app.stripe.errors import NotSubscribedError
-from app.stripe.prices import Interval
 from app.stripe.return_urls import check_return_url
 from app.stripe.schemas import (
     BillingStatus,
@@ -21,13 +21,13 @@ from app.stripe.schemas import (
     InvoicePage,
     InvoiceRead,
     PlanChange,
-    PlanName,
     PortalRead,
     ReturnUrl,
-    Seats,
     SubscriptionChoice,
+    WantedChange,
 )
 from app.stripe.service import UserSubscription, billing_status
+from app.users.caller import Caller
 from app.users.dependencies import CurrentUser
 
 RATE = RateLimit("30/minute", name="billing")
@@ -98,7 +98,7 @@ async def cancel_subscription(
     runtime: RuntimeDep, user: CurrentUser, actor: ActorDep, data: SubscriptionChoice | None = None
 ) -> BillingStatus:
     """Cancel the subscription at the end of the paid period. Access lasts until then."""
-    await answering(UserSubscription(runtime, user.id, actor, data and data.subscription_id).cancel())
+    await answering(_subscription(runtime, user, actor, data).cancel())
     return await billing_status(runtime, user.id)
 
 
@@ -107,27 +107,19 @@ async def resume_subscription(
     runtime: RuntimeDep, user: CurrentUser, actor: ActorDep, data: SubscriptionChoice | None = None
 ) -> BillingStatus:
     """Undo the cancellation of a subscription that has not ended, or end its pause."""
-    await answering(UserSubscription(runtime, user.id, actor, data and data.subscription_id).resume())
+    await answering(_subscription(runtime, user, actor, data).resume())
     return await billing_status(runtime, user.id)
 
 
 @router.get("/change")
 async def preview_change(
-    runtime: RuntimeDep,
-    user: CurrentUser,
-    actor: ActorDep,
-    plan: Annotated[PlanName, Query()],
-    interval: Annotated[Interval, Query()] = Interval.MONTHLY,
-    quantity: Annotated[Seats | None, Query()] = None,
-    subscription_id: Annotated[UUID | None, Query()] = None,
+    runtime: RuntimeDep, user: CurrentUser, actor: ActorDep, wanted: Annotated[WantedChange, Query()]
 ) -> ChangePreview:
     """Preview a change of plan, interval or seats: the amount that is due now.
 
     Send `proration_date` with the change within an hour, so that it costs the same.
     """
-    return await answering(
-        UserSubscription(runtime, user.id, actor, subscription_id).preview(plan, interval, quantity)
-    )
+    return await answering(_subscription(runtime, user, actor, wanted).preview(wanted))
 
 
 @router.post("/change")
@@ -136,5 +128,9 @@ async def change_plan(runtime: RuntimeDep, user: CurrentUser, actor: ActorDep, d
 
     If the payment is declined, nothing changes.
     """
-    await answering(UserSubscription(runtime, user.id, actor, data.subscription_id).change(data))
+    await answering(_subscription(runtime, user, actor, data).change(data))
     return await billing_status(runtime, user.id)
+
+
+def _subscription(runtime: Runtime, user: Caller, actor: Actor, choice: SubscriptionChoice | None) -> UserSubscription:
+    return UserSubscription(runtime, user.id, actor, None if choice is None else choice.subscription_id)

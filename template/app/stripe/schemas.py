@@ -84,15 +84,20 @@ class SubscriptionChoice(BaseModel):
     subscription_id: UUID | None = None
 
 
-class PlanChange(SubscriptionChoice):
-    """A change of plan, interval or seats.
-
-    `proration_date` is that of the preview: the change then costs what the preview showed.
-    """
+class WantedChange(SubscriptionChoice):
+    """A change of plan, interval or seats. Without `quantity`, the seats stay the same."""
 
     plan: PlanName
     interval: Interval = Interval.MONTHLY
     quantity: Seats | None = None
+
+
+class PlanChange(WantedChange):
+    """A change of plan, interval or seats, after its preview.
+
+    `proration_date` is that of the preview: the change then costs what the preview showed.
+    """
+
     proration_date: datetime
 
 

@@ -20,9 +20,9 @@ from app.stripe import wire
 from app.stripe.api import StripeApi
 from app.stripe.customers import digest
 from app.stripe.errors import NotSubscribedError
-from app.stripe.prices import Interval, StripePrices
+from app.stripe.prices import StripePrices
 from app.stripe.provider import StripeProvider
-from app.stripe.schemas import BillingStatus, ChangePreview, PlanChange, SubscriptionRead
+from app.stripe.schemas import BillingStatus, ChangePreview, PlanChange, SubscriptionRead, WantedChange
 from app.stripe.snapshots import NAME
 
 if TYPE_CHECKING:
@@ -88,10 +88,10 @@ class UserSubscription:
             await self._api.resume_subscription(current.id)
         await self._record("subscription.resumed", row)
 
-    async def preview(self, plan: str, interval: Interval, quantity: int | None) -> ChangePreview:
+    async def preview(self, wanted: WantedChange) -> ChangePreview:
         """Return what a change costs now, and the date that makes the change cost the same."""
         current = await self._current(await self._row())
-        price = await self._prices.id_of(plan, interval)
+        price = await self._prices.id_of(wanted.plan, wanted.interval)
         item = self._item(current)
         at = utc_now().replace(microsecond=0)
         invoice = await self._api.preview(
@@ -99,7 +99,7 @@ class UserSubscription:
                 "customer": current.customer_id,
                 "subscription": current.id,
                 "subscription_details": {
-                    "items": [{"id": item.id, "price": price, "quantity": quantity or item.quantity or 1}],
+                    "items": [{"id": item.id, "price": price, "quantity": wanted.quantity or item.quantity or 1}],
                     "proration_behavior": PRORATION,
                     "proration_date": int(at.timestamp()),
                 },
@@ -192,5 +192,3 @@ class UserSubscription:
     @property
     def _prices(self) -> StripePrices:
         return self.runtime.resource(StripePrices)
-
-

@@ -61,25 +61,25 @@ def snapshot_of(state: StripeState, prices: StripePrices, *, grace: timedelta) -
     item, plan = prices.best_item(subscription.items.data)
     status = _status(state)
     grace_end = _grace_end(state, status, item, grace)
-    customer = subscription.customer if isinstance(subscription.customer, wire.Customer) else None
+    email = subscription.customer.email if isinstance(subscription.customer, wire.Customer) else None
     return SubscriptionSnapshot(
         provider=NAME,
         provider_id=subscription.id,
         user_id=_named_user(subscription.metadata) or state.user_id,
-        plan=plan and plan.name,
+        plan=None if plan is None else plan.name,
         status=status,
         access_until=_access_until(state, status, item, grace_end),
-        period_start=item and item.current_period_start,
-        period_end=item and item.current_period_end,
+        period_start=None if item is None else item.current_period_start,
+        period_end=None if item is None else item.current_period_end,
         cancel_at_period_end=_is_cancelled(subscription),
         trial_end=subscription.trial_end,
         grace_end=grace_end,
-        quantity=(item and item.quantity) or 1,
+        quantity=1 if item is None else item.quantity or 1,
         sandbox=not subscription.livemode,
         taken_at=state.taken_at,
-        product=item and (item.price.lookup_key or item.price.id),
+        product=None if item is None else item.price.lookup_key or item.price.id,
         customer_id=subscription.customer_id,
-        email=customer and customer.email,
+        email=email,
         notices=tuple(_notices(state, item)),
     )
 

@@ -167,7 +167,7 @@ async def _subscriptions(runtime: Runtime, event: EventReference) -> AsyncIterat
     customer, api = event.customer, runtime.resource(StripeApi)
     if customer is None and event.charge is not None:
         charge = await api.charge(event.charge)
-        customer = charge and charge.customer
+        customer = None if charge is None else charge.customer
     if customer is None:
         return
     async with runtime.database.reading() as session:

@@ -36,6 +36,11 @@ class Price(_Wire):
     product: str = ""
     active: bool = True
 
+    @property
+    def is_licensed(self) -> bool:
+        """Whether it is paid per seat, and not by usage."""
+        return self.recurring is None or self.recurring.usage_type == "licensed"
+
 
 class Item(_Wire):
     """A price that a subscription contains, with its period."""
