@@ -1,7 +1,6 @@
 """Calls to the Stripe API: with deadlines, retries and a circuit breaker. Nothing here uses the database."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import uuid4
 

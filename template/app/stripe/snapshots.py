@@ -100,9 +100,9 @@ def action_required(invoice: wire.Invoice) -> list[Notice]:
     return [Notice(kind=NoticeKind.ACTION_REQUIRED, key=invoice.id, url=invoice.hosted_invoice_url)]
 
 
-ZERO_DECIMAL: Final = frozenset("bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf".split())
+ZERO_DECIMAL: Final = frozenset(["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"])
 """Currencies without a smaller unit (https://docs.stripe.com/currencies#zero-decimal)."""
-THREE_DECIMAL: Final = frozenset("bhd jod kwd omr tnd".split())
+THREE_DECIMAL: Final = frozenset(["bhd", "jod", "kwd", "omr", "tnd"])
 
 
 def money(amount: int, currency: str) -> str:

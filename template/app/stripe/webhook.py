@@ -110,24 +110,33 @@ def _verified(body: bytes, header: str, secrets: tuple[str, ...]) -> dict[str, A
     """Verify the signature and its time, and return the event.
 
     Raises:
-        InvalidSignatureError: something about the signature or the body is not valid. Which is only logged.
+        InvalidSignatureError: something about the signature or the body is not valid. The reason is only logged.
     """
-    # Whatever the library raises for a malformed header or body is a malformed request, not an error of ours.
     try:
         text = body.decode("utf-8")
-        signed_at = int(dict(part.split("=", 1) for part in header.split(",")[:10])["t"])
-        if abs(time.time() - signed_at) > TOLERANCE:
-            raise ValueError("the time of signing is too far off")
+        _check_time(header)
         _verify_any(text, header, secrets)
-        event = json.loads(text)
-        if not (isinstance(event["id"], str) and isinstance(event["type"], str)):
-            raise TypeError("the event has no id or type")
-        if not isinstance(event["data"]["object"], dict):
-            raise TypeError("the event has no object")
+        return _event(json.loads(text))
     except Exception as error:
+        # Whatever the library raises for a malformed header or body: the request is malformed, we have not failed.
         logger.warning("webhook_refused", provider=NAME, reason=type(error).__name__)
         raise InvalidSignatureError from error
-    return dict(event)
+
+
+def _check_time(header: str) -> None:
+    """Check the time in both directions. The library accepts any time in the future."""
+    signed_at = int(dict(part.split("=", 1) for part in header.split(",")[:10])["t"])
+    if abs(time.time() - signed_at) > TOLERANCE:
+        raise ValueError("The time of signing is too far off.")
+
+
+def _event(value: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    """Return an event that has what every event has."""
+    if not (isinstance(value["id"], str) and isinstance(value["type"], str)):
+        raise TypeError("The event has no id or no type.")
+    if not isinstance(value["data"]["object"], dict):
+        raise TypeError("The event has no object.")
+    return dict(value)
 
 
 def _verify_any(text: str, header: str, secrets: tuple[str, ...]) -> None:
