@@ -147,6 +147,19 @@ class ReportMetric:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PlanLevel:
+    """A quantity of a user that the plan limits, such as the number of projects.
+
+    Attributes:
+        resource: the name in the plans, such as `projects`.
+        measure: the statement that returns the current quantity: `lambda user_id: select(func.count())…`.
+    """
+
+    resource: str
+    measure: Callable[[UUID], Select[int]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Module:
     """A module's manifest. Everything except the name is optional.
 
@@ -157,6 +170,8 @@ class Module:
         admin_router: its routes under `/api/v1/admin`, for administrators.
         public_router: its routes under `/api/v1/public`, without authentication.
         guards: the guards of the app and admin areas. Exactly one module provides them.
+        app_dependencies: dependencies of every module's app routes, after the guard: for example to count calls.
+        unmetered: its app routes run without the `app_dependencies`: users need them even if their quota is used up.
         settings: its settings classes. `runtime.resource(cls)` returns the validated value.
         jobs: functions that may be enqueued.
         crons: jobs that run on a schedule.
@@ -175,6 +190,7 @@ class Module:
         personal_data: its rows about users: what an export contains and an erasure removes.
         retention: its rows that expire.
         metrics: its numbers in the daily report.
+        levels: its quantities that plans limit.
     """
 
     name: str
@@ -183,6 +199,8 @@ class Module:
     admin_router: APIRouter | None = None
     public_router: APIRouter | None = None
     guards: Guards | None = None
+    app_dependencies: tuple[Depends, ...] = ()
+    unmetered: bool = False
     settings: tuple[type[ModuleSettings], ...] = ()
     jobs: tuple[Job, ...] = ()
     crons: tuple[Cron, ...] = ()
@@ -197,6 +215,7 @@ class Module:
     personal_data: tuple[PersonalData, ...] = ()
     retention: tuple[RetentionRule, ...] = ()
     metrics: tuple[ReportMetric, ...] = ()
+    levels: tuple[PlanLevel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
