@@ -46,6 +46,8 @@ module = Module(
     name="stripe",
     models=(StripeCustomer,),
     router=router,
+    # Those who have used up their quota must be able to pay.
+    unmetered=True,
     public_router=_public,
     settings=(StripeSettings,),
     inbox_jobs=(apply_stripe_event,),
