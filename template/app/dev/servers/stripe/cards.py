@@ -23,7 +23,7 @@ class TestCard:
     """A card number that stands for a situation.
 
     Attributes:
-        token: the id of the payment method that the API accepts in every account.
+        alias: the id of the payment method that the API accepts in every account.
         label: what the page says about it.
         can_attach: whether a customer can save it.
         decline_code: why its payments fail; `None` if they succeed.
@@ -32,7 +32,7 @@ class TestCard:
     """
 
     last4: str
-    token: str
+    alias: str
     label: str
     brand: str = "visa"
     can_attach: bool = True
@@ -55,36 +55,36 @@ class TestCard:
 
 
 CARDS: Final = (
-    TestCard(last4="4242", token="pm_card_visa", label="Payments succeed"),
+    TestCard(last4="4242", alias="pm_card_visa", label="Payments succeed"),
     TestCard(
         last4="3155",
-        token="pm_card_authenticationRequiredOnSetup",
+        alias="pm_card_authenticationRequiredOnSetup",
         label="The bank asks for confirmation (3-D Secure) once; renewals succeed",
         authenticates=True,
     ),
     TestCard(
         last4="3184",
-        token="pm_card_authenticationRequired",
+        alias="pm_card_authenticationRequired",
         label="The bank asks for confirmation (3-D Secure) at every payment, renewals included",
         authenticates=True,
         again=True,
     ),
     TestCard(
         last4="0341",
-        token="pm_card_chargeCustomerFail",
+        alias="pm_card_chargeCustomerFail",
         label="The card can be saved, but payments are declined",
         decline_code="generic_decline",
     ),
     TestCard(
         last4="9995",
-        token="pm_card_visa_chargeDeclinedInsufficientFunds",
+        alias="pm_card_visa_chargeDeclinedInsufficientFunds",
         label="Declined: insufficient funds",
         can_attach=False,
         decline_code="insufficient_funds",
     ),
     TestCard(
         last4="0002",
-        token="pm_card_chargeDeclined",
+        alias="pm_card_chargeDeclined",
         label="Declined by the bank",
         can_attach=False,
         decline_code="generic_decline",

@@ -3,7 +3,6 @@
 Requests authenticate like those to the API, so that no web page can send them.
 """
 
-import hmac
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, fields
@@ -14,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from app.dev.servers.stripe.account import Account
+from app.dev.servers.stripe.authentication import authenticate
 from app.dev.servers.stripe.billing import due, payments
 from app.dev.servers.stripe.cards import by_last4, replace_card
 from app.dev.servers.stripe.errors import ApiError, invalid
@@ -51,9 +51,7 @@ class Control:
         async def endpoint(request: Request) -> Response:
             status = 200
             try:
-                given = request.headers.get("authorization", "").removeprefix("Bearer ")
-                if not hmac.compare_digest(given.encode(), self.secret_key.encode()):
-                    raise ApiError(message="Invalid API Key provided.", status=401)
+                authenticate(request, self.secret_key)
                 body = action(request, _parsed(await request.body()))
             except ApiError as error:
                 status, body = error.status, error.document("req_control")

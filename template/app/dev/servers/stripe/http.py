@@ -1,6 +1,5 @@
 """The API over HTTP: authentication, idempotency, errors, and a log of requests."""
 
-import hmac
 import json
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -14,8 +13,9 @@ from starlette.routing import Route
 from app.dev.servers.stripe.account import Account
 from app.dev.servers.stripe.api.call import Call, Handler
 from app.dev.servers.stripe.api.endpoints import ENDPOINTS
+from app.dev.servers.stripe.authentication import authenticate
 from app.dev.servers.stripe.billing.due import catch_up
-from app.dev.servers.stripe.errors import ApiError, invalid
+from app.dev.servers.stripe.errors import ApiError
 from app.dev.servers.stripe.faults import Faults
 from app.dev.servers.stripe.objects.base import Json
 from app.dev.servers.stripe.objects.events import API_VERSION, EventRequest
@@ -83,7 +83,7 @@ class Api:
         if fault == "down":
             return self._respond(request, text, 503, _down().document(request_id), headers)
         try:
-            self._authenticate(request)
+            authenticate(request, self.secret_key)
             kept = self._replay(request, key, text)
             if kept is not None:
                 return self._respond(request, text, kept.status, kept.body, headers | {"Idempotent-Replayed": "true"})
@@ -98,14 +98,6 @@ class Api:
             self._kept[key] = _Kept(fingerprint=_fingerprint(request, text), status=status, body=body)
         response = self._respond(request, text, status, body, headers)
         return Response(b"", headers=_LOST) if fault == "lost" else response
-
-    def _authenticate(self, request: Request) -> None:
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        if scheme != "Bearer" or not hmac.compare_digest(given.encode(), self.secret_key.encode()):
-            raise ApiError(message="Invalid API Key provided.", status=401)
-        version = request.headers.get("stripe-version", API_VERSION)
-        if version != API_VERSION:
-            raise invalid(f"Invalid Stripe API version: {version}. The fake speaks {API_VERSION}.")
 
     def _replay(self, request: Request, key: str | None, text: str) -> _Kept | None:
         kept = self._kept.get(key or "")

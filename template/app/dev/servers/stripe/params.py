@@ -49,6 +49,10 @@ class Params:
         """Return whether the parameter is given, be it empty."""
         return name in self._values
 
+    def names(self) -> list[str]:
+        """Return the names of the parameters that are given."""
+        return list(self._values)
+
     def text(self, name: str) -> str | None:
         """Return a text, or `None` if it is missing or empty."""
         self._read.add(name)
@@ -99,12 +103,12 @@ class Params:
     def strings(self, name: str) -> list[str]:
         """Return a list of texts."""
         part = self.group(name)
-        return [part.required(key) for key in part._values]
+        return [part.required(key) for key in part.names()]
 
     def mapping(self, name: str) -> dict[str, str]:
         """Return a mapping of texts; an empty text unsets a key."""
         part = self.group(name)
-        return {key: part.text(key) or "" for key in part._values}
+        return {key: part.text(key) or "" for key in part.names()}
 
     def group(self, name: str) -> Self:
         """Return the parameters below a name; none if the name is missing or empty."""
@@ -121,7 +125,7 @@ class Params:
     def entries(self, name: str) -> list[Self]:
         """Return the parameters of each entry of a list."""
         part = self.group(name)
-        return [part.group(key) for key in part._values]
+        return [part.group(key) for key in part.names()]
 
     def ignore(self, *names: str) -> None:
         """Accept parameters that mean nothing to the fake."""

@@ -6,8 +6,9 @@ from app.dev.servers.stripe.api.call import Answer, Call
 from app.dev.servers.stripe.errors import ApiError, invalid
 from app.dev.servers.stripe.objects.base import Deleted
 from app.dev.servers.stripe.objects.catalog import (
+    INTERVALS,
+    TAX_BEHAVIORS,
     Coupon,
-    Interval,
     Price,
     Product,
     Promotion,
@@ -17,8 +18,6 @@ from app.dev.servers.stripe.objects.catalog import (
 )
 from app.dev.servers.stripe.objects.meters import Meter
 from app.dev.servers.stripe.params import MAX_INTEGER, Params
-
-_INTERVALS: tuple[Interval, ...] = ("day", "week", "month", "year")
 
 
 def create_product(call: Call) -> Answer:
@@ -96,7 +95,7 @@ def create_price(call: Call) -> Answer:
         nickname=params.text("nickname"),
         product=_product(call),
         recurring=recurring,
-        tax_behavior=params.choice("tax_behavior", ("exclusive", "inclusive", "unspecified")) or "unspecified",
+        tax_behavior=params.choice("tax_behavior", TAX_BEHAVIORS) or "unspecified",
         type="one_time" if recurring is None else "recurring",
         unit_amount=amount,
         unit_amount_decimal=decimal,
@@ -140,7 +139,7 @@ def _amount(params: Params) -> tuple[int | None, str | None]:
 
 def _recurring(call: Call) -> Recurring:
     params = call.params.group("recurring")
-    interval = params.choice("interval", _INTERVALS)
+    interval = params.choice("interval", INTERVALS)
     if interval is None:
         raise invalid("Missing required param: recurring[interval].", "recurring[interval]", code="parameter_missing")
     meter = params.text("meter")
@@ -175,7 +174,7 @@ def update_price(call: Call) -> Answer:
     transfer = params.boolean("transfer_lookup_key") is True
     key = params.text("lookup_key") if "lookup_key" in params else price.lookup_key
     nickname = params.text("nickname") if "nickname" in params else price.nickname
-    tax = params.choice("tax_behavior", ("exclusive", "inclusive", "unspecified"))
+    tax = params.choice("tax_behavior", TAX_BEHAVIORS)
     params.finish()
     _take_lookup_key(call, key, transfer=transfer)
     price.active = price.active if active is None else active

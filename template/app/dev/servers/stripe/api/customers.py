@@ -93,7 +93,7 @@ def attach_card(call: Call, name: str, customer: Customer) -> PaymentMethod:
         method.customer = customer.id
         account.emit("payment_method.attached", method)
         return method
-    card = next((card for card in CARDS if card.token == name), None)
+    card = next((card for card in CARDS if card.alias == name), None)
     if card is None:
         raise missing("PaymentMethod", name, param="payment_method")
     if not card.can_attach:

@@ -4,7 +4,7 @@ from app.dev.servers.stripe.api.call import Answer, Call
 from app.dev.servers.stripe.billing import invoicing, payments
 from app.dev.servers.stripe.errors import invalid
 from app.dev.servers.stripe.objects.invoices import Invoice, InvoicePayment
-from app.dev.servers.stripe.objects.payments import Charge, Dispute, PaymentIntent, Refund
+from app.dev.servers.stripe.objects.payments import REFUND_REASONS, Charge, Dispute, PaymentIntent, Refund
 from app.dev.servers.stripe.params import MAX_INTEGER
 
 
@@ -64,7 +64,7 @@ def create_refund(call: Call) -> Answer:
     params, account = call.params, call.account
     charge_id, intent_id = params.text("charge"), params.text("payment_intent")
     amount = params.integer("amount", least=1, most=MAX_INTEGER)
-    reason = params.choice("reason", ("duplicate", "fraudulent", "requested_by_customer"))
+    reason = params.choice("reason", REFUND_REASONS)
     metadata = call.metadata()
     params.finish()
     if charge_id is None:

@@ -8,6 +8,7 @@ from app.dev.servers.stripe.billing.usage import aggregate
 from app.dev.servers.stripe.errors import ApiError, invalid
 from app.dev.servers.stripe.objects.customers import Customer
 from app.dev.servers.stripe.objects.meters import (
+    FORMULAS,
     CustomerMapping,
     DefaultAggregation,
     Meter,
@@ -27,7 +28,7 @@ def create(call: Call) -> Answer:
     params, account = call.params, call.account
     mapping, settings = params.group("customer_mapping"), params.group("value_settings")
     mapping.choice("type", ("by_id",))
-    formula = params.group("default_aggregation").choice("formula", ("count", "last", "sum"))
+    formula = params.group("default_aggregation").choice("formula", FORMULAS)
     if formula is None:
         raise invalid("Missing required param: default_aggregation[formula].", "default_aggregation[formula]")
     meter = Meter(

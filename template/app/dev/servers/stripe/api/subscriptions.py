@@ -9,7 +9,7 @@ from app.dev.servers.stripe.cards import Outcome
 from app.dev.servers.stripe.errors import invalid
 from app.dev.servers.stripe.objects.customers import PaymentMethod
 from app.dev.servers.stripe.objects.invoices import Invoice
-from app.dev.servers.stripe.objects.subscriptions import PauseCollection, Subscription
+from app.dev.servers.stripe.objects.subscriptions import PAUSE_BEHAVIORS, PauseCollection, Subscription
 from app.dev.servers.stripe.params import Params
 
 
@@ -64,7 +64,7 @@ def _trial_end(account: Account, params: Params) -> int | None:
 
 
 def _pause(params: Params) -> PauseCollection | None:
-    behavior = params.choice("behavior", ("keep_as_draft", "mark_uncollectible", "void"))
+    behavior = params.choice("behavior", PAUSE_BEHAVIORS)
     resumes_at = params.integer("resumes_at")
     return None if behavior is None else PauseCollection(behavior=behavior, resumes_at=resumes_at)
 

@@ -116,7 +116,7 @@ def _prorations(account: Account, items: list[SubscriptionItem], at: int, *, cre
             continue
         what = "Unused" if credit else "Remaining"
         name = invoicing.product_name(account, item)
-        text = f"{what} time on {item.quantity} × {name} after {day_text(at)}"
+        text = f"{what} time on {item.quantity} x {name} after {day_text(at)}"
         period = Period(start=at, end=end)
         lines.append(invoicing.line(account, item, -amount if credit else amount, period, text, proration=True))
     return lines
@@ -130,7 +130,7 @@ def _restart(account: Account, subscription: Subscription, at: int) -> list[Invo
             continue
         quantity = item.quantity or 0
         period = Period(start=at, end=item.current_period_end)
-        text = f"{quantity} × {invoicing.product_name(account, item)}"
+        text = f"{quantity} x {invoicing.product_name(account, item)}"
         lines.append(invoicing.line(account, item, (item.price.unit_amount or 0) * quantity, period, text))
     return lines
 

@@ -1,6 +1,7 @@
 """Let the account catch up with its clock: renewals, retries and expirations, each at its own time."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from app.dev.servers.stripe.account import Account
 from app.dev.servers.stripe.billing import invoicing, lifecycle
@@ -46,36 +47,30 @@ def advance(account: Account, step: str) -> list[Event]:
 def _due(account: Account) -> Iterator[Step]:
     for session in account.all(CheckoutSession):
         if session.status == "open":
-            yield session.expires_at, lambda session=session: expire(account, session)
+            yield session.expires_at, partial(expire, account, session)
     for subscription in account.all(Subscription):
         yield from _due_of_subscription(account, subscription)
     for invoice in account.all(Invoice):
         if invoice.status == "draft" and invoice.automatically_finalizes_at is not None:
-            yield (
-                invoice.automatically_finalizes_at,
-                lambda invoice=invoice: lifecycle.finalize_and_collect(account, invoice),
-            )
+            yield invoice.automatically_finalizes_at, partial(lifecycle.finalize_and_collect, account, invoice)
         elif invoice.status == "open" and invoice.next_payment_attempt is not None:
-            yield invoice.next_payment_attempt, lambda invoice=invoice: _retry(account, invoice)
+            yield invoice.next_payment_attempt, partial(_retry, account, invoice)
 
 
 def _due_of_subscription(account: Account, subscription: Subscription) -> Iterator[Step]:
     if subscription.has_ended or subscription.status == "paused":
         return
     if subscription.status == "incomplete":
-        yield subscription.created + lifecycle.FIRST_PAYMENT_SECONDS, lambda: _expire(account, subscription)
+        yield subscription.created + lifecycle.FIRST_PAYMENT_SECONDS, partial(_expire, account, subscription)
         return
-    yield subscription.period_end, lambda: lifecycle.renew(account, subscription)
+    yield subscription.period_end, partial(lifecycle.renew, account, subscription)
     if subscription.cancel_at is not None and not subscription.cancel_at_period_end:
-        yield (
-            subscription.cancel_at,
-            lambda: lifecycle.end(account, subscription, reason="cancellation_requested"),
-        )
+        yield subscription.cancel_at, partial(lifecycle.end, account, subscription, reason="cancellation_requested")
     if subscription.status == "trialing" and subscription.id not in account.announced_trials:
-        yield (subscription.trial_end or 0) - TRIAL_NOTICE_SECONDS, lambda: _announce(account, subscription)
+        yield (subscription.trial_end or 0) - TRIAL_NOTICE_SECONDS, partial(_announce, account, subscription)
     pause = subscription.pause_collection
     if pause is not None and pause.resumes_at is not None:
-        yield pause.resumes_at, lambda: _resume_collection(account, subscription)
+        yield pause.resumes_at, partial(_resume_collection, account, subscription)
 
 
 def _retry(account: Account, invoice: Invoice) -> None:

@@ -29,10 +29,10 @@ def start(account: Account, subscription: Subscription, *, on_session: bool, aut
     account.add(subscription)
     now = account.now
     is_trial = subscription.trial_end is not None
-    lines = [_trial_line(account, item) for item in subscription.items] if is_trial else []
-    for item in subscription.items:
-        if not is_trial and not item.price.is_metered:
-            lines.append(_period_line(account, item))
+    if is_trial:
+        lines = [_trial_line(account, item) for item in subscription.items]
+    else:
+        lines = [_period_line(account, item) for item in subscription.items if not item.price.is_metered]
     subscription.status = "trialing" if is_trial else "incomplete"
     invoice = invoicing.keep(account, invoicing.draft(account, subscription, lines, "subscription_create"))
     account.emit("customer.subscription.created", subscription)
@@ -52,7 +52,7 @@ def _period_line(account: Account, item: SubscriptionItem) -> InvoiceLine:
     quantity = item.quantity or 0
     amount = (item.price.unit_amount or 0) * quantity
     period = Period(start=item.current_period_start, end=item.current_period_end)
-    text = f"{quantity} × {invoicing.product_name(account, item)}"
+    text = f"{quantity} x {invoicing.product_name(account, item)}"
     return invoicing.line(account, item, amount, period, text)
 
 
@@ -64,7 +64,7 @@ def _trial_line(account: Account, item: SubscriptionItem) -> InvoiceLine:
 def _usage_line(account: Account, item: SubscriptionItem, customer: str) -> InvoiceLine:
     period = Period(start=item.current_period_start, end=item.current_period_end)
     quantity = used(account, item.price, customer, period.start, period.end)
-    text = f"{quantity} × {invoicing.product_name(account, item)} (used until {day_text(period.end)})"
+    text = f"{quantity} x {invoicing.product_name(account, item)} (used until {day_text(period.end)})"
     made = invoicing.line(account, item, (item.price.unit_amount or 0) * quantity, period, text)
     made.quantity = quantity
     return made

@@ -4,7 +4,7 @@ Each object is a dataclass whose fields have the names of the API's fields, so t
 Fields that the API always sends are there even when the fake has no use for them.
 """
 
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import ClassVar
 
 type Json = dict[str, object]
@@ -71,14 +71,3 @@ def document(value: object) -> object:
 def page(entries: list[object], *, url: str, has_more: bool = False) -> Json:
     """Return a list object."""
     return {"object": "list", "data": entries, "has_more": has_more, "url": url}
-
-
-def no_metadata() -> Metadata:
-    """Return empty metadata."""
-    return {}
-
-
-def metadata() -> Metadata:
-    """Return the field `metadata`, empty unless given."""
-    made: Metadata = field(default_factory=no_metadata)
-    return made

@@ -3,9 +3,13 @@
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from app.dev.servers.stripe.objects.base import HIDDEN, Json, Metadata, Resource, metadata
+from app.dev.servers.stripe.objects.base import HIDDEN, Json, Metadata, Resource
 
 type Interval = Literal["day", "week", "month", "year"]
+type TaxBehavior = Literal["exclusive", "inclusive", "unspecified"]
+
+INTERVALS: tuple[Interval, ...] = ("day", "week", "month", "year")
+TAX_BEHAVIORS: tuple[TaxBehavior, ...] = ("exclusive", "inclusive", "unspecified")
 
 
 @dataclass(kw_only=True)
@@ -24,7 +28,7 @@ class Product(Resource):
     description: str | None = None
     images: list[str] = field(default_factory=list)
     marketing_features: list[Json] = field(default_factory=list)
-    metadata: Metadata = metadata()
+    metadata: Metadata = field(default_factory=dict)
     package_dimensions: None = None
     shippable: bool | None = None
     statement_descriptor: str | None = None
@@ -60,10 +64,10 @@ class Price(Resource):
     billing_scheme: Literal["per_unit"] = "per_unit"
     custom_unit_amount: None = None
     lookup_key: str | None = None
-    metadata: Metadata = metadata()
+    metadata: Metadata = field(default_factory=dict)
     nickname: str | None = None
     recurring: Recurring | None = None
-    tax_behavior: Literal["exclusive", "inclusive", "unspecified"] = "unspecified"
+    tax_behavior: TaxBehavior = "unspecified"
     tiers_mode: None = None
     transform_quantity: None = None
     type: Literal["one_time", "recurring"] = "recurring"
@@ -89,7 +93,7 @@ class Coupon(Resource):
     duration: Literal["forever", "once", "repeating"] = "once"
     duration_in_months: int | None = None
     max_redemptions: int | None = None
-    metadata: Metadata = metadata()
+    metadata: Metadata = field(default_factory=dict)
     name: str | None = None
     percent_off: float | None = None
     redeem_by: int | None = None
@@ -129,7 +133,7 @@ class PromotionCode(Resource):
     customer_account: None = None
     expires_at: int | None = None
     max_redemptions: int | None = None
-    metadata: Metadata = metadata()
+    metadata: Metadata = field(default_factory=dict)
     restrictions: Restrictions = field(default_factory=Restrictions)
     times_redeemed: int = 0
 

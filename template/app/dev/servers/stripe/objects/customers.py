@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from app.dev.servers.stripe.objects.base import Json, Metadata, Resource, metadata
+from app.dev.servers.stripe.objects.base import Json, Metadata, Resource
 
 
 @dataclass(kw_only=True)
@@ -36,7 +36,7 @@ class Customer(Resource):
     email: str | None = None
     invoice_prefix: str
     invoice_settings: CustomerInvoiceSettings = field(default_factory=CustomerInvoiceSettings)
-    metadata: Metadata = metadata()
+    metadata: Metadata = field(default_factory=dict)
     name: str | None = None
     next_invoice_sequence: int = 1
     phone: str | None = None
@@ -91,5 +91,5 @@ class PaymentMethod(Resource):
     customer: str | None
     allow_redisplay: Literal["always", "limited", "unspecified"] = "unspecified"
     customer_account: None = None
-    metadata: Metadata = metadata()
+    metadata: Metadata = field(default_factory=dict)
     type: Literal["card"] = "card"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from app.dev.servers.stripe.objects.base import HIDDEN, Json, Metadata, Resource, metadata
+from app.dev.servers.stripe.objects.base import HIDDEN, Json, Metadata, Resource
 
 API_VERSION = "2026-10-28.endive"
 
@@ -51,7 +51,7 @@ class WebhookEndpoint(Resource):
     application: None = None
     description: str | None = None
     enabled_events: list[str]
-    metadata: Metadata = metadata()
+    metadata: Metadata = field(default_factory=dict)
     secret: str = field(metadata=HIDDEN)
     status: Literal["enabled", "disabled"] = "enabled"
     url: str

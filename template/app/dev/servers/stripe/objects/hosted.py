@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from app.dev.servers.stripe.objects.base import EMBEDDED, HIDDEN, INCLUDABLE, Json, Metadata, Resource, metadata
+from app.dev.servers.stripe.objects.base import EMBEDDED, HIDDEN, INCLUDABLE, Json, Metadata, Resource
 from app.dev.servers.stripe.objects.catalog import Price
 from app.dev.servers.stripe.objects.subscriptions import MissingPaymentMethod
 
@@ -22,7 +22,7 @@ class LineItem:
     currency: str
     description: str
     object: Literal["item"] = "item"
-    metadata: Metadata = metadata()
+    metadata: Metadata = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)
@@ -61,7 +61,7 @@ class SubscriptionData:
     """What the subscription that a checkout creates will look like. The API takes it and never shows it."""
 
     description: str | None = None
-    metadata: Metadata = metadata()
+    metadata: Metadata = field(default_factory=dict)
     trial_end: int | None = None
     missing_payment_method: MissingPaymentMethod = "create_invoice"
 
@@ -107,7 +107,7 @@ class CheckoutSession(Resource):
     invoice_creation: None = None
     line_items: list[LineItem] = field(metadata=INCLUDABLE | EMBEDDED)
     locale: str | None = None
-    metadata: Metadata = metadata()
+    metadata: Metadata = field(default_factory=dict)
     mode: Literal["subscription"] = "subscription"
     payment_intent: str | None = None
     payment_link: str | None = None
@@ -149,7 +149,7 @@ class PortalConfiguration(Resource):
     features: Json
     is_default: bool = False
     login_page: Json = field(default_factory=lambda: {"enabled": False, "url": None})
-    metadata: Metadata = metadata()
+    metadata: Metadata = field(default_factory=dict)
     name: str | None = None
     updated: int
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from app.dev.servers.stripe.objects.base import EMBEDDED, INCLUDABLE, Json, Metadata, Resource, metadata
+from app.dev.servers.stripe.objects.base import EMBEDDED, INCLUDABLE, Json, Metadata, Resource
 
 type InvoiceStatus = Literal["draft", "open", "paid", "uncollectible", "void"]
 type BillingReason = Literal[
@@ -84,7 +84,7 @@ class InvoiceLine:
     discountable: bool = True
     discounts: list[str] = field(default_factory=list)
     livemode: bool = False
-    metadata: Metadata = metadata()
+    metadata: Metadata = field(default_factory=dict)
     pretax_credit_amounts: list[Json] = field(default_factory=list)
     taxes: list[Json] = field(default_factory=list)
 
@@ -94,7 +94,7 @@ class SubscriptionDetails:
     """The subscription that an invoice charges for."""
 
     subscription: str
-    metadata: Metadata = metadata()
+    metadata: Metadata = field(default_factory=dict)
     subscription_proration_date: int | None = None
 
 
@@ -192,7 +192,7 @@ class Invoice(Resource):
     last_finalization_error: None = None
     latest_revision: None = None
     lines: list[InvoiceLine] = field(metadata=EMBEDDED)
-    metadata: Metadata = metadata()
+    metadata: Metadata = field(default_factory=dict)
     next_payment_attempt: int | None = None
     number: str | None = None
     on_behalf_of: None = None

@@ -5,6 +5,10 @@ from typing import ClassVar, Literal
 
 from app.dev.servers.stripe.objects.base import Resource
 
+type Formula = Literal["count", "last", "sum"]
+
+FORMULAS: tuple[Formula, ...] = ("count", "last", "sum")
+
 
 @dataclass(kw_only=True)
 class CustomerMapping:
@@ -18,7 +22,7 @@ class CustomerMapping:
 class DefaultAggregation:
     """How events add up."""
 
-    formula: Literal["count", "last", "sum"]
+    formula: Formula
 
 
 @dataclass(kw_only=True)

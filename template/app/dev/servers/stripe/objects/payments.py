@@ -3,11 +3,13 @@
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from app.dev.servers.stripe.objects.base import EMBEDDED, INCLUDABLE, Json, Metadata, Resource, metadata
+from app.dev.servers.stripe.objects.base import EMBEDDED, INCLUDABLE, Json, Metadata, Resource
 from app.dev.servers.stripe.objects.customers import BillingDetails
 
 type PaymentStatus = Literal["canceled", "requires_action", "requires_payment_method", "succeeded"]
 type RefundReason = Literal["duplicate", "fraudulent", "requested_by_customer"]
+
+REFUND_REASONS: tuple[RefundReason, ...] = ("duplicate", "fraudulent", "requested_by_customer")
 
 
 @dataclass(kw_only=True)
@@ -40,7 +42,7 @@ class PaymentIntent(Resource):
     description: str | None = None
     last_payment_error: Json | None = None
     latest_charge: str | None = None
-    metadata: Metadata = metadata()
+    metadata: Metadata = field(default_factory=dict)
     next_action: Json | None = None
     on_behalf_of: None = None
     payment_method: str | None = None
@@ -69,7 +71,7 @@ class Refund(Resource):
     balance_transaction: str | None = None
     charge: str
     currency: str
-    metadata: Metadata = metadata()
+    metadata: Metadata = field(default_factory=dict)
     payment_intent: str
     reason: RefundReason | None = None
     receipt_number: str | None = None
@@ -105,7 +107,7 @@ class Charge(Resource):
     failure_code: str | None = None
     failure_message: str | None = None
     fraud_details: Json = field(default_factory=dict)
-    metadata: Metadata = metadata()
+    metadata: Metadata = field(default_factory=dict)
     on_behalf_of: None = None
     paid: bool
     payment_intent: str
@@ -153,7 +155,7 @@ class Dispute(Resource):
     evidence: Json = field(default_factory=dict)
     evidence_details: EvidenceDetails
     is_charge_refundable: bool = False
-    metadata: Metadata = metadata()
+    metadata: Metadata = field(default_factory=dict)
     payment_intent: str
     reason: Literal["fraudulent", "subscription_canceled", "general"] = "fraudulent"
     status: Literal["lost", "needs_response", "under_review", "won"] = "needs_response"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from app.dev.servers.stripe.objects.base import EMBEDDED, Json, Metadata, Resource, metadata
+from app.dev.servers.stripe.objects.base import EMBEDDED, Json, Metadata, Resource
 from app.dev.servers.stripe.objects.catalog import Price
 
 type SubscriptionStatus = Literal[
@@ -12,6 +12,9 @@ type SubscriptionStatus = Literal[
 type CancellationReason = Literal["cancellation_requested", "payment_disputed", "payment_failed"]
 type PauseBehavior = Literal["keep_as_draft", "mark_uncollectible", "void"]
 type MissingPaymentMethod = Literal["cancel", "create_invoice", "pause"]
+
+PAUSE_BEHAVIORS: tuple[PauseBehavior, ...] = ("keep_as_draft", "mark_uncollectible", "void")
+MISSING_PAYMENT_METHOD: tuple[MissingPaymentMethod, ...] = ("cancel", "create_invoice", "pause")
 
 
 @dataclass(kw_only=True)
@@ -41,7 +44,7 @@ class Plan:
     object: Literal["plan"] = "plan"
     billing_scheme: Literal["per_unit"] = "per_unit"
     livemode: bool = False
-    metadata: Metadata = metadata()
+    metadata: Metadata = field(default_factory=dict)
     nickname: str | None = None
     tiers_mode: None = None
     transform_usage: None = None
@@ -63,7 +66,7 @@ class SubscriptionItem:
     object: Literal["subscription_item"] = "subscription_item"
     billing_thresholds: None = None
     discounts: list[str] = field(default_factory=list)
-    metadata: Metadata = metadata()
+    metadata: Metadata = field(default_factory=dict)
     tax_rates: list[Json] = field(default_factory=list)
 
 
@@ -139,7 +142,7 @@ class Subscription(Resource):
     ended_at: int | None = None
     invoice_settings: Json = field(default_factory=lambda: {"account_tax_ids": None, "issuer": {"type": "self"}})
     latest_invoice: str | None = None
-    metadata: Metadata = metadata()
+    metadata: Metadata = field(default_factory=dict)
     next_pending_invoice_item_invoice: int | None = None
     on_behalf_of: None = None
     pause_collection: PauseCollection | None = None

@@ -10,8 +10,10 @@ from app.dev.servers.stripe.cards import CARDS, Outcome, TestCard, by_last4
 from app.dev.servers.stripe.errors import invalid
 from app.dev.servers.stripe.objects.customers import Customer
 from app.dev.servers.stripe.objects.hosted import CheckoutSession, LineItem
-from app.dev.servers.stripe.pages.html import date, error_text, money, page
+from app.dev.servers.stripe.pages.html import date, error_text, money, page, total_table
 from app.dev.servers.stripe.params import Params
+
+_CANCEL = '<button class="quiet" name="action" value="cancel" formnovalidate>Cancel and go back</button>'
 
 
 def show(account: Account, session_id: str, error: str | None) -> HTMLResponse:
@@ -29,7 +31,7 @@ def show(account: Account, session_id: str, error: str | None) -> HTMLResponse:
 <fieldset><legend>Test card</legend>{"".join(_card(card, index == 0) for index, card in enumerate(CARDS))}</fieldset>
 <div class="row">
 <button name="action" value="pay">{"Start trial" if session.subscription_data.trial_end else "Subscribe"}</button>
-{'<button class="quiet" name="action" value="cancel" formnovalidate>Cancel and go back</button>' if session.cancel_url else ""}
+{_CANCEL if session.cancel_url else ""}
 </div>
 </section>
 </form>"""
@@ -47,12 +49,11 @@ def _order(session: CheckoutSession) -> str:
         rows += f"<tr><th scope=row>Discount</th><td>{money(-discount, session.currency)}</td></tr>"
     trial = session.subscription_data.trial_end
     note = f'<p class="muted">Free until {date(trial)}, then billed as above.</p>' if trial else ""
-    total = money(session.amount_total, session.currency)
-    return f"<table><tbody>{rows}</tbody><tfoot><tr><th scope=row>Due today</th><td>{total}</td></tr></tfoot></table>{note}"
+    return total_table(rows, "Due today", money(session.amount_total, session.currency)) + note
 
 
 def _what(line: LineItem) -> str:
-    times = f"{line.quantity} × " if line.quantity and line.quantity > 1 else ""
+    times = f"{line.quantity} x " if line.quantity and line.quantity > 1 else ""
     return f"{times}{escape(line.description)}"
 
 

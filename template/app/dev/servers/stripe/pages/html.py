@@ -15,7 +15,7 @@ _NOTICE: Final = "This is a fake of Stripe for development. No money moves, and 
 
 def money(amount: int, currency: str) -> str:
     """Return an amount in the smallest unit of a currency as text."""
-    sign, amount = ("−" if amount < 0 else ""), abs(amount)
+    sign, amount = ("-" if amount < 0 else ""), abs(amount)
     number = f"{amount:,}" if currency in _NO_DECIMALS else f"{amount / 100:,.2f}"
     return f"{sign}{number} {currency.upper()}"
 
@@ -42,7 +42,7 @@ def page(title: str, body: str, *, leads_to: list[str | None] | None = None, sta
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>{escape(title)} – fake of Stripe</title>
+<title>{escape(title)}, fake of Stripe</title>
 <link rel="stylesheet" href="/_fake/style.css">
 </head>
 <body>
@@ -66,3 +66,14 @@ def page(title: str, body: str, *, leads_to: list[str | None] | None = None, sta
 def error_text(message: str | None) -> str:
     """Return the paragraph for an error, read out by screen readers at once."""
     return f'<p class="error" role="alert">{escape(message)}</p>' if message else ""
+
+
+def option(value: str, label: str, *, selected: bool = False) -> str:
+    """Return a choice of a list."""
+    return f'<option value="{escape(value)}"{" selected" if selected else ""}>{escape(label)}</option>'
+
+
+def total_table(rows: str, label: str, total: str) -> str:
+    """Return a table of amounts with their total."""
+    foot = f"<tfoot><tr><th scope=row>{label}</th><td>{total}</td></tr></tfoot>"
+    return f"<table><tbody>{rows}</tbody>{foot}</table>"

@@ -10,7 +10,7 @@ from app.dev.servers.stripe.cards import CARDS, Outcome, by_last4, card_of, repl
 from app.dev.servers.stripe.errors import invalid
 from app.dev.servers.stripe.objects.customers import Customer
 from app.dev.servers.stripe.objects.invoices import Invoice
-from app.dev.servers.stripe.pages.html import error_text, money, page
+from app.dev.servers.stripe.pages.html import error_text, money, option, page, total_table
 from app.dev.servers.stripe.params import Params
 
 
@@ -24,7 +24,7 @@ def show(account: Account, invoice_id: str, error: str | None) -> HTMLResponse:
     total = money(invoice.amount_due, invoice.currency)
     body = f"""{error_text(error)}
 <section><p>Status: <strong>{invoice.status}</strong></p>
-<table><tbody>{rows}</tbody><tfoot><tr><th scope=row>Amount due</th><td>{total}</td></tr></tfoot></table></section>
+{total_table(rows, "Amount due", total)}</section>
 {_payment(account, invoice) if invoice.status == "open" else ""}"""
     return page(f"Invoice {invoice.number or ''}".strip(), body)
 
@@ -33,7 +33,7 @@ def _payment(account: Account, invoice: Invoice) -> str:
     current = invoicing.default_card(account, invoice.subscription)
     used = card_of(current).last4 if current else None
     options = "".join(
-        f'<option value="{card.last4}"{" selected" if card.last4 == used else ""}>•••• {card.last4} {escape(card.label)}</option>'
+        option(card.last4, f"•••• {card.last4} {card.label}", selected=card.last4 == used)
         for card in CARDS
         if card.can_attach
     )

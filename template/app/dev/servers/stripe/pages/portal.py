@@ -15,7 +15,7 @@ from app.dev.servers.stripe.objects.customers import Customer
 from app.dev.servers.stripe.objects.hosted import PortalConfiguration, PortalSession
 from app.dev.servers.stripe.objects.invoices import Invoice
 from app.dev.servers.stripe.objects.subscriptions import Subscription
-from app.dev.servers.stripe.pages.html import date, error_text, money, page
+from app.dev.servers.stripe.pages.html import date, error_text, money, option, page
 from app.dev.servers.stripe.params import Params
 
 
@@ -74,10 +74,7 @@ def _change_form(account: Account, one: Subscription, configuration: PortalConfi
     if not _allows(configuration, "subscription_update") or not prices:
         return ""
     item = one.items[0]
-    options = "".join(
-        f'<option value="{price.id}"{" selected" if price.id == item.price.id else ""}>{_label(account, price)}</option>'
-        for price in prices
-    )
+    options = "".join(option(price.id, _label(account, price), selected=price.id == item.price.id) for price in prices)
     return f"""<form method="post"><input type="hidden" name="subscription" value="{one.id}"><div class="row">
 <label>Plan <select name="price">{options}</select></label>
 <label>Quantity <input type="number" name="quantity" value="{item.quantity or 1}" min="1" max="10000"></label>
@@ -92,17 +89,13 @@ def _prices(account: Account, configuration: PortalConfiguration) -> list[Price]
 
 def _label(account: Account, price: Price) -> str:
     interval = price.recurring.interval if price.recurring else ""
-    name = escape(account.find(Product, price.product).name)
+    name = account.find(Product, price.product).name
     return f"{name}, {money(price.unit_amount or 0, price.currency)} per {interval}"
 
 
 def _card(account: Account, session: PortalSession) -> str:
     customer = account.find(Customer, session.customer)
-    options = "".join(
-        f'<option value="{card.last4}">•••• {card.last4} {escape(card.label)}</option>'
-        for card in CARDS
-        if card.can_attach
-    )
+    options = "".join(option(card.last4, f"•••• {card.last4} {card.label}") for card in CARDS if card.can_attach)
     used = {
         card_of(method).last4
         for one in account.all(Subscription)
