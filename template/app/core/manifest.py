@@ -32,13 +32,13 @@ type InboxHandler = Callable[[Runtime, AsyncSession, Payload], Awaitable[None]]
 """`async (runtime, session, payload)`: works in the session's transaction, which also marks the event as done."""
 
 type InboxJob = Callable[[Runtime, Payload], Awaitable[None]]
-"""`async (runtime, payload)`: a handler that calls other systems. Idempotent, since it may run again after it returned."""
+"""`async (runtime, payload)`: a handler that calls other systems. Idempotent, since it may run more than once."""
 
 type Erase = Callable[[Runtime, AsyncSession, UUID], Awaitable[None]]
 """`async (runtime, session, user_id)`: works in the session's transaction. Idempotent."""
 
 type BeforeErasure = Callable[[Runtime, UUID], Awaitable[None]]
-"""`async (runtime, user_id)`: called before a user is erased, without a transaction. Idempotent. It raises to refuse."""
+"""`async (runtime, user_id)`: runs before a user is erased, without a transaction. Idempotent. It raises to refuse."""
 
 type CountQuery = Callable[[datetime, datetime], Select[int]]
 """Return the counting statement for the period from the first argument until before the second."""
@@ -147,6 +147,19 @@ class ReportMetric:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PlanLevel:
+    """A quantity of a user that the plan limits, such as the number of projects.
+
+    Attributes:
+        resource: the name in the plans, such as `projects`.
+        measure: the statement that returns the current quantity: `lambda user_id: select(func.count())…`.
+    """
+
+    resource: str
+    measure: Callable[[UUID], Select[int]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Module:
     """A module's manifest. Everything except the name is optional.
 
@@ -157,24 +170,27 @@ class Module:
         admin_router: its routes under `/api/v1/admin`, for administrators.
         public_router: its routes under `/api/v1/public`, without authentication.
         guards: the guards of the app and admin areas. Exactly one module provides them.
+        app_dependencies: dependencies of every module's app routes, after the guard: for example to count calls.
+        unmetered: its app routes run without the `app_dependencies`: users need them even if their quota is used up.
         settings: its settings classes. `runtime.resource(cls)` returns the validated value.
         jobs: functions that may be enqueued.
         crons: jobs that run on a schedule.
         subscribers: its subscriptions to events of other modules.
         inbox_handlers: handlers of inbound webhooks: `async (runtime, session, payload) -> None`. A handler runs in the
             transaction that marks its event as done. A webhook's route passes one to `core.inbox.service.receive`.
-        inbox_jobs: handlers that call other systems: `async (runtime, payload) -> None`. They hold no connection meanwhile
-            and run before the transaction that marks the event as done, so that they may run again: idempotent.
+        inbox_jobs: handlers that call other systems: `async (runtime, payload) -> None`. They hold no connection
+            meanwhile, and run before the transaction that marks the event as done: more than once, if need be.
         health_checks: dependencies that the readiness route checks.
         lifespan: opened when the application starts and closed when it stops. May override ports and provide resources.
         background: opened after every lifespan and the queue, and closed before them, in processes that do background
             work: the server and the workers, but not commands and tests.
         commands: its subcommands of the command `app`.
-        before_erasure: what it ends elsewhere before a user is erased, such as subscriptions at a payment provider. If one
-            raises, no data of the user is deleted.
+        before_erasure: what it ends elsewhere before a user is erased, such as subscriptions at a payment provider. If
+            one raises, no data of the user is deleted.
         personal_data: its rows about users: what an export contains and an erasure removes.
         retention: its rows that expire.
         metrics: its numbers in the daily report.
+        levels: its quantities that plans limit.
     """
 
     name: str
@@ -183,6 +199,8 @@ class Module:
     admin_router: APIRouter | None = None
     public_router: APIRouter | None = None
     guards: Guards | None = None
+    app_dependencies: tuple[Depends, ...] = ()
+    unmetered: bool = False
     settings: tuple[type[ModuleSettings], ...] = ()
     jobs: tuple[Job, ...] = ()
     crons: tuple[Cron, ...] = ()
@@ -197,6 +215,7 @@ class Module:
     personal_data: tuple[PersonalData, ...] = ()
     retention: tuple[RetentionRule, ...] = ()
     metrics: tuple[ReportMetric, ...] = ()
+    levels: tuple[PlanLevel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,41 @@ TRIAL_REMINDER: Final = timedelta(days=3)
 RECENT: Final = timedelta(days=7)
 """Older occasions cause no notice: the first reconciliation of an account would send hundreds."""
 
+TEXTS: Final = {
+    NoticeKind.TRIAL_ENDS: (
+        "Your trial ends soon",
+        "Your trial of {plan} ends {trial_end}. {due}",
+        "Manage subscription",
+    ),
+    NoticeKind.PAYMENT_FAILED: (
+        "Your payment failed",
+        "We could not collect the payment for {plan}. We will try again.\n\n{until}{check}",
+        "Pay now",
+    ),
+    NoticeKind.ACTION_REQUIRED: (
+        "Confirm your payment",
+        "Your bank asks you to confirm the payment for {plan}. Until you do, the payment is not complete.",
+        "Confirm payment",
+    ),
+    NoticeKind.CARD_EXPIRES: (
+        "Your card expires soon",
+        "The card that pays for {plan} expires {detail}. Replace it before the next payment.",
+        "Update card",
+    ),
+    NoticeKind.RECEIPT: (
+        "Your receipt from {project}",
+        "Thank you. We received your payment of {detail}.",
+        "View receipt",
+    ),
+    NoticeKind.PLAN_CHANGED: ("Your plan is now {plan}", "Your subscription was changed to {plan}.", "View plan"),
+    NoticeKind.ENDED: (
+        "Your subscription has ended",
+        "Your subscription has ended. You now have the plan {default}, and keep your data.",
+        "View plans",
+    ),
+}
+"""For each kind: the title, the text and the label of the button."""
+
 _ENDED: Final = frozenset({SubscriptionStatus.EXPIRED, SubscriptionStatus.REFUNDED})
 
 
@@ -93,30 +128,22 @@ def _date(at: datetime | None) -> str:
 
 def _text(runtime: Runtime, row: Subscription, notice: Notice) -> tuple[str, str, str]:
     """Return the title, the text and the label of the button."""
-    project = runtime.settings.PROJECT_NAME
     catalog = runtime.resource(PlanCatalog)
     plan = catalog.highest(() if row.plan is None else (row.plan,)).title
-    detail = notice.detail or ""
-    match notice.kind:
-        case NoticeKind.TRIAL_ENDS:
-            text = f"Your trial of {plan} ends {_date(row.trial_end)}. Then your first payment is due."
-            if row.cancel_at_period_end:
-                text = f"Your trial of {plan} ends {_date(row.trial_end)}. You cancelled it, so nothing will be charged."
-            return "Your trial ends soon", text, "Manage subscription"
-        case NoticeKind.PAYMENT_FAILED:
-            until = f"You keep {plan} until then: {_date(row.grace_end)}." if row.grace_end else ""
-            text = f"We could not collect the payment for {plan}. We will try again.\n\n{until}".strip()
-            return "Your payment failed", f"{text}\n\nCheck your payment method to keep your subscription.", "Pay now"
-        case NoticeKind.ACTION_REQUIRED:
-            text = f"Your bank asks you to confirm the payment for {plan}. Until you do, the payment is not complete."
-            return "Confirm your payment", text, "Confirm payment"
-        case NoticeKind.CARD_EXPIRES:
-            text = f"The card that pays for {plan} expires {detail}. Replace it before the next payment."
-            return "Your card expires soon", text, "Update card"
-        case NoticeKind.RECEIPT:
-            return f"Your receipt from {project}", f"Thank you. We received your payment of {detail}.", "View receipt"
-        case NoticeKind.PLAN_CHANGED:
-            return f"Your plan is now {plan}", f"Your subscription was changed to {plan}.", "View plan"
-        case NoticeKind.ENDED:
-            text = f"Your subscription has ended. You now have the plan {catalog.default.title}, and keep your data."
-            return "Your subscription has ended", text, "View plans"
+    due = (
+        "You cancelled it, so nothing will be charged."
+        if row.cancel_at_period_end
+        else "Your first payment is then due."
+    )
+    facts = {
+        "project": runtime.settings.PROJECT_NAME,
+        "plan": plan,
+        "default": catalog.default.title,
+        "detail": notice.detail or "",
+        "trial_end": _date(row.trial_end),
+        "due": due,
+        "check": "Check your payment method to keep your subscription.",
+        "until": f"You keep {plan} until then: {_date(row.grace_end)}.\n\n" if row.grace_end else "",
+    }
+    title, text, label = TEXTS[notice.kind]
+    return title.format(**facts), text.format(**facts), label

@@ -1,13 +1,15 @@
 """The plans, read from `plans.toml`."""
 
 import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
+from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from sqlalchemy import Select
 
 from app.kit.user_error import UserError
 from app.plans.catalog_checks import problems_of, validation_problems
@@ -16,6 +18,9 @@ FILE: Final = Path(__file__).with_name("plans.toml")
 MAX_NAME_LENGTH: Final = 50
 MAX_AMOUNT: Final = 2**53
 """The largest whole number that every JSON client reads exactly."""
+
+type Measure = Callable[[UUID], Select[int]]
+"""Returns the statement that measures a user's level."""
 
 Name = Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_]*$", max_length=MAX_NAME_LENGTH)]
 Key = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^\S+$")]
@@ -112,14 +117,23 @@ class _Document(_Part):
 
 @dataclass(frozen=True, slots=True)
 class PlanCatalog:
-    """All plans, the lowest rank first, and what they limit."""
+    """All plans, the lowest rank first, and what they limit.
+
+    Attributes:
+        measures: returns the statement that measures a level, by name. Other levels are only counted.
+    """
 
     plans: tuple[Plan, ...]
     limits: Mapping[str, Limit]
+    measures: Mapping[str, Measure] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, file: Path = FILE) -> Self:
+    def load(cls, file: Path = FILE, *, measures: Mapping[str, Measure] | None = None) -> Self:
         """Read and check the file.
+
+        Args:
+            file: instead of the application's own.
+            measures: how levels are measured, by name.
 
         Raises:
             PlansFileError: names every problem at once.
@@ -136,9 +150,9 @@ class PlanCatalog:
         except ValidationError as error:
             raise PlansFileError(file, validation_problems(error)) from None
         plans = tuple(sorted(checked.plans.values(), key=lambda plan: plan.rank))
-        if problems := problems_of(plans, checked.limits):
+        if problems := problems_of(plans, checked.limits, measures or {}):
             raise PlansFileError(file, problems)
-        return cls(plans, checked.limits)
+        return cls(plans, checked.limits, measures or {})
 
     @property
     def default(self) -> Plan:
@@ -151,10 +165,14 @@ class PlanCatalog:
         Raises:
             LookupError: no plan has this name.
         """
-        for plan in self.plans:
-            if plan.name == name:
-                return plan
-        raise LookupError(f'No plan is named "{name}". Known: {", ".join(plan.name for plan in self.plans)}.')
+        plan = self.find(name)
+        if plan is None:
+            raise LookupError(f'No plan is named "{name}". Known: {", ".join(plan.name for plan in self.plans)}.')
+        return plan
+
+    def find(self, name: str) -> Plan | None:
+        """Return a plan; `None` if no plan has this name."""
+        return next((plan for plan in self.plans if plan.name == name), None)
 
     def limit(self, resource: str) -> Limit:
         """Return what a plan limits.

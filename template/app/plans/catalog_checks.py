@@ -1,7 +1,7 @@
 """Checks of `plans.toml`, each problem with its key."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
@@ -9,7 +9,7 @@ from pydantic import ValidationError
 if TYPE_CHECKING:
     from app.plans.catalog import Limit, Plan
 
-REQUIRED_LIMITS: Final[Mapping[str, str]] = {
+REQUIRED_LIMITS: Final[dict[str, str]] = {
     "api_calls": "counter",
     "ai_requests": "counter",
     "storage_mb": "level",
@@ -27,13 +27,19 @@ def validation_problems(error: ValidationError) -> list[str]:
     ]
 
 
-def problems_of(plans: "Sequence[Plan]", limits: "Mapping[str, Limit]") -> list[str]:
-    """Return what no single value shows: contradictions between plans."""
-    return [*_limit_problems(limits), *_rank_problems(plans), *_plan_problems(plans, limits), *_key_problems(plans)]
+def problems_of(plans: "Sequence[Plan]", limits: "Mapping[str, Limit]", levels: Collection[str]) -> list[str]:
+    """Return what no single value shows: contradictions between plans, and with the levels that modules measure."""
+    required = REQUIRED_LIMITS | dict.fromkeys(levels, "level")
+    return [
+        *_limit_problems(limits, required),
+        *_rank_problems(plans),
+        *_plan_problems(plans, limits),
+        *_key_problems(plans),
+    ]
 
 
-def _limit_problems(limits: "Mapping[str, Limit]") -> Iterator[str]:
-    for name, kind in REQUIRED_LIMITS.items():
+def _limit_problems(limits: "Mapping[str, Limit]", required: Mapping[str, str]) -> Iterator[str]:
+    for name, kind in required.items():
         if name not in limits:
             yield f'limits.{name}: is missing. To not limit it, declare it and set it to "unlimited" in every plan.'
         elif limits[name].kind != kind:

@@ -14,8 +14,9 @@ from structlog.testing import capture_logs
 from app.ai.module import module
 from app.ai.providers import console
 from app.ai.settings import AISettings
+from app.core.errors import QuotaExceededError
 from app.core.lifecycle import running
-from app.core.ports.plans import FreePlan
+from app.core.ports.plans import FreePlan, Reservation
 from app.core.ports.telemetry import AICall
 from app.core.runtime import Runtime
 from app.main import create_app
@@ -41,20 +42,21 @@ class Metered(FreePlan):
     def __init__(self, left: int) -> None:
         self.left = left
 
-    async def consume(self, session: AsyncSession, user_id: UUID, resource: str, amount: int = 1) -> bool:
-        """See `Plans.consume`."""
+    async def reserve(self, session: AsyncSession, user_id: UUID, resource: str, amount: int = 1) -> Reservation:
+        """See `Plans.reserve`."""
         assert (await session.execute(select(col(User.id)).where(col(User.id) == user_id))).scalar_one() == user_id
         assert resource == "ai_requests"
         if self.left < amount:
-            return False
+            raise QuotaExceededError(resource, plan="free", limit=2, used=2, resets_at=None)
         self.left -= amount
-        return True
+        return await super().reserve(session, user_id, resource, amount)
 
-    async def give_back(self, session: AsyncSession, user_id: UUID, resource: str, amount: int = 1) -> None:
+    async def give_back(self, session: AsyncSession, reservation: Reservation) -> None:
         """See `Plans.give_back`."""
-        assert (await session.execute(select(col(User.id)).where(col(User.id) == user_id))).scalar_one() == user_id
-        assert resource == "ai_requests"
-        self.left += amount
+        found = select(col(User.id)).where(col(User.id) == reservation.user_id)
+        assert (await session.execute(found)).scalar_one() == reservation.user_id
+        assert reservation.resource == "ai_requests"
+        self.left += reservation.amount
 
 
 @pytest.mark.usefixtures("fakes")
@@ -194,7 +196,7 @@ class TestLimits:
         refused = await ask(client, asker, path)
 
         assert code(refused) == (402, "QUOTA_EXCEEDED")
-        assert refused.json()["error"]["details"] == {"resource": "ai_requests"}
+        assert refused.json()["error"]["details"]["resource"] == "ai_requests"
         assert plan.left == 0
         assert sum(len(fake.asked) for fake in fakes.values()) == asked == 2
 
