@@ -1,5 +1,6 @@
 """Quotas: counters per period, and levels."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -139,10 +140,13 @@ class TestCounter:
     async def test_is_rolled_back_with_the_transaction(
         self, database: Database, limited: Limited, user_id: UUID
     ) -> None:
-        with pytest.raises(ZeroDivisionError):
+        async def work() -> None:
             async with database.transaction() as session:
                 await limited.plans.reserve(session, user_id, "ai_requests", 10)
                 raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await work()
         async with database.reading() as reading:
             assert await limited.plans.remaining(reading, user_id, "ai_requests") == 10
 
@@ -244,6 +248,15 @@ class TestMeasuredLevel:
         await measured.plans.reserve(session, user_id, "seats", 50)
         stored = select(col(PlanUsage.used)).where(col(PlanUsage.resource) == "seats")
         assert await session.scalar(stored) == 50
+
+    async def test_without_a_declaration_is_unlimited_and_not_counted(
+        self, session: AsyncSession, limited: Limited, user_id: UUID
+    ) -> None:
+        measures = dict(limited.plans.catalog.measures) | {"invoices": lambda _user_id: select(func.count())}
+        plans = replace(limited.plans, catalog=replace(limited.plans.catalog, measures=measures))
+        await plans.give_back(session, await plans.reserve(session, user_id, "invoices", 1000))
+        assert await plans.remaining(session, user_id, "invoices") is None
+        assert "invoices" not in {item.resource for item in await plans.usage(session, user_id)}
 
     async def test_an_amount_is_smaller_than_the_unit_of_the_limit(
         self, session: AsyncSession, limited: Limited, user_id: UUID
