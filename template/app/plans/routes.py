@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from app.core.http.dependencies import RuntimeDep, SessionDep
 from app.plans.catalog import PlanCatalog
-from app.plans.schemas import PlanList, PlanRead, UsageList, ResourceUsageRead
+from app.plans.schemas import PlanList, PlanRead, ResourceUsageRead, UsageList
 from app.users.dependencies import CurrentUser
 
 router = APIRouter()

@@ -1,14 +1,10 @@
 """The routes for users."""
 
 from collections.abc import AsyncIterator
-from uuid import UUID
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
 from structlog.testing import capture_logs
 
 from app.ai.module import module
@@ -19,7 +15,6 @@ from app.core.ports.telemetry import AICall
 from app.core.runtime import Runtime
 from app.main import create_app
 from app.modules import MODULES
-from app.users.models import User
 from tests.ai.cases import CASES
 from tests.ai.requests import AI, chat, code, events, question
 from tests.conftest import SignIn, make_client, make_runtime
