@@ -10,6 +10,7 @@ from app.core.jobs.event_bus import EventBus
 from app.core.jobs.in_process import InProcessQueue
 from app.core.jobs.names import by_job_name
 from app.core.manifest import Job, Module, ModuleList, modules_of
+from app.core.ports.queue import JobFunction
 from app.core.runtime import Runtime
 
 
@@ -47,7 +48,10 @@ def create_runtime(
     runtime.provide(ModuleList, ModuleList(tuple(modules)))
     runtime.queue = InProcessQueue(runtime, jobs_of(modules))
     runtime.events = EventBus(runtime, [subscriber for module in modules for subscriber in module.subscribers])
-    by_job_name(handler for module in modules for handler in module.inbox_handlers)
+    handlers: list[JobFunction] = []
+    for module in modules:
+        handlers += [*module.inbox_handlers, *module.inbox_jobs]
+    by_job_name(handlers)
     return runtime
 
 

@@ -31,8 +31,14 @@ type Payload = dict[str, Json]
 type InboxHandler = Callable[[Runtime, AsyncSession, Payload], Awaitable[None]]
 """`async (runtime, session, payload)`: works in the session's transaction, which also marks the event as done."""
 
+type InboxJob = Callable[[Runtime, Payload], Awaitable[None]]
+"""`async (runtime, payload)`: a handler that calls other systems. Idempotent, since it may run more than once."""
+
 type Erase = Callable[[Runtime, AsyncSession, UUID], Awaitable[None]]
 """`async (runtime, session, user_id)`: works in the session's transaction. Idempotent."""
+
+type BeforeErasure = Callable[[Runtime, UUID], Awaitable[None]]
+"""`async (runtime, user_id)`: runs before a user is erased, without a transaction. Idempotent. It raises to refuse."""
 
 type CountQuery = Callable[[datetime, datetime], Select[int]]
 """Return the counting statement for the period from the first argument until before the second."""
@@ -172,11 +178,15 @@ class Module:
         subscribers: its subscriptions to events of other modules.
         inbox_handlers: handlers of inbound webhooks: `async (runtime, session, payload) -> None`. A handler runs in the
             transaction that marks its event as done. A webhook's route passes one to `core.inbox.service.receive`.
+        inbox_jobs: handlers that call other systems: `async (runtime, payload) -> None`. They hold no connection
+            meanwhile, and run before the transaction that marks the event as done: more than once, if need be.
         health_checks: dependencies that the readiness route checks.
         lifespan: opened when the application starts and closed when it stops. May override ports and provide resources.
         background: opened after every lifespan and the queue, and closed before them, in processes that do background
             work: the server and the workers, but not commands and tests.
         commands: its subcommands of the command `app`.
+        before_erasure: what it ends elsewhere before a user is erased, such as subscriptions at a payment provider. If
+            one raises, no data of the user is deleted.
         personal_data: its rows about users: what an export contains and an erasure removes.
         retention: its rows that expire.
         metrics: its numbers in the daily report.
@@ -196,10 +206,12 @@ class Module:
     crons: tuple[Cron, ...] = ()
     subscribers: tuple[Subscriber[Any], ...] = ()
     inbox_handlers: tuple[InboxHandler, ...] = ()
+    inbox_jobs: tuple[InboxJob, ...] = ()
     health_checks: tuple[HealthCheck, ...] = ()
     lifespan: Lifespan | None = None
     background: Lifespan | None = None
     commands: "tuple[click.Command, ...]" = ()
+    before_erasure: tuple[BeforeErasure, ...] = ()
     personal_data: tuple[PersonalData, ...] = ()
     retention: tuple[RetentionRule, ...] = ()
     metrics: tuple[ReportMetric, ...] = ()

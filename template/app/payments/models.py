@@ -54,6 +54,23 @@ class Subscription(Entity, table=True):
     """The number of snapshots that were written. A snapshot is written only if none was since its request began."""
 
 
+class Reconciliation(Entity, table=True):
+    """One comparison of the stored subscriptions with a provider's.
+
+    Attributes:
+        checked: the number of subscriptions.
+        repaired: those that differed from the provider's: the drift.
+        failed: those that could not be compared.
+    """
+
+    __tablename__ = "billing_reconciliations"
+
+    provider: str = Field(max_length=PROVIDER_LENGTH)
+    checked: int
+    repaired: int
+    failed: int
+
+
 class BillingNotice(Entity, table=True):
     """A notice that was sent to a user, so that it is sent only once."""
 

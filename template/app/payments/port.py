@@ -44,6 +44,34 @@ GIVES_ACCESS: Final = frozenset(
 """The statuses in which a subscription gives access until `access_until`."""
 
 
+class NoticeKind(StrEnum):
+    """The kinds of notices that users receive about their subscriptions."""
+
+    TRIAL_ENDS = "trial_ends"
+    PAYMENT_FAILED = "payment_failed"
+    ACTION_REQUIRED = "action_required"
+    CARD_EXPIRES = "card_expires"
+    RECEIPT = "receipt"
+    PLAN_CHANGED = "plan_changed"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Notice:
+    """A notice that the state at the provider calls for.
+
+    Attributes:
+        key: identifies the occasion, such as the id of the invoice. A user receives a notice of a key once.
+        url: of the page where the user can act, such as the hosted invoice.
+        detail: a fact that the text mentions, such as the amount.
+    """
+
+    kind: NoticeKind
+    key: str
+    url: str | None = None
+    detail: str | None = None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SubscriptionSnapshot:
     """The state of one subscription at its provider, at one time.
@@ -61,6 +89,8 @@ class SubscriptionSnapshot:
         taken_at: when the provider made the snapshot, or when the request for it was sent.
         customer_id: the provider's id of the customer, where there is one.
         email: the customer's address at the provider. It is stored only while the subscription is parked.
+        notices: those that only the provider's data calls for: receipts, required actions, expiring cards. The others
+            follow from the changes of the subscription itself.
     """
 
     provider: str
@@ -80,6 +110,7 @@ class SubscriptionSnapshot:
     product: str | None = None
     customer_id: str | None = None
     email: str | None = None
+    notices: tuple[Notice, ...] = ()
 
 
 class ProviderUnavailableError(Exception):
@@ -110,6 +141,10 @@ class BillingProvider(Protocol):
 
         Then only the stored subscriptions are reconciled.
         """
+        ...
+
+    def ids_of(self, runtime: Runtime, user_id: UUID) -> AsyncIterator[str] | None:
+        """Return the ids of a user's subscriptions at the provider; `None` if it cannot list them by user."""
         ...
 
     async def end_for_erasure(self, runtime: Runtime, subscription: "Subscription") -> None:

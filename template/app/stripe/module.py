@@ -1,6 +1,56 @@
 """Stripe: checkout, the customer portal, changes of plan, invoices and the webhook."""
 
-from app.core.manifest import Module
-from app.stripe.settings import StripeSettings
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
 
-module = Module(name="stripe", settings=(StripeSettings,))
+from fastapi import APIRouter
+
+from app.core.manifest import Module
+from app.core.runtime import Runtime
+from app.payments.port import BillingProviders
+from app.plans.catalog import PlanCatalog
+from app.stripe.api import StripeApi
+from app.stripe.data_policy import PERSONAL_DATA
+from app.stripe.models import StripeCustomer
+from app.stripe.prices import StripePrices
+from app.stripe.provider import StripeProvider
+from app.stripe.public_routes import router as public_router
+from app.stripe.routes import router
+from app.stripe.settings import StripeSettings
+from app.stripe.webhook import apply_stripe_event
+from app.stripe.webhook import router as webhook_router
+
+
+@asynccontextmanager
+async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
+    settings = runtime.resource(StripeSettings)
+    api = StripeApi(settings)
+    prices = StripePrices(api, runtime.resource(PlanCatalog), settings)
+    provider = StripeProvider(api, prices, timedelta(days=settings.STRIPE_GRACE_DAYS))
+    runtime.provide(StripeApi, api)
+    runtime.provide(StripePrices, prices)
+    runtime.provide(StripeProvider, provider)
+    runtime.resource(BillingProviders).add(provider)
+    try:
+        yield
+    finally:
+        await api.close()
+
+
+_public = APIRouter()
+_public.include_router(public_router)
+_public.include_router(webhook_router)
+
+module = Module(
+    name="stripe",
+    models=(StripeCustomer,),
+    router=router,
+    # Those who have used up their quota must be able to pay.
+    unmetered=True,
+    public_router=_public,
+    settings=(StripeSettings,),
+    inbox_jobs=(apply_stripe_event,),
+    lifespan=_lifespan,
+    personal_data=PERSONAL_DATA,
+)

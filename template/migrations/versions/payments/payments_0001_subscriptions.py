@@ -69,8 +69,20 @@ def upgrade() -> None:
         sa.UniqueConstraint("key", name=op.f("uq_billing_notices_key")),
     )
     op.create_index(op.f("ix_billing_notices_user_id"), "billing_notices", ["user_id"])
+    op.create_table(
+        "billing_reconciliations",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("provider", sa.String(20), nullable=False),
+        sa.Column("checked", sa.Integer(), nullable=False),
+        sa.Column("repaired", sa.Integer(), nullable=False),
+        sa.Column("failed", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_billing_reconciliations")),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("billing_reconciliations")
     op.drop_table("billing_notices")
     op.drop_table("subscriptions")
