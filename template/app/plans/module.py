@@ -33,6 +33,8 @@ async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
     measures = {level.resource: level.measure for module in modules for level in module.levels}
     catalog, blocks = PlanCatalog.load(measures=measures), Blocks(runtime)
     check_routes(modules, catalog)
+    if catalog.unlimited_levels:
+        logger.warning("plans_without_limit", levels=catalog.unlimited_levels, hint="Declare them in plans.toml.")
     runtime.provide(PlanCatalog, catalog)
     runtime.provide(Blocks, blocks)
     try:
