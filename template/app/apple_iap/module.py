@@ -1,6 +1,7 @@
 """Apple's in-app purchases: subscriptions that are sold in the App Store."""
 
 from app.apple_iap.app_store import connect
+from app.apple_iap.commands import billing
 from app.apple_iap.jobs import recover_apple_notifications
 from app.apple_iap.routes import router
 from app.apple_iap.settings import AppleSettings
@@ -17,4 +18,6 @@ module = Module(
     jobs=(recover_apple_notifications,),
     crons=(Cron(function=recover_apple_notifications, hour=2, minute=47),),
     lifespan=connect,
+    commands=(billing,),
+    unmetered=True,
 )

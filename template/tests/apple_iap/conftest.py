@@ -90,10 +90,12 @@ class Postman:
 
 
 @pytest.fixture
-def postman(client: httpx.AsyncClient, runtime: Runtime, app_store: AppStore) -> Postman:
+def postman(
+    client: httpx.AsyncClient, runtime: Runtime, app_store: AppStore, monkeypatch: pytest.MonkeyPatch
+) -> Postman:
     """The delivery of notifications."""
     carrier = Postman(client, runtime, app_store)
-    app_store.send = carrier.collect
+    monkeypatch.setattr(app_store, "send", carrier.collect)
     return carrier
 
 

@@ -53,7 +53,11 @@ def server(answers: Answers) -> Iterator[FakeServer]:
 
 
 @pytest.fixture
-async def faulty(app_store: AppStore, server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[AppStoreApi]:  # noqa: ARG001 - the order matters
+async def faulty(
+    app_store: AppStore,  # noqa: ARG001 - the order matters
+    server: FakeServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[AppStoreApi]:
     monkeypatch.setenv("APPLE_API_URL", server.url)
     async with open_api(AppleSettings()) as opened:
         yield opened
@@ -221,9 +225,7 @@ class TestWithoutSettings:
             runtime.resource(Connection)
 
 
-async def test_the_connection_goes_to_apple_by_default(
-    app_store: AppStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_connection_goes_to_apple_by_default(app_store: AppStore, monkeypatch: pytest.MonkeyPatch) -> None:
     assert app_store.url
     monkeypatch.delenv("APPLE_API_URL")
     asked: list[str] = []

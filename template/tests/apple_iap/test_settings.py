@@ -95,9 +95,7 @@ def test_another_key_is_refused_without_being_quoted(key: str, monkeypatch: pyte
         ("APPLE_ROOT_SHA256", "g" * 64, "must be a SHA-256 fingerprint"),
     ],
 )
-def test_a_malformed_setting_is_refused(
-    name: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_malformed_setting_is_refused(name: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(ValidationError) as caught:
         AppleSettings()

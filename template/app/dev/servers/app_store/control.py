@@ -61,7 +61,7 @@ def _subscriptions(store: AppStore, method: str, path: list[str], body: dict[str
             case []:
                 item = _buy(state, body)
             case [id_, action]:
-                item = state.items[id_]
+                item = _found(state, id_)
                 _act(state, item, action, body)
             case _:
                 raise LookupError("/".join(path))
@@ -78,6 +78,13 @@ def _buy(state: Subscriptions, body: dict[str, object]) -> Subscription:
         sandbox=body.get("sandbox") is not False,
         family_shared=body.get("familyShared") is True,
     )
+
+
+def _found(state: Subscriptions, id_: str) -> Subscription:
+    item = state.find(id_)
+    if item is None:
+        raise LookupError(f"No subscription has the id {id_}")
+    return item
 
 
 def _act(state: Subscriptions, item: Subscription, action: str, body: dict[str, object]) -> None:

@@ -82,6 +82,9 @@ class AppStoreServer:
                 token = headers.get("authorization", "")
                 return self._api((method, *rest), query, token, body, sandbox=environment == "sandbox")
             case ["_fake", *rest]:
+                # No page of another origin can send this content type without the server's consent.
+                if method == "POST" and headers.get("content-type") != JSON:
+                    return Reply(415, document({"error": f"send {JSON}"}))
                 return self._control(method, rest, body)
             case _:
                 return Reply(404, document({}))
