@@ -3,13 +3,9 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
-
-from fastapi import Depends
+from typing import TYPE_CHECKING
 
 from app.apple_iap.settings import AppleSettings
-from app.core.errors import NotFoundError
-from app.core.http.dependencies import RuntimeDep
 from app.core.runtime import Runtime
 from app.payments.port import BillingProviders
 
@@ -26,20 +22,6 @@ class AppStore:
     verifier: "AppStoreVerifier"
     api: "AppStoreApi"
     provider: "AppleProvider"
-
-
-async def configured_app_store(runtime: RuntimeDep) -> AppStore:
-    """Return the App Store.
-
-    Raises:
-        NotFoundError: it is not configured, which is possible only in local.
-    """
-    if not runtime.resource(AppleSettings).is_configured:
-        raise NotFoundError("App Store")
-    return runtime.resource(AppStore)
-
-
-AppStoreDep = Annotated[AppStore, Depends(configured_app_store)]
 
 
 @asynccontextmanager

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Depends
 
-from app.apple_iap.app_store import AppStoreDep
+from app.apple_iap.dependencies import AppStoreDep
 from app.apple_iap.errors import NotASubscriptionError
 from app.apple_iap.schemas import LinkedSubscription, PurchaseLink
 from app.core.http.dependencies import RuntimeDep

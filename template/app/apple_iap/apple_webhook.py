@@ -7,23 +7,24 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Depends
 
-from app.apple_iap.app_store import AppStore, AppStoreDep
+from app.apple_iap.app_store import AppStore
+from app.apple_iap.dependencies import AppStoreDep
 from app.apple_iap.routes import SUBSCRIPTION
 from app.apple_iap.schemas import NotificationBody
 from app.apple_iap.settings import AppleSettings
 from app.core.http.dependencies import RuntimeDep
-from app.core.http.rate_limit import RateLimit
 from app.core.inbox.service import UnusableEventError, receive
 from app.core.manifest import Payload
 from app.core.runtime import Runtime
 from app.payments.convergence import converge
+from app.payments.webhooks import RATE
 
 if TYPE_CHECKING:
     from appstoreserverlibrary.models.ResponseBodyV2DecodedPayload import ResponseBodyV2DecodedPayload
 
 PROVIDER = "apple"
 
-router = APIRouter(dependencies=[Depends(RateLimit("6000/minute", name="webhooks"))])
+router = APIRouter(dependencies=[Depends(RATE)])
 
 
 @router.post("/webhooks/apple", status_code=202)
