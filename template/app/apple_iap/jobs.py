@@ -6,8 +6,8 @@ from typing import Final
 import structlog
 
 from app.apple_iap.app_store import AppStore
-from app.apple_iap.settings import AppleSettings
 from app.apple_iap.apple_webhook import store_notification
+from app.apple_iap.settings import AppleSettings
 from app.core.db.models import utc_now
 from app.core.errors import BadRequestError
 from app.core.runtime import Runtime

@@ -1,12 +1,18 @@
 """Fixtures: the application, connected to a fake App Store."""
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
 import httpx
 import pytest
+from click.testing import CliRunner, Result
 
+from app.auth.port import Identity
+from app.cli.main import cli
+from app.core.config.settings import Settings
+from app.core.db.database import create_database
 from app.core.db.models import utc_now
 from app.core.inbox.models import InboxEvent
 from app.core.runtime import Runtime
@@ -16,13 +22,16 @@ from app.dev.servers.app_store.subscriptions import Subscription
 from app.payments.entitlements import SubscriptionEntitlements
 from app.payments.models import Subscription as Stored
 from app.payments.repository import SubscriptionRepository
-from tests.conftest import ME
+from app.users.identities import create_user
+from tests.conftest import ME, make_runtime
 from tests.core.inbox.webhook_contract import drain_inbox
+from tests.databases import Databases
 
 WEBHOOK = "/api/v1/public/webhooks/apple"
 LINK = "/api/v1/app/billing/apple/link"
 MONTHLY, YEARLY = "com.example.pro.monthly", "com.example.pro.yearly"
 ENTERPRISE = "com.example.enterprise.monthly"
+BUYER = "me@example.com"
 
 
 @pytest.fixture(scope="session")
@@ -109,3 +118,25 @@ async def plan_of(runtime: Runtime, user_id: UUID, entitlements: SubscriptionEnt
     source = entitlements or runtime.resource(SubscriptionEntitlements)
     async with runtime.database.reading() as session:
         return await source.plan_of(session, user_id, utc_now())
+
+
+@pytest.fixture
+async def command_runtime(
+    app_store: AppStore,  # noqa: ARG001 - the order matters
+    databases: Databases,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[Runtime]:
+    """A runtime with a user, on the database that commands find in the environment. It is not running."""
+    async with databases.fresh() as url:
+        monkeypatch.setenv("DATABASE_URL", url)
+        # Nothing listens there: the notifications are lost.
+        monkeypatch.setenv("PUBLIC_URL", "http://127.0.0.1:1")
+        made = make_runtime(create_database(Settings()))
+        await create_user(made, Identity(provider="test", subject="me", email=BUYER, email_verified=True, name=None))
+        yield made
+        await made.database.dispose()
+
+
+async def run_command(*arguments: str) -> Result:
+    """Run the command `app` in a thread, since it brings its own event loop."""
+    return await asyncio.to_thread(CliRunner().invoke, cli, arguments)

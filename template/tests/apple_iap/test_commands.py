@@ -1,48 +1,14 @@
 """The commands `app billing apple`, with the fake that `app dev` runs."""
 
-import asyncio
-from collections.abc import AsyncIterator
-
 import pytest
-from click.testing import CliRunner, Result
 
-from app.auth.port import Identity
-from app.cli.main import cli
-from app.core.config.settings import Settings
-from app.core.db.database import create_database
 from app.core.inbox.service import list_events
 from app.core.runtime import Runtime
 from app.dev.servers.app_store.store import AppStore, Delivery
 from app.payments.repository import SubscriptionRepository
-from app.users.identities import create_user
-from tests.apple_iap.conftest import ENTERPRISE, MONTHLY
-from tests.conftest import make_runtime
-from tests.databases import Databases
+from tests.apple_iap.conftest import BUYER, ENTERPRISE, MONTHLY, run_command
 
-ADDRESS = "ada@example.com"
-ADA = Identity(provider="test", subject="ada", email=ADDRESS, email_verified=True, name="Ada")
-
-
-async def run(*arguments: str) -> Result:
-    """Run `app billing apple …` in a thread, since it brings its own event loop."""
-    return await asyncio.to_thread(CliRunner().invoke, cli, ["billing", "apple", *arguments])
-
-
-@pytest.fixture(autouse=True)
-async def runtime(
-    app_store: AppStore,  # noqa: ARG001 - the order matters
-    databases: Databases,
-    monkeypatch: pytest.MonkeyPatch,
-) -> AsyncIterator[Runtime]:
-    """A runtime with a user, on the database that the commands find in the environment."""
-    async with databases.fresh() as url:
-        monkeypatch.setenv("DATABASE_URL", url)
-        # Nothing listens there: the notifications are lost.
-        monkeypatch.setenv("PUBLIC_URL", "http://127.0.0.1:1")
-        runtime = make_runtime(create_database(Settings()))
-        await create_user(runtime, ADA)
-        yield runtime
-        await runtime.database.dispose()
+pytestmark = pytest.mark.usefixtures("command_runtime")
 
 
 async def stored(runtime: Runtime, item_id: str) -> tuple[str, str | None, bool]:
@@ -53,15 +19,15 @@ async def stored(runtime: Runtime, item_id: str) -> tuple[str, str | None, bool]
     return row.status.value, row.plan, row.user_id is not None
 
 
-async def test_a_life(runtime: Runtime, app_store: AppStore) -> None:
-    bought = await run("buy", ADDRESS, MONTHLY)
+async def test_a_life(command_runtime: Runtime, app_store: AppStore) -> None:
+    bought = await run_command("billing", "apple", "buy", BUYER, MONTHLY)
     (id_,) = app_store.state.items
-    seen = [await stored(runtime, id_)]
+    seen = [await stored(command_runtime, id_)]
     for step in (("change", id_, "upgrade", "--product", ENTERPRISE), ("change", id_, "cancel"), ("clock", "+1month")):
-        result = await run(*step)
+        result = await run_command("billing", "apple", *step)
         assert result.exit_code == 0, result.output
-        seen.append(await stored(runtime, id_))
-    listed = await run("list")
+        seen.append(await stored(command_runtime, id_))
+    listed = await run_command("billing", "apple", "list")
 
     assert (bought.exit_code, bought.output.splitlines()[-1].split()[:4]) == (0, [id_, "active", "plan", "pro,"])
     assert seen == [
@@ -78,22 +44,22 @@ async def test_a_life(runtime: Runtime, app_store: AppStore) -> None:
     ]
 
 
-async def test_an_anonymous_purchase_is_parked(runtime: Runtime, app_store: AppStore) -> None:
-    result = await run("buy", ADDRESS, MONTHLY, "--anonymous", "--trial")
+async def test_an_anonymous_purchase_is_parked(command_runtime: Runtime, app_store: AppStore) -> None:
+    result = await run_command("billing", "apple", "buy", BUYER, MONTHLY, "--anonymous", "--trial")
     (id_,) = app_store.state.items
 
-    assert await stored(runtime, id_) == ("trialing", "pro", False)
+    assert await stored(command_runtime, id_) == ("trialing", "pro", False)
     assert result.output.splitlines()[-1].count(".") == 2
 
 
-async def test_lost_notifications_are_recovered(runtime: Runtime, app_store: AppStore) -> None:
+async def test_lost_notifications_are_recovered(command_runtime: Runtime, app_store: AppStore) -> None:
     app_store.set_delivery(Delivery.DROP)
     with app_store.changing() as state:
         item = state.buy(MONTHLY)
-    result = await run("recover")
+    result = await run_command("billing", "apple", "recover")
 
     assert result.output.splitlines()[-1] == "1 recovered, 0 refused"
-    (event,) = await list_events(runtime)
+    (event,) = await list_events(command_runtime)
     assert event.payload["original_transaction_id"] == item.original_id
 
 
@@ -106,7 +72,7 @@ async def test_lost_notifications_are_recovered(runtime: Runtime, app_store: App
     ],
 )
 async def test_a_mistake_is_explained(arguments: tuple[str, ...], message: str) -> None:
-    result = await run(*arguments)
+    result = await run_command("billing", "apple", *arguments)
 
     assert result.exit_code == 1
     assert message in result.output
@@ -114,8 +80,8 @@ async def test_a_mistake_is_explained(arguments: tuple[str, ...], message: str) 
 
 async def test_without_the_fake_it_says_how_to_start_it(app_store: AppStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("APPLE_API_URL", "http://127.0.0.1:1")
-    assert "Is `app dev` running?" in (await run("list")).output
+    assert "Is `app dev` running?" in (await run_command("billing", "apple", "list")).output
     for name in app_store.settings:
         monkeypatch.delenv(name)
-    assert "Start `app dev` first" in (await run("list")).output
-    assert "docs/apple-iap.md" in (await run("recover")).output
+    assert "Start `app dev` first" in (await run_command("billing", "apple", "list")).output
+    assert "docs/apple-iap.md" in (await run_command("billing", "apple", "recover")).output

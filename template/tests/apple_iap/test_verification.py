@@ -20,7 +20,7 @@ from app.apple_iap.errors import (
     WrongEnvironmentError,
 )
 from app.apple_iap.settings import ROOT_SHA256
-from app.apple_iap.verification import MAX_HEADER, MAX_TRANSACTION, AppStoreVerifier
+from app.apple_iap.verification import MAX_HEADER, MAX_TRANSACTION, TIMEOUT, AppStoreVerifier
 from app.dev.servers.app_store.certificates import INTERMEDIATE_OID, LEAF_OID, Certificate, Chain, encoded, issue
 from app.dev.servers.app_store.payloads import Signer
 from app.dev.servers.app_store.store import APP_ID, BUNDLE_ID, AppStore
@@ -28,9 +28,12 @@ from app.dev.servers.app_store.subscriptions import Subscription
 from tests.apple_iap.conftest import MONTHLY
 
 
-def verifier_of(store: AppStore, **changes: Any) -> AppStoreVerifier:  # noqa: ANN401 - any argument of the verifier
-    arguments = {"root_sha256": store.chain.root.fingerprint, "bundle_id": BUNDLE_ID, "app_id": APP_ID}
-    return AppStoreVerifier(**(arguments | changes))
+def verifier_of(
+    store: AppStore, *, root_sha256: str | None = None, timeout: timedelta = TIMEOUT
+) -> AppStoreVerifier:
+    return AppStoreVerifier(
+        root_sha256=root_sha256 or store.chain.root.fingerprint, bundle_id=BUNDLE_ID, app_id=APP_ID, timeout=timeout
+    )
 
 
 @pytest.fixture
