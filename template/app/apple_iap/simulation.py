@@ -37,11 +37,10 @@ async def simulate(runtime: Runtime, method: str, path: str, **body: object) -> 
     settings = runtime.resource(AppleSettings)
     if not settings.APPLE_API_URL:
         raise UserError("Start `app dev` first, in local and without the settings of the App Store.")
-    webhook = f"{runtime.settings.public_api_url}/public/webhooks/apple"
     given = {name: value for name, value in body.items() if value is not None}
     async with httpx.AsyncClient(base_url=settings.APPLE_API_URL, timeout=TIMEOUT, trust_env=False) as client:
         try:
-            response = await client.request(method, f"/_fake/{path}", json={"webhook": webhook, **given})
+            response = await client.request(method, f"/_fake/{path}", json=given)
         except httpx.HTTPError as error:
             raise UserError(
                 f"The fake App Store does not answer ({type(error).__name__}). Is `app dev` running?"

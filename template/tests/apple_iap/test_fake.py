@@ -12,13 +12,14 @@ from tests.fakes.server import FakeServer, Received, Reply, serving
 
 
 @pytest.fixture
-def received() -> Iterator[FakeServer]:
+def received(app_store_server: AppStoreServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
     """An application that accepts every notification."""
 
     def accept(_request: Received) -> Reply:
         return Reply(status=202)
 
     with serving(accept) as server:
+        monkeypatch.setattr(app_store_server, "webhook", f"{server.url}/webhook")
         yield server
 
 
@@ -33,8 +34,7 @@ def test_it_says_which_settings_connect_to_it(app_store: AppStore, control: http
 
 
 def test_a_purchase_is_reported_to_the_webhook(control: httpx.Client, received: FakeServer) -> None:
-    webhook = f"{received.url}/webhook"
-    bought = control.post("/subscriptions", json={"product": YEARLY, "webhook": webhook}).json()
+    bought = control.post("/subscriptions", json={"product": YEARLY}).json()
     control.post("/clock", json={"seconds": 400 * 86400})
 
     assert [request.path for request in received.requests] == ["/webhook"] * 2
@@ -45,7 +45,7 @@ def test_a_purchase_is_reported_to_the_webhook(control: httpx.Client, received: 
 @pytest.mark.parametrize(("mode", "arrived"), [("normal", 1), ("repeat", 2), ("hold", 0), ("drop", 0)])
 def test_the_delivery_is_controlled(control: httpx.Client, received: FakeServer, mode: str, arrived: int) -> None:
     control.post("/delivery", json={"mode": mode})
-    control.post("/subscriptions", json={"product": MONTHLY, "webhook": received.url})
+    control.post("/subscriptions", json={"product": MONTHLY})
 
     assert len(received.requests) == arrived
     control.post("/delivery", json={"mode": "normal"})

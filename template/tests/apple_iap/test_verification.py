@@ -28,9 +28,7 @@ from app.dev.servers.app_store.subscriptions import Subscription
 from tests.apple_iap.conftest import MONTHLY
 
 
-def verifier_of(
-    store: AppStore, *, root_sha256: str | None = None, timeout: timedelta = TIMEOUT
-) -> AppStoreVerifier:
+def verifier_of(store: AppStore, *, root_sha256: str | None = None, timeout: timedelta = TIMEOUT) -> AppStoreVerifier:
     return AppStoreVerifier(
         root_sha256=root_sha256 or store.chain.root.fingerprint, bundle_id=BUNDLE_ID, app_id=APP_ID, timeout=timeout
     )

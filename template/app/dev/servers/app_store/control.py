@@ -1,13 +1,10 @@
 """The part of the fake that Apple doesn't have: requests that buy, cancel and refund, and move the clock."""
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from app.dev.servers.app_store.store import AppStore, Delivery
 from app.dev.servers.app_store.subscriptions import Subscription, Subscriptions
-
-if TYPE_CHECKING:
-    from app.dev.servers.app_store.server import AppStoreServer
 
 ACTIONS: Final = {
     "cancel": Subscriptions.cancel,
@@ -26,28 +23,23 @@ ACTIONS: Final = {
 CHANGES: Final = {"upgrade": Subscriptions.upgrade, "downgrade": Subscriptions.downgrade}
 
 
-def answer_control(
-    server: "AppStoreServer", method: str, path: list[str], body: dict[str, object]
-) -> dict[str, object]:
+def answer_control(store: AppStore, method: str, path: list[str], body: dict[str, object]) -> dict[str, object]:
     """Answer a request below `/_fake`.
 
     Raises:
         LookupError: the path, the subscription or the action is unknown.
     """
-    webhook = body.get("webhook")
-    if isinstance(webhook, str):
-        server.webhook = webhook
     match (method, *path):
         case ("GET", "settings"):
-            return {**server.store.settings}
+            return {**store.settings}
         case (_, "subscriptions", *rest):
-            return _subscriptions(server.store, method, rest, body)
+            return _subscriptions(store, method, rest, body)
         case ("POST", "clock"):
-            with server.store.changing() as state:
+            with store.changing() as state:
                 state.advance(timedelta(seconds=float(str(body["seconds"]))))
             return {"now": state.now.isoformat()}
         case ("POST", "delivery"):
-            server.store.set_delivery(Delivery(str(body["mode"])))
+            store.set_delivery(Delivery(str(body["mode"])))
             return {}
         case _:
             raise LookupError(f"{method} /_fake/{'/'.join(path)}")

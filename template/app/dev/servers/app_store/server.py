@@ -118,7 +118,7 @@ class AppStoreServer:
 
     def _control(self, method: str, path: list[str], body: bytes) -> Reply:
         try:
-            answer = answer_control(self, method, path, json.loads(body or b"{}"))
+            answer = answer_control(self.store, method, path, json.loads(body or b"{}"))
         except (LookupError, TypeError, ValueError) as error:
             return Reply(400, document({"error": str(error)}))
         return Reply(200, document(answer))

@@ -57,6 +57,7 @@ class AppStore:
     Attributes:
         url: where it is served.
         send: deliver a signed notification, and return whether the receiver accepted it.
+        keep: called after each change of the subscriptions.
         fault: the status of the response to each API request, instead of the real response.
         fault_code: the error code in it.
         ocsp_fault: the same for the OCSP responder.
@@ -66,6 +67,7 @@ class AppStore:
 
     url: str
     send: Callable[[str], bool] = lambda _signed: False
+    keep: Callable[[Subscriptions], None] = lambda _state: None
     state: Subscriptions = field(default_factory=Subscriptions)
     delivery: Delivery = Delivery.NORMAL
     fault: int | None = None
@@ -104,11 +106,17 @@ class AppStore:
             self.fault, self.fault_code, self.ocsp_fault, self.revoked = None, INTERNAL_ERROR, None, frozenset()
             self.failed.clear()
 
+    def restore(self, state: Subscriptions) -> None:
+        """Continue with the subscriptions of an earlier run, whose notifications were sent."""
+        with self._lock:
+            self.state, self._sent = state, len(state.notifications)
+
     @contextmanager
     def changing(self) -> Iterator[Subscriptions]:
         """Change the subscriptions, and then deliver the notifications."""
         with self._lock:
             yield self.state
+            self.keep(self.state)
         self.deliver()
 
     def signed_transaction(self, item: Subscription) -> str:
