@@ -111,7 +111,7 @@ def check_object(shown: Json, kinds: list[object]) -> Iterator[str]:
         assert isinstance(data, list)
         for entry in data:
             yield from check(entry, CLASSES[entry["object"]])
-    elif shown.get("object") in CLASSES:
+    elif isinstance(shown.get("object"), str):
         yield from check(shown, CLASSES[str(shown["object"])])
     else:
         for kind in kinds:
