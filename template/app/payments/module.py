@@ -14,6 +14,7 @@ from app.payments.models import BillingNotice, Reconciliation, Subscription
 from app.payments.port import BillingProviders
 from app.payments.subscribers import on_user_created
 from app.plans.catalog import PlanCatalog
+from app.plans.quotas import PlanQuotas
 from app.users.events import UserCreated
 
 
@@ -24,7 +25,8 @@ async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
     )
     runtime.provide(BillingProviders, BillingProviders())
     runtime.provide(SubscriptionEntitlements, entitlements)
-    yield
+    with runtime.override(plans=PlanQuotas(entitlements.catalog, entitlements)):
+        yield
 
 
 module = Module(

@@ -1,5 +1,6 @@
 """Snapshots of subscriptions at Stripe: what its objects mean for access."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -100,14 +101,14 @@ def action_required(invoice: wire.Invoice) -> list[Notice]:
     return [Notice(kind=NoticeKind.ACTION_REQUIRED, key=invoice.id, url=invoice.hosted_invoice_url)]
 
 
-ZERO_DECIMAL: Final = frozenset(["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"])
+ZERO_DECIMAL: Final = re.compile("bif|clp|djf|gnf|jpy|kmf|krw|mga|pyg|rwf|vnd|vuv|xaf|xof|xpf")
 """Currencies without a smaller unit (https://docs.stripe.com/currencies#zero-decimal)."""
-THREE_DECIMAL: Final = frozenset(["bhd", "jod", "kwd", "omr", "tnd"])
+THREE_DECIMAL: Final = re.compile("bhd|jod|kwd|omr|tnd")
 
 
 def money(amount: int, currency: str) -> str:
     """Return an amount for people: `19.00 USD`."""
-    digits = 0 if currency in ZERO_DECIMAL else 3 if currency in THREE_DECIMAL else 2
+    digits = 0 if ZERO_DECIMAL.fullmatch(currency) else 3 if THREE_DECIMAL.fullmatch(currency) else 2
     return f"{amount / 10**digits:.{digits}f} {currency.upper()}"
 
 
