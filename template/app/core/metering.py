@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from uuid import UUID
 
 from starlette.requests import ClientDisconnect
+from starlette.websockets import WebSocketDisconnect
 
 from app.core.ports.plans import Reservation
 from app.core.runtime import Runtime
@@ -24,7 +25,7 @@ async def metered(runtime: Runtime, user_id: UUID, resource: str, amount: int = 
         reservation = await runtime.plans.reserve(session, user_id, resource, amount)
     try:
         yield reservation
-    except ClientDisconnect:
+    except (ClientDisconnect, WebSocketDisconnect):
         raise
     except Exception:
         async with runtime.database.transaction() as session:

@@ -35,8 +35,6 @@ module = Module(
     jobs=(reconcile_subscriptions,),
     crons=(Cron(function=reconcile_subscriptions, hour=3, minute=17),),
     subscribers=(Subscriber(UserCreated, on_user_created),),
-    # A user whose quota is used up still has to be able to upgrade.
-    unmetered=True,
     lifespan=_lifespan,
     commands=(billing,),
     before_erasure=(end_subscriptions,),

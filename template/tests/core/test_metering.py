@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from starlette.requests import ClientDisconnect
+from starlette.websockets import WebSocketDisconnect
 from uuid_utils.compat import uuid7
 
 from app.core.errors import QuotaExceededError
@@ -39,7 +40,7 @@ class TestMetered:
                 raise ZeroDivisionError
         assert plan.left == 3
 
-    @pytest.mark.parametrize("end", [ClientDisconnect, asyncio.CancelledError])
+    @pytest.mark.parametrize("end", [ClientDisconnect, WebSocketDisconnect, asyncio.CancelledError])
     async def test_counts_work_that_is_cut_off(self, runtime: Runtime, plan: Metered, end: type[BaseException]) -> None:
         with pytest.raises(end):
             async with metered(runtime, USER, "things"):
