@@ -11,6 +11,7 @@ from app.core.runtime import Runtime
 from app.payments.port import BillingProviders
 from app.plans.catalog import PlanCatalog
 from app.stripe.api import StripeApi
+from app.stripe.commands import billing
 from app.stripe.data_policy import PERSONAL_DATA
 from app.stripe.models import StripeCustomer
 from app.stripe.prices import StripePrices
@@ -18,6 +19,7 @@ from app.stripe.provider import StripeProvider
 from app.stripe.public_routes import router as public_router
 from app.stripe.routes import router
 from app.stripe.settings import StripeSettings
+from app.stripe.setup import StripeSetup
 from app.stripe.webhook import apply_stripe_event
 from app.stripe.webhook import router as webhook_router
 
@@ -31,6 +33,7 @@ async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
     runtime.provide(StripeApi, api)
     runtime.provide(StripePrices, prices)
     runtime.provide(StripeProvider, provider)
+    runtime.provide(StripeSetup, StripeSetup())
     runtime.resource(BillingProviders).add(provider)
     try:
         yield
@@ -52,5 +55,6 @@ module = Module(
     settings=(StripeSettings,),
     inbox_jobs=(apply_stripe_event,),
     lifespan=_lifespan,
+    commands=(billing,),
     personal_data=PERSONAL_DATA,
 )

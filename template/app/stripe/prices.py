@@ -26,6 +26,11 @@ class Interval(StrEnum):
 _STRIPE_INTERVALS: Final = {Interval.MONTHLY: "month", Interval.YEARLY: "year"}
 
 
+def product_id(plan: Plan) -> str:
+    """Return the id of a plan's product at Stripe, which `app billing setup` creates."""
+    return f"plan_{plan.name}"
+
+
 class UnknownPriceError(BadRequestError):
     """No plan is sold at this interval."""
 
@@ -52,9 +57,15 @@ class StripePrices:
     _expires: float = 0.0
 
     def plan_of(self, price: wire.Price) -> Plan | None:
-        """Return the plan that a price belongs to; `None` if it belongs to none."""
-        plan = self.catalog.for_price(price.lookup_key) if price.lookup_key else None
-        return self._lowest_paid if plan is None and price.id in self._configured.values() else plan
+        """Return the plan that a price belongs to; `None` if it belongs to none.
+
+        An old price, which has given its lookup key to its successor, belongs to the plan of its product.
+        """
+        if price.lookup_key and (plan := self.catalog.for_price(price.lookup_key)) is not None:
+            return plan
+        if price.id in self._configured.values():
+            return self._lowest_paid
+        return next((plan for plan in self.catalog.plans if product_id(plan) == price.product), None)
 
     def best_item(self, items: Iterable[wire.Item]) -> tuple[wire.Item | None, Plan | None]:
         """Return the item of the highest plan, and the plan. Without a known plan, it is the first licensed item."""

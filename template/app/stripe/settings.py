@@ -9,7 +9,7 @@ from app.core.config.settings import Environment, ModuleSettings, RequiredOutsid
 from app.kit.urls import ServerUrl
 
 API_BASE: Final = "https://api.stripe.com"
-_KEY: Final = re.compile(r"(sk|rk)_(test|live)_[A-Za-z0-9_]{8,250}")
+_KEY: Final = re.compile(r"(sk|rk)_(test|live)_[A-Za-z0-9_]{4,250}")
 _PRICE: Final = re.compile(r"price_[A-Za-z0-9_]{1,250}")
 
 
