@@ -36,7 +36,7 @@ class PlansFileError(UserError):
     def __init__(self, file: Path, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
         lines = "\n".join(f"  {problem}" for problem in self.problems)
-        super().__init__(f"{file.parent.name}/{file.name} is not valid:\n{lines}\nCorrect the file, then start again.")
+        super().__init__(f"{Path(*file.parts[-3:])} is not valid:\n{lines}\nCorrect the file, then start again.")
 
 
 class LimitKind(StrEnum):
@@ -183,7 +183,7 @@ class PlanCatalog:
         if resource not in self.limits:
             if resource in self.measures:
                 return None
-            raise LookupError(f'Declare "{resource}" in [limits] of {FILE.parent.name}/{FILE.name}.')
+            raise LookupError(f'Declare "{resource}" in [limits] of {Path(*FILE.parts[-3:])}.')
         return self.limits[resource]
 
     @property

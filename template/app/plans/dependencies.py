@@ -9,7 +9,6 @@ from typing import Final
 from app.core.errors import QuotaExceededError
 from app.core.http.dependencies import RuntimeDep
 from app.core.http.openapi import ErrorDescription
-from app.core.metering import metered
 from app.core.runtime import Runtime
 from app.plans.blocks import Blocks
 from app.plans.catalog import Plan, PlanCatalog
@@ -104,7 +103,7 @@ class Consumes:
             await runtime.resource(Blocks).spend(user.id, self.resource)
             yield
             return
-        async with metered(runtime, user.id, self.resource, self.amount):
+        async with runtime.metered(user.id, self.resource, self.amount):
             yield
 
     def _in_blocks(self, catalog: PlanCatalog) -> bool:

@@ -89,7 +89,7 @@ class TestPlan:
         plan = runtime.plans = Metered("projects", left=1)
         await create(client, owner)
 
-        assert code(await client.post(PROJECTS, headers=owner, json={"name": "Gemini"})) == (402, "QUOTA_EXCEEDED")
+        assert code(await client.post(PROJECTS, headers=owner, json={"name": "Voyager"})) == (402, "QUOTA_EXCEEDED")
         assert code(await client.post(PROJECTS, headers=owner, json={"name": ""})) == (422, "VALIDATION_ERROR")
         assert (await client.get(PROJECTS, headers=owner)).json()["total"] == 1
         assert len(plan.reserved) == 1

@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 from starlette.requests import ClientDisconnect
+from starlette.websockets import WebSocketDisconnect
 from uuid_utils.compat import uuid7
 
 from app.core.errors import QuotaExceededError
-from app.core.metering import metered
 from app.core.runtime import Runtime
 from tests.core.metered import Metered
 
@@ -23,25 +23,25 @@ def plan(runtime: Runtime) -> Metered:
 
 class TestMetered:
     async def test_counts_what_succeeds(self, runtime: Runtime, plan: Metered) -> None:
-        async with metered(runtime, USER, "things", 3) as reservation:
+        async with runtime.metered(USER, "things", 3) as reservation:
             assert (plan.left, reservation.amount) == (0, 3)
         assert plan.reserved == [(USER, 3)]
         assert plan.left == 0
 
     async def test_refuses_before_the_work(self, runtime: Runtime, plan: Metered) -> None:
         with pytest.raises(QuotaExceededError):
-            await metered(runtime, USER, "things", 4).__aenter__()
+            await runtime.metered(USER, "things", 4).__aenter__()
         assert plan.left == 3
 
     async def test_gives_back_what_fails(self, runtime: Runtime, plan: Metered) -> None:
         with pytest.raises(ZeroDivisionError):
-            async with metered(runtime, USER, "things", 3):
+            async with runtime.metered(USER, "things", 3):
                 raise ZeroDivisionError
         assert plan.left == 3
 
-    @pytest.mark.parametrize("end", [ClientDisconnect, asyncio.CancelledError])
+    @pytest.mark.parametrize("end", [ClientDisconnect, WebSocketDisconnect, asyncio.CancelledError])
     async def test_counts_work_that_is_cut_off(self, runtime: Runtime, plan: Metered, end: type[BaseException]) -> None:
         with pytest.raises(end):
-            async with metered(runtime, USER, "things"):
+            async with runtime.metered(USER, "things"):
                 raise end
         assert plan.left == 2
