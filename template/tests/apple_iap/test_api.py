@@ -12,7 +12,7 @@ from app.apple_iap.jobs import recover_apple_notifications
 from app.apple_iap.settings import AppleSettings
 from app.core.inbox.models import InboxStatus
 from app.core.runtime import Runtime
-from app.dev.servers.app_store.store import AppStore, Delivery
+from app.dev.servers.app_store.store import PAGE, ApiError, AppStore, Delivery
 from app.payments.port import ProviderUnavailableError
 from tests.apple_iap.conftest import MONTHLY, Postman
 from tests.core.inbox.webhook_contract import drain_inbox
@@ -157,8 +157,6 @@ async def test_before_its_release_an_app_has_the_sandbox(
     def refuse(transaction_id: str, *, sandbox: bool) -> dict[str, object]:
         if sandbox:
             return statuses(transaction_id, sandbox=sandbox)
-        from app.dev.servers.app_store.store import ApiError  # noqa: PLC0415
-
         raise ApiError(code // 10_000, code, "Refused.")
 
     monkeypatch.setattr(app_store, "statuses", refuse)
@@ -174,12 +172,12 @@ class TestLostNotifications:
     async def test_they_are_recovered(self, runtime: Runtime, postman: Postman, app_store: AppStore) -> None:
         app_store.set_delivery(Delivery.DROP)
         with app_store.changing() as state:
-            items = [state.buy(MONTHLY, sandbox=bool(number % 2)) for number in range(25)]
+            items = [state.buy(MONTHLY, sandbox=number > 0) for number in range(PAGE + 2)]
         first = await recover_apple_notifications(runtime)
         again = await recover_apple_notifications(runtime)
         events = await drain_inbox(runtime)
 
-        assert (first, again) == ({"recovered": 25, "refused": 0}, {"recovered": 0, "refused": 0})
+        assert (first, again) == ({"recovered": PAGE + 2, "refused": 0}, {"recovered": 0, "refused": 0})
         assert {event.status for event in events} == {InboxStatus.DONE}
         assert all([await postman.stored(item) for item in items])
 
