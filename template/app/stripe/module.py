@@ -11,6 +11,7 @@ from app.core.runtime import Runtime
 from app.payments.port import BillingProviders
 from app.plans.catalog import PlanCatalog
 from app.stripe.api import StripeApi
+from app.stripe.checkout import close_checkouts
 from app.stripe.commands import billing
 from app.stripe.data_policy import PERSONAL_DATA
 from app.stripe.models import StripeCustomer
@@ -56,5 +57,6 @@ module = Module(
     inbox_jobs=(apply_stripe_event,),
     lifespan=_lifespan,
     commands=(billing,),
+    before_erasure=(close_checkouts,),
     personal_data=PERSONAL_DATA,
 )
