@@ -85,6 +85,8 @@ class Piece(Strict):
     # The only optional keys.
     processes: list[Process] = []
     volumes: list[Volume] = []
+    dev_servers: list[str] = []
+    """The files in `app/dev/servers/` that define a `dev_service`, which `app dev` runs."""
     is_port: bool = Field(default=False, exclude=True)
     """Whether it has the name of a port: then answers choose its providers. Computed, not written in the file."""
 

@@ -17,7 +17,6 @@ from app.ai.errors import AITimeoutError, ConcurrencyLimitError
 from app.ai.port import Completion, Part
 from app.ai.settings import AISettings
 from app.core.errors import ServiceUnavailableError
-from app.core.metering import metered
 from app.core.ports.plans import Reservation
 from app.core.runtime import Runtime
 from app.users.errors import AccountDeactivatedError
@@ -146,7 +145,7 @@ class AnswerService:
             raise AccountDeactivatedError
 
     def _metered(self) -> AbstractAsyncContextManager[Reservation]:
-        return metered(self.runtime, self.user_id, RESOURCE)
+        return self.runtime.metered(self.user_id, RESOURCE)
 
 
 @asynccontextmanager

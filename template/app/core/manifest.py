@@ -1,10 +1,10 @@
 """The manifest: everything the application knows about a module, as one value. Value types only."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Concatenate
+from typing import TYPE_CHECKING, Any, Concatenate, Self
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -216,6 +216,26 @@ class Module:
     retention: tuple[RetentionRule, ...] = ()
     metrics: tuple[ReportMetric, ...] = ()
     levels: tuple[PlanLevel, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlanLevels:
+    """The levels of all modules by their resource, as a resource of the runtime."""
+
+    by_resource: Mapping[str, PlanLevel]
+
+    @classmethod
+    def of(cls, modules: Sequence[Module]) -> Self:
+        """Collect the levels.
+
+        Raises:
+            ValueError: two modules measure the same resource.
+        """
+        levels = [level for module in modules for level in module.levels]
+        names = [level.resource for level in levels]
+        if len(set(names)) < len(names):
+            raise ValueError(f"Two modules measure the same level; each needs a name of its own: {', '.join(names)}.")
+        return cls(dict(zip(names, levels, strict=True)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ class PlansFileError(UserError):
     def __init__(self, file: Path, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
         lines = "\n".join(f"  {problem}" for problem in self.problems)
-        super().__init__(f"{file.parent.name}/{file.name} is not valid:\n{lines}\nCorrect the file, then start again.")
+        super().__init__(f"{Path(*file.parts[-3:])} is not valid:\n{lines}\nCorrect the file, then start again.")
 
 
 class LimitKind(StrEnum):
@@ -120,7 +120,7 @@ class PlanCatalog:
     """All plans, the lowest rank first, and what they limit.
 
     Attributes:
-        measures: returns the statement that measures a level, by name. Other levels are only counted.
+        measures: return the statements that measure levels, by name. Other levels are only counted.
     """
 
     plans: tuple[Plan, ...]
@@ -174,15 +174,22 @@ class PlanCatalog:
         """Return a plan; `None` if no plan has this name."""
         return next((plan for plan in self.plans if plan.name == name), None)
 
-    def limit(self, resource: str) -> Limit:
-        """Return what a plan limits.
+    def limit(self, resource: str) -> Limit | None:
+        """Return what a plan limits; `None` for a level of a module that plans.toml doesn't limit.
 
         Raises:
-            LookupError: plans.toml doesn't declare it.
+            LookupError: neither plans.toml nor a module declares it.
         """
         if resource not in self.limits:
-            raise LookupError(f'Declare "{resource}" in [limits] of {FILE.parent.name}/{FILE.name}.')
+            if resource in self.measures:
+                return None
+            raise LookupError(f'Declare "{resource}" in [limits] of {Path(*FILE.parts[-3:])}.')
         return self.limits[resource]
+
+    @property
+    def unlimited_levels(self) -> tuple[str, ...]:
+        """The levels of modules that plans.toml doesn't limit."""
+        return tuple(sorted(self.measures.keys() - self.limits.keys()))
 
     def for_price(self, key: str) -> Plan | None:
         """Return the plan that a price belongs to."""

@@ -29,7 +29,7 @@ def validation_problems(error: ValidationError) -> list[str]:
 
 def problems_of(plans: "Sequence[Plan]", limits: "Mapping[str, Limit]", levels: Collection[str]) -> list[str]:
     """Return what no single value shows: contradictions between plans, and with the levels that modules measure."""
-    required = REQUIRED_LIMITS | dict.fromkeys(levels, "level")
+    required = REQUIRED_LIMITS | {name: "level" for name in levels if name in limits}
     return [
         *_limit_problems(limits, required),
         *_rank_problems(plans),

@@ -9,7 +9,6 @@ from typing import Final
 from app.core.errors import QuotaExceededError
 from app.core.http.dependencies import RuntimeDep
 from app.core.http.openapi import ErrorDescription
-from app.core.metering import metered
 from app.core.runtime import Runtime
 from app.plans.blocks import Blocks
 from app.plans.catalog import Plan, PlanCatalog
@@ -91,7 +90,7 @@ class Consumes:
             LookupError: it isn't.
             ValueError: it is counted in blocks, one by one, and the amount is not 1.
         """
-        if catalog.limit(self.resource).batch and self.amount != 1:
+        if self._in_blocks(catalog) and self.amount != 1:
             raise ValueError(f'"{self.resource}" is counted in blocks, one unit a call.')
 
     async def __call__(self, user: CurrentUser, runtime: RuntimeDep) -> AsyncIterator[None]:
@@ -100,12 +99,16 @@ class Consumes:
         Raises:
             QuotaExceededError: less than the amount is left.
         """
-        if runtime.resource(PlanCatalog).limit(self.resource).batch:
+        if self._in_blocks(runtime.resource(PlanCatalog)):
             await runtime.resource(Blocks).spend(user.id, self.resource)
             yield
             return
-        async with metered(runtime, user.id, self.resource, self.amount):
+        async with runtime.metered(user.id, self.resource, self.amount):
             yield
+
+    def _in_blocks(self, catalog: PlanCatalog) -> bool:
+        limit = catalog.limit(self.resource)
+        return limit is not None and limit.batch
 
 
 async def _plan_of(runtime: Runtime, user: Caller) -> Plan:

@@ -10,7 +10,7 @@ from fastapi.routing import iter_route_contexts
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.errors import ServiceUnavailableError
-from app.core.manifest import Module, modules_of
+from app.core.manifest import Module, PlanLevels, modules_of
 from app.core.runtime import Runtime
 from app.kit.user_error import UserError
 from app.plans.blocks import Blocks
@@ -30,9 +30,11 @@ _COUNT_CALL: Final = Depends(Consumes("api_calls"))
 @asynccontextmanager
 async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
     modules = modules_of(runtime)
-    measures = {level.resource: level.measure for module in modules for level in module.levels}
+    measures = {name: level.measure for name, level in runtime.resource(PlanLevels).by_resource.items()}
     catalog, blocks = PlanCatalog.load(measures=measures), Blocks(runtime)
     check_routes(modules, catalog)
+    if catalog.unlimited_levels:
+        logger.warning("plans_without_limit", levels=catalog.unlimited_levels, hint="Declare them in plans.toml.")
     runtime.provide(PlanCatalog, catalog)
     runtime.provide(Blocks, blocks)
     try:

@@ -63,6 +63,8 @@ class PlanQuotas:
         if amount < 0:
             raise ValueError(f"The amount of {resource} must not be negative: {amount}.")
         declared = self.catalog.limit(resource)
+        if declared is None:
+            return Reservation(user_id=user_id, resource=resource, amount=amount)
         plan, period = await self.subscribed(session, user_id)
         row, limit = _row(declared, user_id, resource, period), _amount(plan.limits[resource], declared)
         if declared.kind is LimitKind.COUNTER:
@@ -102,6 +104,8 @@ class PlanQuotas:
     async def remaining(self, session: AsyncSession, user_id: UUID, resource: str) -> int | None:
         """See `Plans.remaining`."""
         declared = self.catalog.limit(resource)
+        if declared is None:
+            return None
         plan, period = await self.subscribed(session, user_id)
         limit = _amount(plan.limits[resource], declared)
         if limit is None:

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from app.core.http.dependencies import RuntimeDep, SessionDep
 from app.plans.catalog import PlanCatalog
-from app.plans.schemas import PlanList, PlanRead, UsageList, UsageRead
+from app.plans.schemas import PlanList, PlanRead, ResourceUsageRead, UsageList
 from app.users.dependencies import CurrentUser
 
 router = APIRouter()
@@ -23,4 +23,4 @@ async def list_usage(user: CurrentUser, session: SessionDep, runtime: RuntimeDep
     """List the current user's usage of everything that plans limit."""
     plan = await runtime.plans.plan_of(session, user.id)
     usage = await runtime.plans.usage(session, user.id)
-    return UsageList(plan=plan, items=[UsageRead.of(item) for item in usage])
+    return UsageList(plan=plan, items=[ResourceUsageRead.of(item) for item in usage])

@@ -41,7 +41,7 @@ class PlanList(BaseModel):
     items: list[PlanRead]
 
 
-class UsageRead(BaseModel):
+class ResourceUsageRead(BaseModel):
     """The usage of one resource, in the unit of its limit. Fractions are rounded up."""
 
     resource: str = Field(examples=["ai_requests"])
@@ -67,4 +67,4 @@ class UsageList(BaseModel):
     """The current user's usage."""
 
     plan: str = Field(description="The current user's plan.", examples=["free"])
-    items: list[UsageRead]
+    items: list[ResourceUsageRead]

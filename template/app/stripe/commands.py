@@ -6,7 +6,8 @@ from app.core.commands import with_runtime
 from app.core.runtime import Runtime
 from app.kit.user_error import UserError
 from app.stripe.api import answering
-from app.stripe.settings import StripeSettings
+from app.stripe.fake_clock import move_clock
+from app.stripe.settings import API_BASE, StripeSettings
 from app.stripe.setup import StripeSetup
 
 
@@ -40,6 +41,23 @@ async def setup(runtime: Runtime, *, yes: bool, dry_run: bool) -> None:
         if note:
             click.echo(note)
     click.echo("Done.")
+
+
+@billing.command("clock")
+@click.argument("step", metavar="STEP")
+@with_runtime
+async def clock(runtime: Runtime, step: str) -> None:
+    """Move the clock of the fake of Stripe forward, and show what happened. STEP is like +1month, +3days or +2hours.
+
+    `app dev` runs the fake while STRIPE_SECRET_KEY is not set.
+    """
+    settings = runtime.resource(StripeSettings)
+    if not settings.STRIPE_SECRET_KEY.get_secret_value() or settings.STRIPE_API_BASE == API_BASE:
+        raise UserError("Only the fake has a clock that can be moved. Start `app dev` without STRIPE_SECRET_KEY.")
+    moved = await move_clock(settings, step)
+    for line in moved.lines:
+        click.echo(line)
+    click.echo(f"It is {moved.now:%d %B %Y, %H:%M} UTC at the fake.")
 
 
 def _mode(runtime: Runtime) -> str:

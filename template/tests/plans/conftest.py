@@ -1,6 +1,6 @@
 """Plans with small limits, a clock that can be moved, and subscriptions that a test sets."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db.models import utc_now
 from app.core.runtime import Runtime
-from app.plans.catalog import PlanCatalog
+from app.plans.catalog import Measure, PlanCatalog
 from app.plans.entitlements import Entitlement
 from app.plans.quotas import PlanQuotas
 from tests.conftest import ME, SignIn
@@ -49,19 +49,24 @@ class Clock:
 
 @dataclass(frozen=True)
 class Limited:
-    """Quotas with the limits of tests/plans/plans.toml: 10 calls and 10 things."""
+    """Quotas with the limits of tests/plans/plans.toml: 10 calls and 10 things.
+
+    Attributes:
+        measures: how levels are measured. At first, all are only counted.
+    """
 
     plans: PlanQuotas
+    measures: dict[str, Measure]
     subscriptions: Subscriptions
     clock: Clock
 
 
 def limit(runtime: Runtime) -> Limited:
     """Give the application the plans of the tests."""
-    own = runtime.resource(PlanCatalog)
-    catalog = PlanCatalog.load(PLANS, measures={name: own.measures[name] for name in own.measures})
     subscriptions, clock = Subscriptions(), Clock()
-    limited = Limited(PlanQuotas(catalog, subscriptions, clock), subscriptions, clock)
+    measures: dict[str, Measure] = {}
+    catalog = replace(PlanCatalog.load(PLANS), measures=measures)
+    limited = Limited(PlanQuotas(catalog, subscriptions, clock), measures, subscriptions, clock)
     runtime.provide(PlanCatalog, catalog)
     runtime.plans = limited.plans
     return limited

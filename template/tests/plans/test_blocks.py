@@ -78,11 +78,11 @@ class TestSpend:
         assert await remaining(database, limited, user_id) == 989
 
     async def test_a_refusal_keeps_the_blocks_of_others(
-        self, runtime: Runtime, blocks: Blocks, limited: Limited, user_id: UUID, database: Database, clock: Seconds
+        self, blocks: Blocks, limited: Limited, user_id: UUID, database: Database, clock: Seconds
     ) -> None:
         await blocks.spend(user_id, "api_calls")
         clock.now += LIFETIME
-        async with runtime.database.transaction() as session:
+        async with database.transaction() as session:
             await limited.plans.reserve(session, user_id, "ai_requests", 20)
         with pytest.raises(QuotaExceededError):
             await blocks.spend(user_id, "ai_requests")

@@ -1,13 +1,21 @@
 """The file of plans, and what is wrong with it."""
 
 from pathlib import Path
+from uuid import UUID
 
 import pytest
+from sqlalchemy import Select, func, select
 
 from app.plans.catalog import PlanCatalog, PlansFileError
+from app.users.models import User
 from tests.plans.conftest import PLANS
 
 GOOD = PLANS.read_text(encoding="utf-8")
+
+
+def count_users(_user_id: UUID) -> Select[int]:
+    """Measure a level."""
+    return select(func.count()).select_from(User)
 
 
 def problems(folder: Path, text: str) -> list[str]:
@@ -16,7 +24,7 @@ def problems(folder: Path, text: str) -> list[str]:
     file.write_text(text, encoding="utf-8")
     with pytest.raises(PlansFileError) as raised:
         PlanCatalog.load(file)
-    assert str(raised.value).startswith(f"{folder.name}/plans.toml is not valid:\n  ")
+    assert f"/{folder.name}/plans.toml is not valid:\n  " in str(raised.value)
     return list(raised.value.problems)
 
 
@@ -93,8 +101,15 @@ class TestLoad:
         assert len(problems(tmp_path, text)) == 2
 
     def test_checks_the_levels_of_modules(self) -> None:
-        with pytest.raises(PlansFileError, match=r"limits\.invoices: is missing"):
-            PlanCatalog.load(PLANS, measures={"invoices": None})  # type: ignore[dict-item] - only the name counts
+        with pytest.raises(PlansFileError, match=r"limits\.exports\.kind: must be level"):
+            PlanCatalog.load(PLANS, measures={"exports": count_users})
+
+    def test_a_level_that_is_not_declared_is_unlimited(self) -> None:
+        catalog = PlanCatalog.load(PLANS, measures={"invoices": count_users, "seats": count_users})
+        assert catalog.unlimited_levels == ("invoices",)
+        assert catalog.limit("invoices") is None
+        with pytest.raises(LookupError):
+            catalog.limit("invoice")
 
     def test_reports_a_missing_file(self, tmp_path: Path) -> None:
         with pytest.raises(PlansFileError, match="No such file"):

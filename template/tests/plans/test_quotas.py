@@ -61,6 +61,7 @@ class TestCounter:
     async def test_reserves_settles_and_gives_back_in_one_statement_each(
         self, session: AsyncSession, limited: Limited, user_id: UUID, database: Database
     ) -> None:
+        limited.measures["projects"] = lambda _user_id: select(func.count()).select_from(PlanUsage)
         await session.execute(select(1))
         for resource in ("ai_requests", "seats", "projects"):
             with statements_of(database) as seen:
@@ -139,10 +140,13 @@ class TestCounter:
     async def test_is_rolled_back_with_the_transaction(
         self, database: Database, limited: Limited, user_id: UUID
     ) -> None:
-        with pytest.raises(ZeroDivisionError):
+        async def work() -> None:
             async with database.transaction() as session:
                 await limited.plans.reserve(session, user_id, "ai_requests", 10)
                 raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await work()
         async with database.reading() as reading:
             assert await limited.plans.remaining(reading, user_id, "ai_requests") == 10
 
@@ -183,7 +187,7 @@ class TestLevel:
 def measured(limited: Limited) -> Limited:
     """The level `seats` is measured: each administrator and each user of the same name takes a seat."""
     seats = select(func.count()).select_from(User).where(col(User.full_name) == "seat")
-    limited.plans.catalog.measures["seats"] = lambda _user_id: seats  # type: ignore[index] - a dict, in fact
+    limited.measures["seats"] = lambda _user_id: seats
     return limited
 
 
@@ -245,10 +249,18 @@ class TestMeasuredLevel:
         stored = select(col(PlanUsage.used)).where(col(PlanUsage.resource) == "seats")
         assert await session.scalar(stored) == 50
 
+    async def test_without_a_declaration_is_unlimited_and_not_counted(
+        self, session: AsyncSession, limited: Limited, user_id: UUID
+    ) -> None:
+        limited.measures["invoices"] = lambda _user_id: select(func.count())
+        plans = limited.plans
+        await plans.give_back(session, await plans.reserve(session, user_id, "invoices", 1000))
+        assert await plans.remaining(session, user_id, "invoices") is None
+        assert "invoices" not in {item.resource for item in await plans.usage(session, user_id)}
+
     async def test_an_amount_is_smaller_than_the_unit_of_the_limit(
         self, session: AsyncSession, limited: Limited, user_id: UUID
     ) -> None:
-        limited.plans.catalog.measures.pop("storage_mb", None)  # type: ignore[attr-defined] - a dict, in fact
         await limited.plans.reserve(session, user_id, "storage_mb", 9_000_001)
         with pytest.raises(QuotaExceededError) as refused:
             await limited.plans.reserve(session, user_id, "storage_mb", 1_000_000)

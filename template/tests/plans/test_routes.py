@@ -37,7 +37,6 @@ class TestUsage:
         self, client: httpx.AsyncClient, sign_in: SignIn, limited: Limited, user_id: UUID, runtime: Runtime
     ) -> None:
         limited.clock.now = datetime(2027, 1, 31, 12, tzinfo=UTC)
-        limited.plans.catalog.measures.pop("storage_mb", None)  # type: ignore[attr-defined] - a dict, in fact
         async with runtime.database.transaction() as session:
             await limited.plans.reserve(session, user_id, "ai_requests", 3)
             await limited.plans.reserve(session, user_id, "storage_mb", 1_500_000)

@@ -1,7 +1,5 @@
 """A history that has objects of every kind."""
 
-import stripe
-
 from app.dev.servers.stripe.account import Account
 from app.dev.servers.stripe.billing import payments
 from app.dev.servers.stripe.cards import CARDS, replace_card
@@ -9,17 +7,17 @@ from app.dev.servers.stripe.fake import StripeFake
 from app.dev.servers.stripe.objects.base import Json
 from app.dev.servers.stripe.objects.customers import Customer
 from app.dev.servers.stripe.objects.payments import Charge
-from tests.stripe.fake.shop import Shop, item_of, submit
+from tests.stripe.fake.shop import Shop, item_of
 
 
-async def live(fake: StripeFake, client: stripe.StripeClient) -> list[Json]:
+async def live(fake: StripeFake, shop: Shop) -> list[Json]:
     """Live through it, and return the objects that the account doesn't keep."""
     fake.listen("http://127.0.0.1:9/webhook")
-    shop = await Shop.open(client)
+    client = shop.client
     coupon = await client.v1.coupons.create_async({"percent_off": 20, "duration": "once"})
     await client.v1.promotion_codes.create_async({"promotion": {"type": "coupon", "coupon": coupon.id}, "code": "NEW"})
     session = await shop.checkout(quantity=2)
-    await submit(session.url, card="4242", action="pay", code="NEW")
+    await shop.submit(session.url, card="4242", action="pay", code="NEW")
     trial = await shop.buy(trial_days=14)
     await shop.checkout()
     await client.v1.subscriptions.update_async(trial.id, {"cancel_at_period_end": True})

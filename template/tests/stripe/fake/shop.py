@@ -15,6 +15,7 @@ class Shop:
     """Two plans, one of them also by the year, and a customer."""
 
     client: stripe.StripeClient
+    browser: httpx.AsyncClient
     product: str
     monthly: str
     yearly: str
@@ -22,7 +23,7 @@ class Shop:
     customer: str
 
     @classmethod
-    async def open(cls, client: stripe.StripeClient) -> Self:
+    async def open(cls, client: stripe.StripeClient, browser: httpx.AsyncClient) -> Self:
         """Create everything."""
         product = await client.v1.products.create_async({"name": "Pro"})
 
@@ -41,6 +42,7 @@ class Shop:
         customer = await client.v1.customers.create_async({"email": "me@example.com", "metadata": {"user_id": "1"}})
         return cls(
             client=client,
+            browser=browser,
             product=product.id,
             monthly=await price("pro_monthly", 1000, "month"),
             yearly=await price("pro_yearly", 10_000, "year"),
@@ -73,10 +75,20 @@ class Shop:
     ) -> stripe.Subscription:
         """Go through a checkout, and return the subscription."""
         session = await self.checkout(price, quantity=quantity, trial_days=trial_days)
-        await submit(session.url, card=card, action="confirm")
+        await self.submit(session.url, card=card, action="confirm")
         done = await self.client.v1.checkout.sessions.retrieve_async(session.id)
         assert isinstance(done.subscription, str)
         return await self.subscription(done.subscription)
+
+    async def submit(self, url: str | None, **form: str) -> httpx.Response:
+        """Send the form of a page."""
+        assert url is not None
+        return await self.browser.post(url, data=form)
+
+    async def page(self, url: str | None) -> httpx.Response:
+        """Return a page."""
+        assert url is not None
+        return await self.browser.get(url)
 
     async def subscription(self, subscription_id: str) -> stripe.Subscription:
         """Return a subscription as it is now."""
@@ -91,10 +103,3 @@ def item_of(subscription: stripe.Subscription) -> stripe.SubscriptionItem:
     """Return the only item of a subscription. The attribute `items` is the method of a mapping."""
     items: stripe.ListObject[stripe.SubscriptionItem] = subscription["items"]
     return items.data[0]
-
-
-async def submit(url: str | None, **form: str) -> httpx.Response:
-    """Send the form of a page."""
-    assert url is not None
-    async with httpx.AsyncClient(trust_env=False) as browser:
-        return await browser.post(url, data=form)

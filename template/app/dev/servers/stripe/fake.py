@@ -21,8 +21,8 @@ from app.dev.servers.stripe.http import Api, not_found
 from app.dev.servers.stripe.objects.events import Event, WebhookEndpoint
 from app.dev.servers.stripe.pages.routes import Pages
 
-SECRET_KEY = "sk_test_fake"  # noqa: S105 - of the fake
-WEBHOOK_SECRET = "whsec_fake"  # noqa: S105
+SECRET_KEY = "sk_test_of_the_fake"  # noqa: S105 - of the fake
+WEBHOOK_SECRET = "whsec_of_the_fake"  # noqa: S105
 
 
 class StripeFake:

@@ -25,7 +25,7 @@ def render(account: Account, answer: Answer, expand: list[str]) -> Json:
         raise TypeError("An answer is an object.")
     for path in expand:
         parts = path.split(".")
-        if len(parts) > _MAX_DEPTH + (parts[0] == "data"):
+        if len(parts) > _MAX_DEPTH:
             raise invalid(f"You cannot expand more than {_MAX_DEPTH} levels of a property. Property: {path}")
         _expand(account, shown, parts, owner=None, path=path)
     return shown

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from app.dev.servers.stripe.objects.base import EMBEDDED, INCLUDABLE, Json, Metadata, Resource
+from app.dev.servers.stripe.objects.base import EMBEDDED, HIDDEN, INCLUDABLE, Json, Metadata, Resource
 from app.dev.servers.stripe.objects.customers import BillingDetails
 
 type PaymentStatus = Literal["canceled", "requires_action", "requires_payment_method", "succeeded"]
@@ -67,6 +67,7 @@ class Refund(Resource):
     PATH: ClassVar[str] = "/v1/refunds"
     EXPANDS: ClassVar[dict[str, str]] = {"charge": "charge", "payment_intent": "payment_intent"}
 
+    livemode: bool = field(default=False, metadata=HIDDEN)
     amount: int
     balance_transaction: str | None = None
     charge: str
@@ -136,6 +137,7 @@ class EvidenceDetails:
     has_evidence: bool = False
     past_due: bool = False
     submission_count: int = 0
+    submission_method: Literal["not_submitted"] = "not_submitted"
 
 
 @dataclass(kw_only=True)
@@ -152,7 +154,7 @@ class Dispute(Resource):
     charge: str
     currency: str
     enhanced_eligibility_types: list[str] = field(default_factory=list)
-    evidence: Json = field(default_factory=dict)
+    evidence: Json = field(default_factory=lambda: {"enhanced_evidence": {}})
     evidence_details: EvidenceDetails
     is_charge_refundable: bool = False
     metadata: Metadata = field(default_factory=dict)
