@@ -24,6 +24,7 @@ class SubscriptionStatus(StrEnum):
     PAST_DUE = "past_due"
     """A renewal failed and is being retried. Access lasts until the end of the grace period."""
     PAUSED = "paused"
+    """It neither renews nor ends. Access lasts to the end of what was paid, if the provider says so."""
     CANCELLED = "cancelled"
     """It does not renew, and what was paid for has not ended."""
     EXPIRED = "expired"
@@ -38,6 +39,7 @@ GIVES_ACCESS: Final = frozenset(
         SubscriptionStatus.TRIALING,
         SubscriptionStatus.ACTIVE,
         SubscriptionStatus.PAST_DUE,
+        SubscriptionStatus.PAUSED,
         SubscriptionStatus.CANCELLED,
     }
 )

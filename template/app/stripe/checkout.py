@@ -13,7 +13,7 @@ from app.payments.convergence import converge
 from app.payments.errors import BillingUnavailableError
 from app.stripe import wire
 from app.stripe.api import StripeApi
-from app.stripe.customers import digest, ensure_customer, forget_customer
+from app.stripe.customers import customer_of, digest, ensure_customer, forget_customer
 from app.stripe.errors import AlreadySubscribedError, is_missing
 from app.stripe.prices import StripePrices
 from app.stripe.provider import StripeProvider
@@ -158,3 +158,18 @@ async def store_session(runtime: Runtime, session: wire.CheckoutSession) -> bool
         raise BillingUnavailableError
     await converge(runtime, runtime.resource(StripeProvider), session.subscription)
     return True
+
+
+async def close_checkouts(runtime: Runtime, user_id: UUID) -> None:
+    """Close the open sessions of a user who is about to be erased, so that nothing is bought afterwards.
+
+    Raises:
+        ProviderUnavailableError: Stripe doesn't answer. Then the user is not erased.
+    """
+    customer = await customer_of(runtime, user_id)
+    if customer is None:
+        return
+    api = runtime.resource(StripeApi)
+    for session in await api.checkouts(customer):
+        if session.status == "open":
+            await api.expire_checkout(session.id)

@@ -1,7 +1,7 @@
 """The current user's subscription at Stripe: cancel, resume, preview and change."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
@@ -93,7 +93,6 @@ class UserSubscription:
         current = await self._current(await self._row())
         price = await self._prices.id_of(wanted.plan, wanted.interval)
         item = self._item(current)
-        at = utc_now().replace(microsecond=0)
         invoice = await self._api.preview(
             {
                 "customer": current.customer_id,
@@ -101,12 +100,14 @@ class UserSubscription:
                 "subscription_details": {
                     "items": [{"id": item.id, "price": price, "quantity": wanted.quantity or item.quantity or 1}],
                     "proration_behavior": PRORATION,
-                    "proration_date": int(at.timestamp()),
                 },
             }
         )
         return ChangePreview(
-            amount_due=invoice.amount_due, total=invoice.total, currency=invoice.currency, proration_date=at
+            amount_due=invoice.amount_due,
+            total=invoice.total,
+            currency=invoice.currency,
+            proration_date=invoice.proration_date or utc_now().replace(microsecond=0),
         )
 
     async def change(self, data: PlanChange) -> None:
@@ -117,7 +118,9 @@ class UserSubscription:
             PreviewExpiredError: the preview is too old.
         """
         at = data.proration_date if data.proration_date.tzinfo else data.proration_date.replace(tzinfo=UTC)
-        self._check_preview(at)
+        # Stripe's own time counts: an old or future date would make the change cheaper.
+        if not timedelta() <= (await self.preview(data)).proration_date - at <= PREVIEW_LIFETIME:
+            raise PreviewExpiredError
         row = await self._row()
         current = await self._current(row)
         item = self._item(current)
@@ -164,12 +167,6 @@ class UserSubscription:
         if item is None:
             raise NotSubscribedError
         return item
-
-    @staticmethod
-    def _check_preview(at: datetime) -> None:
-        age = utc_now() - at
-        if not -timedelta(minutes=1) <= age <= PREVIEW_LIFETIME:
-            raise PreviewExpiredError
 
     async def _record(self, action: str, row: Subscription, **details: str) -> None:
         """Store the new state at once, and record who asked for it."""

@@ -99,6 +99,7 @@ class SubscriptionDetails(_Wire):
     """The subscription of an invoice."""
 
     subscription: str | None = None
+    subscription_proration_date: Moment | None = None
 
 
 class Parent(_Wire):
@@ -124,6 +125,12 @@ class Invoice(_Wire):
     invoice_pdf: str | None = None
     status_transitions: StatusTransitions = StatusTransitions()
     parent: Parent | None = None
+
+    @property
+    def proration_date(self) -> datetime | None:
+        """The time to which a preview prorates."""
+        details = self.parent and self.parent.subscription_details
+        return details.subscription_proration_date if details else None
 
     @property
     def subscription_id(self) -> str | None:

@@ -33,7 +33,7 @@ async def erase_user(runtime: Runtime, user_id: UUID, *, actor_id: UUID | None =
     """
     if not await _deactivate(runtime, user_id):
         return False
-    for step in (step for module in modules_of(runtime) for step in module.before_erasure):
+    for step in (step for module in reversed(modules_of(runtime)) for step in module.before_erasure):
         await step(runtime, user_id)
     own = next(module for module in modules_of(runtime) if User in module.models)
     for module in reversed(modules_of(runtime)):

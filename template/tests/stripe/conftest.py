@@ -3,7 +3,7 @@
 import copy
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,7 +62,8 @@ def stripe_server() -> Iterator[StripeServer]:
 
 @pytest.fixture(autouse=True)
 def stripe_settings(environment: None, stripe_server: StripeServer, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001 - the order matters
-    """Settings that lead to the fake."""
+    """Settings that lead to the fake, with an empty account."""
+    stripe_server.reset()
     monkeypatch.setenv("STRIPE_SECRET_KEY", SECRET_KEY)
     monkeypatch.setenv("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET)
     monkeypatch.setenv("STRIPE_API_BASE", stripe_server.url)
@@ -98,11 +99,11 @@ class Buyer:
     headers: dict[str, str]
     user_id: str
 
-    async def checkout(self, **body: Any) -> httpx.Response:
+    async def checkout(self, **body: object) -> httpx.Response:
         """Ask for a checkout."""
         return await self.post("/checkout", {"plan": "pro", **body})
 
-    async def buy(self, *, card: str = "4242", **body: Any) -> str:
+    async def buy(self, *, card: str = "4242", **body: object) -> str:
         """Go through a checkout, and return the session's id. The events wait."""
         response = await self.checkout(**body)
         assert response.status_code == 200, response.text
@@ -114,9 +115,9 @@ class Buyer:
         """Do what the success page does."""
         return await self.post(f"/checkout/{session_id}/sync")
 
-    async def subscribe(self, **body: Any) -> dict[str, Any]:
+    async def subscribe(self, *, card: str = "4242", **body: object) -> dict[str, Any]:
         """Buy, process all events, and return the subscription."""
-        await self.buy(**body)
+        await self.buy(card=card, **body)
         await self.deliver()
         (subscription, *_) = (await self.status())["subscriptions"]
         return dict(subscription)
@@ -137,11 +138,11 @@ class Buyer:
         assert response.status_code == 200, response.text
         return dict(response.json())
 
-    async def get(self, path: str, **params: Any) -> httpx.Response:
+    async def get(self, path: str, **params: str | int) -> httpx.Response:
         """Send a GET request."""
         return await self.client.get(f"{BILLING}{path}", headers=self.headers, params=params)
 
-    async def post(self, path: str, body: Any = None) -> httpx.Response:
+    async def post(self, path: str, body: object = None) -> httpx.Response:
         """Send a POST request."""
         return await self.client.post(f"{BILLING}{path}", headers=self.headers, json=body)
 
@@ -163,8 +164,6 @@ async def make_buyer(
 
 
 @pytest.fixture
-async def buyer(
-    client: httpx.AsyncClient, runtime: Runtime, stripe_fake: StripeFake, sign_in: SignIn
-) -> AsyncIterator[Buyer]:
+async def buyer(client: httpx.AsyncClient, runtime: Runtime, stripe_fake: StripeFake, sign_in: SignIn) -> Buyer:
     """A user who has bought nothing."""
-    yield await make_buyer(client, runtime, stripe_fake, sign_in)
+    return await make_buyer(client, runtime, stripe_fake, sign_in)

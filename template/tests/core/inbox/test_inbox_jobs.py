@@ -5,8 +5,9 @@ import pytest
 from app.core.db.database import Database
 from app.core.inbox.models import InboxEvent, InboxStatus
 from app.core.inbox.service import process_inbox_event, receive
+from app.core.jobs.in_process import InProcessQueue
 from app.core.lifecycle import create_runtime
-from app.core.manifest import Module, Payload
+from app.core.manifest import InboxJob, Module, Payload
 from app.core.module import module as core
 from app.core.runtime import Runtime
 from tests.core.inbox.shop import handle, only_event
@@ -28,10 +29,18 @@ async def refresh(runtime: Runtime, payload: Payload) -> None:
         raise calls.error
 
 
+def runtime_with(job: InboxJob, database: Database) -> Runtime:
+    """A runtime with a handler, whose jobs wait."""
+    made = create_runtime([core, Module(name="shop", inbox_jobs=(job,))], database=database)
+    assert isinstance(made.queue, InProcessQueue)
+    made.queue.eager = False
+    return made
+
+
 @pytest.fixture
 def runtime(database: Database) -> Runtime:
     """A runtime with the handler."""
-    made = create_runtime([core, Module(name="shop", inbox_jobs=(refresh,))], database=database)
+    made = runtime_with(refresh, database)
     made.provide(Calls, Calls())
     return made
 
@@ -71,7 +80,7 @@ async def test_the_event_is_not_marked_before_its_handler_returned(database: Dat
     async def look(runtime: Runtime, _payload: Payload) -> None:
         seen.append((await only_event(runtime)).status)
 
-    runtime = create_runtime([core, Module(name="shop", inbox_jobs=(look,))], database=database)
+    runtime = runtime_with(look, database)
     await receive(runtime, provider="shop", event_id="1", payload={"name": "cup"}, handler=look)
     await process_inbox_event(runtime, str((await only_event(runtime)).id))
 
