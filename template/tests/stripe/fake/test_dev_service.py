@@ -32,7 +32,7 @@ def test_runs_with_the_plans_and_keeps_its_account(tmp_path: Path, monkeypatch: 
     with dev_service.run(folder, URL) as running:
         settings = dict(running)
         assert dev_service.find(folder) == settings
-        for _turn in poll(30):
+        for _turn in poll(60):
             if len(get(settings, "/v1/prices")) == 4:
                 break
         endpoints = get(settings, "/v1/webhook_endpoints")
@@ -55,6 +55,7 @@ def test_is_not_wanted_with_a_key_or_outside_local(monkeypatch: pytest.MonkeyPat
 
 async def test_an_account_is_the_same_after_it_was_saved(tmp_path: Path, fake: StripeFake, shop: Shop) -> None:
     await live(fake, shop)
+    await shop.buy()
 
     saved_state.save(fake.account, tmp_path / "account.json")
     loaded = saved_state.load(tmp_path / "account.json")
