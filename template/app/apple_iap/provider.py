@@ -8,13 +8,12 @@ import structlog
 
 from app.apple_iap.api import AppStoreApi
 from app.apple_iap.errors import VerificationUnavailableError
-from app.apple_iap.snapshot import PROVIDER, account_of, snapshot_of
+from app.apple_iap.snapshot import PROVIDER, snapshot_of
 from app.apple_iap.verification import AppStoreVerifier
 from app.core.db.models import utc_now
 from app.core.errors import AppError
 from app.core.runtime import Runtime
 from app.payments.port import ProviderUnavailableError, SubscriptionSnapshot
-from app.payments.repository import SubscriptionRepository
 from app.plans.catalog import PlanCatalog
 
 if TYPE_CHECKING:
@@ -33,11 +32,7 @@ class AppleProvider:
         self._api = api
 
     async def fetch(self, runtime: Runtime, provider_id: str) -> SubscriptionSnapshot | None:
-        """See `BillingProvider.fetch`.
-
-        A user who no longer exists is not named: after an account was erased, its owner can link the subscription,
-        which Apple keeps renewing, to a new account.
-        """
+        """See `BillingProvider.fetch`."""
         taken_at = utc_now()
         item = await self._api.subscription(provider_id)
         if item is None:
@@ -50,13 +45,11 @@ class AppleProvider:
             raise ProviderUnavailableError("Apple's certificate status service does not answer.") from error
         except AppError as error:
             raise ProviderUnavailableError(f"The App Store Server API sent invalid data: {error.code}.") from error
-        account = account_of(transaction)
         plan = runtime.resource(PlanCatalog).for_product(transaction.productId or "")
         return snapshot_of(
             item.status,
             transaction,
             renewal,
-            user_id=account if account is not None and await _exists(runtime, account) else None,
             plan=None if plan is None else plan.name,
             sandbox=item.sandbox,
             taken_at=taken_at,
@@ -76,8 +69,3 @@ class AppleProvider:
         The row is detached from the user. docs/apple-iap.md describes what the app says before it deletes an account.
         """
         logger.warning("app_store_subscription_continues", id=subscription.provider_id)
-
-
-async def _exists(runtime: Runtime, user_id: UUID) -> bool:
-    async with runtime.database.reading() as session:
-        return await SubscriptionRepository(session).user_exists(user_id)

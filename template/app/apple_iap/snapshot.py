@@ -22,7 +22,6 @@ def snapshot_of(
     transaction: JWSTransactionDecodedPayload,
     renewal: JWSRenewalInfoDecodedPayload | None,
     *,
-    user_id: UUID | None,
     plan: str | None,
     sandbox: bool,
     taken_at: datetime,
@@ -37,7 +36,6 @@ def snapshot_of(
         status: of the App Store Server API (https://developer.apple.com/documentation/appstoreserverapi/status).
         transaction: the verified last transaction.
         renewal: the verified renewal information.
-        user_id: the user that the transaction names (`account_of`), if there is such a user.
         plan: the plan that contains the transaction's product.
         sandbox: whether it comes from the sandbox.
         taken_at: when the request was sent.
@@ -68,7 +66,7 @@ def snapshot_of(
     return SubscriptionSnapshot(
         provider=PROVIDER,
         provider_id=str(transaction.originalTransactionId),
-        user_id=user_id,
+        user_id=account_of(transaction),
         plan=plan,
         product=transaction.productId,
         status=normalized,

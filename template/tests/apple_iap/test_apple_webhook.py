@@ -1,12 +1,14 @@
 """App Store Server Notifications: each leads to the state that the App Store Server API describes."""
 
+import asyncio
+
 import httpx
 import jwt
 import pytest
 import structlog
 
 from app.core.inbox.models import InboxStatus
-from app.core.inbox.service import list_events
+from app.core.inbox.service import list_events, process_inbox_event
 from app.core.runtime import Runtime
 from app.dev.servers.app_store.certificates import Chain
 from app.dev.servers.app_store.payloads import Signer
@@ -14,6 +16,7 @@ from app.dev.servers.app_store.store import APP_ID, AppStore
 from app.dev.servers.app_store.subscriptions import Notification
 from app.payments.port import SubscriptionStatus
 from tests.apple_iap.conftest import MONTHLY, WEBHOOK, Postman
+from tests.core.inbox.webhook_contract import drain_inbox
 
 
 async def test_a_purchase_is_stored(postman: Postman, app_store: AppStore) -> None:
@@ -48,6 +51,38 @@ async def test_a_repeated_notification_is_dropped(postman: Postman, app_store: A
     events = await postman.deliver(postman.mailbag * 3)
 
     assert [event.status for event in events] == [InboxStatus.DONE]
+
+
+async def test_many_deliveries_at_once_are_one_event(
+    live_client: httpx.AsyncClient, live_runtime: Runtime, app_store: AppStore
+) -> None:
+    app_store.state.buy(MONTHLY)
+    body = {"signedPayload": app_store.signer.notification(app_store.state.notifications[0])}
+    responses = await asyncio.gather(*(live_client.post(WEBHOOK, json=body) for _ in range(10)))
+
+    assert {response.status_code for response in responses} == {202}
+    assert len(await drain_inbox(live_runtime)) == 1
+
+
+async def test_an_event_that_was_stored_survives_a_crash(
+    postman: Postman, runtime: Runtime, app_store: AppStore
+) -> None:
+    with app_store.changing() as state:
+        item = state.buy(MONTHLY)
+    await postman.post(postman.mailbag[0])
+    # The job is lost, as when the process is killed: the sweeper finds the event in the table.
+    (event,) = await list_events(runtime)
+    await process_inbox_event(runtime, str(event.id))
+
+    assert await postman.stored(item) is not None
+
+
+async def test_a_burst_is_not_rate_limited(postman: Postman, app_store: AppStore) -> None:
+    with app_store.changing() as state:
+        state.announce("TEST")
+    response = await postman.post(postman.mailbag[0])
+
+    assert int(response.headers["X-RateLimit-Limit"]) >= 1000
 
 
 @pytest.mark.parametrize("type_", ["TEST", "SOMETHING_NEW"])

@@ -166,9 +166,7 @@ async def test_a_product_in_no_plan_gives_no_plan(postman: Postman) -> None:
 
 
 @pytest.mark.parametrize("mode", [Delivery.REPEAT, Delivery.REORDER, Delivery.HOLD])
-async def test_the_order_of_notifications_does_not_matter(
-    postman: Postman, item: Subscription, mode: Delivery
-) -> None:
+async def test_the_order_of_notifications_does_not_matter(postman: Postman, item: Subscription, mode: Delivery) -> None:
     store = postman.store
     store.set_delivery(mode)
     steps = (*GRACE, Subscriptions.accept_payments, change("upgrade", ENTERPRISE), Subscriptions.cancel)
