@@ -99,9 +99,9 @@ async def _compare_all(
 
 async def _compare(runtime: Runtime, provider: BillingProvider, provider_id: str, outcome: Outcome) -> None:
     async with runtime.database.reading() as session:
-        before = _state(await SubscriptionRepository(session).find(provider.name, provider_id))
+        before = state_of(await SubscriptionRepository(session).find(provider.name, provider_id))
     try:
-        after = _state(await converge(runtime, provider, provider_id))
+        after = state_of(await converge(runtime, provider, provider_id))
     except (ProviderUnavailableError, ConcurrentChangeError) as error:
         outcome.failed += 1
         logger.warning("billing_reconcile_failed", provider=provider.name, id=provider_id, reason=str(error))
@@ -112,7 +112,8 @@ async def _compare(runtime: Runtime, provider: BillingProvider, provider_id: str
         logger.warning("billing_drift_repaired", provider=provider.name, id=provider_id)
 
 
-def _state(row: Subscription | None) -> dict[str, object] | None:
+def state_of(row: Subscription | None) -> dict[str, object] | None:
+    """Return what a reconciliation compares."""
     return None if row is None else {name: getattr(row, name) for name in COMPARED}
 
 

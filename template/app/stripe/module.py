@@ -4,8 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from fastapi import APIRouter
-
 from app.core.manifest import Module
 from app.core.runtime import Runtime
 from app.payments.port import BillingProviders
@@ -22,7 +20,6 @@ from app.stripe.routes import router
 from app.stripe.settings import StripeSettings
 from app.stripe.setup import StripeSetup
 from app.stripe.webhook import apply_stripe_event
-from app.stripe.webhook import router as webhook_router
 
 
 @asynccontextmanager
@@ -42,17 +39,13 @@ async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
         await api.close()
 
 
-_public = APIRouter()
-_public.include_router(public_router)
-_public.include_router(webhook_router)
-
 module = Module(
     name="stripe",
     models=(StripeCustomer,),
     router=router,
     # Those who have used up their quota must be able to pay.
     unmetered=True,
-    public_router=_public,
+    public_router=public_router,
     settings=(StripeSettings,),
     inbox_jobs=(apply_stripe_event,),
     lifespan=_lifespan,

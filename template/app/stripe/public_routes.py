@@ -1,21 +1,23 @@
-"""The page to which Stripe sends users back, for projects without a page of their own."""
+"""Routes for Stripe: its webhook, and the page to which it sends users back in projects without one of their own."""
 
 from typing import Annotated, Final
 
 import structlog
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
 from app.core.errors import AppError
 from app.core.http.dependencies import RuntimeDep
 from app.core.runtime import Runtime
 from app.payments.port import ProviderUnavailableError
+from app.payments.webhooks import RATE
 from app.stripe.api import StripeApi, answering
 from app.stripe.checkout import store_session
+from app.stripe.webhook import receive_event
 
 logger = structlog.stdlib.get_logger(__name__)
 
-router = APIRouter(prefix="/billing")
+router = APIRouter()
 
 _PAGE: Final = """<!doctype html>
 <html lang="en">
@@ -34,7 +36,17 @@ _PAGES: Final = {
 }
 
 
-@router.get("/return", include_in_schema=False)
+@router.post("/webhooks/stripe", status_code=202, dependencies=[Depends(RATE)])
+async def receive_stripe_event(request: Request, runtime: RuntimeDep) -> dict[str, bool]:
+    """Receive an event of Stripe.
+
+    An event that was received before, or that concerns nothing here, is acknowledged and ignored.
+    """
+    await receive_event(runtime, await request.body(), request.headers.get("stripe-signature", ""))
+    return {"received": True}
+
+
+@router.get("/billing/return", include_in_schema=False)
 async def show_result(
     runtime: RuntimeDep,
     session_id: Annotated[str | None, Query(pattern=r"^cs_[A-Za-z0-9_]{1,250}$")] = None,

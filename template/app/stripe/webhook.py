@@ -7,13 +7,11 @@ from typing import Any, Final
 
 import stripe
 import structlog
-from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import select
 from sqlmodel import col
 
 from app.core.errors import NotFoundError
-from app.core.http.dependencies import RuntimeDep
 from app.core.inbox import service as inbox
 from app.core.ports.queue import Json
 from app.core.runtime import Runtime
@@ -21,7 +19,7 @@ from app.payments.convergence import converge
 from app.payments.models import Subscription
 from app.payments.notices import send_notice
 from app.payments.port import Notice, NoticeKind, SubscriptionStatus
-from app.payments.webhooks import RATE, InvalidSignatureError, MalformedEventError
+from app.payments.webhooks import InvalidSignatureError, MalformedEventError
 from app.stripe.api import StripeApi
 from app.stripe.customers import forget_customer
 from app.stripe.provider import StripeProvider
@@ -57,8 +55,6 @@ EVENTS: Final = (
 )
 """The events that are processed. `app billing setup` subscribes the endpoint to them."""
 
-router = APIRouter(dependencies=[Depends(RATE)])
-
 
 class EventReference(BaseModel):
     """The part of an event that is stored: ids, no personal data."""
@@ -71,21 +67,21 @@ class EventReference(BaseModel):
     charge: str | None = None
 
 
-@router.post("/webhooks/stripe", status_code=202)
-async def receive_stripe_event(request: Request, runtime: RuntimeDep) -> dict[str, bool]:
-    """Receive an event of Stripe.
+async def receive_event(runtime: Runtime, body: bytes, signature: str) -> None:
+    """Verify an event and store it, unless it concerns nothing here.
 
-    An event that was received before, or that concerns nothing here, is acknowledged and ignored.
+    Raises:
+        NotFoundError: there is no secret.
+        InvalidSignatureError: the event is not signed with it.
     """
     setting = runtime.resource(StripeSettings).STRIPE_WEBHOOK_SECRET
     if not setting.get_secret_value():
         raise NotFoundError("Webhook")
-    event = _verified(await request.body(), request.headers.get("stripe-signature", ""), webhook_secrets(setting))
+    event = _verified(body, signature, webhook_secrets(setting))
     if event["type"] in EVENTS:
         await inbox.receive(
             runtime, provider=NAME, event_id=event["id"], payload=_reference(event), handler=apply_stripe_event
         )
-    return {"received": True}
 
 
 async def apply_stripe_event(runtime: Runtime, payload: dict[str, Json]) -> None:

@@ -54,7 +54,7 @@ async def receive(
     """Store a verified event in a transaction of its own, and enqueue its processing.
 
     Args:
-        provider: the sender, such as `stripe`.
+        provider: the name of the system that sent it.
         event_id: the provider's id of the event. A second event with the same id is dropped.
         payload: the event, a JSON object.
         handler: one of a module's `inbox_handlers` or `inbox_jobs`.
