@@ -10,6 +10,7 @@ from app.usage_billing.statements import Claim
 if TYPE_CHECKING:
     from stripe import RequestOptions
     from stripe.params.billing import MeterEventCreateParams, MeterListParams
+    from stripe.params.v2.core import EventDestinationListParams
 
 
 async def report(api: StripeApi, claim: Claim) -> None:
@@ -51,7 +52,7 @@ async def counted(api: StripeApi, meter_id: str, customer_id: str, since: dateti
     """
     params: Any = {"customer": customer_id, "start_time": int(since.timestamp()), "end_time": int(until.timestamp())}
     page = await api.call(lambda client: client.v1.billing.meters.event_summaries.list_async(meter_id, params))
-    return round(sum(summary["aggregated_value"] for summary in page["data"]))
+    return round(float(sum(summary["aggregated_value"] for summary in page["data"])))
 
 
 async def error_report(api: StripeApi, event_id: str) -> dict[str, Any]:
@@ -61,9 +62,6 @@ async def error_report(api: StripeApi, event_id: str) -> dict[str, Any]:
 
 async def destinations(api: StripeApi) -> list[dict[str, Any]]:
     """Return the event destinations, with their URLs."""
-    page = await api.call(
-        lambda client: client.v2.core.event_destinations.list_async(
-            {"include": ["webhook_endpoint.url"], "limit": PAGE}
-        )
-    )
+    params: EventDestinationListParams = {"include": ["webhook_endpoint.url"], "limit": PAGE}
+    page = await api.call(lambda client: client.v2.core.event_destinations.list_async(params))
     return list(page["data"])

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
-from uuid import UUID
 
 import structlog
 from sqlalchemy import case, func, select
@@ -125,12 +124,11 @@ async def _settle_unclear(runtime: Runtime, known: Any) -> None:  # noqa: ANN401
         counted = await meter_api.counted(api, known[meter]["id"], customer_id, minute, minute + MINUTE)
         sums = await _sums(runtime, minute, minute + MINUTE)
         sent = next(sum_ for name, customer, sum_, _ in sums if (name, customer) == (meter, customer_id))
-        await _settle(
-            runtime, [record.id for record in members], sum(each.quantity for each in members), counted - sent
-        )
+        await _settle(runtime, members, counted - sent)
 
 
-async def _settle(runtime: Runtime, ids: list[UUID], quantity: int, surplus: int) -> None:
+async def _settle(runtime: Runtime, members: Sequence[UsageRecord], surplus: int) -> None:
+    ids, quantity = [record.id for record in members], sum(record.quantity for record in members)
     if surplus == quantity:
         await statements.mark_sent(runtime.database, ids)
     elif surplus == 0:

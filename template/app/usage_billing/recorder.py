@@ -6,12 +6,11 @@ from typing import Final
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
-from uuid_utils.compat import uuid7
 
 from app.core.db.database import after_commit, insert_if_absent
 from app.core.db.models import utc_now
 from app.usage_billing.meters import Meters
-from app.usage_billing.models import KEY_LENGTH, UsageRecord, UsageState
+from app.usage_billing.models import KEY_LENGTH, UsageRecord
 
 MAX_QUANTITY: Final = 10**12
 OLDEST: Final = timedelta(days=34)
@@ -41,23 +40,12 @@ class UsageLedger:
         _check(self.meters.get(meter).name, quantity, key, at or now, now)
         # Refuses a session that never commits.
         after_commit(session, lambda: None)
-        values = {
-            "id": uuid7(),
-            "created_at": now,
-            "updated_at": now,
-            "user_id": user_id,
-            "meter": meter,
-            "quantity": quantity,
-            "occurred_at": at or now,
-            "key": key,
-            "state": UsageState.PENDING,
-            "due_at": now,
-        }
+        row = UsageRecord(user_id=user_id, meter=meter, quantity=quantity, occurred_at=at or now, key=key, due_at=now)
         if key is None:
             # Written with the transaction's other rows, in one statement.
-            session.add(UsageRecord(**values))
+            session.add(row)
         else:
-            await insert_if_absent(session, UsageRecord, values | {"attempts": 0}, unique=("meter", "key"))
+            await insert_if_absent(session, UsageRecord, row.model_dump(), unique=("meter", "key"))
 
 
 def _check(meter: str, quantity: int, key: str | None, at: datetime, now: datetime) -> None:

@@ -1,6 +1,5 @@
 """Queries on usage records and on error reports."""
 
-from typing import ClassVar
 from uuid import UUID
 
 from app.core.db.repository import Repository
@@ -11,7 +10,7 @@ from app.usage_billing.models import MeterErrorReport, UsageRecord
 class UsageRepository(Repository[UsageRecord]):
     """Usage records of all users."""
 
-    model: ClassVar = UsageRecord
+    model = UsageRecord
 
     async def send_again(self, record_id: UUID) -> bool:
         """Make a record due that was rejected or is unclear. Return whether it was."""
@@ -21,4 +20,4 @@ class UsageRepository(Repository[UsageRecord]):
 class ErrorReportRepository(Repository[MeterErrorReport]):
     """Error reports of Stripe."""
 
-    model: ClassVar = MeterErrorReport
+    model = MeterErrorReport

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final, cast
 from uuid import UUID
 
-from sqlalchemy import CursorResult, Update, func, select, tuple_, update
+from sqlalchemy import CursorResult, Executable, Update, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -57,7 +57,7 @@ async def claim(database: Database, limit: int) -> list[Claim]:
         .where(col(StripeCustomer.user_id) == col(UsageRecord.user_id))
         .scalar_subquery()
     )
-    statement = (
+    claimed = (
         update(UsageRecord)
         .where(col(UsageRecord.id).in_(select(due.c.id)), _PENDING)
         .values(
@@ -66,16 +66,11 @@ async def claim(database: Database, limit: int) -> list[Claim]:
             first_attempt_at=func.coalesce(col(UsageRecord.first_attempt_at), now),
             customer_id=func.coalesce(col(UsageRecord.customer_id), customer),
         )
-        .returning(
-            col(UsageRecord.id),
-            col(UsageRecord.meter),
-            col(UsageRecord.quantity),
-            col(UsageRecord.occurred_at),
-            col(UsageRecord.customer_id),
-            col(UsageRecord.attempts).label("attempt"),
-            col(UsageRecord.first_attempt_at),
-        )
-        .execution_options(**_NO_SYNC)
+    )
+    statement: Executable = claimed.returning(
+        *(col(UsageRecord.id), col(UsageRecord.meter), col(UsageRecord.quantity), col(UsageRecord.occurred_at)),
+        *(col(UsageRecord.customer_id), col(UsageRecord.attempts).label("attempt")),
+        col(UsageRecord.first_attempt_at),
     )
     return [Claim(**row._mapping) for row in await database.execute(statement, {})]  # noqa: SLF001 - public
 

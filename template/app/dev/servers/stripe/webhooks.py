@@ -6,13 +6,13 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 import httpx
 
 from app.dev.servers.stripe.account import Account, Delivery
 from app.dev.servers.stripe.faults import Faults
-from app.dev.servers.stripe.objects.base import document
+from app.dev.servers.stripe.objects.base import Json, document
 from app.dev.servers.stripe.objects.events import Event, WebhookEndpoint
 from app.dev.servers.stripe.objects.thin import EventDestination, ThinEvent
 
@@ -41,9 +41,12 @@ def signature(body: bytes, secret: str, at: int) -> str:
 
 def message(account: Account, delivery: Delivery) -> Message:
     """Return the request that delivers an event. Its signature has the real time, even if the clock was moved."""
-    thin = account.get(ThinEvent, delivery.event)
-    endpoint = account.find(WebhookEndpoint if thin is None else EventDestination, delivery.endpoint)
-    event = document(account.find(Event, delivery.event)) if thin is None else thin.shown()
+    endpoint: WebhookEndpoint | EventDestination
+    if (thin := account.get(ThinEvent, delivery.event)) is not None:
+        endpoint, event = account.find(EventDestination, delivery.endpoint), thin.shown()
+    else:
+        endpoint = account.find(WebhookEndpoint, delivery.endpoint)
+        event = cast("Json", document(account.find(Event, delivery.event)))
     body = json.dumps(event, indent=2).encode()
     headers = {
         "Content-Type": "application/json; charset=utf-8",
@@ -71,8 +74,7 @@ async def deliver(account: Account, faults: Faults, post: Post) -> int:
             continue
         if any(answers) or delivery.attempts >= MAX_ATTEMPTS:
             account.deliveries.remove(delivery)
-            event = account.get(Event, delivery.event)
-            if event is not None:
+            if (event := account.get(Event, delivery.event)) is not None:
                 event.pending_webhooks -= 1
             delivered += any(answers)
         else:
