@@ -37,6 +37,8 @@ class StripeProvider:
 
     async def fetch(self, runtime: Runtime, provider_id: str) -> SubscriptionSnapshot | None:
         """See `BillingProvider.fetch`."""
+        if not self.api.is_configured:
+            raise ProviderUnavailableError("STRIPE_SECRET_KEY is not set.")
         taken_at = utc_now()
         try:
             subscription = await self.api.subscription(provider_id)
@@ -45,8 +47,7 @@ class StripeProvider:
             payments = await self._payments(subscription.latest_invoice)
             money_is_back = await self._money_is_back(payments)
         except stripe.StripeError as error:
-            # A wrong key, or a permission that a restricted key lacks: an operator's task, and retried meanwhile.
-            raise ProviderUnavailableError(f"Stripe: {type(error).__name__} {error.code or ''}".rstrip()) from error
+            raise _unavailable(error) from error
         state = StripeState(
             subscription=subscription,
             payments=payments,
@@ -58,22 +59,27 @@ class StripeProvider:
 
     async def all_ids(self, runtime: Runtime) -> AsyncIterator[str]:  # noqa: ARG002 - the port's signature
         """Yield the ids of all subscriptions that have not ended."""
-        if not self.api.is_configured:
-            return
-        async for subscription in self.api.subscriptions():
-            yield subscription.id
+        if self.api.is_configured:
+            async for id_ in self._listed(None):
+                yield id_
 
     async def ids_of(self, runtime: Runtime, user_id: UUID) -> AsyncIterator[str]:
         """Yield the ids of the subscriptions of a user's customer."""
         customer = await customer_of(runtime, user_id)
-        if customer is None:
-            return
-        async for subscription in self.api.subscriptions(customer=customer):
-            yield subscription.id
+        if customer is not None and self.api.is_configured:
+            async for id_ in self._listed(customer):
+                yield id_
 
     async def end_for_erasure(self, runtime: Runtime, subscription: Subscription) -> None:  # noqa: ARG002 - the port's signature
         """Cancel the subscription at once, without a refund."""
         await self.api.cancel_subscription(subscription.provider_id)
+
+    async def _listed(self, customer: str | None) -> AsyncIterator[str]:
+        try:
+            async for subscription in self.api.subscriptions(customer=customer):
+                yield subscription.id
+        except stripe.StripeError as error:
+            raise _unavailable(error) from error
 
     async def _payments(self, invoice: wire.Invoice | str | None) -> Sequence[wire.InvoicePayment]:
         if not isinstance(invoice, wire.Invoice) or invoice.total <= 0:
@@ -89,3 +95,8 @@ class StripeProvider:
         if not charge.disputed:
             return False
         return any(dispute.status not in WON for dispute in await self.api.disputes(charge.id))
+
+
+def _unavailable(error: stripe.StripeError) -> ProviderUnavailableError:
+    """Return a retryable error: a wrong key, or a permission that a restricted key lacks, is an operator's task."""
+    return ProviderUnavailableError(f"Stripe: {type(error).__name__} {error.code or ''}".rstrip())

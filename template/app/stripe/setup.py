@@ -118,7 +118,7 @@ async def webhook_endpoint(runtime: Runtime) -> Sequence[Change]:
     async def create() -> str:
         made = await api.call(
             lambda client: client.v1.webhook_endpoints.create_async(
-                {"url": url, "enabled_events": list(EVENTS), "api_version": API_VERSION}  # type: ignore[typeddict-item] # literals
+                {"url": url, "enabled_events": list(EVENTS), "api_version": API_VERSION}
             )
         )
         return f"Set STRIPE_WEBHOOK_SECRET={made['secret']} (Stripe shows it only now)."
@@ -127,7 +127,7 @@ async def webhook_endpoint(runtime: Runtime) -> Sequence[Change]:
         await api.call(
             lambda client: client.v1.webhook_endpoints.update_async(
                 str(there and there["id"]),
-                {"enabled_events": list(EVENTS), "disabled": False},  # type: ignore[typeddict-item] # literals
+                {"enabled_events": list(EVENTS), "disabled": False},
             )
         )
 

@@ -115,9 +115,9 @@ class Buyer:
         """Do what the success page does."""
         return await self.post(f"/checkout/{session_id}/sync")
 
-    async def subscribe(self, **body: object) -> dict[str, Any]:
+    async def subscribe(self, *, card: str = "4242", **body: object) -> dict[str, Any]:
         """Buy, process all events, and return the subscription."""
-        await self.buy(**body)
+        await self.buy(card=card, **body)
         await self.deliver()
         (subscription, *_) = (await self.status())["subscriptions"]
         return dict(subscription)

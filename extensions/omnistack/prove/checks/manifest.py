@@ -163,8 +163,9 @@ def _check_queued(code: Code, report: Report) -> None:
     for module, call in code.calls("enqueue"):
         functions = call.arguments[1] if len(call.arguments) > 1 else ()
         used.extend((module, call.lines, name, "jobs", jobs) for name in functions)
+    fields = "` or `".join(INBOX_FIELDS)
     for module, call in code.calls("receive"):
-        used.extend((module, call.lines, name, "` or `".join(INBOX_FIELDS), handlers) for name in call.refers("handler"))
+        used.extend((module, call.lines, name, fields, handlers) for name in call.refers("handler"))
     for module, lines, name, field, listed in used:
         key = code.resolve(module, name)
         holder = code.modules.get(key[0])
