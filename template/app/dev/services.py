@@ -12,7 +12,7 @@ from app.kit.environment import in_environment
 
 @contextmanager
 def services(
-    *, say: Callable[[str], object] | None = None, folder: Path = LOCAL, api_url: str = ""
+    *, say: Callable[[str], object] | None = None, folder: Path = LOCAL, url: str = ""
 ) -> Iterator[dict[str, str]]:
     """Put the settings that name the servers into the environment until the end of the block, and yield them.
 
@@ -20,7 +20,7 @@ def services(
         say: receives a message for every server that this machine doesn't have, and of those that have one. If
             `None`, no server is started: only those that another process runs are used.
         folder: the folder of the servers' data.
-        api_url: the URL of this application's API, for servers that call it.
+        url: the URL of this application, for servers that call it.
 
     Raises:
         OSError: a server doesn't start; the message says why.
@@ -33,7 +33,7 @@ def services(
                 continue
             found = service.find(folder / service.name)
             if found is None and say is not None:
-                found = _started(service, stack, folder, api_url, say)
+                found = _started(service, stack, folder, url, say)
             for setting, value in (found or {}).items():
                 stack.enter_context(in_environment(setting, value))
                 variables[setting] = value
@@ -41,10 +41,10 @@ def services(
 
 
 def _started(
-    service: DevService, stack: ExitStack, folder: Path, api_url: str, say: Callable[[str], object]
+    service: DevService, stack: ExitStack, folder: Path, url: str, say: Callable[[str], object]
 ) -> Mapping[str, str] | None:
     try:
-        found = stack.enter_context(service.run(folder / service.name, api_url))
+        found = stack.enter_context(service.run(folder / service.name, url))
     except FileNotFoundError:
         say(service.without)
         return None

@@ -14,7 +14,7 @@ class DevService:
         name: the name of its data folder in `.local/`.
         is_wanted: return whether the settings name no other server.
         run: run the server on a folder until the end of the block, and yield the settings that tell the application
-            where it is. The second argument is the URL of the application's API. Raises `FileNotFoundError` if the
+            where it is. The second argument is the application's URL. Raises `FileNotFoundError` if the
             server isn't installed on this machine.
         find: return those settings if another process runs the server on the folder.
         without: the message for the developer if the server isn't installed: how the application works without it.

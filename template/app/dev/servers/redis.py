@@ -14,7 +14,7 @@ SETTING: Final = "REDIS_URL"
 
 
 @contextmanager
-def _run(folder: Path, _api_url: str) -> Iterator[Mapping[str, str]]:
+def _run(folder: Path, _url: str) -> Iterator[Mapping[str, str]]:
     with private_server(folder) as url:
         yield {SETTING: url}
 

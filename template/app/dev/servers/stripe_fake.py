@@ -1,22 +1,24 @@
 """The fake of Stripe as a server that `app dev` runs while there is no key."""
 
-import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, cast
 
-from app.core.config.settings import load_settings
+from app.core.config.settings import core_settings, load_settings
 from app.dev.servers.children import command_line, log_tail, start, stop
 from app.dev.servers.dev_service import DevService
 from app.dev.servers.stripe import server_file
+from app.kit.environment import in_environment
 from app.stripe.settings import StripeSettings
 
 START_SECONDS: Final = 20
-SETUP_SECONDS: Final = 60
+# Importing them would slow down every command.
+SERVER: Final = "app.dev.servers.stripe.server"
+APP: Final = "app.cli.main"
 
 
 def _is_wanted() -> bool:
@@ -25,18 +27,17 @@ def _is_wanted() -> bool:
 
 
 @contextmanager
-def _run(folder: Path, api_url: str) -> Iterator[Mapping[str, str]]:
+def _run(folder: Path, url: str) -> Iterator[Mapping[str, str]]:
     folder = folder.resolve()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     log = folder.with_suffix(".log")
     server_file.remove(folder)
-    program = [sys.executable, "-m", "app.dev.servers.stripe.server", str(folder), f"{api_url}/public/webhooks/stripe"]
-    process = start(command_line(program), log)
+    webhook = f"{url}{core_settings().API_V1_STR}/public/webhooks/stripe"
+    process = start(command_line([sys.executable, "-m", SERVER, str(folder), webhook]), log)
     try:
         found = _wait_until_ready(folder, process, log)
-        if (folder / server_file.NEW).exists():
-            _set_up(found, log)
-        yield found
+        with _set_up(folder, found, url):
+            yield found
     finally:
         stop(process)
 
@@ -50,18 +51,21 @@ def _wait_until_ready(folder: Path, process: subprocess.Popen[bytes], log: Path)
     return found
 
 
-def _set_up(settings: Mapping[str, str], log: Path) -> None:
-    """Create the products and prices of plans.toml in a new account, like `app billing setup`."""
-    with log.open("ab") as file:
-        subprocess.run(
-            [sys.executable, "-m", "app.cli.main", "billing", "setup", "--yes"],
-            env={**os.environ, **settings},
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=file,
-            timeout=SETUP_SECONDS,
-            check=False,
-        )
+@contextmanager
+def _set_up(folder: Path, settings: Mapping[str, str], url: str) -> Iterator[None]:
+    """Create the products and prices of plans.toml in a new account, like `app billing setup`, meanwhile."""
+    if not (folder / server_file.NEW).exists():
+        yield
+        return
+    command = command_line([sys.executable, "-m", APP, "billing", "setup", "--yes"])
+    with ExitStack() as stack:
+        for name, value in {**settings, "PUBLIC_URL": url}.items():
+            stack.enter_context(in_environment(name, value))
+        process = start(command, folder.with_name("stripe-setup.log"))
+    try:
+        yield
+    finally:
+        stop(process)
 
 
 dev_service = DevService(

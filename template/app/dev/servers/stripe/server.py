@@ -19,6 +19,7 @@ from app.dev.servers.stripe import saved_state, server_file, webhooks
 from app.dev.servers.stripe.account import Account
 from app.dev.servers.stripe.billing.due import catch_up
 from app.dev.servers.stripe.fake import StripeFake
+from app.dev.servers.stripe.objects.catalog import Product
 from app.dev.servers.stripe.objects.events import WebhookEndpoint
 
 PAUSE_SECONDS: Final = 0.2
@@ -44,10 +45,9 @@ class _Server(uvicorn.Server):
 def main(folder: Path, webhook_url: str) -> None:
     """Serve until this process is asked to end."""
     file = folder / "account.json"
-    account = saved_state.load(file)
-    if account is None:
+    account = saved_state.load(file) or Account()
+    if not account.all(Product):
         (folder / server_file.NEW).touch()
-    account = account or Account()
     listener = _listen(folder)
     key = f"sk_test_{secrets.token_hex(16)}"
     fake = StripeFake(account, secret_key=key)
