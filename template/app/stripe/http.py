@@ -18,7 +18,7 @@ class StripeHttpClient(stripe.HTTPClient):
 
     def __init__(self) -> None:
         super().__init__()
-        self._opened: httpx.AsyncClient | None = None
+        self._client: httpx.AsyncClient | None = None
 
     async def request_async(
         self,
@@ -29,21 +29,21 @@ class StripeHttpClient(stripe.HTTPClient):
     ) -> tuple[bytes, int, Mapping[str, str]]:
         """See `stripe.HTTPClient.request_async`. The body is the form that the library encoded."""
         try:
-            response = await self._client().request(method, url, headers=headers, content=post_data or None)
+            response = await self._opened().request(method, url, headers=headers, content=post_data or None)
         except httpx.HTTPError as error:
             raise stripe.APIConnectionError(type(error).__name__) from error  # type: ignore[no-untyped-call] # of the library
         return response.content, response.status_code, response.headers
 
     async def close_async(self) -> None:
         """Close all connections."""
-        if self._opened is not None:
-            await self._opened.aclose()
+        if self._client is not None:
+            await self._client.aclose()
 
-    def _client(self) -> httpx.AsyncClient:
+    def _opened(self) -> httpx.AsyncClient:
         # Opened by the first request: reading the certificates takes longer than the rest of the application's start.
-        if self._opened is None:
-            self._opened = httpx.AsyncClient(timeout=TIMEOUT, trust_env=False, follow_redirects=False, verify=_tls())
-        return self._opened
+        if self._client is None:
+            self._client = httpx.AsyncClient(timeout=TIMEOUT, trust_env=False, follow_redirects=False, verify=_tls())
+        return self._client
 
 
 @cache

@@ -20,14 +20,12 @@ from app.stripe.api import StripeApi
 from app.usage_billing import meter_api, statements
 from app.usage_billing.models import UsageState
 from app.usage_billing.recorder import OLDEST
-from app.usage_billing.statements import LEASE, Claim
+from app.usage_billing.statements import Claim
 
 logger = structlog.stdlib.get_logger(__name__)
 
 BATCH: Final = 100
 CONCURRENCY: Final = 10
-BATCH_TIMEOUT: Final = LEASE - timedelta(seconds=10)
-INTERVAL: Final = timedelta(seconds=3)
 UNPARK_EVERY: Final = 10
 """Parked records are looked at once in so many intervals."""
 STOP_TIMEOUT: Final = timedelta(seconds=3)
@@ -38,6 +36,23 @@ MAX_RETRY_DELAY: Final = timedelta(minutes=1)
 MISCONFIGURED_DELAY: Final = timedelta(minutes=5)
 """Delay after an error that only a person can fix: a missing meter, or a key without the permission."""
 
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SenderTiming:
+    """Intervals of the sender.
+
+    Attributes:
+        lease: how long records belong to the process that sends them. Others send them if it is killed.
+        batch_timeout: how long a batch may take; shorter than the lease.
+        interval: between two looks for records that are due.
+    """
+
+    lease: timedelta = timedelta(seconds=60)
+    batch_timeout: timedelta = timedelta(seconds=50)
+    interval: timedelta = timedelta(seconds=3)
+
+
+DEFAULT_TIMING: Final = SenderTiming()
 _MISSING_METER: Final = frozenset({"no_meter", "archived_meter"})
 
 
@@ -49,11 +64,13 @@ class _Outcomes:
     rejected: dict[str, list[Claim]] = field(default_factory=lambda: defaultdict(list))
     misconfigured: dict[str, list[Claim]] = field(default_factory=lambda: defaultdict(list))
     failed: dict[str, list[Claim]] = field(default_factory=lambda: defaultdict(list))
+    cut_off: list[Claim] = field(default_factory=list)
+    """The batch took too long for them. Stripe may have counted them."""
     unavailable: bool = False
     """Whether Stripe doesn't answer, so that the rest of the batch is not tried."""
 
 
-async def send_due(runtime: Runtime, stop: asyncio.Event | None = None) -> int:
+async def send_due(runtime: Runtime, stop: asyncio.Event | None = None, timing: SenderTiming = DEFAULT_TIMING) -> int:
     """Send every record that is due, until none is left, Stripe doesn't answer, or `stop` is set.
 
     Several processes may do this at the same time.
@@ -65,8 +82,8 @@ async def send_due(runtime: Runtime, stop: asyncio.Event | None = None) -> int:
         return 0
     sent = 0
     while stop is None or not stop.is_set():
-        claims = await statements.claim(runtime.database, BATCH)
-        outcomes = await _send(runtime, await _sendable(runtime, claims))
+        claims = await statements.claim(runtime.database, BATCH, timing.lease)
+        outcomes = await _send(runtime, await _sendable(runtime, claims), timing)
         await _store(runtime, outcomes)
         sent += len(outcomes.sent)
         if len(claims) < BATCH or outcomes.unavailable or outcomes.misconfigured:
@@ -75,10 +92,10 @@ async def send_due(runtime: Runtime, stop: asyncio.Event | None = None) -> int:
 
 
 @asynccontextmanager
-async def sending(runtime: Runtime) -> AsyncIterator[None]:
+async def sending(runtime: Runtime, timing: SenderTiming = DEFAULT_TIMING) -> AsyncIterator[None]:
     """Send due records every few seconds until the block ends."""
     stop = asyncio.Event()
-    task = asyncio.create_task(_send_until(stop, runtime), context=Context())
+    task = asyncio.create_task(_send_until(stop, runtime, timing), context=Context())
     try:
         yield
     finally:
@@ -89,19 +106,19 @@ async def sending(runtime: Runtime) -> AsyncIterator[None]:
         await asyncio.wait({task})
 
 
-async def _send_until(stop: asyncio.Event, runtime: Runtime) -> None:
+async def _send_until(stop: asyncio.Event, runtime: Runtime, timing: SenderTiming) -> None:
     rounds = 0
     while not stop.is_set():
         try:
             if rounds % UNPARK_EVERY == 0:
                 await statements.unpark(runtime.database)
-            await send_due(runtime, stop)
+            await send_due(runtime, stop, timing)
         except Exception:
             # The database may be unavailable or not migrated yet: try again in the next round.
             logger.exception("usage_not_sent")
         rounds += 1
         with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), INTERVAL.total_seconds())
+            await asyncio.wait_for(stop.wait(), timing.interval.total_seconds())
 
 
 async def _sendable(runtime: Runtime, claims: Sequence[Claim]) -> list[Claim]:
@@ -123,7 +140,7 @@ async def _sendable(runtime: Runtime, claims: Sequence[Claim]) -> list[Claim]:
     return [claim for claim in young if claim.first_attempt_at >= now - UNIQUE_FOR]
 
 
-async def _send(runtime: Runtime, claims: Sequence[Claim]) -> _Outcomes:
+async def _send(runtime: Runtime, claims: Sequence[Claim], timing: SenderTiming) -> _Outcomes:
     api, outcomes, turns = runtime.resource(StripeApi), _Outcomes(), asyncio.Semaphore(CONCURRENCY)
     open_claims = {claim.id: claim for claim in claims}
 
@@ -134,12 +151,13 @@ async def _send(runtime: Runtime, claims: Sequence[Claim]) -> _Outcomes:
                 del open_claims[claim.id]
 
     with suppress(TimeoutError):
-        async with asyncio.timeout(BATCH_TIMEOUT.total_seconds()), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(timing.batch_timeout.total_seconds()), asyncio.TaskGroup() as group:
             for claim in claims:
                 group.create_task(send(claim))
-    if open_claims:
+    if outcomes.unavailable:
         outcomes.failed["not tried, since Stripe doesn't answer"] += open_claims.values()
-        outcomes.unavailable = True
+    else:
+        outcomes.cut_off += open_claims.values()
     return outcomes
 
 
@@ -178,7 +196,11 @@ async def _store(runtime: Runtime, outcomes: _Outcomes) -> None:
     for code, claims in outcomes.misconfigured.items():
         await statements.retry(database, claims, MISCONFIGURED_DELAY, code)
         logger.error("usage_postponed", code=code, records=len(claims), hint="Run app billing setup.")
+    if outcomes.cut_off:
+        await statements.retry(database, outcomes.cut_off, timedelta(), "The batch took too long.")
     for reason, claims in outcomes.failed.items():
+        if not claims:
+            continue
         attempt = max(claim.attempt for claim in claims)
         delay = backoff(attempt, first=FIRST_RETRY_DELAY, longest=MAX_RETRY_DELAY)
         await statements.retry(database, claims, delay, reason)

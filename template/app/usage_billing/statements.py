@@ -15,9 +15,6 @@ from app.core.db.models import utc_now
 from app.stripe.models import StripeCustomer
 from app.usage_billing.models import REASON_LENGTH, UsageRecord, UsageState
 
-LEASE: Final = timedelta(seconds=60)
-"""Duration for which records belong to the process that sends them."""
-
 _NO_SYNC: Final = {"synchronize_session": False}
 _PENDING: Final = col(UsageRecord.state) == UsageState.PENDING
 
@@ -40,7 +37,7 @@ class Claim:
     first_attempt_at: datetime
 
 
-async def claim(database: Database, limit: int) -> list[Claim]:
+async def claim(database: Database, limit: int, lease: timedelta) -> list[Claim]:
     """Claim records that are due, the oldest first. No other process gets them until the lease expires."""
     now = utc_now()
     due = (
@@ -61,7 +58,7 @@ async def claim(database: Database, limit: int) -> list[Claim]:
         update(UsageRecord)
         .where(col(UsageRecord.id).in_(select(due.c.id)), _PENDING)
         .values(
-            due_at=now + LEASE,
+            due_at=now + lease,
             attempts=col(UsageRecord.attempts) + 1,
             first_attempt_at=func.coalesce(col(UsageRecord.first_attempt_at), now),
             customer_id=func.coalesce(col(UsageRecord.customer_id), customer),

@@ -19,6 +19,7 @@ from app.usage_billing.models import UsageRecord, UsageState
 from app.usage_billing.sender import UNIQUE_FOR, send_due, sending
 from tests.usage_billing.conftest import counted, make_due, record, records, send, states
 
+LEASE = timedelta(minutes=1)
 PENDING, PARKED, SENT = UsageState.PENDING, UsageState.PARKED, UsageState.SENT
 
 
@@ -88,27 +89,30 @@ class TestSend:
 
         stripe_fake.faults.down = 0
         # Without waiting for the circuit breaker.
-        runtime.provide(StripeApi, StripeApi(runtime.resource(StripeSettings)))
+        old, new = runtime.resource(StripeApi), StripeApi(runtime.resource(StripeSettings))
+        runtime.provide(StripeApi, new)
         await until(lambda: send(runtime))
+        runtime.provide(StripeApi, old)
+        await new.close()
         assert sorted(counted(stripe_fake)) == list(range(1, 31))
 
     async def test_processes_share_the_records(self, runtime: Runtime, customer: str, user_id: UUID) -> None:
         assert customer
         await record(runtime, user_id, *range(1, 6))
-        first = await statements.claim(runtime.database, 3)
-        second = await statements.claim(runtime.database, 3)
+        first = await statements.claim(runtime.database, 3, LEASE)
+        second = await statements.claim(runtime.database, 3, LEASE)
         assert (len(first), len(second)) == (3, 2)
         assert {claim.id for claim in first} & {claim.id for claim in second} == set()
-        assert await statements.claim(runtime.database, 3) == []
+        assert await statements.claim(runtime.database, 3, LEASE) == []
 
     async def test_a_claim_that_expired_cannot_change_the_record(
         self, runtime: Runtime, customer: str, user_id: UUID
     ) -> None:
         assert customer
         await record(runtime, user_id, 5)
-        old = await statements.claim(runtime.database, 1)
+        old = await statements.claim(runtime.database, 1, LEASE)
         await make_due(runtime)
-        (new,) = await statements.claim(runtime.database, 1)
+        (new,) = await statements.claim(runtime.database, 1, LEASE)
         await statements.close(runtime.database, old, UsageState.REJECTED, "late")
         assert new.attempt == 2
         assert await states(runtime) == [PENDING]
