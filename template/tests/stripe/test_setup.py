@@ -1,6 +1,7 @@
 """`app billing setup` and the other commands."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -76,7 +77,7 @@ class TestCommands:
     async def test_setup_asks_first_and_is_repeatable(self, stripe_server: StripeServer) -> None:
         fake = stripe_server.reset()
         refused = await self.run("setup", answer="n\n")
-        assert "Apply 8 changes in test mode?" in refused.output
+        assert re.search(r"Apply \d+ changes in test mode\?", refused.output)
         assert "Create the product Pro" in (await self.run("setup", "--dry-run")).output
         assert fake.account.all(Product) == []
 
