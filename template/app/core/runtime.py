@@ -20,6 +20,7 @@ from app.core.ports.leases import Leases, MemoryLeases
 from app.core.ports.plans import FreePlan, Plans, Reservation
 from app.core.ports.queue import Queue
 from app.core.ports.telemetry import ExternalCall, Telemetry, TelemetryListener
+from app.core.ports.usage import UnbilledUsage, UsageRecorder
 from app.core.ports.user_files import NoUserFiles, UserFiles
 from app.core.rate_limiting.memory import MemoryLimiter
 from app.core.rate_limiting.port import Limiter
@@ -32,6 +33,7 @@ class Ports(TypedDict, total=False):
     plans: Plans
     cache: Cache
     audit: Audit
+    usage: UsageRecorder
     user_files: UserFiles
     limiter: Limiter
     leases: Leases
@@ -50,6 +52,7 @@ class Runtime:
     plans: Plans = field(default_factory=FreePlan)
     cache: Cache = field(default_factory=MemoryCache)
     audit: Audit = field(default_factory=LogAudit)
+    usage: UsageRecorder = field(default_factory=UnbilledUsage)
     user_files: UserFiles = field(default_factory=NoUserFiles)
     limiter: Limiter = field(default_factory=MemoryLimiter)
     leases: Leases = field(default_factory=MemoryLeases)

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
 import stripe
@@ -77,7 +77,7 @@ async def receive_event(runtime: Runtime, body: bytes, signature: str) -> None:
     setting = runtime.resource(StripeSettings).STRIPE_WEBHOOK_SECRET
     if not setting.get_secret_value():
         raise NotFoundError("Webhook")
-    event = _verified(body, signature, webhook_secrets(setting))
+    event = verified(body, signature, webhook_secrets(setting), _event)
     if event["type"] in EVENTS:
         await inbox.receive(
             runtime, provider=NAME, event_id=event["id"], payload=_reference(event), handler=apply_stripe_event
@@ -102,8 +102,14 @@ async def apply_stripe_event(runtime: Runtime, payload: dict[str, Json]) -> None
         await forget_customer(runtime, event.id)
 
 
-def _verified(body: bytes, header: str, secrets: tuple[str, ...]) -> dict[str, Any]:
+def verified[T](body: bytes, header: str, secrets: tuple[str, ...], read: Callable[[Any], T]) -> T:
     """Verify the signature and its time, and return the event.
+
+    Args:
+        body: the request's.
+        header: its `Stripe-Signature`.
+        secrets: of the endpoint.
+        read: returns the event of a JSON value, and raises an error if it is none.
 
     Raises:
         InvalidSignatureError: something about the signature or the body is not valid. The reason is only logged.
@@ -112,7 +118,7 @@ def _verified(body: bytes, header: str, secrets: tuple[str, ...]) -> dict[str, A
         text = body.decode("utf-8")
         _check_time(header)
         _verify_any(text, header, secrets)
-        return _event(json.loads(text))
+        return read(json.loads(text))
     except Exception as error:
         # Whatever the library raises for a malformed header or body: the request is malformed, we have not failed.
         logger.warning("webhook_refused", provider=NAME, reason=type(error).__name__)

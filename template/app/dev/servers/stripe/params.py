@@ -3,6 +3,7 @@
 A list is written `items[0][price]=…`, or `expand[]=…`; a mapping `metadata[key]=…`. An empty value unsets a field.
 """
 
+import json
 import re
 from typing import Final, Self
 from urllib.parse import parse_qsl
@@ -22,6 +23,9 @@ def parse(text: str) -> dict[str, Value]:
     Raises:
         ApiError: a name is used both for a value and for a group.
     """
+    if text.startswith("{"):
+        # Requests of API version 2.
+        return {name: _from_json(value) for name, value in json.loads(text).items()}
     found: dict[str, Value] = {}
     for name, value in parse_qsl(text, keep_blank_values=True):
         parts = _KEY.findall(name)
@@ -34,6 +38,14 @@ def parse(text: str) -> dict[str, Value]:
         key = parts[-1] if parts else name
         group[str(len(group)) if key == "[]" else key] = value
     return found
+
+
+def _from_json(value: object) -> Value:
+    if isinstance(value, dict):
+        return {name: _from_json(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return {str(number): _from_json(part) for number, part in enumerate(value)}
+    return str(value)
 
 
 class Params:

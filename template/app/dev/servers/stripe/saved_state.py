@@ -15,13 +15,14 @@ from app.dev.servers.stripe.objects.invoices import Invoice, InvoiceLine, Invoic
 from app.dev.servers.stripe.objects.meters import Meter, MeterEvent
 from app.dev.servers.stripe.objects.payments import Charge, Dispute, PaymentIntent, Refund
 from app.dev.servers.stripe.objects.subscriptions import Subscription
+from app.dev.servers.stripe.objects.thin import EventDestination, ThinEvent
 
 KINDS: Final[dict[str, type[Resource]]] = {
     kind.OBJECT: kind
     for kind in (
         *(Charge, CheckoutSession, Coupon, Customer, Discount, Dispute, Event, Invoice, InvoicePayment, Meter),
         *(PaymentIntent, PaymentMethod, PortalConfiguration, PortalSession, Price, Product, PromotionCode, Refund),
-        *(Subscription, WebhookEndpoint),
+        *(EventDestination, Subscription, ThinEvent, WebhookEndpoint),
     )
 }
 _PARTS: Final[dict[str, TypeAdapter[object]]] = {

@@ -6,14 +6,15 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 import httpx
 
 from app.dev.servers.stripe.account import Account, Delivery
 from app.dev.servers.stripe.faults import Faults
-from app.dev.servers.stripe.objects.base import document
+from app.dev.servers.stripe.objects.base import Json, document
 from app.dev.servers.stripe.objects.events import Event, WebhookEndpoint
+from app.dev.servers.stripe.objects.thin import EventDestination, ThinEvent
 
 MAX_ATTEMPTS: Final = 30
 _LONGEST_PAUSE: Final = 60.0
@@ -40,8 +41,13 @@ def signature(body: bytes, secret: str, at: int) -> str:
 
 def message(account: Account, delivery: Delivery) -> Message:
     """Return the request that delivers an event. Its signature has the real time, even if the clock was moved."""
-    endpoint, event = account.find(WebhookEndpoint, delivery.endpoint), account.find(Event, delivery.event)
-    body = json.dumps(document(event), indent=2).encode()
+    endpoint: WebhookEndpoint | EventDestination
+    if (thin := account.get(ThinEvent, delivery.event)) is not None:
+        endpoint, event = account.find(EventDestination, delivery.endpoint), thin.shown()
+    else:
+        endpoint = account.find(WebhookEndpoint, delivery.endpoint)
+        event = cast("Json", document(account.find(Event, delivery.event)))
+    body = json.dumps(event, indent=2).encode()
     headers = {
         "Content-Type": "application/json; charset=utf-8",
         "Stripe-Signature": signature(body, endpoint.secret, int(time.time())),
@@ -68,7 +74,8 @@ async def deliver(account: Account, faults: Faults, post: Post) -> int:
             continue
         if any(answers) or delivery.attempts >= MAX_ATTEMPTS:
             account.deliveries.remove(delivery)
-            account.find(Event, delivery.event).pending_webhooks -= 1
+            if (event := account.get(Event, delivery.event)) is not None:
+                event.pending_webhooks -= 1
             delivered += any(answers)
         else:
             delivery.due = now + min(_LONGEST_PAUSE, 2.0**delivery.attempts)

@@ -1,6 +1,16 @@
 """The table of the API's endpoints."""
 
-from app.dev.servers.stripe.api import catalog, checkout, customers, invoices, meters, portal, subscriptions, webhooks
+from app.dev.servers.stripe.api import (
+    catalog,
+    checkout,
+    customers,
+    invoices,
+    meters,
+    portal,
+    subscriptions,
+    thin,
+    webhooks,
+)
 from app.dev.servers.stripe.api.call import Handler, retrieve
 from app.dev.servers.stripe.objects.base import Resource
 from app.dev.servers.stripe.objects.catalog import Coupon, Price, Product, PromotionCode
@@ -74,4 +84,7 @@ ENDPOINTS: list[tuple[str, str, Handler]] = [
     ("POST", "/v1/billing/meters/{id}/reactivate", meters.reactivate),
     ("GET", "/v1/billing/meters/{id}/event_summaries", meters.summaries),
     ("POST", "/v1/billing/meter_events", meters.record),
+    ("GET", "/v2/core/events/{id}", thin.retrieve),
+    ("GET", "/v2/core/event_destinations", thin.listed),
+    ("POST", "/v2/core/event_destinations", thin.create),
 ]

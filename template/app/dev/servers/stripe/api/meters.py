@@ -2,6 +2,7 @@
 
 from decimal import Decimal, InvalidOperation
 
+from app.dev.servers.stripe.api import thin
 from app.dev.servers.stripe.api.call import Answer, Call
 from app.dev.servers.stripe.billing.periods import DAY
 from app.dev.servers.stripe.billing.usage import aggregate
@@ -117,6 +118,7 @@ def record(call: Call) -> Answer:
     account.meter_identifiers[identifier] = account.now
     event = MeterEvent(created=account.now, event_name=name, identifier=identifier, payload=payload, timestamp=at)
     if identifier in account.rejected_identifiers:
+        thin.report_error(account, meter, "meter_event_customer_not_found", identifier)
         return event
     account.meter_events.append(event)
     return event
