@@ -1,6 +1,6 @@
 """The servers besides the database that modules need: `app dev` runs them, and other commands find them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -12,7 +12,11 @@ from app.kit.environment import in_environment
 
 @contextmanager
 def services(
-    *, say: Callable[[str], object] | None = None, folder: Path = LOCAL, url: str = ""
+    *,
+    say: Callable[[str], object] | None = None,
+    folder: Path = LOCAL,
+    url: str = "",
+    known: Sequence[DevService] = tuple(DEV_SERVICES),
 ) -> Iterator[dict[str, str]]:
     """Put the settings that name the servers into the environment until the end of the block, and yield them.
 
@@ -21,6 +25,7 @@ def services(
             `None`, no server is started: only those that another process runs are used.
         folder: the folder of the servers' data.
         url: the URL of this application, for servers that call it.
+        known: the servers that may be wanted.
 
     Raises:
         OSError: a server doesn't start; the message says why.
@@ -28,7 +33,7 @@ def services(
     """
     variables: dict[str, str] = {}
     with ExitStack() as stack:
-        for service in DEV_SERVICES:
+        for service in known:
             if not service.is_wanted():
                 continue
             found = service.find(folder / service.name)

@@ -22,7 +22,7 @@ def billing() -> None:
 @with_runtime
 async def sync(runtime: Runtime, who: str) -> None:
     """Compare a user's subscriptions with the payment providers, and repair what differs."""
-    _report(await sync_user(runtime, await _find(runtime, who)))
+    _report(await sync_user(runtime, await find_user(runtime, who)))
 
 
 @billing.command("reconcile")
@@ -32,7 +32,8 @@ async def reconcile_all(runtime: Runtime) -> None:
     _report(await reconcile(runtime))
 
 
-async def _find(runtime: Runtime, who: str) -> UUID:
+async def find_user(runtime: Runtime, who: str) -> UUID:
+    """Return the id of the user whom the command line names by id or address."""
     try:
         condition = col(User.id) == UUID(who)
     except ValueError:

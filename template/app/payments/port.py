@@ -79,8 +79,8 @@ class SubscriptionSnapshot:
     """The state of one subscription at its provider, at one time.
 
     Attributes:
-        provider: `stripe`, `apple` or `google`.
-        provider_id: the provider's id: `sub_…`, the original transaction id, or the id of the purchase token.
+        provider: the provider's name.
+        provider_id: the provider's id of the subscription, which stays the same when it renews.
         user_id: the user that the provider names. `None` if it names none: then the subscription keeps the user that it
             has, or is parked until a user links it.
         plan: the name of the plan in app/plans/plans.toml; `None` if no plan contains the product. Then it gives no
@@ -163,7 +163,7 @@ class BillingProvider(Protocol):
 class BillingProviders:
     """The payment providers of the running application, as a resource of the runtime.
 
-    A provider's module registers it in its lifespan: `runtime.resource(BillingProviders).add(StripeProvider(…))`.
+    A provider's module registers it in its lifespan: `runtime.resource(BillingProviders).add(MyProvider(…))`.
     """
 
     def __init__(self) -> None:

@@ -119,7 +119,8 @@ async def _owner(
 ) -> UUID | None:
     """Return the user of a subscription: the one whom the provider names, else the current one, else by address."""
     if snapshot.user_id is not None:
-        return snapshot.user_id if await subscriptions.user_exists(snapshot.user_id) else None
+        # A name of nobody, such as an erased user, takes it from no one: its buyer may have linked it to a new account.
+        return snapshot.user_id if await subscriptions.user_exists(snapshot.user_id) else row.user_id
     if row.user_id is not None or snapshot.email is None or snapshot.status in ENDED:
         return row.user_id
     return await subscriptions.user_of_email(snapshot.email)

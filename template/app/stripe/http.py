@@ -1,6 +1,8 @@
 """The HTTP client that Stripe's library uses: httpx without redirects, and without the environment's proxies."""
 
+import ssl
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 
 import httpx
@@ -16,7 +18,7 @@ class StripeHttpClient(stripe.HTTPClient):
 
     def __init__(self) -> None:
         super().__init__()
-        self._client = httpx.AsyncClient(timeout=TIMEOUT, trust_env=False, follow_redirects=False)
+        self._client: httpx.AsyncClient | None = None
 
     async def request_async(
         self,
@@ -27,11 +29,23 @@ class StripeHttpClient(stripe.HTTPClient):
     ) -> tuple[bytes, int, Mapping[str, str]]:
         """See `stripe.HTTPClient.request_async`. The body is the form that the library encoded."""
         try:
-            response = await self._client.request(method, url, headers=headers, content=post_data or None)
+            response = await self._opened().request(method, url, headers=headers, content=post_data or None)
         except httpx.HTTPError as error:
             raise stripe.APIConnectionError(type(error).__name__) from error  # type: ignore[no-untyped-call] # of the library
         return response.content, response.status_code, response.headers
 
     async def close_async(self) -> None:
         """Close all connections."""
-        await self._client.aclose()
+        if self._client is not None:
+            await self._client.aclose()
+
+    def _opened(self) -> httpx.AsyncClient:
+        # Opened by the first request: reading the certificates takes longer than the rest of the application's start.
+        if self._client is None:
+            self._client = httpx.AsyncClient(timeout=TIMEOUT, trust_env=False, follow_redirects=False, verify=_tls())
+        return self._client
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    return ssl.create_default_context()

@@ -1,16 +1,16 @@
 """Stripe in the tests: the fake that `app dev` starts, on a loopback port, with a fresh account for each test."""
 
+import asyncio
 import copy
-import socket
-import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
+from uvicorn.server import ServerState
 
 from app.core.runtime import Runtime
 from app.dev.servers.stripe.account import Account
@@ -45,19 +45,22 @@ class StripeServer:
 
 
 @pytest.fixture(scope="session")
-def stripe_server() -> Iterator[StripeServer]:
-    """The server of the fake."""
+async def stripe_server() -> AsyncIterator[StripeServer]:
+    """The server of the fake, in the tests' own event loop: threads would take turns with each request."""
     served = StripeServer()
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    served.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server = uvicorn.Server(uvicorn.Config(served, log_config=None, access_log=False, lifespan="off"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
+    config = uvicorn.Config(served, log_config=None, access_log=False, lifespan="off")
+    config.load()
+    state = ServerState()
+    protocol = cast("Callable[..., asyncio.Protocol]", config.http_protocol_class)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(
+        lambda: protocol(config=config, server_state=state, app_state={}), host="127.0.0.1", port=0
+    )
+    served.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     yield served
-    server.should_exit = True
-    thread.join()
-    listener.close()
+    for connection in list(state.connections):
+        connection.shutdown()
+    server.close()
 
 
 @pytest.fixture(autouse=True)

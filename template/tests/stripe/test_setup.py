@@ -1,5 +1,10 @@
 """`app billing setup` and the other commands."""
 
+import asyncio
+import re
+from collections.abc import AsyncIterator
+
+import pytest
 from click.testing import CliRunner, Result
 
 from app.cli.main import cli
@@ -7,6 +12,7 @@ from app.core.runtime import Runtime
 from app.dev.servers.stripe.objects.catalog import Price, Product
 from app.plans.catalog import PlanCatalog
 from app.stripe.setup import StripeSetup
+from tests.databases import Databases
 from tests.stripe.conftest import Buyer, StripeServer
 
 
@@ -53,9 +59,40 @@ class TestSetup:
 
 
 class TestCommands:
-    def run(self, *arguments: str, answer: str | None = None) -> Result:
-        return CliRunner().invoke(cli, ["billing", *arguments], input=answer)
+    @pytest.fixture(autouse=True)
+    async def database(self, databases: Databases, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+        """A database that the command finds in its environment."""
+        async with databases.fresh() as url:
+            monkeypatch.setenv("DATABASE_URL", url)
+            yield
 
-    def test_the_commands_of_all_modules_are_one_group(self) -> None:
-        shown = self.run("--help").output
+    async def run(self, *arguments: str, answer: str | None = None) -> Result:
+        """Run `app billing …`, in a thread, since it brings its own event loop."""
+        return await asyncio.to_thread(CliRunner().invoke, cli, ["billing", *arguments], input=answer)
+
+    async def test_the_commands_of_all_modules_are_one_group(self) -> None:
+        shown = (await self.run("--help")).output
         assert all(f"  {name} " in shown for name in ("reconcile", "setup", "sync"))
+
+    async def test_setup_asks_first_and_is_repeatable(self, stripe_server: StripeServer) -> None:
+        fake = stripe_server.reset()
+        refused = await self.run("setup", answer="n\n")
+        assert re.search(r"Apply \d+ changes in test mode\?", refused.output)
+        assert "Create the product Pro" in (await self.run("setup", "--dry-run")).output
+        assert fake.account.all(Product) == []
+
+        applied = await self.run("setup", "--yes")
+        assert applied.exit_code == 0, applied.output
+        assert "Set STRIPE_WEBHOOK_SECRET=whsec_" in applied.output
+        assert "The account matches" in (await self.run("setup")).output
+
+    async def test_setup_needs_a_key(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("STRIPE_SECRET_KEY", "")
+        refused = await self.run("setup", "--yes")
+        assert refused.exit_code == 1
+        assert "STRIPE_SECRET_KEY is not set" in refused.output
+
+    async def test_reconcile_and_sync_report(self) -> None:
+        assert "stripe: 0 checked, 0 repaired, 0 failed" in (await self.run("reconcile")).output
+        unknown = await self.run("sync", "nobody@example.com")
+        assert (unknown.exit_code, "No user has this address" in unknown.output) == (1, True)

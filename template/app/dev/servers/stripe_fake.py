@@ -13,6 +13,7 @@ from app.dev.servers.children import command_line, log_tail, start, stop
 from app.dev.servers.dev_service import DevService
 from app.dev.servers.stripe import server_file
 from app.kit.environment import in_environment
+from app.migrate.database_settings import database_settings
 from app.stripe.settings import StripeSettings
 
 START_SECONDS: Final = 20
@@ -22,8 +23,10 @@ APP: Final = "app.cli.main"
 
 
 def _is_wanted() -> bool:
+    if not database_settings().is_local:
+        return False
     settings = cast("StripeSettings", load_settings([StripeSettings])[StripeSettings])
-    return settings.is_local and not settings.STRIPE_SECRET_KEY.get_secret_value()
+    return not settings.STRIPE_SECRET_KEY.get_secret_value()
 
 
 @contextmanager

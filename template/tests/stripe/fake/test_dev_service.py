@@ -5,7 +5,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.dev.lock import poll
 from app.dev.servers.stripe import saved_state
 from app.dev.servers.stripe.billing.due import catch_up
 from app.dev.servers.stripe.fake import StripeFake
@@ -23,7 +22,7 @@ def get(settings: dict[str, str], path: str) -> list[dict[str, str]]:
     return list(answer.json()["data"])
 
 
-def test_runs_with_the_plans_and_keeps_its_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keeps_its_account_and_its_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("STRIPE_SECRET_KEY", raising=False)
     folder = tmp_path / "stripe"
     assert dev_service.is_wanted()
@@ -32,20 +31,13 @@ def test_runs_with_the_plans_and_keeps_its_account(tmp_path: Path, monkeypatch: 
     with dev_service.run(folder, URL) as running:
         settings = dict(running)
         assert dev_service.find(folder) == settings
-        for _turn in poll(30):
-            if len(get(settings, "/v1/prices")) == 4:
-                break
         endpoints = get(settings, "/v1/webhook_endpoints")
     assert dev_service.find(folder) is None
 
     with dev_service.run(folder, URL) as again:
         assert get(dict(again), "/v1/webhook_endpoints") == endpoints
-        assert {"pro_monthly", "pro_yearly"} <= {price["lookup_key"] for price in get(dict(again), "/v1/prices")}
-        assert [one["url"] for one in endpoints] == [f"{URL}/api/v1/public/webhooks/stripe"]
-        assert (again["STRIPE_API_BASE"], again["STRIPE_WEBHOOK_SECRET"]) == (
-            settings["STRIPE_API_BASE"],
-            settings["STRIPE_WEBHOOK_SECRET"],
-        )
+    assert [one["url"] for one in endpoints] == [f"{URL}/api/v1/public/webhooks/stripe"]
+    assert settings.items() >= {name: again[name] for name in ("STRIPE_API_BASE", "STRIPE_WEBHOOK_SECRET")}.items()
 
 
 def test_is_not_wanted_with_a_key_or_outside_local(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,6 +47,7 @@ def test_is_not_wanted_with_a_key_or_outside_local(monkeypatch: pytest.MonkeyPat
 
 async def test_an_account_is_the_same_after_it_was_saved(tmp_path: Path, fake: StripeFake, shop: Shop) -> None:
     await live(fake, shop)
+    await shop.buy()
 
     saved_state.save(fake.account, tmp_path / "account.json")
     loaded = saved_state.load(tmp_path / "account.json")
