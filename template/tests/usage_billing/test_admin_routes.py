@@ -11,7 +11,7 @@ from app.usage_billing.models import MeterErrorReport
 from app.usage_billing.sender import send_due
 from app.users.models import Role
 from tests.conftest import SignIn
-from tests.usage_billing.conftest import counted, record
+from tests.usage_billing.conftest import counted, record, records
 
 USAGE = "/api/v1/admin/usage"
 
@@ -23,14 +23,7 @@ async def admin(sign_in: SignIn) -> dict[str, str]:
 
 
 @pytest.fixture
-async def rejected(
-    client: httpx.AsyncClient,
-    admin: dict[str, str],
-    runtime: Runtime,
-    stripe_fake: StripeFake,
-    customer: str,
-    user_id: UUID,
-) -> str:
+async def rejected(runtime: Runtime, stripe_fake: StripeFake, customer: str, user_id: UUID) -> str:
     """A record that Stripe has rejected, after one that it has counted."""
     await record(runtime, user_id, 5)
     await send_due(runtime)
@@ -38,8 +31,7 @@ async def rejected(
     gone = stripe_fake.account.objects["customer"].pop(customer)
     await send_due(runtime)
     stripe_fake.account.objects["customer"][customer] = gone
-    found = await client.get(f"{USAGE}/records", headers=admin, params={"state": "rejected"})
-    return str(found.json()["items"][0]["id"])
+    return str((await records(runtime))[1].id)
 
 
 class TestRecords:

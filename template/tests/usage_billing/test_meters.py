@@ -16,6 +16,9 @@ title = "Calls"
 """
 
 
+PRICE = '{ key = "%s", amount = 1, currency = "usd", interval = "month" }'
+
+
 def problems(folder: Path, text: str) -> list[str]:
     """What is wrong with a file."""
     file = folder / "meters.toml"
@@ -51,12 +54,12 @@ class TestLoad:
             ('"month"', '"week"', "meters.pages.prices.0.interval: Input should be"),
             (
                 'title = "Calls"',
-                'title = "Calls"\nprices = [{ key = "pages_monthly", amount = 1, currency = "usd", interval = "month" }]',
+                f'title = "Calls"\nprices = [{PRICE % "pages_monthly"}]',
                 'the key "pages_monthly" belongs to more than one price',
             ),
             (
                 "prices = [",
-                'prices = [{ key = "other", amount = 1, currency = "usd", interval = "month" }, ',
+                f"prices = [{PRICE % 'other'}, ",
                 "meters.pages.prices: there is more than one for an interval",
             ),
         ],
