@@ -47,7 +47,8 @@ def click(output: str) -> None:
     """Do what the page asks the reader to do in the browser."""
     for url in re.findall(r"http://127\.0\.0\.1:\d+/(?:checkout|portal)/\w+", output):
         form = {"card": "0341", "action": "card"} if "/portal/" in url else {"card": "4242", "action": "pay"}
-        with urllib.request.urlopen(url, urllib.parse.urlencode(form).encode(), SECONDS) as page:
+        data = urllib.parse.urlencode(form).encode()
+        with urllib.request.urlopen(url, data, SECONDS) as page:  # noqa: S310 - of this machine
             text = page.read().decode()
         assert ("Thank you" if "/checkout/" in url else "0341") in text
 
@@ -75,7 +76,8 @@ def server(site: Site, port: str) -> Iterator[str]:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=SECONDS)
     finally:
-        kill_group(process)
+        if process.poll() is None:
+            kill_group(process)
 
 
 @pytest.mark.slow
