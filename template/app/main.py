@@ -88,13 +88,15 @@ def _empty_app(settings: Settings) -> Application:
 def include_routes(app: FastAPI, modules: Sequence[Module], prefix: str) -> None:
     """Add the routes of all modules, each area behind its guard."""
     guards = _guards(modules)
+    metering = [dependency for module in modules for dependency in module.app_dependencies]
     # Directly into the application: each router in between costs every request another search.
     for module in modules:
         tags: list[str | Enum] = [module.name]
         if module.public_router is not None:
             app.include_router(module.public_router, prefix=f"{prefix}/public", tags=tags)
         if module.router is not None and guards is not None:
-            app.include_router(module.router, prefix=f"{prefix}/app", tags=tags, dependencies=[guards.app])
+            dependencies = [guards.app, *([] if module.unmetered else metering)]
+            app.include_router(module.router, prefix=f"{prefix}/app", tags=tags, dependencies=dependencies)
         if module.admin_router is not None and guards is not None:
             app.include_router(module.admin_router, prefix=f"{prefix}/admin", tags=tags, dependencies=[guards.admin])
 

@@ -28,6 +28,7 @@ from app.core.db.database import Database, create_database
 from app.core.db.joined_database import JoinedDatabase
 from app.core.jobs.in_process import InProcessQueue
 from app.core.lifecycle import create_runtime, running, settings_classes
+from app.core.ports.plans import FreePlan
 from app.core.runtime import Runtime
 from app.main import create_app, run_on
 from app.migrate.migrations import upgrade
@@ -137,9 +138,17 @@ def make_client(app: FastAPI) -> httpx.AsyncClient:
 
 
 @pytest.fixture
-async def runtime(database: Database) -> AsyncIterator[Runtime]:
+def plan_limits() -> bool:
+    """Whether the limits of users' plans apply. Tests that need them override this fixture in their folder."""
+    return False
+
+
+@pytest.fixture
+async def runtime(database: Database, plan_limits: bool) -> AsyncIterator[Runtime]:  # noqa: FBT001 - a fixture
     """The running application's runtime. Its jobs wait for `await runtime.queue.drain()`."""
     async with running(make_runtime(database), background=False) as started:
+        if not plan_limits:
+            started.plans = FreePlan()
         yield started
 
 
@@ -198,12 +207,15 @@ def sign_in(runtime: Runtime, client: httpx.AsyncClient) -> SignIn:
 
 
 @pytest.fixture
-async def live_runtime(databases: Databases) -> AsyncIterator[Runtime]:
+async def live_runtime(databases: Databases, plan_limits: bool) -> AsyncIterator[Runtime]:  # noqa: FBT001 - a fixture
     """A runtime on a database of its own, with a pool and real commits: for what happens at the same time."""
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(databases.fresh())
         made = make_runtime(create_database(Settings().with_database(url)))
-        yield await stack.enter_async_context(running(made, background=False))
+        await stack.enter_async_context(running(made, background=False))
+        if not plan_limits:
+            made.plans = FreePlan()
+        yield made
 
 
 @pytest.fixture

@@ -174,6 +174,15 @@ class _Reader(ast.NodeVisitor):
             self.facts.local.add(node.name)
         self.generic_visit(node)
 
+    def visit_MatchStar(self, node: ast.MatchStar) -> None:
+        if node.name:
+            self.facts.local.add(node.name)
+
+    def visit_MatchMapping(self, node: ast.MatchMapping) -> None:
+        if node.rest:
+            self.facts.local.add(node.rest)
+        self.generic_visit(node)
+
     def visit_Lambda(self, node: ast.Lambda) -> None:
         self.generic_visit(node)
 

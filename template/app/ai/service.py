@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Self
@@ -16,7 +16,8 @@ from app.ai.disconnect import while_connected
 from app.ai.errors import AITimeoutError, ConcurrencyLimitError
 from app.ai.port import Completion, Part
 from app.ai.settings import AISettings
-from app.core.errors import AppError, QuotaExceededError, ServiceUnavailableError
+from app.core.errors import ServiceUnavailableError
+from app.core.ports.plans import Reservation
 from app.core.runtime import Runtime
 from app.users.errors import AccountDeactivatedError
 from app.users.identities import is_active_user
@@ -143,18 +144,8 @@ class AnswerService:
         if not active:
             raise AccountDeactivatedError
 
-    @asynccontextmanager
-    async def _metered(self) -> AsyncIterator[None]:
-        runtime, user_id = self.runtime, self.user_id
-        async with runtime.database.transaction() as session:
-            if not await runtime.plans.consume(session, user_id, RESOURCE):
-                raise QuotaExceededError(RESOURCE)
-        try:
-            yield
-        except AppError:
-            async with runtime.database.transaction() as session:
-                await runtime.plans.give_back(session, user_id, RESOURCE)
-            raise
+    def _metered(self) -> AbstractAsyncContextManager[Reservation]:
+        return self.runtime.metered(self.user_id, RESOURCE)
 
 
 @asynccontextmanager

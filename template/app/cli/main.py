@@ -39,10 +39,18 @@ class Application(click.Group):
 
 
 def _module_commands() -> dict[str, click.Command]:
+    """Return the modules' commands by name. Groups of the same name become one group."""
     from app.modules import MODULES
 
-    commands = [command for module in MODULES for command in module.commands]
-    return {command.name: command for command in commands if command.name is not None}
+    commands: dict[str, click.Command] = {}
+    for command in (command for module in MODULES for command in module.commands):
+        name = command.name or ""
+        other = commands.get(name)
+        if isinstance(other, click.Group) and isinstance(command, click.Group):
+            commands[name] = click.Group(name, {**other.commands, **command.commands}, help=other.help)
+        else:
+            commands[name] = command
+    return commands
 
 
 @click.group(cls=Application)

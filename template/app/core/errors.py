@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 
@@ -47,13 +47,25 @@ class UnauthorizedError(AppError):
 
 
 class QuotaExceededError(AppError):
-    """The user's plan allows no more of a resource in this period."""
+    """The user's plan allows no more of a resource.
+
+    Args:
+        resource: the limit's name, such as `ai_requests`.
+        plan: the user's plan.
+        limit: the plan's limit.
+        used: how much of it is in use.
+        resets_at: when a counter starts at zero again; `None` if the user has to delete something instead.
+    """
 
     status = 402
     code = "QUOTA_EXCEEDED"
 
-    def __init__(self, resource: str) -> None:
-        super().__init__("Your plan allows no more of this in the current period.", details={"resource": resource})
+    def __init__(self, resource: str, *, plan: str, limit: int, used: int, resets_at: datetime | None) -> None:
+        hint = "Delete some, or upgrade." if resets_at is None else "Upgrade, or wait for the next period."
+        super().__init__(
+            f"Your plan's limit is reached. {hint}",
+            details={"resource": resource, "plan": plan, "limit": limit, "used": used, "resets_at": resets_at},
+        )
 
 
 class ForbiddenError(AppError):

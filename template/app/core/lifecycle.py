@@ -9,7 +9,8 @@ from app.core.db.database import Database, create_database
 from app.core.jobs.event_bus import EventBus
 from app.core.jobs.in_process import InProcessQueue
 from app.core.jobs.names import by_job_name
-from app.core.manifest import Job, Module, ModuleList, modules_of
+from app.core.manifest import Job, Module, ModuleList, PlanLevels, modules_of
+from app.core.ports.queue import JobFunction
 from app.core.runtime import Runtime
 
 
@@ -35,7 +36,7 @@ def create_runtime(
 
     Raises:
         ConfigurationError: names every invalid setting at once.
-        ValueError: the core is missing, or two inbox handlers have the same name.
+        ValueError: the core is missing, or two inbox handlers or levels have the same name.
         UserError: a module's `setup` refuses the application.
     """
     loaded = load_settings(settings_classes(modules)) if loaded is None else loaded
@@ -46,9 +47,13 @@ def create_runtime(
     for cls, value in loaded.items():
         runtime.provide(cls, value)
     runtime.provide(ModuleList, ModuleList(tuple(modules)))
+    runtime.provide(PlanLevels, PlanLevels.of(modules))
     runtime.queue = InProcessQueue(runtime, jobs_of(modules))
     runtime.events = EventBus(runtime, [subscriber for module in modules for subscriber in module.subscribers])
-    by_job_name(handler for module in modules for handler in module.inbox_handlers)
+    handlers: list[JobFunction] = []
+    for module in modules:
+        handlers += [*module.inbox_handlers, *module.inbox_jobs]
+    by_job_name(handlers)
     for module in modules:
         if module.setup is not None:
             module.setup(runtime)

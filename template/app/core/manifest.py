@@ -1,10 +1,10 @@
 """The manifest: everything the application knows about a module, as one value. Value types only."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Concatenate
+from typing import TYPE_CHECKING, Any, Concatenate, Self
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -33,8 +33,14 @@ type Payload = dict[str, Json]
 type InboxHandler = Callable[[Runtime, AsyncSession, Payload], Awaitable[None]]
 """`async (runtime, session, payload)`: works in the session's transaction, which also marks the event as done."""
 
+type InboxJob = Callable[[Runtime, Payload], Awaitable[None]]
+"""`async (runtime, payload)`: a handler that calls other systems. Idempotent, since it may run more than once."""
+
 type Erase = Callable[[Runtime, AsyncSession, UUID], Awaitable[None]]
 """`async (runtime, session, user_id)`: works in the session's transaction. Idempotent."""
+
+type BeforeErasure = Callable[[Runtime, UUID], Awaitable[None]]
+"""`async (runtime, user_id)`: runs before a user is erased, without a transaction. Idempotent. It raises to refuse."""
 
 type CountQuery = Callable[[datetime, datetime], Select[int]]
 """Return the counting statement for the period from the first argument until before the second."""
@@ -155,6 +161,19 @@ class ReportMetric:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PlanLevel:
+    """A quantity of a user that the plan limits, such as the number of projects.
+
+    Attributes:
+        resource: the name in the plans, such as `projects`.
+        measure: the statement that returns the current quantity: `lambda user_id: select(func.count())…`.
+    """
+
+    resource: str
+    measure: Callable[[UUID], Select[int]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Module:
     """A module's manifest. Everything except the name is optional.
 
@@ -165,12 +184,16 @@ class Module:
         admin_router: its routes under `/api/v1/admin`, for administrators.
         public_router: its routes under `/api/v1/public`, without authentication.
         guards: the guards of the app and admin areas. Exactly one module provides them.
+        app_dependencies: dependencies of every module's app routes, after the guard: for example to count calls.
+        unmetered: its app routes run without the `app_dependencies`: users need them even if their quota is used up.
         settings: its settings classes. `runtime.resource(cls)` returns the validated value.
         jobs: functions that may be enqueued.
         crons: jobs that run on a schedule.
         subscribers: its subscriptions to events of other modules.
         inbox_handlers: handlers of inbound webhooks: `async (runtime, session, payload) -> None`. A handler runs in the
             transaction that marks its event as done. A webhook's route passes one to `core.inbox.service.receive`.
+        inbox_jobs: handlers that call other systems: `async (runtime, payload) -> None`. They hold no connection
+            meanwhile, and run before the transaction that marks the event as done: more than once, if need be.
         health_checks: dependencies that the readiness route checks.
         diagnostics: checks of the stored data that `app doctor` runs.
         setup: called when a process creates its runtime, before anything is opened. May provide resources that need no
@@ -179,9 +202,12 @@ class Module:
         background: opened after every lifespan and the queue, and closed before them, in processes that do background
             work: the server and the workers, but not commands and tests.
         commands: its subcommands of the command `app`.
+        before_erasure: what it ends elsewhere before a user is erased, such as subscriptions at a payment provider. If
+            one raises, no data of the user is deleted.
         personal_data: its rows about users: what an export contains and an erasure removes.
         retention: its rows that expire.
         metrics: its numbers in the daily report.
+        levels: its quantities that plans limit.
     """
 
     name: str
@@ -190,20 +216,45 @@ class Module:
     admin_router: APIRouter | None = None
     public_router: APIRouter | None = None
     guards: Guards | None = None
+    app_dependencies: tuple[Depends, ...] = ()
+    unmetered: bool = False
     settings: tuple[type[ModuleSettings], ...] = ()
     jobs: tuple[Job, ...] = ()
     crons: tuple[Cron, ...] = ()
     subscribers: tuple[Subscriber[Any], ...] = ()
     inbox_handlers: tuple[InboxHandler, ...] = ()
+    inbox_jobs: tuple[InboxJob, ...] = ()
     health_checks: tuple[HealthCheck, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
     setup: Setup | None = None
     lifespan: Lifespan | None = None
     background: Lifespan | None = None
     commands: "tuple[click.Command, ...]" = ()
+    before_erasure: tuple[BeforeErasure, ...] = ()
     personal_data: tuple[PersonalData, ...] = ()
     retention: tuple[RetentionRule, ...] = ()
     metrics: tuple[ReportMetric, ...] = ()
+    levels: tuple[PlanLevel, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlanLevels:
+    """The levels of all modules by their resource, as a resource of the runtime."""
+
+    by_resource: Mapping[str, PlanLevel]
+
+    @classmethod
+    def of(cls, modules: Sequence[Module]) -> Self:
+        """Collect the levels.
+
+        Raises:
+            ValueError: two modules measure the same resource.
+        """
+        levels = [level for module in modules for level in module.levels]
+        names = [level.resource for level in levels]
+        if len(set(names)) < len(names):
+            raise ValueError(f"Two modules measure the same level; each needs a name of its own: {', '.join(names)}.")
+        return cls(dict(zip(names, levels, strict=True)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,13 @@
 """The runtime: the state of a running process. Routes, jobs and commands receive it; nothing else is global."""
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TypedDict, Unpack, cast
+from uuid import UUID
 
-from starlette.requests import HTTPConnection
+from starlette.requests import ClientDisconnect, HTTPConnection
+from starlette.websockets import WebSocketDisconnect
 
 from app.core.config.settings import Settings
 from app.core.db.database import Database
@@ -15,9 +17,10 @@ from app.core.ports.audit import Audit
 from app.core.ports.cache import Cache, MemoryCache
 from app.core.ports.events import Events
 from app.core.ports.leases import Leases, MemoryLeases
-from app.core.ports.plans import FreePlan, Plans
+from app.core.ports.plans import FreePlan, Plans, Reservation
 from app.core.ports.queue import Queue
 from app.core.ports.telemetry import ExternalCall, Telemetry, TelemetryListener
+from app.core.ports.usage import UnbilledUsage, UsageRecorder
 from app.core.ports.user_files import NoUserFiles, UserFiles
 from app.core.rate_limiting.memory import MemoryLimiter
 from app.core.rate_limiting.port import Limiter
@@ -30,6 +33,7 @@ class Ports(TypedDict, total=False):
     plans: Plans
     cache: Cache
     audit: Audit
+    usage: UsageRecorder
     user_files: UserFiles
     limiter: Limiter
     leases: Leases
@@ -48,6 +52,7 @@ class Runtime:
     plans: Plans = field(default_factory=FreePlan)
     cache: Cache = field(default_factory=MemoryCache)
     audit: Audit = field(default_factory=LogAudit)
+    usage: UsageRecorder = field(default_factory=UnbilledUsage)
     user_files: UserFiles = field(default_factory=NoUserFiles)
     limiter: Limiter = field(default_factory=MemoryLimiter)
     leases: Leases = field(default_factory=MemoryLeases)
@@ -108,6 +113,28 @@ class Runtime:
         Use: `with runtime.listen(metrics): yield` in a module's lifespan.
         """
         return self.telemetry.listening(listener)
+
+    @asynccontextmanager
+    async def metered(self, user_id: UUID, resource: str, amount: int = 1) -> AsyncIterator[Reservation]:
+        """Reserve quota for slow work, such as a call to a provider, and give it back if the block fails.
+
+        No database connection is held during the block. Quota stays used where the work may have been done: if the
+        client disconnects, the block is cancelled, or the process is killed. To count another amount than the reserved
+        one, settle the reservation after the block.
+
+        Raises:
+            QuotaExceededError: the user's plan has less than `amount` left.
+        """
+        async with self.database.transaction() as session:
+            reservation = await self.plans.reserve(session, user_id, resource, amount)
+        try:
+            yield reservation
+        except (ClientDisconnect, WebSocketDisconnect):
+            raise
+        except Exception:
+            async with self.database.transaction() as session:
+                await self.plans.give_back(session, reservation)
+            raise
 
     def _observe_database(self, telemetry: Telemetry) -> AbstractContextManager[None]:
         if not self.database.is_configured:

@@ -48,7 +48,7 @@ def run(host: str, port: int, *, reload: bool, say: Say) -> int:
             raise UserError(
                 "`app dev` migrates the database without asking, so it needs ENVIRONMENT=local. Or use `app serve`."
             )
-        with _database(url) as database, services(say=say) as variables:
+        with _database(url) as database, services(say=say, url=url) as variables:
             migrations.upgrade(database, say=say)
             start = Start(
                 variables={"DATABASE_URL": database, **public_url(settings, url), **variables},

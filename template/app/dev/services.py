@@ -1,6 +1,6 @@
 """The servers besides the database that modules need: `app dev` runs them, and other commands find them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -11,13 +11,21 @@ from app.kit.environment import in_environment
 
 
 @contextmanager
-def services(*, say: Callable[[str], object] | None = None, folder: Path = LOCAL) -> Iterator[dict[str, str]]:
+def services(
+    *,
+    say: Callable[[str], object] | None = None,
+    folder: Path = LOCAL,
+    url: str = "",
+    known: Sequence[DevService] = tuple(DEV_SERVICES),
+) -> Iterator[dict[str, str]]:
     """Put the settings that name the servers into the environment until the end of the block, and yield them.
 
     Args:
-        say: receives a message for every server that this machine doesn't have. If `None`, no server is started: only
-            those that another process runs are used.
+        say: receives a message for every server that this machine doesn't have, and of those that have one. If
+            `None`, no server is started: only those that another process runs are used.
         folder: the folder of the servers' data.
+        url: the URL of this application, for servers that call it.
+        known: the servers that may be wanted.
 
     Raises:
         OSError: a server doesn't start; the message says why.
@@ -25,21 +33,26 @@ def services(*, say: Callable[[str], object] | None = None, folder: Path = LOCAL
     """
     variables: dict[str, str] = {}
     with ExitStack() as stack:
-        for service in DEV_SERVICES:
+        for service in known:
             if not service.is_wanted():
                 continue
             found = service.find(folder / service.name)
             if found is None and say is not None:
-                found = _started(service, stack, folder, say)
-            if found is not None:
-                stack.enter_context(in_environment(service.setting, found))
-                variables[service.setting] = found
+                found = _started(service, stack, folder, url, say)
+            for setting, value in (found or {}).items():
+                stack.enter_context(in_environment(setting, value))
+                variables[setting] = value
         yield variables
 
 
-def _started(service: DevService, stack: ExitStack, folder: Path, say: Callable[[str], object]) -> str | None:
+def _started(
+    service: DevService, stack: ExitStack, folder: Path, url: str, say: Callable[[str], object]
+) -> Mapping[str, str] | None:
     try:
-        return stack.enter_context(service.run(folder / service.name))
+        found = stack.enter_context(service.run(folder / service.name, url))
     except FileNotFoundError:
         say(service.without)
         return None
+    if service.started:
+        say(service.started.format(**found))
+    return found

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from app.core.data_policy.daily_report import DailyReport
 from app.core.manifest import Module, Subscriber, modules_of
+from app.core.ports.events import UserNotice
 from app.core.runtime import Runtime
 from app.email.commands import email
 from app.email.jobs import send_notification_email, send_password_reset_email, send_welcome_email
@@ -13,7 +14,7 @@ from app.email.port import Sender
 from app.email.providers.registry import PROVIDERS
 from app.email.rendering import Templates, template_folders
 from app.email.settings import EmailSettings
-from app.email.subscribers import on_daily_report, on_export_ready, on_user_created
+from app.email.subscribers import on_daily_report, on_export_ready, on_user_created, on_user_notice
 from app.users.events import ExportReady, UserCreated
 
 
@@ -37,6 +38,7 @@ module = Module(
         Subscriber(UserCreated, on_user_created),
         Subscriber(ExportReady, on_export_ready),
         Subscriber(DailyReport, on_daily_report),
+        Subscriber(UserNotice, on_user_notice),
     ),
     lifespan=_lifespan,
     commands=(email,),

@@ -6,6 +6,7 @@ from typing import Final
 import structlog
 
 from app.core.data_policy.daily_report import DailyReport
+from app.core.ports.events import UserNotice
 from app.core.runtime import Runtime
 from app.email.errors import EmailRejectedError
 from app.email.jobs import send_notification_email, send_welcome_email
@@ -44,6 +45,14 @@ async def on_export_ready(runtime: Runtime, event: ExportReady) -> None:
         if link is not None:
             notification |= {"url": link, "label": "Download the file"}
     await send_notification_email(runtime, str(event.user_id), f"export-{event.export_id}", notification)
+
+
+async def on_user_notice(runtime: Runtime, event: UserNotice) -> None:
+    """Send the notice to its user."""
+    notification = {"title": event.title, "text": event.text}
+    if event.url is not None:
+        notification |= {"url": event.url, "label": event.label or event.title}
+    await send_notification_email(runtime, str(event.user_id), event.key, notification)
 
 
 async def on_daily_report(runtime: Runtime, report: DailyReport) -> None:

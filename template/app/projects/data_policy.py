@@ -1,12 +1,13 @@
-"""Personal data, retention and metrics of projects."""
+"""Personal data, retention, metrics and the plan's limit of projects."""
 
 from datetime import timedelta
 from typing import Final
 
+from sqlalchemy import func, select
 from sqlmodel import col
 
 from app.core.data_policy.daily_report import rows_since
-from app.core.manifest import PersonalData, ReportMetric, RetentionRule
+from app.core.manifest import PersonalData, PlanLevel, ReportMetric, RetentionRule
 from app.projects.models import Project
 
 RESTORE_PERIOD: Final = timedelta(days=30)
@@ -16,6 +17,15 @@ PERSONAL_DATA: Final = (PersonalData(model=Project, belongs=lambda user_id: col(
 
 RETENTION: Final = (
     RetentionRule(model=Project, expired=lambda _runtime, now: col(Project.deleted_at) < now - RESTORE_PERIOD),
+)
+
+LEVELS: Final = (
+    PlanLevel(
+        resource="projects",
+        measure=lambda user_id: select(func.count()).where(
+            col(Project.owner_id) == user_id, col(Project.deleted_at).is_(None)
+        ),
+    ),
 )
 
 REPORT_METRICS: Final = (ReportMetric(name="projects_created", count=rows_since(col(Project.created_at))),)

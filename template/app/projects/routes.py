@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, status
 
 from app.core.db.pagination import Page, PageDep
+from app.core.http.dependencies import RuntimeDep
 from app.kit.text import SearchText
 from app.projects.dependencies import ProjectsDep
 from app.projects.schemas import ProjectCreate, ProjectRead, ProjectUpdate
@@ -26,8 +27,12 @@ async def list_projects(
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)
-async def create_project(projects: ProjectsDep, user: CurrentUser, data: ProjectCreate) -> ProjectRead:
-    """Create a project."""
+async def create_project(
+    projects: ProjectsDep, user: CurrentUser, runtime: RuntimeDep, data: ProjectCreate
+) -> ProjectRead:
+    """Create a project. Answers 402 if the user's plan allows no more."""
+    # In the same transaction: both are kept, or neither. A deleted project stops counting by itself.
+    await runtime.plans.reserve(projects.session, user.id, "projects")
     return ProjectRead.model_validate(await projects.create_with_owner(data, user.id))
 
 

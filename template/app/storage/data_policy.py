@@ -1,4 +1,4 @@
-"""Personal data and metrics of files. Files that expire are deleted by a sweep (jobs.py)."""
+"""Personal data, metrics and the plan's limit of files. Files that expire are deleted by a sweep (jobs.py)."""
 
 from typing import Final
 from uuid import UUID
@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.core.data_policy.daily_report import rows
-from app.core.manifest import PersonalData, ReportMetric
+from app.core.manifest import PersonalData, PlanLevel, ReportMetric
 from app.core.runtime import Runtime
 from app.storage.jobs import sweep_files
 from app.storage.models import File, FileStatus
@@ -33,6 +33,13 @@ PERSONAL_DATA: Final = (
 
 _STORED: Final = col(File.status) == FileStatus.STORED
 _BYTES: Final = select(func.coalesce(func.sum(File.size), 0)).where(_STORED)
+
+LEVELS: Final = (
+    PlanLevel(
+        resource="storage_mb",
+        measure=lambda user_id: select(func.coalesce(func.sum(File.size), 0)).where(col(File.owner_id) == user_id),
+    ),
+)
 
 REPORT_METRICS: Final = (
     ReportMetric(name="files_stored", count=rows(File, _STORED)),

@@ -55,6 +55,7 @@ class FileService:
         Raises:
             FileTooLargeError: the size exceeds MAX_UPLOAD_SIZE.
             StorageQuotaError: the user's files would exceed STORAGE_MAX_BYTES_PER_USER.
+            QuotaExceededError: the user's files would exceed the plan's `storage_mb`.
             TooManyPendingUploadsError: the user has STORAGE_MAX_PENDING_UPLOADS pending uploads.
         """
         if data.size > self.store.max_upload_size:
@@ -64,6 +65,7 @@ class FileService:
         values = data.model_dump() | {"key": key, "due_at": utc_now() + UPLOAD_LIFETIME}
         async with self.runtime.database.transaction() as session:
             await self._check_quota(session, data.size)
+            await self.runtime.plans.reserve(session, self.owner_id, "storage_mb", data.size)
             file = await FileRepository(session).create_with_owner(values, self.owner_id)
             await sweep_if_due(self.runtime, session)
         return file.id, link

@@ -18,6 +18,7 @@ from app.users.service import ensure_admin_remains
 async def erase_user(runtime: Runtime, user_id: UUID, *, actor_id: UUID | None = None) -> bool:
     """Deactivate a user, then delete their rows: one transaction per module, the users' module last.
 
+    Before that, modules end what must not outlive the user elsewhere (`Module.before_erasure`).
     Idempotent: if the process stops in between, the next call continues.
 
     Args:
@@ -28,9 +29,12 @@ async def erase_user(runtime: Runtime, user_id: UUID, *, actor_id: UUID | None =
 
     Raises:
         LastAdminError: no active administrator would remain; nothing was deleted.
+        Exception: a module could not end something elsewhere. The user is deactivated, and nothing was deleted.
     """
     if not await _deactivate(runtime, user_id):
         return False
+    for step in (step for module in reversed(modules_of(runtime)) for step in module.before_erasure):
+        await step(runtime, user_id)
     own = next(module for module in modules_of(runtime) if User in module.models)
     for module in reversed(modules_of(runtime)):
         if module is not own:

@@ -1,29 +1,24 @@
 """The routes for users."""
 
 from collections.abc import AsyncIterator
-from uuid import UUID
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
 from structlog.testing import capture_logs
 
 from app.ai.module import module
 from app.ai.providers import console
 from app.ai.settings import AISettings
 from app.core.lifecycle import running
-from app.core.ports.plans import FreePlan
 from app.core.ports.telemetry import AICall
 from app.core.runtime import Runtime
 from app.main import create_app
 from app.modules import MODULES
-from app.users.models import User
 from tests.ai.cases import CASES
 from tests.ai.requests import AI, chat, code, events, question
 from tests.conftest import SignIn, make_client, make_runtime
+from tests.core.metered import Metered
 from tests.core.telemetry import Recorder
 from tests.fakes.llm import KEY, TEXTS, Fails, FakeLLM, Says
 
@@ -33,28 +28,6 @@ PATHS = ["completions", "chat", "chat/routed"]
 async def ask(client: httpx.AsyncClient, headers: dict[str, str], path: str, **body: object) -> httpx.Response:
     """Send a request to any of the routes."""
     return await (question if path == "completions" else chat)(client, headers, path=path, **body)
-
-
-class Metered(FreePlan):
-    """A metered plan."""
-
-    def __init__(self, left: int) -> None:
-        self.left = left
-
-    async def consume(self, session: AsyncSession, user_id: UUID, resource: str, amount: int = 1) -> bool:
-        """See `Plans.consume`."""
-        assert (await session.execute(select(col(User.id)).where(col(User.id) == user_id))).scalar_one() == user_id
-        assert resource == "ai_requests"
-        if self.left < amount:
-            return False
-        self.left -= amount
-        return True
-
-    async def give_back(self, session: AsyncSession, user_id: UUID, resource: str, amount: int = 1) -> None:
-        """See `Plans.give_back`."""
-        assert (await session.execute(select(col(User.id)).where(col(User.id) == user_id))).scalar_one() == user_id
-        assert resource == "ai_requests"
-        self.left += amount
 
 
 @pytest.mark.usefixtures("fakes")
@@ -187,14 +160,14 @@ class TestLimits:
         path: str,
         fakes: dict[str, FakeLLM],
     ) -> None:
-        plan = runtime.plans = Metered(left=2)
+        plan = runtime.plans = Metered("ai_requests", left=2)
         assert (await ask(client, asker, path)).status_code == 200
         assert (await ask(client, asker, path, stream=True)).status_code == 200
         asked = sum(len(fake.asked) for fake in fakes.values())
         refused = await ask(client, asker, path)
 
         assert code(refused) == (402, "QUOTA_EXCEEDED")
-        assert refused.json()["error"]["details"] == {"resource": "ai_requests"}
+        assert refused.json()["error"]["details"]["resource"] == "ai_requests"
         assert plan.left == 0
         assert sum(len(fake.asked) for fake in fakes.values()) == asked == 2
 
@@ -207,7 +180,7 @@ class TestLimits:
         fake: FakeLLM,
         stream: bool,  # noqa: FBT001
     ) -> None:
-        plan = runtime.plans = Metered(left=1)
+        plan = runtime.plans = Metered("ai_requests", left=1)
         fake.will(Fails(kind="invalid"))
 
         assert code(await question(client, asker, stream=stream)) == (422, "AI_REQUEST_REFUSED")

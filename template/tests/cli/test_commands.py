@@ -2,11 +2,13 @@ import json
 import socket
 from pathlib import Path
 
+import click
 import jwt
 import pytest
 from click.testing import CliRunner, Result
 
 from app.cli.main import cli
+from app.core.manifest import Module
 from tests.databases import apart
 
 
@@ -30,6 +32,16 @@ class TestHelp:
         said = app("--help").output
         for name in ("db", "dev", "openapi", "routes", "serve", "token", "user"):
             assert f"  {name} " in said
+
+    def test_groups_of_the_same_name_become_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        first, second = (
+            click.Group("shop", commands={name: click.Command(name)}, help=f"Help of {name}.")
+            for name in ("buy", "sell")
+        )
+        modules = (Module(name="a", commands=(first,)), Module(name="b", commands=(second,)))
+        monkeypatch.setattr("app.modules.MODULES", modules)
+        shown = CliRunner().invoke(cli, ["shop", "--help"]).output
+        assert all(text in shown for text in ("Help of buy.", "  buy", "  sell"))
 
 
 class TestToken:

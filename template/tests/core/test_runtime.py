@@ -4,13 +4,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
+from sqlalchemy import func, select
 
 from app.core.config.settings import ConfigurationError, ModuleSettings, Settings
 from app.core.db.database import Database, create_database
 from app.core.db.log_audit import LogAudit
 from app.core.jobs.in_process import InProcessQueue
 from app.core.lifecycle import create_runtime, running
-from app.core.manifest import Module
+from app.core.manifest import Module, PlanLevel
 from app.core.module import module as core
 from app.core.ports.cache import MemoryCache
 from app.core.runtime import Runtime
@@ -125,3 +126,11 @@ class TestRunning:
         with pytest.raises(ConfigurationError, match="DATABASE_URL is not set; `app dev` starts"):
             async with running(runtime):
                 pass
+
+
+class TestLevels:
+    def test_have_different_names(self, database: Database) -> None:
+        level = PlanLevel(resource="things", measure=lambda _user_id: select(func.count()))
+        modules = [Module(name=name, levels=(level,)) for name in ("a", "b")]
+        with pytest.raises(ValueError, match="Two modules measure the same level"):
+            create_runtime([core, *modules], database=database)

@@ -10,11 +10,12 @@ import pytest
 
 from app.core.config.settings import ConfigurationError, load_settings
 from app.core.data_policy.daily_report import DailyReport, generate_daily_report
+from app.core.ports.events import UserNotice
 from app.core.ports.user_files import NoUserFiles
 from app.core.runtime import Runtime
 from app.email.providers.console import ConsoleEmail, PrintedEmail
 from app.email.settings import EmailSettings
-from app.email.subscribers import on_daily_report
+from app.email.subscribers import on_daily_report, on_user_notice
 from app.users.jobs import export_user_data
 from tests.conftest import ME, SignIn
 
@@ -110,6 +111,25 @@ class TestExport:
 
         assert queued
         assert "s3cret" not in str(queued)
+
+
+class TestUserNotice:
+    async def test_is_sent_with_its_button(self, runtime: Runtime, user_id: str) -> None:
+        notice = UserNotice(
+            user_id=UUID(user_id), key="n/1", title="Pay now", text="One.\n\nTwo.", url="/invoices/7", label="Open"
+        )
+        async with runtime.database.transaction() as session:
+            await runtime.events.publish(session, notice)
+        await runtime.queue.drain()
+
+        (printed,) = runtime.resource(ConsoleEmail).outbox
+        assert (printed.to, printed.message.subject) == ("ada@example.com", "Pay now")
+        assert "Open: http://testserver/invoices/7" in printed.message.text
+
+    async def test_needs_no_button(self, runtime: Runtime, user_id: str) -> None:
+        await on_user_notice(runtime, UserNotice(user_id=UUID(user_id), key="n/2", title="Done", text="One."))
+        (printed,) = runtime.resource(ConsoleEmail).outbox
+        assert "One." in printed.message.text
 
 
 class TestDailyReport:

@@ -7,8 +7,10 @@ import httpx
 import pytest
 
 from app.core.runtime import Runtime
+from app.projects.data_policy import LEVELS
 from app.projects.repository import ProjectRepository
-from tests.conftest import SignIn
+from tests.conftest import ME, SignIn
+from tests.core.metered import Metered
 from tests.statements import statements_of
 
 PROJECTS = "/api/v1/app/projects"
@@ -78,6 +80,31 @@ class TestCreate:
         headers = {**owner, "Content-Type": "application/json"}
 
         assert (await client.post(PROJECTS, headers=headers, content=body)).status_code in {400, 422}
+
+
+class TestPlan:
+    async def test_limits_the_number_of_projects(
+        self, client: httpx.AsyncClient, owner: dict[str, str], runtime: Runtime
+    ) -> None:
+        plan = runtime.plans = Metered("projects", left=1)
+        await create(client, owner)
+
+        assert code(await client.post(PROJECTS, headers=owner, json={"name": "Voyager"})) == (402, "QUOTA_EXCEEDED")
+        assert code(await client.post(PROJECTS, headers=owner, json={"name": ""})) == (422, "VALIDATION_ERROR")
+        assert (await client.get(PROJECTS, headers=owner)).json()["total"] == 1
+        assert len(plan.reserved) == 1
+
+    async def test_does_not_count_deleted_projects_and_those_of_others(
+        self, client: httpx.AsyncClient, owner: dict[str, str], stranger: dict[str, str], runtime: Runtime
+    ) -> None:
+        await create(client, owner)
+        deleted = await create(client, owner)
+        await client.delete(f"{PROJECTS}/{deleted}", headers=owner)
+        await create(client, stranger)
+        user_id = UUID((await client.get(ME, headers=owner)).json()["id"])
+
+        async with runtime.database.reading() as session:
+            assert [await session.scalar(level.measure(user_id)) for level in LEVELS] == [1]
 
 
 class TestList:

@@ -13,7 +13,7 @@ class TestDevService:
     def test_gets_on_without_a_server_and_says_so(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PATH", str(tmp_path))
         said: list[str] = []
-        with services(say=said.append, folder=tmp_path) as variables:
+        with services(say=said.append, folder=tmp_path, known=[dev_service]) as variables:
             assert variables == {}
         assert said == [dev_service.without]
 
@@ -25,11 +25,11 @@ class TestDevService:
         monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
         monkeypatch.setenv(name, value)
         said: list[str] = []
-        with services(say=said.append, folder=tmp_path) as variables:
+        with services(say=said.append, folder=tmp_path, known=[dev_service]) as variables:
             assert variables == {}
         assert said == []
 
     def test_tells_of_an_address_that_cannot_work(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("REDIS_URL", "cache.internal")
-        with pytest.raises(ConfigurationError, match="REDIS_URL"), services(folder=tmp_path):
+        with pytest.raises(ConfigurationError, match="REDIS_URL"), services(folder=tmp_path, known=[dev_service]):
             pass

@@ -14,6 +14,7 @@ from redis.exceptions import NoPermissionError
 
 from app.core.db.database import Database
 from app.core.lifecycle import running
+from app.dev.servers.redis import dev_service
 from app.dev.servers.redis_server import private_server, running_server
 from app.dev.services import services
 from app.kit.resilience.circuit_breaker import CircuitBreaker as SharedBreaker
@@ -65,12 +66,12 @@ class TestLife:
 
     async def test_app_dev_runs_it_and_other_commands_find_it(self, tmp_path: Path) -> None:
         said: list[str] = []
-        with services(folder=tmp_path) as nothing:
+        with services(folder=tmp_path, known=[dev_service]) as nothing:
             assert nothing == {}
-        with services(say=said.append, folder=tmp_path) as ours:
+        with services(say=said.append, folder=tmp_path, known=[dev_service]) as ours:
             with pytest.MonkeyPatch.context() as patch:
                 patch.delenv("REDIS_URL")  # as in another process
-                with services(folder=tmp_path) as theirs:
+                with services(folder=tmp_path, known=[dev_service]) as theirs:
                     assert theirs == ours
             async with connect(ours["REDIS_URL"]) as client:
                 assert await client.set("key", b"value")

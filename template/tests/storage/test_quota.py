@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import httpx
 import pytest
@@ -10,8 +11,10 @@ from sqlalchemy import update
 
 from app.core.db.models import utc_now
 from app.core.runtime import Runtime
+from app.storage.data_policy import LEVELS
 from app.storage.models import File
-from tests.conftest import SignIn
+from tests.conftest import ME, SignIn
+from tests.core.metered import Metered
 from tests.storage.requests import PNG, FileClient, code
 
 BYTES = 3 * len(PNG)
@@ -66,6 +69,18 @@ async def test_expired_uploads_do_not_count(files: FileClient, runtime: Runtime)
         await session.execute(update(File).values(due_at=utc_now() - timedelta(seconds=1)))
 
     assert (await files.ask(size=1)).status_code == 201
+
+
+async def test_the_plan_limits_the_size(files: FileClient, runtime: Runtime, client: httpx.AsyncClient) -> None:
+    plan = runtime.plans = Metered("storage_mb", left=len(PNG))
+    await files.store()
+    refused = await files.ask(size=1)
+
+    assert code(refused) == (402, "QUOTA_EXCEEDED")
+    user_id = UUID((await client.get(ME, headers=files.headers)).json()["id"])
+    assert plan.reserved == [(user_id, len(PNG))]
+    async with runtime.database.reading() as session:
+        assert [await session.scalar(level.measure(user_id)) for level in LEVELS] == [len(PNG)]
 
 
 async def test_concurrent_requests_do_not_exceed_a_limit(live_client: httpx.AsyncClient, live_sign_in: SignIn) -> None:

@@ -134,6 +134,25 @@ class TestEraseUser:
         assert (left.user_id, left.name, left.profile_at) == (None, None, None)
         assert left.deleted_at is not None
 
+    async def test_deletes_nothing_until_modules_have_ended_what_they_must(
+        self, runtime: Runtime, user_id: UUID
+    ) -> None:
+        calls: list[UUID] = []
+
+        async def end(_runtime: Runtime, user: UUID) -> None:
+            calls.append(user)
+            if len(calls) == 1:
+                raise ConnectionError("no answer")
+
+        runtime.provide(ModuleList, ModuleList((*modules_of(runtime), Module(name="shop", before_erasure=(end,)))))
+        with pytest.raises(ConnectionError):
+            await erase_user(runtime, user_id)
+        assert await count(runtime, users) == 1
+
+        assert await erase_user(runtime, user_id)
+        assert calls == [user_id, user_id]
+        assert await count(runtime, users) == 0
+
     async def test_leaves_others_alone(
         self, runtime: Runtime, user_id: UUID, sign_in: SignIn, client: httpx.AsyncClient
     ) -> None:

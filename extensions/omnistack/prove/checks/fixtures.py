@@ -72,6 +72,8 @@ def _asked(function: Function) -> Iterator[str]:
     for decorator in function.decorators:
         if decorator.function.endswith("mark.parametrize"):
             given.update(part for text in decorator.first for part in re.split(r"\s*,\s*", text.strip()))
+        elif decorator.function in {"given", "hypothesis.given"}:
+            given.update(decorator.keywords)
         elif decorator.function.endswith("mark.usefixtures"):
             yield from decorator.texts
         elif decorator.function in GENERATING:

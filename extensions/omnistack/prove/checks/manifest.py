@@ -11,6 +11,7 @@ from omnistack.prove.space import Cond, Conditions
 LIST = "app.modules"
 FUNCTION_FILES = {"subscribers": "subscribers", "jobs": "jobs"}
 """Files whose public functions are all meant for one field of the manifest."""
+INBOX_FIELDS = ("inbox_handlers", "inbox_jobs")
 
 UNREAD = {
     "models": "importing a table is what registers it; the list is for those who read it",
@@ -157,13 +158,14 @@ def _check_functions(code: Code, report: Report) -> None:
 
 def _check_queued(code: Code, report: Report) -> None:
     """Check that enqueued jobs and inbox handlers are listed. The application refuses others when it runs."""
-    jobs, handlers = listed_in_manifests(code, "jobs"), listed_in_manifests(code, "inbox_handlers")
+    jobs, handlers = listed_in_manifests(code, "jobs"), listed_in_manifests(code, *INBOX_FIELDS)
     used: list[tuple[Module, Lines, str, str, Names]] = []
     for module, call in code.calls("enqueue"):
         functions = call.arguments[1] if len(call.arguments) > 1 else ()
         used.extend((module, call.lines, name, "jobs", jobs) for name in functions)
+    fields = "` or `".join(INBOX_FIELDS)
     for module, call in code.calls("receive"):
-        used.extend((module, call.lines, name, "inbox_handlers", handlers) for name in call.refers("handler"))
+        used.extend((module, call.lines, name, fields, handlers) for name in call.refers("handler"))
     for module, lines, name, field, listed in used:
         key = code.resolve(module, name)
         holder = code.modules.get(key[0])

@@ -242,13 +242,14 @@ async def insert_if_absent(
     Returns:
         Whether the row was inserted.
     """
-    insert = _insert_on(session)(model).values(**values)
+    insert = insert_on(session)(model).values(**values)
     statement = insert.on_conflict_do_nothing(index_elements=unique, index_where=where)
     result = await (await session.connection()).execute(statement)
     return result.rowcount == 1
 
 
-def _insert_on(session: AsyncSession) -> "Callable[[type[SQLModel]], postgresql.Insert | sqlite.Insert]":
+def insert_on(session: AsyncSession) -> "Callable[[type[SQLModel]], postgresql.Insert | sqlite.Insert]":
+    """Return the function that makes an `INSERT … ON CONFLICT` for the session's database."""
     # The dialects are a tenth of the time that the application takes to import, and one of them is never needed.
     if session.get_bind().dialect.name == "postgresql":
         from sqlalchemy.dialects import postgresql  # noqa: PLC0415

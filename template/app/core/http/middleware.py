@@ -5,6 +5,7 @@ From the outside: `RequestMiddleware` (request id, access log, security and rate
 """
 
 import re
+import sys
 import time
 from collections.abc import Collection, Iterable
 
@@ -14,13 +15,14 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
 
-from app.core.config.settings import Settings
+from app.core.config.settings import ConfigurationError, Settings
 from app.core.context import SCOPE_KEY, RequestContext, context_of, current_request
 from app.core.http.body_limit import limited_receive, refuse_declared_size
 from app.core.http.cors import Cors
 from app.core.http.error_handlers import render_app_error, render_internal
 from app.core.http.telemetry import CLIENT_CLOSED, SWITCHING_PROTOCOLS, finish_operation, start_operation
 from app.core.http.websocket_boundary import serve_websocket
+from app.kit.user_error import UserError
 
 type Headers = list[tuple[bytes, bytes]]
 
@@ -95,7 +97,7 @@ class RequestMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or WebSocket."""
         if scope["type"] not in ("http", "websocket"):
-            await self.app(scope, receive, send)
+            await self.app(scope, receive, _without_traceback(send))
             return
         context = scope[SCOPE_KEY] = RequestContext(_request_id(scope["headers"]), time.perf_counter())
         path = scope["path"]
@@ -173,6 +175,18 @@ class ErrorBoundary:
                 # The status is already sent. Only the server can still tell the client, by closing the connection.
                 raise
             await render_internal(scope)(scope, receive, send)
+
+
+def _without_traceback(send: Send) -> Send:
+    """Shorten the server's message about a failed start to the text of the error, if its reader can fix the cause."""
+
+    async def send_short(message: Message) -> None:
+        error = sys.exception()
+        if message["type"] == "lifespan.startup.failed" and isinstance(error, ConfigurationError | UserError):
+            message = {**message, "message": str(error)}
+        await send(message)
+
+    return send_short
 
 
 def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:

@@ -2,7 +2,8 @@
 
 Every webhook works this way: the route verifies the signature, calls `receive` and responds with 2xx. By then the event
 is in the table, once, however often it is sent. A job passes it to its handler. The handler and the mark `done` are one
-transaction, so that the handler's effect on the database happens exactly once, even if the process is killed.
+transaction, so that the handler's effect on the database happens exactly once, even if the process is killed. A handler
+that calls other systems (`inbox_jobs`) runs without a transaction, at least once: it is idempotent.
 """
 
 import asyncio
@@ -24,7 +25,7 @@ from app.core.db.models import utc_now
 from app.core.errors import BadRequestError
 from app.core.inbox.models import InboxEvent, InboxStatus
 from app.core.jobs.names import job_name
-from app.core.manifest import InboxHandler, Payload, modules_of
+from app.core.manifest import InboxHandler, InboxJob, Payload, modules_of
 from app.core.observability.error_summary import one_line
 from app.core.ports.queue import Json, UuidText
 from app.core.ports.telemetry import InboxAttempt
@@ -48,15 +49,15 @@ class UnusableEventError(Exception):
 
 
 async def receive(
-    runtime: Runtime, *, provider: str, event_id: str, payload: Mapping[str, Json], handler: InboxHandler
+    runtime: Runtime, *, provider: str, event_id: str, payload: Mapping[str, Json], handler: InboxHandler | InboxJob
 ) -> bool:
     """Store a verified event in a transaction of its own, and enqueue its processing.
 
     Args:
-        provider: the sender, such as `stripe`.
+        provider: the name of the system that sent it.
         event_id: the provider's id of the event. A second event with the same id is dropped.
         payload: the event, a JSON object.
-        handler: one of a module's `inbox_handlers`.
+        handler: one of a module's `inbox_handlers` or `inbox_jobs`.
 
     Returns:
         Whether the event is new.
@@ -67,7 +68,7 @@ async def receive(
     """
     _check(event_id, payload)
     name = job_name(handler)
-    _handler(runtime, name)
+    _find(runtime, name)
     id_ = uuid7()
     values = {"id": id_, "provider": provider, "event_id": event_id, "payload": dict(payload), "handler": name}
     async with runtime.database.transaction() as session:
@@ -175,11 +176,15 @@ async def _claim(runtime: Runtime, id_: UUID) -> _Claim | None:
 
 
 async def _handle(runtime: Runtime, claim: _Claim) -> None:
-    handler = _handler(runtime, claim.handler)
-    async with asyncio.timeout(HANDLER_TIMEOUT.total_seconds()), runtime.database.transaction() as session:
-        # Marked first, which locks the row: another process with an expired claim waits here, and then finds nothing.
-        if await set_where(session, *claim.holds, status=InboxStatus.DONE, processed_at=utc_now(), error=None):
-            await handler(runtime, session, claim.payload)
+    handler, job = _find(runtime, claim.handler)
+    async with asyncio.timeout(HANDLER_TIMEOUT.total_seconds()):
+        if job is not None:
+            await job(runtime, claim.payload)
+        async with runtime.database.transaction() as session:
+            # Marked first, which locks the row: another process with an expired claim waits here, then finds nothing.
+            mine = await set_where(session, *claim.holds, status=InboxStatus.DONE, processed_at=utc_now(), error=None)
+            if mine and handler is not None:
+                await handler(runtime, session, claim.payload)
 
 
 async def _give_back(runtime: Runtime, claim: _Claim, error: Exception) -> None:
@@ -196,12 +201,16 @@ async def _give_back(runtime: Runtime, claim: _Claim, error: Exception) -> None:
         log.warning("inbox_event_retried", seconds=round(delay.total_seconds()))
 
 
-def _handler(runtime: Runtime, name: str) -> InboxHandler:
+def _find(runtime: Runtime, name: str) -> tuple[InboxHandler | None, InboxJob | None]:
+    """Return the handler of this name: one that works in the inbox's transaction, or one that works before it."""
     for module in modules_of(runtime):
         for handler in module.inbox_handlers:
             if job_name(handler) == name:
-                return handler
-    raise LookupError(f"{name} is in no module's `inbox_handlers`; add it to the manifest.")
+                return handler, None
+        for job in module.inbox_jobs:
+            if job_name(job) == name:
+                return None, job
+    raise LookupError(f"{name} is in no module's `inbox_handlers` or `inbox_jobs`; add it to the manifest.")
 
 
 def _check(event_id: str, payload: Mapping[str, Json]) -> None:

@@ -1,6 +1,7 @@
 """The port for domain events: how a module tells others what happened without importing them."""
 
 from typing import Any, Protocol
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,6 +11,23 @@ class Event(BaseModel):
     """Base of every event. A subclass adds the facts as JSON-serialisable fields."""
 
     model_config = ConfigDict(frozen=True)
+
+
+class UserNotice(Event):
+    """A message to a user, which the email module sends. Without it, nothing is sent.
+
+    Attributes:
+        key: identifies the notice; a user receives a notice of a key once.
+        text: paragraphs separated by empty lines.
+        url: of a button with the text `label`. A path like `/invoices/7` is a link below PUBLIC_URL.
+    """
+
+    user_id: UUID
+    key: str
+    title: str
+    text: str
+    url: str | None = None
+    label: str | None = None
 
 
 class Events(Protocol):

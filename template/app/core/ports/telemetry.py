@@ -139,7 +139,7 @@ class InboxAttempt(Operation):
     """One attempt at processing an inbound webhook event.
 
     Attributes:
-        provider: the system that sent it, such as `stripe`.
+        provider: the name of the system that sent it.
         handler: the handler's name.
         attempt: counts from 1.
     """

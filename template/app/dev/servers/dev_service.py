@@ -1,6 +1,6 @@
 """A server that a module needs and that `app dev` runs on a developer's machine."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,17 +12,18 @@ class DevService:
 
     Attributes:
         name: the name of its data folder in `.local/`.
-        setting: the setting that tells the application where the server is.
-        is_wanted: return whether that setting is empty.
-        run: run the server on a folder until the end of the block, and yield the setting's value. Raises
-            `FileNotFoundError` if the server isn't installed on this machine.
-        find: return the setting's value if another process runs the server on the folder.
+        is_wanted: return whether the settings name no other server.
+        run: run the server on a folder until the end of the block, and yield the settings that tell the application
+            where it is. The second argument is the application's URL. Raises `FileNotFoundError` if the
+            server isn't installed on this machine.
+        find: return those settings if another process runs the server on the folder.
         without: the message for the developer if the server isn't installed: how the application works without it.
+        started: the message for the developer after a start, if any. `{SETTING}` stands for a setting's value.
     """
 
     name: str
-    setting: str
     is_wanted: Callable[[], bool]
-    run: Callable[[Path], AbstractContextManager[str]]
-    find: Callable[[Path], str | None]
-    without: str
+    run: Callable[[Path, str], AbstractContextManager[Mapping[str, str]]]
+    find: Callable[[Path], Mapping[str, str] | None]
+    without: str = ""
+    started: str = ""

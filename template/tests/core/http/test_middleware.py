@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -9,6 +10,9 @@ from fastapi import FastAPI, Request
 from starlette.responses import HTMLResponse, StreamingResponse
 
 from app.core.http.body_limit import MAX_DISCARDED
+from app.core.manifest import Module
+from app.core.runtime import Runtime
+from app.kit.user_error import UserError
 from tests.core.applications import API, PUBLIC, Build, client_of, error_of, module
 
 ORIGIN = "https://app.example.com"
@@ -348,3 +352,30 @@ class TestErrorBoundary:
 
     async def test_takes_a_client_that_has_gone_for_no_error(self, build: Build) -> None:
         assert await call(build(SMALL), f"{PUBLIC}/swallow", {"type": "http.disconnect"}, method="POST") == []
+
+
+class TestStart:
+    @pytest.mark.parametrize(
+        ("error", "expected"), [(UserError("Do this."), "Do this."), (RuntimeError("unexpected"), "Traceback")]
+    )
+    async def test_an_error_that_the_reader_can_fix_has_no_traceback(
+        self, build: Build, error: Exception, expected: str
+    ) -> None:
+        @asynccontextmanager
+        async def lifespan(_runtime: Runtime) -> AsyncIterator[None]:
+            raise error
+            yield
+
+        sent: list[dict[str, Any]] = []
+
+        async def receive() -> dict[str, str]:
+            return {"type": "lifespan.startup"}
+
+        async def send(message: Any) -> None:  # noqa: ANN401 - as ASGI has it
+            sent.append(message)
+
+        app = build(Module(name="broken", lifespan=lifespan))
+        with pytest.raises(type(error)):
+            await app({"type": "lifespan"}, receive, send)
+        assert sent[0]["type"] == "lifespan.startup.failed"
+        assert sent[0]["message"].startswith(expected)

@@ -97,7 +97,7 @@ class TestReceive:
         async def stray(_runtime: Runtime, _session: AsyncSession, _payload: dict[str, Json]) -> None:
             """Is in no manifest."""
 
-        with pytest.raises(LookupError, match="stray is in no module's `inbox_handlers`"):
+        with pytest.raises(LookupError, match="stray is in no module's `inbox_handlers` or `inbox_jobs`"):
             await receive(runtime, provider="shop", event_id="1", payload={}, handler=stray)
 
 
@@ -163,7 +163,7 @@ class TestFailure:
         other = create_runtime([core, Module(name="other")], database=database)
         await process_inbox_event(other, str((await only_event(runtime)).id))
         assert (await only_event(runtime)).error == (
-            "LookupError: tests.sell is in no module's `inbox_handlers`; add it to the manifest."
+            "LookupError: tests.sell is in no module's `inbox_handlers` or `inbox_jobs`; add it to the manifest."
         )
 
     async def test_never_quotes_what_was_sent(self, runtime: Runtime, shop: Shop) -> None:

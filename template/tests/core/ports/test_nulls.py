@@ -11,5 +11,7 @@ class TestFreePlan:
         plans: Plans = FreePlan()
         assert await plans.plan_of(session, uuid7()) == "free"
         assert await plans.remaining(session, uuid7(), "api_calls") is None
-        assert await plans.consume(session, uuid7(), "api_calls", 1000)
-        await plans.give_back(session, uuid7(), "api_calls", 1000)
+        reservation = await plans.reserve(session, uuid7(), "api_calls", 1000)
+        await plans.settle(session, reservation, 10)
+        await plans.give_back(session, reservation)
+        assert list(await plans.usage(session, uuid7())) == []

@@ -1,0 +1,212 @@
+"""A fake of the App Store: the App Store Server API, its notifications and its certificate authority."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from app.dev.servers.app_store.certificates import Chain
+from app.dev.servers.app_store.payloads import GROUP, Signer, environment, milliseconds
+from app.dev.servers.app_store.subscriptions import Notification, Subscription, Subscriptions
+
+BUNDLE_ID: Final = "com.example.app"
+APP_ID: Final = 1_234_567_890
+ISSUER_ID: Final = "57246542-96fe-1a63-e053-0824d011072a"
+KEY_ID: Final = "2X9R4HXF34"
+AUDIENCE: Final = "appstoreconnect-v1"
+MAX_TOKEN_AGE: Final = timedelta(hours=1)
+PAGE: Final = 20
+INTERNAL_ERROR: Final = 5000001
+
+
+class Delivery(StrEnum):
+    """The treatment of new notifications."""
+
+    NORMAL = "normal"
+    REPEAT = "repeat"
+    """Each is sent twice."""
+    HOLD = "hold"
+    """They are delayed until the mode changes."""
+    REORDER = "reorder"
+    """They are delayed until the mode changes, and then sent in the reverse order."""
+    DROP = "drop"
+    """They are lost. The history of notifications lists them as failed."""
+
+
+class ApiError(Exception):
+    """An error of the App Store Server API."""
+
+    def __init__(self, status: int, code: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+@dataclass(kw_only=True)
+class AppStore:
+    """The state of the fake.
+
+    Attributes:
+        url: where it is served.
+        send: deliver a signed notification, and return whether the receiver accepted it.
+        keep: called after each change of the subscriptions.
+        fault: the status of the response to each API request, instead of the real response.
+        fault_code: the error code in it.
+        ocsp_fault: the same for the OCSP responder.
+        revoked: the serial numbers of revoked certificates.
+        failed: the ids of the notifications that did not arrive.
+    """
+
+    url: str
+    send: Callable[[str], bool] = lambda _signed: False
+    keep: Callable[[Subscriptions], None] = lambda _state: None
+    state: Subscriptions = field(default_factory=Subscriptions)
+    delivery: Delivery = Delivery.NORMAL
+    fault: int | None = None
+    fault_code: int = INTERNAL_ERROR
+    ocsp_fault: int | None = None
+    revoked: frozenset[int] = frozenset()
+    failed: set[str] = field(default_factory=set)
+    chain: Chain = field(init=False)
+    key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+    _sent: int = 0
+
+    def __post_init__(self) -> None:
+        """Issue the certificates."""
+        self.chain = Chain.create(f"{self.url}/ocsp")
+        self.signer = Signer(chain=self.chain, bundle_id=BUNDLE_ID, app_id=APP_ID)
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The settings of an application that uses this App Store."""
+        key = self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+        return {
+            "APPLE_BUNDLE_ID": BUNDLE_ID,
+            "APPLE_APP_ID": str(APP_ID),
+            "APPLE_ISSUER_ID": ISSUER_ID,
+            "APPLE_KEY_ID": KEY_ID,
+            "APPLE_PRIVATE_KEY": key.replace("\n", "\\n"),
+            "APPLE_API_URL": self.url,
+            "APPLE_ROOT_SHA256": self.chain.root.fingerprint,
+        }
+
+    def reset(self) -> None:
+        """Forget every subscription, notification and fault. The certificates and the key stay."""
+        with self._lock:
+            self.state, self.delivery, self._sent = Subscriptions(), Delivery.NORMAL, 0
+            self.fault, self.fault_code, self.ocsp_fault, self.revoked = None, INTERNAL_ERROR, None, frozenset()
+            self.failed.clear()
+
+    def restore(self, state: Subscriptions) -> None:
+        """Continue with the subscriptions of an earlier run, whose notifications were sent."""
+        with self._lock:
+            self.state, self._sent = state, len(state.notifications)
+
+    @contextmanager
+    def changing(self) -> Iterator[Subscriptions]:
+        """Change the subscriptions, and then deliver the notifications."""
+        with self._lock:
+            yield self.state
+            self.keep(self.state)
+        self.deliver()
+
+    def signed_transaction(self, item: Subscription) -> str:
+        """Return a subscription's last transaction, as a device receives it."""
+        with self._lock:
+            return self.signer.transaction(item, self.state.now)
+
+    def set_delivery(self, mode: Delivery) -> None:
+        """Change the delivery of notifications. Delayed ones are sent if the new mode delays none."""
+        with self._lock:
+            reverse = self.delivery is Delivery.REORDER
+            self.delivery = mode
+        self.deliver(reverse=reverse)
+
+    def deliver(self, *, reverse: bool = False) -> None:
+        """Send the notifications that have not been sent, as the mode says."""
+        with self._lock:
+            if self.delivery in {Delivery.HOLD, Delivery.REORDER}:
+                return
+            waiting = self.state.notifications[self._sent :]
+            self._sent = len(self.state.notifications)
+            mode = self.delivery
+        for notification in reversed(waiting) if reverse else waiting:
+            self._send(notification, mode)
+
+    def _send(self, notification: Notification, mode: Delivery) -> None:
+        # Not under the lock: the receiver asks this server for certificates and subscriptions.
+        signed = self.signer.notification(notification)
+        arrived = mode is not Delivery.DROP and self.send(signed)
+        if mode is Delivery.REPEAT:
+            self.send(signed)
+        with self._lock:
+            (self.failed.discard if arrived else self.failed.add)(notification.id)
+
+    def statuses(self, transaction_id: str, *, sandbox: bool) -> dict[str, object]:
+        """Answer "Get All Subscription Statuses"."""
+        with self._lock:
+            if not transaction_id.isdecimal():
+                raise ApiError(400, 4000006, "Invalid transaction id.")
+            item = self.state.find(transaction_id)
+            if item is None or item.sandbox != sandbox:
+                raise ApiError(404, 4040010, "Transaction id not found.")
+            now = self.state.now
+            last = {
+                "originalTransactionId": item.original_id,
+                "status": int(item.status),
+                "signedTransactionInfo": self.signer.transaction(item, now),
+                "signedRenewalInfo": self.signer.renewal_info(item, now),
+            }
+            group = {"subscriptionGroupIdentifier": GROUP, "lastTransactions": [last]}
+            name = environment(sandbox=sandbox)
+            return {"environment": name, "bundleId": BUNDLE_ID, "appAppleId": APP_ID, "data": [group]}
+
+    def history(self, query: dict[str, object], token: str | None, *, sandbox: bool) -> dict[str, object]:
+        """Answer "Get Notification History", in pages of 20."""
+        start, end = query.get("startDate"), query.get("endDate")
+        if not isinstance(start, int) or not isinstance(end, int) or start >= end:
+            raise ApiError(400, 4000013, "The start date must be before the end date.")
+        with self._lock:
+            found = [
+                each
+                for each in self.state.notifications[: self._sent]
+                if each.sandbox == sandbox
+                and start <= milliseconds(each.at)
+                and (each.id in self.failed or not query.get("onlyFailures"))
+            ]
+            first = int(token or 0)
+            page = [{"signedPayload": self.signer.notification(each)} for each in found[first : first + PAGE]]
+        more = first + PAGE < len(found)
+        next_page = {"paginationToken": str(first + PAGE)} if more else {}
+        return {"notificationHistory": page, "hasMore": more, **next_page}
+
+    def authenticate(self, authorization: str) -> None:
+        """Check the bearer token of a request (https://developer.apple.com/documentation/appstoreserverapi).
+
+        Raises:
+            ApiError: 401.
+        """
+        scheme, _, token = authorization.partition(" ")
+        try:
+            if scheme != "Bearer" or jwt.get_unverified_header(token).get("kid") != KEY_ID:
+                raise ApiError(401, 4010000, "Unauthenticated.")
+            claims = jwt.decode(token, self.key.public_key(), algorithms=["ES256"], audience=AUDIENCE, issuer=ISSUER_ID)
+        except jwt.PyJWTError:
+            raise ApiError(401, 4010000, "Unauthenticated.") from None
+        lifetime = datetime.fromtimestamp(claims["exp"], UTC) - datetime.now(UTC)
+        if claims.get("bid") != BUNDLE_ID or lifetime > MAX_TOKEN_AGE:
+            raise ApiError(401, 4010000, "Unauthenticated.")
+
+
+def document(value: object) -> bytes:
+    """Return JSON."""
+    return json.dumps(value).encode()

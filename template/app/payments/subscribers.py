@@ -1,0 +1,10 @@
+"""What payments do when a user appears."""
+
+from app.core.runtime import Runtime
+from app.payments.adoption import adopt_parked
+from app.users.events import UserCreated
+
+
+async def on_user_created(runtime: Runtime, event: UserCreated) -> None:
+    """Give the new user the subscriptions that were waiting for them."""
+    await adopt_parked(runtime, event.user_id)

@@ -1,0 +1,31 @@
+"""Personal data, retention and metrics of usage that is billed."""
+
+from datetime import timedelta
+from typing import Final
+
+from sqlmodel import col
+
+from app.core.data_policy.daily_report import rows, rows_since
+from app.core.manifest import PersonalData, ReportMetric, RetentionRule
+from app.usage_billing.models import MeterErrorReport, UsageRecord, UsageState
+
+KEPT: Final = timedelta(days=400)
+"""How long records are kept, to explain an invoice. The invoices themselves are kept at Stripe."""
+
+# Usage that was billed stays on the invoices at Stripe. What is not sent by the time of the erasure is not billed.
+PERSONAL_DATA: Final = (PersonalData(model=UsageRecord, belongs=lambda user_id: col(UsageRecord.user_id) == user_id),)
+
+RETENTION: Final = (
+    RetentionRule(model=UsageRecord, expired=lambda _runtime, now: col(UsageRecord.occurred_at) < now - KEPT),
+    RetentionRule(model=MeterErrorReport, expired=lambda _runtime, now: col(MeterErrorReport.created_at) < now - KEPT),
+)
+
+_STATE: Final = col(UsageRecord.state)
+
+REPORT_METRICS: Final = (
+    ReportMetric(name="usage_recorded", count=rows_since(col(UsageRecord.created_at))),
+    ReportMetric(name="usage_pending", count=rows(UsageRecord, _STATE == UsageState.PENDING)),
+    ReportMetric(name="usage_parked", count=rows(UsageRecord, _STATE == UsageState.PARKED)),
+    ReportMetric(name="usage_rejected", count=rows(UsageRecord, _STATE == UsageState.REJECTED)),
+    ReportMetric(name="usage_unclear", count=rows(UsageRecord, _STATE == UsageState.UNCLEAR)),
+)

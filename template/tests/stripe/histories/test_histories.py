@@ -1,0 +1,58 @@
+"""Whatever happens, and however events arrive: what is stored ends equal to what Stripe says."""
+
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.dev.servers.stripe.objects.subscriptions import Subscription as AtStripe
+from app.payments.repository import SubscriptionRepository
+from app.payments.store import COPIED
+from app.stripe.provider import StripeProvider
+from tests.stripe.histories.oracle import RANKS, must_have, must_have_nothing
+from tests.stripe.histories.steps import STEPS, Step
+from tests.stripe.histories.world import World
+
+
+@given(history=st.lists(STEPS, min_size=4, max_size=16))
+async def test_every_history_converges_and_nobody_has_what_was_not_paid_for(world: World, history: list[Step]) -> None:
+    await world.begin()
+    for step in history:
+        await world.survive(step.run(world))
+        await world.check()
+
+    await world.settle()
+
+    await world.check()
+    await check_equal(world)
+    await check_complete(world)
+
+
+async def check_equal(world: World) -> None:
+    """Check that each stored subscription is what Stripe says, and that none is missing."""
+    provider = world.runtime.resource(StripeProvider)
+    for at_stripe in world.fake.account.all(AtStripe):
+        snapshot = await provider.fetch(world.runtime, at_stripe.id)
+        async with world.runtime.database.reading() as session:
+            row = await SubscriptionRepository(session).find(provider.name, at_stripe.id)
+        assert snapshot is not None
+        if row is None:
+            assert at_stripe.has_ended, "A subscription that runs is stored."
+            continue
+        assert {name: getattr(row, name) for name in COPIED} == {name: getattr(snapshot, name) for name in COPIED}
+        owners = {UUID(one.user_id) for one in world.buyers if one.user_id not in world.erased}
+        assert row.user_id in {None, *owners}
+        if str(snapshot.user_id) in world.erased:
+            assert row.user_id is None
+
+
+async def check_complete(world: World) -> None:
+    """Check that what is paid is available, and that nobody pays for a deleted account."""
+    for buyer in world.buyers:
+        rank = must_have(world.fake.account, buyer.user_id)
+        if buyer.user_id in world.erased:
+            assert rank == 0, "The subscriptions of an erased user have ended."
+        else:
+            held = RANKS[await world.plan_of(buyer)]
+            assert held >= rank
+            assert held == 0 or not must_have_nothing(world.fake.account, buyer.user_id)
