@@ -16,9 +16,7 @@ from tests.template.test_own_module_page import ROOT
 def test_a_thousand_histories_converge(tmp_path: Path) -> None:
     folder = tmp_path / "project"
     write(Renderer(ROOT).render({"preset": "minimal", "stripe": True}), folder)
-    site = Site(
-        folder=folder, environment=environment(None, types_cache=tmp_path / "types", bytecode=tmp_path / "code")
-    )
+    site = Site(folder=folder, environment=environment("", types_cache=tmp_path / "types", bytecode=tmp_path / "code"))
     site.run("uv", "sync", "--quiet")
     seeds = [secrets.randbelow(1_000_000) for _process in range(2)]
     print(f"The seeds are {seeds}.")

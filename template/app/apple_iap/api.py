@@ -52,7 +52,7 @@ RETRYABLE: Final = frozenset(
 )
 
 WRONG_SHAPE: Final = (ValueError, TypeError, AttributeError, ExceptionGroup)
-"""What the library raises for a body that is not JSON, or JSON of the wrong shape."""
+"""The errors of the library for a body that is not JSON, or JSON of the wrong shape."""
 
 
 @dataclass(frozen=True, slots=True)
