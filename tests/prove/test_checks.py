@@ -88,6 +88,7 @@ FAULTS = [
     (DATA_POLICY, r"^PERSONAL_DATA: .*\n", "PERSONAL_DATA = ()\n", "has a path to users, but no Personal"),
     (DATA_POLICY, r"^RETENTION: .*\n", "RETENTION = ()\n", "has soft-deleted rows, but no RetentionRule names it"),
     ("template/app/projects/module.py", r"^    personal_data=.*\n", "", "PERSONAL_DATA is in no manifest"),
+    ("template/app/stripe/module.py", r"^    unmetered=True,\n", "", "needs `unmetered=True`: plans meters its routes"),
     (MAKEFILE, r"in piece\.processes", "in []", "has a process, but Makefile has no target worker"),
     (MAKEFILE, r" \| selectattr\('name', 'in', chosen\)", "", "starts worker, which no chosen piece has"),
     (COMPOSE, r"in piece\.processes", "in []", "has the process worker, which compose.yaml does not start"),

@@ -49,9 +49,9 @@ class Checkout:
         success, cancel = self._return_urls(data)
         prices = self.runtime.resource(StripePrices)
         items: list[SessionCreateParamsLineItem] = [
-            {"price": await prices.id_of(data.plan, data.interval), "quantity": data.quantity},
-            *({"price": id_} for id_ in await prices.metered_ids(data.interval)),
+            {"price": await prices.id_of(data.plan, data.interval), "quantity": data.quantity}
         ]
+        items.extend({"price": id_} for id_ in await prices.metered_ids(data.interval))
         customer = await ensure_customer(self.runtime, self._api, self.user_id)
         try:
             return await self._session_of(customer, data, items, success, cancel)

@@ -48,7 +48,7 @@ class MeterPrice(_Part):
 
 
 class Meter(_Part):
-    """What is counted.
+    """A quantity that is counted and billed.
 
     Attributes:
         name: the name in code, and the event's name at Stripe.

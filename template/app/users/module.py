@@ -19,7 +19,7 @@ module = Module(
     models=(User, UserIdentity),
     router=router,
     admin_router=admin_router,
-    # Nobody is locked out of their own account.
+    # Users can always reach their own account.
     unmetered=True,
     guards=Guards(app=Depends(current_user), admin=Depends(admin_user)),
     jobs=(export_user_data, delete_user_data),
