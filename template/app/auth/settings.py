@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from app.auth.providers.registry import PROVIDERS
 from app.core.config.settings import ModuleSettings
