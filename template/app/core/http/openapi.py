@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from app.core.errors import AppError
+from app.core.http.route_dependencies import add_documentation
 from app.core.http.route_table import RouteTable
 
 
@@ -39,6 +40,7 @@ class Application(FastAPI):
         """Return the document. Operations without authentication state that with an empty `security`."""
         if self.openapi_schema is None:
             document = super().openapi()
+            add_documentation(self.routes, document)
             for item in document.get("paths", {}).values():
                 for operation in item.values():
                     operation.setdefault("security", [])
