@@ -7,7 +7,8 @@ from uuid import uuid4
 import stripe
 from pydantic import BaseModel
 
-from app.kit.resilience import Resilient, UnavailableError
+from app.kit.resilience.errors import UnavailableError
+from app.kit.resilience.resilient import Resilient
 from app.payments.errors import BillingUnavailableError
 from app.payments.port import ProviderUnavailableError
 from app.stripe import wire
@@ -53,7 +54,7 @@ class StripeApi:
             http_client=self._http,
             max_network_retries=0,
         )
-        self._resilient = Resilient("stripe", transient=is_transient, pause=requested_pause, attempts=3)
+        self._resilient = Resilient("stripe", transient=is_transient, retry_after=requested_pause)
 
     @property
     def is_configured(self) -> bool:

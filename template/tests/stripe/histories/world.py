@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from app.core.runtime import Runtime
 from app.dev.servers.stripe.fake import StripeFake
 from app.dev.servers.stripe.webhooks import Message
-from app.kit.resilience import Resilient
+from app.kit.resilience.resilient import Resilient
 from app.payments.entitlements import SubscriptionEntitlements
 from app.payments.models import Subscription
 from app.payments.reconciliation import reconcile
