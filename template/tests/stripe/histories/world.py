@@ -128,7 +128,7 @@ class World:
     def _close_circuit(self) -> None:
         """Let the pause be over that follows failures, which would reach into the next history. Retries don't wait."""
         self.runtime.resource(StripeApi)._resilient = Resilient(  # noqa: SLF001 - there is no other way in
-            "stripe", transient=is_transient, pause=requested_pause, first_pause=timedelta(0)
+            "stripe", transient=is_transient, retry_after=requested_pause, initial_backoff=timedelta(0)
         )
 
     async def settle(self) -> None:
