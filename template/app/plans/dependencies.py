@@ -8,7 +8,7 @@ from typing import Final
 
 from app.core.errors import QuotaExceededError
 from app.core.http.dependencies import RuntimeDep
-from app.core.http.openapi import ErrorDescription
+from app.core.http.route_dependencies import DocumentedDependency, Operation, document_error
 from app.core.runtime import Runtime
 from app.plans.blocks import Blocks
 from app.plans.catalog import Plan, PlanCatalog
@@ -19,12 +19,15 @@ from app.users.dependencies import CurrentUser
 API_CALLS: Final = "api_calls"
 
 
-class RequirePlan:
+class RequirePlan(DocumentedDependency):
     """Admit users of this plan or a higher one."""
 
     def __init__(self, plan: str) -> None:
         self.plan = plan
-        self.error = ErrorDescription(PlanRequiredError, f"The user's plan is lower than `{plan}`.")
+
+    def document(self, operation: Operation) -> None:
+        """See `DocumentedDependency.document`."""
+        document_error(operation, PlanRequiredError.status, PlanRequiredError.code)
 
     def check(self, catalog: PlanCatalog) -> None:
         """Check that the plan exists.
@@ -45,12 +48,15 @@ class RequirePlan:
             raise PlanRequiredError(plan=plan.name, required=self.plan)
 
 
-class RequireFeature:
+class RequireFeature(DocumentedDependency):
     """Admit users whose plan includes this feature."""
 
     def __init__(self, feature: str) -> None:
         self.feature = feature
-        self.error = ErrorDescription(FeatureRequiredError, f"The user's plan doesn't include `{feature}`.")
+
+    def document(self, operation: Operation) -> None:
+        """See `DocumentedDependency.document`."""
+        document_error(operation, FeatureRequiredError.status, FeatureRequiredError.code)
 
     def check(self, catalog: PlanCatalog) -> None:
         """Check that a plan has the feature.
@@ -72,7 +78,7 @@ class RequireFeature:
             raise FeatureRequiredError(plan=plan.name, feature=self.feature)
 
 
-class Consumes:
+class Consumes(DocumentedDependency):
     """Use quota for each call, before the route runs. A call that fails gives it back.
 
     Quota that is counted in blocks (`batch = true` in plans.toml) is not given back.
@@ -81,7 +87,10 @@ class Consumes:
     def __init__(self, resource: str, amount: int = 1) -> None:
         self.resource = resource
         self.amount = amount
-        self.error = ErrorDescription(QuotaExceededError, f"The plan allows no more `{resource}`.")
+
+    def document(self, operation: Operation) -> None:
+        """See `DocumentedDependency.document`."""
+        document_error(operation, QuotaExceededError.status, QuotaExceededError.code)
 
     def check(self, catalog: PlanCatalog) -> None:
         """Check that the resource is declared.

@@ -15,6 +15,9 @@ BUILT_IN = frozenset({
     "event_loop_policy", "unused_tcp_port", "unused_tcp_port_factory", "socket_enabled", "socket_disabled",
 })  # fmt: skip
 
+GENERATING = frozenset({"given", "hypothesis.given"})
+"""Decorators whose library passes the arguments. Tests with them take no fixtures."""
+
 
 def check_fixtures(code: Code, report: Report) -> None:
     """Check the arguments of tests and fixtures."""
@@ -73,6 +76,8 @@ def _asked(function: Function) -> Iterator[str]:
             given.update(decorator.keywords)
         elif decorator.function.endswith("mark.usefixtures"):
             yield from decorator.texts
+        elif decorator.function in GENERATING:
+            given.update(function.arguments)
     yield from (name for name in function.arguments if name not in given and name not in BUILT_IN)
 
 

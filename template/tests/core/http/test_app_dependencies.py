@@ -6,17 +6,19 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI
 
 from app.core.errors import ConflictError
-from app.core.http.openapi import ErrorDescription
+from app.core.http.route_dependencies import DocumentedDependency, Operation, document_error
 from app.core.manifest import Guards, Module
 from tests.core.applications import API, Build, client_of
 
 calls: list[str] = []
 
 
-class Count:
+class Count(DocumentedDependency):
     """Count calls."""
 
-    error = ErrorDescription(ConflictError, "There are too many.")
+    def document(self, operation: Operation) -> None:
+        """See `DocumentedDependency.document`."""
+        document_error(operation, ConflictError.status, ConflictError.code)
 
     async def __call__(self) -> None:
         """Count one."""
@@ -71,5 +73,5 @@ async def test_run_after_the_guard_in_metered_modules(metered: FastAPI, path: st
 def test_are_described_in_the_document(metered: FastAPI) -> None:
     paths = metered.openapi()["paths"]
     described = paths[f"{API}/app/shop/greet"]["get"]["responses"]
-    assert described["409"]["description"] == "`CONFLICT`: There are too many."
+    assert described["409"]["description"] == "CONFLICT"
     assert "409" not in paths[f"{API}/app/account/greet"]["get"]["responses"]
