@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from app.core.manifest import Cron, Module
 from app.core.runtime import Runtime
+from app.stripe.prices import StripePrices
 from app.stripe.setup import StripeSetup
 from app.usage_billing.admin_routes import router as admin_router
 from app.usage_billing.commands import billing
@@ -24,6 +25,8 @@ from app.usage_billing.webhook import apply_meter_error_report
 async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
     meters = Meters.load()
     runtime.provide(Meters, meters)
+    for price in meters.prices:
+        runtime.resource(StripePrices).add_metered(price.key, price.interval)
     runtime.resource(StripeSetup).steps += [meters_and_prices, error_reports]
     with runtime.override(usage=UsageLedger(meters)):
         yield

@@ -29,14 +29,14 @@ async def test_a_life(command_runtime: Runtime, app_store: AppStore) -> None:
         seen.append(await stored(command_runtime, id_))
     listed = await run_command("billing", "apple", "list")
 
-    assert (bought.exit_code, bought.output.splitlines()[-1].split()[:4]) == (0, [id_, "active", "plan", "pro,"])
+    assert (bought.exit_code, bought.stdout.splitlines()[-1].split()[:4]) == (0, [id_, "active", "plan", "pro,"])
     assert seen == [
         ("active", "pro", True),
         ("active", "enterprise", True),
         ("cancelled", "enterprise", True),
         ("expired", "enterprise", True),
     ]
-    assert listed.output.split() == [
+    assert listed.stdout.split() == [
         id_,
         "expired",
         f"{app_store.state.items[id_].expires:%Y-%m-%dT%H:%M:%S}",
@@ -49,7 +49,7 @@ async def test_an_anonymous_purchase_is_parked(command_runtime: Runtime, app_sto
     (id_,) = app_store.state.items
 
     assert await stored(command_runtime, id_) == ("trialing", "pro", False)
-    assert result.output.splitlines()[-1].count(".") == 2
+    assert result.stdout.splitlines()[-1].count(".") == 2
 
 
 async def test_lost_notifications_are_recovered(command_runtime: Runtime, app_store: AppStore) -> None:
@@ -58,7 +58,7 @@ async def test_lost_notifications_are_recovered(command_runtime: Runtime, app_st
         item = state.buy(MONTHLY)
     result = await run_command("billing", "apple", "recover")
 
-    assert result.output.splitlines()[-1] == "1 recovered, 0 refused"
+    assert result.stdout.splitlines()[-1] == "1 recovered, 0 refused"
     (event,) = await list_events(command_runtime)
     assert event.payload["original_transaction_id"] == item.original_id
 

@@ -15,6 +15,9 @@ BUILT_IN = frozenset({
     "event_loop_policy", "unused_tcp_port", "unused_tcp_port_factory", "socket_enabled", "socket_disabled",
 })  # fmt: skip
 
+GENERATING = frozenset({"given", "hypothesis.given"})
+"""Decorators whose library passes the named arguments, or all if none is named."""
+
 
 def check_fixtures(code: Code, report: Report) -> None:
     """Check the arguments of tests and fixtures."""
@@ -69,10 +72,10 @@ def _asked(function: Function) -> Iterator[str]:
     for decorator in function.decorators:
         if decorator.function.endswith("mark.parametrize"):
             given.update(part for text in decorator.first for part in re.split(r"\s*,\s*", text.strip()))
-        elif decorator.function in {"given", "hypothesis.given"}:
-            given.update(decorator.keywords)
         elif decorator.function.endswith("mark.usefixtures"):
             yield from decorator.texts
+        elif decorator.function in GENERATING:
+            given.update(decorator.keywords or function.arguments)
     yield from (name for name in function.arguments if name not in given and name not in BUILT_IN)
 
 
