@@ -4,7 +4,7 @@ Each describes its error response in the OpenAPI document.
 """
 
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Final, override
 
 from app.core.errors import QuotaExceededError
 from app.core.http.dependencies import RuntimeDep
@@ -25,10 +25,6 @@ class RequirePlan(DocumentedDependency):
     def __init__(self, plan: str) -> None:
         self.plan = plan
 
-    def document(self, operation: Operation) -> None:
-        """See `DocumentedDependency.document`."""
-        document_error(operation, PlanRequiredError.status, PlanRequiredError.code)
-
     def check(self, catalog: PlanCatalog) -> None:
         """Check that the plan exists.
 
@@ -36,6 +32,11 @@ class RequirePlan(DocumentedDependency):
             LookupError: no plan has this name.
         """
         catalog.get(self.plan)
+
+    @override
+    def document(self, operation: Operation) -> None:
+        """Add the error to an operation."""
+        document_error(operation, PlanRequiredError, f"The user's plan is lower than `{self.plan}`.")
 
     async def __call__(self, user: CurrentUser, runtime: RuntimeDep) -> None:
         """Admit the user.
@@ -54,10 +55,6 @@ class RequireFeature(DocumentedDependency):
     def __init__(self, feature: str) -> None:
         self.feature = feature
 
-    def document(self, operation: Operation) -> None:
-        """See `DocumentedDependency.document`."""
-        document_error(operation, FeatureRequiredError.status, FeatureRequiredError.code)
-
     def check(self, catalog: PlanCatalog) -> None:
         """Check that a plan has the feature.
 
@@ -66,6 +63,11 @@ class RequireFeature(DocumentedDependency):
         """
         if not any(self.feature in plan.features for plan in catalog.plans):
             raise LookupError(f'No plan has the feature "{self.feature}".')
+
+    @override
+    def document(self, operation: Operation) -> None:
+        """Add the error to an operation."""
+        document_error(operation, FeatureRequiredError, f"The user's plan doesn't include `{self.feature}`.")
 
     async def __call__(self, user: CurrentUser, runtime: RuntimeDep) -> None:
         """Admit the user.
@@ -88,10 +90,6 @@ class Consumes(DocumentedDependency):
         self.resource = resource
         self.amount = amount
 
-    def document(self, operation: Operation) -> None:
-        """See `DocumentedDependency.document`."""
-        document_error(operation, QuotaExceededError.status, QuotaExceededError.code)
-
     def check(self, catalog: PlanCatalog) -> None:
         """Check that the resource is declared.
 
@@ -101,6 +99,11 @@ class Consumes(DocumentedDependency):
         """
         if self._in_blocks(catalog) and self.amount != 1:
             raise ValueError(f'"{self.resource}" is counted in blocks, one unit a call.')
+
+    @override
+    def document(self, operation: Operation) -> None:
+        """Add the error to an operation."""
+        document_error(operation, QuotaExceededError, f"The plan allows no more `{self.resource}`.")
 
     async def __call__(self, user: CurrentUser, runtime: RuntimeDep) -> AsyncIterator[None]:
         """Use the quota.

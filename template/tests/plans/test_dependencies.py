@@ -198,7 +198,11 @@ class TestDocument:
         paths = things.openapi()["paths"]
         responses = paths[f"{API}/things/exports"]["post"]["responses"]
         assert responses["402"]["content"]["application/json"]["schema"]["$ref"].endswith("/ErrorResponse")
-        assert responses["402"]["description"] == "QUOTA_EXCEEDED, FEATURE_REQUIRED"
+        assert responses["402"]["description"].split("\n\n") == [
+            "`QUOTA_EXCEEDED`: The plan allows no more `api_calls`.",
+            "`QUOTA_EXCEEDED`: The plan allows no more `exports`.",
+            "`FEATURE_REQUIRED`: The user's plan doesn't include `audit_log`.",
+        ]
         assert "402" not in paths[f"{API}/usage"]["get"]["responses"]
 
 

@@ -9,7 +9,7 @@ from app.core.runtime import Runtime
 from app.dev.servers.stripe.fake import StripeFake
 from app.usage_billing.models import MeterErrorReport
 from app.usage_billing.sender import send_due
-from app.users.models import Role
+from app.users.roles import Role
 from tests.conftest import SignIn
 from tests.usage_billing.conftest import counted, record, records
 

@@ -16,7 +16,7 @@ BUILT_IN = frozenset({
 })  # fmt: skip
 
 GENERATING = frozenset({"given", "hypothesis.given"})
-"""Decorators whose library passes the arguments. Tests with them take no fixtures."""
+"""Decorators whose library passes the named arguments, or all if none is named."""
 
 
 def check_fixtures(code: Code, report: Report) -> None:
@@ -72,12 +72,10 @@ def _asked(function: Function) -> Iterator[str]:
     for decorator in function.decorators:
         if decorator.function.endswith("mark.parametrize"):
             given.update(part for text in decorator.first for part in re.split(r"\s*,\s*", text.strip()))
-        elif decorator.function in {"given", "hypothesis.given"}:
-            given.update(decorator.keywords)
         elif decorator.function.endswith("mark.usefixtures"):
             yield from decorator.texts
         elif decorator.function in GENERATING:
-            given.update(function.arguments)
+            given.update(decorator.keywords or function.arguments)
     yield from (name for name in function.arguments if name not in given and name not in BUILT_IN)
 
 

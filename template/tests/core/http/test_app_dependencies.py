@@ -1,6 +1,7 @@
 """Dependencies that a module adds to the app area, and the errors that they document."""
 
 from collections.abc import Iterator
+from typing import override
 
 import pytest
 from fastapi import APIRouter, Depends, FastAPI
@@ -16,9 +17,10 @@ calls: list[str] = []
 class Count(DocumentedDependency):
     """Count calls."""
 
+    @override
     def document(self, operation: Operation) -> None:
-        """See `DocumentedDependency.document`."""
-        document_error(operation, ConflictError.status, ConflictError.code)
+        """Add the error to an operation."""
+        document_error(operation, ConflictError, "There are too many.")
 
     async def __call__(self) -> None:
         """Count one."""
@@ -73,5 +75,5 @@ async def test_run_after_the_guard_in_metered_modules(metered: FastAPI, path: st
 def test_are_described_in_the_document(metered: FastAPI) -> None:
     paths = metered.openapi()["paths"]
     described = paths[f"{API}/app/shop/greet"]["get"]["responses"]
-    assert described["409"]["description"] == "CONFLICT"
+    assert described["409"]["description"] == "`CONFLICT`: There are too many."
     assert "409" not in paths[f"{API}/app/account/greet"]["get"]["responses"]
