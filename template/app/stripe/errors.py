@@ -64,7 +64,7 @@ def is_transient(error: Exception) -> bool:
     return isinstance(error, stripe.APIError) and (error.http_status or 500) in {409, *range(500, 600)}
 
 
-def requested_pause(error: Exception) -> timedelta | None:
+def retry_after(error: Exception) -> timedelta | None:
     """Return the delay that Stripe asks for."""
     headers = error.headers if isinstance(error, stripe.StripeError) else None
     return parse_retry_after(dict(headers).get("retry-after")) if headers else None

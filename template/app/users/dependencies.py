@@ -126,7 +126,7 @@ class RoleGuard(DocumentedDependency):
         stated = operation.get("x-required-roles", admitted)
         operation["x-required-roles"] = [role for role in stated if role in admitted]
         _describe(operation, f"Requires the role {' or '.join(f'`{role}`' for role in self.roles)}.")
-        document_error(operation, 403, AdminRequiredError.code if self._only_admins else RoleRequiredError.code)
+        document_error(operation, AdminRequiredError if self._only_admins else RoleRequiredError)
 
 
 class PermissionGuard(DocumentedDependency):
@@ -150,7 +150,7 @@ class PermissionGuard(DocumentedDependency):
         """Add the permission and the error to an operation."""
         operation["x-required-permissions"] = [*operation.get("x-required-permissions", ()), self.permission]
         _describe(operation, f"Requires the permission `{self.permission}`.")
-        document_error(operation, 403, PermissionRequiredError.code)
+        document_error(operation, PermissionRequiredError)
 
 
 def _describe(operation: Operation, sentence: str) -> None:

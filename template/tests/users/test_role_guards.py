@@ -222,9 +222,9 @@ class TestSchema:
         assert answer["description"] == (
             "Answer.\n\nRequires the permission `tickets:read`.\n\nRequires the permission `tickets:answer`."
         )
-        assert answer["responses"]["403"]["description"] == "PERMISSION_REQUIRED"
+        assert answer["responses"]["403"]["description"] == "`PERMISSION_REQUIRED`"
         assert close["x-required-roles"] == ["support", "admin"]
-        assert close["responses"]["403"]["description"] == "PERMISSION_REQUIRED, ROLE_REQUIRED"
+        assert close["responses"]["403"]["description"] == "`PERMISSION_REQUIRED`\n\n`ROLE_REQUIRED`"
         assert close["responses"]["403"]["content"] == close["responses"]["default"]["content"]
 
     def test_so_do_the_operations_of_administrators(self, app: FastAPI) -> None:
@@ -232,7 +232,7 @@ class TestSchema:
             for operation in operations.values():
                 if "/admin/" in path:
                     assert operation["x-required-roles"] == ["admin"], path
-                    assert operation["responses"]["403"]["description"] == "ADMIN_REQUIRED", path
+                    assert operation["responses"]["403"]["description"] == "`ADMIN_REQUIRED`", path
 
 
 async def test_a_role_in_the_token_changes_nothing(app: FastAPI, runtime: Runtime) -> None:

@@ -8,6 +8,8 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import RouteContext, iter_route_contexts
 from starlette.routing import BaseRoute
 
+from app.core.errors import AppError
+
 type Operation = dict[str, Any]
 """An operation of the OpenAPI document."""
 
@@ -41,11 +43,17 @@ def add_documentation(routes: Sequence[BaseRoute], document: dict[str, Any]) -> 
                 dependency.document(operation)
 
 
-def document_error(operation: Operation, status: int, code: str) -> None:
-    """Add an error response to an operation, or the code to the description of the existing response."""
-    response = operation.setdefault("responses", {}).setdefault(str(status), {"description": ""})
-    codes = [known for known in response["description"].split(", ") if known]
-    response["description"] = ", ".join(dict.fromkeys([*codes, code]))
+def document_error(operation: Operation, error: type[AppError], reason: str = "") -> None:
+    """Add an error to the responses of an operation.
+
+    Args:
+        error: the class, which has the status and the code.
+        reason: one sentence that says when it is raised.
+    """
+    response = operation.setdefault("responses", {}).setdefault(str(error.status), {"description": ""})
+    text = f"`{error.code}`: {reason}" if reason else f"`{error.code}`"
+    known = [line for line in response["description"].split("\n\n") if line]
+    response["description"] = "\n\n".join(dict.fromkeys([*known, text]))
     response.setdefault("content", {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorResponse"}}})
 
 

@@ -18,7 +18,7 @@ from app.payments.entitlements import SubscriptionEntitlements
 from app.payments.models import Subscription
 from app.payments.reconciliation import reconcile
 from app.stripe.api import StripeApi
-from app.stripe.errors import is_transient, requested_pause
+from app.stripe.errors import is_transient, retry_after
 from app.stripe.models import StripeCustomer
 from tests.conftest import SignIn
 from tests.stripe.conftest import WEBHOOK, Buyer, StripeServer, make_buyer
@@ -128,7 +128,7 @@ class World:
     def _close_circuit(self) -> None:
         """Let the pause be over that follows failures, which would reach into the next history. Retries don't wait."""
         self.runtime.resource(StripeApi)._resilient = Resilient(  # noqa: SLF001 - there is no other way in
-            "stripe", transient=is_transient, retry_after=requested_pause, initial_backoff=timedelta(0)
+            "stripe", transient=is_transient, retry_after=retry_after, initial_backoff=timedelta(0)
         )
 
     async def settle(self) -> None:
