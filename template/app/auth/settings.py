@@ -33,4 +33,4 @@ class AuthSettings(ModuleSettings):
     AUTH_ALLOW_ANONYMOUS: bool = False
     RATE_LIMIT_ANONYMOUS: Rate = "20/minute"
     AUTH_ROLE_CLAIM: Annotated[str, AfterValidator(_not_editable)] = ""
-    AUTH_ROLE_MAPPING: Annotated[dict[str, str], Field(default_factory=dict)]
+    AUTH_ROLE_MAPPING: dict[str, str] = Field(default_factory=dict)
