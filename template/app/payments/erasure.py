@@ -17,7 +17,7 @@ async def end_subscriptions(runtime: Runtime, user_id: UUID) -> None:
     """End all subscriptions of a user who is about to be erased, also those that no event has reported yet.
 
     Raises:
-        Exception: one could not be ended. Then the user is not erased: nobody keeps paying for a deleted account.
+        Exception: one could not be ended. Then the user is not erased, so that a deleted account causes no further payments.
     """
     providers = runtime.resource(BillingProviders)
     for outcome in await sync_user(runtime, user_id):

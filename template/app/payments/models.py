@@ -20,7 +20,7 @@ EMAIL_LENGTH = 320
 class Subscription(Entity, table=True):
     """A subscription as its provider last described it (`SubscriptionSnapshot` documents the columns).
 
-    Without a user it is parked: it gives nobody access until a user links it, or until the user appears that
+    Without a user it is parked: it gives no access until a user links it, or until the user appears that
     `claimed_user_id` or `claimed_email` names.
     """
 

@@ -1,4 +1,4 @@
-"""What payments do when a user appears."""
+"""Subscribers to events of users."""
 
 from app.core.runtime import Runtime
 from app.payments.adoption import adopt_parked

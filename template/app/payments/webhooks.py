@@ -1,4 +1,4 @@
-"""What the webhooks of all payment providers share."""
+"""The common part of the webhooks of all payment providers."""
 
 from typing import Final
 

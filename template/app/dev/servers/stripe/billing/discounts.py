@@ -1,4 +1,4 @@
-"""What coupons take off invoices."""
+"""The discounts of invoices by coupons."""
 
 from app.dev.servers.stripe.account import Account
 from app.dev.servers.stripe.errors import invalid

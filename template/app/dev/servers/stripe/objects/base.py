@@ -1,4 +1,4 @@
-"""What the objects of Stripe's API have in common.
+"""The base of all objects of Stripe's API.
 
 Each object is a dataclass whose fields have the names of the API's fields, so that its JSON is made by walking it.
 Fields that the API always sends are there even when the fake has no use for them.

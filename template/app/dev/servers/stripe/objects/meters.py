@@ -20,7 +20,7 @@ class CustomerMapping:
 
 @dataclass(kw_only=True)
 class DefaultAggregation:
-    """How events add up."""
+    """The aggregation of a meter's events."""
 
     formula: Formula
 
