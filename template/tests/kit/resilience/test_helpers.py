@@ -55,6 +55,14 @@ class TestRetry:
         system = System(ConnectionError(), "well")
         assert await Retry(on, initial_backoff=SOON).call(system) == "well"
 
+    async def test_does_not_repeat_what_was_cancelled(self) -> None:
+        """Also with a filter that accepts all errors but a few: an `asyncio.timeout` around it would not end it."""
+        hanging = Hanging()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(SOON.total_seconds()):
+                await Retry(lambda error: not isinstance(error, ValueError), initial_backoff=SOON).call(hanging)
+        assert hanging.calls == 1
+
     async def test_reads_the_requested_delay_from_the_error(self) -> None:
         system = System(CircuitOpenError("shop", retry_after=HOUR))
         with pytest.raises(CircuitOpenError):
