@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from stripe.params import (
         CustomerCreateParams,
         InvoiceCreatePreviewParams,
+        InvoiceListParams,
         SubscriptionListParams,
         SubscriptionUpdateParams,
     )
@@ -141,6 +142,14 @@ class StripeApi:
             params["starting_after"] = after
         page = await self.call(lambda client: client.v1.invoices.list_async(params))
         return [wire.Invoice.model_validate(item) for item in page["data"]], bool(page["has_more"])
+
+    async def invoices_of(self, subscription: str) -> AsyncIterator[wire.Invoice]:
+        """Yield the invoices of a subscription, newest first."""
+        params: dict[str, Any] = {"subscription": subscription, "limit": PAGE}
+        async for each in self._all(
+            lambda client, page: client.v1.invoices.list_async(cast("InvoiceListParams", {**params, **page}))
+        ):
+            yield wire.Invoice.model_validate(each)
 
     async def invoice_payments(self, invoice: str) -> Sequence[wire.InvoicePayment]:
         """Return the payments of an invoice, with their charges."""

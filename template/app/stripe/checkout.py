@@ -11,6 +11,7 @@ from app.core.errors import NotFoundError
 from app.core.runtime import Runtime
 from app.payments.convergence import converge
 from app.payments.errors import BillingUnavailableError
+from app.payments.repository import SubscriptionRepository
 from app.stripe import wire
 from app.stripe.api import StripeApi
 from app.stripe.customers import customer_of, digest, ensure_customer, forget_customer
@@ -20,7 +21,7 @@ from app.stripe.provider import StripeProvider
 from app.stripe.return_urls import check_return_url
 from app.stripe.schemas import CheckoutCreate
 from app.stripe.settings import StripeSettings
-from app.stripe.snapshots import USER_KEY
+from app.stripe.snapshots import NAME, USER_KEY
 
 if TYPE_CHECKING:
     from stripe.params.checkout import SessionCreateParams, SessionCreateParamsLineItem
@@ -103,17 +104,24 @@ class Checkout:
         return newest
 
     async def _trial_days(self, customer: str, plan: str) -> int:
-        """Return the days of the trial: none if the customer ever had one, of whatever plan.
+        """Return the days of the trial: none if the user ever had one, of whatever plan.
 
         Raises:
             AlreadySubscribedError: the customer has a subscription. Stripe is asked, since an event may be on its way.
         """
-        used = False
+        # The customer may be a new one, because someone deleted the former one at Stripe.
+        used = await self._had_trial()
         async for subscription in self._api.subscriptions(customer=customer, ended=True):
             if subscription.status not in ENDED:
                 raise AlreadySubscribedError
             used = used or subscription.trial_start is not None
         return 0 if used else self.runtime.resource(StripePrices).catalog.get(plan).trial_days
+
+    async def _had_trial(self) -> bool:
+        """Return whether a stored subscription at Stripe had a trial."""
+        async with self.runtime.database.reading() as session:
+            rows = await SubscriptionRepository(session).of_user(self.user_id, NAME)
+        return any(row.trial_end is not None for row in rows)
 
     def _params(
         self, customer: str, items: "list[SessionCreateParamsLineItem]", trial_days: int

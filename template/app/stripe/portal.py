@@ -3,10 +3,12 @@
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
+import stripe
+
 from app.core.runtime import Runtime
 from app.stripe.api import StripeApi
-from app.stripe.customers import customer_of
-from app.stripe.errors import NotSubscribedError
+from app.stripe.customers import customer_of, forget_customer
+from app.stripe.errors import NotSubscribedError, is_missing
 
 if TYPE_CHECKING:
     from stripe.params.billing_portal import SessionCreateParams
@@ -19,7 +21,7 @@ async def portal_url(runtime: Runtime, user_id: UUID, *, return_url: str) -> str
     """Return a link to the portal of a user's customer.
 
     Raises:
-        NotSubscribedError: the user has no customer at Stripe.
+        NotSubscribedError: the user has no customer at Stripe, or it was deleted there.
     """
     customer = await customer_of(runtime, user_id)
     if customer is None:
@@ -29,7 +31,13 @@ async def portal_url(runtime: Runtime, user_id: UUID, *, return_url: str) -> str
     configuration = await portal_configuration(api)
     if configuration is not None:
         params["configuration"] = str(configuration["id"])
-    return (await api.create_portal(params)).url
+    try:
+        return (await api.create_portal(params)).url
+    except stripe.InvalidRequestError as error:
+        if not is_missing(error, "customer"):
+            raise
+        await forget_customer(runtime, customer)
+        raise NotSubscribedError from error
 
 
 async def portal_configuration(api: StripeApi) -> dict[str, Any] | None:

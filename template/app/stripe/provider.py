@@ -16,10 +16,13 @@ from app.stripe import wire
 from app.stripe.api import StripeApi
 from app.stripe.customers import customer_of, user_of
 from app.stripe.prices import StripePrices
-from app.stripe.snapshots import NAME, StripeState, charge_of, snapshot_of
+from app.stripe.snapshots import NAME, PERIOD_INVOICES, StripeState, charge_of, snapshot_of
 
 WON: Final = frozenset({"won", "warning_closed", "prevented"})
 """The statuses of disputes that left the money with us (docs.stripe.com/api/disputes/object#dispute_object-status)."""
+
+TOLERANCE: Final = timedelta(hours=1)
+"""Between the start of a period and its invoice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class StripeProvider:
             if subscription is None:
                 return None
             payments = await self._payments(subscription.latest_invoice)
-            money_is_back = await self._money_is_back(payments)
+            money_is_back = await self._are_back(payments) or await self._period_is_back(subscription)
         except stripe.StripeError as error:
             raise _unavailable(error) from error
         state = StripeState(
@@ -86,7 +89,20 @@ class StripeProvider:
             return ()
         return await self.api.invoice_payments(invoice.id)
 
-    async def _money_is_back(self, payments: Sequence[wire.InvoicePayment]) -> bool:
+    async def _period_is_back(self, subscription: wire.Subscription) -> bool:
+        """Return whether the payment of the current period is back, if the latest invoice is of a change within it."""
+        latest = subscription.latest_invoice
+        item, _ = self.prices.best_item(subscription.items.data)
+        if item is None or not isinstance(latest, wire.Invoice) or latest.billing_reason in PERIOD_INVOICES:
+            return False
+        async for invoice in self.api.invoices_of(subscription.id):
+            if invoice.billing_reason in PERIOD_INVOICES:
+                # An older one is of a period that a change of the interval has ended.
+                is_current = invoice.created is not None and invoice.created >= item.current_period_start - TOLERANCE
+                return is_current and await self._are_back(await self._payments(invoice))
+        return False
+
+    async def _are_back(self, payments: Sequence[wire.InvoicePayment]) -> bool:
         charges = [charge for payment in payments if (charge := charge_of(payment)) is not None]
         return bool(charges) and all([charge.refunded or await self._is_lost(charge) for charge in charges])
 

@@ -23,7 +23,7 @@ from app.stripe.errors import NotSubscribedError
 from app.stripe.prices import Interval, StripePrices
 from app.stripe.provider import StripeProvider
 from app.stripe.schemas import BillingStatus, ChangePreview, PlanChange, SubscriptionRead, WantedChange
-from app.stripe.snapshots import NAME
+from app.stripe.snapshots import NAME, ends_with_period
 
 if TYPE_CHECKING:
     from stripe.params import SubscriptionUpdateParams
@@ -70,7 +70,7 @@ class UserSubscription:
         current = await self._current(row)
         if current.status == "incomplete":
             await self._api.cancel_subscription(current.id)
-        elif current.cancel_at is None and not current.cancel_at_period_end:
+        elif not self._is_cancelled(current):
             await self._api.update_subscription(current.id, {"cancel_at_period_end": True})
         await self._record("subscription.cancelled", row)
 
@@ -80,7 +80,7 @@ class UserSubscription:
         current = await self._current(row)
         if current.cancel_at_period_end:
             await self._api.update_subscription(current.id, {"cancel_at_period_end": False})
-        elif current.cancel_at is not None:
+        elif self._is_cancelled(current):
             await self._api.update_subscription(current.id, {"cancel_at": ""})
         if current.pause_collection is not None:
             await self._api.update_subscription(current.id, {"pause_collection": ""})
@@ -173,6 +173,10 @@ class UserSubscription:
             await converge(self.runtime, self.runtime.resource(StripeProvider), row.provider_id)
             raise NotSubscribedError
         return current
+
+    def _is_cancelled(self, current: wire.Subscription) -> bool:
+        item, _ = self._prices.best_item(current.items.data)
+        return ends_with_period(current, item)
 
     def _item(self, current: wire.Subscription) -> wire.Item:
         item, _ = self._prices.best_item(current.items.data)

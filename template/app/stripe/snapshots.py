@@ -42,7 +42,7 @@ class StripeState:
 
     Attributes:
         payments: those of the latest invoice.
-        money_is_back: whether that payment was refunded in full, or is disputed.
+        money_is_back: whether that payment, or that of the current period, was refunded in full, or is disputed.
         user_id: the user of its customer, by our own table.
     """
 
@@ -61,7 +61,7 @@ def snapshot_of(state: StripeState, prices: StripePrices, *, grace: timedelta) -
     """
     subscription = state.subscription
     item, plan = prices.best_item(subscription.items.data)
-    status = _status(state)
+    status = _status(state, item)
     grace_end = _grace_end(state, status, item, grace)
     email = subscription.customer.email if isinstance(subscription.customer, wire.Customer) else None
     return SubscriptionSnapshot(
@@ -73,7 +73,7 @@ def snapshot_of(state: StripeState, prices: StripePrices, *, grace: timedelta) -
         access_until=_access_until(state, status, item, grace_end),
         period_start=None if item is None else item.current_period_start,
         period_end=None if item is None else item.current_period_end,
-        cancel_at_period_end=_is_cancelled(subscription),
+        cancel_at_period_end=ends_with_period(subscription, item),
         trial_end=subscription.trial_end,
         grace_end=grace_end,
         quantity=1 if item is None else item.quantity or 1,
@@ -113,7 +113,7 @@ def money(amount: int, currency: str) -> str:
     return f"{amount / 10**digits:.{digits}f} {currency.upper()}"
 
 
-def _status(state: StripeState) -> SubscriptionStatus:
+def _status(state: StripeState, item: wire.Item | None) -> SubscriptionStatus:
     subscription = state.subscription
     status = _STATUSES.get(subscription.status, SubscriptionStatus.PENDING)
     if status in {SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE}:
@@ -121,13 +121,18 @@ def _status(state: StripeState) -> SubscriptionStatus:
             return SubscriptionStatus.REFUNDED
         if subscription.pause_collection is not None:
             return SubscriptionStatus.PAUSED
-    if status in {SubscriptionStatus.ACTIVE, SubscriptionStatus.TRIALING} and _is_cancelled(subscription):
+    if status in {SubscriptionStatus.ACTIVE, SubscriptionStatus.TRIALING} and ends_with_period(subscription, item):
         return SubscriptionStatus.CANCELLED
     return status
 
 
-def _is_cancelled(subscription: wire.Subscription) -> bool:
-    return subscription.cancel_at_period_end or subscription.cancel_at is not None
+def ends_with_period(subscription: wire.Subscription, item: wire.Item | None) -> bool:
+    """Return whether a subscription is cancelled: it ends with its current period, or earlier.
+
+    The customer portal sets `cancel_at` to the end of the period. With a later date, the subscription is renewed first.
+    """
+    at = subscription.cancel_at
+    return subscription.cancel_at_period_end or (at is not None and (item is None or at <= item.current_period_end))
 
 
 def charge_of(payment: wire.InvoicePayment) -> wire.Charge | None:
@@ -213,7 +218,7 @@ def _card_notice(subscription: wire.Subscription, item: wire.Item, method: str, 
     # The first moment after the month in which it expires.
     expires = datetime(years, month + 1, 1, tzinfo=UTC)
     pays_the_next = expires > item.current_period_end
-    if _is_cancelled(subscription) or pays_the_next or expires > utc_now() + CARD_REMINDER:
+    if ends_with_period(subscription, item) or pays_the_next or expires > utc_now() + CARD_REMINDER:
         return []
     key = f"{method}/{card.exp_year}-{card.exp_month:02}"
     return [Notice(kind=NoticeKind.CARD_EXPIRES, key=key, detail=f"at the end of {card.exp_month:02}/{card.exp_year}")]

@@ -109,6 +109,15 @@ class TestTrial:
         (again, _) = (await buyer.status())["subscriptions"]
         assert (again["status"], again["trial_end"]) == ("active", None)
 
+    async def test_is_given_once_even_if_the_customer_is_deleted(self, buyer: Buyer) -> None:
+        await buyer.subscribe(plan="pro")
+        (customer,) = buyer.fake.account.all(Customer)
+        await buyer.runtime.resource(StripeApi).call(lambda client: client.v1.customers.delete_async(customer.id))
+        await buyer.deliver()
+
+        again = await buyer.subscribe(plan="pro")
+        assert (again["status"], again["trial_end"]) == ("active", None)
+
     async def test_two_plans_at_once_leave_one_checkout_open(self, buyer: Buyer) -> None:
         await buyer.checkout(plan="pro")
         await buyer.checkout(plan="pro", interval="yearly")

@@ -1,6 +1,6 @@
 """The life of a subscription: changes, cancellation, renewals, failures, refunds."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -25,11 +25,27 @@ def change_card(buyer: Buyer, last4: str) -> None:
     replace_card(buyer.fake.account, card, buyer.fake.account.all(Customer)[0])
 
 
+async def end_at(buyer: Buyer, moment: datetime) -> None:
+    """Set the date on which the subscription ends, as the portal and the Dashboard do."""
+    (subscription,) = buyer.fake.account.all(Subscription)
+    api = buyer.runtime.resource(StripeApi)
+    await api.update_subscription(subscription.id, {"cancel_at": int(moment.timestamp())})
+    await buyer.deliver()
+
+
 async def advance(buyer: Buyer, *steps: str) -> None:
     """Move the clock of the provider, and process what happened."""
     for step in steps:
         buyer.fake.advance(step)
         await buyer.deliver()
+
+
+async def change_seats(buyer: Buyer, quantity: int) -> None:
+    """Change the seats of the plan "enterprise", and process what happened."""
+    preview = (await buyer.get("/change", plan="enterprise", quantity=quantity)).json()
+    body = {"plan": "enterprise", "quantity": quantity, "proration_date": preview["proration_date"]}
+    assert (await buyer.post("/change", body)).status_code == 200
+    await buyer.deliver()
 
 
 async def only(buyer: Buyer) -> dict[str, Any]:
@@ -59,6 +75,27 @@ class TestCancellation:
         response = await buyer.post("/resume")
         (resumed,) = response.json()["subscriptions"]
         assert (resumed["status"], resumed["cancel_at_period_end"]) == ("active", False)
+
+    async def test_in_the_portal_is_a_date(self, buyer: Buyer) -> None:
+        paid = await buyer.subscribe(plan="enterprise")
+        await end_at(buyer, datetime.fromisoformat(paid["period_end"]))
+        cancelled = await only(buyer)
+        assert (cancelled["status"], cancelled["cancel_at_period_end"]) == ("cancelled", True)
+        (resumed,) = (await buyer.post("/resume")).json()["subscriptions"]
+        assert (resumed["status"], resumed["cancel_at_period_end"]) == ("active", False)
+
+    async def test_comes_before_a_later_date(self, buyer: Buyer) -> None:
+        paid = await buyer.subscribe(plan="enterprise")
+        later = datetime.fromisoformat(paid["period_end"]) + timedelta(days=180)
+        await end_at(buyer, later)
+        assert ((await only(buyer))["status"], (await only(buyer))["cancel_at_period_end"]) == ("active", False)
+
+        await buyer.post("/resume")
+        assert buyer.fake.account.all(Subscription)[0].cancel_at == int(later.timestamp())
+
+        await buyer.post("/cancel")
+        await advance(buyer, "+1month", "+1day")
+        assert ((await only(buyer))["status"], len(buyer.fake.account.all(Charge))) == ("expired", 1)
 
     async def test_of_nothing_is_an_error(self, buyer: Buyer) -> None:
         for path in ("/cancel", "/resume"):
@@ -170,6 +207,30 @@ class TestMoneyBack:
         await buyer.deliver()
         assert ((await only(buyer))["status"], (await only(buyer))["current"]) == ("refunded", "free")
 
+    @pytest.mark.parametrize("disputed", [False, True])
+    async def test_of_the_period_ends_access_even_after_a_change(self, buyer: Buyer, disputed: bool) -> None:  # noqa: FBT001
+        await buyer.subscribe(plan="enterprise", quantity=1)
+        await advance(buyer, "+1day")
+        await change_seats(buyer, 2)
+        account = buyer.fake.account
+        first, _ = sorted(account.all(Charge), key=lambda charge: charge.created)
+        if disputed:
+            payments.dispute(account, first)
+        else:
+            payments.refund(account, first, None, None, {})
+        await buyer.deliver()
+        assert ((await only(buyer))["status"], (await only(buyer))["current"]) == ("refunded", "free")
+
+    async def test_of_a_period_that_has_ended_changes_nothing(self, buyer: Buyer) -> None:
+        await buyer.subscribe(plan="enterprise", quantity=1)
+        await advance(buyer, "+1month", "+1day")
+        await change_seats(buyer, 2)
+        account = buyer.fake.account
+        first = min(account.all(Charge), key=lambda charge: charge.created)
+        payments.refund(account, first, None, None, {})
+        await buyer.deliver()
+        assert (await only(buyer))["current"] == "enterprise"
+
     @pytest.mark.parametrize(("won", "plan"), [(True, "enterprise"), (False, "free")])
     async def test_a_dispute_ends_access_until_it_is_won(self, buyer: Buyer, won: bool, plan: str) -> None:  # noqa: FBT001
         await buyer.subscribe(plan="enterprise")
@@ -219,6 +280,13 @@ class TestReading:
         (session,) = buyer.fake.account.all(PortalSession)
         (configuration,) = buyer.fake.account.all(PortalConfiguration)
         assert session.configuration == configuration.id
+
+    async def test_the_portal_of_a_deleted_customer_is_one_clear_error(self, buyer: Buyer) -> None:
+        await buyer.subscribe(plan="enterprise")
+        (customer,) = buyer.fake.account.all(Customer)
+        await buyer.runtime.resource(StripeApi).call(lambda client: client.v1.customers.delete_async(customer.id))
+        response = await buyer.get("/portal")
+        assert (response.status_code, response.json()["error"]["code"]) == (409, "NOT_SUBSCRIBED")
 
 
 class TestSeveral:

@@ -102,8 +102,11 @@ class Retry:
     def _context(self, is_repeatable: Callable[[Exception], bool]) -> AsyncIterable[stamina.Attempt]:
         failures = 0
 
-        def delay_after(error: Exception) -> bool | timedelta:
+        def delay_after(error: BaseException) -> bool | timedelta:
             nonlocal failures
+            # The library asks about every exception: a function that accepts all but a few would retry a cancellation.
+            if not isinstance(error, Exception):
+                return False
             failures += 1
             if not (self._on(error) and is_repeatable(error)):
                 return False

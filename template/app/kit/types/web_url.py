@@ -17,6 +17,8 @@ MAX_LABEL_LENGTH: Final = 63
 # Parsers disagree on white space, control characters and backslashes, so none of them may be in a URL.
 _START: Final = re.compile(r"https?://([^/?#]+)", re.IGNORECASE)
 _AMBIGUOUS: Final = re.compile(r"[\x00-\x20\x7f-\xa0\\\u2028\u2029]")
+# The parser accepts every other ASCII character in a name, such as those of `$(id).com`. Names with `_` exist.
+_NAME: Final = re.compile(r"(?:[a-z0-9_-]+\.)*[a-z0-9_-]+\.?")
 _PRIVATE_SUFFIXES: Final = (
     ".arpa", ".corp", ".home", ".internal", ".intranet", ".invalid", ".lan", ".local", ".localdomain", ".localhost",
     ".onion", ".private", ".test",
@@ -60,7 +62,10 @@ def _parsed(value: str) -> Url:
     except ValueError:
         raise ValueError(hint) from None
     host = url.host or ""
-    if not host or len(host) > MAX_HOST_LENGTH or max(map(len, host.split("."))) > MAX_LABEL_LENGTH:
+    if len(host) > MAX_HOST_LENGTH or max(map(len, host.split("."))) > MAX_LABEL_LENGTH:
+        raise ValueError(hint)
+    # In brackets is an IPv6 address, which the parser has checked.
+    if not host.startswith("[") and not _NAME.fullmatch(host):
         raise ValueError(hint)
     return url
 

@@ -55,6 +55,20 @@ class TestRetry:
         system = System(ConnectionError(), "well")
         assert await Retry(on, initial_backoff=SOON).call(system) == "well"
 
+    async def test_does_not_repeat_what_was_cancelled(self) -> None:
+        """Also with a filter that accepts all errors but a few: an `asyncio.timeout` around it would not end it."""
+        calls = 0
+
+        async def ask() -> None:
+            nonlocal calls
+            calls += 1
+            if calls == 1:
+                raise asyncio.CancelledError
+
+        with pytest.raises(asyncio.CancelledError):
+            await Retry(lambda error: not isinstance(error, ValueError), initial_backoff=SOON).call(ask)
+        assert calls == 1
+
     async def test_reads_the_requested_delay_from_the_error(self) -> None:
         system = System(CircuitOpenError("shop", retry_after=HOUR))
         with pytest.raises(CircuitOpenError):

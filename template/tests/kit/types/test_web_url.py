@@ -30,6 +30,8 @@ class TestHttpUrl:
             ("https://example.com:8443/a@b", "https://example.com:8443/a@b"),
             ("https://b\xfccher.example/\xe4", "https://xn--bcher-kva.example/%C3%A4"),
             ("http://127.0.0.1:8000/", "http://127.0.0.1:8000/"),
+            ("http://[::1]:8000/", "http://[::1]:8000/"),
+            ("http://my_service.example./", "http://my_service.example./"),
         ],
         ids=ascii,
     )
@@ -44,6 +46,8 @@ class TestHttpUrl:
             "https://me@example.com",
             "https://example.com:99999", "https://exa mple.com", "https://example.com\\@evil.example",
             "https://exam\nple.com",
+            "https://$(id).example.com", "https://`id`.example.com", "https://a'b.example", "https://*.example.com",
+            "https://a,b.example", "https://a..b.example", "https://.example.com",
             "https://[::1", "https://exa%00mple.com", "https://" + "a" * 2000, "http://" + "\xe4" * 1000,
         ],
         ids=lambda value: ascii(value)[:50],

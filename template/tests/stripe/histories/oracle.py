@@ -53,7 +53,7 @@ def must_have(account: Account, user_id: str) -> int:
     now, ranks = account.now, [0]
     for subscription, user in _users(account):
         latest = account.get(Invoice, subscription.latest_invoice)
-        paid = latest is not None and latest.status == "paid" and not _money_is_back(account, latest)
+        paid = latest is not None and latest.status == "paid" and not _is_paid_back(account, subscription)
         runs = subscription.status in {"active", "trialing"} and subscription.pause_collection is None
         if user == user_id and paid and runs and subscription.period_start <= now < subscription.period_end:
             ranks += [RANKS[plan] for item in subscription.items if (plan := _plan(item.price)) is not None]
@@ -63,8 +63,7 @@ def must_have(account: Account, user_id: str) -> int:
 def must_have_nothing(account: Account, user_id: str) -> bool:
     """Return whether a user must have no plan: every subscription has ended, is paused, or was paid back."""
     for subscription, user in _users(account):
-        latest = account.get(Invoice, subscription.latest_invoice)
-        paid_back = latest is not None and latest.status == "paid" and _money_is_back(account, latest)
+        paid_back = _is_paid_back(account, subscription)
         if user == user_id and not (subscription.has_ended or subscription.status == "paused" or paid_back):
             return False
     return True
@@ -102,6 +101,19 @@ def _unpaid(account: Account) -> list[Invoice]:
         for one in account.all(Invoice)
         if one.status in {"draft", "open"} and one.billing_reason == "subscription_cycle"
     ]
+
+
+def _is_paid_back(account: Account, subscription: Subscription) -> bool:
+    """Return whether the payment of the latest invoice is back, or that of the current period."""
+    invoices = [one for one in account.all(Invoice) if one.subscription == subscription.id]
+    period = [
+        one
+        for one in invoices
+        if one.billing_reason in {"subscription_create", "subscription_cycle"}
+        and one.created >= subscription.period_start - 3600
+    ]
+    latest = [one for one in invoices if one.id == subscription.latest_invoice]
+    return any(one.status == "paid" and _money_is_back(account, one) for one in latest + period[-1:])
 
 
 def _money_is_back(account: Account, invoice: Invoice) -> bool:

@@ -99,10 +99,11 @@ class UseCard:
 
 @dataclass(frozen=True)
 class GiveBack:
-    """The last payment is refunded, or disputed and decided."""
+    """A payment is refunded, or disputed and decided: the last one, or the one before."""
 
     who: Who
     how: Literal["refund", "part", "dispute", "won", "lost"]
+    back: Literal[1, 2] = 1
 
     async def run(self, world: World) -> None:
         """Do it."""
@@ -110,7 +111,7 @@ class GiveBack:
         charges = [one for one in account.all(Charge) if customer and one.customer == customer.id and one.paid]
         if not charges:
             return
-        charge = charges[-1]
+        charge = charges[-min(self.back, len(charges))]
         if self.how in {"refund", "part"}:
             if not charge.refunded:
                 payments.refund(account, charge, 1 if self.how == "part" else None, None, {})
@@ -262,7 +263,9 @@ _ONE: Final[st.SearchStrategy[Step]] = st.one_of(
     _DELIVER,
     st.builds(Ask, _WHO, st.sampled_from(["cancel", "resume", "pro", "enterprise"])),
     st.builds(UseCard, _WHO, _CARDS, st.booleans()),
-    st.builds(GiveBack, _WHO, st.sampled_from(["refund", "refund", "part", "dispute", "won", "lost"])),
+    st.builds(
+        GiveBack, _WHO, st.sampled_from(["refund", "refund", "part", "dispute", "won", "lost"]), st.sampled_from([1, 2])
+    ),
     st.builds(Pause, _WHO, st.sampled_from(["collection", "subscription", "end"])),
     st.builds(Trouble, st.integers(0, 4), st.integers(0, 4)),
     st.builds(Reconcile),
