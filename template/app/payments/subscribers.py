@@ -1,4 +1,4 @@
-"""What payments do when a user appears."""
+"""Subscribers of payments to events of other modules."""
 
 from app.core.runtime import Runtime
 from app.payments.adoption import adopt_parked

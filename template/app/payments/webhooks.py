@@ -1,4 +1,4 @@
-"""What the webhooks of all payment providers share."""
+"""The rate limit and the errors that the webhooks of all payment providers share."""
 
 from typing import Final
 

@@ -17,7 +17,7 @@ CACHE_SECONDS: Final = 300
 
 
 class Interval(StrEnum):
-    """How often a plan is paid."""
+    """The billing interval of a plan."""
 
     MONTHLY = "monthly"
     YEARLY = "yearly"

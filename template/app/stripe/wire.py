@@ -19,7 +19,7 @@ class _Wire(BaseModel):
 
 
 class Recurring(_Wire):
-    """How often a price is paid."""
+    """The billing interval of a price."""
 
     interval: str
     usage_type: str = "licensed"
@@ -74,7 +74,7 @@ class PaymentMethod(_Wire):
 
 
 class InvoiceSettings(_Wire):
-    """How a customer pays invoices."""
+    """A customer's settings for invoices."""
 
     default_payment_method: PaymentMethod | str | None = None
 
@@ -158,7 +158,7 @@ class PaymentIntent(_Wire):
 
 
 class InvoicePaymentDetails(_Wire):
-    """What paid an invoice."""
+    """The payment of an invoice."""
 
     payment_intent: PaymentIntent | str | None = None
 

@@ -56,7 +56,7 @@ class Delivery:
 
 @dataclass(kw_only=True)
 class Dunning:
-    """What happens after a renewal can't be paid: see Stripe's settings "Manage failed payments".
+    """The rules for a renewal that can't be paid: see Stripe's settings "Manage failed payments".
 
     Attributes:
         retry_days: days between the attempts.

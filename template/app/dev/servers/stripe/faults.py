@@ -1,4 +1,4 @@
-"""What goes wrong, as far as a test or a curious developer wants it to."""
+"""Faults that a test or a developer can switch on."""
 
 from dataclasses import dataclass
 from typing import Literal

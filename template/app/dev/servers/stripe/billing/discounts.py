@@ -1,4 +1,4 @@
-"""What coupons take off invoices."""
+"""The amounts that coupons subtract from invoices."""
 
 from app.dev.servers.stripe.account import Account
 from app.dev.servers.stripe.errors import invalid

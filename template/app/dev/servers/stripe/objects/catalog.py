@@ -40,7 +40,7 @@ class Product(Resource):
 
 @dataclass(kw_only=True)
 class Recurring:
-    """How often a price is charged."""
+    """The billing interval of a price."""
 
     interval: Interval
     interval_count: int = 1
@@ -51,7 +51,7 @@ class Recurring:
 
 @dataclass(kw_only=True)
 class Price(Resource):
-    """What a product costs."""
+    """A price of a product."""
 
     OBJECT: ClassVar[str] = "price"
     PREFIX: ClassVar[str] = "price"
@@ -103,7 +103,7 @@ class Coupon(Resource):
 
 @dataclass(kw_only=True)
 class Promotion:
-    """What a promotion code grants."""
+    """The coupon that a promotion code grants."""
 
     coupon: str
     type: Literal["coupon"] = "coupon"
@@ -111,7 +111,7 @@ class Promotion:
 
 @dataclass(kw_only=True)
 class Restrictions:
-    """Who can use a promotion code."""
+    """The conditions for using a promotion code."""
 
     first_time_transaction: bool = False
     minimum_amount: int | None = None

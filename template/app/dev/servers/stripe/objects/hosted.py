@@ -27,7 +27,7 @@ class LineItem:
 
 @dataclass(kw_only=True)
 class CustomerDetails:
-    """What the customer entered."""
+    """The details that the customer entered."""
 
     address: Json | None = None
     business_name: str | None = None
@@ -41,7 +41,7 @@ class CustomerDetails:
 
 @dataclass(kw_only=True)
 class TotalDetails:
-    """What the total consists of, besides the items."""
+    """The parts of the total besides the items."""
 
     amount_discount: int = 0
     amount_shipping: int = 0
@@ -58,7 +58,7 @@ class SessionDiscount:
 
 @dataclass(kw_only=True)
 class SubscriptionData:
-    """What the subscription that a checkout creates will look like. The API takes it and never shows it."""
+    """Settings of the subscription that a checkout creates. The API accepts them and never returns them."""
 
     description: str | None = None
     metadata: Metadata = field(default_factory=dict)
@@ -136,7 +136,7 @@ class CheckoutSession(Resource):
 
 @dataclass(kw_only=True)
 class PortalConfiguration(Resource):
-    """What customers can do in the portal."""
+    """The actions that the portal offers to customers."""
 
     OBJECT: ClassVar[str] = "billing_portal.configuration"
     PREFIX: ClassVar[str] = "bpc"

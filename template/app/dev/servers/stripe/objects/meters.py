@@ -20,7 +20,7 @@ class CustomerMapping:
 
 @dataclass(kw_only=True)
 class DefaultAggregation:
-    """How events add up."""
+    """The way events are added up."""
 
     formula: Formula
 

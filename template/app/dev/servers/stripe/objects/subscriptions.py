@@ -89,7 +89,7 @@ class PauseCollection:
 
 @dataclass(kw_only=True)
 class EndBehavior:
-    """What happens at the end of a trial without a payment method."""
+    """The action at the end of a trial without a payment method."""
 
     missing_payment_method: MissingPaymentMethod = "create_invoice"
 
@@ -103,7 +103,7 @@ class TrialSettings:
 
 @dataclass(kw_only=True)
 class Subscription(Resource):
-    """What a customer pays for again and again."""
+    """A recurring purchase of a customer."""
 
     OBJECT: ClassVar[str] = "subscription"
     PREFIX: ClassVar[str] = "sub"
