@@ -48,7 +48,7 @@ class ResourceUsageRead(BaseModel):
     limit: int | None = Field(description="Null means unlimited.")
     used: int = Field(description="In the current period. For a level, the current quantity.")
     remaining: int | None = Field(description="Null means unlimited.")
-    resets_at: datetime | None = Field(description="When the usage is reset to zero. Null for a level, such as projects.")
+    resets_at: datetime | None = Field(description="When it is reset to zero. Null for a level, such as projects.")
 
     @classmethod
     def of(cls, usage: ResourceUsage) -> Self:
