@@ -16,7 +16,7 @@ logger = structlog.stdlib.get_logger(__name__)
 
 
 async def adopt_parked(runtime: Runtime, user_id: UUID) -> int:
-    """Give a user the parked subscriptions that name them by their id, or by an address that only they verified.
+    """Assign to a user the parked subscriptions that name the user's id, or an address that only this user verified.
 
     Returns:
         The number of adopted subscriptions.
@@ -29,7 +29,7 @@ async def adopt_parked(runtime: Runtime, user_id: UUID) -> int:
         verified = user.email if user.email_verified else None
         if verified and await SubscriptionRepository(session).user_of_email(verified) == user_id:
             by_email = col(Subscription.claimed_email) == verified.lower()
-            # An id takes precedence: the provider names another user there.
+            # An id takes precedence over an address. With an id, the provider names another user.
             claims.append(by_email & col(Subscription.claimed_user_id).is_(None))
         statement = select(Subscription).where(col(Subscription.user_id).is_(None), or_(*claims)).with_for_update()
         parked = (await session.scalars(statement)).all()

@@ -33,7 +33,7 @@ async def reconcile_all(runtime: Runtime) -> None:
 
 
 async def find_user(runtime: Runtime, who: str) -> UUID:
-    """Return the id of the user whom the command line names by id or address."""
+    """Return the id of the user with this id or email address."""
     try:
         condition = col(User.id) == UUID(who)
     except ValueError:

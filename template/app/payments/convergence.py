@@ -1,9 +1,9 @@
-"""Convergence: make the stored subscription equal to the provider's, whatever the order of the events.
+"""Convergence: make the stored subscription equal to the provider's, in whatever order events arrive.
 
-An event only says which subscription may have changed. `converge` fetches the subscription from the provider and writes
-what the provider says. No database connection is held during the request: the row's version is read first, and the
-snapshot is written only if no other was written since. Each snapshot that is written was therefore requested after the
-one before it was stored, so that an older state never replaces a newer one (docs/payments.md, "How it converges").
+An event only names a subscription that may have changed. `converge` fetches that subscription from the provider and
+stores the result. No database connection is held during the request: the row's version is read first, and the snapshot
+is written only if the version is still the same. Each written snapshot was therefore requested after the previous one
+was stored, so that an older state never replaces a newer one (docs/payments.md, "How it converges").
 """
 
 import asyncio
@@ -22,12 +22,12 @@ from app.payments.store import end_missing, store_snapshot
 logger = structlog.stdlib.get_logger(__name__)
 
 MAX_ATTEMPTS: Final = 8
-"""Attempts if other processes write the same subscription. One of them succeeds each time."""
+"""Attempts while other processes write the same subscription. In each round, one of the processes succeeds."""
 FETCH_TIMEOUT: Final = timedelta(seconds=30)
 
 
 async def converge(runtime: Runtime, provider: BillingProvider, provider_id: str) -> Subscription | None:
-    """Fetch a subscription and store it. The order, repetition and loss of calls do not matter.
+    """Fetch a subscription and store it. Calls may be repeated, and may be made in any order.
 
     Call it without an open session: it opens its own transactions.
 

@@ -19,7 +19,7 @@ KEEP_RECONCILIATIONS: Final = timedelta(days=90)
 
 
 async def unlink_subscriptions(_runtime: Runtime, session: AsyncSession, user_id: UUID) -> None:
-    """Detach a user's subscriptions, which have ended. The rows stay, so that late events change nothing."""
+    """Detach a user's subscriptions, which have ended. The rows are kept, so that late events change nothing."""
     await session.execute(
         update(Subscription)
         .where((col(Subscription.user_id) == user_id) | (col(Subscription.claimed_user_id) == user_id))

@@ -14,10 +14,11 @@ from app.plans.entitlements import Entitlement
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SubscriptionEntitlements:
-    """The plan of the highest rank among a user's subscriptions that give access, whichever provider sold them.
+    """The highest-ranked plan among a user's subscriptions that give access, from all providers.
 
     Attributes:
-        sandbox: whether sandbox subscriptions give access: not in production.
+        catalog: the plans.
+        sandbox: whether sandbox subscriptions give access. False in production.
     """
 
     catalog: PlanCatalog
@@ -40,5 +41,5 @@ class SubscriptionEntitlements:
 
 
 def _end(row: Subscription) -> datetime:
-    # Never missing, since the row gives access.
+    # `access_until` is set, because the row gives access.
     return row.access_until or row.taken_at

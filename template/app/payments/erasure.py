@@ -1,4 +1,4 @@
-"""Erasure of a user: their subscriptions end first, at the provider."""
+"""Erasure of a user: first end the user's subscriptions at the providers."""
 
 from uuid import UUID
 
@@ -14,10 +14,10 @@ logger = structlog.stdlib.get_logger(__name__)
 
 
 async def end_subscriptions(runtime: Runtime, user_id: UUID) -> None:
-    """End all subscriptions of a user who is about to be erased, also those that no event has reported yet.
+    """End all subscriptions of a user who is about to be erased, including those that no event has reported yet.
 
     Raises:
-        Exception: one could not be ended. Then the user is not erased, so that a deleted account causes no further payments.
+        Exception: a subscription could not be ended. The user is not erased, so that a deleted user is not charged.
     """
     providers = runtime.resource(BillingProviders)
     for outcome in await sync_user(runtime, user_id):

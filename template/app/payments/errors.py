@@ -4,7 +4,7 @@ from app.core.errors import AppError, ConflictError, ServiceUnavailableError
 
 
 class BillingUnavailableError(ServiceUnavailableError):
-    """The payment provider doesn't answer. Nothing was charged by this request, or a repeated request finds it."""
+    """The payment provider doesn't answer. If the request charged something, a repeated request finds that charge."""
 
     code = "BILLING_UNAVAILABLE"
 
@@ -13,7 +13,7 @@ class BillingUnavailableError(ServiceUnavailableError):
 
 
 class BillingRejectedError(AppError):
-    """The payment provider refused a request that should be valid: the configuration of its account needs attention."""
+    """The payment provider rejected a request that should be valid. Check the configuration of the account."""
 
     status = 502
     code = "BILLING_REJECTED"

@@ -7,10 +7,10 @@ from app.payments.port import SubscriptionStatus
 
 
 class SubscriptionChanged(Event):
-    """A user's subscription changed its plan or its status.
+    """A user's subscription is new, or its plan, status or user changed.
 
     Attributes:
-        old_plan: the user's plan before the change, by all of their subscriptions.
+        old_plan: the user's plan before the change, from all of the user's subscriptions.
         new_plan: the user's plan after the change.
         status: the status of the subscription that changed.
     """

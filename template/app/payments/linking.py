@@ -1,4 +1,4 @@
-"""Linking a subscription to the user who proves that they bought it."""
+"""Linking a subscription to the user who has a proof of its purchase."""
 
 from uuid import UUID
 
@@ -15,9 +15,9 @@ from app.payments.store import assign
 async def link_subscription(
     runtime: Runtime, provider: BillingProvider, provider_id: str, user_id: UUID
 ) -> Subscription:
-    """Fetch a subscription, store it, and give it to the user if it belongs to none.
+    """Fetch a subscription, store it, and assign it to the user if it has no user yet.
 
-    The caller has verified the proof of the purchase. A user whom the provider names takes precedence.
+    The caller has verified the proof of the purchase. If the provider names a user, that user takes precedence.
 
     Raises:
         SubscriptionTakenError: it belongs to another user.

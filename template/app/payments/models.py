@@ -20,8 +20,8 @@ EMAIL_LENGTH = 320
 class Subscription(Entity, table=True):
     """A subscription as its provider last described it (`SubscriptionSnapshot` documents the columns).
 
-    Without a user it is parked: it gives no access until a user links it, or until the user appears that
-    `claimed_user_id` or `claimed_email` names.
+    A subscription without a user is parked: it gives no access until a user links it, or until the user exists whom
+    `claimed_user_id` or `claimed_email` identifies.
     """
 
     __tablename__ = "subscriptions"
@@ -35,7 +35,7 @@ class Subscription(Entity, table=True):
     customer_id: str | None = Field(default=None, max_length=PROVIDER_ID_LENGTH, index=True)
     user_id: UUID | None = Field(default=None, foreign_key="users.id", ondelete="SET NULL", index=True)
     claimed_user_id: UUID | None = Field(default=None, index=True)
-    """The user whom the provider names, who does not exist."""
+    """The id of a user whom the provider names, if no such user exists yet."""
     claimed_email: str | None = Field(default=None, max_length=EMAIL_LENGTH, index=True)
     """The address at the provider, in lower case, while the subscription is parked."""
     plan: str | None = Field(default=None, max_length=PLAN_LENGTH)
@@ -51,16 +51,16 @@ class Subscription(Entity, table=True):
     sandbox: bool = False
     taken_at: datetime
     version: int = 1
-    """The number of snapshots that were written. A snapshot is written only if none was since its request began."""
+    """Increases with each write. A snapshot is written only if the version is that from before its request."""
 
 
 class Reconciliation(Entity, table=True):
     """One comparison of the stored subscriptions with a provider's.
 
     Attributes:
-        checked: the number of subscriptions.
-        repaired: those that differed from the provider's: the drift.
-        failed: those that could not be compared.
+        checked: the number of compared subscriptions.
+        repaired: the number of subscriptions that differed from the provider's and were repaired (the drift).
+        failed: the number of subscriptions that could not be compared.
     """
 
     __tablename__ = "billing_reconciliations"

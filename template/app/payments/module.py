@@ -1,4 +1,4 @@
-"""Payments: the subscriptions of every payment provider, and the plans that follow from them."""
+"""Payments: the subscriptions from every payment provider, and the plans that they give users."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

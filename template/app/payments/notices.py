@@ -18,9 +18,9 @@ from app.payments.port import Notice, NoticeKind, SubscriptionStatus
 from app.plans.catalog import PlanCatalog
 
 TRIAL_REMINDER: Final = timedelta(days=3)
-"""How long before its end the reminder of a trial is sent."""
+"""The time before the end of a trial at which its reminder is sent."""
 RECENT: Final = timedelta(days=7)
-"""Older occasions cause no notice: the first reconciliation of an account would send hundreds."""
+"""The maximum age of an event that causes a notice. The first reconciliation would otherwise send hundreds."""
 
 TEXTS: Final = {
     NoticeKind.TRIAL_ENDS: (
@@ -78,7 +78,7 @@ class Change:
 
 
 async def send_notices(runtime: Runtime, session: AsyncSession, change: Change, given: Sequence[Notice]) -> None:
-    """Send the notices that a change calls for, and those that the provider's data calls for."""
+    """Send the notices that follow from a change, and those that the provider's data requires."""
     if change.row.user_id is None:
         return
     # The provider's notices come first: they may have a link, and of two with the same key the first is sent.
@@ -89,7 +89,7 @@ async def send_notices(runtime: Runtime, session: AsyncSession, change: Change, 
 async def send_notice(
     runtime: Runtime, session: AsyncSession, row: Subscription, user_id: UUID, notice: Notice
 ) -> bool:
-    """Send a notice to a user after the commit, unless its key was used before. Return whether it is new."""
+    """Send a notice to a user after the commit, unless its key was used before. Return whether it is sent."""
     key = f"{notice.kind.value}/{row.provider}/{notice.key}"
     now = utc_now()
     values = {"id": uuid7(), "created_at": now, "updated_at": now, "key": key, "user_id": user_id}
@@ -104,7 +104,7 @@ async def send_notice(
 
 
 def _implied(change: Change, now: datetime) -> list[Notice]:
-    """Return the notices that follow from the subscription itself. Each key is derived from the occasion."""
+    """Return the notices that follow from the change of the subscription itself."""
     row, id_ = change.row, change.row.provider_id
     notices = []
     ends = row.trial_end if row.status is SubscriptionStatus.TRIALING else None
@@ -120,7 +120,7 @@ def _implied(change: Change, now: datetime) -> list[Notice]:
 
 
 def occasion(provider_id: str, at: datetime | None) -> str:
-    """Return the key of a notice that a subscription calls for once a day at most."""
+    """Return the key of a notice that a subscription causes at most once for each date."""
     return f"{provider_id}/{'' if at is None else f'{at:%Y-%m-%d}'}"
 
 

@@ -1,4 +1,4 @@
-"""The port for payment providers: what a provider knows of a subscription, and the registry of the providers."""
+"""The port for payment providers: the interface of a provider, its data of a subscription, and the registry."""
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class SubscriptionStatus(StrEnum):
-    """The status of a subscription, in the terms of no particular provider.
+    """The status of a subscription, independent of the provider.
 
     A cancelled subscription gives access until the end of the period that was paid; an expired one gives none.
     """
@@ -24,9 +24,9 @@ class SubscriptionStatus(StrEnum):
     PAST_DUE = "past_due"
     """A renewal failed and is being retried. Access lasts until the end of the grace period."""
     PAUSED = "paused"
-    """It neither renews nor ends. Access lasts to the end of what was paid, if the provider says so."""
+    """It neither renews nor ends. Access lasts until the end of the paid period, if the provider reports one."""
     CANCELLED = "cancelled"
-    """It does not renew, and what was paid for has not ended."""
+    """It does not renew, and the paid period has not ended."""
     EXPIRED = "expired"
     REFUNDED = "refunded"
     """The last payment was returned to the customer, or is disputed."""
@@ -60,11 +60,11 @@ class NoticeKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Notice:
-    """A notice that the state at the provider calls for.
+    """A notice to a user about a subscription.
 
     Attributes:
-        key: identifies the occasion, such as the id of the invoice. A user receives a notice of a key once.
-        url: of the page where the user can act, such as the hosted invoice.
+        key: identifies the reason of the notice, such as the id of the invoice. One notice is sent for each key.
+        url: the page on which the user can act, such as the hosted invoice.
         detail: a fact that the text mentions, such as the amount.
     """
 
@@ -81,18 +81,18 @@ class SubscriptionSnapshot:
     Attributes:
         provider: the provider's name.
         provider_id: the provider's id of the subscription, which stays the same when it renews.
-        user_id: the user that the provider names. `None` if it names none: then the subscription keeps the user that it
-            has, or is parked until a user links it.
-        plan: the name of the plan in app/plans/plans.toml; `None` if no plan contains the product. Then it gives no
-            access.
-        access_until: the end of access: of the period that was paid, or of the grace period. `None`: no access.
+        user_id: the user whom the provider names. If it is `None`, the subscription keeps its user, or is parked until
+            a user links it.
+        plan: the name of the plan in app/plans/plans.toml. `None` if no plan contains the product: the subscription
+            gives no access.
+        access_until: the end of access, which is the end of the paid period or of the grace period. `None`: no access.
         product: the lookup key of the price, or the store's product id.
-        sandbox: whether no real money is involved. A sandbox subscription gives no access in production.
+        sandbox: whether the subscription was bought without real money. Then it gives no access in production.
         taken_at: when the provider made the snapshot, or when the request for it was sent.
         customer_id: the provider's id of the customer, where there is one.
         email: the customer's address at the provider. It is stored only while the subscription is parked.
-        notices: those that only the provider's data calls for: receipts, required actions, expiring cards. The others
-            follow from the changes of the subscription itself.
+        notices: the notices for which the provider's data is necessary: receipts, required actions, expiring cards. The
+            other notices follow from changes of the subscription.
     """
 
     provider: str
@@ -141,7 +141,7 @@ class BillingProvider(Protocol):
     def all_ids(self, runtime: Runtime) -> AsyncIterator[str] | None:
         """Return the ids of all subscriptions at the provider; `None` if it cannot list them.
 
-        Then only the stored subscriptions are reconciled.
+        For `None`, only the stored subscriptions are reconciled.
         """
         ...
 
@@ -183,7 +183,7 @@ class BillingProviders:
         """Return the provider of this name.
 
         Raises:
-            LookupError: no module registers it.
+            LookupError: no module has registered a provider of this name.
         """
         if name not in self._providers:
             raise LookupError(f"No payment provider is named {name}.")

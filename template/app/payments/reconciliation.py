@@ -1,4 +1,4 @@
-"""Reconciliation: compare every stored subscription with its provider's, and repair what differs."""
+"""Reconciliation: compare the stored subscriptions with the providers', and repair differences."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -25,7 +25,7 @@ BATCH: Final = 500
 CONCURRENCY: Final = 8
 """Subscriptions that are fetched at once. Each holds a database connection only before and after its request."""
 MAX_FAILURES: Final = 20
-"""After so many failures the provider is considered to be down, and the rest is left to the next reconciliation."""
+"""The number of failures after which a reconciliation stops. The next one compares the rest."""
 
 
 @dataclass(slots=True)
@@ -44,7 +44,7 @@ async def reconcile(runtime: Runtime) -> list[Outcome]:
 
 
 async def reconcile_provider(runtime: Runtime, provider: BillingProvider) -> Outcome:
-    """Reconcile all subscriptions of a provider: those that it lists, and those that are stored."""
+    """Reconcile all subscriptions of a provider: the ones that it lists, and the stored ones."""
     outcome = Outcome(provider.name)
     await _compare_all(runtime, provider, _all_ids(runtime, provider), outcome, workers=CONCURRENCY)
     async with runtime.database.transaction() as session:
@@ -113,7 +113,7 @@ async def _compare(runtime: Runtime, provider: BillingProvider, provider_id: str
 
 
 def state_of(row: Subscription | None) -> dict[str, object] | None:
-    """Return what a reconciliation compares."""
+    """Return the values that a reconciliation compares; `None` without a row."""
     return None if row is None else {name: getattr(row, name) for name in COMPARED}
 
 

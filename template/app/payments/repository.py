@@ -31,7 +31,7 @@ class SubscriptionRepository(Repository[Subscription]):
     owner: ClassVar = col(Subscription.user_id)
 
     async def find(self, provider: str, provider_id: str, *, lock: bool = False) -> Subscription | None:
-        """Return a subscription by its provider's id, and lock it if wanted, until the transaction ends."""
+        """Return a subscription by its provider and its id there. `lock` locks the row until the transaction ends."""
         statement = select(Subscription).where(
             col(Subscription.provider) == provider, col(Subscription.provider_id) == provider_id
         )
@@ -40,7 +40,7 @@ class SubscriptionRepository(Repository[Subscription]):
         return (await self.session.scalars(statement)).one_or_none()
 
     async def version(self, provider: str, provider_id: str) -> int:
-        """Return the number of snapshots that were written of a subscription."""
+        """Return the version of the stored subscription; 0 if it is not stored."""
         statement = select(col(Subscription.version)).where(
             col(Subscription.provider) == provider, col(Subscription.provider_id) == provider_id
         )

@@ -1,4 +1,4 @@
-"""Writing a snapshot to its row, with everything that follows from the change: events, notices, the audit trail."""
+"""Write a snapshot to its row, and record the change: events, notices, the audit trail."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -43,7 +43,7 @@ ENDED: Final = frozenset({SubscriptionStatus.EXPIRED, SubscriptionStatus.REFUNDE
 async def store_snapshot(
     runtime: Runtime, session: AsyncSession, snapshot: SubscriptionSnapshot, *, expected: int
 ) -> tuple[Subscription | None, bool]:
-    """Write a snapshot, unless another was written since its request began.
+    """Write a snapshot, unless the row has changed since the snapshot was requested.
 
     Args:
         expected: the row's version before the request; 0 if there was no row.
@@ -87,7 +87,7 @@ async def end_missing(
 
 
 async def assign(runtime: Runtime, session: AsyncSession, row: Subscription, user_id: UUID) -> None:
-    """Give a parked subscription to a user. The caller has locked the row."""
+    """Assign a parked subscription to a user. The caller has locked the row."""
     writer = _Writer(runtime, session, row)
     before = await writer.before(user_id)
     row.user_id, row.claimed_user_id, row.claimed_email = user_id, None, None
@@ -96,7 +96,7 @@ async def assign(runtime: Runtime, session: AsyncSession, row: Subscription, use
 
 
 async def _insert(session: AsyncSession, snapshot: SubscriptionSnapshot) -> bool:
-    """Insert a row without access, which the same transaction then fills. Return whether there was none."""
+    """Insert a row without access, which the same transaction then fills. Return whether the row is new."""
     now = utc_now()
     values = {
         "id": uuid7(),
@@ -117,9 +117,9 @@ async def _insert(session: AsyncSession, snapshot: SubscriptionSnapshot) -> bool
 async def _owner(
     subscriptions: SubscriptionRepository, row: Subscription, snapshot: SubscriptionSnapshot
 ) -> UUID | None:
-    """Return the user of a subscription: the one whom the provider names, else the current one, else by address."""
+    """Return the user of a subscription: the user whom the provider names, the current user, or the user by address."""
     if snapshot.user_id is not None:
-        # A name of nobody, such as an erased user, takes it from no one: its buyer may have linked it to a new account.
+        # If the named user doesn't exist (any more), keep the current one: the buyer may have linked a new account.
         return snapshot.user_id if await subscriptions.user_exists(snapshot.user_id) else row.user_id
     if row.user_id is not None or snapshot.email is None or snapshot.status in ENDED:
         return row.user_id
@@ -128,7 +128,7 @@ async def _owner(
 
 def _set_owner(row: Subscription, snapshot: SubscriptionSnapshot, owner: UUID | None) -> None:
     row.user_id = owner
-    # Nothing is claimed of a subscription that has ended: an erased user leaves no address behind.
+    # Don't store claims of a subscription that has ended, so that no address of an erased user is stored.
     parked = owner is None and snapshot.status not in ENDED
     row.claimed_user_id = snapshot.user_id if parked else None
     row.claimed_email = snapshot.email.lower() if parked and snapshot.email else None
@@ -139,7 +139,7 @@ class _Before:
     """The state before a change.
 
     Attributes:
-        plans: the plan of each user whom the change may concern.
+        plans: the plan of each user whom the change may affect.
     """
 
     status: SubscriptionStatus
@@ -151,7 +151,7 @@ class _Before:
 
 @dataclass(frozen=True, slots=True)
 class _Writer:
-    """Records what a change of a subscription means: for its users, and for the audit trail."""
+    """Records a change of a subscription: publishes events, sends notices and writes to the audit trail."""
 
     runtime: Runtime
     session: AsyncSession
@@ -172,7 +172,7 @@ class _Writer:
         )
 
     async def after(self, before: _Before, snapshot: SubscriptionSnapshot | None) -> None:
-        """Write the row, and publish, audit and notify what changed."""
+        """Write the row and record the change."""
         row = self.row
         await self.session.flush()
         changed = self.is_new or (row.status, row.plan, row.user_id) != (before.status, before.plan, before.user_id)

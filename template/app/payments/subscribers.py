@@ -1,4 +1,4 @@
-"""Subscribers to events of users."""
+"""Subscribers of payments to events of other modules."""
 
 from app.core.runtime import Runtime
 from app.payments.adoption import adopt_parked
@@ -6,5 +6,5 @@ from app.users.events import UserCreated
 
 
 async def on_user_created(runtime: Runtime, event: UserCreated) -> None:
-    """Give the new user the subscriptions that were waiting for them."""
+    """Assign the user's parked subscriptions to the new user."""
     await adopt_parked(runtime, event.user_id)

@@ -1,4 +1,4 @@
-"""The common part of the webhooks of all payment providers."""
+"""The rate limit and the errors that the webhooks of all payment providers share."""
 
 from typing import Final
 
@@ -11,7 +11,7 @@ RATE: Final = RateLimit("6000/minute", name="billing_webhooks")
 
 
 class InvalidSignatureError(BadRequestError):
-    """The webhook is not signed with our key, was modified, or is too old or too new."""
+    """The webhook's signature is not valid, or its timestamp is more than five minutes off."""
 
     code = "INVALID_SIGNATURE"
 

@@ -1,8 +1,8 @@
-"""Blocks of quota that this process has reserved, so that counting a request is an access to memory.
+"""Blocks of quota that this process has reserved, so that a request is counted in memory.
 
-A block is reserved before it is used: the limit is never exceeded, whatever the number of processes. The price is that
-the unused rest of a block counts as used until it is given back: when the block expires and any block is reserved next,
-or when the process stops. If the process is killed, the rest stays counted.
+A block is reserved before it is used, so any number of processes never exceed the limit. The disadvantage: the unused
+rest of a block counts as used until it is given back. That happens when the next block is reserved after this one has
+expired, or when the process stops. If the process is killed, the rest stays counted.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from app.core.ports.plans import Plans, Reservation
 from app.core.runtime import Runtime
 
 SHARE: Final = 20
-"""A block is one part in so many of what is left, so that little is held back when the quota runs out."""
+"""A block is at most 1/SHARE of the remaining quota, so that little is held back when the quota runs out."""
 MAX_SIZE: Final = 100
 LIFETIME: Final = 60.0
 """Seconds after which the rest of a block is given back."""
@@ -32,7 +32,7 @@ type Key = tuple[UUID, str]
 @dataclass(kw_only=True, slots=True)
 class _Block:
     plans: Plans
-    """The provider that reserved it: while the process stops, the runtime has another one again."""
+    """The provider that reserved it. While the process stops, the runtime already has another one."""
     reservation: Reservation
     left: int
     expires: float
@@ -43,7 +43,7 @@ class Blocks:
 
     Args:
         runtime: the running application.
-        clock: returns seconds that never go back.
+        clock: a monotonic clock, in seconds.
     """
 
     def __init__(self, runtime: Runtime, clock: Callable[[], float] = time.monotonic) -> None:
@@ -56,7 +56,7 @@ class Blocks:
         """Use one unit of quota. Opens a transaction only if a new block is needed.
 
         Raises:
-            QuotaExceededError: nothing is left.
+            QuotaExceededError: no quota is left.
         """
         key = (user_id, resource)
         if self._take(key):
@@ -67,7 +67,7 @@ class Blocks:
                 await self._renew(key)
 
     async def give_back(self) -> None:
-        """Give back the rest of every block: this process uses none of them any more."""
+        """Give back the rest of every block, because this process stops."""
         await self._replace(list(self._blocks), self._runtime.plans)
 
     def _take(self, key: Key) -> bool:
@@ -91,7 +91,7 @@ class Blocks:
 
     async def _replace(self, old: list[Key], plans: Plans, key: Key | None = None) -> Reservation | None:
         """Give back the rest of old blocks and reserve a new one, in one transaction."""
-        # Taken out first: meanwhile, nothing else may use them or give them back.
+        # Remove the blocks first, so that nothing else uses them or gives them back at the same time.
         blocks = {other: self._blocks.pop(other) for other in old}
         try:
             async with self._runtime.database.transaction() as session:

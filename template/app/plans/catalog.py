@@ -30,7 +30,7 @@ class PlansFileError(UserError):
     """`plans.toml` is unusable.
 
     Attributes:
-        problems: one line a problem, each starting with the key in the file.
+        problems: one line for each problem. It starts with the key in the file.
     """
 
     def __init__(self, file: Path, problems: Iterable[str]) -> None:
@@ -40,7 +40,7 @@ class PlansFileError(UserError):
 
 
 class LimitKind(StrEnum):
-    """The kind of a limit: of what is used in a period, or of what exists at a time."""
+    """The kind of a limit: on the usage in a period, or on the quantity that exists at a time."""
 
     COUNTER = "counter"
     LEVEL = "level"
@@ -54,7 +54,7 @@ class Limit(_Part):
     """A quantity that plans limit.
 
     Attributes:
-        unit: the number of counted amounts in one of the limit's, such as the bytes of a megabyte.
+        unit: the number of counted amounts in one unit of the limit, such as the bytes in a megabyte.
         batch: whether processes reserve it in blocks, so that most requests write nothing.
     """
 
@@ -117,10 +117,10 @@ class _Document(_Part):
 
 @dataclass(frozen=True, slots=True)
 class PlanCatalog:
-    """All plans, the lowest rank first, and what they limit.
+    """All plans, the lowest rank first, and the quantities that they limit.
 
     Attributes:
-        measures: return the statements that measure levels, by name. Other levels are only counted.
+        measures: functions that return the statement that measures a level, by its name. Other levels are only counted.
     """
 
     plans: tuple[Plan, ...]
@@ -132,11 +132,11 @@ class PlanCatalog:
         """Read and check the file.
 
         Args:
-            file: instead of the application's own.
-            measures: how levels are measured, by name.
+            file: the file. By default, the application's own.
+            measures: see the attribute.
 
         Raises:
-            PlansFileError: names every problem at once.
+            PlansFileError: the file is unusable. The message lists all problems.
         """
         try:
             document = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -175,7 +175,7 @@ class PlanCatalog:
         return next((plan for plan in self.plans if plan.name == name), None)
 
     def limit(self, resource: str) -> Limit | None:
-        """Return what a plan limits; `None` for a level of a module that plans.toml doesn't limit.
+        """Return the limit of a resource; `None` for a level of a module that plans.toml doesn't limit.
 
         Raises:
             LookupError: neither plans.toml nor a module declares it.

@@ -1,4 +1,4 @@
-"""Checks of `plans.toml`, each problem with its key."""
+"""Checks of `plans.toml`. Each problem starts with its key."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -35,7 +35,7 @@ def validation_problems(error: ValidationError) -> list[str]:
 
 
 def problems_of(plans: "Sequence[Plan]", limits: "Mapping[str, Limit]", levels: Collection[str]) -> list[str]:
-    """Return what no single value shows: contradictions between plans, and with the levels that modules measure."""
+    """Return the contradictions between plans, and between plans and the levels that modules measure."""
     required = {limit.value: limit.kind for limit in StandardLimit}
     required |= {name: "level" for name in levels if name in limits}
     return [

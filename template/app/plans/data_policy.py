@@ -10,7 +10,7 @@ from app.core.manifest import CountQuery, PersonalData, ReportMetric, RetentionR
 from app.plans.models import PlanUsage
 
 KEPT: Final = timedelta(days=400)
-"""Retention of the usage of a period after its end: a year, to compare a month with that of the year before."""
+"""Retention of a period's usage after its end: over a year, to compare a month with the same month of last year."""
 
 PERSONAL_DATA: Final = (PersonalData(model=PlanUsage, belongs=lambda user_id: col(PlanUsage.user_id) == user_id),)
 

@@ -59,7 +59,7 @@ class RequireFeature(DocumentedDependency):
         """Check that a plan has the feature.
 
         Raises:
-            LookupError: none has.
+            LookupError: no plan has it.
         """
         if not any(self.feature in plan.features for plan in catalog.plans):
             raise LookupError(f'No plan has the feature "{self.feature}".')
@@ -94,8 +94,8 @@ class Consumes(DocumentedDependency):
         """Check that the resource is declared.
 
         Raises:
-            LookupError: it isn't.
-            ValueError: it is counted in blocks, one by one, and the amount is not 1.
+            LookupError: it isn't declared.
+            ValueError: it is counted in blocks, which is possible only one unit at a time, and the amount is not 1.
         """
         if self._in_blocks(catalog) and self.amount != 1:
             raise ValueError(f'"{self.resource}" is counted in blocks, one unit a call.')

@@ -1,4 +1,4 @@
-"""The port for subscriptions: which plan a user is entitled to, and since when. `app.payments` implements it."""
+"""The port for subscriptions: the plan that a user is entitled to, and its period. `app.payments` implements it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ class Entitlement:
     Attributes:
         plan: the plan's name in plans.toml.
         period_start: the start of the billing period, from which usage is counted.
-        period_end: its end. Once it has passed, as in a grace period, months are counted from it.
+        period_end: the end of the billing period. After it, as in a grace period, months are counted from this time.
     """
 
     plan: str
@@ -27,7 +27,7 @@ class Entitlements(Protocol):
     """The subscriptions of users."""
 
     async def current(self, session: AsyncSession, user_id: UUID, now: datetime) -> Entitlement | None:
-        """Return what a user is entitled to now; `None` for the default plan."""
+        """Return the user's current entitlement; `None` for the default plan."""
         ...
 
 

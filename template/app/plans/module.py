@@ -59,7 +59,7 @@ def check_routes(modules: Sequence[Module], catalog: PlanCatalog) -> None:
     """Check that routes name only plans, features and limits that exist.
 
     Raises:
-        UserError: names every mistake.
+        UserError: a route doesn't match plans.toml. The message lists all such routes.
     """
     problems = []
     for path, requirement in _requirements(modules):

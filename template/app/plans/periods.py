@@ -6,7 +6,7 @@ from itertools import count
 from typing import Final, NamedTuple
 
 SHORTEST_REST: Final = timedelta(days=3)
-"""A rest of the billing period shorter than this belongs to its last month."""
+"""If less than this remains of a billing period after a month, it belongs to that month."""
 
 
 class Period(NamedTuple):
@@ -25,14 +25,14 @@ def calendar_month(now: datetime) -> Period:
 def billing_month(start: datetime, end: datetime, now: datetime) -> Period:
     """Return the part of a billing period that counters cover.
 
-    A period of at most a month is covered whole. A longer one, such as a year, is divided into months, each of which
+    A billing period of at most a month is one part. A longer one, such as a year, is divided into months, each of which
     begins on the same day, or on the last day of a shorter month. Once the period has ended, as in a grace period, the
     next one is assumed to have begun.
 
     Args:
         start: the start of the billing period.
-        end: its end.
-        now: the time to find the month of.
+        end: the end of the billing period.
+        now: the current time.
     """
     start, end, now = start.astimezone(UTC), end.astimezone(UTC), now.astimezone(UTC)
     late = now >= end
@@ -57,8 +57,8 @@ def add_months(moment: datetime, months: int, *, day: int | None = None) -> date
 
     Args:
         moment: the time to start from.
-        months: how many.
-        day: the day of the month, instead of that of `moment`.
+        months: the number of months.
+        day: the day of the month. By default, the day of `moment`.
     """
     year, month = divmod(moment.year * 12 + moment.month - 1 + months, 12)
     last_day = calendar.monthrange(year, month + 1)[1]

@@ -1,4 +1,4 @@
-"""The plans of users and their quotas, counted in the database: the implementation of the core's port."""
+"""The implementation of the core's port for plans: users' plans and quotas, counted in the database."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class PlanQuotas:
 
     Args:
         catalog: the plans.
-        entitlements: which plan a user has.
+        entitlements: returns the plan that a user is entitled to.
         clock: returns the current time.
     """
 

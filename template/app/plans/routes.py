@@ -20,7 +20,7 @@ async def list_plans(user: CurrentUser, session: SessionDep, runtime: RuntimeDep
 
 @router.get("/usage")
 async def list_usage(user: CurrentUser, session: SessionDep, runtime: RuntimeDep) -> UsageList:
-    """List the current user's usage of everything that plans limit."""
+    """List the current user's usage of each resource that plans limit."""
     plan = await runtime.plans.plan_of(session, user.id)
     usage = await runtime.plans.usage(session, user.id)
     return UsageList(plan=plan, items=[ResourceUsageRead.of(item) for item in usage])

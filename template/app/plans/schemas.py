@@ -46,9 +46,9 @@ class ResourceUsageRead(BaseModel):
 
     resource: str = Field(examples=["ai_requests"])
     limit: int | None = Field(description="Null means unlimited.")
-    used: int = Field(description="In the current period, or now if it doesn't reset.")
+    used: int = Field(description="In the current period. For a level, the current quantity.")
     remaining: int | None = Field(description="Null means unlimited.")
-    resets_at: datetime | None = Field(description="When it starts at zero again. Null for a level, such as projects.")
+    resets_at: datetime | None = Field(description="When it is reset to zero. Null for a level, such as projects.")
 
     @classmethod
     def of(cls, usage: ResourceUsage) -> Self:

@@ -1,4 +1,4 @@
-"""The statements on usage. Each changes a row in one step, so that no other transaction can come in between."""
+"""The SQL statements on usage. Each changes a row atomically, without a separate read."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from app.core.db.models import utc_now
 from app.plans.models import PlanUsage
 
 LEVEL_PERIOD: Final = datetime(1970, 1, 1, tzinfo=UTC)
-"""The start of the period of levels, which have none."""
+"""The stored `period_start` of levels, which have no period."""
 
 _USED: Final = col(PlanUsage.used)
 _UNIQUE: Final = ("user_id", "resource", "period_start")
@@ -51,8 +51,8 @@ async def add_to_level(
 ) -> bool:
     """Add to a level unless it would be above the limit. Return whether it was added.
 
-    The first reservation, and each that would be refused, start from what is measured: a level counts what existed
-    before this table, and what has been deleted without giving quota back stops counting.
+    The first reservation, and each one that would be refused, measure the level again. So rows that existed before this
+    table count, and rows that were deleted without giving back quota stop counting.
     """
     measured = literal(0, BigInteger) if measure is None else measure.scalar_subquery()
     insert = insert_on(session)(PlanUsage).values(**_values(row), used=measured + amount)
@@ -68,13 +68,13 @@ async def add_to_level(
         return limit is None or used <= limit
     if measure is None or limit is None:
         return False
-    # PostgreSQL has locked the row although it did not change it. So this sees every reservation that was committed.
+    # PostgreSQL has locked the row, although it did not change it. So this statement sees every committed reservation.
     again = update(PlanUsage).where(*_is(row), measured + amount <= limit).values(used=measured + amount)
     return await _changed(session, again)
 
 
 async def adjust(session: AsyncSession, row: Counted, difference: int) -> None:
-    """Add a difference, negative or positive, whatever the limit. Never below zero."""
+    """Add a difference, negative or positive, without regard to the limit. The result is at least zero."""
     changed = case((_USED + difference < 0, 0), else_=_USED + difference)
     await _changed(session, update(PlanUsage).where(*_is(row)).values(used=changed))
 

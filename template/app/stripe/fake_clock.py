@@ -18,7 +18,7 @@ _POLL_SECONDS: Final = 0.1
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Moved:
-    """The events between two times.
+    """The new time, and the events until then.
 
     Attributes:
         now: the time at the fake.

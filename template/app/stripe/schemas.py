@@ -102,7 +102,7 @@ class PlanChange(WantedChange):
 
 
 class ChangePreview(BaseModel):
-    """The cost of a change, now. Amounts are in the currency's smallest unit.
+    """The cost of a change, if it is made now. Amounts are in the currency's smallest unit.
 
     A negative `total` is credited to the next invoices, and `amount_due` is 0.
     """

@@ -38,7 +38,7 @@ _STATUSES: Final = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StripeState:
-    """Snapshots of subscriptions at Stripe.
+    """The state of one subscription at Stripe.
 
     Attributes:
         payments: those of the latest invoice.

@@ -74,7 +74,7 @@ class PaymentMethod(_Wire):
 
 
 class InvoiceSettings(_Wire):
-    """The invoice settings of a customer."""
+    """A customer's settings for invoices."""
 
     default_payment_method: PaymentMethod | str | None = None
 

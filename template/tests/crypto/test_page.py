@@ -10,6 +10,7 @@ from uuid_utils.compat import uuid7
 
 from app.core.db.database import Database
 from app.core.db.models import metadata
+from app.core.errors import UnauthorizedError
 from app.core.lifecycle import create_runtime, running
 from app.core.manifest import Module
 from app.core.module import module as core
@@ -29,7 +30,7 @@ KEY = SecretStr("k" * 32)
 def examples() -> dict[str, Any]:
     """The names of the page."""
     names: dict[str, Any] = {"__name__": "page"}
-    assert run_examples("crypto.md", names) == 7
+    assert run_examples("crypto.md", names) == 8
     # The other tests know nothing of the table.
     metadata.remove(names["Integration"].__table__)
     return names
@@ -65,11 +66,12 @@ async def test_passwords(examples: dict[str, Any], runtime: Runtime) -> None:
             assert (await client.post(f"{PUBLIC}/login", json=body)).status_code == status
 
 
-def test_api_keys(examples: dict[str, Any]) -> None:
+async def test_api_keys(examples: dict[str, Any]) -> None:
     key = examples["create_api_key"]("me")
 
-    assert examples["owner_of"](key) == "me"
-    assert examples["owner_of"](key[:-1]) is None
+    assert await examples["key_owner"](key) == "me"
+    with pytest.raises(UnauthorizedError):
+        await examples["key_owner"](key[:-1])
 
 
 def test_tokens(examples: dict[str, Any]) -> None:

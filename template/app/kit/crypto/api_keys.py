@@ -41,8 +41,8 @@ class NewApiKey:
 class ApiKeyFormat:
     """A kind of API key: `ApiKeyFormat("acme_live").generate()` makes `acme_live_` and 38 characters.
 
-    The prefix lets secret scanners find keys in public repositories. The checksum, which is no protection, rejects
-    mistyped keys without a query.
+    The prefix lets secret scanners find keys in public repositories. The checksum rejects mistyped keys without a
+    query; it does not protect the key.
 
     Args:
         prefix: names the product and the environment. Lower-case letters and digits, with single underscores between.
@@ -68,7 +68,7 @@ class ApiKeyFormat:
         return NewApiKey(key=SecretStr(key), digest=token_digest(key), hint=f"{self.prefix}_…{body[-4:]}")
 
     def digest(self, key: str) -> str | None:
-        """Return the digest to look a key up by, or `None` if the text is no key of this format."""
+        """Return the digest by which to look up a key, or `None` if the text is not a key of this format."""
         body = key[len(self.prefix) + 1 :]
         expected_length = len(self.prefix) + 1 + RANDOM_LENGTH + CHECKSUM_LENGTH
         if len(key) != expected_length or not key.startswith(f"{self.prefix}_") or not _BODY.fullmatch(body):

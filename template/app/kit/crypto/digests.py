@@ -1,4 +1,4 @@
-"""Digests of streams, which are never in memory as a whole, and keyed digests of values."""
+"""Digests of streams, computed without holding the whole stream in memory, and keyed digests of values."""
 
 import asyncio
 import hashlib
@@ -22,8 +22,8 @@ MIN_KEY_BYTES: Final = 16
 def keyed_digest(key: SecretStr | bytes, value: str | bytes) -> str:
     """Return the HMAC-SHA256 (RFC 2104) of a value in 64 hexadecimal characters, to look rows up by an encrypted value.
 
-    Unlike a plain digest, it does not reveal a value with few possibilities, such as a telephone number, to those who
-    try them all without the key. Use a key for this purpose only, which is never rotated.
+    Without the key, an attacker can't find a value with few possibilities, such as a telephone number, by trying them
+    all, as is possible with a plain digest. Use a separate key for this purpose, and never rotate it.
 
     Raises:
         ValueError: the key has fewer than MIN_KEY_BYTES bytes.
@@ -42,7 +42,7 @@ class DigestMismatchError(ValueError):
 
 
 class DigestStream:
-    """A stream that passes its chunks on and computes their digest meanwhile.
+    """A stream that passes on its chunks and computes their digest at the same time.
 
     For an upload:
 
@@ -52,7 +52,7 @@ class DigestStream:
 
     Args:
         chunks: the stream.
-        algorithm: of the digest.
+        algorithm: the algorithm of the digest.
         expected: a digest in hexadecimal characters that the stream must have.
 
     Raises:

@@ -41,7 +41,7 @@ class UnknownKeyError(EncryptionError):
 
 
 class TamperedValueError(EncryptionError):
-    """The value is damaged, or was encrypted for another place or with another key of the same id."""
+    """The value is damaged, or was encrypted for another context or with another key of the same id."""
 
     def __init__(self) -> None:
         super().__init__("The encrypted value is damaged, was moved from another place, or its key was replaced.")

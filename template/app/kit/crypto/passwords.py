@@ -16,11 +16,11 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 from pydantic import SecretStr
 
 MEMORY: Final = 19 * 1024
-"""Kibibytes for one hash. With PASSES and LANES, the parameters of OWASP's Password Storage Cheat Sheet."""
+"""Kibibytes for one hash. MEMORY, PASSES and LANES are those of OWASP's Password Storage Cheat Sheet."""
 PASSES: Final = 2
 LANES: Final = 1
 MAX_PASSWORD_BYTES: Final = 1024
-"""In UTF-8. Far above every passphrase, and small enough that a request cannot keep a thread busy."""
+"""In UTF-8. Longer than any passphrase, and short enough that a request cannot keep a thread busy."""
 TIMEOUT: Final = 10.0
 """Seconds for one password, including the wait for a thread."""
 
@@ -33,7 +33,7 @@ class PasswordTooLongError(ValueError):
 
 
 class UnknownPasswordHashError(ValueError):
-    """The stored value is no password hash that this hasher can verify."""
+    """The stored value is not a password hash that this hasher can verify."""
 
     def __init__(self) -> None:
         super().__init__("The stored password hash is damaged, or of a kind that `PasswordHasher(older=…)` lacks.")
@@ -51,8 +51,8 @@ class PasswordCheck:
     """The result of checking a password.
 
     Attributes:
-        valid: whether it is the right one.
-        new_hash: a hash to store in place of the old one, if that was made with other parameters.
+        valid: whether the password is correct.
+        new_hash: a hash to store in place of the old one, if the old one was made with other parameters.
     """
 
     valid: bool
@@ -63,8 +63,8 @@ class PasswordHasher:
     """A hasher with threads of its own, so that the event loop stays responsive. One for each process is enough.
 
     Args:
-        threads: hashes that are computed at the same time, each with 19 MiB. By default half of the CPUs, at least 1
-            and at most 4: the others keep serving requests.
+        threads: the number of hashes that are computed at the same time, each with 19 MiB. By default, half of the
+            CPUs, at least 1 and at most 4, so that the other CPUs keep serving requests.
         timeout: seconds for one password, including the wait for a thread.
         older: hashers of passwords that were imported from another system, such as `BcryptHasher()`. A correct password
             gets an argon2id hash.
@@ -98,7 +98,7 @@ class PasswordHasher:
                 and fails, so that its duration does not reveal which users exist.
 
         Raises:
-            UnknownPasswordHashError: the stored value is no hash.
+            UnknownPasswordHashError: the stored value is not a known hash.
             HashingTimeoutError: too many passwords are waiting.
         """
         try:
@@ -113,7 +113,7 @@ class PasswordHasher:
         return PasswordCheck(valid=valid, new_hash=new_hash)
 
     def close(self) -> None:
-        """Drop the passwords that wait for a thread."""
+        """Cancel the calls that wait for a thread."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _run[**P, R](self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

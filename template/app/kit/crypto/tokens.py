@@ -38,7 +38,7 @@ def random_code(digits: int = 6) -> str:
 def token_digest(token: str) -> str:
     """Return the SHA-256 of a random token, as 64 hexadecimal characters, to store in its place.
 
-    It suits values with at least 128 random bits only. A password needs `PasswordHasher`, and a code that people type
+    Use it only for values with at least 128 random bits. A password needs `PasswordHasher`, and a code that people type
     needs a limit on attempts.
     """
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

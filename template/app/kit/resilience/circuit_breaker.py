@@ -31,10 +31,12 @@ class CircuitBreaker:
 
     Args:
         name: the system's name, for logs, errors and telemetry, and for the other processes.
-        transient: the errors that say that the system is down. `TimeoutError` always does. All others, such as a 404,
-            show that it works.
-        probe_timeout: the time after which a probe without an outcome is given up, since its process may be dead.
-            Longer than a call takes.
+        transient: the errors that count as failures of the system. `TimeoutError` always counts. All others, such as a
+            404, show that the system works.
+        threshold: the number of consecutive failures that opens the circuit.
+        recovery: the time that the circuit stays open.
+        probe_timeout: the time after which another call may replace a probe without an outcome, whose process may be
+            dead. It must be longer than a call takes.
     """
 
     def __init__(
@@ -55,7 +57,7 @@ class CircuitBreaker:
     async def guard(self) -> AsyncIterator[None]:
         """Count the block's outcome for the circuit. Also a decorator of async functions: `@shop.guard()`.
 
-        A cancelled block counts neither way.
+        A cancelled block counts neither as a success nor as a failure.
 
         Raises:
             CircuitOpenError: the circuit is open.
@@ -72,7 +74,7 @@ class CircuitBreaker:
             await self._record(store, call_id, admission, Outcome.SUCCESS)
 
     def is_failure(self, error: Exception) -> bool:
-        """Return whether the error says that the system is down."""
+        """Return whether the error counts as a failure of the system."""
         if isinstance(error, UnavailableError):
             return False
         return isinstance(error, TimeoutError) or self._transient(error)
@@ -81,7 +83,7 @@ class CircuitBreaker:
         try:
             admission = await store.admit(self._policy, call_id)
         except BaseException:
-            # Cancelled, while this call may have become the probe.
+            # The call was cancelled, and may already have become the probe.
             await store.record(self._policy, call_id, Outcome.ABANDONED)
             raise
         if admission.state is CircuitState.OPEN:

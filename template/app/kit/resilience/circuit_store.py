@@ -26,18 +26,18 @@ class Outcome(StrEnum):
     SUCCESS = "success"
     FAILURE = "failure"
     ABANDONED = "abandoned"
-    """Says nothing about the system, such as the outcome of a cancelled call."""
+    """Neither a success nor a failure, such as the outcome of a cancelled call."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CircuitPolicy:
-    """When a circuit opens and closes.
+    """The rules by which a circuit opens and closes.
 
     Attributes:
         name: the system's name. Circuits with the same name in a shared store are the same.
         threshold: the number of consecutive failures that opens the circuit.
-        recovery: how long it stays open. Then one call probes the system, and its outcome closes or reopens it.
-        probe_timeout: the time after which a probe without an outcome is given up, since its process may be dead.
+        recovery: the time that it stays open. Then one call probes the system, and its outcome closes or reopens it.
+        probe_timeout: the time after which another call may replace a probe without an outcome.
     """
 
     name: str
@@ -48,10 +48,10 @@ class CircuitPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """The answer to a call that asks to be made.
+    """The decision whether a call may be made.
 
     Attributes:
-        state: closed: make it. Half-open: make it; it is the probe. Open: don't.
+        state: closed: make the call. Half-open: make the call, which is the probe. Open: don't make it.
         failures: the number of consecutive failures so far.
         retry_after: if the call is refused, the time after which one may be admitted.
     """
@@ -65,7 +65,7 @@ class CircuitStore(Protocol):
     """The state of circuits."""
 
     async def admit(self, policy: CircuitPolicy, call_id: str) -> Admission:
-        """Return whether the call may be made. `call_id` is one that no other call has."""
+        """Return whether the call may be made. `call_id` is unique to the call."""
         ...
 
     async def record(self, policy: CircuitPolicy, call_id: str, outcome: Outcome) -> CircuitState | None:
@@ -92,7 +92,7 @@ class MemoryCircuits:
     """The state of circuits in this process's memory. It keeps circuits that have failures, and forgets all others.
 
     Args:
-        clock: in seconds. By default, one that never goes back.
+        clock: returns the time in seconds. By default, a monotonic clock.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -107,7 +107,7 @@ class MemoryCircuits:
         if circuit.open_until is None:
             return Admission(CircuitState.CLOSED, circuit.failures)
         now = self._clock()
-        # If the clock has gone back, nothing takes longer than it does from now on.
+        # If the clock was set back, limit the remaining times to their full durations from now on.
         circuit.open_until = min(circuit.open_until, now + policy.recovery.total_seconds())
         circuit.probe_until = min(circuit.probe_until, now + policy.probe_timeout.total_seconds())
         blocked_until = max(circuit.open_until, circuit.probe_until if circuit.probe is not None else 0.0)

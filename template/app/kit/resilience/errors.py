@@ -1,10 +1,10 @@
-"""Errors of the helpers, and the choice of the errors that they handle."""
+"""Errors of the helpers, and filters that select the errors that a helper handles."""
 
 from collections.abc import Callable
 from datetime import timedelta
 
 type ErrorFilter = type[Exception] | tuple[type[Exception], ...] | Callable[[Exception], bool]
-"""Exception classes, or a function that returns whether it is one of the errors in question."""
+"""Exception classes, or a function that returns whether the filter includes an error."""
 
 
 class UnavailableError(Exception):
@@ -30,14 +30,14 @@ class CircuitOpenError(UnavailableError):
 
 
 class BulkheadFullError(UnavailableError):
-    """All slots were in use for as long as a call may wait."""
+    """No slot became free within the maximum wait."""
 
     def __init__(self, name: str, limit: int) -> None:
         super().__init__(name, f"{name} is busy with {limit} calls. Try again later.")
 
 
 def matcher(errors: ErrorFilter) -> Callable[[Exception], bool]:
-    """Return a function that tells whether the filter includes an error."""
+    """Return a function that returns whether the filter includes an error."""
     if isinstance(errors, type | tuple):
         return lambda error: isinstance(error, errors)
     return errors

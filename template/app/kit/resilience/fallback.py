@@ -16,7 +16,7 @@ class Captured[T]:
     """The result of a block: the value that it assigned, or the substitute.
 
     Attributes:
-        error: the error that the substitute stands for.
+        error: the error for which the substitute was used; `None` if the block succeeded.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Captured[T]:
         """The result.
 
         Raises:
-            LookupError: the block has assigned none.
+            LookupError: the block has not assigned a value.
         """
         if not self._values:
             raise LookupError("The block has not assigned a value.")
@@ -51,7 +51,7 @@ class Fallback[T]:
             rates.value = await fetch_rates()
 
     Args:
-        substitute: returns the substitute for an error. It must not wait.
+        substitute: returns the substitute for an error. It must not block.
         on: the errors that have a substitute. All others are raised.
     """
 

@@ -19,19 +19,19 @@ class Resilient:
     """All calls to one other system. Keep one instance per system for the lifetime of the process.
 
     The helpers in their order, the outermost first: fallback, total timeout, retry, bulkhead, circuit breaker, timeout.
-    A call holds no slot between two attempts, and waits for a slot before it asks the circuit. Neither an open circuit
-    nor a full bulkhead is retried.
+    A call holds no slot between two attempts. The circuit is checked after the call has a slot. An open circuit and a
+    full bulkhead are not retried.
 
     Args:
         name: the system's name, for logs, errors and telemetry.
         transient: the errors that are temporary, such as a refused connection or a 503. `TimeoutError` always is. Only
             transient errors are retried, and only they open the circuit.
-        retry_after: the delay that the system requested, read from the error. See `Retry`.
-        timeout: of each attempt.
-        total_timeout: of all attempts and the delays between them.
+        retry_after: returns the delay that the system requested, read from the error. See `Retry`.
+        timeout: the timeout of each attempt.
+        total_timeout: the timeout of all attempts and the delays between them. By default, there is none.
         attempts: the maximum number of attempts, the first included.
         threshold: the number of consecutive failures that opens the circuit. See `CircuitBreaker`.
-        recovery: how long the circuit stays open.
+        recovery: the time that the circuit stays open.
         initial_backoff: the maximum delay before the second attempt. It doubles with each attempt, and is randomised.
         max_backoff: the maximum delay between two attempts.
         bulkhead: the limit of concurrent calls. By default, there is none.
@@ -75,7 +75,7 @@ class Resilient:
         Args:
             attempt: makes one complete request.
             repeatable: whether it is safe to repeat a request whose response was lost. A function decides by the error:
-                for example, a connection that was never established is safe to repeat.
+                for example, a request whose connection was never established is safe to repeat.
 
         Raises:
             UnavailableError: the circuit is open, or all slots are in use.

@@ -23,7 +23,7 @@ def _log(details: RetryDetails) -> None:
     )
 
 
-# The library's own hook logs the error's message, which may quote addresses, keys and whatever else was sent.
+# The library's own hook logs the error's message, which may quote addresses, keys and other data of the request.
 set_on_retry_hooks([_log])
 
 
@@ -45,7 +45,7 @@ class Retry:
 
     Args:
         on: the errors after which another attempt may succeed. All others are raised at once, as is the last attempt's.
-        retry_after: the delay that the system requested, read from the error. By default, the error's attribute
+        retry_after: returns the delay that the system requested, read from the error. By default, the error's attribute
             `retry_after`. If it is longer than `max_backoff`, the call is not retried.
         attempts: the maximum number of attempts, the first included.
         initial_backoff: the maximum delay before the second attempt.
@@ -79,7 +79,7 @@ class Retry:
         return retried
 
     def __aiter__(self) -> AsyncIterator[stamina.Attempt]:
-        """Return the attempts of one block. The first that doesn't raise ends the loop."""
+        """Return the attempts of one block. The first attempt that succeeds ends the loop."""
         return self._context(_always).__aiter__()
 
     async def call[T](

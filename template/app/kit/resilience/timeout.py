@@ -1,4 +1,4 @@
-"""A deadline for a block or an async function."""
+"""A timeout for a block or an async function."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -38,9 +38,9 @@ def ascii_email(value: str) -> str:
 
 
 def email_key(value: str) -> str:
-    """Return the form in which equal addresses are equal, for a unique column or a look-up.
+    """Return the form by which addresses are compared, for a unique column or a look-up.
 
-    The case of the local part is ignored, as all large providers do. Letters are only lower-cased and not folded:
+    The case of the local part is ignored, as all large providers do. Letters are lower-cased, but not case-folded:
     `straße.example` and `strasse.example` are different domains.
 
     Args:

@@ -1,13 +1,14 @@
 """The type of a file by its first bytes.
 
-A table, because the libraries answer another question: puremagic guesses one of hundreds of types with a confidence,
-filetype has had no release since 2022, and libmagic is a C library. Here a declared type is confirmed or contradicted.
+This module only confirms or contradicts a declared type, so it has a table of its own. The libraries do something
+else: puremagic guesses one of hundreds of types with a confidence, filetype has had no release since 2022, and
+libmagic is a C library.
 """
 
 from typing import Final
 
 SNIFF_LENGTH: Final = 512
-"""Bytes from the start of the file that the functions look at."""
+"""The number of bytes from the start of the file that the functions need."""
 UNKNOWN: Final = "application/octet-stream"
 
 # Offset, bytes, and the types whose files all have them: the first one is the default.
@@ -38,7 +39,7 @@ _SIGNATURES: Final[tuple[tuple[int, bytes, tuple[str, ...]], ...]] = (
     (0, b"\x7fELF", ("application/x-executable",)),
     (0, b"MZ", ("application/vnd.microsoft.portable-executable",)),
 )
-# The third word of a RIFF container names its type.
+# The type of a RIFF container is in its third word.
 _RIFF: Final = b"RIFF"
 _RIFF_OFFSET: Final = 8
 _RELIABLE_LENGTH: Final = 4

@@ -57,4 +57,4 @@ FileName = Annotated[
         examples=("report 2026.pdf", "猫.png"),
     ),
 ]
-"""A file name, cleaned rather than refused: `../../etc/passwd` becomes `passwd`. At most 200 characters."""
+"""A file name. It is cleaned, not refused: `../../etc/passwd` becomes `passwd`. At most 200 characters."""

@@ -35,7 +35,7 @@ def check_relative_path(value: str) -> str:
 def path_inside(root: Path, relative: str) -> Path:
     """Return the path of a file below a folder, whether the file exists or not.
 
-    It blocks, as each access to a file system does: call it in a thread.
+    It accesses the file system, which blocks: call it in a thread.
 
     Args:
         root: the folder.

@@ -22,9 +22,9 @@ _NAT64: Final = IPv6Network("64:ff9b::/96")
 def is_public_address(address: str | IPv4Address | IPv6Address) -> bool:
     """Return whether an IP address belongs to a host on the public internet.
 
-    An IPv4 address inside an IPv6 address (mapped, or by NAT64) is judged itself. To protect a request against
-    server-side request forgery, check each address that the name resolves to, and connect to the address that was
-    checked.
+    For an IPv6 address that contains an IPv4 address (mapped, or by NAT64), the IPv4 address is checked. To protect a
+    request against server-side request forgery, check each address that the name resolves to, and connect to the
+    address that was checked.
 
     Raises:
         ValueError: the text is not an IP address.

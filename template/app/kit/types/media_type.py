@@ -23,7 +23,7 @@ _ESCAPED: Final = re.compile(r"\\(.)")
 
 @dataclass(frozen=True, slots=True)
 class ParsedMediaType:
-    """A media type in its parts.
+    """The parts of a media type.
 
     Attributes:
         essence: type and subtype in lower case, such as `text/html`.

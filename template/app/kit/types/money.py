@@ -88,7 +88,7 @@ class Money:
         """
         code = check_currency(currency)
         if isinstance(value, float):
-            # Its digits are not those that were written.
+            # The digits of a float differ from those in the source code.
             raise AmountError
         with localcontext(_EXACT):
             try:
@@ -138,7 +138,7 @@ class Money:
     def split(self, weights: Sequence[int]) -> list[Self]:
         """Split the amount in the proportion of the weights. The parts add up to the amount.
 
-        What cannot be divided goes to the first parts with a weight, one smallest unit each.
+        The remainder is distributed to the first parts whose weight is not zero, one smallest unit each.
 
         Raises:
             ValueError: a weight is negative, or all are zero.

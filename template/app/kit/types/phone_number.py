@@ -37,7 +37,7 @@ def check_phone_number(value: str, region: str | None = None) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Phone:
-    """A telephone number that may be typed as in one country: `Annotated[str, Phone(region="CH")]`.
+    """A telephone number, which may be typed in the national form of one country: `Annotated[str, Phone(region="CH")]`.
 
     Attributes:
         region: the country's code (ISO 3166), or `None` to require the international form.

@@ -1,4 +1,4 @@
-"""Countries, time zones and languages. The first two are those of the package tzdata."""
+"""Countries, time zones and languages. The package tzdata contains the lists of countries and time zones."""
 
 import re
 from importlib.resources import files

@@ -10,13 +10,13 @@ from pydantic_core import CoreSchema
 from app.kit.types.base import StringFormat
 
 MAX_TAGS: Final = 2000
-"""The time that sanitising takes grows with the square of the nesting."""
+"""A limit, because the duration of sanitising grows with the square of the nesting."""
 
 TAGS: Final = frozenset({
     "a", "b", "blockquote", "br", "code", "del", "em", "h2", "h3", "h4", "hr", "i", "li", "ol", "p", "pre", "s",
     "strong", "sub", "sup", "u", "ul",
 })  # fmt: skip
-"""The elements that remain. Of all others, the text remains; of scripts and styles, nothing."""
+"""The elements that are kept. Of other elements, only the text is kept; scripts and styles are removed whole."""
 
 _CLEANER: Final = nh3.Cleaner(
     tags=set(TAGS),

@@ -14,7 +14,7 @@ def check_slug(value: str) -> str:
     """Return the slug unchanged.
 
     Raises:
-        ValueError: it has other characters than a to z, 0 to 9 and single hyphens between them.
+        ValueError: it contains other characters than a to z, 0 to 9 and single hyphens between them.
     """
     if not _VALID.fullmatch(value):
         raise ValueError('must be a slug like "my-first-post": a to z, 0 to 9, and single hyphens between them')

@@ -12,7 +12,7 @@ from app.kit.types.ip_addresses import is_public_address
 MAX_URL_LENGTH: Final = 2000
 MAX_HOST_LENGTH: Final = 253
 MAX_LABEL_LENGTH: Final = 63
-"""Of a name in DNS, and of each part of it (RFC 1035 §2.3.4)."""
+"""The maximum length of each part of a host name (RFC 1035 §2.3.4)."""
 
 # Parsers disagree on white space, control characters and backslashes, so none of them may be in a URL.
 _START: Final = re.compile(r"https?://([^/?#]+)", re.IGNORECASE)
@@ -29,7 +29,7 @@ def check_http_url(value: str) -> str:
     """Return an absolute `http` or `https` URL in its ASCII form: scheme and host in lower case, the path encoded.
 
     Raises:
-        ValueError: it is no such URL, or it contains credentials.
+        ValueError: it is not an absolute `http` or `https` URL, or it contains credentials.
     """
     return str(_parsed(value))
 
@@ -37,9 +37,9 @@ def check_http_url(value: str) -> str:
 def check_public_http_url(value: str) -> str:
     """Return a URL like `check_http_url`, unless its host is private.
 
-    Private are IP addresses that are not on the public internet, in any notation, names without a dot, and names that
-    are reserved for local networks. A public name can still resolve to a private address: before a request is sent,
-    check that address too (`is_public_address`).
+    These hosts are private: IP addresses that are not on the public internet, in any notation; names without a dot; and
+    names that are reserved for local networks. A public name can still resolve to a private address: before a request
+    is sent, check that address too (`is_public_address`).
 
     Raises:
         ValueError: it is not a URL, it contains credentials, or its host is private.

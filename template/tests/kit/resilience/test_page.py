@@ -5,6 +5,10 @@ from typing import Any
 import httpx
 import pytest
 
+from app.core.db.database import Database
+from app.core.lifecycle import create_runtime, running
+from app.core.manifest import Module
+from app.core.module import module as core
 from app.kit.resilience.errors import CircuitOpenError
 from tests.pages import run_examples
 
@@ -33,7 +37,7 @@ def bank() -> Bank:
 def examples(bank: Bank) -> dict[str, Any]:
     """The names of the page."""
     names: dict[str, Any] = {"ask_the_bank": bank}
-    assert run_examples("resilience.md", names) == 4
+    assert run_examples("resilience.md", names) == 5
     return names
 
 
@@ -47,6 +51,14 @@ async def test_one_system(examples: dict[str, Any]) -> None:
     async with httpx.AsyncClient(transport=transport, base_url="http://shop.example.com") as client:
         assert await examples["products"](client) == ["book"]
         assert await examples["products"](client) == []
+
+
+async def test_client(examples: dict[str, Any], database: Database) -> None:
+    module = Module(name="shop", lifespan=examples["open_shop"])
+    async with running(create_runtime((core, module), database=database), background=False) as runtime:
+        client = runtime.resource(examples["ShopClient"])
+        assert client.base_url == "https://shop.example.com"
+    assert client.is_closed
 
 
 async def test_retries(examples: dict[str, Any], bank: Bank, capsys: pytest.CaptureFixture[str]) -> None:

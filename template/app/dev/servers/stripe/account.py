@@ -56,7 +56,7 @@ class Delivery:
 
 @dataclass(kw_only=True)
 class Dunning:
-    """The action after all retries of a renewal's payment failed: see Stripe's settings "Manage failed payments".
+    """The rules for a renewal that can't be paid: see Stripe's settings "Manage failed payments".
 
     Attributes:
         retry_days: days between the attempts.

@@ -20,7 +20,7 @@ type PaymentBehavior = Literal["allow_incomplete", "error_if_incomplete"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ItemChange:
-    """The change of one item. Without an item's id, a new item is added."""
+    """The change of one item. Without an item's id, it adds a new item."""
 
     item: str | None = None
     price: Price | None = None

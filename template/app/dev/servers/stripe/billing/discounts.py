@@ -1,4 +1,4 @@
-"""The discounts of invoices by coupons."""
+"""The amounts that coupons subtract from invoices."""
 
 from app.dev.servers.stripe.account import Account
 from app.dev.servers.stripe.errors import invalid

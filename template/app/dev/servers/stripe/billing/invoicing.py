@@ -29,7 +29,7 @@ from app.dev.servers.stripe.objects.subscriptions import Subscription, Subscript
 
 @dataclass(kw_only=True)
 class Charged:
-    """The result of an attempt to pay an invoice."""
+    """The outcome of an attempt to pay an invoice."""
 
     outcome: Outcome
     intent: PaymentIntent | None = None

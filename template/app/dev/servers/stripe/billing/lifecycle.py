@@ -1,4 +1,4 @@
-"""The life of a subscription: start, renewal, payment, failure, end."""
+"""The life cycle of a subscription: start, renewal, payment, failure, end."""
 
 from app.dev.servers.stripe.account import Account
 from app.dev.servers.stripe.billing import invoicing

@@ -24,7 +24,7 @@ from app.dev.servers.stripe.objects.subscriptions import (
 
 @dataclass(kw_only=True)
 class Order:
-    """The items of a new subscription."""
+    """The order of a new subscription."""
 
     customer: Customer
     prices: list[tuple[Price, int]]

@@ -1,7 +1,7 @@
-"""The base of all objects of Stripe's API.
+"""The base of the objects of Stripe's API.
 
 Each object is a dataclass whose fields have the names of the API's fields, so that its JSON is made by walking it.
-Fields that the API always sends are there even when the fake has no use for them.
+Fields that the API always sends exist even if the fake doesn't use them.
 """
 
 from dataclasses import dataclass, fields, is_dataclass

@@ -103,7 +103,7 @@ class Coupon(Resource):
 
 @dataclass(kw_only=True)
 class Promotion:
-    """The coupon of a promotion code."""
+    """The coupon that a promotion code grants."""
 
     coupon: str
     type: Literal["coupon"] = "coupon"
@@ -111,7 +111,7 @@ class Promotion:
 
 @dataclass(kw_only=True)
 class Restrictions:
-    """The restrictions of a promotion code."""
+    """The conditions for using a promotion code."""
 
     first_time_transaction: bool = False
     minimum_amount: int | None = None

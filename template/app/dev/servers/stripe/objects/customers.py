@@ -8,7 +8,7 @@ from app.dev.servers.stripe.objects.base import Json, Metadata, Resource
 
 @dataclass(kw_only=True)
 class CustomerInvoiceSettings:
-    """The invoice settings of a customer."""
+    """A customer's settings for invoices."""
 
     custom_fields: None = None
     default_payment_method: str | None = None

@@ -27,7 +27,7 @@ class LineItem:
 
 @dataclass(kw_only=True)
 class CustomerDetails:
-    """The customer's input."""
+    """The details that the customer entered."""
 
     address: Json | None = None
     business_name: str | None = None
@@ -41,7 +41,7 @@ class CustomerDetails:
 
 @dataclass(kw_only=True)
 class TotalDetails:
-    """The parts of the total, besides the items."""
+    """The parts of the total besides the items."""
 
     amount_discount: int = 0
     amount_shipping: int = 0
@@ -58,7 +58,7 @@ class SessionDiscount:
 
 @dataclass(kw_only=True)
 class SubscriptionData:
-    """The settings of the subscription that a checkout creates. The API accepts them, but never returns them."""
+    """Settings of the subscription that a checkout creates. The API accepts them and never returns them."""
 
     description: str | None = None
     metadata: Metadata = field(default_factory=dict)
@@ -136,7 +136,7 @@ class CheckoutSession(Resource):
 
 @dataclass(kw_only=True)
 class PortalConfiguration(Resource):
-    """The features of the portal."""
+    """The actions that the portal offers to customers."""
 
     OBJECT: ClassVar[str] = "billing_portal.configuration"
     PREFIX: ClassVar[str] = "bpc"

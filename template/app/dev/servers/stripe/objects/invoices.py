@@ -49,7 +49,7 @@ class PriceDetails:
 
 @dataclass(kw_only=True)
 class Pricing:
-    """The origin of a line's amount."""
+    """The price that a line's amount is computed from."""
 
     price_details: PriceDetails
     unit_amount_decimal: str | None
@@ -58,7 +58,7 @@ class Pricing:
 
 @dataclass(kw_only=True)
 class DiscountAmount:
-    """The amount of a discount."""
+    """The amount that a discount subtracts."""
 
     amount: int
     discount: str
@@ -138,7 +138,7 @@ class InvoicePayment(Resource):
 
 @dataclass(kw_only=True)
 class Invoice(Resource):
-    """A bill of a customer."""
+    """An invoice of a customer."""
 
     OBJECT: ClassVar[str] = "invoice"
     PREFIX: ClassVar[str] = "in"

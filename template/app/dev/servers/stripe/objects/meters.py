@@ -20,7 +20,7 @@ class CustomerMapping:
 
 @dataclass(kw_only=True)
 class DefaultAggregation:
-    """The aggregation of a meter's events."""
+    """The way events are added up."""
 
     formula: Formula
 
