@@ -66,7 +66,8 @@ async def poll_voided_google_purchases(runtime: Runtime) -> dict[str, int]:
     """Fetch the orders that were refunded, charged back or revoked, and end the access that they paid for.
 
     Returns:
-        The number of new orders, and of subscriptions that could not be updated. The daily reconciliation repairs those.
+        The number of new orders, and of subscriptions that could not be updated, which the daily reconciliation
+        repairs.
 
     Raises:
         ProviderUnavailableError: Google Play does not answer.

@@ -7,12 +7,14 @@ import pytest
 
 from app.core.runtime import Runtime
 from app.dev.servers.google_play.store import ApiError, GooglePlay
-from app.dev.servers.google_play.subscriptions import Subscription
+from app.dev.servers.google_play.subscriptions import GRACE_PERIOD, MONTH, State, Subscription, Subscriptions
 from app.google_iap.google_play import GooglePlay as Connection
 from app.google_iap.purchases import remember_token
-from app.payments.port import BillingProvider, BillingProviders
+from app.payments.convergence import converge
+from app.payments.erasure import end_subscriptions
+from app.payments.port import BillingProvider, BillingProviders, ProviderUnavailableError
 from tests.google_iap.conftest import MONTHLY
-from tests.payments.provider_contract import ProviderContract
+from tests.payments.provider_contract import ProviderContract, add_user, stored
 
 
 class GoogleShop:
@@ -65,3 +67,78 @@ async def test_it_is_registered(runtime: Runtime, shop: GoogleShop) -> None:
 
 async def test_an_id_whose_token_is_not_stored_is_unknown(runtime: Runtime, shop: GoogleShop) -> None:
     assert await shop.provider.fetch(runtime, "0" * 64) is None
+
+
+async def test_an_unknown_state_changes_nothing(
+    runtime: Runtime, shop: GoogleShop, google_play: GooglePlay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = await shop.sell(await add_user(runtime))
+    await converge(runtime, shop.provider, id_)
+    genuine = google_play.purchase
+    monkeypatch.setattr(
+        google_play, "purchase", lambda token: {**genuine(token), "subscriptionState": "SUBSCRIPTION_STATE_NEW"}
+    )
+
+    with pytest.raises(ProviderUnavailableError, match="unknown state SUBSCRIPTION_STATE_NEW"):
+        await converge(runtime, shop.provider, id_)
+    assert (await stored(runtime)).version == 1
+
+
+class TestErasure:
+    async def test_nothing_more_is_charged(self, runtime: Runtime, shop: GoogleShop, google_play: GooglePlay) -> None:
+        user_id = await add_user(runtime)
+        id_ = await shop.sell(user_id)
+        await converge(runtime, shop.provider, id_)
+        for _ in range(2):
+            await end_subscriptions(runtime, user_id)
+
+        assert [action for action, *_ in google_play.calls] == ["cancel"]
+        (item,) = google_play.state.items.values()
+        assert item.state is State.CANCELED
+
+    @pytest.mark.parametrize(
+        "failure", [ApiError(400, "subscriptionNotCancelable"), ApiError(403, "permissionDenied"), ApiError(500, "a")]
+    )
+    async def test_a_refusal_stops_the_erasure(
+        self,
+        runtime: Runtime,
+        shop: GoogleShop,
+        google_play: GooglePlay,
+        failure: ApiError,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        user_id = await add_user(runtime)
+        await converge(runtime, shop.provider, await shop.sell(user_id))
+
+        def refuse(*_arguments: object) -> dict[str, object]:
+            raise failure
+
+        monkeypatch.setattr(google_play, "change", refuse)
+        with pytest.raises(ProviderUnavailableError):
+            await end_subscriptions(runtime, user_id)
+
+    async def test_a_pending_purchase_is_left_to_google(
+        self, runtime: Runtime, shop: GoogleShop, google_play: GooglePlay
+    ) -> None:
+        user_id = await add_user(runtime)
+        item = google_play.state.buy(MONTHLY, account=str(user_id), pending=True)
+        await converge(runtime, shop.provider, await remember_token(runtime, item.token))
+        await end_subscriptions(runtime, user_id)
+
+        assert google_play.calls == []
+
+    @pytest.mark.parametrize("failed", [True, False], ids=["on hold", "paused"])
+    async def test_a_subscription_without_access_ends_too(
+        self, runtime: Runtime, shop: GoogleShop, google_play: GooglePlay, *, failed: bool
+    ) -> None:
+        user_id = await add_user(runtime)
+        id_ = await shop.sell(user_id)
+        (item,) = google_play.state.items.values()
+        item.acknowledged = True
+        change = Subscriptions.decline_payments if failed else Subscriptions.pause
+        change(google_play.state, item)
+        google_play.state.advance(MONTH + 2 * GRACE_PERIOD)
+        await converge(runtime, shop.provider, id_)
+        await end_subscriptions(runtime, user_id)
+
+        assert [action for action, *_ in google_play.calls] == ["cancel"]

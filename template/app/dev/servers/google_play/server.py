@@ -66,24 +66,27 @@ class GooglePlayServer:
         parts = urlsplit(target)
         path = [unquote(part) for part in parts.path.strip("/").split("/")]
         try:
-            match (method, *path):
-                case ("POST", "token"):
-                    return self._token(body)
-                case ("GET", "oauth2", "v3", "certs"):
-                    return Reply(200, document(self.store.key_set()))
-                case (_, "androidpublisher", "v3", "applications", package, "purchases", *rest):
-                    query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-                    self.store.check_token(headers.get("authorization", ""))
-                    return Reply(200, document(self._answer_api(package, (method, *rest), query, body)))
-                case (_, "_fake", *rest):
-                    # No page of another origin can send this content type without the server's consent.
-                    if method == "POST" and headers.get("content-type") != JSON:
-                        return Reply(415, document({"error": f"send {JSON}"}))
-                    return self._control(method, rest, body)
-                case _:
-                    return Reply(404, document({}))
+            return self._route((method, *path), parts.query, headers, body)
         except ApiError as error:
             return Reply(error.status, document(error.body))
+
+    def _route(self, request: tuple[str, ...], query: str, headers: dict[str, str], body: bytes) -> Reply:
+        match request:
+            case ("POST", "token"):
+                return self._token(body)
+            case ("GET", "oauth2", "v3", "certs"):
+                return Reply(200, document(self.store.key_set()))
+            case (method, "androidpublisher", "v3", "applications", package, "purchases", *rest):
+                self.store.check_token(headers.get("authorization", ""))
+                parameters = {name: values[0] for name, values in parse_qs(query).items()}
+                return Reply(200, document(self._answer_api(package, (method, *rest), parameters, body)))
+            case (method, "_fake", *rest):
+                # No page of another origin can send this content type without the server's consent.
+                if method == "POST" and headers.get("content-type") != JSON:
+                    return Reply(415, document({"error": f"send {JSON}"}))
+                return self._control(method, rest, body)
+            case _:
+                return Reply(404, document({}))
 
     def _token(self, body: bytes) -> Reply:
         if self.store.token_fault is not None:
