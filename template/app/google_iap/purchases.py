@@ -152,9 +152,7 @@ async def unacknowledged(runtime: Runtime, token_id: str | None = None) -> Seque
         statement = statement.where(col(GooglePurchase.token_id) == token_id)
     async with runtime.database.reading() as session:
         rows = (await session.execute(statement)).all()
-    return [
-        Unacknowledged(token_id=id_, token=token, user_id=user) for id_, token, user in rows if user is not None
-    ]
+    return [Unacknowledged(token_id=id_, token=token, user_id=user) for id_, token, user in rows if user is not None]
 
 
 async def acknowledged(runtime: Runtime, token_id: str) -> None:

@@ -1,7 +1,7 @@
 """The translation of Google Play's description of a subscription into a snapshot."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -29,6 +29,11 @@ WITH_ACCESS: Final = frozenset(
 UNPAID: Final = frozenset({"SUBSCRIPTION_STATE_IN_GRACE_PERIOD", "SUBSCRIPTION_STATE_ON_HOLD"})
 NOT_BOUGHT: Final = frozenset({"SUBSCRIPTION_STATE_PENDING", "SUBSCRIPTION_STATE_PENDING_PURCHASE_CANCELED"})
 """The first payment is not complete. The purchase that it would replace goes on meanwhile."""
+
+
+LONGEST_DELAY: Final = timedelta(days=7)
+"""How late a renewal may be noticed: notifications arrive, or the daily reconciliation runs.
+A pause is at least as long."""
 
 
 class Period(NamedTuple):
@@ -80,7 +85,7 @@ def period_of(
         return last if purchase.subscription_state in UNPAID else Period(last.start, item.expiry_time)
     if last_order is None or last.end is None:
         return Period(purchase.start_time, item.expiry_time)
-    return Period(min(last.end, now), item.expiry_time)
+    return Period(last.end if now - last.end < LONGEST_DELAY else now, item.expiry_time)
 
 
 def snapshot_of(
