@@ -7,11 +7,11 @@ import structlog
 
 from app.core.db.models import utc_now
 from app.core.runtime import Runtime
+from app.google_iap.acknowledgement import acknowledge
 from app.google_iap.google_play import GooglePlay
 from app.google_iap.models import id_of
-from app.google_iap.purchases import Unacknowledged, acknowledged, is_known, unacknowledged, void_order
+from app.google_iap.purchases import Unacknowledged, is_known, unacknowledged, void_order
 from app.google_iap.settings import GooglePlaySettings
-from app.google_iap.snapshot import NOT_BOUGHT, account_of
 from app.payments.convergence import converge
 from app.payments.errors import ConcurrentChangeError
 from app.payments.port import ProviderUnavailableError
@@ -52,14 +52,7 @@ async def acknowledge_google_purchases(runtime: Runtime) -> dict[str, int]:
 
 async def _acknowledge(runtime: Runtime, purchase: Unacknowledged) -> None:
     api = runtime.resource(GooglePlay).api
-    found = await api.subscription(purchase.token)
-    if found is not None and found.needs_acknowledgement and found.subscription_state not in NOT_BOUGHT:
-        # Only a purchase outside the app, which names no user, may be given one.
-        is_nameless = found.out_of_app_purchase_context is not None and account_of(found) is None
-        account = str(purchase.user_id) if is_nameless else None
-        await api.acknowledge(purchase.token, found.line_items[0].product_id, account)
-        logger.info("google_purchase_acknowledged", id=purchase.token_id)
-    await acknowledged(runtime, purchase.token_id)
+    await acknowledge(runtime, api, purchase, await api.subscription(purchase.token))
 
 
 async def poll_voided_google_purchases(runtime: Runtime) -> dict[str, int]:

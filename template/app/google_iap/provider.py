@@ -9,8 +9,9 @@ import structlog
 
 from app.core.db.models import utc_now
 from app.core.runtime import Runtime
+from app.google_iap.acknowledgement import acknowledge
 from app.google_iap.api import GooglePlayApi
-from app.google_iap.purchases import known_purchase, record
+from app.google_iap.purchases import known_purchase, record, unacknowledged
 from app.google_iap.snapshot import (
     NOT_BOUGHT,
     PROVIDER,
@@ -21,6 +22,7 @@ from app.google_iap.snapshot import (
     snapshot_of,
     without_access,
 )
+from app.google_iap.wire import SubscriptionPurchase
 from app.payments.port import ProviderUnavailableError, SubscriptionSnapshot, SubscriptionStatus
 from app.plans.catalog import PlanCatalog
 
@@ -61,6 +63,7 @@ class GooglePlayProvider:
             replaced_token=purchase.replaced_token if is_bought else None,
             needs_acknowledgement=is_bought and purchase.needs_acknowledgement,
         )
+        await self._acknowledge(runtime, provider_id, purchase)
         if account_of(purchase) is None:
             snapshot = replace(snapshot, user_id=inherited)
         if order in known.voided_orders:
@@ -68,6 +71,14 @@ class GooglePlayProvider:
         if known.is_replaced or purchase.canceled_state_context.replacement_cancellation is not None:
             return without_access(snapshot, SubscriptionStatus.EXPIRED)
         return snapshot
+
+    async def _acknowledge(self, runtime: Runtime, token_id: str, purchase: SubscriptionPurchase) -> None:
+        """Acknowledge a purchase that gave a user a plan before. A new one is acknowledged once it is stored."""
+        for waiting in await unacknowledged(runtime, token_id):
+            try:
+                await acknowledge(runtime, self._api, waiting, purchase)
+            except ProviderUnavailableError as error:
+                logger.warning("google_acknowledgement_failed", id=token_id, reason=str(error))
 
     def all_ids(self, runtime: Runtime) -> AsyncIterator[str] | None:  # noqa: ARG002 - the port's signature
         """Return `None`: Google Play cannot list subscriptions."""

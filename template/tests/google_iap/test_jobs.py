@@ -9,13 +9,22 @@ from uuid_utils.compat import uuid7
 from app.core.runtime import Runtime
 from app.dev.servers.fake_http import Delivery
 from app.dev.servers.google_play.store import ApiError, GooglePlay
+from app.google_iap.google_play import GooglePlay as Connection
 from app.google_iap.jobs import acknowledge_google_purchases, poll_voided_google_purchases
+from app.payments import reconciliation
 from app.payments.adoption import adopt_parked
 from app.payments.port import ProviderUnavailableError
 from app.payments.port import SubscriptionStatus as Status
+from app.payments.reconciliation import reconcile_provider
 from tests.conftest import SignIn
 from tests.google_iap.conftest import MONTHLY, Postman, link, plan_of, stored_purchase
 from tests.payments.provider_contract import add_user
+
+
+@pytest.fixture(autouse=True)
+def one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests' database is one connection."""
+    monkeypatch.setattr(reconciliation, "CONCURRENCY", 1)
 
 
 class TestAcknowledgement:
@@ -67,7 +76,8 @@ class TestAcknowledgement:
         await postman.deliver()
         assert item.acknowledged
 
-    async def test_a_failure_is_repaired_by_the_hourly_job(self, postman: Postman, runtime: Runtime) -> None:
+    @pytest.mark.parametrize("reconciles", [False, True], ids=["hourly job", "reconciliation"])
+    async def test_a_failure_is_repaired(self, postman: Postman, runtime: Runtime, *, reconciles: bool) -> None:
         user = await add_user(runtime)
         refusal = ApiError(409, "concurrentUpdate")
 
@@ -84,7 +94,10 @@ class TestAcknowledgement:
             assert await plan_of(runtime, user) == "pro"
             assert await acknowledge_google_purchases(runtime) == {"acknowledged": 0, "failed": 1}
 
-        assert await acknowledge_google_purchases(runtime) == {"acknowledged": 1, "failed": 0}
+        if reconciles:
+            await reconcile_provider(runtime, runtime.resource(Connection).provider)
+        expected = {"acknowledged": 0 if reconciles else 1, "failed": 0}
+        assert await acknowledge_google_purchases(runtime) == expected
         assert await acknowledge_google_purchases(runtime) == {"acknowledged": 0, "failed": 0}
         assert item.acknowledged
 

@@ -92,7 +92,7 @@ class TestErasure:
         for _ in range(2):
             await end_subscriptions(runtime, user_id)
 
-        assert [action for action, *_ in google_play.calls] == ["cancel"]
+        assert [action for action, *_ in google_play.calls] == ["acknowledge", "cancel"]
         (item,) = google_play.state.items.values()
         assert item.state is State.CANCELED
 
