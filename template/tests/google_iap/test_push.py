@@ -77,7 +77,7 @@ async def test_a_token_that_is_signed_with_the_public_key(
     )
     for token in (
         f"{header}.{payload}.{jwt.utils.base64url_encode(signature).decode()}",
-        jwt.encode(claims, None, algorithm="none", headers={"kid": PUSH_KEY_ID}),
+        jwt.encode(claims, "", algorithm="none", headers={"kid": PUSH_KEY_ID}),
     ):
         await refused(postman, runtime, body, f"Bearer {token}")
 
