@@ -82,8 +82,8 @@ def running(project: Path, work: Path) -> Iterator[Target]:
         port, log = unused_port(), work / "server.log"
         url = stack.enter_context(_server(app, project, environment, port=port, log=log))
         user, admin = (_token(app, project, environment, f"{name}@example.com", url) for name in ("user", "admin"))
-        promote = [app, "user", "promote", "admin@example.com"]
-        subprocess.run(promote, cwd=project, env=environment, check=True, stdout=subprocess.DEVNULL)
+        grant = [app, "user", "grant", "admin@example.com", "admin"]
+        subprocess.run(grant, cwd=project, env=environment, check=True, stdout=subprocess.DEVNULL)
         yield Target(
             url=url,
             project=project,

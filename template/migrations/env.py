@@ -60,13 +60,13 @@ def includes(item: object, name: str | None, kind: str, reflected: bool, other: 
 
 
 def plain_type(kind: str, item: object, _context: object) -> str | Literal[False]:
-    """Render SQLModel's types and enums as what they are in the database, so that a revision stays valid for years."""
-    from sqlalchemy import Enum  # noqa: PLC0415 - as above
-    from sqlmodel.sql.sqltypes import AutoString, UTCDateTime  # noqa: PLC0415 - as above
+    """Render enums and types of your own as what they are in the database, so that a revision stays valid for years."""
+    from sqlalchemy import Enum, TypeDecorator  # noqa: PLC0415 - as above
+    from sqlmodel.sql.sqltypes import UTCDateTime  # noqa: PLC0415 - as above
 
     if kind == "type" and isinstance(item, UTCDateTime):
         return "sa.DateTime(timezone=True)"
-    if kind == "type" and isinstance(item, AutoString):
+    if kind == "type" and isinstance(item, TypeDecorator) and type(item.impl).__module__ == "sqlalchemy.sql.sqltypes":
         return f"sa.{item.impl!r}"
     if kind == "type" and isinstance(item, Enum) and not item.native_enum:
         return f"sa.String({item.length})"

@@ -33,7 +33,8 @@ from app.core.runtime import Runtime
 from app.main import create_app, run_on
 from app.migrate.migrations import upgrade
 from app.modules import MODULES
-from app.users.models import Role, users
+from app.users.models import users
+from app.users.roles import Role
 from tests.databases import Databases, open_databases
 
 ME = "/api/v1/app/users/me"
@@ -177,7 +178,7 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 class SignIn(Protocol):
     """Makes the headers of a user who exists."""
 
-    async def __call__(self, *, email: str = "user@example.com", role: Role = Role.USER) -> dict[str, str]:
+    async def __call__(self, *, email: str = "user@example.com", role: str = Role.USER) -> dict[str, str]:
         """The same e-mail gives the same user."""
         ...
 
@@ -185,13 +186,15 @@ class SignIn(Protocol):
 def sign_in_to(runtime: Runtime, client: httpx.AsyncClient) -> SignIn:
     """Signs users in with local tokens."""
 
-    async def sign_in(*, email: str = "user@example.com", role: Role = Role.USER) -> dict[str, str]:
+    async def sign_in(*, email: str = "user@example.com", role: str = Role.USER) -> dict[str, str]:
         headers = {"Authorization": f"Bearer {mint(runtime.settings, email=email)}"}
         answer = await client.get(ME, headers=headers)
         answer.raise_for_status()
-        if role is not Role.USER:
+        if role != Role.USER:
             async with runtime.database.transaction() as writing:
-                await writing.execute(update(users).where(users.c.id == UUID(answer.json()["id"])).values(role=role))
+                await writing.execute(
+                    update(users).where(users.c.id == UUID(answer.json()["id"])).values(role=str(role))
+                )
         return headers
 
     return sign_in

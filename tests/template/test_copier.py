@@ -10,6 +10,8 @@ import pytest
 import yaml
 from copier import run_copy
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 def copier(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("COPIER", "GIT"))}
@@ -41,6 +43,14 @@ def test_the_answers_file_keeps_one_line_an_answer(committed_template: Path, tmp
     assert answers["projects"] is True
     assert {"catalog", "chosen"}.isdisjoint(answers)
     assert all(":" in line for line in text.splitlines() if line and not line.startswith("#"))
+
+
+def test_updates_keep_the_files_that_belong_to_the_project() -> None:
+    text = (ROOT / "copier.yml").read_text(encoding="utf-8")
+    kept = text.partition("_skip_if_exists:\n")[2].partition("\n_")[0].split()
+    mine = sorted(path.relative_to(ROOT / "template").as_posix() for path in ROOT.glob("template/app/project_*"))
+    assert mine == ["app/project_modules.py", "app/project_roles.py"]
+    assert set(mine) < set(kept)
 
 
 @pytest.mark.parametrize(

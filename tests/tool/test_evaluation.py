@@ -26,8 +26,8 @@ def test_defaults_are_a_whole_set(questionnaire: Questionnaire) -> None:
     assert list(made.answers) == list(questionnaire.catalog.questions)
     assert (made.answers["preset"], made.answers["projects"]) == ("saas", True)
     assert " ".join(made.chosen) == (
-        "core redis resilience selection auth custom jobs users email projects storage console email_calls email_http "
-        "local remote_storage resend s3_protocol s3"
+        "core property_tests resilience selection webhook_signatures auth crypto custom input_types redis toolbox "
+        "users email jobs projects storage console email_calls email_http local remote_storage resend s3_protocol s3"
     )
 
 

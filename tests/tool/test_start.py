@@ -13,7 +13,7 @@ from omnistack.new.serve import HOST, free_port
 
 STAND_IN = """\
 #!{python}
-import http.server, sys, threading
+import http.server, os, sys, threading
 from pathlib import Path
 
 if sys.argv[1] == "token":
@@ -39,6 +39,7 @@ else:
         server.serve_forever()
     except KeyboardInterrupt:
         Path("stopped").write_text("tidily")
+        Path("group").write_text(str(os.getpgrp()))
 """
 START = """\
 from pathlib import Path
@@ -67,6 +68,7 @@ def go(project: Path) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "COLUMNS": "200", "PYTHONUNBUFFERED": "1"},
+        start_new_session=True,
     )
 
 
@@ -86,12 +88,14 @@ def test_it_says_how_to_call_the_server_and_ends_it(project: Path, number: signa
         url = re.search(r"Ready: (http://127\.0\.0\.1:\d+)", shown)
         assert url
         assert f'curl -H "Authorization: Bearer made-for-me@example.com" {url[1]}/api/v1/app/users/me' in shown
-        process.send_signal(number)
+        # A terminal sends Ctrl-C to all processes of the group.
+        os.killpg(process.pid, number)
         rest = process.communicate(timeout=30)[0]
         assert process.returncode == {signal.SIGINT: 0, signal.SIGTERM: 143}[number]
     if number == signal.SIGINT:
         assert f"cd {project}\n  uv run app dev\n" in rest
     assert (project / "stopped").read_text() == "tidily"
+    assert (project / "group").read_text() != str(process.pid), "the server must be interrupted only once"
 
 
 def test_without_a_token_there_is_a_request_that_needs_none(project: Path) -> None:

@@ -29,7 +29,7 @@ def test_projects_goes_and_comes_back_after_the_users_own_revisions(
     told = made.omnistack("remove", "projects", "--dry-run").out
     downgrade = next(line.split() for line in told.splitlines() if "app db downgrade" in line)
     assert downgrade == ["uv", "run", "app", "db", "downgrade", "projects@base"]
-    database.app(*downgrade[3:])
+    database.app(*downgrade[3:], "--yes")
     assert made.omnistack("remove", "projects", "--yes").status == 0
     made.commit("Without projects")
     assert "agree" in database.app("db", "check")
@@ -43,7 +43,7 @@ def test_projects_goes_and_comes_back_after_the_users_own_revisions(
     database.sql(NEW_PROJECT)
     assert database.sql("SELECT name FROM projects") == ["Mine"]
 
-    database.app("db", "downgrade", "projects@base")
+    database.app("db", "downgrade", "projects@base", "--yes")
     database.app("db", "upgrade")
     assert "agree" in database.app("db", "check")
     assert database.sql("SELECT email FROM users", "SELECT cents FROM invoices") == ["me@example.com", "990"]

@@ -56,7 +56,7 @@ class Lived:
         if command[0] == "remove":
             # Tables go first, while the revisions that know how are still there; the tool says which.
             foretold = self.made.omnistack(*command, "--dry-run").out
-            if steps := [match["command"].split() for match in DOWNGRADE.finditer(foretold)]:
+            if steps := [[*match["command"].split(), "--yes"] for match in DOWNGRADE.finditer(foretold)]:
                 self.database.run(*steps)
         tables = self.tables()
         ran = self.made.omnistack(*command, "--yes")

@@ -72,6 +72,9 @@ class Server:
                 stderr=subprocess.STDOUT,
                 encoding="utf-8",
                 errors="replace",
+                # Its own group: a terminal sends Ctrl-C to the whole group, and `stop` sends it as well. A second one
+                # would interrupt the server while it stops its database.
+                process_group=0 if sys.platform != "win32" else None,
             )
         except OSError as error:
             raise OmniError(f"the server could not be started: {error.strerror}", f"run `{self._command}`") from error

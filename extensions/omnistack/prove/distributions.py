@@ -10,6 +10,7 @@ EXCEPTIONS = {
     "appstoreserverlibrary": "app-store-server-library",
     "jwt": "pyjwt",
     "yaml": "pyyaml",
+    "phonenumbers": "phonenumberslite",
     "google.auth": "google-auth",
     "google.genai": "google-genai",
     "dotenv": "python-dotenv",

@@ -70,11 +70,12 @@ class Class:
 
 @dataclass(frozen=True)
 class Decorator:
-    """A decorator, the strings in its first argument, all strings in its positional ones, and its `name`."""
+    """A decorator: strings in its first argument, those in all positional ones, names of the others, and its `name`."""
 
     function: str
     first: tuple[str, ...]
     texts: tuple[str, ...]
+    keywords: tuple[str, ...]
     name: str | None
     automatic: bool
     """`autouse=True`."""

@@ -15,6 +15,7 @@ from omnistack.prove.checks.imports import check_imports, check_reached
 from omnistack.prove.checks.links import check_links
 from omnistack.prove.checks.listings import check_listings
 from omnistack.prove.checks.manifest import check_manifest
+from omnistack.prove.checks.metering import check_metering
 from omnistack.prove.checks.migrations import check_migrations
 from omnistack.prove.checks.model import check_model
 from omnistack.prove.checks.module_files import check_module_files
@@ -43,6 +44,7 @@ CHECKS: dict[str, Check] = {
     "dependencies": check_dependencies,
     "settings": check_settings,
     "manifest": check_manifest,
+    "metering": check_metering,
     "module files": check_module_files,
     "providers": check_providers,
     "data policy": check_data_policy,

@@ -19,12 +19,13 @@ def dotted(node: ast.AST) -> str:
 def read_decorator(node: ast.expr) -> Decorator:
     """Read a decorator."""
     if not isinstance(node, ast.Call):
-        return Decorator(dotted(node), (), (), None, automatic=False)
+        return Decorator(dotted(node), (), (), (), None, automatic=False)
     names = [strings(pair.value) for pair in node.keywords if pair.arg == "name"]
     return Decorator(
         dotted(node.func),
         tuple(strings(node.args[0])) if node.args else (),
         tuple(text for argument in node.args for text in strings(argument)),
+        tuple(pair.arg for pair in node.keywords if pair.arg is not None),
         names[0][0] if names and names[0] else None,
         automatic=any(pair.arg == "autouse" for pair in node.keywords),
     )

@@ -189,7 +189,7 @@ def tests(site: Site) -> None:
 
 def downgrade(site: Site) -> None:
     """Remove every table."""
-    site.uv("app", "db", "downgrade", "base")
+    site.uv("app", "db", "downgrade", "base", "--yes")
 
 
 @dataclass(frozen=True)

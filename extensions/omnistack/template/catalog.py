@@ -85,6 +85,8 @@ class Piece(Strict):
     # The only optional keys.
     processes: list[Process] = []
     volumes: list[Volume] = []
+    offers: list[str] = []
+    """Those of its paths that exist for the user's own code: nothing in the application has to import them."""
     dev_servers: list[str] = []
     """The files in `app/dev/servers/` that define a `dev_service`, which `app dev` runs."""
     is_port: bool = Field(default=False, exclude=True)

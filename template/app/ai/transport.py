@@ -1,6 +1,5 @@
 """HTTP calls to providers, with timeouts, retries and a circuit breaker."""
 
-import asyncio
 import re
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
@@ -23,8 +22,10 @@ from pydantic import (
 
 from app.ai.errors import AIRateLimitedError, AIRefusedError, AIUnavailableError
 from app.ai.event_stream import EventStreamError, read_events
-from app.core.errors import AppError, ServiceUnavailableError
-from app.kit.resilience import Resilient, UnavailableError, named_pause
+from app.core.errors import AppError
+from app.kit.resilience.errors import UnavailableError
+from app.kit.resilience.resilient import Resilient
+from app.kit.resilience.retry_after import parse_retry_after
 
 if TYPE_CHECKING:
     # Imported when the first provider is opened, so that commands that need none start faster.
@@ -103,8 +104,12 @@ class Transport:
         self.name = name
         self._client = client
         self._read_fault = read_fault
-        self._total_timeout = timeout.total_seconds() + CONNECT_TIMEOUT
-        self._resilient = Resilient(name, transient=_is_transient, pause=_retry_after, timeout=timeout)
+        self._resilient = Resilient(
+            name,
+            transient=_is_transient,
+            timeout=timeout,
+            total_timeout=timeout + timedelta(seconds=CONNECT_TIMEOUT),
+        )
 
     async def post[W: Wire](self, path: str, body: Body, kind: type[W]) -> W:
         """Return the complete answer. The request may be retried: generating a second answer does no harm.
@@ -149,10 +154,8 @@ class Transport:
                     yield
 
     async def _call[T](self, attempt: Callable[[], Awaitable[T]]) -> T:
-        # Of all attempts together.
         with self._mapped():
-            async with asyncio.timeout(self._total_timeout):
-                return await self._resilient.call(attempt)
+            return await self._resilient.call(attempt)
 
     async def _post[W: Wire](self, path: str, body: Body, kind: type[W]) -> W:
         with self._mapped():
@@ -184,7 +187,7 @@ class Transport:
 
     def _error(self, answer: "httpx.Response", content: bytes) -> AppError:
         fault = self._read_fault(answer.status_code, content)
-        return self._raised(fault, named_pause(answer.headers.get("Retry-After")))
+        return self._raised(fault, parse_retry_after(answer.headers.get("Retry-After")))
 
     def _raised(self, fault: Fault, retry_after: timedelta | None) -> AppError:
         """Return our error for a provider's. Its message may quote the prompt, so only its code is logged."""
@@ -224,10 +227,6 @@ def _fields(error: ValidationError) -> list[str]:
 
 def _is_transient(error: Exception) -> bool:
     return isinstance(error, AIRateLimitedError) or (isinstance(error, AIUnavailableError) and error.transient)
-
-
-def _retry_after(error: Exception) -> timedelta | None:
-    return error.retry_after if isinstance(error, ServiceUnavailableError) else None
 
 
 @cache

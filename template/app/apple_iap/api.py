@@ -25,7 +25,8 @@ from httpx import codes
 
 from app.apple_iap.settings import AppleSettings
 from app.apple_iap.verification import ENVIRONMENTS
-from app.kit.resilience import Resilient, UnavailableError
+from app.kit.resilience.errors import UnavailableError
+from app.kit.resilience.resilient import Resilient
 from app.payments.port import ProviderUnavailableError
 
 logger = structlog.stdlib.get_logger(__name__)

@@ -89,6 +89,7 @@ def identity_of(
         name=name or clean_name(claims.get("name")),
         issued_at=_issued_at(claims),
         assurance=assurance,
+        claims=claims,
     )
 
 

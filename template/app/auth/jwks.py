@@ -23,8 +23,10 @@ WAIT_AFTER_SECONDS: Final = 3600.0
 While downloads fail, no request waits."""
 MAX_STALE_SECONDS: Final = 24 * 3600.0
 """Age up to which keys are used while the issuer cannot be reached."""
-SEARCH_INTERVAL_SECONDS: Final = 60.0
-"""Minimum time between two downloads that tokens with an unknown key cause."""
+SEARCH_PERIOD_SECONDS: Final = 60.0
+"""Period in which tokens with an unknown key cause at most two downloads: a made-up key must not delay a new one."""
+SEARCH_INTERVAL_SECONDS: Final = 10.0
+"""Minimum time between these two."""
 RETRY_SECONDS: Final = 5.0
 """Minimum time between a failed download and the next one."""
 MAX_KEYS: Final = 100
@@ -62,6 +64,7 @@ class KeySet:
         self._loaded_at: float | None = None
         self._failed_at: float | None = None
         self._searched_at: float | None = None
+        self._searched_before: float | None = None
         self._download: asyncio.Task[None] | None = None
 
     async def keys(self, algorithm: str, kid: str | None) -> tuple[PyJWK]:
@@ -101,12 +104,13 @@ class KeySet:
         return candidates[0] if len(candidates) == 1 else None
 
     def _may_search(self) -> bool:
-        """Return whether an unknown key justifies a download: one that is running anyway, or one per minute."""
+        """Return whether an unknown key justifies a download: one that is running anyway, or two per period."""
         if self._download is not None:
             return True
-        if not self._past(self._searched_at, SEARCH_INTERVAL_SECONDS) or not self._may_retry():
+        pause = self._past(self._searched_at, SEARCH_INTERVAL_SECONDS)
+        if not pause or not self._past(self._searched_before, SEARCH_PERIOD_SECONDS) or not self._may_retry():
             return False
-        self._searched_at = self._clock()
+        self._searched_before, self._searched_at = self._searched_at, self._clock()
         return True
 
     def _may_retry(self) -> bool:

@@ -1,6 +1,6 @@
 """The port: verify a bearer token through an identity provider."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -86,6 +86,7 @@ class Identity:
         email_verified: whether the provider states that the user owns the address.
         issued_at: when the token was issued, if it says so.
         assurance: how far the token's session can be trusted.
+        claims: the verified claims of the token; empty if there was none.
     """
 
     provider: str
@@ -95,6 +96,7 @@ class Identity:
     name: str | None = None
     issued_at: datetime | None = field(default=None, compare=False)
     assurance: Assurance = field(default_factory=Assurance, compare=False)
+    claims: Mapping[str, object] = field(default_factory=dict, compare=False, repr=False)
 
 
 class AuthProvider(Protocol):
@@ -127,6 +129,7 @@ class AuthProviderSpec:
         open: creates the provider when the application starts and closes its resources when it stops.
         public_router: its webhook.
         inbox_handlers: the handlers of its webhook's events.
+        user_editable_claims: claims of its tokens whose content users can change themselves.
     """
 
     name: str
@@ -134,3 +137,4 @@ class AuthProviderSpec:
     open: Callable[[Runtime], AbstractAsyncContextManager[AuthProvider]]
     public_router: APIRouter | None = None
     inbox_handlers: tuple[InboxHandler, ...] = ()
+    user_editable_claims: tuple[str, ...] = ()

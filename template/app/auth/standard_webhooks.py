@@ -1,26 +1,23 @@
 """Inbound webhooks signed as https://www.standardwebhooks.com specifies: verify them and keep the required fields."""
 
-import base64
 import json
 from collections.abc import Mapping
 from typing import Annotated, NoReturn
 
 import structlog
 from pydantic import AfterValidator, SecretStr
-from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from app.core.errors import BadRequestError
 from app.core.http.rate_limit import RateLimit
 from app.core.inbox.service import UnusableEventError
 from app.core.ports.queue import Json
+from app.kit.webhook_signatures import WebhookSignatureError, WebhookSigner
 
 logger = structlog.stdlib.get_logger(__name__)
 
 RATE = RateLimit("6000/minute", name="webhooks")
 """Generous: a sender's events come from a few addresses and in bursts, and not every sender retries."""
 
-PREFIX = "whsec_"
-MIN_KEY_BYTES = 24
 SEPARATOR = ","
 """The separator between the secrets of one setting, the newest first. The base64 alphabet does not contain it."""
 
@@ -28,23 +25,21 @@ type Shape = Mapping[str, "Shape | None"]
 """The keys of an object that are kept; `None` for a plain value. In a list, the shape applies to each item."""
 
 
-def secrets_of(setting: SecretStr) -> tuple[str, ...]:
-    """Return the secrets in a setting. During a rotation it contains the new one, then the old one."""
-    return tuple(secret.strip() for secret in setting.get_secret_value().split(SEPARATOR))
+def signer_of(setting: SecretStr) -> WebhookSigner:
+    """Return the verifier for a setting. During a rotation the setting contains the new secret, then the old one.
+
+    Raises:
+        ValueError: a secret is malformed.
+    """
+    return WebhookSigner([SecretStr(secret.strip()) for secret in setting.get_secret_value().split(SEPARATOR)])
 
 
 def _check_keys(value: SecretStr | None) -> SecretStr | None:
-    for secret in () if value is None else secrets_of(value):
-        encoded = secret.removeprefix(PREFIX)
+    if value is not None:
         try:
-            key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
-        except ValueError:
-            key = b""
-        if len(key) < MIN_KEY_BYTES:
-            raise ValueError(
-                f"must be {PREFIX} and the base64 of at least {MIN_KEY_BYTES} bytes, as the sender shows it; "
-                f"several are separated by commas"
-            )
+            signer_of(value)
+        except ValueError as error:
+            raise ValueError(f"{error}; several are separated by commas") from None
     return value
 
 
@@ -76,19 +71,11 @@ def verify(secret: SecretStr, headers: Mapping[str, str], body: bytes, *, prefix
     Raises:
         InvalidSignatureError: signature or timestamp is not valid.
     """
-    names = ("id", "timestamp", "signature")
-    standard = {f"webhook-{name}": headers.get(f"{prefix}-{name}", "") for name in names}
-    problem: Exception | None = None
-    for key in secrets_of(secret):
-        try:
-            Webhook(key).verify(body, standard, json_parse=False)
-        except (WebhookVerificationError, ValueError) as error:
-            # A malformed signature header makes the library raise a ValueError.
-            problem = error
-        else:
-            return standard["webhook-id"]
-    logger.warning("webhook_refused", reason=str(problem))
-    raise InvalidSignatureError from problem
+    try:
+        return signer_of(secret).verify(headers, body, prefix=prefix)
+    except WebhookSignatureError as error:
+        logger.warning("webhook_refused", reason=str(error))
+        raise InvalidSignatureError from error
 
 
 class MalformedEventError(UnusableEventError):

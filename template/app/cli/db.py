@@ -8,6 +8,9 @@ import click
 from app.cli.database import database_url
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from alembic.script import Script
     from sqlalchemy import MetaData
 
 
@@ -40,8 +43,11 @@ def upgrade() -> None:
 
 @db.command()
 @click.argument("target")
-def downgrade(target: str) -> None:
-    """Revert revisions. Tables that they created are dropped with their rows.
+@click.option("--yes", is_flag=True, help="Don't ask.")
+def downgrade(target: str, *, yes: bool) -> None:
+    """Revert revisions. Tables and columns that they created are dropped with their data.
+
+    Shows what is lost and asks first.
 
     TARGET: NAME@base reverts a whole module, NAME@-1 its newest revision, a revision's id everything that follows it
     in its module, and base everything. The name of your own tables is `app`.
@@ -49,9 +55,26 @@ def downgrade(target: str) -> None:
     from app.migrate import migrations
 
     with database_url("app db downgrade") as url:
-        count = migrations.downgrade(url, target, say=click.echo)
-    if not count:
-        click.echo("Nothing to do: the database has none of these revisions.")
+        reverted = migrations.to_be_reverted(url, target)
+        if not reverted:
+            click.echo("Nothing to do: the database has none of these revisions.")
+            return
+        if not yes:
+            _confirm_downgrade(url, reverted)
+        migrations.downgrade(url, target, say=click.echo)
+
+
+def _confirm_downgrade(url: str, reverted: "Sequence[Script]") -> None:
+    from app.migrate.losses import losses
+
+    click.echo(f"In {_shown(url)}, this reverts:")
+    for revision in reverted:
+        click.echo(f"  {revision.revision} ({revision.doc})")
+    lost = losses(url, reverted)
+    click.echo("and drops, with all data:" if lost else "and drops no table or column, unless by SQL in op.execute.")
+    for loss in lost:
+        click.echo(f"  {loss}")
+    click.confirm("Revert? (--yes skips this question)", abort=True)
 
 
 @db.command()

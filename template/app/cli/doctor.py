@@ -11,7 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from app.core.config.settings import LoadedSettings
-    from app.core.manifest import HealthCheck
+    from app.core.manifest import Diagnostic, HealthCheck
     from app.core.runtime import Runtime
 
 CHECK_TIMEOUT: Final = 10.0
@@ -111,12 +111,15 @@ async def _check_runtime(loaded: "LoadedSettings") -> list[Finding]:
     from app.modules import MODULES
 
     findings: list[Finding] = []
-    runtime = create_runtime(MODULES, loaded=loaded)
     try:
+        runtime = create_runtime(MODULES, loaded=loaded)
         with log_to_stderr(runtime.settings):
             async with asyncio.timeout(CHECK_TIMEOUT), running(runtime, background=False):
                 checks = [check for module in modules_of(runtime) for check in module.health_checks]
                 findings += await asyncio.gather(*(_run(runtime, check) for check in checks))
+                diagnostics = [diagnostic for module in modules_of(runtime) for diagnostic in module.diagnostics]
+                for found in await asyncio.gather(*(_diagnosis(runtime, diagnostic) for diagnostic in diagnostics)):
+                    findings += found
                 findings += weak_spots(runtime, loaded)
     except Exception as error:  # noqa: BLE001 - any error at startup is a finding
         findings.append(Finding("error", "startup", _reason(error)))
@@ -130,6 +133,15 @@ async def _run(runtime: "Runtime", check: "HealthCheck") -> Finding:
     except Exception as error:  # noqa: BLE001 - any error is a finding
         return Finding("error", check.name, _reason(error))
     return Finding("ok", check.name)
+
+
+async def _diagnosis(runtime: "Runtime", diagnostic: "Diagnostic") -> list[Finding]:
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT / 2):
+            warnings = await diagnostic.check(runtime)
+    except Exception as error:  # noqa: BLE001 - any error is a finding
+        return [Finding("error", diagnostic.name, _reason(error))]
+    return [Finding("warning", diagnostic.name, warning) for warning in warnings] or [Finding("ok", diagnostic.name)]
 
 
 def _reason(error: Exception) -> str:

@@ -36,6 +36,8 @@ def explanation(error: Exception) -> str | None:
         return f"The database does not answer ({reason}). Check DATABASE_URL, and that the server runs."
     if isinstance(error, OSError):
         return str(error)
+    if isinstance(error, UnicodeEncodeError) and "surrogates" in error.reason:
+        return "An argument contains bytes that are not UTF-8. Check the terminal's encoding."
     return _explanation_of_libraries(error)
 
 

@@ -3,9 +3,9 @@
     @click.command()
     @click.argument("email")
     @with_runtime
-    async def promote(runtime: Runtime, email: str) -> None: ...
+    async def welcome(runtime: Runtime, email: str) -> None: ...
 
-The manifest lists it in `commands`, and `app promote me@example.com` runs it.
+The manifest lists it in `commands`, and `app welcome me@example.com` runs it.
 """
 
 import asyncio

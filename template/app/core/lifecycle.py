@@ -37,6 +37,7 @@ def create_runtime(
     Raises:
         ConfigurationError: names every invalid setting at once.
         ValueError: the core is missing, or two inbox handlers or levels have the same name.
+        UserError: a module's `setup` refuses the application.
     """
     loaded = load_settings(settings_classes(modules)) if loaded is None else loaded
     if Settings not in loaded:
@@ -53,6 +54,9 @@ def create_runtime(
     for module in modules:
         handlers += [*module.inbox_handlers, *module.inbox_jobs]
     by_job_name(handlers)
+    for module in modules:
+        if module.setup is not None:
+            module.setup(runtime)
     return runtime
 
 

@@ -21,6 +21,8 @@ from app.core.runtime import Runtime
 if TYPE_CHECKING:
     import click
 
+type Setup = Callable[[Runtime], None]
+
 type Lifespan = Callable[[Runtime], AbstractAsyncContextManager[None]]
 
 type Job = Callable[Concatenate[Runtime, ...], Awaitable[object]]
@@ -97,6 +99,18 @@ class HealthCheck:
     name: str
     check: Callable[[Runtime], Awaitable[None]]
     degrades: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Diagnostic:
+    """A check of the stored data that `app doctor` runs, but no probe. It may read whole tables.
+
+    Attributes:
+        check: returns one warning for each problem: what is wrong and what to do. Contains no personal data.
+    """
+
+    name: str
+    check: Callable[[Runtime], Awaitable[Sequence[str]]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -181,6 +195,9 @@ class Module:
         inbox_jobs: handlers that call other systems: `async (runtime, payload) -> None`. They hold no connection
             meanwhile, and run before the transaction that marks the event as done: more than once, if need be.
         health_checks: dependencies that the readiness route checks.
+        diagnostics: checks of the stored data that `app doctor` runs.
+        setup: called when a process creates its runtime, before anything is opened. May provide resources that need no
+            connection, and raises `UserError` if the application is inconsistent.
         lifespan: opened when the application starts and closed when it stops. May override ports and provide resources.
         background: opened after every lifespan and the queue, and closed before them, in processes that do background
             work: the server and the workers, but not commands and tests.
@@ -208,6 +225,8 @@ class Module:
     inbox_handlers: tuple[InboxHandler, ...] = ()
     inbox_jobs: tuple[InboxJob, ...] = ()
     health_checks: tuple[HealthCheck, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+    setup: Setup | None = None
     lifespan: Lifespan | None = None
     background: Lifespan | None = None
     commands: "tuple[click.Command, ...]" = ()

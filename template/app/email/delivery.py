@@ -8,7 +8,8 @@ import structlog
 
 from app.email.errors import EmailRejectedError, EmailUnavailableError
 from app.email.port import EmailResult
-from app.kit.resilience import Resilient, UnavailableError
+from app.kit.resilience.errors import UnavailableError
+from app.kit.resilience.resilient import Resilient
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -54,7 +55,7 @@ class Delivery:
     def __init__(self, name: str, *, detects_duplicates: bool, timeout: timedelta = timedelta(seconds=15)) -> None:
         self.name = name
         self._detects_duplicates = detects_duplicates
-        self._resilient = Resilient(name, transient=_is_provider_failure, pause=_retry_after, timeout=timeout)
+        self._resilient = Resilient(name, transient=_is_provider_failure, timeout=timeout)
 
     async def call[T](self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Return the result of the attempt, after retries if necessary.
@@ -97,7 +98,3 @@ class Delivery:
 
 def _is_provider_failure(error: Exception) -> bool:
     return isinstance(error, ProviderError) and error.failure in {Failure.TRANSIENT, Failure.UNKNOWN}
-
-
-def _retry_after(error: Exception) -> timedelta | None:
-    return error.retry_after if isinstance(error, ProviderError) else None

@@ -12,6 +12,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import select
 
+from app.core.ports.queue import UuidText
 from app.core.runtime import Runtime
 from app.email.errors import EmailRejectedError
 from app.email.mailer import get_mailer
@@ -29,13 +30,13 @@ class _UserEmail:
     idempotency_key: str
 
 
-async def send_welcome_email(runtime: Runtime, user_id: str) -> None:
+async def send_welcome_email(runtime: Runtime, user_id: UuidText) -> None:
     """Send the welcome email, once per user if the provider supports idempotency keys."""
     subject = f"Welcome to {runtime.settings.PROJECT_NAME}"
     await _send_to_user(runtime, user_id, _UserEmail(subject, "welcome", {}, f"welcome/{user_id}"))
 
 
-async def send_password_reset_email(runtime: Runtime, user_id: str, url: str, minutes: int) -> None:
+async def send_password_reset_email(runtime: Runtime, user_id: UuidText, url: str, minutes: int) -> None:
     """Send the link for choosing a new password.
 
     Args:
@@ -49,7 +50,7 @@ async def send_password_reset_email(runtime: Runtime, user_id: str, url: str, mi
 
 
 async def send_notification_email(
-    runtime: Runtime, user_id: str, notification_id: str, notification: Mapping[str, str]
+    runtime: Runtime, user_id: UuidText, notification_id: str, notification: Mapping[str, str]
 ) -> None:
     """Send a notification to a user.
 

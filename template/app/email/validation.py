@@ -6,9 +6,10 @@ from typing import Final
 
 from app.email.errors import EmailRejectedError, InvalidAddressError, InvalidAttachmentError
 from app.email.port import Attachment
+from app.kit.types.email_address import ascii_email
+from app.kit.types.file_name import MAX_FILE_NAME_LENGTH, clean_file_name
+from app.kit.types.media_type import parse_media_type
 
-MAX_ADDRESS: Final = 254
-MAX_LOCAL_PART: Final = 64
 MAX_LINE: Final = 500
 MAX_IDEMPOTENCY_KEY: Final = 200
 MAX_BODY_SIZE: Final = 500_000
@@ -17,16 +18,11 @@ MAX_ATTACHMENTS: Final = 20
 MAX_ATTACHMENTS_SIZE: Final = 7_000_000
 """Bytes of all attachments together. In base64 and with the body, they fit into 10 MB, the smallest limit of all
 providers."""
-MAX_FILENAME: Final = 200
 MAX_CONTENT_TYPE: Final = 78
 
-_ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_ADDRESS: Final = re.compile(rf"({_ATOM}(?:\.{_ATOM})*)@({_LABEL}(?:\.{_LABEL})+)")
-_FILENAME: Final = re.compile(r'[^\\/:*?"<>|;.\s][^\\/:*?"<>|;]*\.[A-Za-z0-9]{1,16}')
-_CONTENT_TYPE: Final = re.compile(
-    r"(application|audio|font|image|model|text|video)/[a-z0-9][a-z0-9!#$&^_.+-]*", re.IGNORECASE
-)
+_EXTENSION: Final = re.compile(r".+\.[A-Za-z0-9]{1,16}")
+_KINDS: Final = frozenset({"application", "audio", "font", "image", "model", "text", "video"})
+"""Not `message` and `multipart`, of which an email client would show the parts."""
 
 
 def check_address(address: str) -> str:
@@ -38,27 +34,10 @@ def check_address(address: str) -> str:
     Raises:
         InvalidAddressError: the text is not an email address.
     """
-    if len(address) > MAX_ADDRESS:
-        raise InvalidAddressError
-    local, at, domain = address.rpartition("@")
-    encoded = address if domain.isascii() else f"{local}{at}{_ascii_domain(domain)}"
-    found = _ADDRESS.fullmatch(encoded)
-    if found is None or len(encoded) > MAX_ADDRESS or len(found[1]) > MAX_LOCAL_PART:
-        raise InvalidAddressError
-    return encoded
-
-
-def _ascii_domain(domain: str) -> str:
     try:
-        encoded = domain.encode("idna")
-        decoded = encoded.decode("idna")
-    except UnicodeError:
+        return ascii_email(address)
+    except ValueError:
         raise InvalidAddressError from None
-    if decoded != domain.lower():
-        # The codec implements IDNA 2003, which maps some letters to others: the email would go to another domain
-        # (`straße` would become `strasse`).
-        raise InvalidAddressError
-    return encoded.decode("ascii")
 
 
 def check_line(text: str, label: str) -> str:
@@ -109,15 +88,34 @@ def _check_attachment(attachment: Attachment) -> None:
     name, content_type = attachment.filename, attachment.content_type
     if not attachment.content:
         raise InvalidAttachmentError("An attachment must not be empty.")
-    if len(name) > MAX_FILENAME or not name.isprintable() or not _FILENAME.fullmatch(name):
+    if not _is_safe_name(name):
         raise InvalidAttachmentError(
-            f"The file name of an attachment must look like invoice.pdf: 1 to {MAX_FILENAME} printable characters, "
-            'an extension, and none of \\ / : * ? " < > | ;'
+            f"The file name of an attachment must look like invoice.pdf: 1 to {MAX_FILE_NAME_LENGTH} printable "
+            'characters, an extension, and none of \\ / : * ? " < > | ;'
         )
-    if len(content_type) > MAX_CONTENT_TYPE or not _CONTENT_TYPE.fullmatch(content_type):
+    if not _is_content_type(content_type):
         raise InvalidAttachmentError(
             "The content type of an attachment must look like application/pdf, without parameters."
         )
+
+
+def _is_safe_name(name: str) -> bool:
+    try:
+        return len(name) <= MAX_FILE_NAME_LENGTH and clean_file_name(name) == name and bool(_EXTENSION.fullmatch(name))
+    except ValueError:
+        return False
+
+
+def _is_content_type(value: str) -> bool:
+    try:
+        parsed = parse_media_type(value)
+    except ValueError:
+        return False
+    return (
+        len(value) <= MAX_CONTENT_TYPE
+        and parsed.essence == value.lower()
+        and value.split("/", maxsplit=1)[0].lower() in _KINDS
+    )
 
 
 def check_idempotency_key(key: str) -> str:

@@ -4,13 +4,15 @@ import asyncio
 import inspect
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
+from typing import get_type_hints
 from uuid import UUID
 
 import click
+from pydantic import TypeAdapter, ValidationError
 
 from app.core.commands import CommandLine, with_runtime
 from app.core.db.models import utc_now
@@ -97,9 +99,10 @@ async def run(runtime: Runtime, name: str | None, arguments: Sequence[str]) -> N
     function, values = functions[name], [_json(argument) for argument in arguments]
     signature = inspect.signature(function)
     try:
-        signature.bind(runtime, *values)
-    except TypeError as error:
-        taken = ", ".join(str(it) for it in list(signature.parameters.values())[1:]) or "none"
+        bound = signature.bind(runtime, *values)
+        _check_types(function, bound.arguments)
+    except (TypeError, ValueError) as error:
+        taken = ", ".join(_described(it) for it in list(signature.parameters.values())[1:]) or "none"
         raise click.ClickException(f"{name}: {error}. Its arguments: {taken}.") from None
     result = await function(runtime, *values)
     click.echo("Done." if result is None else json.dumps(result, ensure_ascii=False, indent=2, default=str))
@@ -142,6 +145,32 @@ async def crons(runtime: Runtime, count: int) -> None:
 async def _why_not(runtime: Runtime, id_: UUID, wanted: str) -> str:
     job = await get_job(runtime, id_)
     return f"There is no job {id_}." if job is None else f"The job is {job.state}, not {wanted}."
+
+
+def _check_types(function: Callable[..., object], arguments: Mapping[str, object]) -> None:
+    """Check JSON values against the annotations of the job's parameters, the first of which is the runtime.
+
+    Raises:
+        ValueError: names the first argument that doesn't match.
+    """
+    try:
+        hints = get_type_hints(function, include_extras=True)
+    except NameError:
+        # Types that are imported for type checkers only.
+        return
+    for name, value in list(arguments.items())[1:]:
+        if name in hints:
+            try:
+                TypeAdapter(hints[name]).validate_python(value)
+            except ValidationError as error:
+                reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+                raise ValueError(f"{name}: {reason[0].lower()}{reason[1:]}") from None
+
+
+def _described(parameter: inspect.Parameter) -> str:
+    if isinstance(metadata := getattr(parameter.annotation, "__metadata__", None), tuple) and metadata:
+        return str(parameter.replace(annotation=parameter.annotation.__origin__))
+    return str(parameter)
 
 
 def _json(text: str) -> Json:

@@ -4,9 +4,10 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import JSON, CheckConstraint, Index, Table, text
+from sqlalchemy import JSON, Index, Table, text
 from sqlmodel import Field, SQLModel
 
+from app.core.db.columns import enum_type
 from app.core.db.models import Entity, metadata, utc_now
 from app.core.observability.error_summary import MAX_REASON
 
@@ -39,7 +40,6 @@ class Job(Entity, table=True):
 
     __tablename__ = "jobs"
     __table_args__ = (
-        CheckConstraint("state IN ('waiting', 'running', 'done', 'dead', 'cancelled')", name="state"),
         # At most one job per key waits for its first attempt. Retries don't count.
         Index("uq_jobs_key", "key", unique=True, postgresql_where=NEVER_BEGUN, sqlite_where=NEVER_BEGUN),
         Index("ix_jobs_due_at", "due_at", postgresql_where=_UNFINISHED, sqlite_where=_UNFINISHED),
@@ -50,7 +50,7 @@ class Job(Entity, table=True):
     # Plain JSON stores the arguments exactly as they were enqueued.
     args: list[object] = Field(sa_type=JSON)
     key: str | None = Field(default=None, max_length=MAX_KEY)
-    state: str = Field(default=JobState.WAITING, max_length=10)
+    state: JobState = Field(default=JobState.WAITING, sa_type=enum_type(JobState, "state", length=10))
     attempts: int = 0
     max_attempts: int
     run_at: datetime = Field(default_factory=utc_now)

@@ -86,12 +86,25 @@ def downgrade(url: str, target: str, *, say: Say | None = None) -> int:
     report = Report(say)
     config = configuration(url, report=report, needs_metadata=False)
     found = branches(config)
+    to_be_reverted(url, target)
+    _repair(url, found, current_heads(url), report)
+    for step in _steps(found, target):
+        command.downgrade(config, step)
+    return report.count
+
+
+def to_be_reverted(url: str, target: str) -> list[Script]:
+    """Return the applied revisions that `downgrade` would revert, newest first. Changes nothing.
+
+    Raises:
+        UserError: the target is unknown, or applied revisions of other branches depend on what would be reverted.
+    """
+    found = branches(configuration(url, needs_metadata=False))
     heads = current_heads(url)
     require_known(found, heads)
-    _repair(url, found, heads, report)
+    applied = found.applied(heads)
+    removed = list(found.revisions) if target == "base" else _reverted(found, target)
     if target != "base":
-        applied = found.applied(heads)
-        removed = _reverted(found, target)
         blocking = [revision for revision in found.dependents(removed) if revision.revision in applied]
         if blocking:
             names = "\n".join(
@@ -101,9 +114,7 @@ def downgrade(url: str, target: str, *, say: Say | None = None) -> int:
                 f"Other revisions depend on those that {target} would revert:\n{names}\n"
                 "Revert them first. If they don't use these tables, remove the id from their `depends_on`."
             )
-    for step in _steps(found, target):
-        command.downgrade(config, step)
-    return report.count
+    return [revision for revision in reversed(removed) if revision.revision in applied]
 
 
 def merge(url: str, message: str, *, module: str | None = None) -> tuple[str, list[str]] | None:

@@ -16,6 +16,15 @@ KINDS = {
 }
 CREATE_TABLE = {"create_table", "rename_table"}
 """Alembic's operations after which a table of a new name exists."""
+CREATE_NAMED = {
+    "Index",
+    "create_index",
+    "create_unique_constraint",
+    "create_foreign_key",
+    "create_check_constraint",
+    "create_exclude_constraint",
+}
+"""Calls whose first argument names an index or a constraint. Constraints in `create_table` have a `name=`."""
 
 
 class Provenance:
@@ -33,7 +42,7 @@ class Provenance:
         for path in versions.glob("*/*.py"):
             tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
             self._tables.update(_tables(tree))
-            self._names.update(_strings(tree))
+            self._names.update(_names(tree))
             for table, strings in _blocks(tree):
                 self._columns.update((table, string) for string in strings)
 
@@ -62,6 +71,25 @@ def _tables(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and getattr(node.func, "attr", None) in CREATE_TABLE:
             yield from (string for argument in node.args[:2] if (string := _string(argument)) is not None)
+        elif isinstance(node, ast.Assign | ast.AnnAssign) and (string := _string(node.value)) is not None:
+            yield string
+
+
+def _names(tree: ast.AST) -> Iterator[str]:
+    """Yield the names of the indexes and constraints that a revision creates, also where a constant holds the name.
+
+    Any other string may be a column's name, and an index of that name someone else's.
+    """
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            function = getattr(node.func, "attr", None) or getattr(node.func, "id", None)
+            named = [keyword.value for keyword in node.keywords if keyword.arg in {"name", "constraint_name"}]
+            if function in CREATE_NAMED:
+                named += node.args[:1]
+            for argument in named:
+                # `op.f("ix_…")` marks a name as complete.
+                is_marked = isinstance(argument, ast.Call) and getattr(argument.func, "attr", None) == "f"
+                yield from _strings(argument) if is_marked else filter(None, [_string(argument)])
         elif isinstance(node, ast.Assign | ast.AnnAssign) and (string := _string(node.value)) is not None:
             yield string
 

@@ -83,7 +83,8 @@ async def send_notices(runtime: Runtime, session: AsyncSession, change: Change, 
     """Send the notices that a change calls for, and those that the provider's data calls for."""
     if change.row.user_id is None:
         return
-    for notice in (*_implied(change, utc_now()), *given):
+    # The provider's notices come first: they may have a link, and of two with the same key the first is sent.
+    for notice in (*given, *_implied(change, utc_now())):
         await send_notice(runtime, session, change.row, change.row.user_id, notice)
 
 
@@ -110,20 +111,21 @@ def _implied(change: Change, now: datetime) -> list[Notice]:
     notices = []
     ends = row.trial_end if row.status is SubscriptionStatus.TRIALING else None
     if ends is not None and now < ends <= now + TRIAL_REMINDER:
-        notices.append(Notice(kind=NoticeKind.TRIAL_ENDS, key=f"{id_}/{ends:%Y-%m-%d}"))
+        notices.append(Notice(kind=NoticeKind.TRIAL_ENDS, key=occasion(id_, ends)))
     if row.status is SubscriptionStatus.PAST_DUE:
-        notices.append(Notice(kind=NoticeKind.PAYMENT_FAILED, key=f"{id_}/{_day(row.period_start)}"))
+        notices.append(Notice(kind=NoticeKind.PAYMENT_FAILED, key=occasion(id_, row.period_start)))
     if change.old_plan is not None and row.plan is not None and row.plan != change.old_plan:
         notices.append(Notice(kind=NoticeKind.PLAN_CHANGED, key=f"{id_}/{row.version}/{row.plan}"))
     has_ended = row.status in _ENDED and change.old_status is not None and change.old_status not in _ENDED
     # Another subscription may have replaced this one: the notice names the default plan.
     if has_ended and not change.keeps_plan:
-        notices.append(Notice(kind=NoticeKind.ENDED, key=f"{id_}/{_day(row.period_end)}"))
+        notices.append(Notice(kind=NoticeKind.ENDED, key=occasion(id_, row.period_end)))
     return notices
 
 
-def _day(at: datetime | None) -> str:
-    return "" if at is None else f"{at:%Y-%m-%d}"
+def occasion(provider_id: str, at: datetime | None) -> str:
+    """Return the key of a notice that a subscription calls for once a day at most."""
+    return f"{provider_id}/{'' if at is None else f'{at:%Y-%m-%d}'}"
 
 
 def _date(at: datetime | None) -> str:

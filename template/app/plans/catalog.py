@@ -20,7 +20,7 @@ MAX_AMOUNT: Final = 2**53
 """The largest whole number that every JSON client reads exactly."""
 
 type Measure = Callable[[UUID], Select[int]]
-"""Returns the statement that measures a user's level."""
+"""A function that returns the statement that measures a user's level."""
 
 Name = Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_]*$", max_length=MAX_NAME_LENGTH)]
 Key = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^\S+$")]
@@ -51,7 +51,7 @@ class _Part(BaseModel):
 
 
 class Limit(_Part):
-    """What plans limit.
+    """A quantity that plans limit.
 
     Attributes:
         unit: the number of counted amounts in one of the limit's, such as the bytes of a megabyte.

@@ -2,21 +2,28 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from enum import StrEnum, auto
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 if TYPE_CHECKING:
     from app.plans.catalog import Limit, Plan
 
-REQUIRED_LIMITS: Final[dict[str, str]] = {
-    "api_calls": "counter",
-    "ai_requests": "counter",
-    "storage_mb": "level",
-    "projects": "level",
-    "team_members": "level",
-}
-"""The limits that the template's own modules use, and their kinds."""
+
+class StandardLimit(StrEnum):
+    """A limit that the template's own modules use, if they are chosen. plans.toml must declare each."""
+
+    API_CALLS = auto()
+    AI_REQUESTS = auto()
+    STORAGE_MB = auto()
+    PROJECTS = auto()
+    TEAM_MEMBERS = auto()
+
+    @property
+    def kind(self) -> str:
+        """The kind that it must have."""
+        return "counter" if self in {StandardLimit.API_CALLS, StandardLimit.AI_REQUESTS} else "level"
 
 
 def validation_problems(error: ValidationError) -> list[str]:
@@ -29,7 +36,8 @@ def validation_problems(error: ValidationError) -> list[str]:
 
 def problems_of(plans: "Sequence[Plan]", limits: "Mapping[str, Limit]", levels: Collection[str]) -> list[str]:
     """Return what no single value shows: contradictions between plans, and with the levels that modules measure."""
-    required = REQUIRED_LIMITS | {name: "level" for name in levels if name in limits}
+    required = {limit.value: limit.kind for limit in StandardLimit}
+    required |= {name: "level" for name in levels if name in limits}
     return [
         *_limit_problems(limits, required),
         *_rank_problems(plans),

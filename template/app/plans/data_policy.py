@@ -10,7 +10,7 @@ from app.core.manifest import CountQuery, PersonalData, ReportMetric, RetentionR
 from app.plans.models import PlanUsage
 
 KEPT: Final = timedelta(days=400)
-"""How long the usage of a period is kept after its end: a year, to compare a month with that of the year before."""
+"""Retention of the usage of a period after its end: a year, to compare a month with that of the year before."""
 
 PERSONAL_DATA: Final = (PersonalData(model=PlanUsage, belongs=lambda user_id: col(PlanUsage.user_id) == user_id),)
 

@@ -4,11 +4,11 @@ Each describes its error response in the OpenAPI document.
 """
 
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Final, override
 
 from app.core.errors import QuotaExceededError
 from app.core.http.dependencies import RuntimeDep
-from app.core.http.openapi import ErrorDescription
+from app.core.http.route_dependencies import DocumentedDependency, Operation, document_error
 from app.core.runtime import Runtime
 from app.plans.blocks import Blocks
 from app.plans.catalog import Plan, PlanCatalog
@@ -19,12 +19,11 @@ from app.users.dependencies import CurrentUser
 API_CALLS: Final = "api_calls"
 
 
-class RequirePlan:
+class RequirePlan(DocumentedDependency):
     """Admit users of this plan or a higher one."""
 
     def __init__(self, plan: str) -> None:
         self.plan = plan
-        self.error = ErrorDescription(PlanRequiredError, f"The user's plan is lower than `{plan}`.")
 
     def check(self, catalog: PlanCatalog) -> None:
         """Check that the plan exists.
@@ -33,6 +32,11 @@ class RequirePlan:
             LookupError: no plan has this name.
         """
         catalog.get(self.plan)
+
+    @override
+    def document(self, operation: Operation) -> None:
+        """Add the error to an operation."""
+        document_error(operation, PlanRequiredError, f"The user's plan is lower than `{self.plan}`.")
 
     async def __call__(self, user: CurrentUser, runtime: RuntimeDep) -> None:
         """Admit the user.
@@ -45,12 +49,11 @@ class RequirePlan:
             raise PlanRequiredError(plan=plan.name, required=self.plan)
 
 
-class RequireFeature:
+class RequireFeature(DocumentedDependency):
     """Admit users whose plan includes this feature."""
 
     def __init__(self, feature: str) -> None:
         self.feature = feature
-        self.error = ErrorDescription(FeatureRequiredError, f"The user's plan doesn't include `{feature}`.")
 
     def check(self, catalog: PlanCatalog) -> None:
         """Check that a plan has the feature.
@@ -60,6 +63,11 @@ class RequireFeature:
         """
         if not any(self.feature in plan.features for plan in catalog.plans):
             raise LookupError(f'No plan has the feature "{self.feature}".')
+
+    @override
+    def document(self, operation: Operation) -> None:
+        """Add the error to an operation."""
+        document_error(operation, FeatureRequiredError, f"The user's plan doesn't include `{self.feature}`.")
 
     async def __call__(self, user: CurrentUser, runtime: RuntimeDep) -> None:
         """Admit the user.
@@ -72,7 +80,7 @@ class RequireFeature:
             raise FeatureRequiredError(plan=plan.name, feature=self.feature)
 
 
-class Consumes:
+class Consumes(DocumentedDependency):
     """Use quota for each call, before the route runs. A call that fails gives it back.
 
     Quota that is counted in blocks (`batch = true` in plans.toml) is not given back.
@@ -81,7 +89,6 @@ class Consumes:
     def __init__(self, resource: str, amount: int = 1) -> None:
         self.resource = resource
         self.amount = amount
-        self.error = ErrorDescription(QuotaExceededError, f"The plan allows no more `{resource}`.")
 
     def check(self, catalog: PlanCatalog) -> None:
         """Check that the resource is declared.
@@ -92,6 +99,11 @@ class Consumes:
         """
         if self._in_blocks(catalog) and self.amount != 1:
             raise ValueError(f'"{self.resource}" is counted in blocks, one unit a call.')
+
+    @override
+    def document(self, operation: Operation) -> None:
+        """Add the error to an operation."""
+        document_error(operation, QuotaExceededError, f"The plan allows no more `{self.resource}`.")
 
     async def __call__(self, user: CurrentUser, runtime: RuntimeDep) -> AsyncIterator[None]:
         """Use the quota.

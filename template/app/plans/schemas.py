@@ -28,7 +28,7 @@ class PlanRead(BaseModel):
     title: str = Field(examples=["Pro"])
     rank: int = Field(description="Orders the plans; a higher one includes more.")
     features: list[str]
-    limits: dict[str, int | None] = Field(description="By name; null means unlimited.", examples=[{"projects": 100}])
+    limits: dict[str, int | None] = Field(description="By name; null means unlimited.", examples=[{"exports": 5}])
     trial_days: int = Field(description="Days of a trial, for a customer's first subscription.")
     prices: list[PriceRead]
     products: list[str] = Field(description="Product ids in app stores.")

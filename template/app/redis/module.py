@@ -1,4 +1,7 @@
-"""Redis: a cache and rate limits that all processes share. In local without REDIS_URL, each process has its own."""
+"""Redis: a cache, rate limits and circuit breakers that all processes share.
+
+In local without REDIS_URL, each process has its own.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,8 +10,10 @@ from redis.asyncio import Redis
 
 from app.core.manifest import HealthCheck, Module
 from app.core.runtime import Runtime
+from app.kit.resilience.circuit_store import MemoryCircuits, share_circuits
 from app.redis.cache import RedisCache
 from app.redis.circuit_breaker import CircuitBreaker, open_circuit_breaker
+from app.redis.circuits import RedisCircuits
 from app.redis.connection import connect
 from app.redis.leases import RedisLeases
 from app.redis.limiter import RedisLimiter
@@ -24,10 +29,13 @@ async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
     async with connect(url) as client, open_circuit_breaker(client) as breaker:
         runtime.provide(Redis, client)
         runtime.provide(CircuitBreaker, breaker)
-        with runtime.override(
-            cache=RedisCache(breaker),
-            limiter=RedisLimiter(breaker, fallback=runtime.limiter),
-            leases=RedisLeases(breaker, fallback=runtime.leases),
+        with (
+            runtime.override(
+                cache=RedisCache(breaker),
+                limiter=RedisLimiter(breaker, fallback=runtime.limiter),
+                leases=RedisLeases(breaker, fallback=runtime.leases),
+            ),
+            share_circuits(RedisCircuits(breaker, fallback=MemoryCircuits())),
         ):
             yield
 

@@ -7,6 +7,7 @@ from uuid import UUID
 import structlog
 
 from app.core.db.models import utc_now
+from app.core.ports.queue import UuidText
 from app.core.runtime import Runtime
 from app.storage.keys import ROOT
 from app.storage.models import FileStatus
@@ -21,7 +22,7 @@ ORPHAN_AGE: Final = timedelta(days=1)
 """Minimum age of an object without a row to be removed. Longer than every link, since its row may be a moment old."""
 
 
-async def delete_file(runtime: Runtime, id_: str) -> None:
+async def delete_file(runtime: Runtime, id_: UuidText) -> None:
     """Delete the object of a file that is marked as being deleted, then its row."""
     async with runtime.database.reading() as session:
         file = await FileRepository(session).by_id(UUID(id_), FileStatus.DELETING)

@@ -4,14 +4,14 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Index
+from sqlalchemy import BigInteger, Index
 from sqlmodel import Field
 
+from app.core.db.columns import enum_type
 from app.core.db.models import Entity
-from app.storage.file_types import MAX_TYPE_LENGTH
+from app.kit.types.file_name import MAX_FILE_NAME_LENGTH
+from app.storage.content_type import MAX_TYPE_LENGTH
 from app.storage.keys import MAX_KEY_LENGTH
-
-NAME_LENGTH = 200
 
 
 class FileStatus(StrEnum):
@@ -35,15 +35,14 @@ class File(Entity, table=True):
 
     __tablename__ = "stored_files"
     __table_args__ = (
-        CheckConstraint("status IN ('pending', 'stored', 'deleting')", name="status"),
         # Serves the list of an owner's files, newest first.
         Index(None, "owner_id", "id"),
     )
 
     owner_id: UUID | None = Field(foreign_key="users.id", ondelete="SET NULL", nullable=True)
     key: str = Field(max_length=MAX_KEY_LENGTH, unique=True)
-    name: str = Field(max_length=NAME_LENGTH)
+    name: str = Field(max_length=MAX_FILE_NAME_LENGTH)
     content_type: str = Field(max_length=MAX_TYPE_LENGTH)
     size: int = Field(sa_type=BigInteger)
-    status: str = Field(default=FileStatus.PENDING, max_length=10)
+    status: FileStatus = Field(default=FileStatus.PENDING, sa_type=enum_type(FileStatus, "status", length=10))
     due_at: datetime | None = Field(default=None, index=True)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from app.core.runtime import Runtime
-from app.storage.file_types import check_content_type
+from app.storage.content_type import check_content_type
 from app.storage.keys import check_key
 from app.storage.port import PresignedRequest, Storage, StoredObject
 

@@ -11,7 +11,7 @@ from typing import Final
 
 import structlog
 
-from app.kit.resilience import UnavailableError
+from app.kit.resilience.errors import UnavailableError
 from app.storage.port import StorageUnavailableError
 
 logger = structlog.stdlib.get_logger(__name__)

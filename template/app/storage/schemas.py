@@ -1,18 +1,14 @@
 """Request and response bodies of the file routes."""
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from app.kit.text import Line
-from app.storage.file_types import parse_content_type
-from app.storage.filenames import clean_filename
+from app.kit.types.file_name import FileName
+from app.storage.content_type import ContentType
 from app.storage.port import PresignedRequest
-
-FileName = Annotated[str, Line(max_length=255), AfterValidator(clean_filename)]
-ContentType = Annotated[str, Field(max_length=255), AfterValidator(parse_content_type)]
 
 
 class UploadRequest(BaseModel):

@@ -17,6 +17,7 @@ from sqlmodel import col
 from app.core.db.models import utc_now
 from app.core.errors import NotFoundError
 from app.core.runtime import Runtime
+from app.kit.types.file_content import SNIFF_LENGTH, detect_type
 from app.storage.errors import (
     FileTooLargeError,
     StorageQuotaError,
@@ -24,7 +25,6 @@ from app.storage.errors import (
     UploadMismatchError,
     UploadMissingError,
 )
-from app.storage.file_types import SNIFF_LENGTH, detect_type
 from app.storage.jobs import delete_file, sweep_files
 from app.storage.keys import new_key
 from app.storage.models import File, FileStatus

@@ -7,11 +7,12 @@ from uuid import uuid4
 import stripe
 from pydantic import BaseModel
 
-from app.kit.resilience import Resilient, UnavailableError
+from app.kit.resilience.errors import UnavailableError
+from app.kit.resilience.resilient import Resilient
 from app.payments.errors import BillingUnavailableError
 from app.payments.port import ProviderUnavailableError
 from app.stripe import wire
-from app.stripe.errors import BillingNotConfiguredError, is_missing, is_transient, public_error, requested_pause
+from app.stripe.errors import BillingNotConfiguredError, is_missing, is_transient, public_error, retry_after
 from app.stripe.http import StripeHttpClient
 from app.stripe.settings import StripeSettings
 
@@ -53,7 +54,7 @@ class StripeApi:
             http_client=self._http,
             max_network_retries=0,
         )
-        self._resilient = Resilient("stripe", transient=is_transient, pause=requested_pause, attempts=3)
+        self._resilient = Resilient("stripe", transient=is_transient, retry_after=retry_after, attempts=3)
 
     @property
     def is_configured(self) -> bool:

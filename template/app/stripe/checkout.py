@@ -23,7 +23,7 @@ from app.stripe.settings import StripeSettings
 from app.stripe.snapshots import USER_KEY
 
 if TYPE_CHECKING:
-    from stripe.params.checkout import SessionCreateParams
+    from stripe.params.checkout import SessionCreateParams, SessionCreateParamsLineItem
 
 SESSION: Final = "session_id={CHECKOUT_SESSION_ID}"
 DIGEST: Final = "digest"
@@ -47,17 +47,21 @@ class Checkout:
             UnknownPriceError: the plan is not sold at this interval.
         """
         success, cancel = self._return_urls(data)
-        price = await self.runtime.resource(StripePrices).id_of(data.plan, data.interval)
+        prices = self.runtime.resource(StripePrices)
+        items: list[SessionCreateParamsLineItem] = [
+            {"price": await prices.id_of(data.plan, data.interval), "quantity": data.quantity}
+        ]
+        items.extend({"price": id_} for id_ in await prices.metered_ids(data.interval))
         customer = await ensure_customer(self.runtime, self._api, self.user_id)
         try:
-            return await self._session_of(customer, data, price, success, cancel)
+            return await self._session_of(customer, data, items, success, cancel)
         except stripe.InvalidRequestError as error:
             if not is_missing(error, "customer"):
                 raise
         # Someone deleted the customer at Stripe.
         await forget_customer(self.runtime, customer)
         customer = await ensure_customer(self.runtime, self._api, self.user_id, replaces=customer)
-        return await self._session_of(customer, data, price, success, cancel)
+        return await self._session_of(customer, data, items, success, cancel)
 
     async def finish(self, session_id: str) -> None:
         """Store the subscription that a session created, without waiting for the webhook.
@@ -71,10 +75,10 @@ class Checkout:
         await store_session(self.runtime, session)
 
     async def _session_of(
-        self, customer: str, data: CheckoutCreate, price: str, success: str, cancel: str
+        self, customer: str, data: CheckoutCreate, items: "list[SessionCreateParamsLineItem]", success: str, cancel: str
     ) -> wire.CheckoutSession:
         trial_days = await self._trial_days(customer, data.plan)
-        params = self._params(customer, price, data.quantity, trial_days)
+        params = self._params(customer, items, trial_days)
         params |= {"success_url": success, "cancel_url": cancel}
         purchase = digest(params)
         params["metadata"] = {USER_KEY: str(self.user_id), DIGEST: purchase}
@@ -111,12 +115,14 @@ class Checkout:
             used = used or subscription.trial_start is not None
         return 0 if used else self.runtime.resource(StripePrices).catalog.get(plan).trial_days
 
-    def _params(self, customer: str, price: str, quantity: int, trial_days: int) -> "SessionCreateParams":
+    def _params(
+        self, customer: str, items: "list[SessionCreateParamsLineItem]", trial_days: int
+    ) -> "SessionCreateParams":
         params: SessionCreateParams = {
             "mode": "subscription",
             "customer": customer,
             "client_reference_id": str(self.user_id),
-            "line_items": [{"price": price, "quantity": quantity}],
+            "line_items": items,
             "allow_promotion_codes": True,
             "subscription_data": {"metadata": {USER_KEY: str(self.user_id)}},
         }

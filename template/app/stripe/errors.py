@@ -7,7 +7,7 @@ import stripe
 import structlog
 
 from app.core.errors import AppError, ConflictError, ServiceUnavailableError
-from app.kit.resilience import named_pause
+from app.kit.resilience.retry_after import parse_retry_after
 from app.payments.errors import BillingRejectedError, BillingUnavailableError
 
 logger = structlog.stdlib.get_logger(__name__)
@@ -64,10 +64,10 @@ def is_transient(error: Exception) -> bool:
     return isinstance(error, stripe.APIError) and (error.http_status or 500) in {409, *range(500, 600)}
 
 
-def requested_pause(error: Exception) -> timedelta | None:
+def retry_after(error: Exception) -> timedelta | None:
     """Return the delay that Stripe asks for."""
     headers = error.headers if isinstance(error, stripe.StripeError) else None
-    return named_pause(dict(headers).get("retry-after")) if headers else None
+    return parse_retry_after(dict(headers).get("retry-after")) if headers else None
 
 
 def is_missing(error: stripe.StripeError, param: str | None = None) -> bool:

@@ -53,6 +53,8 @@ class StripePrices:
     api: StripeApi
     catalog: PlanCatalog
     settings: StripeSettings
+    _metered: dict[str, str] = field(default_factory=dict)
+    """The intervals of metered prices, by their lookup keys."""
     _ids: dict[str, str] = field(default_factory=dict)
     _expires: float = 0.0
 
@@ -94,8 +96,29 @@ class StripePrices:
             raise BillingRejectedError
         return self._ids[key]
 
+    def add_metered(self, key: str, interval: str) -> None:
+        """Add a metered price to every subscription of the interval (`month` or `year`)."""
+        self._metered[key] = interval
+
+    async def metered_ids(self, interval: Interval) -> list[str]:
+        """Return the ids of the metered prices that belong to a subscription of an interval.
+
+        Raises:
+            BillingRejectedError: Stripe has no such price; `app billing setup` creates it.
+        """
+        keys = [key for key, each in self._metered.items() if each == _STRIPE_INTERVALS[interval]]
+        if keys and (not self._ids.keys() >= set(keys) or time.monotonic() > self._expires):
+            await self._load()
+        if not self._ids.keys() >= set(keys):
+            raise BillingRejectedError
+        return [self._ids[key] for key in keys]
+
+    def metered_items(self, items: Iterable[wire.Item]) -> list[wire.Item]:
+        """Return the items of metered prices that were added."""
+        return [item for item in items if item.price.lookup_key in self._metered]
+
     async def _load(self) -> None:
-        keys = [price.key for plan in self.catalog.plans for price in plan.prices]
+        keys = [price.key for plan in self.catalog.plans for price in plan.prices] + list(self._metered)
         self._ids = {price.lookup_key: price.id for price in await self.api.prices(keys) if price.lookup_key}
         self._expires = time.monotonic() + CACHE_SECONDS
 

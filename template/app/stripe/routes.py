@@ -11,7 +11,7 @@ from app.core.runtime import Runtime
 from app.stripe.api import StripeApi, answering
 from app.stripe.checkout import Checkout
 from app.stripe.customers import customer_of
-from app.stripe.errors import NotSubscribedError
+from app.stripe.portal import portal_url
 from app.stripe.return_urls import check_return_url
 from app.stripe.schemas import (
     BillingStatus,
@@ -68,12 +68,7 @@ async def get_portal(
 ) -> PortalRead:
     """Get a link to the customer portal, where the user manages payment methods and invoices. It expires soon."""
     url = check_return_url(runtime.settings, return_url or runtime.settings.PUBLIC_URL)
-    customer = await customer_of(runtime, user.id)
-    if customer is None:
-        raise NotSubscribedError
-    api = runtime.resource(StripeApi)
-    session = await answering(api.create_portal({"customer": customer, "return_url": url}))
-    return PortalRead(url=session.url)
+    return PortalRead(url=await answering(portal_url(runtime, user.id, return_url=url)))
 
 
 @router.get("/invoices")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from app.core.context import Actor
@@ -20,7 +20,7 @@ from app.stripe import wire
 from app.stripe.api import StripeApi
 from app.stripe.customers import digest
 from app.stripe.errors import NotSubscribedError
-from app.stripe.prices import StripePrices
+from app.stripe.prices import Interval, StripePrices
 from app.stripe.provider import StripeProvider
 from app.stripe.schemas import BillingStatus, ChangePreview, PlanChange, SubscriptionRead, WantedChange
 from app.stripe.snapshots import NAME
@@ -98,7 +98,10 @@ class UserSubscription:
                 "customer": current.customer_id,
                 "subscription": current.id,
                 "subscription_details": {
-                    "items": [{"id": item.id, "price": price, "quantity": wanted.quantity or item.quantity or 1}],
+                    "items": [
+                        {"id": item.id, "price": price, "quantity": wanted.quantity or item.quantity or 1},
+                        *await self._metered_items(current, wanted.interval),
+                    ],
                     "proration_behavior": PRORATION,
                 },
             }
@@ -130,7 +133,8 @@ class UserSubscription:
                     "id": item.id,
                     "price": await self._prices.id_of(data.plan, data.interval),
                     "quantity": data.quantity or item.quantity or 1,
-                }
+                },
+                *await self._metered_items(current, data.interval),
             ],
             "proration_behavior": PRORATION,
             "payment_behavior": "error_if_incomplete",
@@ -140,6 +144,14 @@ class UserSubscription:
         key = f"change/{current.id}/{int(at.timestamp())}/{digest(params)}"
         await self._api.update_subscription(current.id, params, key=key)
         await self._record("subscription.change_requested", row, plan=data.plan, interval=data.interval.value)
+
+    async def _metered_items(self, current: wire.Subscription, interval: Interval) -> list[Any]:
+        """Return the changes of metered items: Stripe requires all items to have the same interval."""
+        wanted = await self._prices.metered_ids(interval)
+        items = self._prices.metered_items(current.items.data)
+        there = {item.price.id for item in items}
+        removed: list[Any] = [{"id": item.id, "deleted": True} for item in items if item.price.id not in wanted]
+        return removed + [{"price": id_} for id_ in wanted if id_ not in there]
 
     async def _row(self) -> Subscription:
         """Return the subscription to act on: of several, the chosen one, or the one of the highest plan.

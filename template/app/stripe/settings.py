@@ -17,10 +17,12 @@ def _deployed(info: ValidationInfo) -> bool:
     return info.data.get("ENVIRONMENT") is not Environment.LOCAL
 
 
-def _secret_key(value: SecretStr) -> SecretStr:
+def _secret_key(value: SecretStr, info: ValidationInfo) -> SecretStr:
     key = value.get_secret_value()
     if key and not _KEY.fullmatch(key):
         raise ValueError("must be a secret key like sk_live_… or a restricted key like rk_live_…")
+    if "_test_" in key and info.data.get("ENVIRONMENT") is Environment.PRODUCTION:
+        raise ValueError("is a key of the test mode, whose subscriptions give no access in production")
     return value
 
 

@@ -5,7 +5,7 @@ Each step compares the account with what this project needs, and returns the cha
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import stripe
 
@@ -13,13 +13,11 @@ from app.core.runtime import Runtime
 from app.plans.catalog import Plan, PlanCatalog, Price
 from app.stripe.api import API_VERSION, StripeApi
 from app.stripe.errors import is_missing
+from app.stripe.portal import MANAGED, portal_configuration
 from app.stripe.prices import product_id
 from app.stripe.settings import API_BASE, StripeSettings
 from app.stripe.snapshots import money
 from app.stripe.webhook import EVENTS
-
-MANAGED: Final = {"managed_by": "app billing setup"}
-"""The metadata of the portal configuration that this command manages."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,14 +94,6 @@ async def portal(runtime: Runtime) -> Sequence[Change]:
     if there is not None and _contains(there, wanted):
         return []
     return [Change(text=f"{'Create' if there is None else 'Update'} the customer portal's configuration", apply=apply)]
-
-
-async def portal_configuration(api: StripeApi) -> dict[str, Any] | None:
-    """Return the portal configuration that `app billing setup` made."""
-    page = await api.call(
-        lambda client: client.v1.billing_portal.configurations.list_async({"active": True, "limit": 100})
-    )
-    return next((each for each in page["data"] if _contains(each.get("metadata") or {}, MANAGED)), None)
 
 
 async def webhook_endpoint(runtime: Runtime) -> Sequence[Change]:

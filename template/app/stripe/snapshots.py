@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from app.core.db.models import utc_now
+from app.payments.notices import occasion
 from app.payments.port import Notice, NoticeKind, SubscriptionSnapshot, SubscriptionStatus
 from app.stripe import wire
 from app.stripe.prices import StripePrices
@@ -187,6 +188,9 @@ def _notices(state: StripeState, item: wire.Item | None) -> list[Notice]:
     notices: list[Notice] = []
     if isinstance(invoice, wire.Invoice):
         notices += invoice_notices(invoice)
+        if item is not None and subscription.status == "past_due" and invoice.status == "open":
+            key = occasion(subscription.id, item.current_period_start)
+            notices.append(Notice(kind=NoticeKind.PAYMENT_FAILED, key=key, url=invoice.hosted_invoice_url))
         intents = [payment.payment.payment_intent for payment in state.payments]
         if any(isinstance(intent, wire.PaymentIntent) and intent.status == "requires_action" for intent in intents):
             notices += action_required(invoice)

@@ -17,7 +17,7 @@ from app.core.ports.queue import Json
 from app.core.runtime import Runtime
 from app.payments.convergence import converge
 from app.payments.models import Subscription
-from app.payments.notices import send_notice
+from app.payments.notices import occasion, send_notice
 from app.payments.port import Notice, NoticeKind, SubscriptionStatus
 from app.payments.webhooks import InvalidSignatureError, MalformedEventError
 from app.stripe.api import StripeApi
@@ -201,7 +201,7 @@ async def _notify(runtime: Runtime, event: EventReference, row: Subscription) ->
     """Send the notices that an event calls for, if its cause still exists."""
     notices: list[Notice] = []
     if event.type == "customer.subscription.trial_will_end" and row.status is SubscriptionStatus.TRIALING:
-        notices.append(Notice(kind=NoticeKind.TRIAL_ENDS, key=f"{row.provider_id}/{row.trial_end:%Y-%m-%d}"))
+        notices.append(Notice(kind=NoticeKind.TRIAL_ENDS, key=occasion(row.provider_id, row.trial_end)))
     if event.object == "invoice":
         invoice = await runtime.resource(StripeApi).invoice(event.id)
         if invoice is not None:

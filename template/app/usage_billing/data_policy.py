@@ -10,7 +10,7 @@ from app.core.manifest import PersonalData, ReportMetric, RetentionRule
 from app.usage_billing.models import MeterErrorReport, UsageRecord, UsageState
 
 KEPT: Final = timedelta(days=400)
-"""How long records are kept, to explain an invoice. The invoices themselves are kept at Stripe."""
+"""Retention of records, to explain invoices. The invoices themselves are kept at Stripe."""
 
 # Usage that was billed stays on the invoices at Stripe. What is not sent by the time of the erasure is not billed.
 PERSONAL_DATA: Final = (PersonalData(model=UsageRecord, belongs=lambda user_id: col(UsageRecord.user_id) == user_id),)

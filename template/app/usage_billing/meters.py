@@ -1,6 +1,7 @@
 """The meters, read from `meters.toml`."""
 
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -32,12 +33,12 @@ class _Part(BaseModel):
 
 
 class MeterPrice(_Part):
-    """The price of a meter's units.
+    """A price of a meter's units.
 
     Attributes:
-        key: the lookup key at Stripe. Every checkout adds the price to the subscription.
+        key: the lookup key at Stripe.
         amount: of one unit, in the currency's smallest unit, with at most twelve decimal places.
-        interval: how often it is invoiced. Stripe requires that of the plan's price.
+        interval: how often it is invoiced. A checkout adds the price to plans that are paid at the same interval.
     """
 
     key: Annotated[str, StringConstraints(pattern=r"^\S+$", max_length=200)]
@@ -47,16 +48,16 @@ class MeterPrice(_Part):
 
 
 class Meter(_Part):
-    """What is counted.
+    """A quantity that is counted and billed.
 
     Attributes:
         name: the name in code, and the event's name at Stripe.
-        price: `None` if the usage is only counted.
+        prices: at most one for each interval. Without one, the usage is only counted.
     """
 
     name: Name
     title: str = Field(min_length=1, max_length=250)
-    price: MeterPrice | None = None
+    prices: tuple[MeterPrice, ...] = ()
 
 
 class _Document(_Part):
@@ -89,10 +90,14 @@ class Meters:
             meters = _Document.model_validate(document).meters
         except ValidationError as error:
             raise MetersFileError(file, _problems(error)) from None
-        keys = [meter.price.key for meter in meters.values() if meter.price is not None]
-        if repeated := sorted({key for key in keys if keys.count(key) > 1}):
-            raise MetersFileError(file, [f'meters: the key "{key}" belongs to more than one price' for key in repeated])
+        if problems := [*_repeated_keys(meters), *_repeated_intervals(meters)]:
+            raise MetersFileError(file, problems)
         return cls(meters)
+
+    @property
+    def prices(self) -> list[MeterPrice]:
+        """All prices."""
+        return [price for meter in self.by_name.values() for price in meter.prices]
 
     def get(self, name: str) -> Meter:
         """Return a meter.
@@ -103,6 +108,19 @@ class Meters:
         if name not in self.by_name:
             raise LookupError(f'Declare the meter "{name}" in {Path(*FILE.parts[-3:])}.')
         return self.by_name[name]
+
+
+def _repeated_keys(meters: Mapping[str, Meter]) -> list[str]:
+    counts = Counter(price.key for meter in meters.values() for price in meter.prices)
+    return [f'meters: the key "{key}" belongs to more than one price.' for key, count in counts.items() if count > 1]
+
+
+def _repeated_intervals(meters: Mapping[str, Meter]) -> list[str]:
+    return [
+        f"meters.{meter.name}.prices: there is more than one for an interval."
+        for meter in meters.values()
+        if len({price.interval for price in meter.prices}) < len(meter.prices)
+    ]
 
 
 def _problems(error: ValidationError) -> list[str]:

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from app.core.manifest import Cron, Module
 from app.core.runtime import Runtime
+from app.stripe.prices import StripePrices
 from app.stripe.setup import StripeSetup
 from app.usage_billing.admin_routes import router as admin_router
 from app.usage_billing.commands import billing
@@ -20,10 +21,15 @@ from app.usage_billing.setup import error_reports, meters_and_prices
 from app.usage_billing.webhook import apply_meter_error_report
 
 
+def _set_up(runtime: Runtime) -> None:
+    runtime.provide(Meters, Meters.load())
+
+
 @asynccontextmanager
 async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
-    meters = Meters.load()
-    runtime.provide(Meters, meters)
+    meters = runtime.resource(Meters)
+    for price in meters.prices:
+        runtime.resource(StripePrices).add_metered(price.key, price.interval)
     runtime.resource(StripeSetup).steps += [meters_and_prices, error_reports]
     with runtime.override(usage=UsageLedger(meters)):
         yield
@@ -38,6 +44,7 @@ module = Module(
     inbox_jobs=(apply_meter_error_report,),
     jobs=(reconcile_usage,),
     crons=(Cron(function=reconcile_usage, hour=4, minute=29),),
+    setup=_set_up,
     lifespan=_lifespan,
     background=sending,
     commands=(billing,),

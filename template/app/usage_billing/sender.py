@@ -58,7 +58,7 @@ _MISSING_METER: Final = frozenset({"no_meter", "archived_meter"})
 
 @dataclass(slots=True)
 class _Outcomes:
-    """What has become of the records of a batch."""
+    """The results of a batch, by record."""
 
     sent: list[Claim] = field(default_factory=list)
     rejected: dict[str, list[Claim]] = field(default_factory=lambda: defaultdict(list))

@@ -23,18 +23,15 @@ PRODUCT_PREFIX: Final = "usage_"
 async def meters_and_prices(runtime: Runtime) -> Sequence[Change]:
     """Compare the meters, and a product with a metered price for each."""
     api, changes = runtime.resource(StripeApi), list[Change]()
-    declared = runtime.resource(Meters).by_name.values()
-    known = await meter_api.meters(api)
-    keys = [meter.price.key for meter in declared if meter.price is not None]
-    prices = {price.lookup_key: price for price in await api.prices(keys)} if keys else {}
-    for meter in declared:
+    meters, known = runtime.resource(Meters), await meter_api.meters(api)
+    prices = {price.lookup_key for price in await api.prices([price.key for price in meters.prices])}
+    for meter in meters.by_name.values():
         there = known.get(meter.name)
         if there is None:
             changes.append(_create_meter(api, meter))
         elif there["display_name"] != meter.title:
             changes.append(_rename_meter(api, meter, there["id"]))
-        if meter.price is not None and meter.price.key not in prices:
-            changes.append(_create_price(api, meter, meter.price))
+        changes += [_create_price(api, meter, price) for price in meter.prices if price.key not in prices]
     return changes
 
 

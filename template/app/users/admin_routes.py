@@ -10,9 +10,9 @@ from app.core.db.pagination import Page, PageDep
 from app.core.http.dependencies import SessionDep
 from app.kit.text import SearchText
 from app.users.dependencies import AdministrationDep
-from app.users.models import Role, User
+from app.users.models import User
 from app.users.repository import UserRepository
-from app.users.schemas import UserRead, UserUpdate
+from app.users.schemas import RoleName, UserRead, UserUpdate
 
 router = APIRouter(prefix="/users")
 
@@ -22,7 +22,7 @@ async def list_users(
     session: SessionDep,
     page: PageDep,
     search: Annotated[SearchText | None, Query(description="Part of an address or a name.")] = None,
-    role: Annotated[Role | None, Query(description="Only users with this role.")] = None,
+    role: Annotated[RoleName | None, Query(description="Only users with this role.")] = None,
     is_active: Annotated[bool | None, Query(description="Only active or only deactivated users.")] = None,
 ) -> Page[UserRead]:
     """List users, newest first."""

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from app.auth.port import Assurance
 from app.core.context import Actor
-from app.users.models import Role
+from app.users.roles import Role
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -15,6 +15,7 @@ class Caller:
 
     Attributes:
         assurance: how far the token's session can be trusted.
+        permissions: those of the role.
         impersonator_id: the administrator who acts as this user, if one does.
         client: the pseudonym of the network address, for the audit trail.
     """
@@ -22,18 +23,23 @@ class Caller:
     id: UUID
     email: str | None
     full_name: str | None
-    role: Role
+    role: str
     is_active: bool
     created_at: datetime
     updated_at: datetime
     assurance: Assurance = field(default_factory=Assurance)
+    permissions: frozenset[str] = frozenset()
     impersonator_id: UUID | None = None
     client: str = ""
 
     @property
     def is_admin(self) -> bool:
         """Whether the user may enter the admin area."""
-        return self.role is Role.ADMIN
+        return self.role == Role.ADMIN
+
+    def has_permission(self, permission: str) -> bool:
+        """Return whether the user's role has the permission. Administrators have every declared one."""
+        return permission in self.permissions
 
     @property
     def actor_id(self) -> UUID:

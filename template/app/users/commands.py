@@ -18,38 +18,52 @@ from app.core.db.pagination import MAX_LIMIT, PageParams
 from app.core.runtime import Runtime
 from app.users.erasure import erase_user
 from app.users.errors import UnverifiedEmailError
-from app.users.models import Role, User
+from app.users.models import User
 from app.users.repository import UserRepository
+from app.users.roles import AccessPolicy, Role
 from app.users.schemas import UserRead, UserUpdate
 from app.users.service import UserAdministration
 
 
 @click.group("user")
 def user() -> None:
-    """List users, change roles, revoke tokens, export and erase data."""
+    """List users, grant and revoke roles, revoke tokens, export and erase data."""
 
 
-@user.command("promote")
+@user.command("grant")
 @click.argument("who", metavar="EMAIL_OR_ID")
-@click.option(
-    "--role",
-    type=click.Choice([role.value for role in Role]),
-    default=Role.ADMIN.value,
-    show_default=True,
-    help="The new role.",
-)
+@click.argument("role")
 @with_runtime
-async def promote(runtime: Runtime, who: str, role: str) -> None:
-    """Change a user's role, from the next request on.
+async def grant(runtime: Runtime, who: str, role: str) -> None:
+    """Give a user a role in place of their present one, from the next request on.
 
-    An address must be verified by the identity provider. An id is always accepted.
+    ROLE is `user`, `admin`, or a role of app/project_roles.py. An address must be verified by the identity provider.
+    An id is always accepted.
     """
     async with runtime.database.transaction() as session:
+        administration = _administration(runtime, session)
+        administration.policy.require(role)
         found = await _find(session, who)
-        if Role(role) is not Role.USER and _as_id(who) is None and not found.email_verified:
+        if role != Role.USER and _as_id(who) is None and not found.email_verified:
             raise UnverifiedEmailError(found.id)
-        changed = await UserAdministration(session, runtime.audit).change(found.id, UserUpdate(role=Role(role)))
-    click.echo(f"{_describe(changed)} now has the role {changed.role.value}.")
+        changed = await administration.change(found.id, UserUpdate(role=role))
+    click.echo(f"{_describe(changed)} now has the role {changed.role}.")
+
+
+@user.command("revoke")
+@click.argument("who", metavar="EMAIL_OR_ID")
+@with_runtime
+async def revoke(runtime: Runtime, who: str) -> None:
+    """Take a user's role away, from the next request on. The user keeps the role `user`."""
+    async with runtime.database.transaction() as session:
+        found = await _find(session, who)
+        before = found.role
+        changed = await _administration(runtime, session).change(found.id, UserUpdate(role=Role.USER.value))
+    click.echo(
+        f"{_describe(changed)} no longer has the role {before}."
+        if before != Role.USER
+        else f"{_describe(changed)} has the role user. Nothing was changed."
+    )
 
 
 @user.command("revoke-tokens")
@@ -62,23 +76,23 @@ async def revoke_tokens(runtime: Runtime, who: str) -> None:
     """
     async with runtime.database.transaction() as session:
         found = await _find(session, who)
-        revoked = await UserAdministration(session, runtime.audit).revoke_tokens(found.id)
+        revoked = await _administration(runtime, session).revoke_tokens(found.id)
     click.echo(f"All tokens of {_describe(revoked)} issued until now are refused.")
 
 
 @user.command("list")
 @click.option("--search", default="", help="Part of an address or a name.")
-@click.option("--role", type=click.Choice([role.value for role in Role]), help="Only users with this role.")
+@click.option("--role", help="Only users with this role.")
 @click.option("--limit", type=click.IntRange(1, MAX_LIMIT), default=50, show_default=True, help="Maximum number.")
 @with_runtime
 async def list_users(runtime: Runtime, search: str, role: str | None, limit: int) -> None:
     """List users, newest first: id, role, status, address, name."""
-    where = [] if role is None else [col(User.role) == Role(role)]
+    where = [] if role is None else [col(User.role) == role]
     async with runtime.database.reading() as session:
         found = await UserRepository(session).page(UserRead, PageParams(limit=limit), *where, search=search)
     for one in found.items:
         active = "active" if one.is_active else "deactivated"
-        click.echo("\t".join((str(one.id), one.role.value, active, one.email or "-", one.full_name or "-")))
+        click.echo("\t".join((str(one.id), one.role, active, one.email or "-", one.full_name or "-")))
     click.echo(f"{len(found.items)} of {found.total} users.", err=True)
 
 
@@ -117,6 +131,10 @@ async def erase(runtime: Runtime, who: str, yes: bool) -> None:  # noqa: FBT001 
         click.confirm(f"Erase {_describe(found)} and all their data permanently?", abort=True)
     await erase_user(runtime, found.id)
     click.echo(f"Erased {found.id}.")
+
+
+def _administration(runtime: Runtime, session: AsyncSession) -> UserAdministration:
+    return UserAdministration(session, runtime.audit, policy=runtime.resource(AccessPolicy))
 
 
 async def _find(session: AsyncSession, who: str) -> User:

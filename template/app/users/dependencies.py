@@ -5,7 +5,7 @@ They work for requests and for WebSockets alike.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Final, override
 
 import structlog
 from fastapi import Depends
@@ -22,11 +22,14 @@ from app.core.http.client_address import client_address
 from app.core.http.dependencies import RuntimeDep, SessionDep
 from app.core.http.guards import once_per_connection
 from app.core.http.rate_limit import limit_address, limit_anonymous, limit_failed_authentication, limit_user
+from app.core.http.route_dependencies import DocumentedDependency, Operation, document_error
 from app.core.observability.pseudonym import pseudonym
 from app.core.runtime import Runtime, get_runtime
 from app.users.caller import Caller
-from app.users.errors import AdminRequiredError, AssuranceRequiredError
+from app.users.claimed_roles import claimed_role
+from app.users.errors import AdminRequiredError, AssuranceRequiredError, PermissionRequiredError, RoleRequiredError
 from app.users.identities import create_user, find_caller
+from app.users.roles import AccessPolicy, Role
 from app.users.service import UserAdministration
 
 security_log = structlog.stdlib.get_logger("app.security")
@@ -69,7 +72,12 @@ async def _identify(connection: HTTPConnection, runtime: Runtime, token: str) ->
     if identity.assurance.is_anonymous:
         await limit_anonymous(connection, runtime.resource(AuthSettings).RATE_LIMIT_ANONYMOUS)
     await limit_user(connection, f"{identity.provider}:{identity.subject}")
-    return await find_caller(runtime.database, identity) or await _register(runtime, identity)
+    caller = await find_caller(runtime.database, identity) or await _register(runtime, identity)
+    policy = runtime.resource(AccessPolicy)
+    role = policy.effective_role(caller.role)
+    if role == Role.USER:
+        role = claimed_role(runtime.resource(AuthSettings), identity) or role
+    return replace(caller, role=role, permissions=policy.permissions_of(role))
 
 
 async def _register(runtime: Runtime, identity: Identity) -> Caller:
@@ -88,16 +96,84 @@ async def _register(runtime: Runtime, identity: Identity) -> Caller:
 CurrentUser = Annotated[Caller, Depends(current_user)]
 
 
-async def admin_user(caller: CurrentUser) -> Caller:
-    """Return the current user, who is an administrator.
+class RoleGuard(DocumentedDependency):
+    """A guard for users with one of these roles, and for administrators. See `require_role`."""
 
-    Raises:
-        AdminRequiredError: the user is not an administrator.
+    def __init__(self, *roles: str) -> None:
+        if not roles:
+            raise ValueError("Name at least one role.")
+        self.roles = tuple(dict.fromkeys(roles))
+
+    async def __call__(self, caller: CurrentUser) -> Caller:
+        """Return the current user.
+
+        Raises:
+            AdminRequiredError: only administrators may enter, and the user is none.
+            RoleRequiredError: the user has another role.
+        """
+        if caller.is_admin or caller.role in self.roles:
+            return caller
+        raise AdminRequiredError if self._only_admins else RoleRequiredError(self.roles)
+
+    @property
+    def _only_admins(self) -> bool:
+        return set(self.roles) == {Role.ADMIN}
+
+    @override
+    def document(self, operation: Operation) -> None:
+        """Add the roles and the error to an operation. Of several guards, the user must satisfy each."""
+        admitted = dict.fromkeys((*self.roles, Role.ADMIN.value))
+        stated = operation.get("x-required-roles", admitted)
+        operation["x-required-roles"] = [role for role in stated if role in admitted]
+        _describe(operation, f"Requires the role {' or '.join(f'`{role}`' for role in self.roles)}.")
+        document_error(operation, AdminRequiredError if self._only_admins else RoleRequiredError)
+
+
+class PermissionGuard(DocumentedDependency):
+    """A guard for users whose role has this permission, and for administrators. See `require_permission`."""
+
+    def __init__(self, permission: str) -> None:
+        self.permission = permission
+
+    async def __call__(self, caller: CurrentUser) -> Caller:
+        """Return the current user.
+
+        Raises:
+            PermissionRequiredError: the user's role lacks the permission.
+        """
+        if caller.is_admin or caller.has_permission(self.permission):
+            return caller
+        raise PermissionRequiredError(self.permission)
+
+    @override
+    def document(self, operation: Operation) -> None:
+        """Add the permission and the error to an operation."""
+        operation["x-required-permissions"] = [*operation.get("x-required-permissions", ()), self.permission]
+        _describe(operation, f"Requires the permission `{self.permission}`.")
+        document_error(operation, PermissionRequiredError)
+
+
+def _describe(operation: Operation, sentence: str) -> None:
+    operation["description"] = "\n\n".join(filter(None, (operation.get("description"), sentence)))
+
+
+def require_role(*roles: str) -> RoleGuard:
+    """Return a guard for users with one of these roles of `app/project_roles.py`, and for administrators.
+
+    Use: `@router.get("/tickets", dependencies=[Depends(require_role("support"))])`.
     """
-    if not caller.is_admin:
-        raise AdminRequiredError
-    return caller
+    return RoleGuard(*roles)
 
+
+def require_permission(permission: str) -> PermissionGuard:
+    """Return a guard for users whose role has this permission, and for administrators.
+
+    Use: `@router.get("/export", dependencies=[Depends(require_permission("projects:export"))])`.
+    """
+    return PermissionGuard(permission)
+
+
+admin_user: Final = RoleGuard(Role.ADMIN)
 
 AdminUser = Annotated[Caller, Depends(admin_user)]
 
@@ -119,7 +195,7 @@ def require_assurance(level: AssuranceLevel) -> Callable[[Caller], Awaitable[Cal
 
 async def administration(admin: AdminUser, session: SessionDep, runtime: RuntimeDep) -> UserAdministration:
     """Return the administration of users by the current administrator, in the request's transaction."""
-    return UserAdministration(session, runtime.audit, admin.actor)
+    return UserAdministration(session, runtime.audit, admin.actor, runtime.resource(AccessPolicy))
 
 
 AdministrationDep = Annotated[UserAdministration, Depends(administration)]

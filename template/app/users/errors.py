@@ -1,9 +1,10 @@
 """Errors of the users' module."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from app.auth.port import AssuranceLevel, GenuineTokenError
-from app.core.errors import ConflictError, ForbiddenError, UnauthorizedError
+from app.core.errors import AppError, ConflictError, ForbiddenError, UnauthorizedError
 
 
 class AccountDeactivatedError(ForbiddenError):
@@ -42,6 +43,36 @@ class AdminRequiredError(ForbiddenError):
 
     def __init__(self) -> None:
         super().__init__("Only administrators can do this.")
+
+
+class RoleRequiredError(ForbiddenError):
+    """The user has none of the roles that the route requires."""
+
+    code = "ROLE_REQUIRED"
+
+    def __init__(self, roles: Sequence[str]) -> None:
+        super().__init__("Your role does not allow this. Ask an administrator.", details={"required": list(roles)})
+
+
+class PermissionRequiredError(ForbiddenError):
+    """The user's role lacks a permission that the route requires."""
+
+    code = "PERMISSION_REQUIRED"
+
+    def __init__(self, permission: str) -> None:
+        super().__init__("Your role does not allow this. Ask an administrator.", details={"required": permission})
+
+
+class UnknownRoleError(AppError):
+    """The project has no such role."""
+
+    status = 422
+    code = "UNKNOWN_ROLE"
+
+    def __init__(self, role: str, roles: Sequence[str]) -> None:
+        super().__init__(
+            f"There is no role {role!a}. The roles are: {', '.join(roles)}.", details={"roles": list(roles)}
+        )
 
 
 class OwnAccountError(ForbiddenError):

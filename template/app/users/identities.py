@@ -15,7 +15,8 @@ from app.core.runtime import Runtime
 from app.users.caller import Caller
 from app.users.errors import AccountDeactivatedError, TokenRevokedError
 from app.users.events import UserCreated
-from app.users.models import Role, user_identities, users
+from app.users.models import user_identities, users
+from app.users.roles import Role
 
 # Built once, since it runs on every request.
 _CALLER = (
@@ -125,7 +126,7 @@ def _insert_user(user_id: UUID, identity: Identity) -> Insert:
         email=stored_email(identity.email),
         email_verified=identity.email_verified,
         full_name=identity.name,
-        role=Role.USER,
+        role=Role.USER.value,
         is_active=True,
         created_at=now,
         updated_at=now,

@@ -11,6 +11,7 @@ from uuid_utils.compat import uuid7
 
 from app.core.data_policy.personal_data import export_user
 from app.core.db.models import utc_now
+from app.core.ports.queue import UuidText
 from app.core.runtime import Runtime
 from app.users.erasure import erase_user
 from app.users.errors import LastAdminError
@@ -24,7 +25,7 @@ EXPORT_LIFETIME: Final = timedelta(days=7)
 """Lifetime of an export in the user's files."""
 
 
-async def export_user_data(runtime: Runtime, user_id: str) -> dict[str, Any] | None:
+async def export_user_data(runtime: Runtime, user_id: UuidText) -> dict[str, Any] | None:
     """Export a user's data to one of their files and publish `ExportReady`. Without file storage, return the export.
 
     Returns:
@@ -51,7 +52,7 @@ async def export_user_data(runtime: Runtime, user_id: str) -> dict[str, Any] | N
     return export
 
 
-async def delete_user_data(runtime: Runtime, user_id: str, actor_id: str | None = None) -> None:
+async def delete_user_data(runtime: Runtime, user_id: UuidText, actor_id: UuidText | None = None) -> None:
     """Erase a user and their data. Idempotent.
 
     Args:

@@ -1,27 +1,16 @@
 """The tables of users and of their identities at providers. `users` itself has no columns of a provider."""
 
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Table, UniqueConstraint, false
 from sqlmodel import Field
 
 from app.auth.claims import MAX_EMAIL_LENGTH, MAX_NAME_LENGTH, MAX_SUBJECT_LENGTH
-from app.core.db.columns import enum_type
 from app.core.db.models import Entity, metadata
+from app.users.roles import MAX_ROLE_LENGTH, Role
 
 PROVIDER_LENGTH = 50
-
-
-class Role(StrEnum):
-    """The role of a user. Stored only in the database, never taken from a token."""
-
-    USER = "user"
-    ADMIN = "admin"
-
-
-ROLE_TYPE = enum_type(Role, length=16)
 
 
 class User(Entity, table=True):
@@ -29,7 +18,7 @@ class User(Entity, table=True):
 
     The address is for contact, not for identification: it may be missing, and two users may have the same one. It is
     stored in lower case. `email_verified` is true only if the provider states that the user owns the address.
-    Tokens issued before `tokens_valid_from` are refused.
+    Tokens issued before `tokens_valid_from` are refused. A role that the project no longer has counts as `user`.
     """
 
     __tablename__ = "users"
@@ -37,7 +26,7 @@ class User(Entity, table=True):
     email: str | None = Field(default=None, max_length=MAX_EMAIL_LENGTH, index=True)
     email_verified: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     full_name: str | None = Field(default=None, max_length=MAX_NAME_LENGTH)
-    role: Role = Field(default=Role.USER, sa_type=ROLE_TYPE)
+    role: str = Field(default=Role.USER.value, max_length=MAX_ROLE_LENGTH)
     is_active: bool = True
     tokens_valid_from: datetime | None = None
 

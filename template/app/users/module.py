@@ -10,6 +10,7 @@ from app.users.data_policy import PERSONAL_DATA, REPORT_METRICS, RETENTION
 from app.users.dependencies import admin_user, current_user
 from app.users.jobs import delete_user_data, export_user_data
 from app.users.models import User, UserIdentity
+from app.users.role_checks import UNKNOWN_ROLES, set_up_roles
 from app.users.routes import router
 from app.users.subscribers import on_identity_changed, on_identity_deleted
 
@@ -18,7 +19,7 @@ module = Module(
     models=(User, UserIdentity),
     router=router,
     admin_router=admin_router,
-    # Nobody is locked out of their own account.
+    # Users can always reach their own account.
     unmetered=True,
     guards=Guards(app=Depends(current_user), admin=Depends(admin_user)),
     jobs=(export_user_data, delete_user_data),
@@ -26,6 +27,8 @@ module = Module(
         Subscriber(IdentityChanged, on_identity_changed),
         Subscriber(IdentityDeleted, on_identity_deleted),
     ),
+    diagnostics=(UNKNOWN_ROLES,),
+    setup=set_up_roles,
     commands=(user,),
     personal_data=PERSONAL_DATA,
     retention=RETENTION,

@@ -8,7 +8,8 @@ from sqlmodel import col
 
 from app.core.db.repository import Repository
 from app.core.errors import NotFoundError
-from app.users.models import Role, User
+from app.users.models import User
+from app.users.roles import Role
 
 
 class UserRepository(Repository[User]):

@@ -8,8 +8,17 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.auth.claims import MAX_NAME_LENGTH
 from app.kit.text import Line
-from app.users.models import Role
+from app.users.roles import MAX_ROLE_LENGTH, ROLE_PATTERN, Role
 
+RoleName = Annotated[
+    str,
+    Field(
+        max_length=MAX_ROLE_LENGTH,
+        pattern=ROLE_PATTERN,
+        description="`user`, `admin`, or a role of the project.",
+        examples=["admin"],
+    ),
+]
 FullName = Annotated[str, Line(max_length=MAX_NAME_LENGTH)]
 
 
@@ -21,7 +30,7 @@ class UserRead(BaseModel):
     id: UUID
     email: str | None
     full_name: str | None
-    role: Role
+    role: str = Field(description="`user`, `admin`, or a role of the project.", examples=["user"])
     is_active: bool
     created_at: datetime
     updated_at: datetime
@@ -39,4 +48,4 @@ class UserUpdate(ProfileUpdate):
     """Changes to a user by an administrator. Omitted fields stay unchanged."""
 
     # The default is never used, since only sent fields are written: the field may be omitted but not null.
-    role: Role = Field(default_factory=lambda: Role.USER)
+    role: RoleName = Field(default_factory=lambda: Role.USER.value)

@@ -1,7 +1,7 @@
 """The changes to users, their rules, and their audit trail."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from sqlalchemy import update
@@ -12,8 +12,9 @@ from app.core.context import Actor
 from app.core.db.models import utc_now
 from app.core.ports.audit import Audit, AuditEntry
 from app.users.errors import LastAdminError, OwnAccountError
-from app.users.models import Role, User, UserIdentity
+from app.users.models import User, UserIdentity
 from app.users.repository import UserRepository
+from app.users.roles import AccessPolicy, Role
 from app.users.schemas import UserUpdate
 
 
@@ -34,23 +35,27 @@ class UserAdministration:
 
     Attributes:
         actor: the administrator who makes the changes; `None` for the command line.
+        policy: the roles that can be assigned; by default only `user` and `admin`.
     """
 
     session: AsyncSession
     audit: Audit
     actor: Actor | None = None
+    policy: AccessPolicy = field(default_factory=AccessPolicy)
 
     async def change(self, user_id: UUID, data: UserUpdate) -> User:
         """Change the fields that were sent.
 
         Raises:
             NotFoundError: the user does not exist.
+            UnknownRoleError: the project has no such role.
             OwnAccountError: administrators cannot change their own role.
             LastAdminError: no active administrator would remain.
         """
         users = UserRepository(self.session)
         sent = data.model_dump(exclude_unset=True)
-        if sent.get("role", Role.ADMIN) is not Role.ADMIN:
+        role = self.policy.require(sent.get("role", Role.ADMIN.value))
+        if role != Role.ADMIN:
             self._refuse_own_account(user_id, "change the role of")
             await ensure_admin_remains(users, user_id)
         user = await users.require_locked(user_id)
@@ -127,5 +132,5 @@ def _describe(user: User, changes: Mapping[str, object]) -> dict[str, str]:
     """Return the changes for the audit trail: roles before and after, but of a name only that it changed."""
     details = {"fields": ", ".join(sorted(changes))}
     if "role" in changes:
-        details |= {"role_before": user.role.value, "role_after": str(changes["role"])}
+        details |= {"role_before": user.role, "role_after": str(changes["role"])}
     return details

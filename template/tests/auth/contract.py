@@ -172,6 +172,19 @@ class ProviderContract(Attacks):
         assert first.json()["role"] == "user"
 
     @pytest.mark.usefixtures("trust")
+    async def test_a_role_in_the_token_changes_nothing(
+        self, client: httpx.AsyncClient, issuer: Issuer, claims: Claims
+    ) -> None:
+        admin = {"role": "admin"}
+        # A provider's own `role` may have to keep its value.
+        stated = {"role": claims.get("role", "admin"), "roles": ["admin"], "permissions": ["admin"]}
+        nested = {"app_metadata": admin, "user_metadata": admin, "public_metadata": admin, "metadata": admin}
+        headers = {"Authorization": f"Bearer {issuer.sign(claims | stated | nested | {'org_role': 'org:admin'})}"}
+
+        assert (await client.get(ME, headers=headers)).json()["role"] == "user"
+        assert (await client.get("/api/v1/admin/users", headers=headers)).status_code == 403
+
+    @pytest.mark.usefixtures("trust")
     async def test_the_application_tells_a_bad_token_from_an_issuer_that_is_down(
         self, client: httpx.AsyncClient, issuer: Issuer, claims: Claims
     ) -> None:

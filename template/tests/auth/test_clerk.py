@@ -91,6 +91,9 @@ class TestSettings:
             create_runtime([core, module])
         return str(raised.value)
 
+    def test_no_role_comes_from_a_claim_that_users_edit(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert "AUTH_ROLE_CLAIM" in self.problems(monkeypatch, AUTH_ROLE_CLAIM="unsafe_metadata.role")
+
     def test_all_that_is_required_outside_local_is_named_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         told = self.problems(monkeypatch, ENVIRONMENT="production", CLERK_WEBHOOK_SECRET="whsec_no")
 

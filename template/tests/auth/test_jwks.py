@@ -13,6 +13,7 @@ from app.auth.jwks import (
     REFRESH_AFTER_SECONDS,
     RETRY_SECONDS,
     SEARCH_INTERVAL_SECONDS,
+    SEARCH_PERIOD_SECONDS,
     WAIT_AFTER_SECONDS,
     KeySet,
     open_key_set,
@@ -170,20 +171,32 @@ class TestUnknownKey:
 
         assert await outcome(keys, new.kid) == new.kid
 
-    async def test_it_causes_a_fetch_a_minute_at_most(self, keys: KeySet, issuer: Issuer, clock: Clock) -> None:
+    async def test_it_causes_two_fetches_a_minute_at_most(self, keys: KeySet, issuer: Issuer, clock: Clock) -> None:
         await outcome(keys, "RS256-1")
-        for number in range(50):
+        for number in range(170):
             clock.wait(1)
             assert await outcome(keys, f"made-up-{number}") == "unknown"
 
-        assert issuer.fetches == 2
+        assert issuer.fetches == 1 + 6
 
-    async def test_after_a_minute_it_is_looked_for_again(self, keys: KeySet, issuer: Issuer, clock: Clock) -> None:
+    async def test_a_made_up_key_delays_a_new_one_by_seconds(self, keys: KeySet, issuer: Issuer, clock: Clock) -> None:
         await outcome(keys, "RS256-1")
         await outcome(keys, "made-up")
         new = issuer.rotate()
         assert await outcome(keys, new.kid) == "unknown"
         clock.wait(SEARCH_INTERVAL_SECONDS)
+
+        assert await outcome(keys, new.kid) == new.kid
+
+    async def test_after_a_flood_it_is_looked_for_again(self, keys: KeySet, issuer: Issuer, clock: Clock) -> None:
+        await outcome(keys, "RS256-1")
+        await outcome(keys, "made-up")
+        clock.wait(SEARCH_INTERVAL_SECONDS)
+        await outcome(keys, "made-up")
+        new = issuer.rotate()
+        clock.wait(SEARCH_INTERVAL_SECONDS)
+        assert await outcome(keys, new.kid) == "unknown"
+        clock.wait(SEARCH_PERIOD_SECONDS - 2 * SEARCH_INTERVAL_SECONDS)
 
         assert await outcome(keys, new.kid) == new.kid
 

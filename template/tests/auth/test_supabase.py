@@ -139,6 +139,9 @@ class TestSettings:
             create_runtime([core, module])
         return str(raised.value)
 
+    def test_no_role_comes_from_a_claim_that_users_edit(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert "AUTH_ROLE_CLAIM" in self.problems(monkeypatch, AUTH_ROLE_CLAIM="user_metadata.role")
+
     def test_all_problems_are_named_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         told = self.problems(
             monkeypatch, ENVIRONMENT="production", SUPABASE_JWT_SECRET="short", SUPABASE_WEBHOOK_SECRET="no base64!"

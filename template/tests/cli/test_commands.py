@@ -12,10 +12,10 @@ from app.core.manifest import Module
 from tests.databases import apart
 
 
-def app(*arguments: str) -> Result:
-    """Runs the command in this process."""
+def app(*arguments: str, answer: str | None = None) -> Result:
+    """Run the command in this process, with an answer to its question."""
     results: list[Result] = []
-    apart(lambda: results.append(CliRunner().invoke(cli, arguments)))
+    apart(lambda: results.append(CliRunner().invoke(cli, arguments, input=answer)))
     return results[0]
 
 

@@ -28,8 +28,25 @@ class TestUpgrade:
 class TestDowngrade:
     def test_says_what_it_does_and_when_there_is_nothing_to_do(self) -> None:
         app("db", "upgrade")
-        assert "Reverted users_0001: " in app("db", "downgrade", "base").output
+        assert "Reverted users_0001: " in app("db", "downgrade", "base", "--yes").output
         assert app("db", "downgrade", "base").output.startswith("Nothing to do")
+
+    def test_asks_and_shows_what_is_lost(self, url: str) -> None:
+        app("db", "upgrade")
+        fields = "id, created_at, updated_at, role, is_active"
+        row = "'00000000-0000-7000-8000-000000000001', '2026-01-01 00:00:00', '2026-01-01 00:00:00', 'user', true"
+        insert = f"INSERT INTO users ({fields}) VALUES ({row})"  # noqa: S608 - constants
+        apart(partial(on_database, url, partial(Connection.execute, statement=text(insert))))
+
+        asked = app("db", "downgrade", "users_0001")
+
+        assert asked.exit_code == 1
+        assert "  users_0003 (Roles of the project: the database accepts any name)\n  users_0002 (" in asked.output
+        assert "  column users.tokens_valid_from, 1 row\n" in asked.output
+        assert "Nothing to do" in app("db", "upgrade").output
+        assert "table users, 1 row\n" in app("db", "downgrade", "base").output
+        assert "column" not in app("db", "downgrade", "base").output
+        assert "Reverted users_0003" in app("db", "downgrade", "users_0001", answer="y\n").output
 
     def test_refuses_what_it_does_not_know(self) -> None:
         assert "unknown@base is neither" in refused(app("db", "downgrade", "unknown@base"))
@@ -39,7 +56,7 @@ class TestCurrent:
     def test_shows_how_far_each_module_is(self) -> None:
         assert "users            none, " in app("db", "current").output
         app("db", "upgrade")
-        assert "users            users_0002 (" in app("db", "current").output
+        assert "users            users_0003 (" in app("db", "current").output
 
     def test_ends_quietly_when_its_output_is_not_read(self) -> None:
         command = [sys.executable, "-m", "app.cli.main", "db", "current"]

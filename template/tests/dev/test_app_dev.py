@@ -65,7 +65,7 @@ class TestFirstStart:
         assert answer.json()["email"] == "me@example.com"
 
     def test_shares_its_database_with_other_commands(self, project: Project, dev: Dev) -> None:  # noqa: ARG002
-        done = project.run("user", "promote", "me@example.com")
+        done = project.run("user", "grant", "me@example.com", "admin")
         assert done.returncode == 0, done.stderr
 
     def test_refuses_a_second_one_in_the_same_folder(self, project: Project, dev: Dev, port: int) -> None:

@@ -34,7 +34,6 @@ INVALID_ADDRESSES = [
     "ada@" + "a" * 64 + ".com",
     "ada@" + "a." * 130 + "com",
     "ada@ä..com",
-    "ada@straße.example",
     "ada@" + "ä" * 100_000 + ".com",
 ]
 
@@ -52,6 +51,7 @@ def test_rejects_an_invalid_address(address: str) -> None:
         ("Ada.Lovelace+news@mail.example.com", "Ada.Lovelace+news@mail.example.com"),
         ("o'brien_1@example.co", "o'brien_1@example.co"),
         ("ada@müller.example", "ada@xn--mller-kva.example"),
+        ("ada@straße.example", "ada@xn--strae-oqa.example"),
         ("ada@MÜLLER.example", "ada@xn--mller-kva.example"),
         ("a" * 64 + "@example.com", "a" * 64 + "@example.com"),
     ],

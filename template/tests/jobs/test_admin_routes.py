@@ -16,7 +16,7 @@ from app.core.runtime import Runtime
 from app.jobs.models import Job, JobState
 from app.jobs.results import keep_result
 from app.users.jobs import export_user_data
-from app.users.models import Role
+from app.users.roles import Role
 from tests.conftest import ME, SignIn
 from tests.users.audits import MemoryAudit
 

@@ -7,14 +7,19 @@ import sys
 import time
 from contextlib import nullcontext
 from pathlib import Path
+from typing import get_type_hints
+from uuid import UUID
 
 import click
 import pytest
 from click.testing import CliRunner, Result
 
+from app import project_modules
 from app.core.commands import CommandLine
 from app.core.config.settings import Settings
 from app.core.db.database import create_database
+from app.core.jobs.names import job_name
+from app.core.lifecycle import jobs_of
 from app.core.manifest import Module
 from app.core.runtime import Runtime
 from app.jobs.commands import crons, jobs
@@ -76,6 +81,30 @@ class TestRun:
     async def test_names_the_arguments_when_their_number_is_wrong(self, arguments: list[str], reason: str) -> None:
         ran = await command("run", *arguments, modules=(*MODULES, SMALL))
         assert (ran.exit_code, ran.output) == (1, f"Error: {arguments[0]}: {reason}.\n")
+
+    @pytest.mark.parametrize(
+        ("arguments", "reason"),
+        [
+            (["users.export_user_data", "7"], "user_id: input should be a valid string"),
+            (["users.export_user_data", "no-id"], "user_id: must be a UUID"),
+            (["users.export_user_data", ""], "user_id: must be a UUID"),
+            (["users.delete_user_data", str(UUID(int=7)), "no-id"], "actor_id: must be a UUID"),
+            (["core.process_inbox_event", "\udcff"], "id_: must be a UUID"),
+            (["small.add", '["one"]', "x"], "numbers: input should be a valid integer, unable to parse string"),
+        ],
+        ids=str,
+    )
+    async def test_names_an_argument_of_another_type(self, arguments: list[str], reason: str) -> None:
+        ran = await command("run", *arguments, modules=(*MODULES, SMALL))
+        assert ran.exit_code == 1
+        assert ran.output.startswith(f"Error: {arguments[0]}: {reason}")
+        assert len(ran.output.splitlines()) == 1
+
+    async def test_every_job_that_takes_an_id_says_so(self) -> None:
+        for function in jobs_of([module for module in MODULES if module not in project_modules.MODULES]):
+            for name, hint in get_type_hints(function, include_extras=True).items():
+                if name in {"user_id", "actor_id", "id_"}:
+                    assert "AfterValidator" in str(hint), f"{job_name(function)}: annotate {name} with UuidText"
 
 
 class TestCrons:

@@ -94,6 +94,28 @@ class TestForeignObjects:
             [], ["Left alone, as no revision has created it: table note."]
         )
 
+    async def test_are_left_alone_where_an_index_has_the_name_of_a_column(self, url: str, define: Define) -> None:
+        await asyncio.to_thread(migrations.upgrade, url)
+        define(Column("note", String(20), nullable=True))
+        await revise(url)
+        await execute(url, "CREATE INDEX note ON invoices (note)")
+        assert await asyncio.to_thread(differences, url) == Differences(
+            [], ["Left alone, as no revision has created it: index note of invoices."]
+        )
+
+    async def test_are_none_that_a_revision_created(self, url: str, define: Define) -> None:
+        await asyncio.to_thread(migrations.upgrade, url)
+        small = CheckConstraint("length(note) < 10", name="small")
+        define(Column("note", String(20), nullable=True, index=True), Column("number", String(9), unique=True), small)
+        await revise(url)
+        define(Column("note", String(20), nullable=True), Column("number", String(9)))
+        written = await revise(url)
+        assert written.path is not None
+        text = written.path.read_text()
+        for name in ("ix_invoices_note", "uq_invoices_number", "ck_invoices_small"):
+            assert name in text
+        assert await agree(url)
+
 
 class TestRemovedModel:
     async def test_is_dropped_with_a_warning(self, url: str, define: Define) -> None:

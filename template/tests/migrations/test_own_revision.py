@@ -49,7 +49,7 @@ class TestMakeRevision:
         text = path.read_text()
         assert 'branch_labels: str | Sequence[str] | None = ("app",)\n' in text
         # Of the module that it refers to, and of no other.
-        assert 'depends_on: str | Sequence[str] | None = "users_0002"\n' in text
+        assert 'depends_on: str | Sequence[str] | None = "users_0003"\n' in text
         await asyncio.to_thread(migrations.upgrade, url)
         assert await asyncio.to_thread(differences, url) == Differences([], [])
         await fill(url, metadata)
@@ -112,7 +112,7 @@ class TestMakeRevision:
             path = await asyncio.to_thread(make_revision, url, "Nickname", module="users")
         finally:
             _remove(metadata, users, column)
-        assert path == folder / "versions" / "users" / "users_0003_nickname.py"
+        assert path == folder / "versions" / "users" / "users_0004_nickname.py"
 
     async def test_refuses_an_unknown_module(self, url: str) -> None:
         await asyncio.to_thread(migrations.upgrade, url)

@@ -4,14 +4,15 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
+from structlog.testing import capture_logs
 from uuid_utils.compat import uuid7
 
 from app.core.db.models import utc_now
 from app.core.runtime import Runtime
 from app.payments.convergence import converge
 from app.payments.entitlements import SubscriptionEntitlements
-from app.payments.port import BillingProviders, SubscriptionStatus
+from app.payments.port import BillingProviders, SubscriptionSnapshot, SubscriptionStatus
 from app.plans.catalog import PlanCatalog
 from app.users.models import User
 from tests.conftest import SignIn
@@ -33,6 +34,35 @@ class TestParallel:
         await asyncio.gather(*(converge(live_runtime, shop.provider, id_) for _ in range(4)))
         assert (await stored(live_runtime)).status is SubscriptionStatus.EXPIRED
         assert await plan_of(live_runtime, user_id) == "free"
+
+    async def test_no_connection_is_held_during_the_request(self, live_runtime: Runtime) -> None:
+        held, during = [0], []
+        pool = live_runtime.database.engine.pool
+        event.listen(pool, "checkout", lambda *_: held.append(held[-1] + 1))
+        event.listen(pool, "checkin", lambda *_: held.append(held[-1] - 1))
+
+        class Watching(MemoryProvider):
+            async def fetch(self, runtime: Runtime, provider_id: str) -> SubscriptionSnapshot | None:
+                during.append(held[-1])
+                return await super().fetch(runtime, provider_id)
+
+        shop = MemoryShop()
+        shop.provider = Watching()
+        await converge(live_runtime, shop.provider, await shop.sell(await add_user(live_runtime)))
+        assert max(held) > 0
+        assert during == [0]
+
+
+class TestAudit:
+    async def test_a_change_is_recorded_once(self, runtime: Runtime, shop: MemoryShop) -> None:
+        id_ = await shop.sell(await add_user(runtime))
+        with capture_logs() as logs:
+            for _ in range(2):
+                await converge(runtime, shop.provider, id_)
+        entries = [line for line in logs if line["event"] == "audit"]
+        assert [(entry["action"], entry["details"]["plan_after"]) for entry in entries] == [
+            ("subscription.changed", "pro")
+        ]
 
 
 class TestAccess:

@@ -43,7 +43,7 @@ class TestLoad:
 
         assert [plan.name for plan in catalog.plans] == ["free", "pro", "max"]
         assert catalog.default.name == "free"
-        assert catalog.get("max").limits["projects"] is None
+        assert catalog.get("max").limits["team_members"] is None
         assert catalog.for_price("pro_monthly") == catalog.for_product("com.example.pro") == catalog.get("pro")
         assert catalog.for_price("com.example.pro") is catalog.for_product("pro_monthly") is None
         assert catalog.highest(["free", "max", "pro"]).name == "max"

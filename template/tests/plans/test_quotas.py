@@ -61,9 +61,9 @@ class TestCounter:
     async def test_reserves_settles_and_gives_back_in_one_statement_each(
         self, session: AsyncSession, limited: Limited, user_id: UUID, database: Database
     ) -> None:
-        limited.measures["projects"] = lambda _user_id: select(func.count()).select_from(PlanUsage)
+        limited.measures["team_members"] = lambda _user_id: select(func.count()).select_from(PlanUsage)
         await session.execute(select(1))
-        for resource in ("ai_requests", "seats", "projects"):
+        for resource in ("ai_requests", "seats", "team_members"):
             with statements_of(database) as seen:
                 reservation = await limited.plans.reserve(session, user_id, resource, 5)
             assert len(seen) == 1, seen

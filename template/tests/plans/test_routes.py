@@ -25,7 +25,7 @@ class TestPlans:
         assert body["items"][1]["prices"] == [
             {"key": "pro_monthly", "amount": 1900, "currency": "usd", "interval": "month"}
         ]
-        assert body["items"][2]["limits"]["projects"] is None
+        assert body["items"][2]["limits"]["team_members"] is None
 
     async def test_needs_a_user(self, client: httpx.AsyncClient) -> None:
         for path in ("plans", "usage"):

@@ -16,6 +16,7 @@ from fakeredis import FakeServer
 from fakeredis.aioredis import FakeAsyncRedisConnection
 
 from app.dev.servers.redis_server import installed, private_server
+from app.redis import connection
 
 GIVEN: Final = os.environ.get("TEST_REDIS_URL") or None
 """Read before the tests' settings take the variable away."""
@@ -91,6 +92,7 @@ def fake_sockets() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for module in ("redis.asyncio.connection", "redis.asyncio.client"):
             patch.setattr(f"{module}.UnixDomainSocketConnection", FakeSocketConnection, raising=False)
+        patch.setitem(connection._CLASSES, "unix", FakeSocketConnection)  # noqa: SLF001 - the application's own class
         yield
 
 

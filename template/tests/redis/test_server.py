@@ -17,6 +17,8 @@ from app.core.lifecycle import running
 from app.dev.servers.redis import dev_service
 from app.dev.servers.redis_server import private_server, running_server
 from app.dev.services import services
+from app.kit.resilience.circuit_breaker import CircuitBreaker as SharedBreaker
+from app.kit.resilience.errors import CircuitOpenError
 from app.redis.circuit_breaker import CircuitBreaker
 from app.redis.connection import connect
 from tests.conftest import make_runtime
@@ -98,7 +100,9 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
         port = free.getsockname()[1]
     tls = ("--tls-port", str(port), "--bind", HOST, "--tls-auth-clients", "no")
     files = ("--tls-cert-file", str(certificate), "--tls-key-file", str(key), "--tls-ca-cert-file", str(authority))
-    users = ("--user", "default", "off", "--user", "app", "on", ">s@fe", "~cache:*", "~limit:*", "+@all", "-@dangerous")
+    # As docs/redis.md says.
+    keys = ("~cache:*", "~limit:*", "~lease:*", "~circuit:*")
+    users = ("--user", "default", "off", "--user", "app", "on", ">s@fe", *keys, "+@all", "-@dangerous")
     with private_server(folder / "redis", *tls, *files, *users) as url:
         yield Secured(port=port, authority=authority, socket=url)
 
@@ -112,9 +116,17 @@ class TestSecured:
             await runtime.cache.set("key", b"value", MINUTE)
             assert await runtime.cache.get("key") == b"value"
             assert (await runtime.limiter.hit("5/hour", "me")).remaining == 4
+            assert await runtime.leases.acquire("me", limit=1, lifetime=MINUTE)
+            shop = SharedBreaker("shop", transient=LookupError, threshold=1)
+            with pytest.raises(LookupError):
+                async with shop.guard():
+                    raise LookupError
+            with pytest.raises(CircuitOpenError):
+                async with shop.guard():
+                    pytest.fail("The circuit is open.")
             breaker = runtime.resource(CircuitBreaker)
             assert not breaker.is_open
-            assert await breaker.client.exists("limit:me 5/hour") == 1
+            assert await breaker.client.exists("limit:me 5/hour", "lease:me", "circuit:shop") == 3
             with pytest.raises(NoPermissionError):
                 await breaker.client.get("another application's")
 

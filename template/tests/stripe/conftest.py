@@ -76,7 +76,7 @@ async def prepare(server: StripeServer, runtime: Runtime) -> StripeFake:
     """Begin an account with the products and prices of plans.toml, and with our webhook."""
     if server.prepared is None:
         fake = server.reset()
-        for change in await StripeSetup().changes(runtime):
+        for change in await runtime.resource(StripeSetup).changes(runtime):
             await change.apply()
         fake.account.deliveries.clear()
         fake.account.objects.pop("webhook_endpoint", None)

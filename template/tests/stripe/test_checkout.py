@@ -84,7 +84,7 @@ class TestPurchase:
             lambda client: client.v1.prices.create_async(
                 {
                     "product_data": {"name": "Legacy"},
-                    "currency": "eur",
+                    "currency": "usd",
                     "unit_amount": 500,
                     "recurring": {"interval": "month"},
                 }

@@ -4,10 +4,13 @@ from collections import Counter
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.core.db.models import utc_now
+from app.core.ports.events import Event, UserNotice
 from app.dev.servers.stripe.objects.customers import PaymentMethod
+from app.dev.servers.stripe.objects.invoices import Invoice
 from app.payments.models import BillingNotice
 from app.stripe.snapshots import money
 from tests.stripe.conftest import Buyer, submit
@@ -19,6 +22,20 @@ async def kinds(buyer: Buyer) -> Counter[str]:
     async with buyer.runtime.database.reading() as session:
         keys = await session.scalars(select(col(BillingNotice.key)))
     return Counter(key.partition("/")[0] for key in keys)
+
+
+def record_notices(buyer: Buyer, monkeypatch: pytest.MonkeyPatch) -> list[UserNotice]:
+    """Record the notices that are published from now on."""
+    sent: list[UserNotice] = []
+    publish = buyer.runtime.events.publish
+
+    async def record(session: AsyncSession, event: Event) -> None:
+        if isinstance(event, UserNotice):
+            sent.append(event)
+        await publish(session, event)
+
+    monkeypatch.setattr(buyer.runtime.events, "publish", record)
+    return sent
 
 
 class TestNotices:
@@ -35,11 +52,14 @@ class TestNotices:
         await advance(buyer, "+12days")
         assert await kinds(buyer) == {"trial_ends": 1}
 
-    async def test_a_failed_payment_and_the_end(self, buyer: Buyer) -> None:
+    async def test_a_failed_payment_and_the_end(self, buyer: Buyer, monkeypatch: pytest.MonkeyPatch) -> None:
         await buyer.subscribe(plan="enterprise")
+        sent = record_notices(buyer, monkeypatch)
         change_card(buyer, "0341")
         await advance(buyer, "+1month", "+2hours", "+3days")
         assert await kinds(buyer) == {"receipt": 1, "payment_failed": 1}
+        (invoice,) = [each for each in buyer.fake.account.all(Invoice) if each.status == "open"]
+        assert [notice.url for notice in sent if notice.title == "Your payment failed"] == [invoice.hosted_invoice_url]
         await advance(buyer, "+20days")
         assert await kinds(buyer) == {"receipt": 1, "payment_failed": 1, "ended": 1}
 

@@ -9,6 +9,7 @@ from app.core.runtime import Runtime
 from app.dev.servers.stripe.billing import payments
 from app.dev.servers.stripe.cards import by_last4, replace_card
 from app.dev.servers.stripe.objects.customers import Customer
+from app.dev.servers.stripe.objects.hosted import PortalConfiguration, PortalSession
 from app.dev.servers.stripe.objects.invoices import Invoice
 from app.dev.servers.stripe.objects.payments import Charge, Dispute
 from app.dev.servers.stripe.objects.subscriptions import Subscription
@@ -215,6 +216,9 @@ class TestReading:
         assert (await buyer.get("/portal")).status_code == 409
         await buyer.subscribe()
         assert (await buyer.get("/portal")).json()["url"].startswith(buyer.fake.account.base_url)
+        (session,) = buyer.fake.account.all(PortalSession)
+        (configuration,) = buyer.fake.account.all(PortalConfiguration)
+        assert session.configuration == configuration.id
 
 
 class TestSeveral:

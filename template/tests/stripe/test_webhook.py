@@ -177,6 +177,11 @@ class TestSettings:
             load_settings([StripeSettings])
         assert value not in str(caught.value)
 
+    def test_production_needs_a_live_key(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("ENVIRONMENT", "production")
+        with pytest.raises(ConfigurationError, match="STRIPE_SECRET_KEY is a key of the test mode"):
+            load_settings([StripeSettings])
+
     def test_the_key_is_not_sent_over_plain_http(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ENVIRONMENT", "staging")
         monkeypatch.setenv("STRIPE_API_BASE", "http://stripe.example.com")

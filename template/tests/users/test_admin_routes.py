@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from app.core.runtime import Runtime
-from app.users.models import Role
+from app.users.roles import Role
 from tests.conftest import ME, SignIn
 from tests.users.audits import MemoryAudit
 
@@ -100,7 +100,9 @@ class TestListUsers:
             {"limit": -1},
             {"skip": -1},
             {"skip": 10**30},
-            {"role": "root"},
+            {"role": "Root"},
+            {"role": "\u0430dmin"},
+            {"role": "x" * 51},
             {"is_active": "perhaps"},
             {"search": "a\0b"},
             {"search": "x" * 101},
@@ -185,7 +187,19 @@ class TestUpdateUser:
 
     @pytest.mark.parametrize(
         "change",
-        [{"role": None}, {"role": "root"}, {"role": "Admin"}, {"email": "a@example.com"}, {"is_active": False}],
+        [
+            {"role": None},
+            {"role": "Admin"},
+            {"role": "admin "},
+            {"role": "admin\n"},
+            {"role": "\u0430dmin"},
+            {"role": "ad\u200bmin"},
+            {"role": ["admin"]},
+            {"role": "x" * 51},
+            {"permissions": ["projects:export"]},
+            {"email": "a@example.com"},
+            {"is_active": False},
+        ],
         ids=str,
     )
     async def test_what_cannot_be_changed_is_refused(
@@ -196,6 +210,16 @@ class TestUpdateUser:
         answer = await client.patch(f"{USERS}/{user_id}", headers=admin, json=change)
 
         assert code(answer) == (422, "VALIDATION_ERROR")
+
+    async def test_a_role_that_does_not_exist_is_refused(
+        self, client: httpx.AsyncClient, admin: dict[str, str], sign_in: SignIn
+    ) -> None:
+        user_id = await id_of(client, await sign_in())
+
+        answer = await client.patch(f"{USERS}/{user_id}", headers=admin, json={"role": "root"})
+
+        assert code(answer) == (422, "UNKNOWN_ROLE")
+        assert {"user", "admin"} <= set(answer.json()["error"]["details"]["roles"])
 
     async def test_nobody_is_404(self, client: httpx.AsyncClient, admin: dict[str, str]) -> None:
         assert code(await client.patch(f"{USERS}/{uuid4()}", headers=admin, json={})) == (404, "NOT_FOUND")

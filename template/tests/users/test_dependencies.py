@@ -10,7 +10,8 @@ from sqlalchemy import update
 
 from app.auth.local import mint
 from app.core.runtime import Runtime
-from app.users.models import Role, users
+from app.users.models import users
+from app.users.roles import Role
 from tests.conftest import ME, SignIn
 from tests.statements import statements_of
 

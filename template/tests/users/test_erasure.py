@@ -29,7 +29,8 @@ from app.users.erasure import erase_user
 from app.users.errors import LastAdminError
 from app.users.events import ExportReady
 from app.users.jobs import delete_user_data, export_user_data
-from app.users.models import Role, User, user_identities, users
+from app.users.models import User, user_identities, users
+from app.users.roles import Role
 from tests.conftest import ME, SignIn
 from tests.users.audits import MemoryAudit
 

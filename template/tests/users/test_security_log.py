@@ -16,7 +16,7 @@ from app.auth.local import LOCAL_PROVIDER, local_subject, mint
 from app.core.db.models import utc_now
 from app.core.observability.pseudonym import pseudonym
 from app.core.runtime import Runtime
-from app.users.models import Role
+from app.users.roles import Role
 from app.users.service import UserAdministration
 from app.users.subscribers import on_identity_deleted
 from tests.conftest import ME, SignIn

@@ -9,7 +9,8 @@ from sqlalchemy import func, select
 
 from app.core.runtime import Runtime
 from app.users.errors import LastAdminError
-from app.users.models import Role, users
+from app.users.models import users
+from app.users.roles import Role
 from app.users.schemas import UserUpdate
 from app.users.service import UserAdministration
 from tests.conftest import ME, SignIn

@@ -15,7 +15,8 @@ from app.core.runtime import Runtime
 from app.users.caller import Caller
 from app.users.errors import AccountDeactivatedError
 from app.users.identities import find_caller
-from app.users.models import Role, user_identities, users
+from app.users.models import user_identities, users
+from app.users.roles import Role
 from tests.conftest import ME, SignIn
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

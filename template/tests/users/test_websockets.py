@@ -9,7 +9,7 @@ from uuid import UUID
 import httpx
 import pytest
 import uvicorn
-from fastapi import APIRouter, WebSocket
+from fastapi import APIRouter, Depends, WebSocket
 from sqlalchemy import update
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
@@ -20,8 +20,9 @@ from app.core.manifest import Module
 from app.core.runtime import Runtime
 from app.main import create_app
 from app.modules import MODULES
-from app.users.dependencies import AdminUser, CurrentUser
-from app.users.models import Role, users
+from app.users.dependencies import AdminUser, CurrentUser, require_permission, require_role
+from app.users.models import users
+from app.users.roles import AccessPolicy, Role, RoleDefinition
 from tests.conftest import ME, SignIn
 
 APP, ADMIN = "app", "admin"
@@ -53,12 +54,27 @@ async def unaware(websocket: WebSocket) -> None:
     await websocket.close()
 
 
+@router.websocket("/supported", dependencies=[Depends(require_role("support"))])
+async def supported(websocket: WebSocket) -> None:
+    """Greet the support team."""
+    await accept(websocket)
+    await websocket.close()
+
+
+@router.websocket("/permitted", dependencies=[Depends(require_permission("echo:use"))])
+async def permitted(websocket: WebSocket) -> None:
+    """Greet users with the permission."""
+    await accept(websocket)
+    await websocket.close()
+
+
 module = Module(name="echo", router=router, admin_router=admin_router)
 
 
 @pytest.fixture
 async def server(live_runtime: Runtime) -> AsyncIterator[str]:
     """The address of a server on the loopback interface."""
+    live_runtime.provide(AccessPolicy, AccessPolicy(("echo:use",), (RoleDefinition("support", ("echo:use",)),)))
     app = create_app([*MODULES, module], runtime=live_runtime)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         config = uvicorn.Config(app, ws="websockets-sansio", lifespan="off", log_config=None)
@@ -146,3 +162,13 @@ class TestPlainUser:
         assert await refusal(dial(server, APP, path="unaware")) == (401, "UNAUTHORIZED")
         async with dial(server, APP, headers, path="unaware") as websocket:
             assert await websocket.recv() == "in"
+
+
+@pytest.mark.parametrize(("path", "code"), [("supported", "ROLE_REQUIRED"), ("permitted", "PERMISSION_REQUIRED")])
+async def test_roles_and_permissions_guard_websockets(server: str, live_sign_in: SignIn, path: str, code: str) -> None:
+    plain = await live_sign_in()
+    support = await live_sign_in(email="support@example.com", role="support")
+
+    assert await refusal(dial(server, APP, plain, path)) == (403, code)
+    async with dial(server, APP, support, path):
+        pass

@@ -15,6 +15,9 @@ BUILT_IN = frozenset({
     "event_loop_policy", "unused_tcp_port", "unused_tcp_port_factory", "socket_enabled", "socket_disabled",
 })  # fmt: skip
 
+GENERATING = frozenset({"given", "hypothesis.given"})
+"""Decorators whose library passes the named arguments, or all if none is named."""
+
 
 def check_fixtures(code: Code, report: Report) -> None:
     """Check the arguments of tests and fixtures."""
@@ -71,6 +74,8 @@ def _asked(function: Function) -> Iterator[str]:
             given.update(part for text in decorator.first for part in re.split(r"\s*,\s*", text.strip()))
         elif decorator.function.endswith("mark.usefixtures"):
             yield from decorator.texts
+        elif decorator.function in GENERATING:
+            given.update(decorator.keywords or function.arguments)
     yield from (name for name in function.arguments if name not in given and name not in BUILT_IN)
 
 

@@ -36,12 +36,19 @@ OFFERED = "dependencies"
 
 
 def check_reached(code: Code, report: Report) -> None:
-    """Check that every file of the application is imported by another one of it, and that tests use their helpers."""
+    """Check that every file of the application is imported by another one of it, and that tests use their helpers.
+
+    What a piece offers to the user's own code has to be imported by a test or by the application.
+    """
     inside, of_tests = _reached(code, {"app", "migrations"}), _reached(code, {"tests"})
+    offers = tuple(path for piece in code.tree.model.pieces.values() for path in piece.offers)
     for module in code:
         if module.file.name == "__init__.py" or module.name in ENTRIES or module.name.endswith(f".{OFFERED}"):
             continue
-        if module.name.startswith("app."):
+        if module.file.path.startswith(offers):
+            unreached = module.file.cond & ~inside[module.name] & ~of_tests[module.name]
+            report(module.file.source, 1, "is offered to the user's code, but nothing imports it", unreached)
+        elif module.name.startswith("app."):
             unreached = module.file.cond & ~inside[module.name]
             report(module.file.source, 1, "no file of the application imports it", unreached)
         elif module.name.startswith("tests.") and not module.file.name.startswith(("test_", "conftest")):

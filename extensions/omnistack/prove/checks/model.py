@@ -21,6 +21,7 @@ def check_model(model: Model, report: Report) -> None:
     for piece in model.pieces.values():
         _check_piece(model, piece, report)
         _check_requirements(model, piece, report)
+    _check_offers(model, report)
 
 
 def _catalog_file(piece: Piece) -> str:
@@ -41,6 +42,9 @@ def _check_piece(model: Model, piece: Piece, report: Report) -> None:
         asked = model.asked.get(piece.port or piece.name)
         if asked is not None and (piece.name if piece.port else True) in asked.question.values:
             report(file, _line(model, file, "always:"), "is `always`, but has a question", valid)
+        if piece.module is None:
+            message = "is `always`, but has no module: let the pieces that need it require it"
+            report(file, _line(model, file, "always:"), message, valid)
     elif chosen == valid:
         report(file, _line(model, file, "always:"), "is chosen by every answer set, but not `always`", valid)
     port = model.asked.get(piece.port) if piece.port else None
@@ -52,6 +56,34 @@ def _check_piece(model: Model, piece: Piece, report: Report) -> None:
             reasons = reasons | model.chosen[other.name]
     report(file, 1, "is chosen, but neither an answer nor another piece requires it", chosen & ~reasons)
     report(file, 1, "is selected by an answer, but not chosen", model.wanted(piece) & ~chosen)
+
+
+def _check_offers(model: Model, report: Report) -> None:
+    """Check that what is offered to the user's code can be chosen for its own sake: by a collection.
+
+    A collection is a piece with a question that has no files and only requires others.
+    """
+    offered = [piece for piece in model.pieces.values() if piece.offers]
+    collections = [name for name, piece in model.pieces.items() if not piece.paths and name in model.asked]
+    reached = {name for collection in collections for name in _closure(model, collection)}
+    for piece in offered:
+        if piece.name not in reached:
+            report(
+                _catalog_file(piece),
+                1,
+                "offers code to users, but no collection, such as toolbox, requires it",
+                model.valid,
+            )
+
+
+def _closure(model: Model, name: str) -> set[str]:
+    found, pending = set[str](), [name]
+    while pending:
+        piece = model.pieces.get(pending.pop())
+        if piece is not None and piece.name not in found:
+            found.add(piece.name)
+            pending.extend(piece.requires)
+    return found
 
 
 def _check_requirements(model: Model, piece: Piece, report: Report) -> None:

@@ -21,7 +21,8 @@ from app.auth.providers.clerk_user import email_of, name_of
 from app.auth.tokens import TokenVerifier
 from app.auth.unconfigured import UnconfiguredProvider
 from app.core.runtime import Runtime
-from app.kit.resilience import Resilient, UnavailableError
+from app.kit.resilience.errors import UnavailableError
+from app.kit.resilience.resilient import Resilient
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -29,6 +30,7 @@ ALGORITHMS = ("RS256",)
 API_URL = "https://api.clerk.com"
 TIMEOUT = timedelta(seconds=3)
 FACTORS = 2
+_USER_EDITABLE = ("unsafe_metadata",)
 
 
 class ClerkProvider:
@@ -131,4 +133,5 @@ provider = AuthProviderSpec(
     open=_open,
     public_router=clerk_webhook.router,
     inbox_handlers=(clerk_webhook.apply_clerk_event,),
+    user_editable_claims=_USER_EDITABLE,
 )

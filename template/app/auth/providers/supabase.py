@@ -22,6 +22,8 @@ AUDIENCE: Final = "authenticated"
 ROLE: Final = "authenticated"
 """The role of users. The project's API keys have the role `anon` or `service_role` and are not users."""
 
+_USER_EDITABLE: Final = ("user_metadata",)
+
 
 def issuer_of(project_url: str) -> str:
     """Return the issuer of a project's tokens."""
@@ -77,4 +79,5 @@ provider = AuthProviderSpec(
     open=_open,
     public_router=supabase_webhook.router,
     inbox_handlers=(supabase_webhook.apply_supabase_event,),
+    user_editable_claims=_USER_EDITABLE,
 )

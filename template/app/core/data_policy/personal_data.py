@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Final
 from uuid import UUID
 
+from pydantic import SecretStr
 from pydantic_core import to_json
 from sqlalchemy import delete, inspect, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -52,7 +53,7 @@ async def _batches(runtime: Runtime, part: PersonalData, user_id: UUID) -> Async
         async with runtime.database.reading() as session:
             rows = (await session.execute(after)).all()
         if rows:
-            yield [{column.key: value for column, value in zip(shown, row, strict=False)} for row in rows]
+            yield [{column.key: _shown(value) for column, value in zip(shown, row, strict=False)} for row in rows]
             after = statement.where(key > rows[-1][-1])
         if len(rows) < BATCH:
             return
@@ -60,3 +61,8 @@ async def _batches(runtime: Runtime, part: PersonalData, user_id: UUID) -> Async
 
 def _json(value: object) -> bytes:
     return to_json(value, bytes_mode="base64", fallback=str)
+
+
+def _shown(value: object) -> object:
+    # An encrypted column has secrets, which JSON shows as asterisks. They are the user's own data.
+    return value.get_secret_value() if isinstance(value, SecretStr) else value

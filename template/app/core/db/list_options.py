@@ -1,4 +1,4 @@
-"""Filters, sort orders and joins of lists. A list supports only those that its repository names."""
+"""Filters, sort orders, joins and computed fields of lists. A list supports only those that its repository names."""
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
@@ -30,7 +30,7 @@ class Filter:
     """A condition of a list: `Filter(col(Invoice.due_on), "lt")`.
 
     Attributes:
-        column: of the table, or of one that is joined.
+        column: of the table, or of one that is joined, or a computed expression.
         operator: how the column is compared with the value. `contains` ignores the case.
     """
 
@@ -56,6 +56,20 @@ class Join:
     model: type[SQLModel]
     on: ColumnElement[bool]
     columns: Mapping[str, SQLColumnExpression[Any]]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Computed:
+    """A field of a list's items that the database computes, such as the number of an invoice's lines.
+
+    Attributes:
+        name: of the response's field.
+        expression: of the table's columns, or a subquery, such as `select(func.count()).where(…).scalar_subquery()`. To
+            filter or sort by it, use it in `filters` and `sortable` too.
+    """
+
+    name: str
+    expression: SQLColumnExpression[Any]
 
 
 def conditions(filters: Mapping[str, Filter], values: Mapping[str, object]) -> list[ColumnElement[bool]]:

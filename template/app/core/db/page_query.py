@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlmodel import SQLModel
 
-from app.core.db.list_options import Join
+from app.core.db.list_options import Computed, Join
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,12 +30,13 @@ class PageShape:
     The values are parameters: `skip` and `limit`, `owner_id` if there is an owner, `pattern` for a search.
 
     Attributes:
-        schema: of one item. Each of its fields is a column of the table or of a joined one.
+        schema: of one item. Each of its fields is a column of the table or of a joined one, or is computed.
         owner: the name of the column that must equal `owner_id`.
         searched: the names of the columns of which one must match `pattern`.
         empty: the name of the column that must be empty.
         newest_first: whether the rows are ordered by their keys; otherwise the caller adds an order.
         joins: the other tables.
+        computed: the fields that the database computes.
     """
 
     model: type[SQLModel]
@@ -45,6 +46,7 @@ class PageShape:
     empty: str | None
     newest_first: bool
     joins: tuple[Join, ...] = ()
+    computed: tuple[Computed, ...] = ()
 
 
 @lru_cache(maxsize=512)
@@ -66,7 +68,7 @@ def page_statement(shape: PageShape) -> Select[*tuple[Any, ...]]:
     if shape.searched:
         pattern: BindParameter[str] = bindparam("pattern")
         conditions.append(or_(*(columns[name].ilike(pattern, escape="\\") for name in shape.searched)))
-    selected = columns_of(shape.model, shape.schema, shape.joins)
+    selected = columns_of(shape.model, shape.schema, shape.joins, shape.computed)
     statement = select(*selected, func.count().over().label("total")).where(*conditions)
     if shape.joins:
         source: FromClause = inspect(shape.model).local_table
@@ -79,15 +81,16 @@ def page_statement(shape: PageShape) -> Select[*tuple[Any, ...]]:
 
 
 def columns_of(
-    model: type[SQLModel], schema: type[BaseModel], joins: Sequence[Join] = ()
+    model: type[SQLModel], schema: type[BaseModel], joins: Sequence[Join] = (), computed: Sequence[Computed] = ()
 ) -> tuple[ColumnElement[Any], ...]:
     """Return the columns that a response shows, in the order of its fields.
 
     Raises:
-        TypeError: a field is no column of the table or of a joined one.
+        TypeError: a field is no column of the table or of a joined one, and is not computed.
     """
     own = inspect(model).columns
     columns: dict[str, Any] = {name: column for join in joins for name, column in join.columns.items()}
+    columns |= {each.name: each.expression for each in computed}
     columns |= {name: own[name] for name in schema.model_fields if name in own and name not in columns}
     missing = [name for name in schema.model_fields if name not in columns]
     if missing:

@@ -1,23 +1,22 @@
 """The generic repository: the statements that every table needs."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from pydantic import BaseModel
 from sqlalchemy import ColumnElement, CursorResult, Select, SQLColumnExpression, func, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, Mapped
-from sqlmodel import SQLModel, col
+from sqlmodel import col
 
-from app.core.db.database import fetch_in, is_unique_violation
-from app.core.db.list_options import Filter, Join, conditions, ordering
+from app.core.db.bulk import Values, bounded, check_fields, conflicts, update_rows, values_of
+from app.core.db.database import fetch_in
+from app.core.db.list_options import Computed, Filter, Join, conditions, ordering
 from app.core.db.models import Entity, SoftDelete, utc_now
 from app.core.db.page_query import PageShape, items_of, page_statement
 from app.core.db.pagination import MAX_LIMIT, Page, PageParams
-from app.core.errors import ConflictError, NotFoundError
+from app.core.errors import NotFoundError
 from app.kit.search import like_pattern
 
 
@@ -43,6 +42,7 @@ class Repository[M: Entity]:
         filters: the conditions that `page` takes, by name.
         sortable: the columns that `page` can sort by, by name.
         joins: other tables whose columns the items of a page show.
+        computed: fields of the items of a page that the database computes.
     """
 
     model: type[M]
@@ -51,6 +51,7 @@ class Repository[M: Entity]:
     filters: ClassVar[Mapping[str, Filter]] = {}
     sortable: ClassVar[Mapping[str, SQLColumnExpression[Any]]] = {}
     joins: ClassVar[Sequence[Join]] = ()
+    computed: ClassVar[Sequence[Computed]] = ()
 
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
@@ -97,8 +98,8 @@ class Repository[M: Entity]:
         limit: int = MAX_LIMIT,
     ) -> Sequence[M]:
         """Return the visible rows that meet all conditions, newest first."""
-        statement = self._select(*where, owner_id=owner_id, with_deleted=with_deleted)
-        statement = statement.order_by(col(self.model.id).desc()).offset(skip).limit(limit)
+        found = self._select(*where, owner_id=owner_id, with_deleted=with_deleted)
+        statement = found.order_by(col(self.model.id).desc()).offset(skip).limit(limit)
         return (await self.session.scalars(statement)).all()
 
     async def get_multi_by_owner(self, owner_id: UUID, *, skip: int = 0, limit: int = MAX_LIMIT) -> Sequence[M]:
@@ -129,7 +130,7 @@ class Repository[M: Entity]:
         """Return a page of the visible rows as the response shows them, newest first, in one statement.
 
         Args:
-            schema: of one item. Each of its fields is a column of the table or of a joined one.
+            schema: of one item. Each of its fields is a column of the table or of a joined one, or is computed.
             params: the page.
             where: further conditions.
             search: text that one of the searchable columns contains, in any case.
@@ -152,6 +153,7 @@ class Repository[M: Entity]:
             empty="deleted_at" if issubclass(self.model, SoftDelete) and not with_deleted else None,
             newest_first=not order_by and not sort,
             joins=tuple(type(self).joins),
+            computed=tuple(type(self).computed),
         )
         statement = page_statement(shape)
         where = (*where, *conditions(type(self).filters, filters or {}))
@@ -169,7 +171,7 @@ class Repository[M: Entity]:
             total = first[0][-1] if first else 0
         return Page(items=items_of(schema, rows), total=total, skip=params.skip, limit=params.limit)
 
-    async def create(self, data: BaseModel | Mapping[str, object]) -> M:
+    async def create(self, data: Values) -> M:
         """Add a row with these values.
 
         Raises:
@@ -177,51 +179,70 @@ class Repository[M: Entity]:
         """
         return (await self.create_multi([data]))[0]
 
-    async def create_multi(self, rows: Iterable[BaseModel | Mapping[str, object]]) -> Sequence[M]:
-        """Add several rows at once, all or none.
+    async def create_multi(self, rows: Iterable[Values], *, owner_id: UUID | None = None) -> Sequence[M]:
+        """Add up to `MAX_BULK_ROWS` rows in one statement, all or none.
+
+        Args:
+            rows: their values.
+            owner_id: the owner of all of them, even if the data names another.
 
         Raises:
             ConflictError: a value that must be unique is taken.
+            ValueError: there are too many rows.
         """
-        entities = [
-            self._with_values(self.model(), data.model_dump() if isinstance(data, BaseModel) else data) for data in rows
-        ]
+        owner = {} if owner_id is None else {self._owner().key: owner_id}
+        entities = [self._with_values(self.model(), {**values_of(data), **owner}) for data in bounded(rows)]
         self.session.add_all(entities)
         await self._flush()
         return entities
 
-    async def create_with_owner(self, data: BaseModel | Mapping[str, object], owner_id: UUID) -> M:
+    async def create_with_owner(self, data: Values, owner_id: UUID) -> M:
         """Add a row that belongs to this owner, even if the data names another.
 
         Raises:
             ConflictError: a value that must be unique is taken.
         """
-        values = data.model_dump() if isinstance(data, BaseModel) else data
-        return await self.create({**values, self._owner().key: owner_id})
+        return (await self.create_multi([data], owner_id=owner_id))[0]
 
-    async def update(self, entity: M, data: BaseModel | Mapping[str, object]) -> M:
+    async def update(self, entity: M, data: Values) -> M:
         """Change the row. Of a schema, only the fields that were set, as in PATCH.
 
         Raises:
             ConflictError: a value that must be unique is taken.
         """
-        return await self._write(entity, data.model_dump(exclude_unset=True) if isinstance(data, BaseModel) else data)
+        return await self._write(entity, values_of(data, only_set=True))
 
     async def update_multi(
         self, values: Mapping[str, object], *where: ColumnElement[bool], owner_id: UUID | None = None
     ) -> int:
-        """Change all visible rows that meet the conditions, in one statement. Returns their number.
+        """Change all visible rows that meet the conditions to the same values, in one statement. Returns their number.
 
         Rows that the session has loaded before are changed as well.
 
         Raises:
             ConflictError: a value that must be unique is taken.
         """
-        _check_fields(self.model, values)
+        check_fields(self.model, values)
         visible = self._conditions(where, owner_id=owner_id, with_deleted=False)
-        with _conflicts(self.model):
-            result = await self.session.execute(update(self.model).where(*visible).values(**values))
+        statement = update(self.model).where(*visible).values({"updated_at": utc_now(), **values})
+        with conflicts(self.model):
+            result = await self.session.execute(statement)
         return cast("CursorResult[Any]", result).rowcount
+
+    async def update_each(self, changes: Mapping[UUID, Values], *, owner_id: UUID | None = None) -> int:
+        """Change up to `MAX_BULK_ROWS` visible rows, each to its own values, in one statement. Returns their number.
+
+        Rows that are not visible are left as they are. Rows that the session has loaded before are changed as well.
+
+        Args:
+            changes: the new values by the rows' keys. Of a schema, only the fields that were set, as in PATCH.
+
+        Raises:
+            ConflictError: a value that must be unique is taken. No row is changed.
+            ValueError: there are too many rows or values.
+        """
+        visible = self._conditions((), owner_id=owner_id, with_deleted=False)
+        return await update_rows(self.session, self.model, changes, visible)
 
     async def delete(self, entity: M) -> None:
         """Delete the row permanently."""
@@ -242,14 +263,14 @@ class Repository[M: Entity]:
         return entity
 
     def _with_values(self, entity: M, values: Mapping[str, object]) -> M:
-        _check_fields(self.model, values)
+        check_fields(self.model, values)
         for name, value in values.items():
             setattr(entity, name, value)
         return entity
 
     async def _flush(self) -> None:
         """Send the changes, so that a violated constraint shows here and not at the commit."""
-        with _conflicts(self.model):
+        with conflicts(self.model):
             await self.session.flush()
 
     def _select(
@@ -278,20 +299,3 @@ class Repository[M: Entity]:
         if owner is None:
             raise TypeError(f"{type(self).__name__} has no owner: set `owner = col({self.model.__name__}.…)`.")
         return owner
-
-
-def _check_fields(model: type[SQLModel], values: Mapping[str, object]) -> None:
-    """Refuse misspelt names, which would be ignored."""
-    unknown = values.keys() - model.model_fields.keys()
-    if unknown:
-        raise TypeError(f"{model.__name__} has no field {', '.join(sorted(unknown))}.")
-
-
-@contextmanager
-def _conflicts(model: type[SQLModel]) -> Iterator[None]:
-    try:
-        yield
-    except IntegrityError as error:
-        if is_unique_violation(error):
-            raise ConflictError(f"{model.__name__} already exists.") from error
-        raise

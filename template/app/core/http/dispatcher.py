@@ -40,6 +40,9 @@ class Dispatcher:
             # In a pattern, `$` also matches before a final newline: a proxy's rules would see another path than we do.
             await self._router.not_found(scope, receive, send)
             return
+        if scope["type"] == "websocket":
+            await self._serve_websocket(scope, receive, send)
+            return
         route = self._table.find(scope) if scope["type"] == "http" else None
         if route is None:
             await self._search(scope, receive, send)
@@ -53,6 +56,12 @@ class Dispatcher:
         if route.is_branch:
             scope.update(route.branch.matches(scope)[1])
         await route.branch.handle(scope, receive, send)
+
+    async def _serve_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route = context_of(scope).route = self._table.find_websocket(scope)
+        if route in self._limited:
+            await limit_address(HTTPConnection(scope))
+        await self._search(scope, receive, send)
 
 
 def dispatch_by_table(app: FastAPI, *, limited: Callable[[KnownRoute], bool], guards: Iterable[Depends] = ()) -> None:

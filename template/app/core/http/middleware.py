@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterable
 
 import structlog
 from fastapi import FastAPI
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
@@ -19,14 +18,18 @@ from uuid_utils import uuid7
 from app.core.config.settings import ConfigurationError, Settings
 from app.core.context import SCOPE_KEY, RequestContext, context_of, current_request
 from app.core.http.body_limit import limited_receive, refuse_declared_size
+from app.core.http.cors import Cors
 from app.core.http.error_handlers import render_app_error, render_internal
 from app.core.http.telemetry import CLIENT_CLOSED, SWITCHING_PROTOCOLS, finish_operation, start_operation
+from app.core.http.websocket_boundary import serve_websocket
 from app.kit.user_error import UserError
 
 type Headers = list[tuple[bytes, bytes]]
 
 logger = structlog.stdlib.get_logger(__name__)
 
+RESPONSE_STARTS = ("http.response.start", "websocket.http.response.start")
+"""The second one refuses a WebSocket."""
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 LOCAL_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?"
 """The origins that may call the API in local where BACKEND_CORS_ORIGINS is empty."""
@@ -66,7 +69,7 @@ def add_middleware(app: FastAPI, settings: Settings, *, docs: Collection[str], u
     app.add_middleware(ErrorBoundary, max_body_size=settings.MAX_BODY_SIZE, max_json_values=settings.MAX_JSON_VALUES)
     if settings.BACKEND_CORS_ORIGINS or settings.is_local:
         app.add_middleware(
-            CORSMiddleware,
+            Cors,
             allow_origins=[origin.rstrip("/") for origin in settings.BACKEND_CORS_ORIGINS],
             # The development server of a front end, on whatever port.
             allow_origin_regex=LOCAL_ORIGIN if settings.is_local and not settings.BACKEND_CORS_ORIGINS else None,
@@ -103,7 +106,7 @@ class RequestMiddleware:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "websocket.accept":
                 context.status = SWITCHING_PROTOCOLS
-            elif message["type"] == "http.response.start":
+            elif message["type"] in RESPONSE_STARTS:
                 context.status = message["status"]
                 message["headers"] = _completed(message.get("headers", ()), context, extra)
             await send(message)
@@ -147,7 +150,10 @@ class ErrorBoundary:
         self._max_json_values = max_json_values
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+        """Serve one request or WebSocket."""
+        if scope["type"] == "websocket":
+            await serve_websocket(self.app, scope, receive, send)
+            return
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

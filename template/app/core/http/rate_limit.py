@@ -114,16 +114,12 @@ def _address_key(request: HTTPConnection, runtime: Runtime) -> str:
 
 async def _limit_route(request: HTTPConnection, runtime: Runtime, caller: str) -> None:
     route = context_of(request).route
-    if request.scope["type"] == "websocket":
-        # The route table has no WebSockets; FastAPI has found the route by now.
-        path = getattr(request.scope.get("route"), "path", UNROUTED)
-        await _hit(request, runtime, runtime.settings.RATE_LIMIT_DEFAULT, f"{caller} websocket {path}")
-    elif not isinstance(route, KnownRoute):
+    if not isinstance(route, KnownRoute):
         await _hit(request, runtime, runtime.settings.RATE_LIMIT_DEFAULT, f"{caller} {UNROUTED}")
     elif (own := _own_limit(route)) is not None:
         await _hit(request, runtime, own.rate(runtime), f"{caller} {own.name}")
     else:
-        key = f"{caller} {request.scope['method']} {route.template}"
+        key = f"{caller} {request.scope.get('method', 'WEBSOCKET')} {route.template}"
         await _hit(request, runtime, runtime.settings.RATE_LIMIT_DEFAULT, key)
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from fastapi.routing import RouteContext, iter_route_contexts
 from starlette.routing import BaseRoute, WebSocketRoute, compile_path
@@ -50,10 +51,18 @@ class RouteTable:
     """
 
     def __init__(self, routes: Iterable[BaseRoute]) -> None:
+        routes = list(routes)
         self._branches = [branch for route in routes if (branch := _branch(route)) is not None]
+        self._websockets = tuple(
+            _known(context, route)
+            for route in routes
+            for context in iter_route_contexts([route])
+            if _is_websocket(context)
+        )
 
     def __iter__(self) -> Iterator[KnownRoute]:
-        return (route for branch in self._branches for route in branch.routes)
+        """Iterate over the routes of requests, then over those of WebSockets, which have no methods."""
+        return chain((route for branch in self._branches for route in branch.routes), self._websockets)
 
     def find(self, scope: Scope) -> KnownRoute | None:
         """Return the route of a request; `None` if there is none, or if only the framework's own search can find it."""
@@ -67,13 +76,18 @@ class RouteTable:
                         return route
         return None
 
+    def find_websocket(self, scope: Scope) -> KnownRoute | None:
+        """Return the route of a WebSocket, which the framework's own search will find as well."""
+        path = _path(scope)
+        return next((route for route in self._websockets if route.pattern.match(path)), None)
+
     def allowed_methods(self, scope: Scope) -> list[str]:
         """Return the methods that are allowed on the request's path (RFC 9110 §10.2.1).
 
         Where the path is that of a route without parameters, routes such as `/files/{id}` do not count.
         """
         path = _path(scope)
-        matching = [route for route in self if route.pattern.match(path)]
+        matching = [route for route in self if route.methods and route.pattern.match(path)]
         fixed = [route for route in matching if route.template == path]
         return sorted({method for route in fixed or matching for method in route.methods})
 

@@ -4,10 +4,11 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import JSON, CheckConstraint, Index, UniqueConstraint
+from sqlalchemy import JSON, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 from uuid_utils.compat import uuid7
 
+from app.core.db.columns import enum_type
 from app.core.db.models import utc_now
 
 
@@ -25,7 +26,6 @@ class InboxEvent(SQLModel, table=True):
     __tablename__ = "inbox_events"
     __table_args__ = (
         UniqueConstraint("provider", "event_id"),
-        CheckConstraint("status IN ('pending', 'done', 'failed')", name="status"),
         Index("ix_inbox_events_status_next_attempt_at", "status", "next_attempt_at"),
     )
 
@@ -36,7 +36,7 @@ class InboxEvent(SQLModel, table=True):
     # Not annotated as `Payload`: pydantic takes longer over a recursive type than over the rest of the table.
     payload: dict[str, object] = Field(sa_type=JSON)
     handler: str = Field(max_length=100)
-    status: str = Field(default=InboxStatus.PENDING, max_length=10)
+    status: InboxStatus = Field(default=InboxStatus.PENDING, sa_type=enum_type(InboxStatus, "status", length=10))
     attempts: int = 0
     next_attempt_at: datetime = Field(default_factory=utc_now)
     error: str | None = Field(default=None, max_length=500)

@@ -27,7 +27,7 @@ from app.core.inbox.models import InboxEvent, InboxStatus
 from app.core.jobs.names import job_name
 from app.core.manifest import InboxHandler, InboxJob, Payload, modules_of
 from app.core.observability.error_summary import one_line
-from app.core.ports.queue import Json
+from app.core.ports.queue import Json, UuidText
 from app.core.ports.telemetry import InboxAttempt
 from app.core.runtime import Runtime
 from app.kit.backoff import backoff
@@ -78,7 +78,7 @@ async def receive(
     return new
 
 
-async def process_inbox_event(runtime: Runtime, id_: str) -> None:
+async def process_inbox_event(runtime: Runtime, id_: UuidText) -> None:
     """Job: process an event, if it is due and no other process has it. Enqueued by `receive`."""
     claim = await _claim(runtime, UUID(id_))
     if claim is None:

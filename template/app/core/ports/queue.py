@@ -4,11 +4,25 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
-from typing import Protocol
+from typing import Annotated, Protocol
+from uuid import UUID
 
+from pydantic import AfterValidator
 from sqlalchemy.ext.asyncio import AsyncSession
 
 type Json = bool | int | float | str | Sequence[Json] | dict[str, Json] | None
+
+
+def _uuid(value: str) -> str:
+    try:
+        UUID(value)
+    except ValueError:
+        raise ValueError("must be a UUID") from None
+    return value
+
+
+UuidText = Annotated[str, AfterValidator(_uuid)]
+"""A UUID as text, since JSON has none. `app jobs run` checks arguments that are annotated with it."""
 
 type JobFunction = Callable[..., Awaitable[object]]
 """A coroutine function that takes the runtime, followed by JSON values.

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, SecretStr, ValidationInfo
 from app.core.config.settings import Environment
 from app.email.delivery import Failure, ProviderError
 from app.email.port import Attachment
-from app.kit.resilience import named_pause
+from app.kit.resilience.retry_after import parse_retry_after
 
 JSON_HEADERS: Final = {"Content-Type": "application/json"}
 TIMEOUT: Final = httpx.Timeout(10, connect=5)
@@ -88,7 +88,7 @@ class HttpApi:
             raise ProviderError(Failure.UNKNOWN, type(error).__name__) from None
         failure = self._failure(response)
         if failure is not None:
-            pause = named_pause(response.headers.get("Retry-After"))
+            pause = parse_retry_after(response.headers.get("Retry-After"))
             raise ProviderError(failure, str(response.status_code), retry_after=pause)
         return response
 

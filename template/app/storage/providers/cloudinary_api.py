@@ -15,7 +15,7 @@ import httpx
 from httpx import codes
 from pydantic import SecretStr
 
-from app.kit.resilience import Resilient
+from app.kit.resilience.resilient import Resilient
 from app.storage.remote_errors import RemoteStorageError, is_transient, port_errors
 
 NAME: Final = "cloudinary"

@@ -13,6 +13,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import IO, Final
 
+from app.kit.types.file_path import path_inside
 from app.storage.keys import check_key
 from app.storage.port import ObjectMissingError, StoredObject
 
@@ -51,17 +52,9 @@ class LocalDisk:
 
         Raises:
             InvalidKeyError: the key is invalid.
-            PermissionError: a symbolic link leads out of the folder.
+            OutsideRootError: a symbolic link leads out of the folder.
         """
-        path = self.root / check_key(key)
-        try:
-            real = path.resolve()
-        except RuntimeError:
-            # Python before 3.13 raises this for a loop of symbolic links.
-            real = None
-        if real != path:
-            raise PermissionError(f"{path} leads elsewhere")
-        return path
+        return path_inside(self.root, check_key(key))
 
     def check_space(self) -> None:
         """Raise `DiskFullError` if the disk has less than the minimum of free space."""

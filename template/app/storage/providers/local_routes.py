@@ -16,7 +16,7 @@ from app.core.errors import AppError, BadRequestError, ConflictError, NotFoundEr
 from app.core.http.body_limit import BodyLimit
 from app.core.http.dependencies import RuntimeDep
 from app.core.runtime import Runtime
-from app.storage.filenames import attachment_header
+from app.storage.attachment_header import attachment_header
 from app.storage.keys import InvalidKeyError, check_key, is_user_file
 from app.storage.models import FileStatus
 from app.storage.object_store import get_object_store

@@ -12,8 +12,8 @@ import obstore
 from obstore.store import S3Store
 
 from app.core.db.models import utc_now
-from app.kit.resilience import Resilient
-from app.storage.filenames import attachment_header
+from app.kit.resilience.resilient import Resilient
+from app.storage.attachment_header import attachment_header
 from app.storage.port import ObjectMissingError, PresignedRequest, StoredObject
 from app.storage.providers.s3_protocol_errors import safe_errors
 from app.storage.providers.s3_protocol_links import Credentials, Signable, presign

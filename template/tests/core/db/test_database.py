@@ -220,7 +220,7 @@ class TestInsertIfAbsent:
 
     async def test_another_violation_is_an_error(self, live: Database) -> None:
         with pytest.raises(IntegrityError) as caught:
-            await insert(live, "one", status="odd")
+            await insert(live, "one", attempts=None)
         assert not is_unique_violation(caught.value)
 
 

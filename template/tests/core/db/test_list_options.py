@@ -1,18 +1,20 @@
-"""Filters, sorting and joins of a page, and writing many rows at once."""
+"""Filters, sorting, joins and computed fields of a page."""
 
 from typing import Annotated, ClassVar, Literal
 
 import pytest
 from fastapi import Query
 from pydantic import BaseModel
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 from uuid_utils.compat import uuid7
 
 from app.core.db.database import Database
-from app.core.db.list_options import Filter, Join
+from app.core.db.list_options import Computed, Filter, Join
 from app.core.db.pagination import ListQuery, Page, PageParams
-from app.core.errors import BadRequestError, ConflictError
+from app.core.errors import BadRequestError
 from app.core.http.dependencies import SessionDep
 from tests.core.applications import PUBLIC, Build, client_of, module
 from tests.core.things import Plain, Thing, ThingRead, ThingRepository
@@ -40,6 +42,19 @@ class JoinedRepository(ThingRepository):
     joins: ClassVar = (Join(Plain, col(Plain.id) == col(Thing.owner_id), {"plain_id": col(Plain.id)}),)
     filters: ClassVar = {"plain_id": Filter(col(Plain.id))}
     sortable: ClassVar = {"plain_id": col(Plain.id)}
+
+
+OTHER_THING = aliased(Thing)
+SIBLINGS = select(func.count()).where(col(OTHER_THING.owner_id) == col(Thing.owner_id)).scalar_subquery()
+DOUBLED = col(Thing.code) * 2
+
+
+class CountedRepository(ThingRepository):
+    """Things, each with twice its code and the number of its owner's things."""
+
+    computed: ClassVar = (Computed("doubled", DOUBLED), Computed("siblings", SIBLINGS))
+    filters: ClassVar = {"doubled": Filter(DOUBLED), "siblings_below": Filter(SIBLINGS, "lt")}
+    sortable: ClassVar = {"doubled": DOUBLED, "siblings": SIBLINGS}
 
 
 @pytest.fixture
@@ -117,6 +132,40 @@ class TestJoin:
         assert (await joined.page(Shown, ALL, filters={"plain_id": ME})).total == 4
 
 
+class TestComputed:
+    async def test_shows_sorts_and_filters_in_one_statement(self, things: ThingRepository, database: Database) -> None:
+        await things.create_multi([{"name": "c", "code": 9}, {"name": "c", "code": 10}], owner_id=OTHER)
+        counted = CountedRepository(things.session)
+
+        class Shown(BaseModel):
+            code: int
+            doubled: int
+            siblings: int
+
+        with statements_of(database) as statements:
+            page = await counted.page(Shown, PageParams(limit=3), sort="siblings,-doubled")
+        assert len(statements) == 1
+        assert [(item.siblings, item.doubled) for item in page.items] == [(2, 20), (2, 18), (4, 8)]
+        assert page.total == 6
+        few = await counted.page(Shown, ALL, owner_id=ME, filters={"siblings_below": 4, "doubled": 8})
+        assert (few.items, few.total) == ([], 0)
+        page = await counted.page(Shown, PageParams(skip=1, limit=1), filters={"siblings_below": 4})
+        assert ([item.code for item in page.items], page.total) == ([9], 2)
+
+    async def test_stands_beside_a_join(self, things: ThingRepository) -> None:
+        class Repository(CountedRepository):
+            joins: ClassVar = JoinedRepository.joins
+
+        class Shown(BaseModel):
+            siblings: int
+            plain_id: object
+
+        things.session.add(Plain(id=ME))
+        await things.session.flush()
+        page = await Repository(things.session).page(Shown, ALL, sort="-siblings")
+        assert [(item.siblings, item.plain_id) for item in page.items] == [(4, ME)] * 4
+
+
 class TestRoute:
     async def test_takes_one_query_model(self, things: ThingRepository, build: Build) -> None:
         await things.session.commit()
@@ -126,27 +175,3 @@ class TestRoute:
             assert answer.json()["total"] == 3
             for query in ({"sort": "code"}, {"limit": 101}, {"unheard": "of"}, {"above": "x"}):
                 assert (await client.get(f"{PUBLIC}/things", params=query)).status_code == 422
-
-
-class TestMany:
-    async def test_rows_are_created_at_once_or_not_at_all(self, things: ThingRepository, database: Database) -> None:
-        with statements_of(database) as statements:
-            await things.create_multi([{"name": str(number), "owner_id": OTHER} for number in range(50)])
-        assert len(statements) == 1
-        assert await things.count_by_owner(OTHER) == 50
-        with pytest.raises(ConflictError, match="Thing already exists"):
-            await things.create_multi([{"name": "a", "owner_id": ME, "code": code} for code in (7, 1)])
-
-    async def test_rows_are_changed_in_one_statement(self, things: ThingRepository) -> None:
-        loaded = await things.get_by_field(col(Thing.code), 1)
-        assert loaded is not None
-        before = loaded.updated_at
-        assert await things.update_multi({"note": "new"}, col(Thing.name) == "b", owner_id=ME) == 2
-        await things.session.refresh(loaded)
-        assert loaded.note == "new"
-        assert loaded.updated_at > before
-        assert await things.update_multi({"note": "new"}, owner_id=OTHER) == 0
-        with pytest.raises(TypeError, match="no field nonsense"):
-            await things.update_multi({"nonsense": 1})
-        with pytest.raises(ConflictError):
-            await things.update_multi({"code": 9})

@@ -1,22 +1,26 @@
 """Dependencies that a module adds to the app area, and the errors that they document."""
 
 from collections.abc import Iterator
+from typing import override
 
 import pytest
 from fastapi import APIRouter, Depends, FastAPI
 
 from app.core.errors import ConflictError
-from app.core.http.openapi import ErrorDescription
+from app.core.http.route_dependencies import DocumentedDependency, Operation, document_error
 from app.core.manifest import Guards, Module
 from tests.core.applications import API, Build, client_of
 
 calls: list[str] = []
 
 
-class Count:
+class Count(DocumentedDependency):
     """Count calls."""
 
-    error = ErrorDescription(ConflictError, "There are too many.")
+    @override
+    def document(self, operation: Operation) -> None:
+        """Add the error to an operation."""
+        document_error(operation, ConflictError, "There are too many.")
 
     async def __call__(self) -> None:
         """Count one."""

@@ -229,6 +229,25 @@ class TestCors:
         assert answer.status_code == 413
         assert answer.headers["access-control-allow-origin"] == ORIGIN
 
+    @pytest.mark.parametrize(
+        ("changes", "refused"),
+        [
+            ({"Origin": "https://evil.example.com"}, ["origin"]),
+            ({"Access-Control-Request-Method": "BREW"}, ["method"]),
+            ({"Origin": "null", "Access-Control-Request-Method": "BREW"}, ["origin", "method"]),
+        ],
+    )
+    async def test_refuses_a_preflight_in_the_one_shape(
+        self, build: Build, changes: dict[str, str], refused: list[str]
+    ) -> None:
+        headers = {"Origin": ORIGIN, "Access-Control-Request-Method": "GET"} | changes
+        async with client_of(build(SMALL, **CORS)) as client:
+            answer = await client.options(f"{PUBLIC}/thing", headers=headers)
+
+        error = error_of(answer)
+        assert (answer.status_code, error["code"], error["details"]) == (400, "CORS_REFUSED", {"refused": refused})
+        assert "Origin" in answer.headers["Vary"]
+
     async def test_answers_a_preflight(self, build: Build) -> None:
         headers = {
             "Origin": ORIGIN,

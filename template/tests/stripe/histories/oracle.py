@@ -11,7 +11,9 @@ from app.dev.servers.stripe.objects.invoices import Invoice
 from app.dev.servers.stripe.objects.payments import Charge, Dispute, PaymentIntent
 from app.dev.servers.stripe.objects.subscriptions import Subscription
 
-GRACE_SECONDS: Final = 7 * 86_400 + 3600
+GRACE_DAYS: Final = 1
+GRACE_SECONDS: Final = GRACE_DAYS * 86_400 + 3600
+"""The grace period of failed renewals, and the hour that Stripe waits before it collects one."""
 RANKS: Final = {"free": 0, "pro": 10, "enterprise": 20}
 
 
@@ -56,6 +58,16 @@ def must_have(account: Account, user_id: str) -> int:
         if user == user_id and paid and runs and subscription.period_start <= now < subscription.period_end:
             ranks += [RANKS[plan] for item in subscription.items if (plan := _plan(item.price)) is not None]
     return max(ranks)
+
+
+def must_have_nothing(account: Account, user_id: str) -> bool:
+    """Return whether a user must have no plan: every subscription has ended, is paused, or was paid back."""
+    for subscription, user in _users(account):
+        latest = account.get(Invoice, subscription.latest_invoice)
+        paid_back = latest is not None and latest.status == "paid" and _money_is_back(account, latest)
+        if user == user_id and not (subscription.has_ended or subscription.status == "paused" or paid_back):
+            return False
+    return True
 
 
 def _users(account: Account) -> Iterator[tuple[Subscription, str]]:

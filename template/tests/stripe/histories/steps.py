@@ -1,5 +1,6 @@
 """The steps of a history. Each does what a user, a bank, an operator, the network or Stripe does."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 from uuid import UUID
@@ -192,6 +193,24 @@ class Reconcile:
 
 
 @dataclass(frozen=True)
+class AtOnce:
+    """Two steps at the same time."""
+
+    first: Step
+    second: Step
+
+    async def run(self, world: World) -> None:
+        """Do both."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_of(self.first, world))
+            group.create_task(_of(self.second, world))
+
+
+async def _of(step: Step, world: World) -> None:
+    await step.run(world)
+
+
+@dataclass(frozen=True)
 class Erase:
     """A user is erased. It fails while Stripe does not answer."""
 
@@ -222,24 +241,38 @@ def customer_of(world: World, who: Who) -> Customer | None:
     return next((one for one in world.fake.account.all(Customer) if one.metadata.get("user_id") == user), None)
 
 
-_WHO: Final = st.sampled_from([0, 1])
+_WHO: Final = st.sampled_from([0, 0, 0, 1])
 _CARDS: Final = st.sampled_from(["4242", "4242", "3184", "0341"])
-STEPS: Final[st.SearchStrategy[Step]] = st.one_of(
-    st.builds(
-        Buy,
-        _WHO,
-        st.sampled_from(["pro", "enterprise"]),
-        st.sampled_from(["monthly", "monthly", "yearly"]),
-        _CARDS,
-        st.booleans(),
-    ),
+_BUY: Final[st.SearchStrategy[Step]] = st.builds(
+    Buy,
+    _WHO,
+    st.sampled_from(["pro", "enterprise", "enterprise"]),
+    st.sampled_from(["monthly", "monthly", "monthly", "yearly"]),
+    _CARDS,
+    st.booleans(),
+)
+_WAIT: Final[st.SearchStrategy[Step]] = st.builds(Wait, st.sampled_from(["+30minutes", "+4days", "+15days", "+33days"]))
+_DELIVER: Final[st.SearchStrategy[Step]] = st.builds(Deliver, st.booleans(), st.integers(1, 2), st.integers(0, 2))
+_ONE: Final[st.SearchStrategy[Step]] = st.one_of(
+    _BUY,
+    _BUY,
+    _WAIT,
+    _WAIT,
+    _DELIVER,
+    _DELIVER,
     st.builds(Ask, _WHO, st.sampled_from(["cancel", "resume", "pro", "enterprise"])),
     st.builds(UseCard, _WHO, _CARDS, st.booleans()),
-    st.builds(GiveBack, _WHO, st.sampled_from(["refund", "part", "dispute", "won", "lost"])),
+    st.builds(GiveBack, _WHO, st.sampled_from(["refund", "refund", "part", "dispute", "won", "lost"])),
     st.builds(Pause, _WHO, st.sampled_from(["collection", "subscription", "end"])),
-    st.builds(Wait, st.sampled_from(["+30minutes", "+4days", "+15days", "+33days"])),
-    st.builds(Deliver, st.booleans(), st.integers(1, 2), st.integers(0, 2)),
     st.builds(Trouble, st.integers(0, 4), st.integers(0, 4)),
     st.builds(Reconcile),
     st.builds(Erase, _WHO),
 )
+_STEPS: Final[st.SearchStrategy[Step]] = st.one_of(_ONE, _ONE, _ONE, st.builds(AtOnce, _ONE, st.just(Reconcile())))
+
+
+def _history(first: Step, rest: list[Step]) -> list[Step]:
+    return [first, *rest]
+
+
+HISTORIES: Final = st.builds(_history, _BUY, st.lists(_STEPS, min_size=4, max_size=16))

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import httpx
@@ -13,9 +13,12 @@ from starlette.types import Receive, Scope, Send
 from app.core.runtime import Runtime
 from app.dev.servers.stripe.fake import StripeFake
 from app.dev.servers.stripe.webhooks import Message
+from app.kit.resilience.resilient import Resilient
 from app.payments.entitlements import SubscriptionEntitlements
 from app.payments.models import Subscription
 from app.payments.reconciliation import reconcile
+from app.stripe.api import StripeApi
+from app.stripe.errors import is_transient, retry_after
 from app.stripe.models import StripeCustomer
 from tests.conftest import SignIn
 from tests.stripe.conftest import WEBHOOK, Buyer, StripeServer, make_buyer
@@ -53,7 +56,7 @@ async def _nowhere(_message: object) -> None:
     """Lose a part of an answer."""
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, repr=False)
 class World:
     """What a step of a history acts on."""
 
@@ -74,6 +77,7 @@ class World:
     async def begin(self) -> None:
         """Forget the last history."""
         self.wire.requests_left = None
+        self._close_circuit()
         async with self.runtime.database.transaction() as session:
             await session.execute(delete(Subscription))
             await session.execute(delete(StripeCustomer))
@@ -121,11 +125,18 @@ class World:
         await self.fake.deliver(post)
         await self.runtime.queue.drain(raises=False)
 
+    def _close_circuit(self) -> None:
+        """Let the pause be over that follows failures, which would reach into the next history. Retries don't wait."""
+        self.runtime.resource(StripeApi)._resilient = Resilient(  # noqa: SLF001 - there is no other way in
+            "stripe", transient=is_transient, retry_after=retry_after, initial_backoff=timedelta(0)
+        )
+
     async def settle(self) -> None:
         """End all trouble, deliver every event, and reconcile."""
         faults = self.fake.faults
         faults.down = faults.lost = faults.drop = 0
         faults.repeat, faults.reverse = 1, False
+        self._close_circuit()
         await self.deliver()
         for outcome in await reconcile(self.runtime):
             assert outcome.failed == 0

@@ -14,7 +14,9 @@ from uuid_utils import uuid7
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from app.core.http.server.host_header import HOST_REQUIRED, has_valid_host
 from app.core.http.server.limits import MAX_HEADERS, MIN_RATE, ConnectionLimits
+from app.core.http.server.websocket_handshake import handshake_problem
 
 BAD_REQUEST, REQUEST_TIMEOUT, HEADERS_TOO_LARGE, UNAVAILABLE = 400, 408, 431, 503
 
@@ -67,6 +69,7 @@ class LimitedProtocol(HttpToolsProtocol):
         """Bytes received since the parser last completed something: a header or a trailer may never end."""
         self._header_size = 0
         self._headers_too_large = False
+        self._has_invalid_host = False
         self._unread: tuple[int, float, float] | None = None
         """The size of the write buffer when it last shrank, when that was, and when it must be empty."""
 
@@ -91,6 +94,9 @@ class LimitedProtocol(HttpToolsProtocol):
         """Hand the connection over to uvicorn's WebSocket protocol, which has deadlines of its own."""
         if self.cycle is not None and not self.cycle.response_complete:
             self.refuse(BAD_REQUEST, "BAD_REQUEST", "A WebSocket's handshake must follow a complete response.")
+            return
+        if (problem := handshake_problem(self.scope["method"], self.headers)) is not None:
+            self.refuse(BAD_REQUEST, "BAD_REQUEST", problem)
             return
         self._waiting.pop(self, None)
         super().handle_websocket_upgrade()
@@ -128,9 +134,12 @@ class LimitedProtocol(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """See httptools."""
+        """See httptools. A request without a valid `Host` is not served: a proxy might take it for another site's."""
         self._unparsed = 0
         self._begun = False
+        if not has_valid_host(self.headers, self.parser.get_http_version()):
+            self._has_invalid_host = True
+            raise ValueError(HOST_REQUIRED)
         self._enter(Phase.BODY)
         super().on_headers_complete()
 
@@ -168,7 +177,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._headers_too_large:
             self._refuse_headers()
         else:
-            self.refuse(BAD_REQUEST, "BAD_REQUEST", msg)
+            self.refuse(BAD_REQUEST, "BAD_REQUEST", HOST_REQUIRED if self._has_invalid_host else msg)
 
     def enforce_deadlines(self, now: float) -> None:
         """End the connection if the client has exceeded a deadline.

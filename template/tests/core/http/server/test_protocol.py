@@ -190,6 +190,63 @@ class TestHeaders:
             assert (await error_of(reader))[1]["code"] == "BAD_REQUEST"
 
 
+HOSTS = {
+    "none": b"",
+    "two": b"Host: test\r\nHost: test\r\n",
+    "two in other cases": b"Host: test\r\nX: y\r\nhOST: other\r\n",
+    "a URL": b"Host: http://test\r\n",
+    "a path": b"Host: test/x\r\n",
+    "a user": b"Host: me@test\r\n",
+    "a space": b"Host: te st\r\n",
+    "a list": b"Host: [test]\r\n",
+    "a name for a port": b"Host: test:http\r\n",
+    "bytes": b"Host: t\xe9st\r\n",
+}
+
+
+class TestHost:
+    async def test_is_required_once(self) -> None:
+        # One server for all: starting it takes longer than the requests.
+        async with serving(PATIENT) as server:
+            for name, headers in HOSTS.items():
+                for upgrade in (b"", UPGRADE):
+                    reader, _ = await server.send(b"GET / HTTP/1.1\r\n" + headers + upgrade + b"\r\n")
+                    status, error = await error_of(reader)
+                    assert (status, error["code"]) == (400, "BAD_REQUEST"), name
+                    assert error["message"] == "A request must have exactly one valid Host header.", name
+
+    async def test_is_required_of_each_request_of_a_connection(self) -> None:
+        async with serving(PATIENT) as server:
+            reader, writer = await server.send(GET + b"\r\n")
+            assert await status_of(reader) == 200
+            await reader.readuntil(b"\r\n\r\n0")
+            writer.write(b"GET / HTTP/1.1\r\n\r\n")
+
+            assert (await error_of(reader))[0] == 400
+
+    async def test_may_be_absent_in_http_1_0_or_empty_and_may_have_a_port(self) -> None:
+        hosts = (b"", b" test:8000", b" [::1]:8000", b" my_app.internal")
+        starts = [b"GET / HTTP/1.0\r\n", *(b"GET / HTTP/1.1\r\nHost:%s\r\n" % host for host in hosts)]
+        async with serving(PATIENT) as server:
+            for start in starts:
+                reader, _ = await server.send(start + b"\r\n")
+                assert await status_of(reader) == 200, start
+
+
+class TestHandshake:
+    @pytest.mark.parametrize("method", [b"GET", b"POST"])
+    async def test_a_malformed_one_is_refused_in_the_one_shape(self, method: bytes) -> None:
+        key, version = b"dGhlIHNhbXBsZSBub25jZQ==", b"Version: 13"
+        changes = {b"GET": [(key, b"short"), (key, b"x" * 24), (version, b"Version: 8"), (version, b"X: y")]}
+        async with serving(PATIENT) as server:
+            for old, new in changes.get(method, [(b"", b"")]):
+                start = method + b" / HTTP/1.1\r\nHost: test\r\n"
+                reader, _ = await server.send(start + UPGRADE.replace(old, new, 1) + b"\r\n")
+                status, error = await error_of(reader)
+                assert (status, error["code"]) == (400, "BAD_REQUEST"), new
+                assert error["message"].startswith("A WebSocket's handshake")
+
+
 class TestBodies:
     async def test_have_a_deadline(self) -> None:
         async with serving(replace(PATIENT, body_timeout=SHORT)) as server:

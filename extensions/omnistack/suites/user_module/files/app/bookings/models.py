@@ -5,9 +5,10 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import Enum, Index
+from sqlalchemy import Index
 from sqlmodel import Field
 
+from app.core.db.columns import enum_type
 from app.core.db.models import Entity, SoftDelete
 
 
@@ -17,15 +18,6 @@ class BookingState(StrEnum):
     REQUESTED = "requested"
     CONFIRMED = "confirmed"
 
-
-STATE_TYPE = Enum(
-    BookingState,
-    name="booking_state",
-    native_enum=False,
-    create_constraint=True,
-    length=16,
-    values_callable=lambda states: [state.value for state in states],
-)
 
 
 class Booking(Entity, SoftDelete, table=True):
@@ -37,7 +29,7 @@ class Booking(Entity, SoftDelete, table=True):
     owner_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
     room: str = Field(max_length=200)
     first_day: date
-    state: BookingState = Field(default=BookingState.REQUESTED, sa_type=STATE_TYPE)
+    state: BookingState = Field(default=BookingState.REQUESTED, sa_type=enum_type(BookingState, length=16))
 
 
 class BookingLine(Entity, table=True):

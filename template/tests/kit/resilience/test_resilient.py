@@ -1,43 +1,18 @@
-"""Calls to other systems."""
+"""Calls to other systems, with all helpers combined."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
 from app.kit.external_calls import CallFinished, observe_calls
-from app.kit.resilience import Resilient, UnavailableError, named_pause
-
-SOON = timedelta(milliseconds=1)
-
-
-class System:
-    """Another system, which fails as it is told to: one entry a call, the last one for all that follow."""
-
-    def __init__(self, *outcomes: Exception | str) -> None:
-        self.calls = 0
-        self._outcomes = outcomes
-
-    async def __call__(self) -> str:
-        outcome = self._outcomes[min(self.calls, len(self._outcomes) - 1)]
-        self.calls += 1
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
-
-
-class Hanging:
-    """A system that takes a call and never answers."""
-
-    def __init__(self) -> None:
-        self.calls = 0
-        self.called = asyncio.Event()
-
-    async def __call__(self) -> None:
-        self.calls += 1
-        self.called.set()
-        await asyncio.Event().wait()
+from app.kit.resilience.bulkhead import Bulkhead
+from app.kit.resilience.errors import BulkheadFullError, CircuitOpenError, UnavailableError
+from app.kit.resilience.resilient import Resilient
+from app.kit.resilience.retry_after import parse_retry_after
+from tests.kit.resilience.systems import HOUR, SOON, Hanging, System
 
 
 def connection_errors(error: Exception) -> bool:
@@ -51,32 +26,32 @@ def resilient(
     threshold: int = 100,
     recovery: timedelta = timedelta(hours=1),
     timeout: timedelta = timedelta(seconds=10),
-    pause: Callable[[Exception], timedelta | None] = lambda _error: None,
+    retry_after: Callable[[Exception], timedelta | None] = lambda _error: None,
 ) -> Resilient:
     return Resilient(
         "shop",
         transient=transient,
-        pause=pause,
+        retry_after=retry_after,
         timeout=timeout,
         attempts=attempts,
         threshold=threshold,
         recovery=recovery,
-        first_pause=SOON,
-        longest_pause=SOON,
+        initial_backoff=SOON,
+        max_backoff=SOON,
     )
 
 
-class TestAgain:
-    async def test_an_answer_is_given_back(self) -> None:
+class TestRetry:
+    async def test_returns_the_result(self) -> None:
         assert await resilient().call(System("well")) == "well"
 
-    async def test_what_passes_is_tried_again(self) -> None:
+    async def test_transient_errors_are_retried(self) -> None:
         system = System(ConnectionError(), ConnectionError(), "well")
 
         assert await resilient().call(system) == "well"
         assert system.calls == 3
 
-    async def test_another_try_is_logged_without_what_was_sent(self, capsys: pytest.CaptureFixture[str]) -> None:
+    async def test_a_retry_is_logged_without_the_message(self, capsys: pytest.CaptureFixture[str]) -> None:
         await resilient().call(System(ConnectionError("https://shop.example.com/users/ada?key=secret"), "well"))
 
         said = capsys.readouterr()
@@ -84,49 +59,49 @@ class TestAgain:
         assert "ConnectionError" in said.out + said.err
         assert "secret" not in said.out + said.err
 
-    async def test_the_last_attempts_error_is_raised(self) -> None:
+    async def test_the_last_error_is_raised(self) -> None:
         system = System(ConnectionResetError(), ConnectionResetError(), ConnectionRefusedError())
 
         with pytest.raises(ConnectionRefusedError):
             await resilient().call(system)
         assert system.calls == 3
 
-    async def test_what_does_not_pass_is_not_tried_again(self) -> None:
+    async def test_other_errors_are_not_retried(self) -> None:
         system = System(ValueError())
 
-        with pytest.raises(ValueError):  # noqa: PT011 - the very one
+        with pytest.raises(ValueError):  # noqa: PT011 - raised by the test
             await resilient().call(system)
         assert system.calls == 1
 
-    async def test_what_would_do_harm_is_not_repeated(self) -> None:
+    async def test_a_call_that_is_not_repeatable_is_not_retried(self) -> None:
         system = System(ConnectionError())
 
         with pytest.raises(ConnectionError):
             await resilient().call(system, repeatable=False)
         assert system.calls == 1
 
-    async def test_the_error_may_tell_whether_a_repetition_would_do_harm(self) -> None:
+    async def test_repeatable_can_depend_on_the_error(self) -> None:
         system = System(ConnectionRefusedError(), ConnectionResetError(), "well")
 
         with pytest.raises(ConnectionResetError):
             await resilient().call(system, repeatable=lambda error: isinstance(error, ConnectionRefusedError))
         assert system.calls == 2
 
-    async def test_what_does_not_pass_is_not_tried_again_however_harmless(self) -> None:
+    async def test_other_errors_are_not_retried_even_if_repeatable(self) -> None:
         system = System(ValueError())
 
-        with pytest.raises(ValueError):  # noqa: PT011 - the very one
+        with pytest.raises(ValueError):  # noqa: PT011 - raised by the test
             await resilient().call(system, repeatable=lambda _error: True)
         assert system.calls == 1
 
-    async def test_each_attempt_has_an_end(self) -> None:
+    async def test_each_attempt_has_a_timeout(self) -> None:
         system = Hanging()
 
         with pytest.raises(TimeoutError):
             await resilient(timeout=SOON).call(system)
         assert system.calls == 3
 
-    async def test_a_cancelled_call_is_not_tried_again(self) -> None:
+    async def test_a_cancelled_call_is_not_retried(self) -> None:
         system = Hanging()
         task = asyncio.create_task(resilient().call(system))
         await system.called.wait()
@@ -137,30 +112,32 @@ class TestAgain:
         assert system.calls == 1
 
 
-class TestNamedPause:
-    """The system has said when it wants to be asked again."""
+class TestRetryAfter:
+    """The system requests a delay before the next attempt."""
 
-    async def test_is_waited_for(self, capsys: pytest.CaptureFixture[str]) -> None:
+    async def test_replaces_the_backoff(self, capsys: pytest.CaptureFixture[str]) -> None:
         system = System(ConnectionError(), "well")
 
-        assert await resilient(pause=lambda _error: timedelta(microseconds=750)).call(system) == "well"
-        assert "pause=0.00075" in "".join(capsys.readouterr())
+        assert await resilient(retry_after=lambda _error: timedelta(microseconds=750)).call(system) == "well"
+        pause = re.search(r"pause=([\d.e-]+)", "".join(capsys.readouterr()))
+        assert pause is not None
+        assert 0.00075 <= float(pause[1]) <= 0.00083
 
-    async def test_that_is_too_long_ends_the_call(self) -> None:
+    async def test_longer_than_the_limit_ends_the_call(self) -> None:
         system = System(ConnectionError())
 
         with pytest.raises(ConnectionError):
-            await resilient(pause=lambda _error: 2 * SOON).call(system)
+            await resilient(retry_after=lambda _error: 2 * SOON).call(system)
         assert system.calls == 1
 
-    async def test_of_nothing_is_another_try_at_once(self) -> None:
-        assert await resilient(pause=lambda _error: timedelta()).call(System(ConnectionError(), "well")) == "well"
+    async def test_of_zero_retries_at_once(self) -> None:
+        assert await resilient(retry_after=lambda _error: timedelta()).call(System(ConnectionError(), "well")) == "well"
 
-    async def test_makes_nothing_pass_that_does_not(self) -> None:
+    async def test_does_not_make_an_error_transient(self) -> None:
         system = System(ValueError())
 
-        with pytest.raises(ValueError):  # noqa: PT011 - the very one
-            await resilient(pause=lambda _error: timedelta()).call(system)
+        with pytest.raises(ValueError):  # noqa: PT011 - raised by the test
+            await resilient(retry_after=lambda _error: timedelta()).call(system)
         assert system.calls == 1
 
     @pytest.mark.parametrize(
@@ -174,16 +151,16 @@ class TestNamedPause:
             ("Wed, 21 Oct 9999 07:28:00 -0000", 86400),
         ],
     )
-    def test_is_read_from_a_header(self, value: str, seconds: int) -> None:
-        assert named_pause(value) == timedelta(seconds=seconds)
+    def test_is_parsed_from_the_header(self, value: str, seconds: int) -> None:
+        assert parse_retry_after(value) == timedelta(seconds=seconds)
 
     @pytest.mark.parametrize("value", [None, "", "soon", "-1", "1.5", "²", "٣", "Wed, 99 Oct 2015", "1e3"])
-    def test_is_none_where_the_header_makes_no_sense(self, value: str | None) -> None:
-        assert named_pause(value) is None
+    def test_is_none_for_an_invalid_header(self, value: str | None) -> None:
+        assert parse_retry_after(value) is None
 
 
 class TestCircuit:
-    async def test_a_system_that_is_down_is_left_alone(self) -> None:
+    async def test_opens_after_repeated_failures(self) -> None:
         system = System(ConnectionError())
         shop = resilient(attempts=1, threshold=2)
         for _ in range(2):
@@ -194,7 +171,7 @@ class TestCircuit:
             await shop.call(system)
         assert system.calls == 2
 
-    async def test_an_open_circuit_is_not_tried_again(self) -> None:
+    async def test_an_open_circuit_ends_the_retries(self) -> None:
         system = System(ConnectionError())
         shop = resilient(attempts=5, threshold=2)
 
@@ -210,16 +187,16 @@ class TestCircuit:
         with pytest.raises(UnavailableError):
             await shop.call(System("well"))
 
-    async def test_a_system_that_refuses_works(self) -> None:
+    async def test_errors_that_are_not_failures_do_not_open_it(self) -> None:
         refused = System(ValueError())
         shop = resilient(attempts=1, threshold=1)
         for _ in range(3):
-            with pytest.raises(ValueError):  # noqa: PT011 - the very one
+            with pytest.raises(ValueError):  # noqa: PT011 - raised by the test
                 await shop.call(refused)
 
         assert await shop.call(System("well")) == "well"
 
-    async def test_an_answer_in_between_starts_the_count_anew(self) -> None:
+    async def test_only_consecutive_failures_count(self) -> None:
         shop = resilient(attempts=1, threshold=2)
         for outcome in (ConnectionError(), "well", ConnectionError(), "well"):
             system = System(outcome)
@@ -229,7 +206,7 @@ class TestCircuit:
                 with pytest.raises(ConnectionError):
                     await shop.call(system)
 
-    async def test_it_closes_when_the_system_is_back(self) -> None:
+    async def test_closes_after_a_successful_probe(self) -> None:
         shop = resilient(attempts=1, threshold=1, recovery=timedelta())
         with pytest.raises(ConnectionError):
             await shop.call(System(ConnectionError()))
@@ -237,7 +214,7 @@ class TestCircuit:
         assert await shop.call(System("well")) == "well"
         assert await shop.call(System("well")) == "well"
 
-    async def test_it_opens_again_when_the_system_is_not(self) -> None:
+    async def test_reopens_after_a_failed_probe(self) -> None:
         # Long enough that no busy machine takes as long between the last two calls.
         shop = resilient(attempts=1, threshold=3, recovery=timedelta(milliseconds=300))
         for _ in range(3):
@@ -268,7 +245,7 @@ class TestCircuit:
         with pytest.raises(UnavailableError):
             await shop.call(System("well"))
 
-    async def test_a_stream_counts(self) -> None:
+    async def test_counts_streams(self) -> None:
         shop = resilient(threshold=1)
         with pytest.raises(ConnectionError):
             async with shop.guard():
@@ -278,26 +255,9 @@ class TestCircuit:
             async with shop.guard():
                 pytest.fail("The circuit is open.")
 
-    async def test_an_open_circuit_gathers_nothing(self) -> None:
-        shop = resilient(attempts=1, threshold=1)
-        with pytest.raises(ConnectionError):
-            await shop.call(System(ConnectionError()))
-        lengths = set()
-        for _ in range(5):
-            with pytest.raises(UnavailableError) as caught:
-                await shop.call(System("well"))
-            state = caught.value.__context__
-            length = 0
-            step = state.__traceback__ if state is not None else None
-            while step is not None:
-                length, step = length + 1, step.tb_next
-            lengths.add(length)
-
-        assert len(lengths) == 1
-
 
 class TestObserver:
-    async def test_sees_every_attempt_and_what_an_open_circuit_refuses(self) -> None:
+    async def test_sees_every_attempt_and_every_refusal(self) -> None:
         seen: list[tuple[str, type[BaseException] | None]] = []
 
         def observe(system: str) -> CallFinished:
@@ -314,5 +274,72 @@ class TestObserver:
             ("shop", None),
             ("shop", ConnectionError),
             ("shop", ConnectionError),
-            ("shop", UnavailableError),
+            ("shop", CircuitOpenError),
         ]
+
+
+class TestBulkhead:
+    async def test_a_full_one_is_neither_retried_nor_a_failure(self) -> None:
+        shop = Resilient(
+            "shop",
+            transient=ConnectionError,
+            threshold=1,
+            bulkhead=Bulkhead("shop", limit=1, max_wait=timedelta()),
+        )
+        system = System("well")
+        async with shop.guard():
+            with pytest.raises(BulkheadFullError):
+                await shop.call(system)
+        assert system.calls == 0
+        assert await shop.call(system) == "well"
+
+    async def test_a_slot_is_free_between_two_attempts(self) -> None:
+        slots = Bulkhead("shop", limit=1, max_wait=timedelta())
+        free: list[bool] = []
+
+        def retry_after(_error: Exception) -> timedelta:
+            free.append(not slots.is_full)
+            return timedelta()
+
+        shop = Resilient("shop", transient=ConnectionError, retry_after=retry_after, bulkhead=slots)
+        await shop.call(System(ConnectionError(), "well"))
+        assert free == [True]
+
+
+class TestTotalTimeout:
+    async def test_ends_all_attempts(self) -> None:
+        system = Hanging()
+        shop = Resilient("shop", transient=ConnectionError, timeout=HOUR, total_timeout=SOON)
+        with pytest.raises(TimeoutError):
+            await shop.call(system)
+        assert system.calls == 1
+
+
+class TestDecorator:
+    async def test_combines_everything_and_keeps_the_signature(self) -> None:
+        shop = resilient(attempts=2, threshold=2)
+        system = System(ConnectionError())
+
+        @shop.fallback(lambda error: f"{type(error).__name__} instead")
+        @shop.protect()
+        async def price(product: str, *, currency: str) -> str:
+            """Return a price."""
+            return f"{product} {currency} {await system()}"
+
+        assert price.__name__ == "price"
+        assert price.__doc__ == "Return a price."
+        assert await price("book", currency="EUR") == "ConnectionError instead"
+        assert system.calls == 2
+        assert await price("book", currency="EUR") == "CircuitOpenError instead"
+        assert system.calls == 2
+
+    async def test_other_errors_have_no_fallback(self) -> None:
+        shop = resilient()
+
+        @shop.fallback(lambda _error: "instead")
+        @shop.protect(repeatable=False)
+        async def price() -> str:
+            raise LookupError
+
+        with pytest.raises(LookupError):
+            await price()

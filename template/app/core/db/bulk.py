@@ -1,0 +1,127 @@
+"""Writing many rows at once."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Final
+from uuid import UUID
+
+from pydantic import BaseModel
+from sqlalchemy import Boolean, ColumnElement, Update, case, column, inspect, update
+from sqlalchemy import values as values_clause
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.attributes import set_committed_value
+from sqlmodel import SQLModel, col
+
+from app.core.db.database import is_unique_violation
+from app.core.db.models import Entity, utc_now
+from app.core.errors import ConflictError
+
+MAX_BULK_ROWS: Final = 1000
+"""Maximum number of rows that are written at once. Split more with `itertools.batched`, into several transactions."""
+MAX_BULK_VALUES: Final = 10_000
+"""Maximum of rows times changed columns in a bulk update. A statement has at most 32,766 parameters."""
+
+type Values = BaseModel | Mapping[str, object]
+
+
+def bounded[R](rows: Iterable[R]) -> list[R]:
+    """Return the rows as a list.
+
+    Raises:
+        ValueError: there are too many.
+    """
+    result: list[R] = []
+    for row in rows:
+        if len(result) == MAX_BULK_ROWS:
+            raise ValueError(f"At most {MAX_BULK_ROWS} rows can be written at once. Split them with itertools.batched.")
+        result.append(row)
+    return result
+
+
+def values_of(data: Values, *, only_set: bool = False) -> Mapping[str, object]:
+    """Return the values by the names of the fields. With `only_set`, leave out a schema's defaults."""
+    return data.model_dump(exclude_unset=only_set) if isinstance(data, BaseModel) else data
+
+
+def check_fields(model: type[SQLModel], values: Mapping[str, object]) -> None:
+    """Refuse misspelt names, which would be ignored."""
+    unknown = values.keys() - model.model_fields.keys()
+    if unknown:
+        raise TypeError(f"{model.__name__} has no field {', '.join(sorted(unknown))}.")
+
+
+@contextmanager
+def conflicts(model: type[SQLModel]) -> Iterator[None]:
+    """Raise `ConflictError` if a value that must be unique is taken."""
+    try:
+        yield
+    except IntegrityError as error:
+        if is_unique_violation(error):
+            raise ConflictError(f"{model.__name__} already exists.") from error
+        raise
+
+
+async def update_rows[M: Entity](
+    session: AsyncSession,
+    model: type[M],
+    changes: Mapping[UUID, Values],
+    visible: Sequence[ColumnElement[bool]],
+) -> int:
+    """Change rows by their keys, each to its own values, in one statement. Returns the number of changed rows.
+
+    Args:
+        changes: the new values by the keys. Of a schema, only the fields that were set.
+        visible: conditions that a row has to meet.
+    """
+    now = utc_now()
+    rows = {id_: {"updated_at": now, **values_of(changes[id_], only_set=True)} for id_ in bounded(changes)}
+    names = list({name: None for values in rows.values() for name in values})
+    check_fields(model, dict.fromkeys(names))
+    if "id" in names:
+        raise TypeError("A row's key can't be changed.")
+    if not rows:
+        return 0
+    if len(rows) * len(names) > MAX_BULK_VALUES:
+        raise ValueError(
+            f"At most {MAX_BULK_VALUES} values can be written at once. Split the rows with itertools.batched."
+        )
+    # Pending changes first: they must not overwrite these later.
+    await session.flush()
+    statement = _statement(model, names, rows).where(*visible).execution_options(synchronize_session=False)
+    with conflicts(model):
+        changed = (await session.scalars(statement.returning(col(model.id)))).all()
+    for id_ in changed:
+        loaded = session.identity_map.get(inspect(model).identity_key_from_primary_key((id_,)))
+        for name, value in rows[id_].items() if loaded is not None else ():
+            set_committed_value(loaded, name, value)
+    return len(changed)
+
+
+def _statement(model: type[Entity], names: Sequence[str], rows: Mapping[UUID, Mapping[str, object]]) -> Update:
+    """Return the statement that joins the table with a list of the new values.
+
+    If some rows leave out a column, a flag in the list says which rows have a value for it.
+    """
+    own = inspect(model).columns
+    partial = {name for name in names if any(name not in values for values in rows.values())}
+    new = (
+        values_clause(
+            column("id", own["id"].type),
+            *(column(name, own[name].type) for name in names),
+            *(column(f"has_{name}", Boolean()) for name in sorted(partial)),
+            name="new_values",
+        )
+        .data(
+            [
+                (id_, *(each.get(name) for name in names), *(name in each for name in sorted(partial)))
+                for id_, each in rows.items()
+            ]
+        )
+        .cte("new_values")
+    )
+    assigned = {
+        name: case((new.c[f"has_{name}"], new.c[name]), else_=own[name]) if name in partial else new.c[name]
+        for name in names
+    }
+    return update(model).where(own["id"] == new.c.id).values(assigned)

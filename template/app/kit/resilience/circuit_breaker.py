@@ -1,0 +1,103 @@
+"""A circuit breaker: while a system is down, calls to it fail at once."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import structlog
+
+from app.kit.external_calls import reported_call
+from app.kit.resilience.circuit_store import (
+    Admission,
+    CircuitPolicy,
+    CircuitState,
+    CircuitStore,
+    MemoryCircuits,
+    Outcome,
+    shared_circuits,
+)
+from app.kit.resilience.errors import CircuitOpenError, ErrorFilter, UnavailableError, matcher
+
+logger = structlog.stdlib.get_logger(__name__)
+
+
+class CircuitBreaker:
+    """A circuit breaker of one system. Keep one instance per system for the lifetime of the process.
+
+    After `threshold` consecutive transient failures the circuit opens: for the duration of `recovery`, every call fails
+    at once. Then it is half-open: one call at a time probes the system, and its outcome closes or reopens the circuit.
+    If the processes share a store (`share_circuits`), they share the circuit.
+
+    Args:
+        name: the system's name, for logs, errors and telemetry, and for the other processes.
+        transient: the errors that say that the system is down. `TimeoutError` always does. All others, such as a 404,
+            show that it works.
+        probe_timeout: the time after which a probe without an outcome is given up, since its process may be dead.
+            Longer than a call takes.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        transient: ErrorFilter,
+        threshold: int = 5,
+        recovery: timedelta = timedelta(seconds=30),
+        probe_timeout: timedelta = timedelta(minutes=1),
+    ) -> None:
+        self.name = name
+        self._transient = matcher(transient)
+        self._policy = CircuitPolicy(name=name, threshold=threshold, recovery=recovery, probe_timeout=probe_timeout)
+        self._own = MemoryCircuits()
+
+    @asynccontextmanager
+    async def guard(self) -> AsyncIterator[None]:
+        """Count the block's outcome for the circuit. Also a decorator of async functions: `@shop.guard()`.
+
+        A cancelled block counts neither way.
+
+        Raises:
+            CircuitOpenError: the circuit is open.
+        """
+        with reported_call(self.name):
+            store = shared_circuits() or self._own
+            call_id = secrets.token_hex(8)
+            admission = await self._admit(store, call_id)
+            try:
+                yield
+            except BaseException as error:
+                await self._record(store, call_id, admission, self._outcome(error))
+                raise
+            await self._record(store, call_id, admission, Outcome.SUCCESS)
+
+    def is_failure(self, error: Exception) -> bool:
+        """Return whether the error says that the system is down."""
+        if isinstance(error, UnavailableError):
+            return False
+        return isinstance(error, TimeoutError) or self._transient(error)
+
+    async def _admit(self, store: CircuitStore, call_id: str) -> Admission:
+        try:
+            admission = await store.admit(self._policy, call_id)
+        except BaseException:
+            # Cancelled, while this call may have become the probe.
+            await store.record(self._policy, call_id, Outcome.ABANDONED)
+            raise
+        if admission.state is CircuitState.OPEN:
+            raise CircuitOpenError(self.name, retry_after=admission.retry_after)
+        return admission
+
+    async def _record(self, store: CircuitStore, call_id: str, admission: Admission, outcome: Outcome) -> None:
+        nothing_to_record = outcome is Outcome.ABANDONED or (outcome is Outcome.SUCCESS and not admission.failures)
+        if admission.state is CircuitState.CLOSED and nothing_to_record:
+            return
+        state = await store.record(self._policy, call_id, outcome)
+        if state is not None:
+            logger.warning("circuit_changed", system=self.name, state=state.value)
+
+    def _outcome(self, error: BaseException) -> Outcome:
+        # A refused call to another system says nothing about this one.
+        if not isinstance(error, Exception) or isinstance(error, UnavailableError):
+            return Outcome.ABANDONED
+        return Outcome.FAILURE if self.is_failure(error) else Outcome.SUCCESS

@@ -1,0 +1,69 @@
+"""Paths that stay inside a folder."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Final
+
+from app.kit.text import normalized
+from app.kit.types.base import StringFormat
+
+MAX_PATH_LENGTH: Final = 400
+_MAX_PART_BYTES: Final = 255
+_FORBIDDEN: Final = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\\<>:"|?*]')
+
+
+class OutsideRootError(PermissionError):
+    """A path leads out of its root, or through a symbolic link."""
+
+
+def check_relative_path(value: str) -> str:
+    """Return a path of parts between single slashes, such as `reports/2026/march.pdf`, in Unicode's NFC.
+
+    Raises:
+        ValueError: it is absolute, a part is empty, `.` or `..`, ends with a dot or a space or is too long for a file
+            system, or it contains a backslash or another character that some file system interprets.
+    """
+    path = normalized(value) if len(value) <= MAX_PATH_LENGTH else ""
+    parts = path.split("/")
+    if _FORBIDDEN.search(path) or any(
+        not part.strip() or part[-1] in ". " or part[0] == " " or len(part.encode()) > _MAX_PART_BYTES for part in parts
+    ):
+        raise ValueError('must be a relative path like "reports/2026/march.pdf"')
+    return path
+
+
+def path_inside(root: Path, relative: str) -> Path:
+    """Return the path of a file below a folder, whether the file exists or not.
+
+    It blocks, as each access to a file system does: call it in a thread.
+
+    Args:
+        root: the folder.
+        relative: a `RelativePath`, or any text.
+
+    Raises:
+        ValueError: the text is not a relative path.
+        OutsideRootError: a symbolic link is part of the path. The path of `root` itself may contain some.
+    """
+    checked = check_relative_path(relative)
+    try:
+        path = root.resolve() / checked
+        real = path.resolve()
+    except RuntimeError:
+        # Python before 3.13 raises this for a loop of symbolic links.
+        path, real = root / checked, None
+    if real != path:
+        raise OutsideRootError(f"{path} leads elsewhere")
+    return path
+
+
+RelativePath = Annotated[
+    str,
+    StringFormat(
+        check=check_relative_path,
+        max_length=MAX_PATH_LENGTH,
+        format="relative-path",
+        examples=("reports/2026/march.pdf",),
+    ),
+]
+"""A path below a folder. `path_inside` joins it to the folder and refuses symbolic links."""

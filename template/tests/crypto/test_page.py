@@ -1,0 +1,92 @@
+"""The examples of docs/crypto.md."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from uuid_utils.compat import uuid7
+
+from app.core.db.database import Database
+from app.core.db.models import metadata
+from app.core.lifecycle import create_runtime, running
+from app.core.manifest import Module
+from app.core.module import module as core
+from app.core.runtime import Runtime
+from app.crypto.module import module as crypto
+from app.kit.crypto.digests import DigestMismatchError, keyed_digest
+from app.main import create_app
+from app.users.models import User
+from tests.conftest import make_client
+from tests.core.applications import PUBLIC
+from tests.pages import run_examples
+
+KEY = SecretStr("k" * 32)
+
+
+@pytest.fixture(scope="module")
+def examples() -> dict[str, Any]:
+    """The names of the page."""
+    names: dict[str, Any] = {"__name__": "page"}
+    assert run_examples("crypto.md", names) == 7
+    # The other tests know nothing of the table.
+    metadata.remove(names["Integration"].__table__)
+    return names
+
+
+@pytest.fixture
+async def runtime(database: Database) -> AsyncIterator[Runtime]:
+    """A running runtime."""
+    async with running(create_runtime((core, crypto), database=database), background=False) as started:
+        yield started
+
+
+async def test_encrypted_column(examples: dict[str, Any], runtime: Runtime) -> None:
+    model, owner = examples["Integration"], uuid7()
+    row = model(owner_id=owner, token=SecretStr("hidden"), phone=SecretStr("+1"), phone_digest=keyed_digest(KEY, "+1"))
+    async with runtime.database.transaction() as session:
+        await (await session.connection()).run_sync(model.__table__.create)
+        session.add(User(id=owner))
+        await session.flush()
+        session.add(row)
+    async with runtime.database.reading() as session:
+        found = await examples["find_by_phone"](session, KEY, "+1")
+        assert (found.id, found.token.get_secret_value()) == (row.id, "hidden")
+        assert await examples["find_by_phone"](session, KEY, "+2") is None
+
+
+async def test_passwords(examples: dict[str, Any], runtime: Runtime) -> None:
+    small = Module(name="small", public_router=examples["router"])
+    async with make_client(create_app([core, crypto, small], runtime=runtime)) as client:
+        right = {"name": "me", "password": "correct horse"}
+        assert (await client.post(f"{PUBLIC}/register", json=right)).status_code == 204
+        for body, status in ((right, 204), (right | {"password": "wrong horse"}, 401), (right | {"name": "you"}, 401)):
+            assert (await client.post(f"{PUBLIC}/login", json=body)).status_code == status
+
+
+def test_api_keys(examples: dict[str, Any]) -> None:
+    key = examples["create_api_key"]("me")
+
+    assert examples["owner_of"](key) == "me"
+    assert examples["owner_of"](key[:-1]) is None
+
+
+def test_tokens(examples: dict[str, Any]) -> None:
+    assert examples["accepts"](examples["invitation"])
+    assert not examples["accepts"](examples["code"])
+
+
+def test_webhooks(examples: dict[str, Any]) -> None:
+    assert examples["is_valid"](b'{"paid": true}')
+    assert not examples["is_valid"](b'{"paid": false}')
+
+
+async def test_streams(examples: dict[str, Any]) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield b"abc"
+
+    assert await examples["receive"](chunks(), hashlib.sha256(b"abc" * 3).hexdigest()) == 9
+    with pytest.raises(DigestMismatchError):
+        await examples["receive"](chunks(), "0" * 64)

@@ -1,0 +1,50 @@
+"""HTML from users."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.kit.types.rich_text import MAX_TAGS, TAGS
+from tests.kit.types.samples import STRINGS, refuses
+
+HTML = STRINGS["Html"]
+PARTS = st.sampled_from([
+    "<script>", "</script>", "<svg>", "<math>", "<style>", "<img src=x onerror=alert(1)>",
+    "<a href='javascript:alert(1)'>", "<a href=https://example.com>", "</a>", "<p onclick=x>", "<p>", "<b>",
+    "&lt;script&gt;", "<!--", "-->", "<noscript>", "text", "<iframe src=//x>", "<textarea>", "<title>", "<template>",
+    "<base href=//x>", "<form action=//x>", "\"'><b>",
+])  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("<p>Hello <strong>Ada</strong></p>", "<p>Hello <strong>Ada</strong></p>"),
+        ("<p onclick='x()' style='color:red' class='a'>a</p>", "<p>a</p>"),
+        ("a<script>alert(1)</script>b<style>p{}</style>", "ab"),
+        ("<h1>Title</h1>", "Title"),
+        ("<img src=x onerror=alert(1)>", ""),
+        ("<a href='javascript:alert(1)'>a</a>", '<a rel="noopener noreferrer nofollow">a</a>'),
+        ("<a href='/me'>a</a>", '<a href="/me" rel="noopener noreferrer nofollow">a</a>'),
+        ("1 < 2 & 3", "1 &lt; 2 &amp; 3"),
+        ("", ""),
+    ],
+)
+def test_only_the_listed_elements_remain(sent: str, kept: str) -> None:
+    assert HTML.validate_python(sent) == kept
+
+
+@given(st.lists(PARTS, max_size=8).map("".join))
+def test_nothing_active_remains(sent: str) -> None:
+    found = HTML.validate_python(sent)
+    starts = [part.partition(">")[0].split() for part in found.split("<")[1:]]
+    assert {start[0].strip("/") for start in starts} <= TAGS
+    assert {word.partition("=")[0] for start in starts if start[0] == "a" for word in start[1:]} <= {
+        "href", "rel", "noreferrer", 'nofollow"',
+    }  # fmt: skip
+    assert "javascript:" not in found.partition("<")[2] or "href" not in found
+
+
+def test_too_many_tags_and_a_too_long_result_are_refused() -> None:
+    assert refuses(HTML, "<b>" * (MAX_TAGS + 1))
+    assert refuses(HTML, "&" * 10_000)

@@ -1,0 +1,24 @@
+"""The examples of the documentation, to execute them."""
+
+import re
+from pathlib import Path
+from typing import Any, Final
+
+FOLDER: Final = Path(__file__).resolve().parents[1] / "docs"
+_EXAMPLE: Final = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
+
+def run_examples(page: str, names: dict[str, Any]) -> int:
+    """Execute the Python examples of a page, one after the other.
+
+    Args:
+        page: the file's name.
+        names: the names that the examples use and don't define. Afterwards, those that they define as well.
+
+    Returns:
+        The number of examples.
+    """
+    examples = _EXAMPLE.findall((FOLDER / page).read_text(encoding="utf-8"))
+    for number, example in enumerate(examples, 1):
+        exec(compile(example, f"{page}, example {number}", "exec"), names)  # noqa: S102 - this project's documentation
+    return len(examples)
