@@ -13,7 +13,8 @@ from httpx import codes
 from app.google_iap.access_token import AccessTokens, ServiceAccountRefusedError
 from app.google_iap.settings import GooglePlaySettings
 from app.google_iap.wire import SubscriptionPurchase, VoidedPurchase, VoidedPurchases
-from app.kit.resilience import Resilient, UnavailableError
+from app.kit.resilience.errors import UnavailableError
+from app.kit.resilience.resilient import Resilient
 from app.payments.port import ProviderUnavailableError
 
 API_URL: Final = "https://androidpublisher.googleapis.com"

@@ -11,7 +11,7 @@ from app.core.db.models import utc_now
 from app.core.runtime import Runtime
 from app.google_iap.acknowledgement import acknowledge
 from app.google_iap.api import GooglePlayApi
-from app.google_iap.purchases import known_purchase, record, unacknowledged
+from app.google_iap.purchases import known_purchase, record, unacknowledged, unfetched_ids
 from app.google_iap.snapshot import (
     NOT_BOUGHT,
     PROVIDER,
@@ -80,11 +80,12 @@ class GooglePlayProvider:
             except ProviderUnavailableError as error:
                 logger.warning("google_acknowledgement_failed", id=token_id, reason=str(error))
 
-    def all_ids(self, runtime: Runtime) -> AsyncIterator[str] | None:  # noqa: ARG002 - the port's signature
-        """Return `None`: Google Play cannot list subscriptions."""
-        return None
+    async def all_ids(self, runtime: Runtime) -> AsyncIterator[str]:
+        """Return the purchases whose subscriptions are not stored yet. Google Play itself cannot list any."""
+        for token_id in await unfetched_ids(runtime):
+            yield token_id
 
-    def ids_of(self, runtime: Runtime, user_id: UUID) -> AsyncIterator[str] | None:  # noqa: ARG002
+    def ids_of(self, runtime: Runtime, user_id: UUID) -> AsyncIterator[str] | None:  # noqa: ARG002 - the port's signature
         """Return `None`: Google Play cannot list a user's subscriptions."""
         return None
 

@@ -19,6 +19,8 @@ from app.payments.port import SubscriptionStatus
 from app.payments.repository import SubscriptionRepository
 from app.payments.store import ENDED
 
+FORGOTTEN_AFTER: Final = timedelta(days=60)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Known:
@@ -153,6 +155,23 @@ async def unacknowledged(runtime: Runtime, token_id: str | None = None) -> Seque
     async with runtime.database.reading() as session:
         rows = (await session.execute(statement)).all()
     return [Unacknowledged(token_id=id_, token=token, user_id=user) for id_, token, user in rows if user is not None]
+
+
+async def unfetched_ids(runtime: Runtime) -> Sequence[str]:
+    """Return the ids of purchase tokens without a subscription: their notification could not be processed.
+
+    Older ones are left out. Google Play forgets a purchase 60 days after its end, and some never were subscriptions.
+    """
+    stored = select(col(Subscription.provider_id)).where(col(Subscription.provider) == PROVIDER)
+    statement = (
+        select(col(GooglePurchase.token_id))
+        .where(
+            col(GooglePurchase.created_at) > utc_now() - FORGOTTEN_AFTER, col(GooglePurchase.token_id).not_in(stored)
+        )
+        .order_by(col(GooglePurchase.id))
+    )
+    async with runtime.database.reading() as session:
+        return (await session.scalars(statement)).all()
 
 
 async def acknowledged(runtime: Runtime, token_id: str) -> None:

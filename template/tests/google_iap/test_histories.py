@@ -32,7 +32,7 @@ from tests.google_iap.conftest import ENTERPRISE, MONTHLY, YEARLY, Postman, iden
 from tests.google_iap.test_states import whole
 
 _CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-FEW = settings(max_examples=8, deadline=None, suppress_health_check=_CHECKS, database=None)
+FEW = settings(max_examples=5, deadline=None, suppress_health_check=_CHECKS, database=None)
 THOROUGH = settings(FEW, max_examples=500)
 CHOSEN = THOROUGH if settings.get_current_profile_name() == "thorough" else FEW
 

@@ -10,9 +10,11 @@ from app.dev.servers.google_play.store import ApiError, GooglePlay
 from app.dev.servers.google_play.subscriptions import GRACE_PERIOD, MONTH, State, Subscription, Subscriptions
 from app.google_iap.google_play import GooglePlay as Connection
 from app.google_iap.purchases import remember_token
+from app.payments import reconciliation
 from app.payments.convergence import converge
 from app.payments.erasure import end_subscriptions
 from app.payments.port import BillingProvider, BillingProviders, ProviderUnavailableError
+from app.payments.reconciliation import reconcile_provider
 from tests.google_iap.conftest import MONTHLY
 from tests.payments.provider_contract import ProviderContract, add_user, stored
 
@@ -55,14 +57,27 @@ def shop(runtime: Runtime, google_play: GooglePlay) -> GoogleShop:
     return GoogleShop(runtime, runtime.resource(Connection).provider, google_play)
 
 
+@pytest.fixture(autouse=True)
+def one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests' database is one connection."""
+    monkeypatch.setattr(reconciliation, "CONCURRENCY", 1)
+
+
 class TestContract(ProviderContract):
     """Google Play keeps the contract."""
 
 
 async def test_it_is_registered(runtime: Runtime, shop: GoogleShop) -> None:
     assert runtime.resource(BillingProviders).get("google") is shop.provider
-    assert shop.provider.all_ids(runtime) is None
     assert shop.provider.ids_of(runtime, UUID(int=0)) is None
+
+
+async def test_a_purchase_whose_event_failed_is_reconciled(runtime: Runtime, shop: GoogleShop) -> None:
+    id_ = await shop.sell(await add_user(runtime))
+    outcomes = [await reconcile_provider(runtime, shop.provider) for _ in range(2)]
+
+    assert [(each.checked, each.repaired, each.failed) for each in outcomes] == [(1, 1, 0), (1, 0, 0)]
+    assert (await stored(runtime)).provider_id == id_
 
 
 async def test_an_id_whose_token_is_not_stored_is_unknown(runtime: Runtime, shop: GoogleShop) -> None:
