@@ -1,4 +1,4 @@
-"""What the application itself knows of purchases: their tokens, replacements, voided orders and periods."""
+"""Facts about purchases that only the application knows: their tokens, replacements, voided orders and periods."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ FORGOTTEN_AFTER: Final = timedelta(days=60)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Known:
-    """What is known of a purchase besides what Google Play says.
+    """The facts about a purchase that Google Play does not state.
 
     Attributes:
         token: the purchase token.
@@ -64,7 +64,7 @@ async def void_order(runtime: Runtime, token_id: str, order_id: str) -> bool:
 
 
 async def known_purchase(runtime: Runtime, token_id: str) -> Known | None:
-    """Return what is known of a purchase; `None` if its token is not stored."""
+    """Return the facts about a purchase; `None` if its token is not stored."""
     async with runtime.database.reading() as session:
         purchase = await _find(session, token_id)
         if purchase is None:

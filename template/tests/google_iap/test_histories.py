@@ -1,4 +1,4 @@
-"""Random histories: however notifications arrive, what is stored ends equal to what Google Play says.
+"""Random histories: however notifications arrive, the stored state ends equal to the state in Google Play.
 
 pytest tests/google_iap/test_histories.py --hypothesis-profile thorough --hypothesis-seed 1
 """
@@ -213,7 +213,7 @@ async def test_every_history_converges(world: World, history: list[tuple[str, ob
     voided = {each.order for each in world.state.voided}
     for item in world.items:
         row = await world.postman.stored(item)
-        # A purchase whose notifications were all lost, and that nobody linked, is not known.
+        # A purchase whose notifications were all lost, and that no user linked, is not known.
         if row is not None:
             has_access = item.state in PAID | {State.IN_GRACE_PERIOD} and item.order not in voided
             assert row.access_until == (whole(item.expires) if has_access else None)

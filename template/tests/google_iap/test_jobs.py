@@ -42,7 +42,7 @@ class TestAcknowledgement:
         assert not purchase.needs_acknowledgement
 
     async def test_a_purchase_without_a_user_is_not(self, postman: Postman, runtime: Runtime) -> None:
-        """Google refunds it: nobody has got anything for it."""
+        """Google refunds it, because the buyer has received nothing."""
         with postman.store.changing() as state:
             item = state.buy(MONTHLY)
         await postman.deliver()

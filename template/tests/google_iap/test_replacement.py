@@ -157,7 +157,7 @@ async def test_bought_again_outside_the_app_it_keeps_its_user(
 async def test_the_first_user_of_a_purchase_keeps_it(
     client: httpx.AsyncClient, runtime: Runtime, sign_in: SignIn, postman: Postman
 ) -> None:
-    """Who links the purchase that it replaced later does not get it."""
+    """A user who links the replaced purchase later does not get it."""
     first, thief = await sign_in(email="ada@example.com"), await sign_in(email="bob@example.com")
     old = postman.store.state.buy(MONTHLY)
     new = postman.store.state.replace(old, ENTERPRISE)
