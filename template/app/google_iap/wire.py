@@ -1,4 +1,4 @@
-"""The bodies that Google sends: subscriptions, voided purchases and notifications. Unknown fields and values are accepted.
+"""Bodies that Google sends: subscriptions, voided purchases, notifications. Unknown fields and values are accepted.
 
 See https://developers.google.com/android-publisher/api-ref/rest/v3/purchases.subscriptionsv2 and
 https://developer.android.com/google/play/billing/rtdn-reference.
