@@ -22,6 +22,7 @@ from app.dev.servers.google_play.subscriptions import State, Subscription, Subsc
 from app.google_iap.google_play import GooglePlay
 from app.google_iap.jobs import poll_voided_google_purchases
 from app.google_iap.models import GooglePurchase
+from app.kit.resilience.resilient import Resilient
 from app.payments import reconciliation
 from app.payments.models import Subscription as Stored
 from app.payments.reconciliation import reconcile_provider
@@ -195,6 +196,9 @@ async def world(
 ) -> World:
     monkeypatch.setattr(reconciliation, "CONCURRENCY", 1)
     monkeypatch.setattr(runtime, "limiter", Unlimited())
+    # An outage is over at once: the circuit never opens.
+    patient = Resilient("Google Play", transient=Exception, attempts=1, threshold=1_000_000)
+    monkeypatch.setattr(runtime.resource(GooglePlay).api, "_calls", patient)
     headers = [await sign_in(email=f"{name}@example.com") for name in ("ada", "bob")]
     users = [await identity(client, each) for each in headers]
     return World(runtime=runtime, client=client, postman=postman, headers=headers, users=users)
