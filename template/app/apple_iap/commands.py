@@ -7,12 +7,13 @@ import click
 from app.apple_iap.app_store import AppStore
 from app.apple_iap.jobs import recover_apple_notifications
 from app.apple_iap.settings import AppleSettings
-from app.apple_iap.simulation import parse_duration, simulate
+from app.apple_iap.simulation import simulate
 from app.core.commands import with_runtime
 from app.core.runtime import Runtime
 from app.payments.commands import find_user
 from app.payments.convergence import converge
 from app.payments.reconciliation import reconcile_provider
+from app.payments.simulation import parse_duration
 
 ACTIONS = (
     "cancel",

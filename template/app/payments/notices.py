@@ -69,12 +69,14 @@ class Change:
         old_status: its status before; `None` if it is new.
         old_plan: its plan before, if it had the same user.
         had_access: whether it gave access before.
+        keeps_plan: whether its user has another plan than the default one after the change.
     """
 
     row: Subscription
     old_status: SubscriptionStatus | None
     old_plan: str | None
     had_access: bool
+    keeps_plan: bool
 
 
 async def send_notices(runtime: Runtime, session: AsyncSession, change: Change, given: Sequence[Notice]) -> None:
@@ -114,7 +116,9 @@ def _implied(change: Change, now: datetime) -> list[Notice]:
         notices.append(Notice(kind=NoticeKind.PAYMENT_FAILED, key=occasion(id_, row.period_start)))
     if change.old_plan is not None and row.plan is not None and row.plan != change.old_plan:
         notices.append(Notice(kind=NoticeKind.PLAN_CHANGED, key=f"{id_}/{row.version}/{row.plan}"))
-    if row.status in _ENDED and change.old_status is not None and change.old_status not in _ENDED:
+    has_ended = row.status in _ENDED and change.old_status is not None and change.old_status not in _ENDED
+    # Another subscription may have replaced this one: the notice names the default plan.
+    if has_ended and not change.keeps_plan:
         notices.append(Notice(kind=NoticeKind.ENDED, key=occasion(id_, row.period_end)))
     return notices
 

@@ -177,8 +177,11 @@ class _Writer:
         await self.session.flush()
         changed = self.is_new or (row.status, row.plan, row.user_id) != (before.status, before.plan, before.user_id)
         entitlements = self.runtime.resource(SubscriptionEntitlements)
+        keeps_plan = False
         for user, old_plan in before.plans.items():
             new_plan = await entitlements.plan_of(self.session, user, utc_now())
+            if user == row.user_id:
+                keeps_plan = new_plan != entitlements.catalog.default.name
             if changed or new_plan != old_plan:
                 event = SubscriptionChanged(user_id=user, old_plan=old_plan, new_plan=new_plan, status=row.status)
                 await self.runtime.events.publish(self.session, event)
@@ -189,6 +192,7 @@ class _Writer:
             old_status=None if self.is_new else before.status,
             old_plan=before.plan if before.user_id == row.user_id else None,
             had_access=before.had_access,
+            keeps_plan=keeps_plan,
         )
         await send_notices(self.runtime, self.session, change, () if snapshot is None else snapshot.notices)
 

@@ -12,7 +12,8 @@ from app.apple_iap.jobs import recover_apple_notifications
 from app.apple_iap.settings import AppleSettings
 from app.core.inbox.models import InboxStatus
 from app.core.runtime import Runtime
-from app.dev.servers.app_store.store import PAGE, ApiError, AppStore, Delivery
+from app.dev.servers.app_store.store import PAGE, ApiError, AppStore
+from app.dev.servers.fake_http import Delivery
 from app.payments.port import ProviderUnavailableError
 from tests.apple_iap.conftest import MONTHLY, Postman
 from tests.core.inbox.webhook_contract import drain_inbox

@@ -4,7 +4,8 @@ import pytest
 
 from app.core.inbox.service import list_events
 from app.core.runtime import Runtime
-from app.dev.servers.app_store.store import AppStore, Delivery
+from app.dev.servers.app_store.store import AppStore
+from app.dev.servers.fake_http import Delivery
 from app.payments.repository import SubscriptionRepository
 from tests.apple_iap.conftest import BUYER, ENTERPRISE, MONTHLY, run_command
 

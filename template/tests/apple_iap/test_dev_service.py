@@ -15,10 +15,11 @@ def accept(_request: Received) -> Reply:
     return Reply(status=202)
 
 
+@pytest.mark.usefixtures("environment")
 def test_it_sends_notifications_and_keeps_subscriptions(tmp_path: Path) -> None:
     folder = tmp_path / "app_store"
     with serving(accept) as application:
-        with dev_service.run(folder, f"{application.url}/api/v1") as settings:
+        with dev_service.run(folder, application.url) as settings:
             httpx.post(f"{settings['APPLE_API_URL']}/_fake/subscriptions", json={"product": MONTHLY}).raise_for_status()
             assert dev_service.find(folder) == settings
         with dev_service.run(folder, application.url) as settings:

@@ -20,6 +20,7 @@ from app.apple_iap.jobs import recover_apple_notifications
 from app.core.rate_limiting.port import Verdict
 from app.core.runtime import Runtime
 from app.dev.servers.app_store.subscriptions import Status, Subscription, Subscriptions
+from app.kit.resilience.resilient import Resilient
 from app.payments import reconciliation
 from app.payments.reconciliation import reconcile_provider
 from tests.apple_iap.conftest import ENTERPRISE, LINK, MONTHLY, YEARLY, Postman, identity
@@ -183,6 +184,9 @@ async def world(
 ) -> World:
     monkeypatch.setattr(reconciliation, "CONCURRENCY", 1)
     monkeypatch.setattr(runtime, "limiter", Unlimited())
+    # An outage is over at once: the circuit never opens.
+    patient = Resilient("App Store", transient=Exception, attempts=1, threshold=1_000_000)
+    monkeypatch.setattr(runtime.resource(Connection).api, "_calls", patient)
     headers = [await sign_in(email=f"{name}@example.com") for name in ("ada", "bob")]
     users = [await identity(client, each) for each in headers]
     return World(runtime=runtime, client=client, postman=postman, headers=headers, users=users)

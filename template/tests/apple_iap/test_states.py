@@ -7,8 +7,9 @@ from typing import Final
 import pytest
 
 from app.apple_iap.snapshot import moment
-from app.dev.servers.app_store.store import AppStore, Delivery
+from app.dev.servers.app_store.store import AppStore
 from app.dev.servers.app_store.subscriptions import GRACE_PERIOD, MONTH, RETRY_PERIOD, Subscription, Subscriptions
+from app.dev.servers.fake_http import Delivery
 from app.payments.models import Subscription as Stored
 from app.payments.port import SubscriptionStatus as Status
 from tests.apple_iap.conftest import ENTERPRISE, MONTHLY, YEARLY, Postman

@@ -8,7 +8,7 @@ from typing import cast
 from app.apple_iap.settings import AppleSettings
 from app.core.config.settings import load_settings
 from app.dev.servers.dev_service import DevService
-from app.dev.servers.fake_process import announced_settings, fake_process
+from app.dev.servers.fake_process import announced_settings, fake_process, webhook_url
 
 
 def _is_wanted() -> bool:
@@ -16,8 +16,8 @@ def _is_wanted() -> bool:
     return settings.is_local and not settings.is_configured and not settings.APPLE_API_URL
 
 
-def _run(folder: Path, api_url: str) -> AbstractContextManager[Mapping[str, str]]:
-    return fake_process("app.dev.servers.app_store.process", folder, f"{api_url}/public/webhooks/apple")
+def _run(folder: Path, url: str) -> AbstractContextManager[Mapping[str, str]]:
+    return fake_process("app.dev.servers.app_store.process", folder, webhook_url(url, "apple"))
 
 
 dev_service = DevService(

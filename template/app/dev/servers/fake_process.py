@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from app.core.config.settings import core_settings
 from app.dev.servers.children import command_line, log_tail, start, stop
 
 START_SECONDS: Final = 20
@@ -38,6 +39,15 @@ def fake_process(module: str, folder: Path, *arguments: str) -> Iterator[Mapping
         yield found
     finally:
         stop(process)
+
+
+def webhook_url(url: str, provider: str) -> str:
+    """Return the URL of a provider's webhook.
+
+    Args:
+        url: the application's, without the prefix of its routes.
+    """
+    return f"{url}{core_settings().API_V1_STR}/public/webhooks/{provider}"
 
 
 @contextmanager

@@ -3,8 +3,9 @@
 from datetime import timedelta
 from typing import Final
 
-from app.dev.servers.app_store.store import AppStore, Delivery
+from app.dev.servers.app_store.store import AppStore
 from app.dev.servers.app_store.subscriptions import Subscription, Subscriptions
+from app.dev.servers.fake_http import Delivery
 
 ACTIONS: Final = {
     "cancel": Subscriptions.cancel,

@@ -9,30 +9,17 @@
 
 import json
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Final, Self, override
+from typing import Final, Self
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
 from app.dev.servers.app_store.control import answer_control
 from app.dev.servers.app_store.store import ApiError, AppStore, document
+from app.dev.servers.fake_http import JSON, Reply, http_server
 
-JSON: Final = "application/json"
-MAX_BODY: Final = 1024 * 1024
 SEND_TIMEOUT: Final = 15
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A response."""
-
-    status: int
-    body: bytes = b""
-    content_type: str = JSON
 
 
 class AppStoreServer:
@@ -44,7 +31,7 @@ class AppStoreServer:
     """
 
     def __init__(self, port: int = 0, *, webhook: str | None = None) -> None:
-        self._server = _http_server(port, self._answer)
+        self._server = http_server(port, self._answer)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self.webhook = webhook
         self.store = AppStore(url=self.url, send=self._send)
@@ -122,30 +109,3 @@ class AppStoreServer:
         except (LookupError, TypeError, ValueError) as error:
             return Reply(400, document({"error": str(error)}))
         return Reply(200, document(answer))
-
-
-type _Answer = Callable[[str, str, dict[str, str], bytes], Reply]
-
-
-def _http_server(port: int, answer: _Answer) -> ThreadingHTTPServer:
-    class Handler(BaseHTTPRequestHandler):
-        def _respond(self) -> None:
-            length = min(int(self.headers.get("Content-Length", "0")), MAX_BODY)
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            reply = answer(self.command, self.path, headers, self.rfile.read(length))
-            self.send_response(reply.status)
-            self.send_header("Content-Type", reply.content_type)
-            self.send_header("Content-Length", str(len(reply.body)))
-            self.end_headers()
-            self.wfile.write(reply.body)
-
-        do_GET = do_POST = do_PUT = _respond  # noqa: N815 - the names that the base class calls
-
-        @override
-        def log_message(self, format: str, *args: object) -> None:
-            """Log nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    server.daemon_threads = True
-    server.block_on_close = False
-    return server

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import Final
 
 import jwt
@@ -16,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from app.dev.servers.app_store.certificates import Chain
 from app.dev.servers.app_store.payloads import GROUP, Signer, environment, milliseconds
 from app.dev.servers.app_store.subscriptions import Notification, Subscription, Subscriptions
+from app.dev.servers.fake_http import Delivery
 
 BUNDLE_ID: Final = "com.example.app"
 APP_ID: Final = 1_234_567_890
@@ -25,20 +25,6 @@ AUDIENCE: Final = "appstoreconnect-v1"
 MAX_TOKEN_AGE: Final = timedelta(hours=1)
 PAGE: Final = 20
 INTERNAL_ERROR: Final = 5000001
-
-
-class Delivery(StrEnum):
-    """The treatment of new notifications."""
-
-    NORMAL = "normal"
-    REPEAT = "repeat"
-    """Each is sent twice."""
-    HOLD = "hold"
-    """They are delayed until the mode changes."""
-    REORDER = "reorder"
-    """They are delayed until the mode changes, and then sent in the reverse order."""
-    DROP = "drop"
-    """They are lost. The history of notifications lists them as failed."""
 
 
 class ApiError(Exception):

@@ -1,0 +1,203 @@
+"""The link of a purchase to a user."""
+
+import asyncio
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from app.core.runtime import Runtime
+from app.dev.servers.google_play.store import ApiError, GooglePlay
+from app.payments.entitlements import SubscriptionEntitlements
+from app.users.erasure import erase_user
+from tests.conftest import ME, SignIn
+from tests.google_iap.conftest import LINK, MONTHLY, Postman, identity, link, plan_of, stored_purchase
+from tests.google_iap.test_states import whole
+
+
+def code(response: httpx.Response) -> tuple[int, str]:
+    return response.status_code, response.json()["error"]["code"]
+
+
+class TestWithoutAnAccount:
+    """The app named no user when the purchase was made."""
+
+    async def test_the_first_user_gets_it(
+        self, client: httpx.AsyncClient, runtime: Runtime, sign_in: SignIn, google_play: GooglePlay
+    ) -> None:
+        headers, item = await sign_in(), google_play.state.buy(MONTHLY)
+        response = await link(client, headers, item.token)
+
+        assert response.status_code == 200
+        expiry = whole(item.expires)
+        assert expiry is not None
+        assert response.json() == {
+            "provider": "google",
+            "product": MONTHLY,
+            "plan": "pro",
+            "status": "active",
+            "access_until": expiry.isoformat().replace("+00:00", "Z"),
+            "period_end": response.json()["access_until"],
+            "cancel_at_period_end": False,
+            "sandbox": True,
+        }
+        assert await plan_of(runtime, await identity(client, headers)) == "pro"
+
+    async def test_a_second_user_does_not(
+        self, client: httpx.AsyncClient, runtime: Runtime, sign_in: SignIn, google_play: GooglePlay
+    ) -> None:
+        first, second = await sign_in(email="ada@example.com"), await sign_in(email="bob@example.com")
+        item = google_play.state.buy(MONTHLY)
+        await link(client, first, item.token)
+
+        assert code(await link(client, second, item.token)) == (409, "SUBSCRIPTION_TAKEN")
+        assert await plan_of(runtime, await identity(client, first)) == "pro"
+        assert await plan_of(runtime, await identity(client, second)) == "free"
+
+    async def test_it_may_be_repeated(
+        self, client: httpx.AsyncClient, sign_in: SignIn, google_play: GooglePlay
+    ) -> None:
+        headers, item = await sign_in(), google_play.state.buy(MONTHLY)
+
+        assert [(await link(client, headers, item.token)).status_code for _ in range(3)] == [200] * 3
+
+    async def test_a_parked_purchase_is_adopted(
+        self, client: httpx.AsyncClient, sign_in: SignIn, postman: Postman, google_play: GooglePlay
+    ) -> None:
+        with google_play.changing() as state:
+            item = state.buy(MONTHLY)
+        await postman.deliver()
+        headers = await sign_in()
+        await link(client, headers, item.token)
+        with google_play.changing() as state:
+            state.cancel(item)
+        await postman.deliver()
+        stored = await postman.stored(item)
+
+        assert stored is not None
+        assert (stored.user_id, stored.status) == (await identity(client, headers), "cancelled")
+
+    async def test_of_many_at_once_one_gets_it(
+        self, live_client: httpx.AsyncClient, live_sign_in: SignIn, google_play: GooglePlay
+    ) -> None:
+        item = google_play.state.buy(MONTHLY)
+        everyone = [await live_sign_in(email=f"user{number}@example.com") for number in range(6)]
+        responses = await asyncio.gather(*(link(live_client, each, item.token) for each in everyone))
+
+        assert sorted(response.status_code for response in responses) == [200, *[409] * 5]
+
+
+class TestWithAnAccount:
+    """The app named a user when the purchase was made."""
+
+    async def test_that_user_gets_it(self, client: httpx.AsyncClient, sign_in: SignIn, google_play: GooglePlay) -> None:
+        headers = await sign_in()
+        item = google_play.state.buy(MONTHLY, account=str(await identity(client, headers)))
+
+        assert (await link(client, headers, item.token)).json()["plan"] == "pro"
+
+    async def test_another_user_does_not(
+        self, client: httpx.AsyncClient, runtime: Runtime, sign_in: SignIn, google_play: GooglePlay
+    ) -> None:
+        owner, thief = await sign_in(email="ada@example.com"), await sign_in(email="bob@example.com")
+        item = google_play.state.buy(MONTHLY, account=str(await identity(client, owner)))
+
+        assert code(await link(client, thief, item.token)) == (409, "SUBSCRIPTION_TAKEN")
+        assert await plan_of(runtime, await identity(client, owner)) == "pro"
+        assert await plan_of(runtime, await identity(client, thief)) == "free"
+
+    @pytest.mark.parametrize("account", [str(uuid4()), "not a uuid"])
+    async def test_an_account_that_does_not_exist_names_no_user(
+        self, client: httpx.AsyncClient, sign_in: SignIn, postman: Postman, google_play: GooglePlay, account: str
+    ) -> None:
+        headers = await sign_in()
+        with google_play.changing() as state:
+            item = state.buy(MONTHLY, account=account)
+        await postman.deliver()
+        linked = await link(client, headers, item.token)
+        with google_play.changing() as state:
+            state.extend(item)
+        await postman.deliver()
+        stored = await postman.stored(item)
+
+        assert linked.status_code == 200
+        assert stored is not None
+        assert (stored.user_id, stored.claimed_user_id) == (await identity(client, headers), None)
+
+
+class TestRefused:
+    async def test_without_a_user(self, client: httpx.AsyncClient, google_play: GooglePlay) -> None:
+        assert (await link(client, {}, google_play.state.buy(MONTHLY).token)).status_code == 401
+
+    async def test_a_token_that_google_does_not_know_is_not_stored(
+        self, client: httpx.AsyncClient, runtime: Runtime, sign_in: SignIn
+    ) -> None:
+        assert code(await link(client, await sign_in(), "made-up.token")) == (404, "NOT_FOUND")
+        assert await stored_purchase(runtime, "made-up.token") is None
+
+    @pytest.mark.parametrize("text", ["", "a b", "A" * 1025, "a/b", "ä", None, 5])
+    async def test_what_is_no_purchase_token(
+        self, client: httpx.AsyncClient, sign_in: SignIn, text: str | int | None
+    ) -> None:
+        response = await client.post(LINK, json={"purchase_token": text}, headers=await sign_in())
+
+        assert code(response) == (422, "VALIDATION_ERROR")
+
+    async def test_while_google_play_is_down(
+        self, client: httpx.AsyncClient, sign_in: SignIn, google_play: GooglePlay
+    ) -> None:
+        item, headers = google_play.state.buy(MONTHLY), await sign_in()
+        google_play.fault = ApiError(503, "backendError")
+        response = await link(client, headers, item.token)
+
+        assert code(response) == (503, "BILLING_UNAVAILABLE")
+        assert "Retry-After" in response.headers
+
+
+class TestWithoutSettings:
+    @pytest.fixture(autouse=True)
+    def unset(self, google_play: GooglePlay, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in google_play.settings:
+            monkeypatch.delenv(name)
+
+    async def test_nothing_can_be_linked(self, client: httpx.AsyncClient, sign_in: SignIn) -> None:
+        assert code(await link(client, await sign_in(), "abc")) == (404, "NOT_FOUND")
+
+
+async def test_a_test_purchase_gives_nothing_in_production(
+    client: httpx.AsyncClient, runtime: Runtime, sign_in: SignIn, google_play: GooglePlay
+) -> None:
+    headers = await sign_in()
+    user = await identity(client, headers)
+    production = SubscriptionEntitlements(catalog=runtime.resource(SubscriptionEntitlements).catalog, sandbox=False)
+    plans = []
+    for test in (True, False):
+        response = await link(client, headers, google_play.state.buy(MONTHLY, test=test).token)
+        assert (response.status_code, response.json()["sandbox"]) == (200, test)
+        plans.append(await plan_of(runtime, user, production))
+
+    assert plans == ["free", "pro"]
+
+
+async def test_an_erasure_cancels_and_waits_until_google_play_answers(
+    client: httpx.AsyncClient, runtime: Runtime, sign_in: SignIn, postman: Postman, google_play: GooglePlay
+) -> None:
+    headers = await sign_in(email="old@example.com")
+    user = await identity(client, headers)
+    with google_play.changing() as state:
+        item = state.buy(MONTHLY, account=str(user))
+    await postman.deliver()
+    google_play.fault = ApiError(500, "backendError")
+    with pytest.raises(Exception, match="google did not answer"):
+        await erase_user(runtime, user)
+    google_play.fault = None
+    assert await erase_user(runtime, user)
+    await postman.deliver()
+    detached = await postman.stored(item)
+
+    assert (await client.get(ME, headers=headers)).status_code in {401, 403}
+    assert detached is not None
+    assert (detached.user_id, detached.claimed_user_id is None or detached.claimed_user_id == user) == (None, True)
+    assert [action for action, *_ in google_play.calls] == ["acknowledge", "cancel"]
+    # What was paid can be linked to a new account of the same person.
+    assert (await link(client, await sign_in(email="new@example.com"), item.token)).json()["plan"] == "pro"
