@@ -88,12 +88,15 @@ def ordering(sortable: Mapping[str, SQLColumnExpression[Any]], sort: str) -> Seq
     """Return the order that `sort` names: `due_on` ascending, `-due_on` descending, `status,-due_on` both.
 
     Raises:
-        BadRequestError: it names a column that the list cannot be sorted by.
+        BadRequestError: it names a column that the list cannot be sorted by, or a column twice.
     """
-    order: list[SQLColumnExpression[Any]] = []
+    order: dict[str, SQLColumnExpression[Any]] = {}
     for part in sort.split(","):
         name = part.removeprefix("-")
         if name not in sortable:
             raise BadRequestError(f"The list can be sorted by {', '.join(sorted(sortable)) or 'nothing'}.")
-        order.append(sortable[name].desc() if part.startswith("-") else sortable[name].asc())
-    return order
+        if name in order:
+            # Each repetition would lengthen the statement.
+            raise BadRequestError(f"The list can be sorted by {name} only once.")
+        order[name] = sortable[name].desc() if part.startswith("-") else sortable[name].asc()
+    return list(order.values())

@@ -112,6 +112,10 @@ class TestSort:
         with pytest.raises(BadRequestError, match="sorted by code, name"):
             await codes(things, sort=sort)
 
+    async def test_is_by_each_column_once(self, things: ThingRepository) -> None:
+        with pytest.raises(BadRequestError, match="by name only once"):
+            await codes(things, sort="name,code,-name")
+
 
 class TestJoin:
     async def test_shows_columns_of_another_table(self, things: ThingRepository) -> None:
