@@ -3,7 +3,7 @@
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 from sqlalchemy import BigInteger, ColumnElement, Integer, SmallInteger, SQLColumnExpression, TypeDecorator
 from sqlalchemy.engine.default import DefaultDialect
@@ -89,7 +89,7 @@ def conditions(filters: Mapping[str, Filter], values: Mapping[str, object]) -> l
     sent = {name: value for name, value in values.items() if value is not None}
     for name, value in sent.items():
         # The database would fail, and so would the request.
-        if not _is_storable(filters[name].column.type, value):
+        if not _is_storable(cast("ColumnElement[Any]", filters[name].column).type, value):
             raise BadRequestError(f"No row can have this value of {name}: it is out of range, or lacks a time zone.")
     return [filters[name].condition(value) for name, value in sent.items()]
 
