@@ -16,15 +16,15 @@ from tests.template.test_own_module_page import ROOT
 def test_a_thousand_histories_converge(tmp_path: Path) -> None:
     folder = tmp_path / "project"
     write(Renderer(ROOT).render({"preset": "minimal", "stripe": True}), folder)
-    site = Site(folder=folder, environment=environment("", types_cache=tmp_path / "types", bytecode=tmp_path / "code"))
+    variables = environment("", types_cache=tmp_path / "types", bytecode=tmp_path / "code")
+    site = Site(folder=folder, environment=variables | {"HYPOTHESIS_PROFILE": "thorough"})
     site.run("uv", "sync", "--quiet")
     seeds = [secrets.randbelow(1_000_000) for _process in range(2)]
     print(f"The seeds are {seeds}.")
 
     def run(seed: int) -> None:
-        # 500 histories each: see tests/stripe/histories/conftest.py.
-        options = ("--hypothesis-profile", "thorough", "--hypothesis-seed", str(seed))
-        site.run("uv", "run", "pytest", "-q", "tests/stripe/histories", *options)
+        # 500 histories each.
+        site.run("uv", "run", "pytest", "-q", "tests/stripe/histories", "--hypothesis-seed", str(seed))
 
     with ThreadPoolExecutor() as pool:
         list(pool.map(run, seeds))

@@ -16,7 +16,8 @@ type Cond = BDDFunction
 
 SAMPLE_TEXT = "set@example.com"
 """Represents an optional free text that is filled in."""
-NODES = 1 << 21
+NODES = 1 << 23
+"""Maximum number of nodes of all conditions together. The mutants of a million answer sets need over two million."""
 CACHE = 1 << 18
 
 

@@ -5,11 +5,11 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import structlog
-from fastapi import APIRouter, Depends
-from fastapi.routing import iter_route_contexts
+from fastapi import Depends
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.errors import ServiceUnavailableError
+from app.core.http.route_dependencies import routes_with_dependencies
 from app.core.manifest import Module, PlanLevels, modules_of
 from app.core.runtime import Runtime
 from app.kit.user_error import UserError
@@ -27,20 +27,24 @@ type Requirement = RequirePlan | RequireFeature | Consumes
 _COUNT_CALL: Final = Depends(Consumes("api_calls"))
 
 
-@asynccontextmanager
-async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
+def _set_up(runtime: Runtime) -> None:
+    """Read the plans, and check that the routes match them."""
     modules = modules_of(runtime)
     measures = {name: level.measure for name, level in runtime.resource(PlanLevels).by_resource.items()}
-    catalog, blocks = PlanCatalog.load(measures=measures), Blocks(runtime)
+    catalog = PlanCatalog.load(measures=measures)
     check_routes(modules, catalog)
     if catalog.unlimited_levels:
         logger.warning("plans_without_limit", levels=catalog.unlimited_levels, hint="Declare them in plans.toml.")
     runtime.provide(PlanCatalog, catalog)
-    runtime.provide(Blocks, blocks)
+    runtime.provide(Blocks, Blocks(runtime))
+
+
+@asynccontextmanager
+async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        await _give_back(blocks)
+        await _give_back(runtime.resource(Blocks))
 
 
 async def _give_back(blocks: Blocks) -> None:
@@ -69,12 +73,11 @@ def check_routes(modules: Sequence[Module], catalog: PlanCatalog) -> None:
 
 
 def _requirements(modules: Sequence[Module]) -> Iterator[tuple[str, Requirement]]:
-    for module in modules:
-        for area in (module.router, module.admin_router, module.public_router):
-            for context in iter_route_contexts(area.routes if isinstance(area, APIRouter) else ()):
-                for item in getattr(context, "dependencies", ()):
-                    if isinstance(item.dependency, RequirePlan | RequireFeature | Consumes):
-                        yield context.path or "", item.dependency
+    areas = [area for module in modules for area in (module.router, module.admin_router, module.public_router) if area]
+    for context, calls in (found for area in areas for found in routes_with_dependencies(area.routes)):
+        for call in calls:
+            if isinstance(call, RequirePlan | RequireFeature | Consumes):
+                yield context.path or "", call
 
 
 module = Module(
@@ -83,6 +86,7 @@ module = Module(
     router=router,
     app_dependencies=(_COUNT_CALL,),
     unmetered=True,
+    setup=_set_up,
     lifespan=_lifespan,
     personal_data=PERSONAL_DATA,
     retention=RETENTION,

@@ -21,10 +21,13 @@ from app.usage_billing.setup import error_reports, meters_and_prices
 from app.usage_billing.webhook import apply_meter_error_report
 
 
+def _set_up(runtime: Runtime) -> None:
+    runtime.provide(Meters, Meters.load())
+
+
 @asynccontextmanager
 async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
-    meters = Meters.load()
-    runtime.provide(Meters, meters)
+    meters = runtime.resource(Meters)
     for price in meters.prices:
         runtime.resource(StripePrices).add_metered(price.key, price.interval)
     runtime.resource(StripeSetup).steps += [meters_and_prices, error_reports]
@@ -41,6 +44,7 @@ module = Module(
     inbox_jobs=(apply_meter_error_report,),
     jobs=(reconcile_usage,),
     crons=(Cron(function=reconcile_usage, hour=4, minute=29),),
+    setup=_set_up,
     lifespan=_lifespan,
     background=sending,
     commands=(billing,),

@@ -116,7 +116,8 @@ def _manifests(code: Code) -> Mutants:
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and is_manifest(node.func.id):
                 for pair in node.keywords:
-                    if pair.arg not in {"name", None}:
+                    # A flag registers nothing that could be lost.
+                    if pair.arg not in {"name", None} and not isinstance(pair.value, ast.Constant):
                         new = _without(text, pair)
                         yield Mutant("drop from manifest", f"{module.name} {pair.arg}", {_template(module): new})
 

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, settings
 
 from app.core.runtime import Runtime
 from app.stripe.api import StripeApi
@@ -16,12 +15,6 @@ from tests.conftest import SignIn
 from tests.stripe.conftest import StripeServer, prepare
 from tests.stripe.histories.oracle import GRACE_DAYS
 from tests.stripe.histories.world import Wire, World
-
-_CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-settings.register_profile("few", max_examples=10, deadline=None, suppress_health_check=_CHECKS, database=None)
-settings.register_profile("thorough", max_examples=500, deadline=None, suppress_health_check=_CHECKS, database=None)
-if settings.get_current_profile_name() == "default":
-    settings.load_profile("few")
 
 
 @pytest.fixture(autouse=True)

@@ -241,13 +241,13 @@ def customer_of(world: World, who: Who) -> Customer | None:
     return next((one for one in world.fake.account.all(Customer) if one.metadata.get("user_id") == user), None)
 
 
-_WHO: Final = st.sampled_from([0, 1])
+_WHO: Final = st.sampled_from([0, 0, 0, 1])
 _CARDS: Final = st.sampled_from(["4242", "4242", "3184", "0341"])
 _BUY: Final[st.SearchStrategy[Step]] = st.builds(
     Buy,
     _WHO,
-    st.sampled_from(["pro", "enterprise"]),
-    st.sampled_from(["monthly", "monthly", "yearly"]),
+    st.sampled_from(["pro", "enterprise", "enterprise"]),
+    st.sampled_from(["monthly", "monthly", "monthly", "yearly"]),
     _CARDS,
     st.booleans(),
 )
@@ -262,10 +262,17 @@ _ONE: Final[st.SearchStrategy[Step]] = st.one_of(
     _DELIVER,
     st.builds(Ask, _WHO, st.sampled_from(["cancel", "resume", "pro", "enterprise"])),
     st.builds(UseCard, _WHO, _CARDS, st.booleans()),
-    st.builds(GiveBack, _WHO, st.sampled_from(["refund", "part", "dispute", "won", "lost"])),
+    st.builds(GiveBack, _WHO, st.sampled_from(["refund", "refund", "part", "dispute", "won", "lost"])),
     st.builds(Pause, _WHO, st.sampled_from(["collection", "subscription", "end"])),
     st.builds(Trouble, st.integers(0, 4), st.integers(0, 4)),
     st.builds(Reconcile),
     st.builds(Erase, _WHO),
 )
-STEPS: Final[st.SearchStrategy[Step]] = st.one_of(_ONE, _ONE, _ONE, st.builds(AtOnce, _ONE, st.just(Reconcile())))
+_STEPS: Final[st.SearchStrategy[Step]] = st.one_of(_ONE, _ONE, _ONE, st.builds(AtOnce, _ONE, st.just(Reconcile())))
+
+
+def _history(first: Step, rest: list[Step]) -> list[Step]:
+    return [first, *rest]
+
+
+HISTORIES: Final = st.builds(_history, _BUY, st.lists(_STEPS, min_size=4, max_size=16))

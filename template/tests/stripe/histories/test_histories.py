@@ -1,20 +1,45 @@
 """Whatever happens, and however events arrive: what is stored ends equal to what Stripe says."""
 
+import os
+from typing import Final
 from uuid import UUID
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, example, given, settings
 
 from app.dev.servers.stripe.objects.subscriptions import Subscription as AtStripe
 from app.payments.repository import SubscriptionRepository
 from app.payments.store import COPIED
 from app.stripe.provider import StripeProvider
 from tests.stripe.histories.oracle import RANKS, must_have, must_have_nothing
-from tests.stripe.histories.steps import STEPS, Step
+from tests.stripe.histories.steps import HISTORIES, Buy, Deliver, GiveBack, Step, UseCard, Wait
 from tests.stripe.histories.world import World
 
+THOROUGH: Final = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
+PROFILE: Final = settings(
+    max_examples=500 if THOROUGH else 10,
+    derandomize=not THOROUGH,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+REFUNDED: Final[list[Step]] = [
+    Buy(0, "enterprise", "monthly", "4242", returns=True),
+    GiveBack(0, "refund"),
+    Deliver(reverse=False, repeat=1, drop=0),
+]
+UNPAID: Final[list[Step]] = [
+    Buy(0, "enterprise", "monthly", "4242", returns=True),
+    UseCard(0, "0341", pays=False),
+    Wait("+33days"),
+    Deliver(reverse=True, repeat=2, drop=0),
+    Wait("+4days"),
+]
 
-@given(history=st.lists(STEPS, min_size=4, max_size=16))
+
+@PROFILE
+@example(history=REFUNDED)
+@example(history=UNPAID)
+@given(history=HISTORIES)
 async def test_every_history_converges_and_nobody_has_what_was_not_paid_for(world: World, history: list[Step]) -> None:
     await world.begin()
     for step in history:

@@ -18,7 +18,7 @@ class CustomerInvoiceSettings:
 
 @dataclass(kw_only=True)
 class Customer(Resource):
-    """Somebody who buys. A negative balance is credit that the next invoice uses."""
+    """A buyer. A negative balance is credit that the next invoice uses."""
 
     OBJECT: ClassVar[str] = "customer"
     PREFIX: ClassVar[str] = "cus"
