@@ -22,7 +22,8 @@ def is_subject(value: object) -> bool:
 
 def clean_email(value: object) -> str | None:
     """Return the address, or `None` if the value is not one. Addresses never identify a user."""
-    if not isinstance(value, str) or len(value) > MAX_EMAIL_LENGTH or not value.isprintable():
+    # It is stored in lower case, in which it may be longer.
+    if not isinstance(value, str) or len(value.lower()) > MAX_EMAIL_LENGTH or not value.isprintable():
         return None
     local, at, domain = value.strip().rpartition("@")
     return value.strip() if local and at and domain and " " not in value.strip() else None

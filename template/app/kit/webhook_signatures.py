@@ -34,10 +34,12 @@ class WebhookSigner:
             signed with all of them, and a signature by any of them is valid.
 
     Raises:
-        ValueError: a secret is malformed. The message does not contain it.
+        ValueError: there is no secret, or one is malformed. The message does not contain it.
     """
 
     def __init__(self, secrets: Sequence[SecretStr]) -> None:
+        if not secrets:
+            raise ValueError("A webhook signer needs at least one secret.")
         self._keys = [_key(secret.get_secret_value()) for secret in secrets]
 
     def sign(self, message_id: str, body: bytes, *, timestamp: int | None = None) -> dict[str, str]:

@@ -11,7 +11,7 @@ from sqlmodel import col
 from app.core.context import Actor
 from app.core.db.models import utc_now
 from app.core.ports.audit import Audit, AuditEntry
-from app.users.errors import LastAdminError, OwnAccountError
+from app.users.errors import AdminRequiredError, LastAdminError, OwnAccountError
 from app.users.models import User, UserIdentity
 from app.users.repository import UserRepository
 from app.users.roles import AccessPolicy, Role
@@ -51,10 +51,13 @@ class UserAdministration:
             UnknownRoleError: the project has no such role.
             OwnAccountError: administrators cannot change their own role.
             LastAdminError: no active administrator would remain.
+            AdminRequiredError: another administrator has demoted the actor in the meantime.
         """
         users = UserRepository(self.session)
         sent = data.model_dump(exclude_unset=True)
         role = self.policy.require(sent.get("role", Role.ADMIN.value))
+        if "role" in sent:
+            await self._ensure_still_admin(users)
         if role != Role.ADMIN:
             self._refuse_own_account(user_id, "change the role of")
             await ensure_admin_remains(users, user_id)
@@ -72,9 +75,11 @@ class UserAdministration:
             NotFoundError: the user does not exist.
             OwnAccountError: it is the administrator's own account.
             LastAdminError: no active administrator would remain.
+            AdminRequiredError: another administrator has demoted the actor in the meantime.
         """
         self._refuse_own_account(user_id, "deactivate")
         users = UserRepository(self.session)
+        await self._ensure_still_admin(users)
         await ensure_admin_remains(users, user_id)
         user = await users.require_locked(user_id)
         if user.is_active:
@@ -111,6 +116,11 @@ class UserAdministration:
         user = await users.require_locked(user_id)
         await self._record("user.tokens_revoked", user_id)
         return await users.update(user, {"tokens_valid_from": utc_now()})
+
+    async def _ensure_still_admin(self, users: UserRepository) -> None:
+        # The request was authorized before it waited for the lock.
+        if self.actor is not None and self.actor.id not in await users.lock_admins():
+            raise AdminRequiredError
 
     def _refuse_own_account(self, user_id: UUID, action: str) -> None:
         if self.actor is not None and user_id == self.actor.id:

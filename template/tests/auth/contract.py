@@ -14,6 +14,8 @@ from tests.auth.provider_case import Claims, sign_anything, sign_with_header
 from tests.fakes.issuer import Issuer, SigningKey, now
 
 ME = "/api/v1/app/users/me"
+LONG_LOWER = "\u0130" * 200 + "@example.com"
+"""An address that is too long in lower case only."""
 
 
 class ProviderContract(Attacks):
@@ -155,7 +157,13 @@ class ProviderContract(Attacks):
     async def test_an_address_or_name_that_is_none_is_left_out(
         self, authenticator: Authenticator, issuer: Issuer, claims: Claims
     ) -> None:
-        for email, name in ((["a@example.com"], {}), ("no address", "a\x00b"), ("a@b@" + "c" * 400, 7), ("", " ")):
+        for email, name in (
+            (["a@example.com"], {}),
+            ("no address", "a\x00b"),
+            ("a@b@" + "c" * 400, 7),
+            ("", " "),
+            (LONG_LOWER, 0),
+        ):
             identity = await authenticator.authenticate(issuer.sign(claims | {"email": email, "name": name}))
 
             assert (identity.email, identity.name) == (None, None)

@@ -59,6 +59,7 @@ class ThingRepository(Repository[Thing]):
         "codes": Filter(col(Thing.code), "in"),
         "above": Filter(col(Thing.code), "gt"),
         "note": Filter(col(Thing.note), "contains"),
+        "made_after": Filter(col(Thing.created_at), "gt"),
     }
     sortable: ClassVar = {"name": col(Thing.name), "code": col(Thing.code)}
 

@@ -47,6 +47,10 @@ class TestSign:
         with pytest.raises(ValueError, match="must be whsec_"):
             WebhookSigner([SecretStr(secret)])
 
+    def test_without_a_secret_nothing_is_signed(self) -> None:
+        with pytest.raises(ValueError, match="at least one secret"):
+            WebhookSigner([])
+
 
 class TestVerify:
     def test_another_implementations_signature(self) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from app.core.runtime import Runtime
 from app.users.errors import LastAdminError
 from app.users.models import users
+from app.users.repository import UserRepository
 from app.users.roles import Role
 from app.users.schemas import UserUpdate
 from app.users.service import UserAdministration
@@ -47,6 +48,21 @@ class TestLastAdmin:
         # Who is slower is out already, or is told that they are the last.
         assert sorted(answer.status_code for answer in answers) in ([200, 403], [200, 409])
         assert await admins_left(live_runtime) == 1
+
+    @pytest.mark.parametrize("change", [{"role": "user"}, {"role": "admin"}])
+    async def test_who_is_demoted_while_waiting_changes_no_role(
+        self, live_client: httpx.AsyncClient, live_runtime: Runtime, live_sign_in: SignIn, change: dict[str, str]
+    ) -> None:
+        headers = [await live_sign_in(email=f"{name}@example.com", role=Role.ADMIN) for name in ("one", "two", "third")]
+        ids = [UUID((await live_client.get(ME, headers=one)).json()["id"]) for one in headers]
+        async with live_runtime.database.transaction() as session:
+            await UserRepository(session).lock_admins()
+            waiting = asyncio.create_task(live_client.patch(f"{USERS}/{ids[1]}", headers=headers[0], json=change))
+            await asyncio.wait([waiting], timeout=0.2)
+            assert not waiting.done()
+            await UserAdministration(session, live_runtime.audit).change(ids[0], UserUpdate(role=Role.USER.value))
+        answer = await waiting
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "ADMIN_REQUIRED")
 
     async def test_the_last_one_keeps_the_role_whoever_asks(
         self, client: httpx.AsyncClient, runtime: Runtime, sign_in: SignIn

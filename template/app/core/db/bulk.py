@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlalchemy import Boolean, ColumnElement, Update, case, column, inspect, update
+from sqlalchemy import Boolean, ColumnElement, Update, case, cast, column, inspect, null, update
 from sqlalchemy import values as values_clause
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -51,6 +51,13 @@ def check_fields(model: type[SQLModel], values: Mapping[str, object]) -> None:
         raise TypeError(f"{model.__name__} has no field {', '.join(sorted(unknown))}.")
 
 
+def check_changes(model: type[SQLModel], values: Mapping[str, object]) -> None:
+    """Refuse misspelt names, and another key for a row."""
+    check_fields(model, values)
+    if "id" in values:
+        raise TypeError("A row's key can't be changed.")
+
+
 @contextmanager
 def conflicts(model: type[SQLModel]) -> Iterator[None]:
     """Raise `ConflictError` if a value that must be unique is taken."""
@@ -77,9 +84,7 @@ async def update_rows[M: Entity](
     now = utc_now()
     rows = {id_: {"updated_at": now, **values_of(changes[id_], only_set=True)} for id_ in bounded(changes)}
     names = list({name: None for values in rows.values() for name in values})
-    check_fields(model, dict.fromkeys(names))
-    if "id" in names:
-        raise TypeError("A row's key can't be changed.")
+    check_changes(model, dict.fromkeys(names))
     if not rows:
         return 0
     if len(rows) * len(names) > MAX_BULK_VALUES:
@@ -105,6 +110,8 @@ def _statement(model: type[Entity], names: Sequence[str], rows: Mapping[UUID, Ma
     """
     own = inspect(model).columns
     partial = {name for name in names if any(name not in values for values in rows.values())}
+    # PostgreSQL takes a list of nothing but NULL for text.
+    nulls = {name: cast(null(), own[name].type) for name in names}
     new = (
         values_clause(
             column("id", own["id"].type),
@@ -114,7 +121,11 @@ def _statement(model: type[Entity], names: Sequence[str], rows: Mapping[UUID, Ma
         )
         .data(
             [
-                (id_, *(each.get(name) for name in names), *(name in each for name in sorted(partial)))
+                (
+                    id_,
+                    *(nulls[name] if each.get(name) is None else each[name] for name in names),
+                    *(name in each for name in sorted(partial)),
+                )
                 for id_, each in rows.items()
             ]
         )

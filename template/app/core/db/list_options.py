@@ -3,9 +3,11 @@
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
-from sqlalchemy import ColumnElement, SQLColumnExpression
+from sqlalchemy import BigInteger, ColumnElement, Integer, SmallInteger, SQLColumnExpression, TypeDecorator
+from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.types import TypeEngine
 from sqlmodel import SQLModel
 
 from app.core.errors import BadRequestError
@@ -23,6 +25,8 @@ _COMPARISONS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
     "in": lambda column, values: column.in_(values),
     "contains": lambda column, value: column.ilike(like_pattern(value), escape="\\"),
 }
+_INTEGER_BITS: Final = ((SmallInteger, 15), (BigInteger, 63), (Integer, 31))
+_DIALECT: Final = DefaultDialect()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,24 +80,51 @@ def conditions(filters: Mapping[str, Filter], values: Mapping[str, object]) -> l
     """Return the conditions for these values. `None` means that the filter was not sent.
 
     Raises:
+        BadRequestError: a column cannot have such a value: an integer is out of range, a time has no time zone.
         TypeError: the repository has no such filter.
     """
     unknown = values.keys() - filters.keys()
     if unknown:
         raise TypeError(f"The repository has no filter {', '.join(sorted(unknown))}: add it to `filters`.")
-    return [filters[name].condition(value) for name, value in values.items() if value is not None]
+    sent = {name: value for name, value in values.items() if value is not None}
+    for name, value in sent.items():
+        # The database would fail, and so would the request.
+        if not _is_storable(cast("ColumnElement[Any]", filters[name].column).type, value):
+            raise BadRequestError(f"No row can have this value of {name}: it is out of range, or lacks a time zone.")
+    return [filters[name].condition(value) for name, value in sent.items()]
+
+
+def _is_storable(type_: TypeEngine[Any], value: object) -> bool:
+    """Return whether a column of this type can have the value, or each value of a collection."""
+    if isinstance(value, list | tuple | set | frozenset):
+        return all(_is_storable(type_, each) for each in value)
+    if isinstance(type_, TypeDecorator):
+        try:
+            type_.process_bind_param(value, _DIALECT)
+        except NotImplementedError:
+            pass  # It changes no values.
+        except (ValueError, OverflowError):
+            return False
+        type_ = type_.impl_instance
+    if isinstance(value, str):
+        return "\0" not in value
+    bits = next((bits for kind, bits in _INTEGER_BITS if isinstance(type_, kind)), None)
+    return bits is None or not isinstance(value, int) or -(2**bits) <= value < 2**bits
 
 
 def ordering(sortable: Mapping[str, SQLColumnExpression[Any]], sort: str) -> Sequence[SQLColumnExpression[Any]]:
     """Return the order that `sort` names: `due_on` ascending, `-due_on` descending, `status,-due_on` both.
 
     Raises:
-        BadRequestError: it names a column that the list cannot be sorted by.
+        BadRequestError: it names a column that the list cannot be sorted by, or a column twice.
     """
-    order: list[SQLColumnExpression[Any]] = []
+    order: dict[str, SQLColumnExpression[Any]] = {}
     for part in sort.split(","):
         name = part.removeprefix("-")
         if name not in sortable:
             raise BadRequestError(f"The list can be sorted by {', '.join(sorted(sortable)) or 'nothing'}.")
-        order.append(sortable[name].desc() if part.startswith("-") else sortable[name].asc())
-    return order
+        if name in order:
+            # Each repetition would lengthen the statement.
+            raise BadRequestError(f"The list can be sorted by {name} only once.")
+        order[name] = sortable[name].desc() if part.startswith("-") else sortable[name].asc()
+    return list(order.values())

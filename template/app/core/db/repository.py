@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, Mapped
 from sqlmodel import col
 
-from app.core.db.bulk import Values, bounded, check_fields, conflicts, update_rows, values_of
+from app.core.db.bulk import Values, bounded, check_changes, check_fields, conflicts, update_rows, values_of
 from app.core.db.database import fetch_in
 from app.core.db.list_options import Computed, Filter, Join, conditions, ordering
 from app.core.db.models import Entity, SoftDelete, utc_now
@@ -222,7 +222,7 @@ class Repository[M: Entity]:
         Raises:
             ConflictError: a value that must be unique is taken.
         """
-        check_fields(self.model, values)
+        check_changes(self.model, values)
         visible = self._conditions(where, owner_id=owner_id, with_deleted=False)
         statement = update(self.model).where(*visible).values({"updated_at": utc_now(), **values})
         with conflicts(self.model):

@@ -31,7 +31,8 @@ def keyed_digest(key: SecretStr | bytes, value: str | bytes) -> str:
     secret = key.get_secret_value().encode() if isinstance(key, SecretStr) else key
     if len(secret) < MIN_KEY_BYTES:
         raise ValueError(f"The key of a keyed digest needs at least {MIN_KEY_BYTES} bytes.")
-    return hmac.digest(secret, value.encode() if isinstance(value, str) else value, hashlib.sha256).hex()
+    data = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
+    return hmac.digest(secret, data, hashlib.sha256).hex()
 
 
 class DigestMismatchError(ValueError):

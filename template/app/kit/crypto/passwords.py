@@ -107,8 +107,8 @@ class PasswordHasher:
             return PasswordCheck(valid=False)
         try:
             valid, new_hash = await self._run(self._hash.verify_and_update, normal, stored or _NO_PASSWORD)
-        except UnknownHashError:
-            # The library's error contains the hash.
+        except (UnknownHashError, UnicodeEncodeError):
+            # The libraries' errors contain the hash.
             raise UnknownPasswordHashError from None
         return PasswordCheck(valid=valid, new_hash=new_hash)
 

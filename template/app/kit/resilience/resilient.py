@@ -28,13 +28,18 @@ class Resilient:
             transient errors are retried, and only they open the circuit.
         retry_after: returns the delay that the system requested, read from the error. See `Retry`.
         timeout: the timeout of each attempt.
-        total_timeout: the timeout of all attempts and the delays between them. By default, there is none.
+        total_timeout: the timeout of all attempts and the delays between them. Longer than `timeout`: an attempt that
+            the total timeout ends doesn't count as a failure, so that a system that hangs would never open the circuit.
+            By default, there is none.
         attempts: the maximum number of attempts, the first included.
         threshold: the number of consecutive failures that opens the circuit. See `CircuitBreaker`.
         recovery: the time that the circuit stays open.
         initial_backoff: the maximum delay before the second attempt. It doubles with each attempt, and is randomised.
         max_backoff: the maximum delay between two attempts.
         bulkhead: the limit of concurrent calls. By default, there is none.
+
+    Raises:
+        ValueError: the total timeout is not longer than the timeout of one attempt.
     """
 
     def __init__(
@@ -52,6 +57,8 @@ class Resilient:
         max_backoff: timedelta = timedelta(seconds=5),
         bulkhead: Bulkhead | None = None,
     ) -> None:
+        if total_timeout is not None and total_timeout <= timeout:
+            raise ValueError(f"total_timeout is {total_timeout}; it must be longer than timeout, {timeout}.")
         self.name = name
         self._timeout = timeout.total_seconds()
         self._total_timeout = None if total_timeout is None else total_timeout.total_seconds()

@@ -14,7 +14,7 @@ def parse_retry_after(value: str | None) -> timedelta | None:
         return timedelta(seconds=min(int(text[:9]), MAX_RETRY_AFTER.total_seconds()))
     try:
         at = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     left = at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)
     return min(max(left, timedelta()), MAX_RETRY_AFTER)

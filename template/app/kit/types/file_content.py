@@ -60,20 +60,24 @@ def sniff(start: bytes) -> str | None:
 def detect_type(declared: str, start: bytes) -> str | None:
     """Return the type of a file with this declared type and these first bytes; `None` if they contradict each other.
 
-    For `application/octet-stream`, return the detected type, or `application/octet-stream` if there is none.
+    For `application/octet-stream`, return the detected type, or `application/octet-stream` if there is none. Parameters
+    and the case of the declared type don't matter.
     """
     names = _signed(start)
-    if declared == UNKNOWN:
+    essence = declared.partition(";")[0].strip().lower()
+    if essence == UNKNOWN:
         return names[0] if names else UNKNOWN
+    return None if _is_contradicted(essence, names, start) else declared
+
+
+def _is_contradicted(essence: str, names: tuple[str, ...], start: bytes) -> bool:
     if names:
-        return declared if declared in names or (names == ("application/zip",) and _is_zipped(declared)) else None
-    if declared in _KNOWN - _UNSIGNED or _is_zipped(declared):
-        return None
-    if _is_markup(start) and declared not in _MARKUP_TYPES and declared.startswith(("image/", "audio/", "video/")):
-        return None
-    if declared.startswith("text/") and b"\0" in start:
-        return None
-    return declared
+        return essence not in names and not (names == ("application/zip",) and _is_zipped(essence))
+    if essence in _KNOWN - _UNSIGNED or _is_zipped(essence):
+        return True
+    if _is_markup(start) and essence not in _MARKUP_TYPES and essence.startswith(("image/", "audio/", "video/")):
+        return True
+    return essence.startswith("text/") and b"\0" in start
 
 
 def _signed(start: bytes) -> tuple[str, ...]:

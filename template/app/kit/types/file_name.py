@@ -9,6 +9,8 @@ from app.kit.text import normalized
 from app.kit.types.base import StringFormat
 
 MAX_FILE_NAME_LENGTH: Final = 200
+MAX_FILE_NAME_BYTES: Final = 255
+"""In UTF-8: the limit of most file systems."""
 _MAX_TYPED_LENGTH: Final = 255
 _MAX_SUFFIX_LENGTH: Final = 20
 
@@ -17,11 +19,15 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _RESERVED: Final = re.compile(r'[<>:"|?*;]')
 # Invisible characters, and those that change the reading direction so that `gnp.exe` looks like `exe.png`.
 _HIDDEN: Final = frozenset({"Cf", "Co", "Cs", "Cn"})
-_DEVICES: Final = frozenset({"CON", "PRN", "AUX", "NUL", *(f"{name}{n}" for name in ("COM", "LPT") for n in range(10))})
+# Windows takes the superscript digits for digits.
+_DEVICES: Final = frozenset({
+    "CON", "CONIN$", "CONOUT$", "PRN", "AUX", "NUL",
+    *(f"{name}{digit}" for name in ("COM", "LPT") for digit in "0123456789\xb9\xb2\xb3"),
+})  # fmt: skip
 
 
 def clean_file_name(value: str) -> str:
-    """Return the name without folders, hidden and reserved characters, cut to 200 characters.
+    """Return the name without folders, hidden and reserved characters, cut to 200 characters and 255 bytes.
 
     The caller limits the length first.
 
@@ -30,22 +36,30 @@ def clean_file_name(value: str) -> str:
     """
     if _CONTROL.search(value):
         raise ValueError("must not contain control characters")
-    text = normalized(value).replace("\\", "/").rstrip("/").rpartition("/")[2]
-    shown = "".join(character for character in text if unicodedata.category(character) not in _HIDDEN)
-    name = _trimmed(_RESERVED.sub("_", shown))
+    # Normalized last: a hidden character may separate a letter from its accent.
+    shown = normalized("".join(character for character in value if unicodedata.category(character) not in _HIDDEN))
+    name = _trimmed(_RESERVED.sub("_", shown.replace("\\", "/").rstrip("/").rpartition("/")[2]))
     if name.partition(".")[0].rstrip().upper() in _DEVICES:
         name = f"_{name}"
     suffix = PurePosixPath(name).suffix
-    if len(name) > MAX_FILE_NAME_LENGTH and len(suffix) <= _MAX_SUFFIX_LENGTH:
-        name = name[: MAX_FILE_NAME_LENGTH - len(suffix)].rstrip(" .") + suffix
-    name = _trimmed(name[:MAX_FILE_NAME_LENGTH])
+    if len(suffix) <= _MAX_SUFFIX_LENGTH and _cut(name) != name:
+        name = _cut(name, suffix).rstrip(" .") + suffix
+    name = _trimmed(_cut(name))
     if not name:
         raise ValueError("is not a file name")
     return name
 
 
+def _cut(name: str, suffix: str = "") -> str:
+    """Return the part of the name that leaves room for the suffix."""
+    length, size = MAX_FILE_NAME_LENGTH - len(suffix), MAX_FILE_NAME_BYTES - len(suffix.encode())
+    return name[:length].encode()[:size].decode(errors="ignore")
+
+
 def _trimmed(name: str) -> str:
-    return name.strip().strip(". ").strip()
+    while (trimmed := name.strip().strip(".")) != name:
+        name = trimmed
+    return name
 
 
 FileName = Annotated[
@@ -57,4 +71,7 @@ FileName = Annotated[
         examples=("report 2026.pdf", "猫.png"),
     ),
 ]
-"""A file name. It is cleaned, not refused: `../../etc/passwd` becomes `passwd`. At most 200 characters."""
+"""A file name. It is cleaned, not refused: `../../etc/passwd` becomes `passwd`.
+
+At most 200 characters, and 255 bytes in UTF-8.
+"""

@@ -114,7 +114,7 @@ class Money:
     @property
     def decimal(self) -> Decimal:
         """The amount in whole units: `Decimal("19.99")`."""
-        return Decimal(self.amount).scaleb(-MINOR_DIGITS[self.currency])
+        return Decimal(self.amount).scaleb(-MINOR_DIGITS[self.currency], context=_EXACT)
 
     def times(self, factor: Decimal | int, *, rounding: str = ROUND_HALF_EVEN) -> Self:
         """Multiply by a factor, such as a tax rate, and round once to the smallest unit.

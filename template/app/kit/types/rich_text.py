@@ -1,5 +1,6 @@
 """HTML from users, sanitised with the library nh3."""
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -11,6 +12,14 @@ from app.kit.types.base import StringFormat
 
 MAX_TAGS: Final = 2000
 """A limit, because the duration of sanitising grows with the square of the nesting."""
+
+MAX_REOPENED_TAGS: Final = 200_000
+"""Formatting tags with attributes, times all tags. A parser opens each of them that was not closed again in every
+paragraph that follows (WHATWG HTML, "reconstruct the active formatting elements"). Without attributes, three do."""
+
+_FORMATTING: Final = re.compile(
+    r"<(?:b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)[\s/]", re.IGNORECASE | re.ASCII
+)
 
 TAGS: Final = frozenset({
     "a", "b", "blockquote", "br", "code", "del", "em", "h2", "h3", "h4", "hr", "i", "li", "ol", "p", "pre", "s",
@@ -33,11 +42,15 @@ def sanitize_html(value: str) -> str:
     The caller limits the length first.
 
     Raises:
-        ValueError: it has more than 2,000 tags.
+        ValueError: it has more than 2,000 tags, or too many formatting tags with attributes.
     """
-    if value.count("<") > MAX_TAGS:
+    tags = value.count("<")
+    if tags > MAX_TAGS:
         raise ValueError(f"must not have more than {MAX_TAGS} tags")
-    return _CLEANER.clean(value).strip()
+    if tags * len(_FORMATTING.findall(value)) > MAX_REOPENED_TAGS:
+        raise ValueError("must not have so many formatting tags with attributes; remove the attributes")
+    # Parsers ignore a byte order mark at the start, and the first line break in <pre>.
+    return _CLEANER.clean(value).replace("\ufeff", "").replace("<pre>\n", "<pre>\n\n").strip()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -95,6 +95,14 @@ class TestUpdateEach:
             assert one.updated_at == two.updated_at >= before > three.updated_at
         assert not things.session.dirty
 
+    @pytest.mark.parametrize("name", ["code", "deleted_at", "note"])
+    async def test_clears_columns_of_any_type(self, things: ThingRepository, name: str) -> None:
+        one, two = await thing(things, 1), await thing(things, 2)
+        assert await things.update_each({one.id: {name: None}, two.id: {"name": "x"}}) == 2
+        assert await things.update_each({one.id: {name: None}}) == 1
+        await things.session.refresh(one)
+        assert getattr(one, name) is None
+
     async def test_leaves_invisible_rows_as_they_are(self, things: ThingRepository) -> None:
         (theirs,) = await things.create_multi([{"name": "theirs"}], owner_id=OTHER)
         mine, deleted = await thing(things, 1), await thing(things, 2)
@@ -124,6 +132,8 @@ class TestUpdateEach:
 
     async def test_has_limits(self, things: ThingRepository, monkeypatch: pytest.MonkeyPatch) -> None:
         assert await things.update_each({}) == 0
+        with pytest.raises(TypeError, match="key can't be changed"):
+            await things.update_multi({"id": uuid7()}, col(Thing.code) == 1)
         with pytest.raises(TypeError, match="no field nonsense"):
             await things.update_each({uuid7(): {"nonsense": 1}})
         with pytest.raises(TypeError, match="key can't be changed"):

@@ -1,5 +1,6 @@
 """Filters, sorting, joins and computed fields of a page."""
 
+from datetime import datetime, timedelta, timezone
 from typing import Annotated, ClassVar, Literal
 
 import pytest
@@ -94,6 +95,24 @@ class TestFilters:
     async def test_are_conditions(self, things: ThingRepository, filters: dict[str, object], found: list[int]) -> None:
         assert await codes(things, filters) == found
 
+    @pytest.mark.parametrize(
+        "filters",
+        [
+            {"code": 2**31},
+            {"above": -(2**70)},
+            {"codes": [1, 2**31]},
+            {"note": "a\0"},
+            {"made_after": datetime(2026, 1, 1)},  # noqa: DTZ001 - as a query without an offset is read
+            {"made_after": datetime.max.replace(tzinfo=timezone(timedelta(hours=-1)))},
+        ],
+        ids=repr,
+    )
+    async def test_refuse_values_that_no_row_can_have(
+        self, things: ThingRepository, filters: dict[str, object]
+    ) -> None:
+        with pytest.raises(BadRequestError, match=next(iter(filters))):
+            await codes(things, filters)
+
     async def test_are_only_those_that_the_repository_names(self, things: ThingRepository) -> None:
         with pytest.raises(TypeError, match="no filter owner_id"):
             await codes(things, {"owner_id": OTHER})
@@ -111,6 +130,10 @@ class TestSort:
     async def test_is_by_named_columns_only(self, things: ThingRepository, sort: str) -> None:
         with pytest.raises(BadRequestError, match="sorted by code, name"):
             await codes(things, sort=sort)
+
+    async def test_is_by_each_column_once(self, things: ThingRepository) -> None:
+        with pytest.raises(BadRequestError, match="by name only once"):
+            await codes(things, sort="name,code,-name")
 
 
 class TestJoin:

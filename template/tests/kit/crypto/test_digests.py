@@ -75,6 +75,7 @@ class TestKeyed:
 
     def test_texts(self) -> None:
         assert keyed_digest(SecretStr("k" * 32), "ä") == keyed_digest(b"k" * 32, "ä".encode())
+        assert keyed_digest(b"k" * 32, "\ud800") != keyed_digest(b"k" * 32, "?")
 
     def test_short_keys_are_refused(self) -> None:
         with pytest.raises(ValueError, match="at least 16 bytes"):

@@ -14,6 +14,8 @@ from app.kit.resilience.resilient import Resilient
 from app.kit.resilience.retry_after import parse_retry_after
 from tests.kit.resilience.systems import HOUR, SOON, Hanging, System
 
+HUGE_YEAR = "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"
+
 
 def connection_errors(error: Exception) -> bool:
     return isinstance(error, ConnectionError)
@@ -154,7 +156,7 @@ class TestRetryAfter:
     def test_is_parsed_from_the_header(self, value: str, seconds: int) -> None:
         assert parse_retry_after(value) == timedelta(seconds=seconds)
 
-    @pytest.mark.parametrize("value", [None, "", "soon", "-1", "1.5", "²", "٣", "Wed, 99 Oct 2015", "1e3"])
+    @pytest.mark.parametrize("value", [None, "", "soon", "-1", "1.5", "²", "٣", "Wed, 99 Oct 2015", "1e3", HUGE_YEAR])
     def test_is_none_for_an_invalid_header(self, value: str | None) -> None:
         assert parse_retry_after(value) is None
 
@@ -308,11 +310,24 @@ class TestBulkhead:
 
 class TestTotalTimeout:
     async def test_ends_all_attempts(self) -> None:
-        system = Hanging()
-        shop = Resilient("shop", transient=ConnectionError, timeout=HOUR, total_timeout=SOON)
+        system = System(ConnectionError())
+        shop = Resilient(
+            "shop",
+            transient=ConnectionError,
+            timeout=SOON,
+            total_timeout=2 * SOON,
+            initial_backoff=HOUR,
+            max_backoff=HOUR,
+        )
         with pytest.raises(TimeoutError):
             await shop.call(system)
         assert system.calls == 1
+
+    @pytest.mark.parametrize("total", [SOON, HOUR])
+    def test_is_longer_than_an_attempts(self, total: timedelta) -> None:
+        # An attempt that it ends counts neither way: the circuit of a system that hangs would never open.
+        with pytest.raises(ValueError, match="longer than timeout"):
+            Resilient("shop", transient=ConnectionError, timeout=HOUR, total_timeout=total)
 
 
 class TestDecorator:

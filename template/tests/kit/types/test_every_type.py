@@ -21,6 +21,7 @@ PIECES = [
     "\U0001f600", "\xdf", "\ufdfa", "\u0663", "+", "+41", "(", ")", ";", "=", '"', "'", ",", "<", ">", "<a href=", "..",
     "<script>", "<!--", "&#", "&lt;", "~", "CON", "COM\xb9", "EUR", "CH", "zh-Hant", "Europe/Zurich", "text/html",
     "charset=utf-8", "\xe4", "\uff45", "\u3002", "@xn--a.", "http:", "javascript:", "0x7f.1", "\u0958", "\u200d",
+    "\ufeff", "<pre>\n",
 ]  # fmt: skip
 EXAMPLES = [value for adapter in STRINGS.values() for value in adapter.json_schema()["examples"]]
 

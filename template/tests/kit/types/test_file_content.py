@@ -50,6 +50,12 @@ def test_html_is_not_accepted_as_an_image(start: bytes) -> None:
     assert detect_type("text/html", start) == "text/html"
 
 
+@pytest.mark.parametrize("declared", ["image/png; q=1", "Image/PNG", "image/png ;"])
+def test_parameters_and_case_do_not_hide_a_type(declared: str) -> None:
+    assert detect_type(declared, b"\x89PNG\r\n\x1a\n") == declared
+    assert detect_type(declared, b"anything else") is None
+
+
 def test_text_has_no_zeros() -> None:
     assert detect_type("text/plain", b"BM is how this begins, as do MZ and ID3") == "text/plain"
     assert detect_type("text/csv", b"a,b\n1,2") == "text/csv"

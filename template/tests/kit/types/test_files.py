@@ -36,6 +36,12 @@ class TestFileName:
             ("\u732b.png", "\u732b.png"),
             ("x" * 240 + ".jpeg", "x" * 195 + ".jpeg"),
             ("x." + "y" * 240, "x." + "y" * 198),
+            ("\u732b" * 250, "\u732b" * 85),
+            ("\u732b" * 250 + ".png", "\u732b" * 83 + ".png"),
+            ("e\ufeff\u0301.txt", "\u00e9.txt"),
+            ("a.\u00a0.\u00a0.\u00a0.", "a"),
+            ("COM\u00b9.txt", "_COM\u00b9.txt"),
+            ("conin$", "_conin$"),
         ],
         ids=ascii,
     )

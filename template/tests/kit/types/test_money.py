@@ -1,6 +1,6 @@
 """Amounts of money."""
 
-from decimal import ROUND_UP, Decimal
+from decimal import ROUND_UP, Context, Decimal, Inexact, localcontext
 
 import pytest
 from hypothesis import given
@@ -56,6 +56,11 @@ def test_currencies_do_not_mix() -> None:
 def test_a_decimal_is_read_back(amount: int, currency: str) -> None:
     money = Money(amount, currency)
     assert Money.of(money.decimal, currency) == money == Money.of(str(money).split()[0], currency)
+
+
+def test_a_decimal_is_exact_in_every_decimal_context() -> None:
+    with localcontext(Context(prec=3, traps=[Inexact])):
+        assert str(Money(-123456, "EUR")) == "-1234.56 EUR"
 
 
 def test_digits_depend_on_the_currency() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.kit.types.rich_text import MAX_TAGS, TAGS
+from app.kit.types.rich_text import MAX_TAGS, TAGS, sanitize_html
 from tests.kit.types.samples import STRINGS, refuses
 
 HTML = STRINGS["Html"]
@@ -28,10 +28,13 @@ PARTS = st.sampled_from([
         ("<a href='/me'>a</a>", '<a href="/me" rel="noopener noreferrer nofollow">a</a>'),
         ("1 < 2 & 3", "1 &lt; 2 &amp; 3"),
         ("", ""),
+        ("\ufeff\ufeff a", "a"),
+        ("<pre>\n\n\n<b>a</b></pre>", "<pre>\n\n\n<b>a</b></pre>"),
     ],
 )
 def test_only_the_listed_elements_remain(sent: str, kept: str) -> None:
     assert HTML.validate_python(sent) == kept
+    assert HTML.validate_python(kept) == kept
 
 
 @given(st.lists(PARTS, max_size=8).map("".join))
@@ -48,3 +51,12 @@ def test_nothing_active_remains(sent: str) -> None:
 def test_too_many_tags_and_a_too_long_result_are_refused() -> None:
     assert refuses(HTML, "<b>" * (MAX_TAGS + 1))
     assert refuses(HTML, "&" * 10_000)
+
+
+@pytest.mark.parametrize("name", ["b", "FONT", "strong"])
+def test_elements_that_every_paragraph_opens_again_are_limited(name: str) -> None:
+    reopened = "<p>" + "".join(f"<{name} x{number}>" for number in range(900)) + "<p>x" * 900
+    assert len(reopened) <= HTML.json_schema()["maxLength"]
+    with pytest.raises(ValueError, match="formatting tags with attributes"):
+        sanitize_html(reopened)
+    assert not refuses(HTML, f"<p>a <{name} style=x>b</{name}></p>" * 200)
