@@ -9,7 +9,7 @@ from typing import Final
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from app.redis.connection import TIMEOUT
 
@@ -22,6 +22,13 @@ PROBE_KEY: Final = "limit:probe"
 
 class RedisUnavailableError(Exception):
     """Redis does not answer, and no call is made until it does. The outcome of the last command is unknown."""
+
+
+def _concerns_one_key(error: Exception) -> bool:
+    """Return whether Redis rejected a command for its key: a value of another type, or a key outside of the ACL."""
+    return isinstance(error, NoPermissionError) or (
+        isinstance(error, ResponseError) and str(error).startswith("WRONGTYPE")
+    )
 
 
 class CircuitBreaker:
@@ -57,7 +64,10 @@ class CircuitBreaker:
         try:
             return await self._once(command)
         except (RedisError, OSError, TimeoutError) as error:
-            self._open(error)
+            if _concerns_one_key(error):
+                logger.error("redis_command_rejected", error=str(error).partition(" ")[0])  # noqa: TRY400 - no traceback helps
+            else:
+                self._open(error)
             raise RedisUnavailableError from error
 
     async def wait_until_closed(self) -> None:

@@ -120,3 +120,13 @@ async def test_an_outage_between_two_steps_fails_no_call(own_redis: RedisServer)
                 async with shop.guard():
                     raise ConnectionError
         await link.close()
+
+
+async def test_a_rejected_command_does_not_stop_other_calls(redis: Redis, policy: CircuitPolicy) -> None:
+    await redis.set(f"{PREFIX}{policy.name}", "not a hash")
+    breaker = CircuitBreaker(redis)
+
+    admission = await RedisCircuits(breaker, MemoryCircuits()).admit(policy, "c")
+
+    assert admission.state is CircuitState.CLOSED
+    assert not breaker.is_open

@@ -17,10 +17,12 @@ from app.core.runtime import Runtime
 from app.main import create_app
 from app.modules import MODULES
 from app.users.dependencies import CurrentUser, require_assurance
+from app.users.roles import Role
 from app.users.service import UserAdministration
-from tests.conftest import ME
+from tests.conftest import ME, SignIn
 
 PAYOUTS = "/api/v1/app/payouts"
+USERS = "/api/v1/admin/users"
 
 router = APIRouter(prefix="/payouts")
 
@@ -132,3 +134,14 @@ class TestRevokedTokens:
 def jwt_time(seconds: int) -> int:
     """Return a time relative to now, as tokens state it."""
     return int((utc_now() + timedelta(seconds=seconds)).timestamp())
+
+
+async def test_someone_who_acts_as_an_administrator_has_no_administrators_rights(
+    client: httpx.AsyncClient, runtime: Runtime, sign_in: SignIn
+) -> None:
+    admin = await sign_in(email="user@example.com", role=Role.ADMIN)
+    agent = bearer(runtime, act={"sub": "agent_1"})
+
+    assert (await client.get(USERS, headers=admin)).status_code == 200
+    assert code(await client.get(USERS, headers=agent)) == (403, "ADMIN_REQUIRED")
+    assert (await client.get(ME, headers=agent)).json()["role"] == "user"
