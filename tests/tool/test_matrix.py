@@ -179,7 +179,7 @@ def test_githubs_matrix_has_a_name_and_arguments_that_new_takes(run: Run, tmp_pa
 def test_the_table_says_how_many(run: Run) -> None:
     done = run("matrix", "--strength", "1")
     assert re.search(r"^\d+ answer sets$", done.out, re.MULTILINE)
-    assert re.search(r"^ *saas .* redis jobs projects *$", done.out, re.MULTILINE)
+    assert re.search(r"^ *saas .* redis jobs stripe *$", done.out, re.MULTILINE)
 
 
 def test_the_table_is_read_in_a_narrow_terminal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
