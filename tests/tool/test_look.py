@@ -94,7 +94,7 @@ def test_it_is_quick_because_copier_is_not_imported() -> None:
         ),
         (
             ".env.example",
-            "filled from: the settings of core, redis, auth, jobs, clerk, email, storage, local, resend, s3.\n",
+            "filled from: the settings of core, auth, crypto, redis, clerk, email, jobs, storage, local, resend, stripe, s3.\n",
         ),
         (".copier-answers.yml", "filled from: all answers."),
         (".env", ".env: yours:"),
