@@ -103,9 +103,9 @@ def postman(
     client: httpx.AsyncClient, runtime: Runtime, app_store: AppStore, monkeypatch: pytest.MonkeyPatch
 ) -> Postman:
     """The delivery of notifications."""
-    carrier = Postman(client, runtime, app_store)
-    monkeypatch.setattr(app_store, "send", carrier.collect)
-    return carrier
+    postman = Postman(client, runtime, app_store)
+    monkeypatch.setattr(app_store, "send", postman.collect)
+    return postman
 
 
 async def identity(client: httpx.AsyncClient, headers: dict[str, str]) -> UUID:

@@ -108,9 +108,9 @@ def postman(
     client: httpx.AsyncClient, runtime: Runtime, google_play: GooglePlay, monkeypatch: pytest.MonkeyPatch
 ) -> Postman:
     """The delivery of notifications."""
-    carrier = Postman(client, runtime, google_play)
-    monkeypatch.setattr(google_play, "send", carrier.collect)
-    return carrier
+    postman = Postman(client, runtime, google_play)
+    monkeypatch.setattr(google_play, "send", postman.collect)
+    return postman
 
 
 async def stored_subscription(runtime: Runtime, token: str) -> Stored | None:
