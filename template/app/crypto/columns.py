@@ -94,8 +94,8 @@ class EncryptedText(TypeDecorator[SecretStr]):
         context: the table and column that the values are bound to, as `table.column`. Set it to the former name before
             the table or the column is renamed; by default, it is the current name.
         row_bound: whether a value is bound to the row as well. Without it, `update(Model).values(…)` can write the
-            column, and whoever can write to the database can copy values between rows. The table needs a primary key of
-            one column, of the type UUID, integer or text, whose values never change.
+            column, and a person with write access to the database can copy values between rows. The table needs a
+            primary key of one column, of the type UUID, integer or text, whose values never change.
     """
 
     impl = Text

@@ -71,7 +71,7 @@ async def poll_voided_google_purchases(runtime: Runtime) -> dict[str, int]:
     google_play = runtime.resource(GooglePlay)
     async for voided in google_play.api.voided(utc_now() - LOOK_BACK):
         token_id = id_of(voided.purchase_token)
-        # Others are one-time products, or were never heard of and give no access.
+        # Other orders are one-time products, or of unknown purchases, which give no access.
         if not await is_known(runtime, token_id) or not await void_order(runtime, token_id, voided.order_id):
             continue
         outcome["voided"] += 1

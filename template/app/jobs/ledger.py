@@ -65,7 +65,7 @@ class Ledger:
         return {row[0] for row in await self._database.execute(statements.FINISH, values)}
 
     async def finish_late(self, claim: Claim) -> bool:
-        """Mark a job as done whose lease expired while it ran: it succeeded, whatever has become of it since.
+        """Mark a job as done whose lease expired while it ran: it succeeded, even if its state has changed since.
 
         Returns:
             Whether the job changed. It doesn't if another attempt has finished it, or if it was cancelled or retried

@@ -27,7 +27,7 @@ logger = structlog.stdlib.get_logger(__name__)
 BATCH: Final = 100
 CONCURRENCY: Final = 10
 UNPARK_EVERY: Final = 10
-"""Parked records are looked at once in so many intervals."""
+"""Number of intervals between two checks of parked records."""
 STOP_TIMEOUT: Final = timedelta(seconds=3)
 UNIQUE_FOR: Final = timedelta(hours=23)
 """Stripe counts a repeated identifier once for at least 24 hours. Later, an attempt could count usage twice."""

@@ -73,7 +73,7 @@ async def claim(database: Database, limit: int, lease: timedelta) -> list[Claim]
 
 
 async def mark_sent(database: Database, ids: Collection[UUID]) -> None:
-    """Mark records as counted by Stripe, whatever has become of the claims on them."""
+    """Mark records as counted by Stripe, even if their claims have expired."""
     await _set(database, update(UsageRecord).where(col(UsageRecord.id).in_(ids)), state=UsageState.SENT, reason=None)
 
 

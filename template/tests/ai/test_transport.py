@@ -14,7 +14,7 @@ from tests.ai.conftest import ATTEMPTS
 from tests.fakes.llm import Asked, Fails, FakeLLM, Hangs, Json, Says, Sends, serving_llm
 
 PATIENCE = timedelta(seconds=30)
-NO_PATIENCE = timedelta(milliseconds=50)
+NO_PATIENCE = timedelta(milliseconds=250)
 
 
 class Word(Wire):

@@ -70,7 +70,7 @@ async def test_without_the_ocsp_server_nothing_changes(runtime: Runtime, shop: A
 async def test_data_that_is_not_signed_by_apple_changes_nothing(
     runtime: Runtime, shop: AppleShop, app_store: AppStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever answers in the name of the App Store Server API needs Apple's key as well."""
+    """A server that poses as the App Store Server API would need Apple's key as well."""
     id_ = await shop.sell(await add_user(runtime))
     await converge(runtime, shop.provider, id_)
     forged = app_store.signer.transaction

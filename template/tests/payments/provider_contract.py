@@ -35,7 +35,7 @@ class Shop(Protocol):
         """Sell a subscription of the plan `pro` or higher at the provider, and return its id.
 
         Args:
-            user_id: whom the provider names; `None`: nobody.
+            user_id: the user whom the provider names, if any.
         """
         ...
 

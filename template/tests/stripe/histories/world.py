@@ -101,7 +101,7 @@ class World:
         self.wire.requests_left = None
 
     async def check(self) -> None:
-        """Check that nobody has access that was not paid for."""
+        """Check that no user has access that was not paid for."""
         self.oracle.watch(self.fake.account)
         now = self.fake.account.now
         for buyer in self.buyers:

@@ -55,7 +55,7 @@ def _resource(account: Account, shown: Json) -> Resource | None:
 
 
 def _include(owner: Resource, shown: Json, name: str) -> None:
-    """Add a field that is left out unless it is asked for."""
+    """Add a field that is returned only if the request includes it."""
     for one in fields(owner):
         if one.name == name and one.metadata.get("includable"):
             part = document(getattr(owner, name))
