@@ -36,7 +36,7 @@ RENDERED_PROSE = ("README.md.jinja", "docs/*.md", "docs/*.jinja", "Makefile.jinj
 CODE = ("template/app/**/*.py", "extensions/omnistack/**/*.py")
 SPOKEN = re.compile(r"routes|schemas|commands|/cli/|/shell/|errors")
 """Files whose docstrings users read: in the API's documentation and in `--help`."""
-OPENINGS = re.compile(r"(What|Who|Whose|Whom|How|Returns|Gives|Tells|Says|Makes|Raises|Validates)\b")
+OPENINGS = re.compile(r"(What|Who|Whose|Whom|How|Where|When|Returns|Gives|Tells|Says|Makes|Raises|Validates)\b")
 """First words of a docstring that is neither an imperative nor a noun phrase."""
 
 
@@ -80,15 +80,23 @@ def test_text_that_users_read_is_plain() -> None:
     assert sorted(found) == []
 
 
+def docstrings(path: Path) -> Iterator[str]:
+    """Return the docstrings of a file, those of constants and attributes included."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Expr(value=ast.Constant(value=str(text))) if text.strip():
+                yield text.strip()
+            case _:
+                pass
+
+
 def test_docstrings_begin_with_an_imperative_or_a_noun() -> None:
     found = [
         f"{path.relative_to(ROOT)}: {docstring.splitlines()[0]}"
         for pattern in CODE
         for path in ROOT.glob(pattern)
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-        and (docstring := ast.get_docstring(node))
-        and OPENINGS.match(docstring)
+        for docstring in docstrings(path)
+        if OPENINGS.match(docstring)
     ]
     assert sorted(found) == []
 

@@ -61,7 +61,7 @@ class RequestContext:
         self.actor: Actor | None = None
         """Set when the caller is known."""
         self.identity: str | None = None
-        """Whose rate limits count, once the caller is known."""
+        """The owner of the rate limits, once the caller is known."""
         self.rate_limit_headers: list[tuple[bytes, bytes]] | None = None
         """Set when a rate limit has counted the request."""
 

@@ -20,7 +20,7 @@ SCOPE: Final = "https://www.googleapis.com/auth/androidpublisher"
 GRANT_TYPE: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 ASSERTION_LIFETIME: Final = timedelta(hours=1)
 MARGIN: Final = timedelta(minutes=2)
-"""How long before its expiry an access token is replaced."""
+"""The remaining lifetime at which an access token is replaced."""
 
 
 class ServiceAccountRefusedError(Exception):

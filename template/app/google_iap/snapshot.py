@@ -32,7 +32,7 @@ NOT_BOUGHT: Final = frozenset({"SUBSCRIPTION_STATE_PENDING", "SUBSCRIPTION_STATE
 
 
 LONGEST_DELAY: Final = timedelta(days=7)
-"""How late a renewal may be noticed: notifications arrive, or the daily reconciliation runs.
+"""The maximum delay until a renewal is noticed: notifications arrive, or the daily reconciliation runs.
 A pause is at least as long."""
 
 

@@ -9,7 +9,7 @@ from app.redis.circuit_breaker import CircuitBreaker, RedisUnavailableError
 
 PREFIX: Final = "circuit:"
 EXPIRY: Final = timedelta(days=1)
-"""How long the state of a circuit without calls is kept, at least."""
+"""The minimum time for which the state of a circuit without calls is kept."""
 
 # Both scripts read one hash by Redis's own clock, in milliseconds: `failures`, `open_until`, `probe` (the id of the
 # call), `probe_until`. A closed circuit without failures has no hash.

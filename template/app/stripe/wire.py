@@ -90,7 +90,7 @@ class Customer(_Wire):
 
 
 class StatusTransitions(_Wire):
-    """When an invoice changed."""
+    """The times at which an invoice changed."""
 
     paid_at: Moment | None = None
 
@@ -103,7 +103,7 @@ class SubscriptionDetails(_Wire):
 
 
 class Parent(_Wire):
-    """Where an invoice comes from."""
+    """The source of an invoice."""
 
     subscription_details: SubscriptionDetails | None = None
 

@@ -78,7 +78,7 @@ class World:
     users: list[UUID]
     paid_until: dict[str, datetime] = field(default_factory=dict)
     owners: dict[str, int] = field(default_factory=dict)
-    """Who linked a purchase that names no user, by its id."""
+    """The users who linked purchases that name no user, by the purchases' ids."""
 
     @property
     def state(self) -> Subscriptions:

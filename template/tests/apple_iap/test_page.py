@@ -20,7 +20,7 @@ CHANGING: Final = (
     (r"[0-9a-f]{8}-[0-9a-f-]{27}", "USER"),
     (r"\d{4}-\d\d-\d\dT[\d:]{8}(\.\d+Z)?", "TIME"),
 )
-"""What differs with each run."""
+"""The values that differ with each run."""
 
 
 def block(kind: str) -> str:

@@ -37,7 +37,7 @@ def blocks(runtime: Runtime, limited: Limited, user_id: UUID, clock: Seconds) ->
 
 
 async def remaining(database: Database, limited: Limited, user_id: UUID) -> int | None:
-    """What is left for all processes."""
+    """The quota that is left for all processes."""
     async with database.reading() as session:
         return await limited.plans.remaining(session, user_id, "api_calls")
 

@@ -19,7 +19,7 @@ def count_users(_user_id: UUID) -> Select[int]:
 
 
 def problems(folder: Path, text: str) -> list[str]:
-    """What is wrong with a file."""
+    """Return the error about a file."""
     file = folder / "plans.toml"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(PlansFileError) as raised:

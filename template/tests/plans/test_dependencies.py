@@ -71,7 +71,7 @@ def subscriber(limited: Limited, user_id: UUID) -> UUID:
 
 
 async def connect(app: FastAPI, headers: dict[str, str]) -> list[dict[str, Any]]:
-    """What a client that opens a WebSocket receives."""
+    """Return the message that a client receives when it opens a WebSocket."""
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:

@@ -18,7 +18,7 @@ LIMIT = 10
 
 
 async def admitted(*attempts: "asyncio.Future[None]") -> int:
-    """How many succeed. The others are refused because of the quota."""
+    """Return the number of attempts that succeed. The others are refused because of the quota."""
     results = await asyncio.gather(*attempts, return_exceptions=True)
     refused = [result for result in results if isinstance(result, QuotaExceededError)]
     done = [result for result in results if result is None]

@@ -26,7 +26,7 @@ def month(day: int) -> datetime:
 
 
 async def used(session: AsyncSession, plans: Plans, user_id: UUID, resource: str) -> int:
-    """What a user has used."""
+    """Return the usage of a user."""
     return next(item.used for item in await plans.usage(session, user_id) if item.resource == resource)
 
 

@@ -18,7 +18,7 @@ from tests.stripe.test_subscription import advance, change_card
 
 
 async def kinds(buyer: Buyer) -> Counter[str]:
-    """How many notices of each kind were sent."""
+    """Return the number of notices of each kind that were sent."""
     async with buyer.runtime.database.reading() as session:
         keys = await session.scalars(select(col(BillingNotice.key)))
     return Counter(key.partition("/")[0] for key in keys)

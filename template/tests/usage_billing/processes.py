@@ -1,4 +1,4 @@
-"""What the processes of test_faults.py do: a server and a worker that record usage, and send it in the background."""
+"""The processes of test_faults.py: a server and a worker that record usage, and send it in the background."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""What administrators see of usage."""
+"""The routes of usage for administrators."""
 
 from uuid import UUID, uuid4
 

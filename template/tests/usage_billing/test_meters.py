@@ -20,7 +20,7 @@ PRICE = '{ key = "%s", amount = 1, currency = "usd", interval = "month" }'
 
 
 def problems(folder: Path, text: str) -> list[str]:
-    """What is wrong with a file."""
+    """Return the error about a file."""
     file = folder / "meters.toml"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(MetersFileError) as raised:

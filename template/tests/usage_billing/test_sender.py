@@ -37,7 +37,7 @@ async def until(reached: Callable[[], Awaitable[int]]) -> None:
 
 
 async def sum_of(fake: StripeFake) -> int:
-    """What Stripe has counted."""
+    """Return the usage that Stripe has counted."""
     return sum(counted(fake))
 
 

@@ -12,7 +12,7 @@ class Mutant:
 
     rule: str
     place: str
-    """Tells it apart from the rule's other mutants."""
+    """The difference from the other mutants of the rule."""
     changes: Mapping[str, str | None]
     """The new text of each changed file; `None` for a removed one."""
 

@@ -25,7 +25,7 @@ LOCAL_PUBLIC_URL: Final = "http://127.0.0.1:8000"
 MAKE_ONE: Final = "make one with: openssl rand -hex 32"
 QUOTES: Final = "\"'"
 _COMMENT: Final = re.compile(r"\s+#|#\s")
-"""How a value begins that is a comment: `NAME=   # required` of an env file, read by `docker run --env-file`."""
+"""The beginning of a value that is a comment: `NAME=   # required` of an env file, read by `docker run --env-file`."""
 
 
 class Environment(StrEnum):

@@ -11,7 +11,7 @@ from app.core.errors import BadRequestError
 from app.core.http.error_handlers import render_app_error
 
 REFUSED = "Disallowed CORS "
-"""How Starlette's refusal begins; the names of what it refuses follow."""
+"""The beginning of Starlette's refusal. The names of what it refuses follow."""
 
 
 class CorsRefusedError(BadRequestError):

@@ -1,4 +1,4 @@
-"""What holds for every type: examples, lengths, canonical forms, and nothing but validation errors for other input."""
+"""Rules for every type: examples, lengths, canonical forms, and only validation errors for other input."""
 
 import json
 from typing import Any

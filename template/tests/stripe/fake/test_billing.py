@@ -1,4 +1,4 @@
-"""What time and changes do to subscriptions."""
+"""The effects of time and of changes on subscriptions."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""What was paid for, found from the fake's invoices alone, without the application's code."""
+"""The paid access, computed from the fake's invoices alone, without the application's code."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field

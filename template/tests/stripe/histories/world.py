@@ -58,7 +58,7 @@ async def _nowhere(_message: object) -> None:
 
 @dataclass(kw_only=True, repr=False)
 class World:
-    """What a step of a history acts on."""
+    """The application, the fake and the buyers of a history."""
 
     runtime: Runtime
     client: httpx.AsyncClient

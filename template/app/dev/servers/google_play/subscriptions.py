@@ -20,7 +20,7 @@ HOLD: Final = timedelta(days=53)
 PAUSE: Final = MONTH
 ACKNOWLEDGE_WITHIN: Final = timedelta(days=3)
 FORGET_AFTER: Final = timedelta(days=60)
-"""How long after its expiry a purchase token is known."""
+"""The time for which an expired purchase token is known."""
 
 
 class State(StrEnum):

@@ -140,7 +140,7 @@ class PromotionCode(Resource):
 
 @dataclass(kw_only=True)
 class DiscountSource:
-    """Where a discount comes from."""
+    """The source of a discount."""
 
     coupon: str
     type: Literal["coupon"] = "coupon"

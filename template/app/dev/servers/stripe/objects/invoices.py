@@ -32,7 +32,7 @@ class SubscriptionItemDetails:
 
 @dataclass(kw_only=True)
 class LineParent:
-    """Where a line comes from."""
+    """The source of a line."""
 
     subscription_item_details: SubscriptionItemDetails
     type: Literal["subscription_item_details"] = "subscription_item_details"
@@ -100,7 +100,7 @@ class SubscriptionDetails:
 
 @dataclass(kw_only=True)
 class InvoiceParent:
-    """Where an invoice comes from. Since API version 2025-03-31 the subscription is found here."""
+    """The source of an invoice. Since API version 2025-03-31 the subscription is found here."""
 
     subscription_details: SubscriptionDetails
     quote_details: None = None
@@ -109,7 +109,7 @@ class InvoiceParent:
 
 @dataclass(kw_only=True)
 class StatusTransitions:
-    """When an invoice changed."""
+    """The times at which an invoice changed."""
 
     finalized_at: int | None = None
     marked_uncollectible_at: int | None = None

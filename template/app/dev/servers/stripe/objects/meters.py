@@ -34,7 +34,7 @@ class ValueSettings:
 
 @dataclass(kw_only=True)
 class MeterTransitions:
-    """When a meter changed."""
+    """The times at which a meter changed."""
 
     deactivated_at: int | None = None
 
