@@ -176,10 +176,12 @@ def test_githubs_matrix_has_a_name_and_arguments_that_new_takes(run: Run, tmp_pa
     assert run("new", tmp_path / "made", "--defaults", "--dry-run", *row["arguments"].split()).status == 0
 
 
-def test_the_table_says_how_many(run: Run) -> None:
+def test_the_table_says_how_many(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "140")
+    out.cache_clear()
     done = run("matrix", "--strength", "1")
     assert re.search(r"^\d+ answer sets$", done.out, re.MULTILINE)
-    assert re.search(r"^ *saas .* redis jobs stripe *$", done.out, re.MULTILINE)
+    assert re.search(r"^ *saas .* redis jobs stripe projects toolbox *$", done.out, re.MULTILINE)
 
 
 def test_the_table_is_read_in_a_narrow_terminal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
