@@ -23,7 +23,7 @@ import yaml
 from omnistack.prove.checks.owns import word_pattern
 from omnistack.prove.model import Model
 from omnistack.prove.source import Source, read_source
-from omnistack.prove.space import SAMPLE_TEXT
+from omnistack.prove.space import SAMPLE_TEXT, Cond
 from omnistack.prove.tree import Tree
 from omnistack.shell.errors import OmniError
 from omnistack.template.catalog import Answer
@@ -52,13 +52,17 @@ class Sampled:
     problems: tuple[Problem, ...]
 
 
-def draw(model: Model, count: int, seed: str) -> list[dict[str, Answer]]:
-    """Draw valid answer sets at random, all of them if there are no more than `number`."""
-    if model.space.count(model.valid) <= count:
-        found = list(model.space.all_answers(model.valid))
+def draw(model: Model, count: int, seed: str, where: Cond | None = None) -> list[dict[str, Answer]]:
+    """Draw valid answer sets at random, all of them if there are no more than `count`.
+
+    `where` narrows them down: `model.given("projects", False)`, for example.
+    """
+    cond = model.valid if where is None else model.valid & where
+    if model.space.count(cond) <= count:
+        found = list(model.space.all_answers(cond))
     else:
         chance = random.Random(seed)  # noqa: S311 - a repeatable choice, not a secret
-        found = [_one(model, chance) for _ in range(count)]
+        found = [_one(model, cond, chance) for _ in range(count)]
     chance = random.Random(f"texts {seed}")  # noqa: S311 - as above
     for answers in found:
         answers |= {
@@ -71,9 +75,8 @@ def _may_be_empty(model: Model, name: str) -> bool:
     return name in model.asked and model.asked[name].default == ""
 
 
-def _one(model: Model, chance: random.Random) -> dict[str, Answer]:
+def _one(model: Model, cond: Cond, chance: random.Random) -> dict[str, Answer]:
     """Draw one, each with the same chance."""
-    cond = model.valid
     answers: dict[str, Answer] = {}
     for name, variable in model.space.variables.items():
         options = {value: cond & option for value, option in variable.conditions.items()}
