@@ -34,9 +34,7 @@ type Row = dict[str, Any]
 
 _CHAIN: Final = select(col(AuditChain.chain), col(AuditChain.sequence), col(AuditChain.hash))
 _FREE_CHAIN: Final = (
-    _CHAIN.order_by((col(AuditChain.chain) + bindparam("start")) % CHAINS)
-    .limit(1)
-    .with_for_update(skip_locked=True)
+    _CHAIN.order_by((col(AuditChain.chain) + bindparam("start")) % CHAINS).limit(1).with_for_update(skip_locked=True)
 )
 _NEXT_CHAIN: Final = _CHAIN.where(col(AuditChain.chain) == bindparam("start")).with_for_update()
 
