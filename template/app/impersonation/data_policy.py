@@ -6,7 +6,8 @@ from typing import Final
 from sqlmodel import col
 
 from app.core.data_policy.daily_report import rows_since
-from app.core.manifest import PersonalData, ReportMetric, RetentionRule
+from app.core.data_policy.figures import rows_where
+from app.core.manifest import Figure, PersonalData, ReportMetric, RetentionRule
 from app.impersonation.models import Impersonation
 
 KEEP_ENDED: Final = timedelta(days=30)
@@ -24,3 +25,7 @@ RETENTION: Final = (
 )
 
 REPORT_METRICS: Final = (ReportMetric(name="impersonations_started", count=rows_since(col(Impersonation.created_at))),)
+
+FIGURES: Final = (
+    Figure(name="impersonations_open", query=rows_where(Impersonation, col(Impersonation.ended_at).is_(None))),
+)

@@ -8,7 +8,7 @@ from app.core.manifest import Module
 from app.core.runtime import Runtime
 from app.impersonation.admin_routes import router as admin_router
 from app.impersonation.callers import impersonated_caller
-from app.impersonation.data_policy import PERSONAL_DATA, REPORT_METRICS, RETENTION
+from app.impersonation.data_policy import FIGURES, PERSONAL_DATA, REPORT_METRICS, RETENTION
 from app.impersonation.models import Impersonation
 from app.impersonation.sweeper import sweeping
 from app.impersonation.tokens import ISSUER, ImpersonationTokens
@@ -33,4 +33,5 @@ module = Module(
     personal_data=PERSONAL_DATA,
     retention=RETENTION,
     metrics=REPORT_METRICS,
+    figures=FIGURES,
 )

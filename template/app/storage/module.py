@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from app.core.manifest import Cron, HealthCheck, Module
 from app.core.runtime import Runtime
 from app.storage.commands import files
-from app.storage.data_policy import LEVELS, PERSONAL_DATA, REPORT_METRICS
+from app.storage.data_policy import FIGURES, LEVELS, PERSONAL_DATA, REPORT_METRICS
 from app.storage.jobs import delete_file, remove_orphans, sweep_files
 from app.storage.models import File
 from app.storage.object_store import ObjectStore
@@ -68,5 +68,6 @@ module = Module(
     commands=(files,),
     personal_data=PERSONAL_DATA,
     metrics=REPORT_METRICS,
+    figures=FIGURES,
     levels=LEVELS,
 )

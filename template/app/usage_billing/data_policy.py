@@ -6,7 +6,8 @@ from typing import Final
 from sqlmodel import col
 
 from app.core.data_policy.daily_report import rows, rows_since
-from app.core.manifest import PersonalData, ReportMetric, RetentionRule
+from app.core.data_policy.figures import rows_by
+from app.core.manifest import Figure, PersonalData, ReportMetric, RetentionRule
 from app.usage_billing.models import MeterErrorReport, UsageRecord, UsageState
 
 KEPT: Final = timedelta(days=400)
@@ -28,4 +29,11 @@ REPORT_METRICS: Final = (
     ReportMetric(name="usage_parked", count=rows(UsageRecord, _STATE == UsageState.PARKED)),
     ReportMetric(name="usage_rejected", count=rows(UsageRecord, _STATE == UsageState.REJECTED)),
     ReportMetric(name="usage_unclear", count=rows(UsageRecord, _STATE == UsageState.UNCLEAR)),
+)
+
+FIGURES: Final = (
+    Figure(
+        name="usage_records",
+        query=rows_by(col(UsageRecord.state), [state for state in UsageState if state != UsageState.SENT]),
+    ),
 )

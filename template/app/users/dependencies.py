@@ -28,8 +28,15 @@ from app.core.runtime import Runtime, get_runtime
 from app.users.caller import Caller
 from app.users.caller_sources import CallerSources
 from app.users.claimed_roles import claimed_role
-from app.users.errors import AdminRequiredError, AssuranceRequiredError, PermissionRequiredError, RoleRequiredError
+from app.users.errors import (
+    AccountDeactivatedError,
+    AdminRequiredError,
+    AssuranceRequiredError,
+    PermissionRequiredError,
+    RoleRequiredError,
+)
 from app.users.identities import create_user, find_caller
+from app.users.refusals import record_refusal
 from app.users.roles import AccessPolicy, Role
 from app.users.service import UserAdministration
 
@@ -62,6 +69,10 @@ async def current_user(
             await limit_user(connection, f"refused:{error.subject}")
         else:
             await limit_failed_authentication(connection)
+        await record_refusal(runtime, error, client)
+        raise
+    except AccountDeactivatedError as error:
+        await record_refusal(runtime, error, client)
         raise
     caller = replace(caller, client=client)
     bind_user(connection, caller.id, caller.actor)

@@ -6,7 +6,7 @@ from app.auth.events import IdentityChanged, IdentityDeleted
 from app.core.manifest import Guards, Module, Subscriber
 from app.users.admin_routes import router as admin_router
 from app.users.commands import user
-from app.users.data_policy import PERSONAL_DATA, REPORT_METRICS, RETENTION
+from app.users.data_policy import FIGURES, PERSONAL_DATA, REPORT_METRICS, RETENTION
 from app.users.dependencies import admin_user, current_user
 from app.users.jobs import delete_user_data, export_user_data
 from app.users.models import User, UserIdentity
@@ -33,4 +33,5 @@ module = Module(
     personal_data=PERSONAL_DATA,
     retention=RETENTION,
     metrics=REPORT_METRICS,
+    figures=FIGURES,
 )
