@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Alias, ColumnElement, DateTime, bindparam, exists, or_, select
+from sqlalchemy import ColumnElement, DateTime, FromClause, bindparam, exists, or_, select
+from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
 from app.auth.port import Identity
@@ -20,7 +21,7 @@ _USER: Final = users.alias("impersonated_user")
 _NOW: Final = bindparam("now", type_=DateTime(timezone=True))
 
 
-def _may_take_part(person: Alias, person_id: ColumnElement[UUID]) -> ColumnElement[bool]:
+def _may_take_part(person: FromClause, person_id: Mapped[UUID]) -> ColumnElement[bool]:
     revoked_before = or_(
         person.c.tokens_valid_from.is_(None), person.c.tokens_valid_from <= col(Impersonation.created_at)
     )

@@ -6,7 +6,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Final
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, literal, literal_column, select, union_all
+from sqlalchemy import ColumnElement, Executable, Select, and_, false, func, literal, literal_column, select, union_all
 from sqlmodel import col
 
 from app.core.data_policy.figures import MAX_COUNTED, Numbers, rows_by
@@ -27,7 +27,7 @@ def _real(runtime: Runtime) -> ColumnElement[bool]:
     return and_(col(Subscription.status).in_(PAYING), in_production)
 
 
-def subscriptions_by_plan(runtime: Runtime, now: datetime) -> Numbers:
+def subscriptions_by_plan(runtime: Runtime, now: datetime) -> Executable:
     """Count the paid subscriptions of each plan."""
     plans = [plan.name for plan in runtime.resource(PlanCatalog).plans]
     return rows_by(col(Subscription.plan), plans, _real(runtime))(runtime, now)

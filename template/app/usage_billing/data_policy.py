@@ -31,9 +31,6 @@ REPORT_METRICS: Final = (
     ReportMetric(name="usage_unclear", count=rows(UsageRecord, _STATE == UsageState.UNCLEAR)),
 )
 
-FIGURES: Final = (
-    Figure(
-        name="usage_records",
-        query=rows_by(col(UsageRecord.state), [state for state in UsageState if state != UsageState.SENT]),
-    ),
-)
+_OPEN: Final = [state for state in UsageState if state != UsageState.SENT]
+
+FIGURES: Final = (Figure(name="usage_records", query=rows_by(col(UsageRecord.state), _OPEN)),)

@@ -230,7 +230,7 @@ class TestEnd:
         await close_ended(runtime)
 
         active = (await client.get(ACTIVE, headers=admins[0].headers)).json()
-        query = {"action": "impersonation.*", "limit": 100}
+        query = {"action": "impersonation.*", "limit": "100"}
         logged = (
             await client.get("/api/v1/admin/dashboard/audit-logs", headers=admins[0].headers, params=query)
         ).json()["items"]

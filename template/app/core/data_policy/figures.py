@@ -70,12 +70,11 @@ def rows_where(model: type[SQLModel], *where: ColumnElement[bool]) -> FigureQuer
 
 def rows_by(source: Mapped[Any], values: Iterable[str], *where: ColumnElement[bool]) -> FigureQuery:
     """Count the rows for each value of a column, which must be the first of an index."""
-    model = inspect(source).class_
+    attribute = inspect(source)
+    model = attribute.class_
     # Literals, so that PostgreSQL uses partial indexes.
-    counts = {
-        value: _limited(model, source == literal(value, source.type, literal_execute=True), *where) for value in values
-    }
-    statement = union_all(*(_row(str(value), count) for value, count in counts.items()))
+    literals = {str(value): literal(value, attribute.type, literal_execute=True) for value in values}
+    statement = union_all(*(_row(label, _limited(model, source == value, *where)) for label, value in literals.items()))
     return lambda _runtime, _now: statement
 
 
