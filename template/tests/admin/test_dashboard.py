@@ -11,7 +11,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlmodel import col
 
-from app.admin import module as admin_module
+from app.admin.module import module as admin
 from app.admin.statistics import dashboard
 from app.core.data_policy import figures
 from app.core.data_policy.figures import first_key, rows_by, rows_by_day, rows_where, total_rows
@@ -78,7 +78,7 @@ class TestRoute:
 
     def test_two_figures_of_one_name_are_refused(self) -> None:
         figure = Figure(name="users", query=total_rows(User))
-        modules = [core, admin_module.module, *(Module(name=name, figures=(figure,)) for name in ("one", "two"))]
+        modules = [core, admin, *(Module(name=name, figures=(figure,)) for name in ("one", "two"))]
 
         with pytest.raises(ValueError, match="users"):
             create_runtime(modules)
