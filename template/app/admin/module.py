@@ -1,4 +1,4 @@
-"""The browser admin."""
+"""Administration: the browser admin, and admin routes for the inbox."""
 
 from fastapi import APIRouter
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from fastapi import APIRouter
 from fastapi.params import Depends
-from sqlalchemy import ColumnElement, Select
+from sqlalchemy import ColumnElement, Executable, Select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 
@@ -45,6 +45,9 @@ type BeforeErasure = Callable[[Runtime, UUID], Awaitable[None]]
 
 type CountQuery = Callable[[datetime, datetime], Select[int]]
 """Return the counting statement for the period from the first argument until before the second."""
+
+type FigureQuery = Callable[[datetime], Executable]
+"""Return the statement for the present time. Its rows are a label, a number, and whether the number is exact."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -162,6 +165,22 @@ class ReportMetric:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Figure:
+    """A figure on the administrators' dashboard: a number for each label. Contains no personal data.
+
+    Attributes:
+        name: such as `projects_created`. Unique.
+        query: returns the statement for the present time, whose rows are a label, a number, and whether the number is
+            exact. Its cost must not grow with the table: `app.core.data_policy.figures` has such statements.
+        unit: the unit of the numbers: `count`, `bytes`, or the smallest unit of a currency, such as `usd`.
+    """
+
+    name: str
+    query: FigureQuery
+    unit: str = "count"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PlanLevel:
     """A quantity of a user that the plan limits, such as the number of projects.
 
@@ -209,6 +228,7 @@ class Module:
         personal_data: its rows about users: what an export contains and an erasure removes.
         retention: its rows that expire.
         metrics: its numbers in the daily report.
+        figures: its figures on the administrators' dashboard.
         levels: its quantities that plans limit.
         admin_views: its tables in the browser admin (`app.core.admin_view`).
     """
@@ -238,6 +258,7 @@ class Module:
     personal_data: tuple[PersonalData, ...] = ()
     retention: tuple[RetentionRule, ...] = ()
     metrics: tuple[ReportMetric, ...] = ()
+    figures: tuple[Figure, ...] = ()
     levels: tuple[PlanLevel, ...] = ()
     admin_views: tuple[AdminView, ...] = ()
 
