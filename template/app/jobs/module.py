@@ -82,6 +82,7 @@ module = Module(
         AdminView(
             title="Jobs",
             path="/jobs",
+            columns=("name", "state", "attempts", "run_at", "error"),
             actions=(
                 AdminAction(path="/retry", only_if={"state": (JobState.DEAD,)}),
                 AdminAction(method="DELETE", label="Cancel job", only_if={"state": (JobState.WAITING,)}, danger=True),

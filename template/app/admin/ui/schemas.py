@@ -62,6 +62,10 @@ class ViewRead(BaseModel):
     search: str | None = Field(default=None, description="What the search looks at; null if there is no search.")
     sort: list[str] = Field(default=[], description="The values of the parameter `sort`.")
     paging: Literal["offset", "cursor", "none"] = "none"
+    page_size: int = 20
+    exports: list[str] = Field(
+        default=[], description="The file formats that the parameter `format` of the list offers."
+    )
     has_item: bool = Field(default=False, description="Whether an item can be read by its key.")
     create: FormRead | None = None
     edit: FormRead | None = None

@@ -15,9 +15,11 @@ from app.core.manifest import Module
 type Operation = Mapping[str, Any]
 
 DEFAULT_COLUMNS: Final = 6
+DEFAULT_PAGE_SIZE: Final = 20
 STATISTICS: Final = "/dashboard/stats"
 USERS: Final = "/users"
-_PAGING: Final = frozenset({"skip", "limit", "cursor", "sort", "search"})
+_NO_FILTERS: Final = frozenset({"skip", "limit", "cursor", "sort", "search", "format"})
+_JSON: Final = "json"
 _CHANGES: Final = ("post", "put", "delete")
 
 
@@ -67,7 +69,8 @@ class _Describer:
             raise AdminViewError(f"No module has an admin route GET {view.path} that returns a list.")
         listed = self._linked(self._schemas.fields(items), view)
         by_name = {field.name: field for field in listed}
-        columns = view.columns or tuple(by_name)[:DEFAULT_COLUMNS]
+        # A random key tells a reader nothing.
+        columns = view.columns or tuple(name for name in by_name if name != view.key)[:DEFAULT_COLUMNS] or (view.key,)
         label = view.label or columns[0]
         unknown = sorted({*columns, view.key, label} - by_name.keys())
         if unknown:
@@ -84,10 +87,12 @@ class _Describer:
             label=label,
             columns=[by_name[name] for name in columns],
             fields=self._linked(self._schemas.fields(_response(read)), view) if read else listed,
-            filters=[self._parameter(each) for name, each in parameters.items() if name not in _PAGING],
+            filters=[self._parameter(each) for name, each in parameters.items() if name not in _NO_FILTERS],
             search=parameters["search"].get("description", "") if "search" in parameters else None,
-            sort=self._sort(parameters),
+            sort=self._choices(parameters, "sort"),
             paging="cursor" if "cursor" in parameters else "offset" if "skip" in parameters else "none",
+            page_size=parameters.get("limit", {}).get("schema", {}).get("default", DEFAULT_PAGE_SIZE),
+            exports=[each for each in self._choices(parameters, "format") if each != _JSON],
             has_item=read is not None,
             create=self._form(create) if create else None,
             edit=self._form(item[""]["patch"]) if "patch" in item.get("", {}) else None,
@@ -136,10 +141,10 @@ class _Describer:
         single = schema.get("items", schema) if schema.get("type") == "array" else parameter["schema"]
         return self._schemas.field(parameter["name"], {**single, "description": parameter.get("description")})
 
-    def _sort(self, parameters: Mapping[str, Mapping[str, Any]]) -> list[str]:
-        if "sort" not in parameters:
+    def _choices(self, parameters: Mapping[str, Mapping[str, Any]], name: str) -> list[str]:
+        if name not in parameters:
             return []
-        return [str(value) for value in self._schemas.field("sort", parameters["sort"]["schema"]).choices]
+        return [str(value) for value in self._schemas.field(name, parameters[name]["schema"]).choices]
 
     def _linked(self, fields: Sequence[FieldRead], view: AdminView) -> list[FieldRead]:
         links = {"user_id": USERS, **view.links}

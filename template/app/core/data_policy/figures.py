@@ -99,9 +99,7 @@ def _without_statistics(_element: EstimatedRows, _compiler: SQLCompiler, **_opti
 @compiles(EstimatedRows, "postgresql")
 def _from_catalog(element: EstimatedRows, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401 - SQLAlchemy's signature
     name = compiler.process(element.clauses.clauses[0], **options)
-    return (
-        f"(SELECT greatest(reltuples::bigint, {MAX_COUNTED}) FROM pg_class WHERE oid = to_regclass(CAST({name} AS text)))"
-    )
+    return f"(SELECT greatest(reltuples::bigint, {MAX_COUNTED}) FROM pg_class WHERE oid = to_regclass(CAST({name} AS text)))"
 
 
 def _created_on(model: type[Entity], day: datetime) -> Sequence[ColumnElement[bool]]:

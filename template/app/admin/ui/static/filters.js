@@ -1,0 +1,71 @@
+// The search box and the filters above a table.
+
+import { h } from "./dom.js";
+import { tableAddress } from "./router.js";
+
+/** Return the form with the search box and the filters; `null` for a table without them. */
+export function toolbar(view, query) {
+  if (view.search === null && view.filters.length === 0 && view.sort.length === 0) return null;
+  const form = h(
+    "form",
+    { class: "toolbar", role: "search", "aria-label": `Search ${view.title}` },
+    view.search !== null && searchBox(view, query),
+    view.filters.map((field) => labelled(field, filterInput(field, query[field.name] ?? ""))),
+    view.sort.length > 0 && labelled({ name: "sort", title: "Sort" }, sortInput(view, query.sort ?? "")),
+    h("button", { type: "submit" }, "Apply"),
+    h("a", { class: "button", href: tableAddress(view, { limit: query.limit }) }, "Clear"),
+  );
+  const apply = () => {
+    // The first page of the new result; the size of a page stays.
+    const values = Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, converted(view, name, value)]));
+    location.hash = tableAddress(view, { ...values, limit: query.limit });
+  };
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    apply();
+  });
+  form.addEventListener("change", ({ target }) => target.tagName === "SELECT" && apply());
+  return form;
+}
+
+function searchBox(view, query) {
+  const input = h("input", { id: "filter-search", type: "search", name: "search", value: query.search ?? "", placeholder: view.search, maxlength: 100, "aria-keyshortcuts": "/" });
+  return h("div", { class: "field wide" }, h("label", { for: "filter-search" }, "Search"), input);
+}
+
+function labelled(field, input) {
+  input.id = `filter-${field.name}`;
+  return h("div", { class: "field", title: field.description }, h("label", { for: input.id }, field.title), input);
+}
+
+function filterInput(field, value) {
+  const { name } = field;
+  if (field.kind === "choice") return options(name, value, field.choices.filter((each) => each !== null).map((each) => [String(each), String(each).replaceAll("_", " ")]));
+  if (field.kind === "boolean") return options(name, value, [["true", "Yes"], ["false", "No"]]);
+  const limits = { min: field.minimum, max: field.maximum, maxlength: field.max_length };
+  if (field.kind === "datetime") return h("input", { name, type: "datetime-local", step: "1", value: localTime(value) });
+  if (field.kind === "date") return h("input", { name, type: "date", value });
+  if (field.kind === "integer" || field.kind === "number") return h("input", { name, type: "number", step: field.kind === "integer" ? "1" : "any", value, ...limits });
+  return h("input", { name, type: "text", value, spellcheck: "false", ...limits });
+}
+
+function sortInput(view, value) {
+  const title = (order) => `${order.replace("-", "").replaceAll("_", " ")} ${order.startsWith("-") ? "↓" : "↑"}`;
+  return options("sort", value, view.sort.map((order) => [order, title(order)]));
+}
+
+function options(name, value, choices) {
+  return h("select", { name, value }, h("option", { value: "" }, "Any"), choices.map(([each, text]) => h("option", { value: each }, text)));
+}
+
+function converted(view, name, value) {
+  const field = view.filters.find((each) => each.name === name);
+  return field?.kind === "datetime" && value !== "" ? new Date(value).toISOString() : value.trim();
+}
+
+/** Return a time for an input of the browser's time zone: `2026-11-28T14:05:00`. */
+export function localTime(value) {
+  const at = new Date(value);
+  if (value === "" || Number.isNaN(at.getTime())) return "";
+  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
+}
