@@ -64,7 +64,7 @@ class ViewRead(BaseModel):
     paging: Literal["offset", "cursor", "none"] = "none"
     page_size: int = 20
     exports: list[str] = Field(
-        default=[], description="The file formats that the parameter `format` of the list offers."
+        default=[], description="The file formats that the list offers besides JSON."
     )
     has_item: bool = Field(default=False, description="Whether an item can be read by its key.")
     create: FormRead | None = None
