@@ -40,6 +40,10 @@ type InboxJob = Callable[[Runtime, Payload], Awaitable[None]]
 type Erase = Callable[[Runtime, AsyncSession, UUID], Awaitable[None]]
 """`async (runtime, session, user_id)`: works in the session's transaction. Idempotent."""
 
+type DeleteExpired = Callable[[Runtime, AsyncSession, int], Awaitable[int]]
+"""`async (runtime, session, limit)`: deletes up to `limit` expired rows in the session's transaction, and returns their
+number. It is called until it deletes fewer."""
+
 type BeforeErasure = Callable[[Runtime, UUID], Awaitable[None]]
 """`async (runtime, user_id)`: runs before a user is erased, without a transaction. Idempotent. It raises to refuse."""
 
@@ -132,10 +136,12 @@ class RetentionRule:
     Attributes:
         model: the table; its primary key has one column.
         expired: the condition: `lambda _runtime, now: col(Project.deleted_at) < now - timedelta(days=30)`.
+        delete: runs instead of deleting the rows, where deleting them changes others too.
     """
 
     model: type[SQLModel]
     expired: Callable[[Runtime, datetime], ColumnElement[bool]]
+    delete: DeleteExpired | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
