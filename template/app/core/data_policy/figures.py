@@ -20,11 +20,15 @@ from sqlalchemy import (
     CompoundSelect,
     Select,
     Table,
+    Text,
     case,
+    cast,
+    column,
     func,
     inspect,
     literal,
     select,
+    table,
     union_all,
 )
 from sqlalchemy.ext.compiler import compiles
@@ -33,21 +37,23 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlmodel import SQLModel
 
-from app.core.db.models import Entity
+from app.core.db.models import Entity, metadata
 
 MAX_COUNTED: Final = 10_000
 """Maximum number of rows that are counted for one label."""
 DAYS: Final = 30
 """Number of days in a series, today included."""
 
+_CATALOG: Final = table("pg_class", column("oid"), column("reltuples"))
+"""PostgreSQL's statistics about tables."""
+
 type Numbers = CompoundSelect[str, int, bool]
 
 
 def total_rows(model: type[SQLModel]) -> Callable[[datetime], Numbers]:
     """Count the rows of a table. Of a large table, PostgreSQL's statistics provide an estimate."""
-    table = inspect(model).local_table
-    assert isinstance(table, Table)  # noqa: S101 - narrows the type; a model has a table
-    row = _row("total", _limited(model), beyond=EstimatedRows(table))
+    estimate = EstimatedRows(metadata.tables[str(inspect(model).local_table)])
+    row = _row("total", _limited(model), beyond=estimate)
     return lambda _now: union_all(row)
 
 
@@ -57,10 +63,10 @@ def rows_where(model: type[SQLModel], *where: ColumnElement[bool]) -> Callable[[
     return lambda _now: union_all(row)
 
 
-def rows_by(column: Mapped[Any], values: Iterable[str], *where: ColumnElement[bool]) -> Callable[[datetime], Numbers]:
+def rows_by(source: Mapped[Any], values: Iterable[str], *where: ColumnElement[bool]) -> Callable[[datetime], Numbers]:
     """Count the rows for each value of a column, which must be the first of an index."""
-    model = inspect(column).class_
-    statement = union_all(*(_row(str(value), _limited(model, column == value, *where)) for value in values))
+    model = inspect(source).class_
+    statement = union_all(*(_row(str(value), _limited(model, source == value, *where)) for value in values))
     return lambda _now: statement
 
 
@@ -86,9 +92,8 @@ class EstimatedRows(FunctionElement[int]):
     inherit_cache = True
     type = BigInteger()
 
-    def __init__(self, table: Table) -> None:
-        self.table_name = table.fullname
-        super().__init__(literal(table.fullname))
+    def __init__(self, counted: Table) -> None:
+        super().__init__(literal(counted.fullname))
 
 
 @compiles(EstimatedRows)
@@ -98,8 +103,10 @@ def _without_statistics(_element: EstimatedRows, _compiler: SQLCompiler, **_opti
 
 @compiles(EstimatedRows, "postgresql")
 def _from_catalog(element: EstimatedRows, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401 - SQLAlchemy's signature
-    name = compiler.process(element.clauses.clauses[0], **options)
-    return f"(SELECT greatest(reltuples::bigint, {MAX_COUNTED}) FROM pg_class WHERE oid = to_regclass(CAST({name} AS text)))"
+    (name,) = element.clauses
+    number = func.greatest(cast(_CATALOG.c.reltuples, BigInteger), MAX_COUNTED)
+    of_table = _CATALOG.c.oid == func.to_regclass(cast(name, Text))
+    return compiler.process(select(number).where(of_table).scalar_subquery(), **options)
 
 
 def _created_on(model: type[Entity], day: datetime) -> Sequence[ColumnElement[bool]]:
