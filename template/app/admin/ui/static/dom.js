@@ -17,6 +17,17 @@ export function h(tag, properties = {}, ...children) {
   return element;
 }
 
+/** Return a text of the API's documentation as paragraphs; what stands between backticks is code. */
+export function prose(text) {
+  const paragraphs = text.split(/\n\s*\n/).filter((paragraph) => paragraph.trim() !== "");
+  return paragraphs.map((paragraph) => h("p", {}, inline(paragraph)));
+}
+
+/** Return the parts of a line of documentation. */
+export function inline(text) {
+  return text.split("`").map((part, index) => (index % 2 === 1 ? h("code", {}, part) : part));
+}
+
 /** Return the element of the page with this id. */
 export function byId(id) {
   return document.getElementById(id);

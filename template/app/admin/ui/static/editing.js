@@ -1,6 +1,6 @@
 // Dialogs with a form: create and edit an item, or confirm an action.
 
-import { fill, h, openDialog } from "./dom.js";
+import { fill, h, openDialog, prose } from "./dom.js";
 import { errorPanel } from "./errors.js";
 import { inputsOf } from "./inputs.js";
 
@@ -27,7 +27,7 @@ export function formDialog({ title, subject, description, fields, values, submit
     { class: "stack" },
     h("h2", {}, title),
     subject && h("p", { class: "subject" }, h("bdi", {}, subject)),
-    description && description.split("\n\n").map((text) => h("p", {}, text)),
+    prose(description),
     inputs.elements,
     problem,
     h("div", { class: "buttons end" }, cancel, button),

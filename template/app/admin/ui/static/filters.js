@@ -17,7 +17,8 @@ export function toolbar(view, query) {
   );
   const apply = () => {
     // The first page of the new result; the size of a page stays.
-    const values = Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, converted(view, name, value)]));
+    const entries = [...new FormData(form)].map(([name, value]) => [name, converted(view, name, value)]);
+    const values = Object.fromEntries(entries);
     location.hash = tableAddress(view, { ...values, limit: query.limit });
   };
   form.addEventListener("submit", (event) => {
@@ -29,7 +30,15 @@ export function toolbar(view, query) {
 }
 
 function searchBox(view, query) {
-  const input = h("input", { id: "filter-search", type: "search", name: "search", value: query.search ?? "", placeholder: view.search, maxlength: 100, "aria-keyshortcuts": "/" });
+  const input = h("input", {
+    id: "filter-search",
+    type: "search",
+    name: "search",
+    value: query.search ?? "",
+    placeholder: view.search,
+    maxlength: 100,
+    "aria-keyshortcuts": "/",
+  });
   return h("div", { class: "field wide" }, h("label", { for: "filter-search" }, "Search"), input);
 }
 
@@ -40,13 +49,29 @@ function labelled(field, input) {
 
 function filterInput(field, value) {
   const { name } = field;
-  if (field.kind === "choice") return options(name, value, field.choices.filter((each) => each !== null).map((each) => [String(each), String(each).replaceAll("_", " ")]));
-  if (field.kind === "boolean") return options(name, value, [["true", "Yes"], ["false", "No"]]);
   const limits = { min: field.minimum, max: field.maximum, maxlength: field.max_length };
-  if (field.kind === "datetime") return h("input", { name, type: "datetime-local", step: "1", value: localTime(value) });
-  if (field.kind === "date") return h("input", { name, type: "date", value });
-  if (field.kind === "integer" || field.kind === "number") return h("input", { name, type: "number", step: field.kind === "integer" ? "1" : "any", value, ...limits });
-  return h("input", { name, type: "text", value, spellcheck: "false", ...limits });
+  switch (field.kind) {
+    case "choice":
+      return options(name, value, choicesOf(field));
+    case "boolean":
+      return options(name, value, [["true", "Yes"], ["false", "No"]]);
+    case "datetime":
+      return h("input", { name, type: "datetime-local", step: "1", value: localTime(value) });
+    case "date":
+      return h("input", { name, type: "date", value });
+    case "integer":
+      return h("input", { name, type: "number", step: "1", value, ...limits });
+    case "number":
+      return h("input", { name, type: "number", step: "any", value, ...limits });
+    default:
+      return h("input", { name, type: "text", value, spellcheck: "false", ...limits });
+  }
+}
+
+/** Return the choices of a field as pairs of value and text. */
+export function choicesOf(field) {
+  const values = field.choices.filter((value) => value !== null).map(String);
+  return values.map((value) => [value, value.replaceAll("_", " ")]);
 }
 
 function sortInput(view, value) {
@@ -55,7 +80,8 @@ function sortInput(view, value) {
 }
 
 function options(name, value, choices) {
-  return h("select", { name, value }, h("option", { value: "" }, "Any"), choices.map(([each, text]) => h("option", { value: each }, text)));
+  const offered = choices.map(([each, text]) => h("option", { value: each }, text));
+  return h("select", { name, value }, h("option", { value: "" }, "Any"), offered);
 }
 
 function converted(view, name, value) {

@@ -1,13 +1,13 @@
 // The overview: the tables, and the statistics of the modules where there are any.
 
 import { request } from "./api.js";
-import { fill, h } from "./dom.js";
+import { fill, h, inline } from "./dom.js";
 import { errorPanel } from "./errors.js";
 
 /** Show the overview in an element. */
 export async function homePage(main, ui, signal) {
   const statistics = h("div", {}, ui.statistics && h("p", { class: "hint", role: "status" }, "Loading…"));
-  const cards = ui.views.map((view) => h("a", { class: "card", href: `#${view.path}` }, h("strong", {}, view.title), h("span", { class: "hint" }, view.description.split("\n")[0])));
+  const cards = ui.views.map((view) => h("a", { class: "card", href: `#${view.path}` }, h("strong", {}, view.title), about(view)));
   fill(main, h("h1", {}, "Overview"), statistics, h("h2", {}, "Tables"), h("div", { class: "cards" }, cards));
   if (ui.statistics === null) return;
   try {
@@ -15,6 +15,10 @@ export async function homePage(main, ui, signal) {
   } catch (error) {
     if (!signal.aborted) fill(statistics, errorPanel(error));
   }
+}
+
+function about(view) {
+  return h("span", { class: "hint" }, inline(view.description.split("\n")[0]));
 }
 
 function figures(stats) {

@@ -1,8 +1,8 @@
 // The inputs of a form, made from the fields of a request's body.
 
-import { h } from "./dom.js";
+import { h, inline } from "./dom.js";
 import { invalidValues } from "./errors.js";
-import { localTime } from "./filters.js";
+import { choicesOf, localTime } from "./filters.js";
 
 /**
  * Return the inputs of fields: `elements` to show, `read()` for the values of the body, and `mark(error)`, which shows
@@ -28,9 +28,10 @@ function row(field, values) {
   const value = values === undefined ? field.default : values[field.name];
   const input = inputOf(field, text(field, value));
   input.id = `input-${field.name}`;
-  const hint = field.description && h("p", { class: "hint", id: `${input.id}-hint` }, field.description);
+  const hint = field.description && h("p", { class: "hint", id: `${input.id}-hint` }, inline(field.description));
   if (hint) input.setAttribute("aria-describedby", hint.id);
-  const element = h("div", { class: "field" }, h("label", { for: input.id }, field.title, field.required && " *"), input, hint);
+  const label = h("label", { for: input.id }, field.title, field.required && " *");
+  const element = h("div", { class: "field" }, label, input, hint);
   return { field, input, element, before: input.value };
 }
 
@@ -46,10 +47,10 @@ function inputOf(field, value) {
     case "boolean":
       return select([["true", "Yes"], ["false", "No"]]);
     case "choice":
-      return select(field.choices.filter((each) => each !== null).map((each) => [String(each), String(each).replaceAll("_", " ")]));
+      return select(choicesOf(field));
     case "integer":
     case "number":
-      return h("input", { name, type: "number", required, step: field.kind === "integer" ? "1" : "any", value, ...limits });
+      return h("input", { name, type: "number", required, step: "any", value, ...limits });
     case "datetime":
       return h("input", { name, type: "datetime-local", step: "1", required, value });
     case "date":

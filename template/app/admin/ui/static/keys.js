@@ -43,6 +43,12 @@ function move(step) {
 function help() {
   const entries = SHORTCUTS.map(([key, text]) => h("div", {}, h("dt", {}, h("kbd", {}, key)), h("dd", {}, text)));
   const close = h("button", { type: "button", class: "primary", onclick: () => dialog.close() }, "Close");
-  const dialog = h("dialog", { "aria-label": "Keyboard shortcuts" }, h("h2", {}, "Keyboard shortcuts"), h("dl", { class: "keys" }, entries), h("div", { class: "buttons end" }, close));
+  const dialog = h(
+    "dialog",
+    { "aria-label": "Keyboard shortcuts" },
+    h("h2", {}, "Keyboard shortcuts"),
+    h("dl", { class: "keys" }, entries),
+    h("div", { class: "buttons end" }, close),
+  );
   openDialog(dialog);
 }

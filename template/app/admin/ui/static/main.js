@@ -25,7 +25,7 @@ async function show() {
   document.title = place ? `${place.view.title} – ${PRODUCT}` : PRODUCT;
   try {
     if (place === null) await homePage(main, ui, signal);
-    else if (place.view.problem !== null) fill(main, h("h1", {}, place.view.title), h("p", { class: "error" }, place.view.problem));
+    else if (place.view.problem !== null) throw new Error(place.view.problem);
     else if (place.key === null) await tablePage(main, place.view, place.query, { signal, reload: show });
     else await itemPage(main, place.view, place.key, { signal, reload: show });
   } catch (error) {

@@ -75,7 +75,7 @@ function normalToken(text) {
 
 function showAccount(user) {
   const until = tokenExpiry();
-  const time = until && until.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  const time = until && until.toLocaleString([], { weekday: "short", hour: "2-digit", minute: "2-digit" });
   fill(
     byId("account"),
     h("span", { class: "who" }, h("bdi", {}, user.email ?? user.full_name ?? user.id)),

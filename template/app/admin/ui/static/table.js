@@ -15,14 +15,7 @@ import { itemAddress, nameOf, shown } from "./values.js";
 export async function tablePage(main, view, query, { signal, reload }) {
   const status = h("p", { class: "hint", role: "status" }, "Loading…");
   const content = h("div", { class: "content", "aria-busy": "true" });
-  const create = view.create && editButton("New", view.create, {
-    save: (values) => request("POST", view.path, { body: values }),
-    saved: (item) => {
-      notify("Created.");
-      location.hash = view.has_item && item?.[view.key] ? itemAddress(view.path, item[view.key]) : tableAddress(view, {});
-      reload();
-    },
-  });
+  const create = view.create && createButton(view, reload);
   fill(
     main,
     h("div", { class: "heading" }, h("h1", {}, view.title), create, exportButtons(view, query), refreshButton(reload)),
@@ -45,6 +38,18 @@ export async function tablePage(main, view, query, { signal, reload }) {
   content.removeAttribute("aria-busy");
 }
 
+function createButton(view, reload) {
+  return editButton("New", view.create, {
+    save: (values) => request("POST", view.path, { body: values }),
+    saved: (item) => {
+      notify("Created.");
+      const key = item?.[view.key];
+      if (view.has_item && key !== undefined) location.hash = itemAddress(view.path, key);
+      else reload();
+    },
+  });
+}
+
 function refreshButton(reload) {
   return h("button", { type: "button", onclick: reload, title: "Load the table again" }, "Refresh");
 }
@@ -58,21 +63,25 @@ function summary(page, items) {
 
 function empty(view, query) {
   const { skip, limit, cursor, sort, ...narrowing } = query;
+  const start = (text) => h("a", { href: tableAddress(view, { limit, sort }) }, text);
   if (Object.keys(narrowing).length > 0) {
-    return h("p", { class: "empty" }, "Nothing matches. ", h("a", { href: tableAddress(view, { limit, sort }) }, "Clear search and filters"));
+    return h("p", { class: "empty" }, "Nothing matches. ", start("Clear search and filters"));
   }
-  if (skip || cursor) return h("p", { class: "empty" }, "This page is past the end. ", h("a", { href: tableAddress(view, { limit, sort }) }, "Go to the first page"));
+  if (skip || cursor) return h("p", { class: "empty" }, "This page is past the end. ", start("Go to the first page"));
   return h("p", { class: "empty" }, "This table is empty.");
 }
 
 function table(view, query, items, { reload, extra }) {
-  const head = view.columns.map((field) => h("th", { scope: "col", ...sorting(view, query, field) }, heading(view, query, field)));
+  const head = view.columns.map((field) =>
+    h("th", { scope: "col", ...sorting(query, field) }, heading(view, query, field)),
+  );
+  const buttons = (item) => actionButtons(view, item, { actions: extra, done: reload });
   const rows = items.map((item) =>
     h(
       "tr",
-      { tabindex: "-1" },
+      {},
       view.columns.map((field, index) => cell(view, item, field, index === 0)),
-      extra.length > 0 && h("td", { "data-title": "Actions" }, actionButtons(view, item, { actions: extra, done: reload })),
+      extra.length > 0 && h("td", { "data-title": "Actions" }, buttons(item)),
     ),
   );
   if (extra.length > 0) head.push(h("th", { scope: "col" }, "Actions"));
@@ -85,7 +94,8 @@ function cell(view, item, field, isFirst) {
   if (!isFirst || !view.has_item) return h("td", { "data-title": field.title, title }, shown(field, value));
   // The first column leads to the item, even if its value is empty.
   const text = value === null || value === "" ? nameOf(view, item) : shown({ ...field, link: null }, value);
-  return h("td", { "data-title": field.title, title }, h("a", { class: "row", href: itemAddress(view.path, item[view.key]) }, text));
+  const address = itemAddress(view.path, item[view.key]);
+  return h("td", { "data-title": field.title, title }, h("a", { class: "row", href: address }, text));
 }
 
 function heading(view, query, field) {
@@ -102,7 +112,7 @@ function nextOrder(view, current, name) {
   return orders.find((order) => order !== current) ?? orders[0];
 }
 
-function sorting(view, query, field) {
+function sorting(query, field) {
   if (query.sort === field.name) return { "aria-sort": "ascending" };
   return query.sort === `-${field.name}` ? { "aria-sort": "descending" } : {};
 }
