@@ -63,9 +63,7 @@ class ViewRead(BaseModel):
     sort: list[str] = Field(default=[], description="The values of the parameter `sort`.")
     paging: Literal["offset", "cursor", "none"] = "none"
     page_size: int = 20
-    exports: list[str] = Field(
-        default=[], description="The file formats that the list offers besides JSON."
-    )
+    exports: list[str] = Field(default=[], description="The file formats that the list offers besides JSON.")
     has_item: bool = Field(default=False, description="Whether an item can be read by its key.")
     create: FormRead | None = None
     edit: FormRead | None = None

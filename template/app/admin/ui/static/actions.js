@@ -11,9 +11,11 @@ import { nameOf } from "./values.js";
  * `done(deleted)` is called after an action; `deleted` says whether the item no longer exists.
  */
 export function actionButtons(view, item, { actions, done }) {
-  return actions.filter((action) => isAllowed(action, item)).map((action) =>
-    h("button", { type: "button", class: action.danger && "danger", onclick: () => confirm(view, item, action, done) }, action.label),
-  );
+  const allowed = actions.filter((action) => isAllowed(action, item));
+  return allowed.map((action) => {
+    const onclick = () => confirm(view, item, action, done);
+    return h("button", { type: "button", class: action.danger && "danger", onclick }, action.label);
+  });
 }
 
 function isAllowed(action, item) {
@@ -29,7 +31,8 @@ function confirm(view, item, action, done) {
     fields: action.fields,
     submit: action.label,
     danger: action.danger,
-    save: (values) => request(action.method, path + action.path, { body: action.fields.length > 0 ? values : undefined }),
+    save: (values) =>
+      request(action.method, path + action.path, { body: action.fields.length > 0 ? values : undefined }),
     saved: async () => {
       notify(`${action.label}: done.`);
       done(action.method === "DELETE" && !(await exists(view, path)));

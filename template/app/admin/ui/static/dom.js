@@ -11,7 +11,7 @@ export function h(tag, properties = {}, ...children) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else element.setAttribute(name, value === true ? "" : String(value));
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...present(children));
   // After the children: a select has no options before.
   if (properties.value !== undefined && properties.value !== null) element.value = properties.value;
   return element;
@@ -35,7 +35,11 @@ export function byId(id) {
 
 /** Replace everything in an element. */
 export function fill(element, ...children) {
-  element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.replaceChildren(...present(children));
+}
+
+function present(children) {
+  return children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
 }
 
 /** Show a modal dialog and remove it once it is closed. `onclose` receives the dialog's return value. */

@@ -6,9 +6,8 @@ import { inputsOf } from "./inputs.js";
 
 /** Return a button that opens a form. `values` are those of the item; without them, the form is for a new one. */
 export function editButton(text, form, { values, save, saved }) {
-  const open = () =>
-    formDialog({ title: form.title, description: form.description, fields: form.fields, values, submit: "Save", save, saved });
-  return h("button", { type: "button", class: "primary", onclick: open }, text);
+  const onclick = () => formDialog({ ...form, values, submit: "Save", save, saved });
+  return h("button", { type: "button", class: "primary", onclick }, text);
 }
 
 /**

@@ -11,7 +11,8 @@ export function exportButtons(view, query) {
       button.disabled = true;
       try {
         const { skip: _skip, limit: _limit, cursor: _cursor, ...filters } = query;
-        save(await download(view.path, { ...filters, format }), `${view.title.toLowerCase().replaceAll(" ", "-")}.${format}`);
+        const name = view.title.toLowerCase().replaceAll(" ", "-");
+        save(await download(view.path, { ...filters, format }), `${name}.${format}`);
       } catch (error) {
         notify(`The export failed. ${error.message}`);
       } finally {

@@ -7,7 +7,9 @@ import { errorPanel } from "./errors.js";
 /** Show the overview in an element. */
 export async function homePage(main, ui, signal) {
   const statistics = h("div", {}, ui.statistics && h("p", { class: "hint", role: "status" }, "Loading…"));
-  const cards = ui.views.map((view) => h("a", { class: "card", href: `#${view.path}` }, h("strong", {}, view.title), about(view)));
+  const cards = ui.views.map((view) =>
+    h("a", { class: "card", href: `#${view.path}` }, h("strong", {}, view.title), about(view)),
+  );
   fill(main, h("h1", {}, "Overview"), statistics, h("h2", {}, "Tables"), h("div", { class: "cards" }, cards));
   if (ui.statistics === null) return;
   try {

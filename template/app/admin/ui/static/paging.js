@@ -33,7 +33,8 @@ function byCursor(query, page) {
 
 function sizes(view, kept) {
   const chosen = Number(kept.limit ?? view.page_size);
-  const offered = [...new Set([...SIZES, view.page_size, chosen])].filter(Number.isInteger).sort((one, other) => one - other);
+  const offered = [...new Set([...SIZES, view.page_size, chosen])].filter(Number.isInteger);
+  offered.sort((one, other) => one - other);
   const select = h(
     "select",
     { "aria-label": "Rows on a page", value: chosen },

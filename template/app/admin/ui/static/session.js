@@ -35,7 +35,7 @@ function ask(reason) {
       "form",
       { class: "stack" },
       h("h1", {}, "Sign in"),
-      h("p", {}, "Paste an access token of an administrator. It stays in the memory of this page until you close or reload it."),
+      h("p", {}, "Paste an administrator's access token. It stays in this page's memory until you close or reload it."),
       h("label", { for: "token" }, "Access token"),
       input,
       problem,
