@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from app.audit.admin_routes import router as admin_router
 from app.audit.commands import audit
-from app.audit.data_policy import PERSONAL_DATA, REPORT_METRICS, RETENTION
+from app.audit.data_policy import FIGURES, PERSONAL_DATA, REPORT_METRICS, RETENTION
 from app.audit.log import AuditLog
 from app.audit.models import AuditChain, AuditRecord
 from app.audit.sealing import SealingKeys
@@ -32,4 +32,5 @@ module = Module(
     personal_data=PERSONAL_DATA,
     retention=RETENTION,
     metrics=REPORT_METRICS,
+    figures=FIGURES,
 )
