@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Executable, Select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 
+from app.core.admin_view import AdminView
 from app.core.config.settings import ModuleSettings
 from app.core.ports.events import Event
 from app.core.ports.queue import Json
@@ -208,6 +209,7 @@ class Module:
         router: its routes under `/api/v1/app`, for authenticated users.
         admin_router: its routes under `/api/v1/admin`, for administrators.
         public_router: its routes under `/api/v1/public`, without authentication.
+        page_router: its web pages, without the prefix `/api/v1` and without authentication.
         guards: the guards of the app and admin areas. Exactly one module provides them.
         app_dependencies: dependencies of every module's app routes, after the guard: for example to count calls.
         unmetered: its app routes run without the `app_dependencies`: users need them even if their quota is used up.
@@ -234,6 +236,7 @@ class Module:
         metrics: its numbers in the daily report.
         figures: its figures on the administrators' dashboard.
         levels: its quantities that plans limit.
+        admin_views: its tables in the browser admin (`app.core.admin_view`).
     """
 
     name: str
@@ -241,6 +244,7 @@ class Module:
     router: APIRouter | None = None
     admin_router: APIRouter | None = None
     public_router: APIRouter | None = None
+    page_router: APIRouter | None = None
     guards: Guards | None = None
     app_dependencies: tuple[Depends, ...] = ()
     unmetered: bool = False
@@ -262,6 +266,7 @@ class Module:
     metrics: tuple[ReportMetric, ...] = ()
     figures: tuple[Figure, ...] = ()
     levels: tuple[PlanLevel, ...] = ()
+    admin_views: tuple[AdminView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

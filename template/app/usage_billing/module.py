@@ -7,6 +7,7 @@ from app.core.manifest import Cron, Module
 from app.core.runtime import Runtime
 from app.stripe.prices import StripePrices
 from app.stripe.setup import StripeSetup
+from app.usage_billing.admin_routes import VIEWS
 from app.usage_billing.admin_routes import router as admin_router
 from app.usage_billing.commands import billing
 from app.usage_billing.data_policy import FIGURES, PERSONAL_DATA, REPORT_METRICS, RETENTION
@@ -52,4 +53,5 @@ module = Module(
     retention=RETENTION,
     metrics=REPORT_METRICS,
     figures=FIGURES,
+    admin_views=VIEWS,
 )
