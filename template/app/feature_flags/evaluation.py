@@ -1,0 +1,155 @@
+"""The evaluation of flags: the provider of the port `app.core.ports.flags`."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from app.core.db.models import utc_now
+from app.core.ports.flags import Flags, FlagUser
+from app.core.runtime import Runtime
+from app.feature_flags.rules import FlagRule, in_percentage
+from app.feature_flags.snapshot import Flag, Snapshot, load_lists_of
+from app.feature_flags.store import FlagStore
+from app.feature_flags.user_lookup import UserLookup
+
+logger = structlog.stdlib.get_logger(__name__)
+
+PLAN_LIFETIME: Final = 30.0
+"""Seconds after which a process notices that a user's plan has changed."""
+LIST_LIFETIME: Final = 300.0
+"""Seconds for which a process remembers a user's lists. A change of flags ends it at once."""
+MAX_UNKNOWN_KEYS: Final = 1000
+"""Unknown keys that are logged."""
+
+
+class Reason(StrEnum):
+    """The reason for the result of an evaluation."""
+
+    UNKNOWN = "unknown"
+    DISABLED = "disabled"
+    NOT_STARTED = "not_started"
+    ENDED = "ended"
+    MATCH = "match"
+    """A rule matches the user."""
+    NO_MATCH = "no_match"
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The result of an evaluation.
+
+    Attributes:
+        rule: the position of the first matching rule, from 0.
+    """
+
+    enabled: bool
+    reason: Reason
+    rule: int | None = None
+
+
+class FeatureFlags:
+    """The flags of this application. See `Flags`.
+
+    Args:
+        runtime: the running application.
+        store: the flags.
+        clock: the current time.
+    """
+
+    def __init__(self, runtime: Runtime, store: FlagStore, clock: Callable[[], datetime] = utc_now) -> None:
+        self.store = store
+        self._runtime = runtime
+        self._clock = clock
+        self._source: Flags | None = None
+        self._unknown: set[str] = set()
+        self._plans: UserLookup[str | None] = UserLookup("plan", self._load_plan, default=None, lifetime=PLAN_LIFETIME)
+        self._lists: UserLookup[frozenset[UUID]] = UserLookup(
+            "lists", self._load_lists, default=frozenset(), lifetime=LIST_LIFETIME
+        )
+
+    async def enabled(self, key: str, user: FlagUser | UUID | None) -> bool:
+        """See `Flags.enabled`."""
+        if self._source is not None:
+            return await self._source.enabled(key, user)
+        return (await self.evaluate(key, user)).enabled
+
+    async def evaluate(self, key: str, user: FlagUser | UUID | None) -> Evaluation:
+        """Return whether a flag is on for a user, and why."""
+        snapshot = await self.store.snapshot()
+        flag = snapshot.flags.get(key)
+        if flag is None:
+            self._log_unknown(key)
+            return Evaluation(enabled=False, reason=Reason.UNKNOWN)
+        return await self._evaluate(snapshot, flag, _id_of(user))
+
+    async def enabled_keys(self, user: FlagUser | UUID | None) -> list[str]:
+        """Return the keys of all flags that are on for a user, sorted."""
+        snapshot = await self.store.snapshot()
+        user_id = _id_of(user)
+        return [
+            key for key, flag in sorted(snapshot.flags.items()) if (await self._evaluate(snapshot, flag, user_id)).enabled
+        ]
+
+    @contextmanager
+    def replaced_by(self, source: Flags) -> Iterator[None]:
+        """Let another provider, such as `OpenFeatureFlags`, answer `enabled` until the end of the block."""
+        before, self._source = self._source, source
+        try:
+            yield
+        finally:
+            self._source = before
+
+    async def close(self) -> None:
+        """Finish announcements, and stop loading."""
+        await self.store.close()
+        await self._plans.close()
+        await self._lists.close()
+
+    async def _evaluate(self, snapshot: Snapshot, flag: Flag, user_id: UUID | None) -> Evaluation:
+        if not flag.enabled:
+            return Evaluation(enabled=False, reason=Reason.DISABLED)
+        if flag.starts_at is not None or flag.ends_at is not None:
+            now = self._clock()
+            if flag.starts_at is not None and now < flag.starts_at:
+                return Evaluation(enabled=False, reason=Reason.NOT_STARTED)
+            if flag.ends_at is not None and now >= flag.ends_at:
+                return Evaluation(enabled=False, reason=Reason.ENDED)
+        for number, rule in enumerate(flag.rules):
+            if rule.everyone or (user_id is not None and await self._matches(snapshot, flag, rule, user_id)):
+                return Evaluation(enabled=True, reason=Reason.MATCH, rule=number)
+        return Evaluation(enabled=False, reason=Reason.NO_MATCH)
+
+    async def _matches(self, snapshot: Snapshot, flag: Flag, rule: FlagRule, user_id: UUID) -> bool:
+        # The cheapest condition first.
+        if rule.percentage is not None and not in_percentage(flag.key, user_id, rule.percentage):
+            return False
+        if rule.listed and flag.id not in await self._lists_of(snapshot, user_id):
+            return False
+        return not rule.plans or await self._plans.get(user_id) in rule.plans
+
+    async def _lists_of(self, snapshot: Snapshot, user_id: UUID) -> frozenset[UUID]:
+        if snapshot.lists is not None:
+            return snapshot.lists.get(user_id, frozenset())
+        return await self._lists.get(user_id, snapshot.revision)
+
+    async def _load_lists(self, user_id: UUID) -> frozenset[UUID]:
+        return await load_lists_of(self._runtime.database, user_id)
+
+    async def _load_plan(self, user_id: UUID) -> str | None:
+        async with self._runtime.database.reading() as session:
+            return await self._runtime.plans.plan_of(session, user_id)
+
+    def _log_unknown(self, key: str) -> None:
+        if key not in self._unknown and len(self._unknown) < MAX_UNKNOWN_KEYS:
+            self._unknown.add(key)
+            logger.warning("feature_flag_unknown", key=key[:200], hint="Create the flag, or remove it from the code.")
+
+
+def _id_of(user: FlagUser | UUID | None) -> UUID | None:
+    return user if user is None or isinstance(user, UUID) else user.id

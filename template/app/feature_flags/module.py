@@ -1,0 +1,42 @@
+"""Feature flags: parts of the product that are on for some users."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from app.core.manifest import Module
+from app.core.runtime import Runtime
+from app.feature_flags.admin_routes import router as admin_router
+from app.feature_flags.data_policy import PERSONAL_DATA, REPORT_METRICS
+from app.feature_flags.evaluation import FeatureFlags
+from app.feature_flags.models import FeatureFlag, FeatureFlagRevision, FeatureFlagUser
+from app.feature_flags.routes import router
+from app.feature_flags.store import FlagStore
+
+
+@asynccontextmanager
+async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
+    flags = FeatureFlags(runtime, FlagStore(runtime))
+    runtime.provide(FeatureFlags, flags)
+    try:
+        with runtime.override(flags=flags):
+            yield
+    finally:
+        await flags.close()
+
+
+@asynccontextmanager
+async def _background(runtime: Runtime) -> AsyncIterator[None]:
+    async with runtime.resource(FeatureFlags).store.watching():
+        yield
+
+
+module = Module(
+    name="feature_flags",
+    models=(FeatureFlag, FeatureFlagUser, FeatureFlagRevision),
+    router=router,
+    admin_router=admin_router,
+    lifespan=_lifespan,
+    background=_background,
+    personal_data=PERSONAL_DATA,
+    metrics=REPORT_METRICS,
+)

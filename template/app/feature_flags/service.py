@@ -1,0 +1,180 @@
+"""The changes to flags, their rules, and their audit trail."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.context import Actor
+from app.core.db.database import after_commit
+from app.core.ports.audit import Audit, AuditEntry
+from app.feature_flags.errors import FlagListFullError, FlagTimesError, TooManyFlagsError
+from app.feature_flags.models import FeatureFlag
+from app.feature_flags.repository import FlagRepository
+from app.feature_flags.schemas import FlagCreate, FlagRead, FlagUpdate
+from app.feature_flags.snapshot import MAX_FLAGS
+from app.feature_flags.store import FlagStore
+
+MAX_LISTED_USERS: Final = 100_000
+"""The maximum length of a flag's list."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FlagAdministration:
+    """The administration of flags. Each change is recorded in the audit trail.
+
+    Changes run one after another, so that limits hold even for parallel requests.
+
+    Attributes:
+        actor: the administrator who makes the changes.
+    """
+
+    session: AsyncSession
+    audit: Audit
+    store: FlagStore
+    actor: Actor
+
+    async def create(self, data: FlagCreate) -> FlagRead:
+        """Create a flag.
+
+        Raises:
+            ConflictError: another flag has the key.
+            FlagTimesError: it ends before it starts.
+            TooManyFlagsError: there are too many flags.
+        """
+        flags = await self._begin()
+        if await flags.count() >= MAX_FLAGS:
+            raise TooManyFlagsError
+        flag = await flags.create(_storable(data.model_dump()))
+        _check_times(flag)
+        await self._record("created", flag, {"enabled": _text(flag.enabled)})
+        return await self.read(flag)
+
+    async def change(self, flag_id: UUID, data: FlagUpdate) -> FlagRead:
+        """Change the fields that were sent.
+
+        Raises:
+            NotFoundError: the flag does not exist.
+            FlagTimesError: it would end before it starts.
+        """
+        flags = await self._begin()
+        flag = await flags.require(flag_id)
+        return await self._write(flags, flag, _storable(data.model_dump(exclude_unset=True)), "updated")
+
+    async def switch(self, flag_id: UUID, *, enabled: bool) -> FlagRead:
+        """Enable or disable a flag.
+
+        Raises:
+            NotFoundError: the flag does not exist.
+        """
+        flags = await self._begin()
+        flag = await flags.require(flag_id)
+        return await self._write(flags, flag, {"enabled": enabled}, "enabled" if enabled else "disabled")
+
+    async def delete(self, flag_id: UUID) -> None:
+        """Delete a flag and its list.
+
+        Raises:
+            NotFoundError: the flag does not exist.
+        """
+        flags = await self._begin()
+        flag = await flags.require(flag_id)
+        await self._record("deleted", flag)
+        await flags.delete(flag)
+
+    async def add_users(self, flag_id: UUID, user_ids: Sequence[UUID]) -> FlagRead:
+        """Add users to a flag's list. Those who are in it already stay.
+
+        Raises:
+            NotFoundError: the flag or a user does not exist.
+            FlagListFullError: the list would be too long.
+        """
+        flags = await self._begin()
+        flag = await flags.require(flag_id)
+        added = await flags.add_users(flag_id, user_ids)
+        read = await self.read(flag)
+        if read.user_count > MAX_LISTED_USERS:
+            raise FlagListFullError(MAX_LISTED_USERS)
+        if added:
+            await self._record("users_added", flag, _describe_users(user_ids, added))
+        return read
+
+    async def remove_users(self, flag_id: UUID, user_ids: Sequence[UUID]) -> FlagRead:
+        """Remove users from a flag's list. Those who are not in it are ignored.
+
+        Raises:
+            NotFoundError: the flag does not exist.
+        """
+        flags = await self._begin()
+        flag = await flags.require(flag_id)
+        removed = await flags.remove_users(flag_id, user_ids)
+        if removed:
+            await self._record("users_removed", flag, _describe_users(user_ids, removed))
+        return await self.read(flag)
+
+    async def read(self, flag: FeatureFlag) -> FlagRead:
+        """Return a flag as the API shows it."""
+        return await read_flag(self.session, flag)
+
+    async def _begin(self) -> FlagRepository:
+        # The first statement: it makes other changes wait.
+        flags = FlagRepository(self.session)
+        await flags.next_revision()
+        after_commit(self.session, self.store.changed)
+        return flags
+
+    async def _write(
+        self, flags: FlagRepository, flag: FeatureFlag, values: Mapping[str, Any], action: str
+    ) -> FlagRead:
+        changes = {name: value for name, value in values.items() if getattr(flag, name) != value}
+        if changes:
+            details = {"fields": ", ".join(sorted(changes))}
+            if "enabled" in changes:
+                details |= {"enabled_before": _text(flag.enabled), "enabled_after": _text(changes["enabled"])}
+            await self._record(action, flag, details)
+            await flags.update(flag, changes)
+            _check_times(flag)
+        return await self.read(flag)
+
+    async def _record(self, action: str, flag: FeatureFlag, details: Mapping[str, str] | None = None) -> None:
+        entry = AuditEntry(
+            actor_id=self.actor.id,
+            action=f"feature_flag.{action}",
+            target_type="feature_flag",
+            target_id=str(flag.id),
+            client=self.actor.client,
+            details={"key": flag.key, **(details or {})},
+        )
+        await self.audit.record(self.session, entry)
+
+
+async def read_flag(session: AsyncSession, flag: FeatureFlag) -> FlagRead:
+    """Return a flag with the length of its list."""
+    count = await FlagRepository(session).user_count(flag.id)
+    return FlagRead.model_validate({**flag.model_dump(), "user_count": count})
+
+
+def _storable(values: dict[str, Any]) -> dict[str, Any]:
+    if "rules" in values:
+        values["rules"] = [_stored_rule(rule) for rule in values["rules"]]
+    return values
+
+
+def _stored_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
+    stored = {name: value for name, value in rule.items() if value not in (False, (), None)}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in stored.items()}
+
+
+def _check_times(flag: FeatureFlag) -> None:
+    if flag.starts_at is not None and flag.ends_at is not None and flag.ends_at <= flag.starts_at:
+        raise FlagTimesError
+
+
+def _describe_users(user_ids: Sequence[UUID], changed: int) -> dict[str, str]:
+    return {"user_id": str(user_ids[0])} if len(user_ids) == 1 else {"users": str(changed)}
+
+
+def _text(value: object) -> str:
+    return str(value).lower()
