@@ -4,17 +4,19 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, status
+from sqlmodel import col
 
-from app.core.db.pagination import Page
+from app.core.db.pagination import Page, PageDep
 from app.core.errors import NotFoundError
 from app.core.http.dependencies import SessionDep
 from app.feature_flags.dependencies import FeatureFlagsDep, FlagAdministrationDep
 from app.feature_flags.evaluation import Reason
-from app.feature_flags.models import KEY_LENGTH
-from app.feature_flags.repository import FlagRepository
-from app.feature_flags.schemas import FlagCheck, FlagCreate, FlagQuery, FlagRead, FlagUpdate, FlagUsers
+from app.feature_flags.models import KEY_LENGTH, FeatureFlagUser
+from app.feature_flags.repository import FlagRepository, FlagUserRepository
+from app.feature_flags.schemas import FlagCheck, FlagCreate, FlagQuery, FlagRead, FlagUpdate, FlagUsers, ListedUser
 from app.feature_flags.service import read_flag
 from app.users.dependencies import CurrentUser
+from app.users.repository import UserRepository
 
 router = APIRouter(prefix="/feature-flags")
 
@@ -71,9 +73,7 @@ async def disable_feature_flag(flag_id: UUID, administration: FlagAdministration
 
 
 @router.post("/{flag_id}/add-user")
-async def add_user_to_feature_flag(
-    flag_id: UUID, data: FlagUsers, administration: FlagAdministrationDep
-) -> FlagRead:
+async def add_user_to_feature_flag(flag_id: UUID, data: FlagUsers, administration: FlagAdministrationDep) -> FlagRead:
     """Add users to a flag's list. The list counts for rules with `listed`."""
     return await administration.add_users(flag_id, data.ids)
 
@@ -86,14 +86,25 @@ async def remove_user_from_feature_flag(
     return await administration.remove_users(flag_id, data.ids)
 
 
+@router.get("/{flag_id}/users")
+async def list_users_of_feature_flag(flag_id: UUID, session: SessionDep, page: PageDep) -> Page[ListedUser]:
+    """List the users in a flag's list, newest first."""
+    await FlagRepository(session).require(flag_id)
+    listed = FlagUserRepository(session)
+    return await listed.page(ListedUser, page, col(FeatureFlagUser.flag_id) == flag_id)
+
+
 @router.get("/check/{key}")
 async def check_feature_flag(
     key: KeyInPath,
     caller: CurrentUser,
+    session: SessionDep,
     flags: FeatureFlagsDep,
     user_id: Annotated[UUID | None, Query(description="The user. By default, the current user.")] = None,
 ) -> FlagCheck:
     """Evaluate a flag for a user, and explain the result."""
+    if user_id is not None:
+        await UserRepository(session).require(user_id)
     evaluation = await flags.evaluate(key, user_id or caller)
     if evaluation.reason is Reason.UNKNOWN:
         raise NotFoundError("FeatureFlag", key)

@@ -13,5 +13,5 @@ PERSONAL_DATA: Final = (
 )
 
 REPORT_METRICS: Final = (
-    ReportMetric(name="feature_flags_enabled", count=rows(FeatureFlag, col(FeatureFlag.enabled))),
+    ReportMetric(name="feature_flags_enabled", count=rows(FeatureFlag, col(FeatureFlag.enabled).is_(True))),
 )

@@ -86,19 +86,23 @@ class FeatureFlags:
         if flag is None:
             self._log_unknown(key)
             return Evaluation(enabled=False, reason=Reason.UNKNOWN)
-        return await self._evaluate(snapshot, flag, _id_of(user))
+        return await self._evaluate(snapshot, flag, id_of(user))
 
     async def enabled_keys(self, user: FlagUser | UUID | None) -> list[str]:
         """Return the keys of all flags that are on for a user, sorted."""
-        snapshot = await self.store.snapshot()
-        user_id = _id_of(user)
-        return [
-            key for key, flag in sorted(snapshot.flags.items()) if (await self._evaluate(snapshot, flag, user_id)).enabled
-        ]
+        keys = sorted((await self.store.snapshot()).flags)
+        return [key for key in keys if await self.enabled(key, user)]
+
+    async def plan_of(self, user_id: UUID) -> str | None:
+        """Return a user's plan, at most 30 seconds old if the database answers. `None` if it could never be loaded."""
+        return await self._plans.get(user_id)
 
     @contextmanager
     def replaced_by(self, source: Flags) -> Iterator[None]:
-        """Let another provider, such as `OpenFeatureFlags`, answer `enabled` until the end of the block."""
+        """Let another provider, such as `OpenFeatureFlags`, decide which flags are on until the end of the block.
+
+        Use: `with runtime.resource(FeatureFlags).replaced_by(flags): yield` in the lifespan of your own module.
+        """
         before, self._source = self._source, source
         try:
             yield
@@ -131,7 +135,7 @@ class FeatureFlags:
             return False
         if rule.listed and flag.id not in await self._lists_of(snapshot, user_id):
             return False
-        return not rule.plans or await self._plans.get(user_id) in rule.plans
+        return not rule.plans or await self.plan_of(user_id) in rule.plans
 
     async def _lists_of(self, snapshot: Snapshot, user_id: UUID) -> frozenset[UUID]:
         if snapshot.lists is not None:
@@ -151,5 +155,6 @@ class FeatureFlags:
             logger.warning("feature_flag_unknown", key=key[:200], hint="Create the flag, or remove it from the code.")
 
 
-def _id_of(user: FlagUser | UUID | None) -> UUID | None:
+def id_of(user: FlagUser | UUID | None) -> UUID | None:
+    """Return the user's id."""
     return user if user is None or isinstance(user, UUID) else user.id

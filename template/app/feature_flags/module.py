@@ -3,10 +3,11 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from app.core.manifest import Module
+from app.core.manifest import Diagnostic, Module
 from app.core.runtime import Runtime
 from app.feature_flags.admin_routes import router as admin_router
 from app.feature_flags.data_policy import PERSONAL_DATA, REPORT_METRICS
+from app.feature_flags.diagnostics import find_unknown_flags
 from app.feature_flags.evaluation import FeatureFlags
 from app.feature_flags.models import FeatureFlag, FeatureFlagRevision, FeatureFlagUser
 from app.feature_flags.routes import router
@@ -37,6 +38,7 @@ module = Module(
     admin_router=admin_router,
     lifespan=_lifespan,
     background=_background,
+    diagnostics=(Diagnostic(name="feature_flags", check=find_unknown_flags),),
     personal_data=PERSONAL_DATA,
     metrics=REPORT_METRICS,
 )

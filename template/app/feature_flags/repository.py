@@ -9,7 +9,7 @@ from sqlmodel import col
 from uuid_utils.compat import uuid7
 
 from app.core.db.database import insert_on
-from app.core.db.list_options import Computed, Filter
+from app.core.db.list_options import Computed, Filter, Join
 from app.core.db.models import utc_now
 from app.core.db.repository import Repository
 from app.core.errors import NotFoundError
@@ -81,3 +81,12 @@ class FlagRepository(Repository[FeatureFlag]):
         chosen = col(FeatureFlagUser.flag_id) == flag_id, col(FeatureFlagUser.user_id).in_(user_ids)
         removed = delete(FeatureFlagUser).where(*chosen).returning(col(FeatureFlagUser.id))
         return len((await self.session.execute(removed)).all())
+
+
+class FlagUserRepository(Repository[FeatureFlagUser]):
+    """Users in the lists of flags."""
+
+    model = FeatureFlagUser
+    joins: ClassVar = (
+        Join(model=User, on=col(User.id) == col(FeatureFlagUser.user_id), columns={"email": col(User.email)}),
+    )

@@ -47,9 +47,9 @@ class FlagRule(BaseModel):
 def user_fraction(key: str, user_id: UUID) -> float:
     """Return a user's position for a flag, from 0 up to but not including 1.
 
-    The first 53 bits of SHA-256 over the flag's key, a NUL byte and the user's id in lower case with hyphens, divided by
-    2**53. It depends on nothing else, so a user keeps the position as long as the flag keeps its key, and the positions
-    of a user for two flags are independent.
+    It is the first 53 bits of SHA-256 over the flag's key, a NUL byte and the user's id in lower case with hyphens,
+    divided by 2**53. It depends on nothing else, so a user keeps the position as long as the flag keeps its key, and a
+    user's positions for two flags are independent.
     """
     digest = hashlib.sha256(f"{key}\0{user_id}".encode()).digest()
     return (int.from_bytes(digest[:8]) >> 11) / 2**53

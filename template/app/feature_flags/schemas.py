@@ -98,6 +98,14 @@ class FlagUsers(BaseModel):
         return sorted(set(self.user_ids) if self.user_id is None else {self.user_id})
 
 
+class ListedUser(BaseModel):
+    """A user in the list of a flag, since `created_at`."""
+
+    user_id: UUID
+    email: str | None
+    created_at: datetime
+
+
 class FlagCheck(BaseModel):
     """The result of evaluating a flag for a user. `rule` is the position of the matching rule, from 0."""
 

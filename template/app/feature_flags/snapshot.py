@@ -21,6 +21,7 @@ MAX_FLAGS: Final = 500
 MAX_LISTED_IN_MEMORY: Final = 20_000
 """Entries of all lists together that a process keeps in memory. If there are more, it looks up users one by one."""
 
+_COLUMNS: Final = ("id", "key", "enabled", "rules", "starts_at", "ends_at")
 _RULES: Final = TypeAdapter(tuple[FlagRule, ...])
 
 
@@ -69,9 +70,8 @@ async def load_snapshot(database: Database) -> Snapshot:
     """Load all flags, and the lists of users if they are not too long."""
     # First the revision: a change that is committed while this function reads then counts as not loaded.
     revision = await read_revision(database)
-    columns = [getattr(FeatureFlag, name) for name in Flag.__dataclass_fields__]
-    rows = await database.fetch(select(*columns).limit(MAX_FLAGS), {})
-    flags = [_flag(row) for row in rows]
+    rows = await database.fetch(select(*(getattr(FeatureFlag, name) for name in _COLUMNS)).limit(MAX_FLAGS), {})
+    flags = [_flag(dict(zip(_COLUMNS, row, strict=True))) for row in rows]
     listed = [flag.id for flag in flags if flag.enabled and flag.has_list]
     lists = await _load_lists(database, listed) if listed else {}
     return Snapshot(revision, {flag.key: flag for flag in flags}, lists)
@@ -98,12 +98,11 @@ async def _load_lists(database: Database, flag_ids: Sequence[UUID]) -> Mapping[U
     return lists
 
 
-def _flag(row: Any) -> Flag:  # noqa: ANN401 - a row of SQLAlchemy
-    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name of it
+def _flag(values: dict[str, Any]) -> Flag:
     try:
-        values["rules"] = _RULES.validate_python(values["rules"])
+        rules = _RULES.validate_python(values["rules"])
     except ValidationError:
-        # Written by a newer release, or by hand: nobody gets the flag.
+        # They were written by a newer release, or by hand. The flag is off for everyone.
         logger.error("feature_flag_unreadable", key=values["key"], hint="Correct its rules.")  # noqa: TRY400
-        values["rules"] = ()
-    return Flag(**values)
+        rules = ()
+    return Flag(**{**values, "rules": rules})

@@ -56,7 +56,12 @@ class UserLookup[T]:
         self._failing = False
 
     async def get(self, user_id: UUID, version: int = 0) -> T:
-        """Return the fact about a user. A value that was loaded for an earlier version is loaded again. Never raises."""
+        """Return the fact about a user. Never raises.
+
+        Args:
+            user_id: the user.
+            version: a value that was loaded for another version is loaded again.
+        """
         entry = self._entries.get(user_id)
         if entry is not None and entry.version == version and self._clock() < entry.expires:
             self._entries.move_to_end(user_id)
