@@ -64,7 +64,7 @@ class FeatureFlags:
 
     def __init__(self, runtime: Runtime, store: FlagStore, clock: Callable[[], datetime] = utc_now) -> None:
         self.store = store
-        self._runtime = runtime
+        self.runtime = runtime
         self._clock = clock
         self._source: Flags | None = None
         self._unknown: set[str] = set()
@@ -143,11 +143,11 @@ class FeatureFlags:
         return await self._lists.get(user_id, snapshot.revision)
 
     async def _load_lists(self, user_id: UUID) -> frozenset[UUID]:
-        return await load_lists_of(self._runtime.database, user_id)
+        return await load_lists_of(self.runtime.database, user_id)
 
     async def _load_plan(self, user_id: UUID) -> str | None:
-        async with self._runtime.database.reading() as session:
-            return await self._runtime.plans.plan_of(session, user_id)
+        async with self.runtime.database.reading() as session:
+            return await self.runtime.plans.plan_of(session, user_id)
 
     def _log_unknown(self, key: str) -> None:
         if key not in self._unknown and len(self._unknown) < MAX_UNKNOWN_KEYS:

@@ -1,6 +1,6 @@
 """The changes to flags, their rules, and their audit trail."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -47,7 +47,7 @@ class FlagAdministration:
         flags = await self._begin()
         if await flags.count() >= MAX_FLAGS:
             raise TooManyFlagsError
-        flag = await flags.create(_storable(data.model_dump()))
+        flag = await flags.create(_storable(data, FlagCreate.model_fields))
         _check_times(flag)
         await self._record("created", flag, {"enabled": _text(flag.enabled)})
         return await self.read(flag)
@@ -61,7 +61,7 @@ class FlagAdministration:
         """
         flags = await self._begin()
         flag = await flags.require(flag_id)
-        return await self._write(flags, flag, _storable(data.model_dump(exclude_unset=True)), "updated")
+        return await self._write(flags, flag, _storable(data, data.model_fields_set), "updated")
 
     async def switch(self, flag_id: UUID, *, enabled: bool) -> FlagRead:
         """Enable or disable a flag.
@@ -156,15 +156,11 @@ async def read_flag(session: AsyncSession, flag: FeatureFlag) -> FlagRead:
     return FlagRead.model_validate({**flag.model_dump(), "user_count": count})
 
 
-def _storable(values: dict[str, Any]) -> dict[str, Any]:
+def _storable(data: FlagCreate | FlagUpdate, names: Iterable[str]) -> dict[str, Any]:
+    values = {name: getattr(data, name) for name in names}
     if "rules" in values:
-        values["rules"] = [_stored_rule(rule) for rule in values["rules"]]
+        values["rules"] = [rule.model_dump(mode="json", exclude_defaults=True) for rule in data.rules]
     return values
-
-
-def _stored_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
-    stored = {name: value for name, value in rule.items() if value not in (False, (), None)}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in stored.items()}
 
 
 def _check_times(flag: FeatureFlag) -> None:

@@ -156,7 +156,11 @@ class FlagStore:
             self._snapshot = await load_snapshot(database)
 
     async def _announce(self) -> None:
-        await self._runtime.cache.set(CHANGE_KEY, secrets.token_hex(8).encode(), CHANGE_LIFETIME)
+        try:
+            await self._runtime.cache.set(CHANGE_KEY, secrets.token_hex(8).encode(), CHANGE_LIFETIME)
+        except Exception:
+            # Other processes find the change in the database.
+            logger.exception("feature_flags_not_announced")
 
     async def _watch(self, stop: asyncio.Event) -> None:
         seen: bytes | None = None
