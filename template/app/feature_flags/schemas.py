@@ -1,10 +1,10 @@
 """Request and response bodies for feature flags."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Final, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from app.core.db.pagination import ListQuery
 from app.feature_flags.evaluation import Reason
@@ -15,6 +15,14 @@ from app.kit.text import Paragraphs, SearchText
 MAX_USERS_AT_ONCE: Final = 1000
 EVERYONE: Final = FlagRule(everyone=True)
 
+
+def _in_utc(value: datetime | None) -> datetime | None:
+    try:
+        return None if value is None else value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is too far away") from None
+
+
 FlagKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*([._-][a-z0-9]+)*$", max_length=KEY_LENGTH)]
 """Lower-case words, separated by a hyphen, an underscore or a dot: `new-editor`."""
 
@@ -23,8 +31,9 @@ Rules = Annotated[
     list[FlagRule],
     Field(max_length=MAX_RULES, description="The flag is on for users whom one of the rules matches."),
 ]
-StartsAt = Annotated[AwareDatetime | None, Field(description="The flag is off before this time.")]
-EndsAt = Annotated[AwareDatetime | None, Field(description="The flag is off from this time on.")]
+Time = Annotated[AwareDatetime | None, AfterValidator(_in_utc)]
+StartsAt = Annotated[Time, Field(description="The flag is off before this time.")]
+EndsAt = Annotated[Time, Field(description="The flag is off from this time on.")]
 
 
 class FlagCreate(BaseModel):

@@ -87,14 +87,14 @@ class TestRules:
 
         assert await runtime.flags.enabled("hints", user_id)
 
-    @pytest.mark.parametrize(("plan", "percentage", "on"), [("pro", 100, True), ("pro", 0, False), ("free", 100, False)])
-    async def test_all_conditions_of_a_rule_must_hold(
-        self, runtime: Runtime, user_id: UUID, plans: PlansByUser, plan: str, percentage: float, on: bool
-    ) -> None:
-        plans.by_user[user_id] = plan
-        await create_flag(runtime, "editor", {"plans": ["pro"], "percentage": percentage})
+    async def test_all_conditions_of_a_rule_must_hold(self, runtime: Runtime, plans: PlansByUser) -> None:
+        user, other = inside("editor", 50), outside("editor", 50)
+        plans.by_user |= {user: "pro", other: "pro"}
+        await create_flag(runtime, "editor", {"plans": ["pro"], "percentage": 50})
 
-        assert await runtime.flags.enabled("editor", user_id) is on
+        found = [await runtime.flags.enabled("editor", each) for each in (user, other, inside("editor", 50))]
+
+        assert found == [True, False, False]
 
     async def test_one_matching_rule_is_enough(self, runtime: Runtime, flags: FeatureFlags, plans: PlansByUser) -> None:
         tester, subscriber, other = await create_users(runtime, 3)
