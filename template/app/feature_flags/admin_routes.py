@@ -24,70 +24,68 @@ KeyInPath = Annotated[str, Path(max_length=KEY_LENGTH)]
 
 
 @router.get("")
-async def list_feature_flags(session: SessionDep, query: Annotated[FlagQuery, Query()]) -> Page[FlagRead]:
+async def list_flags(session: SessionDep, query: Annotated[FlagQuery, Query()]) -> Page[FlagRead]:
     """List flags, newest first."""
     flags = FlagRepository(session)
     return await flags.page(FlagRead, query.page, search=query.search, filters=query.filters, sort=query.sort)
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)
-async def create_feature_flag(data: FlagCreate, administration: FlagAdministrationDep) -> FlagRead:
+async def create_flag(data: FlagCreate, administration: FlagAdministrationDep) -> FlagRead:
     """Create a flag. By default it is disabled; once enabled, it is on for everyone."""
     return await administration.create(data)
 
 
 @router.get("/{flag_id}")
-async def get_feature_flag(flag_id: UUID, session: SessionDep) -> FlagRead:
+async def get_flag(flag_id: UUID, session: SessionDep) -> FlagRead:
     """Get a flag."""
     return await read_flag(session, await FlagRepository(session).require(flag_id))
 
 
 @router.get("/key/{key}")
-async def get_feature_flag_by_key(key: KeyInPath, session: SessionDep) -> FlagRead:
+async def get_flag_by_key(key: KeyInPath, session: SessionDep) -> FlagRead:
     """Get a flag by its key."""
     return await read_flag(session, await FlagRepository(session).require_key(key))
 
 
 @router.patch("/{flag_id}")
-async def update_feature_flag(flag_id: UUID, data: FlagUpdate, administration: FlagAdministrationDep) -> FlagRead:
+async def update_flag(flag_id: UUID, data: FlagUpdate, administration: FlagAdministrationDep) -> FlagRead:
     """Update a flag. Omitted fields stay unchanged."""
     return await administration.change(flag_id, data)
 
 
 @router.delete("/{flag_id}", status_code=status.HTTP_204_NO_CONTENT)
-async def delete_feature_flag(flag_id: UUID, administration: FlagAdministrationDep) -> None:
+async def delete_flag(flag_id: UUID, administration: FlagAdministrationDep) -> None:
     """Delete a flag and its list of users. It is then off for everyone."""
     await administration.delete(flag_id)
 
 
 @router.post("/{flag_id}/enable")
-async def enable_feature_flag(flag_id: UUID, administration: FlagAdministrationDep) -> FlagRead:
+async def enable_flag(flag_id: UUID, administration: FlagAdministrationDep) -> FlagRead:
     """Enable a flag. It is then on for users whom one of its rules matches, from its start until its end."""
     return await administration.switch(flag_id, enabled=True)
 
 
 @router.post("/{flag_id}/disable")
-async def disable_feature_flag(flag_id: UUID, administration: FlagAdministrationDep) -> FlagRead:
+async def disable_flag(flag_id: UUID, administration: FlagAdministrationDep) -> FlagRead:
     """Disable a flag. It is then off for everyone."""
     return await administration.switch(flag_id, enabled=False)
 
 
 @router.post("/{flag_id}/add-user")
-async def add_user_to_feature_flag(flag_id: UUID, data: FlagUsers, administration: FlagAdministrationDep) -> FlagRead:
+async def add_user_to_flag(flag_id: UUID, data: FlagUsers, administration: FlagAdministrationDep) -> FlagRead:
     """Add users to a flag's list. The list counts for rules with `listed`."""
     return await administration.add_users(flag_id, data.ids)
 
 
 @router.post("/{flag_id}/remove-user")
-async def remove_user_from_feature_flag(
-    flag_id: UUID, data: FlagUsers, administration: FlagAdministrationDep
-) -> FlagRead:
+async def remove_user_from_flag(flag_id: UUID, data: FlagUsers, administration: FlagAdministrationDep) -> FlagRead:
     """Remove users from a flag's list. Users who are not in it are ignored."""
     return await administration.remove_users(flag_id, data.ids)
 
 
 @router.get("/{flag_id}/users")
-async def list_users_of_feature_flag(flag_id: UUID, session: SessionDep, page: PageDep) -> Page[ListedUser]:
+async def list_users_of_flag(flag_id: UUID, session: SessionDep, page: PageDep) -> Page[ListedUser]:
     """List the users in a flag's list, newest first."""
     await FlagRepository(session).require(flag_id)
     listed = FlagUserRepository(session)
@@ -95,7 +93,7 @@ async def list_users_of_feature_flag(flag_id: UUID, session: SessionDep, page: P
 
 
 @router.get("/check/{key}")
-async def check_feature_flag(
+async def check_flag(
     key: KeyInPath,
     caller: CurrentUser,
     session: SessionDep,

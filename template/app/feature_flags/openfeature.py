@@ -5,8 +5,8 @@
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final, Never, override
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import Any, Final, Never, override
 from uuid import UUID
 
 from openfeature.client import OpenFeatureClient
@@ -53,11 +53,27 @@ class OpenFeatureFlags:
         if (user_id := id_of(user)) is not None:
             plan = await self._plan_of(user_id)
             context = EvaluationContext(str(user_id), {} if plan is None else {"plan": plan})
-        try:
-            async with asyncio.timeout(PROVIDER_TIMEOUT):
-                return await self._client.get_boolean_value_async(key, default_value=False, evaluation_context=context)
-        except TimeoutError:
-            return False
+        return await _within_timeout(
+            self._client.get_boolean_value_async(key, default_value=False, evaluation_context=context)
+        )
+
+
+async def _within_timeout(evaluation: Coroutine[Any, Any, bool]) -> bool:
+    # A task of its own: the client (0.10) raises UnboundLocalError if it is cancelled, which would hide the cancellation
+    # of the caller.
+    task = asyncio.create_task(evaluation)
+    try:
+        await asyncio.wait({task}, timeout=PROVIDER_TIMEOUT)
+    finally:
+        if not task.done():
+            task.add_done_callback(_ignore_result)
+            task.cancel()
+    return task.done() and task.exception() is None and task.result()
+
+
+def _ignore_result(task: asyncio.Task[bool]) -> None:
+    if not task.cancelled():
+        task.exception()
 
 
 class FeatureFlagProvider(AbstractProvider):

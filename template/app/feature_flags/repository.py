@@ -82,6 +82,10 @@ class FlagRepository(Repository[FeatureFlag]):
         removed = delete(FeatureFlagUser).where(*chosen).returning(col(FeatureFlagUser.id))
         return len((await self.session.execute(removed)).all())
 
+    async def remove_user_from_all(self, user_id: UUID) -> None:
+        """Remove a user from the lists of all flags."""
+        await self.session.execute(delete(FeatureFlagUser).where(col(FeatureFlagUser.user_id) == user_id))
+
 
 class FlagUserRepository(Repository[FeatureFlagUser]):
     """Users in the lists of flags."""

@@ -10,6 +10,6 @@ router = APIRouter(prefix="/feature-flags")
 
 
 @router.get("")
-async def list_feature_flags(user: CurrentUser, flags: FeatureFlagsDep) -> EnabledFlags:
+async def list_enabled_flags(user: CurrentUser, flags: FeatureFlagsDep) -> EnabledFlags:
     """List the keys of the flags that are on for the current user."""
     return EnabledFlags(enabled=await flags.enabled_keys(user))

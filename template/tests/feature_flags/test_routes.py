@@ -422,4 +422,4 @@ class TestReading:
             answers = [await client.get(url, headers=admin) for url in (FLAGS, *(ADMIN + path for path in paths))]
 
         assert {answer.status_code for answer in answers} == {200}
-        assert {statement.split()[0] for statement in sent} <= {"SELECT", "SAVEPOINT", "RELEASE"}
+        assert {statement.split()[0] for statement in sent} <= {"SELECT", "SAVEPOINT", "RELEASE", "ROLLBACK"}

@@ -155,16 +155,17 @@ class TestOutage:
         outage: str,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr(other.store, "_timing", Timing(load_timeout=0.01))
         flag = await create_flag(runtime, "editor", ALL)
         assert await other.enabled("editor", None)
         await switch(runtime, flag, enabled=False)
         setattr(failing, outage, True)
+        monkeypatch.setattr(other.store, "_timing", Timing(load_timeout=0.01))
         with capture_logs() as logs:
             for _ in range(3):
                 seconds.now += 10
                 assert await other.enabled("editor", None)
             setattr(failing, outage, False)
+            monkeypatch.undo()
             seconds.now += 1
             assert not await other.enabled("editor", None)
 
