@@ -14,7 +14,6 @@ from app.feature_flags.evaluation import Reason
 from app.feature_flags.models import KEY_LENGTH, FeatureFlagUser
 from app.feature_flags.repository import FlagRepository, FlagUserRepository
 from app.feature_flags.schemas import FlagCheck, FlagCreate, FlagQuery, FlagRead, FlagUpdate, FlagUsers, ListedUser
-from app.feature_flags.service import read_flag
 from app.users.dependencies import CurrentUser
 from app.users.repository import UserRepository
 
@@ -39,13 +38,13 @@ async def create_flag(data: FlagCreate, administration: FlagAdministrationDep) -
 @router.get("/{flag_id}")
 async def get_flag(flag_id: UUID, session: SessionDep) -> FlagRead:
     """Get a flag."""
-    return await read_flag(session, await FlagRepository(session).require(flag_id))
+    return FlagRead.model_validate(await FlagRepository(session).require(flag_id))
 
 
 @router.get("/key/{key}")
 async def get_flag_by_key(key: KeyInPath, session: SessionDep) -> FlagRead:
     """Get a flag by its key."""
-    return await read_flag(session, await FlagRepository(session).require_key(key))
+    return FlagRead.model_validate(await FlagRepository(session).require_key(key))
 
 
 @router.patch("/{flag_id}")

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import JSON, BigInteger, Index, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, CheckConstraint, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from app.core.db.models import Entity
@@ -16,9 +16,13 @@ REVISION_ID: Final = 1
 
 
 class FeatureFlag(Entity, table=True):
-    """A flag. Its key never changes: code names it, and percentages depend on it."""
+    """A flag. Its key never changes: code names it, and percentages depend on it.
+
+    `user_count` is the length of its list. Every change of a list updates it, since changes run one after another.
+    """
 
     __tablename__ = "feature_flags"
+    __table_args__ = (CheckConstraint("user_count >= 0", name="user_count"),)
 
     key: str = Field(max_length=KEY_LENGTH, unique=True)
     description: str = Field(default="", max_length=DESCRIPTION_LENGTH)
@@ -26,6 +30,7 @@ class FeatureFlag(Entity, table=True):
     rules: list[dict[str, Any]] = Field(sa_type=JSON)
     starts_at: datetime | None = None
     ends_at: datetime | None = None
+    user_count: int = 0
 
 
 class FeatureFlagUser(Entity, table=True):

@@ -59,8 +59,8 @@ class OpenFeatureFlags:
 
 
 async def _within_timeout(evaluation: Coroutine[Any, Any, bool]) -> bool:
-    # A task of its own: the client (0.10) raises UnboundLocalError if it is cancelled, which would hide the cancellation
-    # of the caller.
+    # A task of its own: if the client (0.10) is cancelled, it raises UnboundLocalError, which would hide the
+    # cancellation of the caller.
     task = asyncio.create_task(evaluation)
     try:
         await asyncio.wait({task}, timeout=PROVIDER_TIMEOUT)

@@ -1,28 +1,20 @@
 """Queries on flags and their lists of users."""
 
 from collections.abc import Sequence
-from typing import ClassVar, Final
+from typing import ClassVar
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select, update
 from sqlmodel import col
 from uuid_utils.compat import uuid7
 
 from app.core.db.database import insert_on
-from app.core.db.list_options import Computed, Filter, Join
+from app.core.db.list_options import Filter, Join
 from app.core.db.models import utc_now
 from app.core.db.repository import Repository
 from app.core.errors import NotFoundError
 from app.feature_flags.models import REVISION_ID, FeatureFlag, FeatureFlagRevision, FeatureFlagUser
 from app.users.models import User
-
-USER_COUNT: Final = (
-    select(func.count())
-    .select_from(FeatureFlagUser)
-    .where(col(FeatureFlagUser.flag_id) == col(FeatureFlag.id))
-    .correlate(FeatureFlag)
-    .scalar_subquery()
-)
 
 
 class FlagRepository(Repository[FeatureFlag]):
@@ -32,7 +24,6 @@ class FlagRepository(Repository[FeatureFlag]):
     searchable: ClassVar = (col(FeatureFlag.key), col(FeatureFlag.description))
     filters: ClassVar = {"enabled": Filter(col(FeatureFlag.enabled))}
     sortable: ClassVar = {"key": col(FeatureFlag.key), "updated_at": col(FeatureFlag.updated_at)}
-    computed: ClassVar = (Computed("user_count", USER_COUNT),)
 
     async def require_key(self, key: str) -> FeatureFlag:
         """Return the flag with this key.
@@ -53,38 +44,43 @@ class FlagRepository(Repository[FeatureFlag]):
         )
         await self.session.execute(counted)
 
-    async def user_count(self, flag_id: UUID) -> int:
-        """Return the length of a flag's list."""
-        statement = select(func.count()).where(col(FeatureFlagUser.flag_id) == flag_id)
-        return (await self.session.scalars(statement)).one()
-
-    async def add_users(self, flag_id: UUID, user_ids: Sequence[UUID]) -> int:
+    async def add_users(self, flag: FeatureFlag, user_ids: Sequence[UUID]) -> int:
         """Add users to a flag's list. Return how many were not in it.
 
         Raises:
             NotFoundError: one of the users does not exist. None was added.
         """
-        existing = set(await self.session.scalars(select(col(User.id)).where(col(User.id).in_(user_ids))))
+        # Locked, so that none of them is erased before this transaction ends.
+        chosen = select(col(User.id)).where(col(User.id).in_(user_ids)).order_by(col(User.id))
+        existing = set(await self.session.scalars(chosen.with_for_update(read=True, key_share=True)))
         for missing in (user_id for user_id in user_ids if user_id not in existing):
             raise NotFoundError("User", missing)
         now = utc_now()
         rows = [
-            {"id": uuid7(), "created_at": now, "updated_at": now, "flag_id": flag_id, "user_id": user_id}
+            {"id": uuid7(), "created_at": now, "updated_at": now, "flag_id": flag.id, "user_id": user_id}
             for user_id in user_ids
         ]
         insert = insert_on(self.session)(FeatureFlagUser).values(rows)
         added = insert.on_conflict_do_nothing(index_elements=["user_id", "flag_id"]).returning(col(FeatureFlagUser.id))
-        return len((await self.session.execute(added)).all())
+        return await self._count(flag, len((await self.session.execute(added)).all()))
 
-    async def remove_users(self, flag_id: UUID, user_ids: Sequence[UUID]) -> int:
+    async def remove_users(self, flag: FeatureFlag, user_ids: Sequence[UUID]) -> int:
         """Remove users from a flag's list. Return how many were in it."""
-        chosen = col(FeatureFlagUser.flag_id) == flag_id, col(FeatureFlagUser.user_id).in_(user_ids)
+        chosen = col(FeatureFlagUser.flag_id) == flag.id, col(FeatureFlagUser.user_id).in_(user_ids)
         removed = delete(FeatureFlagUser).where(*chosen).returning(col(FeatureFlagUser.id))
-        return len((await self.session.execute(removed)).all())
+        return -await self._count(flag, -len((await self.session.execute(removed)).all()))
 
     async def remove_user_from_all(self, user_id: UUID) -> None:
         """Remove a user from the lists of all flags."""
-        await self.session.execute(delete(FeatureFlagUser).where(col(FeatureFlagUser.user_id) == user_id))
+        removed = delete(FeatureFlagUser).where(col(FeatureFlagUser.user_id) == user_id)
+        ids = (await self.session.scalars(removed.returning(col(FeatureFlagUser.flag_id)))).all()
+        flags = update(FeatureFlag).where(col(FeatureFlag.id).in_(ids))
+        await self.session.execute(flags.values(user_count=col(FeatureFlag.user_count) - 1))
+
+    async def _count(self, flag: FeatureFlag, difference: int) -> int:
+        if difference:
+            await self.update(flag, {"user_count": flag.user_count + difference})
+        return difference
 
 
 class FlagUserRepository(Repository[FeatureFlagUser]):

@@ -50,7 +50,7 @@ class FlagAdministration:
         flag = await flags.create(_storable(data, FlagCreate.model_fields))
         _check_times(flag)
         await self._record("created", flag, {"enabled": _text(flag.enabled)})
-        return await self.read(flag)
+        return FlagRead.model_validate(flag)
 
     async def change(self, flag_id: UUID, data: FlagUpdate) -> FlagRead:
         """Change the fields that were sent.
@@ -93,13 +93,12 @@ class FlagAdministration:
         """
         flags = await self._begin()
         flag = await flags.require(flag_id)
-        added = await flags.add_users(flag_id, user_ids)
-        read = await self.read(flag)
-        if read.user_count > MAX_LISTED_USERS:
+        added = await flags.add_users(flag, user_ids)
+        if flag.user_count > MAX_LISTED_USERS:
             raise FlagListFullError(MAX_LISTED_USERS)
         if added:
             await self._record("users_added", flag, _describe_users(user_ids, added))
-        return read
+        return FlagRead.model_validate(flag)
 
     async def remove_users(self, flag_id: UUID, user_ids: Sequence[UUID]) -> FlagRead:
         """Remove users from a flag's list. Those who are not in it are ignored.
@@ -109,14 +108,10 @@ class FlagAdministration:
         """
         flags = await self._begin()
         flag = await flags.require(flag_id)
-        removed = await flags.remove_users(flag_id, user_ids)
+        removed = await flags.remove_users(flag, user_ids)
         if removed:
             await self._record("users_removed", flag, _describe_users(user_ids, removed))
-        return await self.read(flag)
-
-    async def read(self, flag: FeatureFlag) -> FlagRead:
-        """Return a flag as the API shows it."""
-        return await read_flag(self.session, flag)
+        return FlagRead.model_validate(flag)
 
     async def _begin(self) -> FlagRepository:
         # The first statement: it makes other changes wait.
@@ -136,7 +131,7 @@ class FlagAdministration:
             await self._record(action, flag, details)
             await flags.update(flag, changes)
             _check_times(flag)
-        return await self.read(flag)
+        return FlagRead.model_validate(flag)
 
     async def _record(self, action: str, flag: FeatureFlag, details: Mapping[str, str] | None = None) -> None:
         entry = AuditEntry(
@@ -148,12 +143,6 @@ class FlagAdministration:
             details={"key": flag.key, **(details or {})},
         )
         await self.audit.record(self.session, entry)
-
-
-async def read_flag(session: AsyncSession, flag: FeatureFlag) -> FlagRead:
-    """Return a flag with the length of its list."""
-    count = await FlagRepository(session).user_count(flag.id)
-    return FlagRead.model_validate({**flag.model_dump(), "user_count": count})
 
 
 def _storable(data: FlagCreate | FlagUpdate, names: Iterable[str]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from app.core.data_policy.personal_data import export_user
 from app.core.db.models import utc_now
 from app.core.runtime import Runtime
 from app.feature_flags.evaluation import FeatureFlags
+from app.feature_flags.repository import FlagRepository
 from app.users.erasure import erase_user
 from tests.feature_flags.conftest import create_flag, create_users, list_users
 
@@ -21,6 +22,8 @@ async def test_an_export_has_the_lists_and_an_erasure_removes_them(runtime: Runt
 
     assert [row["flag_id"] for row in exported["tables"]["feature_flag_users"]] == [str(flag.id)]
     assert [await flags.enabled("editor", each) for each in (user, other)] == [False, True]
+    async with runtime.database.reading() as session:
+        assert (await FlagRepository(session).require(flag.id)).user_count == 1
 
 
 async def test_the_report_counts_enabled_flags(runtime: Runtime) -> None:

@@ -27,6 +27,8 @@ def upgrade() -> None:
         sa.Column("rules", sa.JSON(), nullable=False),
         sa.Column("starts_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ends_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("user_count", sa.Integer(), nullable=False),
+        sa.CheckConstraint("user_count >= 0", name=op.f("ck_feature_flags_user_count")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_feature_flags")),
         sa.UniqueConstraint("key", name=op.f("uq_feature_flags_key")),
     )
