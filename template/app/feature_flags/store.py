@@ -1,8 +1,8 @@
 """The current snapshot of all flags, and how a process notices changes that others have made.
 
-A change writes a new value to the cache of all processes once it is committed. Each process that does background work
-reads that value twice a second, and loads the flags when it differs. Without Redis, or while Redis is unavailable,
-each process compares the number of changes in the database every ten seconds.
+A change writes a new value to the cache once it is committed. Each process that does background work reads that value
+twice a second, and loads the flags when it differs. Where processes don't share a cache, or while it is unavailable,
+each of them compares the number of changes in the database every ten seconds.
 """
 
 import asyncio
