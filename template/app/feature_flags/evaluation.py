@@ -1,11 +1,11 @@
 """The evaluation of flags: the provider of the port `app.core.ports.flags`."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 import structlog
@@ -17,6 +17,10 @@ from app.feature_flags.rules import FlagRule, in_percentage
 from app.feature_flags.snapshot import Flag, Snapshot, load_lists_of
 from app.feature_flags.store import FlagStore
 from app.feature_flags.user_lookup import UserLookup
+
+if TYPE_CHECKING:
+    from openfeature.client import OpenFeatureClient
+    from openfeature.provider import FeatureProvider
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -99,15 +103,31 @@ class FeatureFlags:
 
     @contextmanager
     def replaced_by(self, source: Flags) -> Iterator[None]:
-        """Let another provider, such as `OpenFeatureFlags`, decide which flags are on until the end of the block.
+        """Let another source decide which flags are on until the end of the block.
 
-        Use: `with runtime.resource(FeatureFlags).replaced_by(flags): yield` in the lifespan of your own module.
+        Use: `with runtime.resource(FeatureFlags).replaced_by(source): yield` in the lifespan of your own module.
         """
         before, self._source = self._source, source
         try:
             yield
         finally:
             self._source = before
+
+    def replaced_by_openfeature(self, client: "OpenFeatureClient") -> AbstractContextManager[None]:
+        """Let an OpenFeature client decide, with a provider such as LaunchDarkly's or flagd's. See `replaced_by`.
+
+        The provider receives the user's id as the targeting key, and the plan as the attribute `plan`.
+        """
+        # Imported on demand, since few applications need it.
+        from app.feature_flags.openfeature import OpenFeatureFlags  # noqa: PLC0415
+
+        return self.replaced_by(OpenFeatureFlags(client, self.plan_of))
+
+    def openfeature_provider(self) -> "FeatureProvider":
+        """Return these flags as a provider for OpenFeature's client. See `FeatureFlagProvider`."""
+        from app.feature_flags.openfeature import FeatureFlagProvider  # noqa: PLC0415 - as above
+
+        return FeatureFlagProvider(self)
 
     async def close(self) -> None:
         """Finish announcements, and stop loading."""

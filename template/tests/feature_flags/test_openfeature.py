@@ -17,7 +17,7 @@ from openfeature.provider.in_memory_provider import InMemoryFlag, InMemoryProvid
 from app.core.runtime import Runtime
 from app.feature_flags import openfeature
 from app.feature_flags.evaluation import FeatureFlags
-from app.feature_flags.openfeature import FeatureFlagProvider, OpenFeatureFlags
+from app.feature_flags.openfeature import OpenFeatureFlags
 from tests.feature_flags.conftest import PlansByUser, create_flag
 
 ALL: dict[str, Any] = {"everyone": True}
@@ -39,7 +39,7 @@ def no_providers() -> Iterator[None]:
 class TestProvider:
     @pytest.fixture
     def client(self, flags: FeatureFlags) -> OpenFeatureClient:
-        return client_of(FeatureFlagProvider(flags))
+        return client_of(flags.openfeature_provider())
 
     async def test_serves_the_flags_of_a_user(
         self, runtime: Runtime, client: OpenFeatureClient, user_id: UUID, plans: PlansByUser
@@ -125,9 +125,8 @@ class TestOtherProvider:
             "editor": InMemoryFlag("off", variants, context_evaluator=for_plan),
             "search": InMemoryFlag("on", variants),
         }
-        source = OpenFeatureFlags(client_of(InMemoryProvider(elsewhere)), flags.plan_of)
 
-        with flags.replaced_by(source):
+        with flags.replaced_by_openfeature(client_of(InMemoryProvider(elsewhere))):
             found = [await runtime.flags.enabled(key, user_id) for key in ("editor", "search", "none")]
             found.append(await runtime.flags.enabled("editor", None))
             keys = await flags.enabled_keys(user_id)
