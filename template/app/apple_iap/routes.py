@@ -6,13 +6,14 @@ from app.apple_iap.dependencies import AppStoreDep
 from app.apple_iap.errors import NotASubscriptionError
 from app.apple_iap.schemas import LinkedSubscription, PurchaseLink
 from app.core.http.dependencies import RuntimeDep
+from app.core.http.private_routes import private
 from app.core.http.rate_limit import RateLimit
 from app.payments.linking import link_subscription
 from app.users.dependencies import CurrentUser
 
 SUBSCRIPTION = "Auto-Renewable Subscription"
 
-router = APIRouter(prefix="/billing/apple")
+router = APIRouter(prefix="/billing/apple", dependencies=[Depends(private)])
 
 
 @router.post("/link", dependencies=[Depends(RateLimit("30/minute", name="apple_link"))])

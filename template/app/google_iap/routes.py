@@ -4,6 +4,7 @@ from fastapi import APIRouter, Depends
 
 from app.core.errors import NotFoundError
 from app.core.http.dependencies import RuntimeDep
+from app.core.http.private_routes import private
 from app.core.http.rate_limit import RateLimit
 from app.core.runtime import Runtime
 from app.google_iap.convergence import finish_purchase
@@ -17,7 +18,7 @@ from app.payments.linking import link_subscription
 from app.payments.port import ProviderUnavailableError
 from app.users.dependencies import CurrentUser
 
-router = APIRouter(prefix="/billing/google")
+router = APIRouter(prefix="/billing/google", dependencies=[Depends(private)])
 
 
 @router.post("/link", dependencies=[Depends(RateLimit("30/minute", name="google_link"))])

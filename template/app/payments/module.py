@@ -5,10 +5,13 @@ from contextlib import asynccontextmanager
 
 from app.core.manifest import Cron, Module, Subscriber
 from app.core.runtime import Runtime
+from app.payments.admin_routes import SUBSCRIPTIONS
+from app.payments.admin_routes import router as admin_router
 from app.payments.commands import billing
 from app.payments.data_policy import PERSONAL_DATA, REPORT_METRICS, RETENTION
 from app.payments.entitlements import SubscriptionEntitlements
 from app.payments.erasure import end_subscriptions
+from app.payments.figures import FIGURES
 from app.payments.jobs import reconcile_subscriptions
 from app.payments.models import BillingNotice, Reconciliation, Subscription
 from app.payments.port import BillingProviders
@@ -32,6 +35,7 @@ async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
 module = Module(
     name="payments",
     models=(Subscription, Reconciliation, BillingNotice),
+    admin_router=admin_router,
     jobs=(reconcile_subscriptions,),
     crons=(Cron(function=reconcile_subscriptions, hour=3, minute=17),),
     subscribers=(Subscriber(UserCreated, on_user_created),),
@@ -41,4 +45,6 @@ module = Module(
     personal_data=PERSONAL_DATA,
     retention=RETENTION,
     metrics=REPORT_METRICS,
+    figures=FIGURES,
+    admin_views=(SUBSCRIPTIONS,),
 )

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Path, Query
 
 from app.core.context import Actor
 from app.core.http.dependencies import ActorDep, RuntimeDep
+from app.core.http.private_routes import private
 from app.core.http.rate_limit import RateLimit
 from app.core.runtime import Runtime
 from app.stripe.api import StripeApi, answering
@@ -33,7 +34,7 @@ from app.users.dependencies import CurrentUser
 RATE = RateLimit("30/minute", name="billing")
 """Each request makes several calls to Stripe, which limits them per account."""
 
-router = APIRouter(prefix="/billing", dependencies=[Depends(RATE)])
+router = APIRouter(prefix="/billing", dependencies=[Depends(private), Depends(RATE)])
 
 SessionId = Annotated[str, Path(pattern=r"^cs_[A-Za-z0-9_]{1,250}$")]
 
