@@ -1,4 +1,4 @@
-"""Personal data and metrics of feature flags."""
+"""Personal data, metrics, and figures of feature flags."""
 
 from typing import Final
 from uuid import UUID
@@ -7,8 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.core.data_policy.daily_report import rows
+from app.core.data_policy.figures import rows_where, total_rows
 from app.core.db.database import after_commit
-from app.core.manifest import PersonalData, ReportMetric
+from app.core.manifest import Figure, PersonalData, ReportMetric
 from app.core.runtime import Runtime
 from app.feature_flags.evaluation import FeatureFlags
 from app.feature_flags.models import FeatureFlag, FeatureFlagUser
@@ -34,4 +35,10 @@ PERSONAL_DATA: Final = (
 
 REPORT_METRICS: Final = (
     ReportMetric(name="feature_flags_enabled", count=rows(FeatureFlag, col(FeatureFlag.enabled).is_(True))),
+)
+
+# There are few flags, so that no index has to cover them.
+FIGURES: Final = (
+    Figure(name="feature_flags", query=total_rows(FeatureFlag)),
+    Figure(name="feature_flags_enabled", query=rows_where(FeatureFlag, col(FeatureFlag.enabled).is_(True))),
 )

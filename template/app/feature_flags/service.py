@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.context import Actor
 from app.core.db.database import after_commit
-from app.core.ports.audit import Audit, AuditEntry
+from app.core.ports.audit import Audit, AuditEntry, Change
 from app.feature_flags.errors import FlagListFullError, FlagTimesError, TooManyFlagsError
 from app.feature_flags.models import FeatureFlag
 from app.feature_flags.repository import FlagRepository
@@ -19,6 +19,8 @@ from app.feature_flags.store import FlagStore
 
 MAX_LISTED_USERS: Final = 100_000
 """The maximum length of a flag's list."""
+AUDITED: Final = ("enabled", "rules", "starts_at", "ends_at")
+"""The columns that an entry about a new or deleted flag shows."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,7 +51,7 @@ class FlagAdministration:
             raise TooManyFlagsError
         flag = await flags.create(_storable(data, FlagCreate.model_fields))
         _check_times(flag)
-        await self._record("created", flag, {"enabled": _text(flag.enabled)})
+        await self._record("created", flag, {name: Change(None, getattr(flag, name)) for name in AUDITED})
         return FlagRead.model_validate(flag)
 
     async def change(self, flag_id: UUID, data: FlagUpdate) -> FlagRead:
@@ -81,7 +83,7 @@ class FlagAdministration:
         """
         flags = await self._begin()
         flag = await flags.require(flag_id)
-        await self._record("deleted", flag)
+        await self._record("deleted", flag, {name: Change(getattr(flag, name), None) for name in AUDITED})
         await flags.delete(flag)
 
     async def add_users(self, flag_id: UUID, user_ids: Sequence[UUID]) -> FlagRead:
@@ -97,7 +99,7 @@ class FlagAdministration:
         if flag.user_count > MAX_LISTED_USERS:
             raise FlagListFullError(MAX_LISTED_USERS)
         if added:
-            await self._record("users_added", flag, _describe_users(user_ids, added))
+            await self._record("users_added", flag, details=_describe_users(user_ids, added))
         return FlagRead.model_validate(flag)
 
     async def remove_users(self, flag_id: UUID, user_ids: Sequence[UUID]) -> FlagRead:
@@ -110,7 +112,7 @@ class FlagAdministration:
         flag = await flags.require(flag_id)
         removed = await flags.remove_users(flag, user_ids)
         if removed:
-            await self._record("users_removed", flag, _describe_users(user_ids, removed))
+            await self._record("users_removed", flag, details=_describe_users(user_ids, removed))
         return FlagRead.model_validate(flag)
 
     async def _begin(self) -> FlagRepository:
@@ -125,15 +127,19 @@ class FlagAdministration:
     ) -> FlagRead:
         changes = {name: value for name, value in values.items() if getattr(flag, name) != value}
         if changes:
-            details = {"fields": ", ".join(sorted(changes))}
-            if "enabled" in changes:
-                details |= {"enabled_before": _text(flag.enabled), "enabled_after": _text(changes["enabled"])}
-            await self._record(action, flag, details)
+            audited = {name: Change(getattr(flag, name), value) for name, value in changes.items()}
+            await self._record(action, flag, audited)
             await flags.update(flag, changes)
             _check_times(flag)
         return FlagRead.model_validate(flag)
 
-    async def _record(self, action: str, flag: FeatureFlag, details: Mapping[str, str] | None = None) -> None:
+    async def _record(
+        self,
+        action: str,
+        flag: FeatureFlag,
+        changes: Mapping[str, Change] | None = None,
+        details: Mapping[str, str] | None = None,
+    ) -> None:
         entry = AuditEntry(
             actor_id=self.actor.id,
             action=f"feature_flag.{action}",
@@ -141,6 +147,7 @@ class FlagAdministration:
             target_id=str(flag.id),
             client=self.actor.client,
             details={"key": flag.key, **(details or {})},
+            changes=changes or {},
         )
         await self.audit.record(self.session, entry)
 
@@ -159,7 +166,3 @@ def _check_times(flag: FeatureFlag) -> None:
 
 def _describe_users(user_ids: Sequence[UUID], changed: int) -> dict[str, str]:
     return {"user_id": str(user_ids[0])} if len(user_ids) == 1 else {"users": str(changed)}
-
-
-def _text(value: object) -> str:
-    return str(value).lower()

@@ -382,7 +382,7 @@ class TestAudit:
         self, client: httpx.AsyncClient, admin: dict[str, str], user: dict[str, str], audit: MemoryAudit
     ) -> None:
         flag_id = (await client.post(ADMIN, headers=admin, json={"key": "editor"})).json()["id"]
-        user_id = str(await id_of_caller(client, user))
+        user_id, key = str(await id_of_caller(client, user)), {"key": "editor"}
         calls: list[tuple[str, str, dict[str, Any] | None]] = [
             ("PATCH", "", {"description": "x", "rules": [{"listed": True}]}),
             ("POST", "/enable", None),
@@ -395,22 +395,20 @@ class TestAudit:
             for _ in range(2):
                 await client.request(method, f"{ADMIN}/{flag_id}{path}", headers=admin, json=body)
 
-        assert [(entry.action, dict(entry.details)) for entry in audit.entries] == [
-            ("feature_flag.created", {"key": "editor", "enabled": "false"}),
-            ("feature_flag.updated", {"key": "editor", "fields": "description, rules"}),
-            ("feature_flag.enabled", {"key": "editor", "fields": "enabled"} | _switch("false", "true")),
-            ("feature_flag.disabled", {"key": "editor", "fields": "enabled"} | _switch("true", "false")),
-            ("feature_flag.users_added", {"key": "editor", "user_id": user_id}),
-            ("feature_flag.users_removed", {"key": "editor", "user_id": user_id}),
-            ("feature_flag.deleted", {"key": "editor"}),
+        everyone, listed = [{"everyone": True}], [{"listed": True}]
+        none = {"starts_at": (None, None), "ends_at": (None, None)}
+        assert [(entry.action, entry.details, entry.changes) for entry in audit.entries] == [
+            ("feature_flag.created", key, {"enabled": (None, False), "rules": (None, everyone)} | none),
+            ("feature_flag.updated", key, {"description": ("", "x"), "rules": (everyone, listed)}),
+            ("feature_flag.enabled", key, {"enabled": (False, True)}),
+            ("feature_flag.disabled", key, {"enabled": (True, False)}),
+            ("feature_flag.users_added", key | {"user_id": user_id}, {}),
+            ("feature_flag.users_removed", key | {"user_id": user_id}, {}),
+            ("feature_flag.deleted", key, {"enabled": (False, None), "rules": (listed, None)} | none),
         ]
         actor = await id_of_caller(client, admin)
         assert {(entry.actor_id, entry.target_id) for entry in audit.entries} == {(actor, flag_id)}
         assert all(entry.client for entry in audit.entries)
-
-
-def _switch(before: str, after: str) -> dict[str, str]:
-    return {"enabled_before": before, "enabled_after": after}
 
 
 class TestReading:
