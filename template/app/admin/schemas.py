@@ -2,11 +2,13 @@
 
 from datetime import datetime
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class FigureValue(BaseModel):
     """A number."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     label: str = Field(description="Such as a day, a plan or a state; `total` if the figure has one number.")
     value: int
@@ -15,6 +17,8 @@ class FigureValue(BaseModel):
 
 class FigureRead(BaseModel):
     """The numbers of one kind."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     name: str
     module: str = Field(description="The module that has contributed it.")

@@ -6,10 +6,9 @@ from app.apple_iap.dependencies import AppStoreDep
 from app.apple_iap.errors import NotASubscriptionError
 from app.apple_iap.schemas import LinkedSubscription, PurchaseLink
 from app.core.http.dependencies import RuntimeDep
-from app.core.http.private_routes import private
 from app.core.http.rate_limit import RateLimit
 from app.payments.linking import link_subscription
-from app.users.dependencies import CurrentUser
+from app.users.dependencies import CurrentUser, private
 
 SUBSCRIPTION = "Auto-Renewable Subscription"
 

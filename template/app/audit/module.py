@@ -10,6 +10,7 @@ from app.audit.log import AuditLog
 from app.audit.models import AuditChain, AuditRecord
 from app.audit.sealing import SealingKeys
 from app.audit.settings import AuditSettings
+from app.core.admin_view import AdminView
 from app.core.manifest import Module
 from app.core.runtime import Runtime
 
@@ -33,4 +34,12 @@ module = Module(
     retention=RETENTION,
     metrics=REPORT_METRICS,
     figures=FIGURES,
+    admin_views=(
+        AdminView(
+            title="Audit log",
+            path="/dashboard/audit-logs",
+            columns=("action", "target_type", "target_id", "actor_id", "created_at"),
+            links={"actor_id": "/users", "impersonated_id": "/users"},
+        ),
+    ),
 )

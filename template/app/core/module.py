@@ -3,7 +3,7 @@
 from sqlalchemy import text
 
 from app.core.config.settings import Settings
-from app.core.data_policy.commands import cleanup, report
+from app.core.data_policy.commands import cleanup, report, stats
 from app.core.data_policy.daily_report import generate_daily_report
 from app.core.data_policy.retention import cleanup_old_data
 from app.core.db.schema_version import require_migrated
@@ -31,7 +31,7 @@ module = Module(
     jobs=(deliver_event, process_inbox_event, cleanup_old_data, generate_daily_report),
     health_checks=(HealthCheck(name="database", check=_check_database),),
     background=sweeping,
-    commands=(inbox, cleanup, report, shell),
+    commands=(inbox, cleanup, report, stats, shell),
     retention=RETENTION,
     metrics=REPORT_METRICS,
     figures=FIGURES,

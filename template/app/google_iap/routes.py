@@ -4,7 +4,6 @@ from fastapi import APIRouter, Depends
 
 from app.core.errors import NotFoundError
 from app.core.http.dependencies import RuntimeDep
-from app.core.http.private_routes import private
 from app.core.http.rate_limit import RateLimit
 from app.core.runtime import Runtime
 from app.google_iap.convergence import finish_purchase
@@ -16,7 +15,7 @@ from app.google_iap.schemas import GooglePurchaseLink, LinkedGoogleSubscription
 from app.payments.errors import BillingUnavailableError
 from app.payments.linking import link_subscription
 from app.payments.port import ProviderUnavailableError
-from app.users.dependencies import CurrentUser
+from app.users.dependencies import CurrentUser, private
 
 router = APIRouter(prefix="/billing/google", dependencies=[Depends(private)])
 

@@ -1,13 +1,12 @@
 """Admin routes for impersonation."""
 
-from typing import Annotated
-
 from fastapi import APIRouter, Depends, status
 
 from app.core.db.models import utc_now
 from app.core.db.pagination import Page, PageDep
-from app.core.http.dependencies import ActorDep, RuntimeDep, SessionDep
+from app.core.http.dependencies import RuntimeDep, SessionDep
 from app.core.http.rate_limit import RateLimit
+from app.impersonation.dependencies import ImpersonationsDep
 from app.impersonation.queries import is_in_effect
 from app.impersonation.repository import ImpersonationRepository
 from app.impersonation.schemas import (
@@ -17,18 +16,10 @@ from app.impersonation.schemas import (
     ImpersonationStop,
     StartedImpersonation,
 )
-from app.impersonation.service import LIFETIME, Impersonations
+from app.impersonation.service import LIFETIME
 from app.impersonation.tokens import ImpersonationTokens
 
 router = APIRouter(prefix="/impersonate")
-
-
-async def impersonations(session: SessionDep, runtime: RuntimeDep, actor: ActorDep) -> Impersonations:
-    """Return the impersonations, as the current administrator changes them."""
-    return Impersonations(session, runtime.audit, actor)
-
-
-ImpersonationsDep = Annotated[Impersonations, Depends(impersonations)]
 
 
 @router.post(

@@ -6,7 +6,6 @@ from fastapi import APIRouter, Depends, Path, Query
 
 from app.core.context import Actor
 from app.core.http.dependencies import ActorDep, RuntimeDep
-from app.core.http.private_routes import private
 from app.core.http.rate_limit import RateLimit
 from app.core.runtime import Runtime
 from app.stripe.api import StripeApi, answering
@@ -29,7 +28,7 @@ from app.stripe.schemas import (
 )
 from app.stripe.service import UserSubscription, billing_status
 from app.users.caller import Caller
-from app.users.dependencies import CurrentUser
+from app.users.dependencies import CurrentUser, private
 
 RATE = RateLimit("30/minute", name="billing")
 """Each request makes several calls to Stripe, which limits them per account."""

@@ -32,6 +32,7 @@ from app.users.errors import (
     AccountDeactivatedError,
     AdminRequiredError,
     AssuranceRequiredError,
+    ImpersonationNotAllowedError,
     PermissionRequiredError,
     RoleRequiredError,
 )
@@ -195,6 +196,31 @@ def require_permission(permission: str) -> PermissionGuard:
 admin_user: Final = RoleGuard(Role.ADMIN)
 
 AdminUser = Annotated[Caller, Depends(admin_user)]
+
+
+class PrivateRoute(DocumentedDependency):
+    """A guard that refuses administrators who impersonate the user. See `private`."""
+
+    async def __call__(self, caller: CurrentUser) -> None:
+        """Admit the user.
+
+        Raises:
+            ImpersonationNotAllowedError: the caller is impersonated.
+        """
+        if caller.impersonator_id is not None:
+            raise ImpersonationNotAllowedError
+
+    @override
+    def document(self, operation: Operation) -> None:
+        """Add the error to an operation."""
+        document_error(operation, ImpersonationNotAllowedError, "An administrator impersonates the user.")
+
+
+private: Final = PrivateRoute()
+"""The guard of routes that only users themselves may call: billing, erasure, keys.
+
+Use: `router = APIRouter(prefix="/billing", dependencies=[Depends(private)])`.
+"""
 
 
 def require_assurance(level: AssuranceLevel) -> Callable[[Caller], Awaitable[Caller]]:

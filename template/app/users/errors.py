@@ -65,6 +65,15 @@ class PermissionRequiredError(ForbiddenError):
         super().__init__("Your role does not allow this. Ask an administrator.", details={"required": permission})
 
 
+class ImpersonationNotAllowedError(ForbiddenError):
+    """The route is refused while an administrator impersonates the user."""
+
+    code = "IMPERSONATION_NOT_ALLOWED"
+
+    def __init__(self) -> None:
+        super().__init__("Only the user can do this, and not an administrator who impersonates the user.")
+
+
 class UnknownRoleError(AppError):
     """The project has no such role."""
 

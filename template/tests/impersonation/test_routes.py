@@ -14,12 +14,12 @@ from sqlalchemy import select, update
 from sqlmodel import col
 
 from app.core.db.models import utc_now
-from app.core.http.private_routes import private
 from app.core.http.route_dependencies import routes_with_dependencies
 from app.core.runtime import Runtime
 from app.impersonation.models import EndReason, Impersonation
 from app.impersonation.service import close_ended
 from app.impersonation.tokens import ISSUER
+from app.users.dependencies import private
 from app.users.erasure import erase_user
 from app.users.models import users
 from app.users.roles import Role

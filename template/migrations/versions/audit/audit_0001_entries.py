@@ -12,7 +12,7 @@ from alembic import op
 revision: str = "audit_0001"
 down_revision: str | Sequence[str] | None = None
 branch_labels: str | Sequence[str] | None = ("audit",)
-depends_on: str | Sequence[str] | None = ("core_0001",)
+depends_on: str | Sequence[str] | None = ("core_0001", "users_0001")
 
 CHAINS = 8
 

@@ -8,7 +8,7 @@ const HEIGHT = 48;
 export function bars(values, title) {
   const highest = Math.max(1, ...values.map(({ value }) => value));
   const viewBox = `0 0 ${values.length * WIDTH} ${HEIGHT}`;
-  const chart = svg("svg", { viewBox, class: "bars", role: "img", "aria-label": title });
+  const chart = svg("svg", { viewBox, preserveAspectRatio: "none", class: "bars", role: "img", "aria-label": title });
   values.forEach(({ label, value }, index) => {
     const height = Math.max(value > 0 ? 2 : 0.5, (value / highest) * HEIGHT);
     const bar = svg("rect", { x: index * WIDTH, y: HEIGHT - height, width: WIDTH - 2, height });
