@@ -10,6 +10,7 @@ EXCEPTIONS = {
     "appstoreserverlibrary": "app-store-server-library",
     "jwt": "pyjwt",
     "yaml": "pyyaml",
+    "openfeature": "openfeature-sdk",
     "phonenumbers": "phonenumberslite",
     "google.auth": "google-auth",
     "google.genai": "google-genai",

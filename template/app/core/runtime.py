@@ -18,6 +18,7 @@ from app.core.db.telemetry import observe_engine
 from app.core.ports.audit import Audit
 from app.core.ports.cache import Cache, MemoryCache
 from app.core.ports.events import Events
+from app.core.ports.flags import Flags, NoFlags
 from app.core.ports.leases import Leases, MemoryLeases
 from app.core.ports.plans import FreePlan, Plans, Reservation
 from app.core.ports.queue import Queue
@@ -36,6 +37,7 @@ class Ports(TypedDict, total=False):
     cache: Cache
     audit: Audit
     usage: UsageRecorder
+    flags: Flags
     user_files: UserFiles
     limiter: Limiter
     leases: Leases
@@ -55,6 +57,7 @@ class Runtime:
     cache: Cache = field(default_factory=MemoryCache)
     audit: Audit = field(default_factory=LogAudit)
     usage: UsageRecorder = field(default_factory=UnbilledUsage)
+    flags: Flags = field(default_factory=NoFlags)
     user_files: UserFiles = field(default_factory=NoUserFiles)
     limiter: Limiter = field(default_factory=MemoryLimiter)
     leases: Leases = field(default_factory=MemoryLeases)
