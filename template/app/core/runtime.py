@@ -17,6 +17,7 @@ from app.core.ports.audit import Audit
 from app.core.ports.cache import Cache, MemoryCache
 from app.core.ports.events import Events
 from app.core.ports.leases import Leases, MemoryLeases
+from app.core.ports.mail import MailSender, NoMail
 from app.core.ports.plans import FreePlan, Plans, Reservation
 from app.core.ports.queue import Queue
 from app.core.ports.telemetry import ExternalCall, Telemetry, TelemetryListener
@@ -37,6 +38,7 @@ class Ports(TypedDict, total=False):
     user_files: UserFiles
     limiter: Limiter
     leases: Leases
+    mail: MailSender
     queue: Queue
 
 
@@ -56,6 +58,7 @@ class Runtime:
     user_files: UserFiles = field(default_factory=NoUserFiles)
     limiter: Limiter = field(default_factory=MemoryLimiter)
     leases: Leases = field(default_factory=MemoryLeases)
+    mail: MailSender = field(default_factory=NoMail)
     telemetry: Telemetry = field(init=False)
     queue: Queue = field(init=False)
     events: Events = field(init=False)
