@@ -43,10 +43,11 @@ RETENTION: Final = (
     ),
 )
 
+_RECEIVED: Final = col(ContactMessage.created_at)
 _STATE: Final = col(ContactMessage.state)
 
 REPORT_METRICS: Final = (
-    ReportMetric(name="contact_messages", count=rows_since(col(ContactMessage.created_at), _STATE != MessageState.SPAM)),
-    ReportMetric(name="contact_spam", count=rows_since(col(ContactMessage.created_at), _STATE == MessageState.SPAM)),
+    ReportMetric(name="contact_messages", count=rows_since(_RECEIVED, _STATE != MessageState.SPAM)),
+    ReportMetric(name="contact_spam", count=rows_since(_RECEIVED, _STATE == MessageState.SPAM)),
     ReportMetric(name="contact_unanswered", count=rows(ContactMessage, _STATE == MessageState.NEW)),
 )

@@ -1,4 +1,4 @@
-"""Deliveries of messages: emails and webhooks, each sent once, and retried until it succeeds or its attempts are used up.
+"""Deliveries of messages: emails and webhooks. Each is retried until it is sent or its attempts are used up.
 
 The job that sends a delivery first is enqueued with the message. The sweeper sends what is due for a retry, and what
 a killed process left behind.

@@ -59,7 +59,7 @@ def _page(value: str) -> str:
 
 
 Name = Annotated[str, Line(max_length=NAME_LENGTH)]
-ExtraKey = Annotated[str, StringConstraints(min_length=1, max_length=EXTRA_KEY_LENGTH, pattern=r"^[A-Za-z0-9_.-]+\Z")]
+ExtraKey = Annotated[str, StringConstraints(min_length=1, max_length=EXTRA_KEY_LENGTH, pattern="^[A-Za-z0-9_.-]+$")]
 ExtraNumber = Annotated[StrictInt, Field(ge=-MAX_EXTRA_NUMBER, le=MAX_EXTRA_NUMBER)]
 ExtraText = Annotated[str, Paragraphs(max_length=EXTRA_TEXT_LENGTH)]
 ExtraFields = Annotated[
@@ -94,7 +94,8 @@ class ContactSubmit(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     form_token: str = Field(
-        max_length=4 * TOKEN_LENGTH, description="From `GET /public/contact/status`. Valid for 24 hours, for one message."
+        max_length=4 * TOKEN_LENGTH,
+        description="From `GET /public/contact/status`. Valid for 24 hours, for one message.",
     )
     name: Name
     email: Email
@@ -108,7 +109,7 @@ class ContactSubmit(BaseModel):
     consent: str | None = Field(
         default=None,
         max_length=CONSENT_LENGTH,
-        description="The version of the consent text that the sender agreed to. Required if CONTACT_CONSENT_VERSION is set.",
+        description="The version of the text that the sender agreed to. Required if CONTACT_CONSENT_VERSION is set.",
     )
     source: Source = Field(default_factory=Source)
     website: str = Field(default="", max_length=HONEYPOT_LENGTH, description="Leave this field empty, and hide it.")
@@ -124,7 +125,9 @@ class ContactStatus(BaseModel):
     """What a form needs in order to be shown and sent."""
 
     form_token: str = Field(description="Send it with the message. Valid for 24 hours, for one message.")
-    required: list[str] = Field(description="The fields that a message must have.", examples=[["name", "email", "message"]])
+    required: list[str] = Field(
+        description="The fields that a message must have.", examples=[["name", "email", "message"]]
+    )
     consent_version: str | None = Field(
         description="The version of the consent text that the form must show. Null if no consent is required."
     )

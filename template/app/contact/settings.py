@@ -11,6 +11,7 @@ from app.kit.outbound_http import check_target
 from app.kit.types.email_address import ascii_email
 from app.kit.webhook_signatures import WebhookSigner
 
+MAKE_ONE: Final = 'make one with: echo "whsec_$(openssl rand -base64 32)"'
 SEPARATOR: Final = ","
 """The separator between the secrets, the newest first. The base64 alphabet does not contain it."""
 
@@ -32,7 +33,7 @@ def _secret(value: SecretStr) -> SecretStr:
         try:
             WebhookSigner(_secrets(value))
         except ValueError as error:
-            raise ValueError(f'{error}; make one with: echo "whsec_$(openssl rand -base64 32)"') from None
+            raise ValueError(f"{error}; {MAKE_ONE}") from None
     return value
 
 
@@ -53,8 +54,7 @@ class ContactSettings(ModuleSettings):
     def _webhook_is_signed(self) -> Self:
         if self.CONTACT_WEBHOOK_URL and not self.CONTACT_WEBHOOK_SECRET.get_secret_value():
             raise ValueError(
-                "CONTACT_WEBHOOK_URL needs CONTACT_WEBHOOK_SECRET, so that the recipient can verify who sends; make one "
-                'with: echo "whsec_$(openssl rand -base64 32)"'
+                f"CONTACT_WEBHOOK_URL needs CONTACT_WEBHOOK_SECRET, which signs the webhooks; {MAKE_ONE}"
             )
         return self
 

@@ -6,6 +6,7 @@ differently a moment later changes nothing. Redirects are not followed, and prox
 
 import asyncio
 import socket
+import ssl
 from datetime import timedelta
 from ipaddress import ip_address
 from types import TracebackType
@@ -56,7 +57,7 @@ class OutboundHttp:
     """
 
     def __init__(
-        self, *, allow_loopback: bool = False, timeout: timedelta = TIMEOUT, verify: "httpx._types.VerifyTypes" = True
+        self, *, allow_loopback: bool = False, timeout: timedelta = TIMEOUT, verify: ssl.SSLContext | bool = True
     ) -> None:
         self._allow_loopback = allow_loopback
         self._timeout = timeout.total_seconds()
@@ -80,7 +81,8 @@ class OutboundHttp:
         """
         try:
             async with asyncio.timeout(self._timeout):
-                return await self._post(httpx.URL(check_target(url, allow_loopback=self._allow_loopback)), body, headers)
+                target = httpx.URL(check_target(url, allow_loopback=self._allow_loopback))
+                return await self._post(target, body, headers)
         except TimeoutError:
             raise OutboundHttpError(f"no answer within {self._timeout:g} s") from None
         except ValueError as error:

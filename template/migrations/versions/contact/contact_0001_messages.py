@@ -58,9 +58,7 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "kind IN ('notification', 'confirmation', 'webhook')", name=op.f("ck_contact_deliveries_delivery_kind")
         ),
-        sa.CheckConstraint(
-            "state IN ('pending', 'sent', 'failed')", name=op.f("ck_contact_deliveries_delivery_state")
-        ),
+        sa.CheckConstraint("state IN ('pending', 'sent', 'failed')", name=op.f("ck_contact_deliveries_delivery_state")),
         sa.ForeignKeyConstraint(
             ["message_id"],
             ["contact_messages.id"],
