@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.contact.models import MessageState
-from app.contact.planning import plan_again
+from app.contact.planning import cancel_deliveries, plan_again
 from app.contact.repository import ContactMessageRepository
 from app.core.context import Actor
 from app.core.db.models import utc_now
@@ -28,7 +28,9 @@ async def change_state(
         return
     answered_at = utc_now() if state is MessageState.ANSWERED else None
     await messages.update(message, {"state": state, "answered_at": answered_at})
-    if before is MessageState.SPAM:
+    if state is MessageState.SPAM:
+        await cancel_deliveries(session, message_id)
+    elif before is MessageState.SPAM:
         await plan_again(runtime, session, message)
     entry = AuditEntry(
         actor_id=actor.id,

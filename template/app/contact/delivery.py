@@ -79,6 +79,18 @@ async def deliver_due(runtime: Runtime, stop: asyncio.Event | None = None) -> in
             return sent
 
 
+async def retry_failed(runtime: Runtime) -> int:
+    """Make every failed delivery due now, with all its attempts. Return their number."""
+    statement = (
+        update(ContactDelivery)
+        .where(col(ContactDelivery.state) == DeliveryState.FAILED)
+        .values(state=DeliveryState.PENDING, attempts=0, due_at=utc_now(), reason=None)
+    )
+    async with runtime.database.transaction() as session:
+        result = await session.execute(statement, execution_options=_NO_SYNC)
+    return cast("CursorResult[object]", result).rowcount
+
+
 @asynccontextmanager
 async def delivering(runtime: Runtime) -> AsyncIterator[None]:
     """Send due deliveries at once and then every 30 seconds, until the block ends."""

@@ -47,9 +47,9 @@ class Form:
     age: timedelta
 
 
-def new_form_token(secret: SecretStr) -> str:
-    """Return the token of a form that is opened now."""
-    content = _CONTENT.pack(time.time(), uuid4().bytes)
+def new_form_token(secret: SecretStr, *, now: float | None = None) -> str:
+    """Return the token of a form that is opened at a Unix time in seconds; by default now."""
+    content = _CONTENT.pack(time.time() if now is None else now, uuid4().bytes)
     return base64.urlsafe_b64encode(content + _signature(secret, content)).rstrip(b"=").decode()
 
 

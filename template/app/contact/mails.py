@@ -18,18 +18,18 @@ async def send_notification(runtime: Runtime, message: ContactMessage) -> None:
         MailRejectedError: the email will never be accepted.
     """
     subject = one_line(f"Contact form: {message.subject or message.name}")
-    facts = {
+    fields = {
         "Name": message.name,
         "Email": message.email,
         "Phone": message.phone,
         "Company": message.company,
         "Subject": message.subject,
-        **message.extra_fields,
     }
     data = {
         "paragraphs": message.message.replace("\r\n", "\n").split("\n\n"),
-        "facts": {one_line(label): str(value) for label, value in facts.items() if value not in (None, "")},
-        "source": {label: str(value) for label, value in message.source.items()},
+        "fields": {label: value for label, value in fields.items() if value is not None},
+        # Under a heading of their own: the sender chooses their names, such as "Email".
+        "other_fields": {**message.extra_fields, **message.source},
     }
     await runtime.mail.send(
         Mail(

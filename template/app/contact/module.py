@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from app.contact.admin_routes import router as admin_router
+from app.contact.commands import contact
 from app.contact.data_policy import PERSONAL_DATA, REPORT_METRICS, RETENTION
 from app.contact.delivery import deliver_contact_message, delivering
 from app.contact.models import ConfirmedRecipient, ContactDelivery, ContactMessage
@@ -30,6 +31,7 @@ module = Module(
     jobs=(deliver_contact_message,),
     lifespan=_lifespan,
     background=delivering,
+    commands=(contact,),
     personal_data=PERSONAL_DATA,
     retention=RETENTION,
     metrics=REPORT_METRICS,

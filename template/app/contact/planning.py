@@ -1,8 +1,9 @@
 """Planning of what is sent because of a message: each email and webhook is one row, written with the message."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 from uuid_utils.compat import uuid7
@@ -26,18 +27,15 @@ async def plan_deliveries(runtime: Runtime, session: AsyncSession, message: Cont
 
 async def plan_again(runtime: Runtime, session: AsyncSession, message: ContactMessage) -> None:
     """Plan what a message that was taken for spam did not cause. Its sender is not sent a confirmation any more."""
-    kinds = _internal_kinds(runtime)
-    await session.execute(
-        update(ContactDelivery)
-        .where(
-            col(ContactDelivery.message_id) == message.id,
-            col(ContactDelivery.kind).in_(kinds),
-            col(ContactDelivery.state) == DeliveryState.FAILED,
-        )
-        .values(state=DeliveryState.PENDING, attempts=0, due_at=utc_now(), reason=None),
-        execution_options={"synchronize_session": False},
+    await _plan(runtime, session, message, _internal_kinds(runtime))
+
+
+async def cancel_deliveries(session: AsyncSession, message_id: UUID) -> None:
+    """Remove what is not sent yet, since the message is spam. An attempt that has started may succeed."""
+    statement = delete(ContactDelivery).where(
+        col(ContactDelivery.message_id) == message_id, col(ContactDelivery.state) != DeliveryState.SENT
     )
-    await _plan(runtime, session, message, kinds)
+    await session.execute(statement, execution_options={"synchronize_session": False})
 
 
 def _internal_kinds(runtime: Runtime) -> list[DeliveryKind]:

@@ -28,7 +28,7 @@ MAX_EXTRA_FIELDS: Final = 20
 EXTRA_KEY_LENGTH: Final = 50
 EXTRA_TEXT_LENGTH: Final = 1000
 MAX_EXTRA_NUMBER: Final = 2**53 - 1
-"""Larger integers are not exact in JavaScript (RFC 8259 §6)."""
+"""Larger integers become floating-point numbers, as in JavaScript (RFC 8259 §6)."""
 SOURCE_LENGTH: Final = 300
 HONEYPOT_LENGTH: Final = 1000
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")

@@ -53,9 +53,7 @@ class ContactSettings(ModuleSettings):
     @model_validator(mode="after")
     def _webhook_is_signed(self) -> Self:
         if self.CONTACT_WEBHOOK_URL and not self.CONTACT_WEBHOOK_SECRET.get_secret_value():
-            raise ValueError(
-                f"CONTACT_WEBHOOK_URL needs CONTACT_WEBHOOK_SECRET, which signs the webhooks; {MAKE_ONE}"
-            )
+            raise ValueError(f"CONTACT_WEBHOOK_URL needs CONTACT_WEBHOOK_SECRET, which signs the webhooks; {MAKE_ONE}")
         return self
 
     @property
