@@ -23,11 +23,12 @@ MAX_AGE: Final = timedelta(hours=24)
 CLOCK_SKEW: Final = timedelta(minutes=1)
 """The largest difference between the clocks of two servers."""
 _PURPOSE: Final = b"tokens of contact forms"
-_CONTENT: Final = struct.Struct(">d16s")
+_VERSION: Final = 1
+_CONTENT: Final = struct.Struct(">Bd16s")
 _SIGNATURE_SIZE: Final = hashlib.sha256().digest_size
 _SIZE: Final = _CONTENT.size + _SIGNATURE_SIZE
-TOKEN_LENGTH: Final = -(-_SIZE * 8 // 6)
-"""Characters of a token: base64 without padding."""
+TOKEN_LENGTH: Final = _SIZE // 3 * 4
+"""Characters of a token. The size is a multiple of three bytes, so that no two texts are the same in base64."""
 
 
 class InvalidTokenError(ValueError):
@@ -49,8 +50,8 @@ class Form:
 
 def new_form_token(secret: SecretStr, *, now: float | None = None) -> str:
     """Return the token of a form that is opened at a Unix time in seconds; by default now."""
-    content = _CONTENT.pack(time.time() if now is None else now, uuid4().bytes)
-    return base64.urlsafe_b64encode(content + _signature(secret, content)).rstrip(b"=").decode()
+    content = _CONTENT.pack(_VERSION, time.time() if now is None else now, uuid4().bytes)
+    return base64.urlsafe_b64encode(content + _signature(secret, content)).decode()
 
 
 def read_form_token(secrets: Sequence[SecretStr], token: str, *, now: float | None = None) -> Form:
@@ -67,14 +68,14 @@ def read_form_token(secrets: Sequence[SecretStr], token: str, *, now: float | No
     if len(token) != TOKEN_LENGTH:
         raise InvalidTokenError
     try:
-        raw = base64.b64decode(token + "=" * (-TOKEN_LENGTH % 4), altchars=b"-_", validate=True)
+        raw = base64.b64decode(token, altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         raise InvalidTokenError from None
     content, signature = raw[: _CONTENT.size], raw[_CONTENT.size :]
     # Each key is compared, so that the time does not show which one has signed.
     if not any([hmac.compare_digest(_signature(secret, content), signature) for secret in secrets]):  # noqa: C419
         raise InvalidTokenError
-    opened, form_id = _CONTENT.unpack(content)
+    _, opened, form_id = _CONTENT.unpack(content)
     age = timedelta(seconds=(time.time() if now is None else now) - opened)
     if not -CLOCK_SKEW <= age <= MAX_AGE:
         raise InvalidTokenError
