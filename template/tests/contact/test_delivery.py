@@ -105,7 +105,7 @@ class TestEmails:
         self, client: httpx.AsyncClient, runtime: Runtime, outbox: Outbox
     ) -> None:
         typed = {"name": "SPAM", "subject": "SPAM", "message": "SPAM", "company": "SPAM"}
-        await send(client, filled_form(runtime, **typed))
+        await send(client, {**filled_form(runtime), **typed})
         await runtime.queue.drain()
         (confirmation,) = (mail for mail in outbox.sent if mail.template == "contact_confirmation")
         assert "SPAM" not in confirmation.subject

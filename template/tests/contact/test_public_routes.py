@@ -119,7 +119,7 @@ class TestSend:
     async def test_refuses_a_bad_field(
         self, client: httpx.AsyncClient, runtime: Runtime, session: AsyncSession, field: str, value: object
     ) -> None:
-        answer = await client.post(CONTACT, json=filled_form(runtime, **{field: value}))
+        answer = await client.post(CONTACT, json={**filled_form(runtime), field: value})
         assert all(place.startswith(field) for place in problems(answer))
         assert await messages(session) == []
 
@@ -274,13 +274,13 @@ class TestConcurrency:
         assert len(set(ids)) == 1
         assert outbox.recipients == [ADA["email"], "team@example.com"]
 
-    async def test_a_hundred_messages_are_one_confirmation(
+    async def test_many_messages_of_a_mailbox_are_one_confirmation(
         self, live_client: httpx.AsyncClient, live_runtime: Runtime
     ) -> None:
         outbox = keep_mail(live_runtime)
-        bodies = [filled_form(live_runtime, email=f"a.d.a+{number}@example.com") for number in range(100)]
+        bodies = [filled_form(live_runtime, email=f"a.d.a+{number}@example.com") for number in range(30)]
         ids = await asyncio.gather(*(send(live_client, body) for body in bodies))
         await live_runtime.queue.drain()
-        assert len(set(ids)) == 100
+        assert len(set(ids)) == 30
         assert len([to for to in outbox.recipients if to != "team@example.com"]) == 1
-        assert outbox.recipients.count("team@example.com") == 100
+        assert outbox.recipients.count("team@example.com") == 30
