@@ -54,7 +54,7 @@ async def send_confirmation(runtime: Runtime, message: ContactMessage) -> None:
     await runtime.mail.send(
         Mail(
             to=message.email,
-            subject=f"We received your message to {runtime.settings.PROJECT_NAME}",
+            subject=f"Your message to {runtime.settings.PROJECT_NAME}",
             template="contact_confirmation",
             data={},
             key=f"contact-confirmation/{message.id}",
