@@ -92,6 +92,8 @@ def include_routes(app: FastAPI, modules: Sequence[Module], prefix: str) -> None
     # Directly into the application: each router in between costs every request another search.
     for module in modules:
         tags: list[str | Enum] = [module.name]
+        if module.page_router is not None:
+            app.include_router(module.page_router, include_in_schema=False)
         if module.public_router is not None:
             app.include_router(module.public_router, prefix=f"{prefix}/public", tags=tags)
         if module.router is not None and guards is not None:

@@ -1,5 +1,6 @@
 """The context of the current request, available in handlers, dependencies and log lines."""
 
+from collections.abc import Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol
@@ -39,7 +40,9 @@ class RequestContext:
     __slots__ = (
         "actor",
         "error",
+        "headers",
         "identity",
+        "impersonator_id",
         "rate_limit_headers",
         "request_id",
         "route",
@@ -48,9 +51,13 @@ class RequestContext:
         "user_id",
     )
 
-    def __init__(self, request_id: str, started_at: float = 0.0) -> None:
+    def __init__(
+        self, request_id: str, started_at: float = 0.0, headers: Iterable[tuple[bytes, bytes]] = ()
+    ) -> None:
         self.request_id = request_id
         self.started_at = started_at
+        self.headers = headers
+        """The headers of the request."""
         self.status: int | None = None
         """The status of the response, once it has started."""
         self.error: BaseException | None = None
@@ -60,10 +67,18 @@ class RequestContext:
         self.user_id: str | None = None
         self.actor: Actor | None = None
         """Set when the caller is known."""
+        self.impersonator_id: str | None = None
+        """The administrator who acts as the current user, if one does."""
         self.identity: str | None = None
         """The owner of the rate limits, once the caller is known."""
         self.rate_limit_headers: list[tuple[bytes, bytes]] | None = None
         """Set when a rate limit has counted the request."""
+
+
+    @property
+    def user_agent(self) -> str | None:
+        """The header `User-Agent`."""
+        return next((value.decode("latin-1") for name, value in self.headers if name == b"user-agent"), None)
 
 
 current_request: ContextVar[RequestContext | None] = ContextVar("current_request", default=None)
@@ -94,3 +109,5 @@ def bind_user(request: HTTPConnection | Scope, user_id: object, actor: Actor | N
     context = context_of(request)
     context.user_id = str(user_id)
     context.actor = actor
+    if actor is not None and str(actor.id) != context.user_id:
+        context.impersonator_id = str(actor.id)

@@ -9,10 +9,11 @@ from uuid import UUID
 
 from fastapi import APIRouter
 from fastapi.params import Depends
-from sqlalchemy import ColumnElement, Select
+from sqlalchemy import ColumnElement, Executable, Select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 
+from app.core.admin_view import AdminView
 from app.core.config.settings import ModuleSettings
 from app.core.ports.events import Event
 from app.core.ports.queue import Json
@@ -39,11 +40,18 @@ type InboxJob = Callable[[Runtime, Payload], Awaitable[None]]
 type Erase = Callable[[Runtime, AsyncSession, UUID], Awaitable[None]]
 """`async (runtime, session, user_id)`: works in the session's transaction. Idempotent."""
 
+type DeleteExpired = Callable[[Runtime, AsyncSession, int], Awaitable[int]]
+"""`async (runtime, session, limit)`: deletes up to `limit` expired rows in the session's transaction, and returns their
+number. It is called until it deletes fewer."""
+
 type BeforeErasure = Callable[[Runtime, UUID], Awaitable[None]]
 """`async (runtime, user_id)`: runs before a user is erased, without a transaction. Idempotent. It raises to refuse."""
 
 type CountQuery = Callable[[datetime, datetime], Select[int]]
 """Return the counting statement for the period from the first argument until before the second."""
+
+type FigureQuery = Callable[[datetime], Executable]
+"""Return the statement for the present time. Its rows are a label, a number, and whether the number is exact."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,10 +136,12 @@ class RetentionRule:
     Attributes:
         model: the table; its primary key has one column.
         expired: the condition: `lambda _runtime, now: col(Project.deleted_at) < now - timedelta(days=30)`.
+        delete: runs instead of deleting the rows, where deleting them changes others too.
     """
 
     model: type[SQLModel]
     expired: Callable[[Runtime, datetime], ColumnElement[bool]]
+    delete: DeleteExpired | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -161,6 +171,22 @@ class ReportMetric:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Figure:
+    """A figure on the administrators' dashboard: a number for each label. Contains no personal data.
+
+    Attributes:
+        name: such as `projects_created`. Unique.
+        query: returns the statement for the present time, whose rows are a label, a number, and whether the number is
+            exact. Its cost must not grow with the table: `app.core.data_policy.figures` has such statements.
+        unit: the unit of the numbers: `count`, `bytes`, or the smallest unit of a currency, such as `usd`.
+    """
+
+    name: str
+    query: FigureQuery
+    unit: str = "count"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PlanLevel:
     """A quantity of a user that the plan limits, such as the number of projects.
 
@@ -183,6 +209,7 @@ class Module:
         router: its routes under `/api/v1/app`, for authenticated users.
         admin_router: its routes under `/api/v1/admin`, for administrators.
         public_router: its routes under `/api/v1/public`, without authentication.
+        page_router: its web pages, without the prefix `/api/v1` and without authentication.
         guards: the guards of the app and admin areas. Exactly one module provides them.
         app_dependencies: dependencies of every module's app routes, after the guard: for example to count calls.
         unmetered: its app routes run without the `app_dependencies`: users need them even if their quota is used up.
@@ -207,7 +234,9 @@ class Module:
         personal_data: its rows about users: what an export contains and an erasure removes.
         retention: its rows that expire.
         metrics: its numbers in the daily report.
+        figures: its figures on the administrators' dashboard.
         levels: its quantities that plans limit.
+        admin_views: its tables in the browser admin (`app.core.admin_view`).
     """
 
     name: str
@@ -215,6 +244,7 @@ class Module:
     router: APIRouter | None = None
     admin_router: APIRouter | None = None
     public_router: APIRouter | None = None
+    page_router: APIRouter | None = None
     guards: Guards | None = None
     app_dependencies: tuple[Depends, ...] = ()
     unmetered: bool = False
@@ -234,7 +264,9 @@ class Module:
     personal_data: tuple[PersonalData, ...] = ()
     retention: tuple[RetentionRule, ...] = ()
     metrics: tuple[ReportMetric, ...] = ()
+    figures: tuple[Figure, ...] = ()
     levels: tuple[PlanLevel, ...] = ()
+    admin_views: tuple[AdminView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from typing import TypedDict, Unpack, cast
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.websockets import WebSocketDisconnect
 
 from app.core.config.settings import Settings
+from app.core.db.bulk_changes import BulkChange, bulk_entry
 from app.core.db.database import Database
 from app.core.db.log_audit import LogAudit
 from app.core.db.telemetry import observe_engine
@@ -66,8 +68,9 @@ class Runtime:
     _overridden: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        """Connect telemetry with the objects that report operations outside of the runtime."""
+        """Connect telemetry and the audit trail with the objects that report operations outside of the runtime."""
         self.telemetry = Telemetry(self._observe_database, _observe_calls)
+        self.database.on_bulk_change = self._audit_bulk_change
 
     def provide[T](self, key: type[T], value: T) -> None:
         """Make a module's own object available to its routes and jobs."""
@@ -138,6 +141,9 @@ class Runtime:
             async with self.database.transaction() as session:
                 await self.plans.give_back(session, reservation)
             raise
+
+    async def _audit_bulk_change(self, session: AsyncSession, change: BulkChange) -> None:
+        await self.audit.record(session, bulk_entry(change))
 
     def _observe_database(self, telemetry: Telemetry) -> AbstractContextManager[None]:
         if not self.database.is_configured:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from app.core.admin_view import AdminAction, AdminView
 from app.core.data_policy.daily_report import generate_daily_report
 from app.core.data_policy.retention import cleanup_old_data
 from app.core.lifecycle import jobs_of
@@ -14,7 +15,7 @@ from app.jobs.broker import Broker, InProcessBroker, WorkerOptions
 from app.jobs.commands import crons, jobs, worker
 from app.jobs.crons import crons_of
 from app.jobs.data_policy import PERSONAL_DATA, REPORT_METRICS, RETENTION
-from app.jobs.models import Job, JobResult
+from app.jobs.models import Job, JobResult, JobState
 from app.jobs.outbox import Outbox
 from app.jobs.settings import JobsSettings
 from app.redis.connection import connect
@@ -77,4 +78,15 @@ module = Module(
     personal_data=PERSONAL_DATA,
     retention=RETENTION,
     metrics=REPORT_METRICS,
+    admin_views=(
+        AdminView(
+            title="Jobs",
+            path="/jobs",
+            columns=("name", "state", "attempts", "run_at", "error"),
+            actions=(
+                AdminAction(path="/retry", only_if={"state": (JobState.DEAD,)}),
+                AdminAction(method="DELETE", label="Cancel job", only_if={"state": (JobState.WAITING,)}, danger=True),
+            ),
+        ),
+    ),
 )

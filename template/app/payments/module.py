@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 
 from app.core.manifest import Cron, Module, Subscriber
 from app.core.runtime import Runtime
+from app.payments.admin_routes import SUBSCRIPTIONS
+from app.payments.admin_routes import router as admin_router
 from app.payments.commands import billing
 from app.payments.data_policy import PERSONAL_DATA, REPORT_METRICS, RETENTION
 from app.payments.entitlements import SubscriptionEntitlements
@@ -32,6 +34,7 @@ async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
 module = Module(
     name="payments",
     models=(Subscription, Reconciliation, BillingNotice),
+    admin_router=admin_router,
     jobs=(reconcile_subscriptions,),
     crons=(Cron(function=reconcile_subscriptions, hour=3, minute=17),),
     subscribers=(Subscriber(UserCreated, on_user_created),),
@@ -41,4 +44,5 @@ module = Module(
     personal_data=PERSONAL_DATA,
     retention=RETENTION,
     metrics=REPORT_METRICS,
+    admin_views=(SUBSCRIPTIONS,),
 )

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, select
 from sqlmodel import col
 
+from app.core.db.list_options import Filter
 from app.core.db.models import utc_now
 from app.core.db.repository import Repository
 from app.payments.models import Subscription
@@ -29,6 +30,12 @@ class SubscriptionRepository(Repository[Subscription]):
 
     model = Subscription
     owner: ClassVar = col(Subscription.user_id)
+    filters: ClassVar = {
+        "status": Filter(col(Subscription.status)),
+        "provider": Filter(col(Subscription.provider)),
+        "plan": Filter(col(Subscription.plan)),
+        "user_id": Filter(col(Subscription.user_id)),
+    }
 
     async def find(self, provider: str, provider_id: str, *, lock: bool = False) -> Subscription | None:
         """Return a subscription by its provider and its id there. `lock` locks the row until the transaction ends."""

@@ -8,6 +8,8 @@ from fastapi import APIRouter
 
 from app.core.manifest import Cron, HealthCheck, Module
 from app.core.runtime import Runtime
+from app.storage.admin_routes import FILES
+from app.storage.admin_routes import router as admin_router
 from app.storage.commands import files
 from app.storage.data_policy import LEVELS, PERSONAL_DATA, REPORT_METRICS
 from app.storage.jobs import delete_file, remove_orphans, sweep_files
@@ -59,6 +61,7 @@ module = Module(
     name="storage",
     models=(File,),
     router=router,
+    admin_router=admin_router,
     public_router=_link_router(),
     settings=(StorageSettings, *(provider.settings for provider in PROVIDERS)),
     jobs=(delete_file, sweep_files, remove_orphans),
@@ -69,4 +72,5 @@ module = Module(
     personal_data=PERSONAL_DATA,
     metrics=REPORT_METRICS,
     levels=LEVELS,
+    admin_views=(FILES,),
 )

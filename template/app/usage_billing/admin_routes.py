@@ -1,11 +1,12 @@
 """Admin routes for usage that is billed."""
 
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Query
 from sqlmodel import col
 
+from app.core.admin_view import AdminAction, AdminView
 from app.core.db.pagination import Page, PageDep
 from app.core.errors import ConflictError, NotFoundError
 from app.core.http.dependencies import ActorDep, RuntimeDep, SessionDep
@@ -15,6 +16,16 @@ from app.usage_billing.repository import ErrorReportRepository, UsageRepository
 from app.usage_billing.schemas import MeterErrorReportRead, UsageRecordRead
 
 router = APIRouter(prefix="/usage")
+
+VIEWS: Final = (
+    AdminView(
+        title="Usage records",
+        path="/usage/records",
+        columns=("meter", "quantity", "state", "reason", "occurred_at", "user_id"),
+        actions=(AdminAction(path="/send", only_if={"state": (UsageState.REJECTED, UsageState.UNCLEAR)}),),
+    ),
+    AdminView(title="Usage errors", path="/usage/error-reports"),
+)
 
 
 @router.get("/records")

@@ -7,6 +7,7 @@ from app.core.manifest import Cron, Module
 from app.core.runtime import Runtime
 from app.stripe.prices import StripePrices
 from app.stripe.setup import StripeSetup
+from app.usage_billing.admin_routes import VIEWS
 from app.usage_billing.admin_routes import router as admin_router
 from app.usage_billing.commands import billing
 from app.usage_billing.data_policy import PERSONAL_DATA, REPORT_METRICS, RETENTION
@@ -51,4 +52,5 @@ module = Module(
     personal_data=PERSONAL_DATA,
     retention=RETENTION,
     metrics=REPORT_METRICS,
+    admin_views=VIEWS,
 )

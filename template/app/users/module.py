@@ -3,6 +3,7 @@
 from fastapi import Depends
 
 from app.auth.events import IdentityChanged, IdentityDeleted
+from app.core.admin_view import AdminAction, AdminView
 from app.core.manifest import Guards, Module, Subscriber
 from app.users.admin_routes import router as admin_router
 from app.users.commands import user
@@ -33,4 +34,15 @@ module = Module(
     personal_data=PERSONAL_DATA,
     retention=RETENTION,
     metrics=REPORT_METRICS,
+    admin_views=(
+        AdminView(
+            title="Users",
+            path="/users",
+            columns=("email", "full_name", "role", "is_active", "created_at"),
+            actions=(
+                AdminAction(path="/deactivate", only_if={"is_active": (True,)}, danger=True),
+                AdminAction(path="/activate", only_if={"is_active": (False,)}),
+            ),
+        ),
+    ),
 )

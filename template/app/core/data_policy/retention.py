@@ -5,6 +5,7 @@ from typing import Final, cast
 
 import structlog
 from sqlalchemy import CursorResult, delete, inspect, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db.models import utc_now
 from app.core.manifest import RetentionRule, modules_of
@@ -45,13 +46,20 @@ def _rules(runtime: Runtime) -> list[RetentionRule]:
 
 
 async def _delete_batches(runtime: Runtime, rule: RetentionRule) -> AsyncIterator[int]:
-    (key,) = inspect(rule.model).primary_key
-    batch = select(key).where(rule.expired(runtime, utc_now())).limit(BATCH)
-    statement = delete(rule.model).where(key.in_(batch))
     while True:
         async with runtime.database.transaction() as session:
-            result = await session.execute(statement, execution_options={"synchronize_session": False})
-        count = cast("CursorResult[object]", result).rowcount
+            if rule.delete is not None:
+                count = await rule.delete(runtime, session, BATCH)
+            else:
+                count = await _delete_batch(runtime, session, rule)
         yield count
         if count < BATCH:
             return
+
+
+async def _delete_batch(runtime: Runtime, session: AsyncSession, rule: RetentionRule) -> int:
+    (key,) = inspect(rule.model).primary_key
+    batch = select(key).where(rule.expired(runtime, utc_now())).limit(BATCH)
+    statement = delete(rule.model).where(key.in_(batch))
+    result = await session.execute(statement, execution_options={"synchronize_session": False})
+    return cast("CursorResult[object]", result).rowcount

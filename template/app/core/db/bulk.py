@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import SQLModel, col
 
+from app.core.db.bulk_changes import report_bulk_change
 from app.core.db.database import is_unique_violation
 from app.core.db.models import Entity, utc_now
 from app.core.errors import ConflictError
@@ -100,6 +101,7 @@ async def update_rows[M: Entity](
         loaded = session.identity_map.get(inspect(model).identity_key_from_primary_key((id_,)))
         for name, value in rows[id_].items() if loaded is not None else ():
             set_committed_value(loaded, name, value)
+    await report_bulk_change(session, model, "updated", len(changed), names)
     return len(changed)
 
 

@@ -14,7 +14,9 @@ from sqlmodel import SQLModel
 
 from app.core.config.settings import ConfigurationError, Settings
 from app.core.db.availability import availability
+from app.core.db.commit_writers import run_writers
 from app.core.db.engine import NO_TRANSACTION, DatabaseUnavailableError, postgresql_engine, sqlite_engine
+from app.core.db.bulk_changes import ON_BULK_CHANGE, BulkListener
 from app.core.db.reading_session import ReadingSession
 
 if TYPE_CHECKING:
@@ -64,6 +66,8 @@ class Database:
         self._engine = engine
         self.migrated = False
         """Whether the database is known to have every revision of this code."""
+        self.on_bulk_change: BulkListener | None = None
+        """Called for each statement that writes many rows, in its transaction."""
         # One statement needs no transaction; a BEGIN and a COMMIT around it would triple the round trips.
         self._autocommit_engine = engine and engine.execution_options(**_autocommit_options(engine))
         writers = None if connections is None else max(1, connections - -(-connections // READERS_SHARE))
@@ -128,7 +132,7 @@ class Database:
                 info={READ_ONLY: True},
                 sync_session_class=ReadingSession,
             )
-        return AsyncSession(self.engine, expire_on_commit=False)
+        return AsyncSession(self.engine, expire_on_commit=False, info={ON_BULK_CHANGE: self.on_bulk_change})
 
     @property
     def is_configured(self) -> bool:
@@ -153,6 +157,7 @@ class Database:
                 logger.warning("database_connections_not_closed", hint="The database does not answer.")
 
     async def _commit(self, session: AsyncSession) -> None:
+        await run_writers(session)
         await session.commit()
         for action in take_actions(session):
             try:

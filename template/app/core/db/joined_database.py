@@ -7,6 +7,8 @@ from sqlalchemy import Executable, Row
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
 from app.core.db.availability import availability
+from app.core.db.bulk_changes import ON_BULK_CHANGE
+from app.core.db.commit_writers import move_writers
 from app.core.db.database import READ_ONLY, Database, after_commit, take_actions
 
 
@@ -44,7 +46,7 @@ class JoinedDatabase(Database):
             expire_on_commit=False,
             autoflush=not reading,
             join_transaction_mode="create_savepoint",
-            info={READ_ONLY: True} if reading else {},
+            info={READ_ONLY: True} if reading else {ON_BULK_CHANGE: self.on_bulk_change},
         )
 
     def require(self) -> None:
@@ -57,6 +59,7 @@ class JoinedDatabase(Database):
         if self._outer is None:
             await super()._commit(session)
             return
+        move_writers(session, self._outer)
         await session.commit()
         for action in take_actions(session):
             after_commit(self._outer, action)

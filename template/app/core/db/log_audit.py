@@ -4,6 +4,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db.database import after_commit
+from app.core.observability.change_redaction import Shown, shown_value
 from app.core.ports.audit import AuditEntry
 
 
@@ -26,4 +27,13 @@ class LogAudit:
             target_type=entry.target_type,
             target_id=entry.target_id,
             details=dict(entry.details),
+            changes=shown_changes(entry),
         )
+
+
+def shown_changes(entry: AuditEntry) -> dict[str, list[Shown]]:
+    """Return the changes as `{field: [before, after]}`, redacted."""
+    return {
+        name: [shown_value(name, change.before), shown_value(name, change.after)]
+        for name, change in entry.changes.items()
+    }

@@ -11,6 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Mapped
 from sqlmodel import col
 
 from app.core.db.bulk import Values, bounded, check_changes, check_fields, conflicts, update_rows, values_of
+from app.core.db.bulk_changes import report_bulk_change
 from app.core.db.database import fetch_in
 from app.core.db.list_options import Computed, Filter, Join, conditions, ordering
 from app.core.db.models import Entity, SoftDelete, utc_now
@@ -194,6 +195,8 @@ class Repository[M: Entity]:
         entities = [self._with_values(self.model(), {**values_of(data), **owner}) for data in bounded(rows)]
         self.session.add_all(entities)
         await self._flush()
+        if len(entities) > 1:
+            await report_bulk_change(self.session, self.model, "created", len(entities))
         return entities
 
     async def create_with_owner(self, data: Values, owner_id: UUID) -> M:
@@ -227,7 +230,9 @@ class Repository[M: Entity]:
         statement = update(self.model).where(*visible).values({"updated_at": utc_now(), **values})
         with conflicts(self.model):
             result = await self.session.execute(statement)
-        return cast("CursorResult[Any]", result).rowcount
+        count = cast("CursorResult[Any]", result).rowcount
+        await report_bulk_change(self.session, self.model, "updated", count, values)
+        return count
 
     async def update_each(self, changes: Mapping[UUID, Values], *, owner_id: UUID | None = None) -> int:
         """Change up to `MAX_BULK_ROWS` visible rows, each to its own values, in one statement. Returns their number.

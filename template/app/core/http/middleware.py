@@ -33,7 +33,16 @@ RESPONSE_STARTS = ("http.response.start", "websocket.http.response.start")
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 LOCAL_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?"
 """The origins that may call the API in local where BACKEND_CORS_ORIGINS is empty."""
-EXPOSED = ("X-Request-ID", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After")
+IMPERSONATION = b"x-impersonation"
+"""The response header that names the administrator who acts as the user, and the user."""
+EXPOSED = (
+    "X-Request-ID",
+    "X-RateLimit-Limit",
+    "X-RateLimit-Remaining",
+    "X-RateLimit-Reset",
+    "Retry-After",
+    "X-Impersonation",
+)
 
 SECURITY_HEADERS: Headers = [
     (b"x-content-type-options", b"nosniff"),
@@ -99,7 +108,7 @@ class RequestMiddleware:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, _without_traceback(send))
             return
-        context = scope[SCOPE_KEY] = RequestContext(_request_id(scope["headers"]), time.perf_counter())
+        context = scope[SCOPE_KEY] = RequestContext(_request_id(scope["headers"]), time.perf_counter(), scope["headers"])
         path = scope["path"]
         extra = self._docs_headers if path in self._docs else self._api_headers
 
@@ -211,5 +220,7 @@ def _completed(headers: Iterable[tuple[bytes, bytes]], context: RequestContext, 
     result.append((b"x-request-id", context.request_id.encode()))
     if context.rate_limit_headers is not None:
         result += context.rate_limit_headers
+    if context.impersonator_id is not None:
+        result.append((IMPERSONATION, f"impersonator={context.impersonator_id}; user={context.user_id}".encode()))
     result += [header for header in extra if header[0] not in present]
     return result

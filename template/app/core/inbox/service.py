@@ -100,14 +100,20 @@ async def replay(runtime: Runtime, id_: UUID, *, now: bool = False) -> bool:
     Returns:
         Whether there is a failed event with this id.
     """
-    failed = (col(InboxEvent.id) == id_, col(InboxEvent.status) == InboxStatus.FAILED)
     async with runtime.database.transaction() as session:
-        values = {"status": InboxStatus.PENDING, "attempts": 0, "next_attempt_at": utc_now(), "error": None}
-        found = await set_where(session, *failed, **values)
-        if found and not now:
-            await runtime.queue.enqueue(session, process_inbox_event, str(id_), job_id=f"inbox:{id_}")
+        found = await replay_in(runtime, session, id_, enqueue=not now)
     if found and now:
         await process_inbox_event(runtime, str(id_))
+    return found
+
+
+async def replay_in(runtime: Runtime, session: AsyncSession, id_: UUID, *, enqueue: bool = True) -> bool:
+    """Make a failed event pending again, within a transaction. Return whether there is a failed event with this id."""
+    failed = (col(InboxEvent.id) == id_, col(InboxEvent.status) == InboxStatus.FAILED)
+    values = {"status": InboxStatus.PENDING, "attempts": 0, "next_attempt_at": utc_now(), "error": None}
+    found = await set_where(session, *failed, **values)
+    if found and enqueue:
+        await runtime.queue.enqueue(session, process_inbox_event, str(id_), job_id=f"inbox:{id_}")
     return found
 
 

@@ -78,6 +78,8 @@ def add_facts(logger: WrappedLogger, method: str, event: EventDict) -> EventDict
         event["request_id"] = context.request_id
         if context.user_id is not None:
             event["user_id"] = context.user_id
+        if context.impersonator_id is not None:
+            event["impersonator_id"] = context.impersonator_id
     return event
 
 

@@ -1,0 +1,124 @@
+"""Redaction of values in the audit trail: which fields changed is shown, but no secret and no personal value."""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from enum import Enum
+from typing import Final
+from uuid import UUID
+
+from app.core.observability.redaction import redact
+
+type Scalar = str | int | float | bool | None
+type Shown = Scalar | list["Shown"] | dict[str, "Shown"]
+
+REDACTED: Final = "[redacted]"
+MAX_TEXT: Final = 200
+MAX_ITEMS: Final = 50
+MAX_DEPTH: Final = 4
+
+SENSITIVE: Final = frozenset(
+    {
+        "address",
+        "birthday",
+        "birthdate",
+        "body",
+        "card",
+        "city",
+        "comment",
+        "cookie",
+        "credential",
+        "credentials",
+        "description",
+        "email",
+        "fingerprint",
+        "hash",
+        "iban",
+        "ip",
+        "latitude",
+        "longitude",
+        "mail",
+        "message",
+        "mobile",
+        "name",
+        "nickname",
+        "note",
+        "notes",
+        "passphrase",
+        "password",
+        "phone",
+        "pin",
+        "postcode",
+        "secret",
+        "seed",
+        "signature",
+        "ssn",
+        "street",
+        "subject",
+        "text",
+        "title",
+        "token",
+        "tokens",
+        "url",
+        "username",
+        "zip",
+    }
+)
+"""Words in the names of fields whose values are not shown."""
+SENSITIVE_PAIRS: Final = ("api_key", "access_key", "private_key", "secret_key", "signing_key", "encryption_key")
+
+_WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+
+
+def shown_value(name: str, value: object) -> Shown:
+    """Return a value as the audit trail shows it: JSON, bounded, and redacted if its field is sensitive.
+
+    Args:
+        name: of the field.
+        value: of any type. Those other than text, numbers, times, ids and collections of these are redacted.
+    """
+    return REDACTED if value is not None and _is_sensitive(name) else _shown(value, MAX_DEPTH)
+
+
+def shown_text(text: str, limit: int = MAX_TEXT) -> str:
+    """Return a text without email addresses and unprintable characters, and not longer than the limit."""
+    cut = text[:limit]
+    return redact("".join(char if char.isprintable() else " " for char in cut))[:limit]
+
+
+def _is_sensitive(name: str) -> bool:
+    words = [word.lower() for word in _WORDS.findall(name)]
+    joined = "_".join(words)
+    return not SENSITIVE.isdisjoint(words) or any(pair in joined for pair in SENSITIVE_PAIRS)
+
+
+def _shown(value: object, depth: int) -> Shown:
+    if isinstance(value, Enum):
+        return _shown(value.value, depth)
+    if value is None or isinstance(value, bool | int | float):
+        return value if not isinstance(value, float) or value == value and abs(value) != float("inf") else str(value)
+    if isinstance(value, str):
+        return shown_text(value)
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if depth == 0:
+        return REDACTED
+    if isinstance(value, Mapping):
+        return _members(value, depth)
+    if isinstance(value, list | tuple | set | frozenset):
+        return _items(value, depth)
+    return REDACTED
+
+
+def _members(value: Mapping[object, object], depth: int) -> dict[str, Shown]:
+    members = list(value.items())[:MAX_ITEMS]
+    return {
+        shown_text(str(name)): REDACTED if _is_sensitive(str(name)) else _shown(item, depth - 1)
+        for name, item in members
+    }
+
+
+def _items(value: Iterable[object], depth: int) -> list[Shown]:
+    return [_shown(item, depth - 1) for item in list(value)[:MAX_ITEMS]]
