@@ -1,4 +1,4 @@
-"""Personal data, retention and metrics of the contact form."""
+"""Personal data, retention, metrics and figures of the contact form."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -11,7 +11,8 @@ from app.contact.models import ConfirmedRecipient, ContactMessage, MessageState
 from app.contact.recipients import PERIOD
 from app.contact.settings import ContactSettings
 from app.core.data_policy.daily_report import rows, rows_since
-from app.core.manifest import PersonalData, ReportMetric, RetentionRule
+from app.core.data_policy.figures import rows_by, rows_by_day
+from app.core.manifest import Figure, PersonalData, ReportMetric, RetentionRule
 from app.core.runtime import Runtime
 from app.users.models import users
 
@@ -41,6 +42,11 @@ RETENTION: Final = (
     RetentionRule(
         model=ConfirmedRecipient, expired=lambda _runtime, now: col(ConfirmedRecipient.confirmed_at) < now - PERIOD
     ),
+)
+
+FIGURES: Final = (
+    Figure(name="contact_messages_received", query=rows_by_day(ContactMessage)),
+    Figure(name="contact_messages_by_state", query=rows_by(col(ContactMessage.state), MessageState)),
 )
 
 _RECEIVED: Final = col(ContactMessage.created_at)

@@ -3,9 +3,10 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from app.contact.admin_routes import MESSAGES
 from app.contact.admin_routes import router as admin_router
 from app.contact.commands import contact
-from app.contact.data_policy import PERSONAL_DATA, REPORT_METRICS, RETENTION
+from app.contact.data_policy import FIGURES, PERSONAL_DATA, REPORT_METRICS, RETENTION
 from app.contact.delivery import deliver_contact_message, delivering
 from app.contact.models import ConfirmedRecipient, ContactDelivery, ContactMessage
 from app.contact.public_routes import router as public_router
@@ -35,4 +36,6 @@ module = Module(
     personal_data=PERSONAL_DATA,
     retention=RETENTION,
     metrics=REPORT_METRICS,
+    figures=FIGURES,
+    admin_views=(MESSAGES,),
 )

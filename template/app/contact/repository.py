@@ -53,6 +53,12 @@ class ContactMessageRepository(Repository[ContactMessage]):
         return message
 
     async def read(self, message_id: UUID) -> ContactMessageRead:
-        """Return a message as the list shows it."""
-        (item,) = (await self.page(ContactMessageRead, PageParams(0, 1), col(ContactMessage.id) == message_id)).items
-        return item
+        """Return a message as the list shows it.
+
+        Raises:
+            NotFoundError: there is no such message.
+        """
+        page = await self.page(ContactMessageRead, PageParams(0, 1), col(ContactMessage.id) == message_id)
+        if not page.items:
+            raise NotFoundError("Message", message_id)
+        return page.items[0]

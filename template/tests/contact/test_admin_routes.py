@@ -60,6 +60,8 @@ class TestList:
         assert (newest["source"], newest["extra_fields"]) == ({"utm_source": "x"}, {"a": 1})
         assert (newest["notification"], newest["confirmation"], newest["webhook"]) == ("pending", "sent", None)
         assert {"form_id", "email_key"}.isdisjoint(newest)
+        assert (await client.get(f"{ADMIN}/{id_}", headers=admin)).json() == newest
+        assert (await client.get(f"{ADMIN}/{uuid4()}", headers=admin)).status_code == 404
 
     async def test_can_be_filtered_searched_and_sorted(
         self, client: httpx.AsyncClient, runtime: Runtime, admin: dict[str, str]
@@ -172,4 +174,5 @@ class TestAccess:
             headers = impersonated(runtime, "someone@example.com")
         expected = 401 if who == "anonymous" else 403
         assert (await client.get(ADMIN, headers=headers)).status_code == expected
+        assert (await client.get(f"{ADMIN}/{id_}", headers=headers)).status_code == expected
         assert (await change(client, headers, id_, "spam")).status_code == expected
