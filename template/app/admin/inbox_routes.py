@@ -38,7 +38,7 @@ class InboxEventRead(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     id: UUID
-    provider: str = Field(description="The system that sent the event.", examples=["stripe"])
+    provider: str = Field(description="The system that sent the event.", examples=["acme"])
     event_id: str = Field(description="The provider's id of the event.")
     handler: str
     status: InboxStatus

@@ -8,11 +8,11 @@ from app.apple_iap.schemas import LinkedSubscription, PurchaseLink
 from app.core.http.dependencies import RuntimeDep
 from app.core.http.rate_limit import RateLimit
 from app.payments.linking import link_subscription
-from app.users.dependencies import CurrentUser
+from app.users.dependencies import CurrentUser, private
 
 SUBSCRIPTION = "Auto-Renewable Subscription"
 
-router = APIRouter(prefix="/billing/apple")
+router = APIRouter(prefix="/billing/apple", dependencies=[Depends(private)])
 
 
 @router.post("/link", dependencies=[Depends(RateLimit("30/minute", name="apple_link"))])

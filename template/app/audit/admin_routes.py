@@ -26,8 +26,8 @@ async def list_audit_entries(
 ) -> AuditPage | StreamingResponse:
     """List or export the entries of the audit log, newest first.
 
-    Send `next_cursor` as `cursor` to get the next page. With `format=csv` or `format=jsonl`, the response is a file with
-    all entries that match.
+    Send `next_cursor` as `cursor` to get the next page. With `format=csv` or `format=jsonl`, the response is a file
+    with all entries that match.
     """
     if query.format != ExportFormat.JSON:
         name = f"audit-log.{query.format.value}"

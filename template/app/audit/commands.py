@@ -77,7 +77,7 @@ def _warn_of_unknown_keys(reports: list[ChainReport]) -> None:
     unknown = sum(report.unknown_keys for report in reports)
     if unknown:
         click.echo(
-            f"Warning: the seals of {unknown} entries could not be checked, because their key is neither SECRET_KEY nor "
-            "in SECRET_KEY_PREVIOUS. Their hashes were checked.",
+            f"Warning: the seals of {unknown} entries could not be checked: their key is neither SECRET_KEY nor in "
+            "SECRET_KEY_PREVIOUS. Their hashes were checked.",
             err=True,
         )

@@ -13,8 +13,9 @@ from app.audit.models import AuditChain, AuditRecord
 from app.audit.sealing import SealingKeys
 from app.audit.settings import AuditSettings
 from app.core.data_policy.daily_report import rows_since
+from app.core.data_policy.figures import total_rows
 from app.core.db.models import utc_now
-from app.core.manifest import PersonalData, ReportMetric, RetentionRule
+from app.core.manifest import Figure, PersonalData, ReportMetric, RetentionRule
 from app.core.runtime import Runtime
 
 
@@ -88,3 +89,5 @@ RETENTION: Final = (
 )
 
 REPORT_METRICS: Final = (ReportMetric(name="audit_entries", count=rows_since(col(AuditRecord.created_at))),)
+
+FIGURES: Final = (Figure(name="audit_entries", query=total_rows(AuditRecord)),)

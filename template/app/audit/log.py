@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
@@ -25,7 +25,7 @@ from app.audit.sealing import SealingKeys, link, new_salt, origin_digest
 from app.core.context import RequestContext, current_request
 from app.core.db.commit_writers import write_before_commit
 from app.core.db.database import READ_ONLY
-from app.core.db.log_audit import shown_changes
+from app.core.db.log_audit import LogAudit, shown_changes
 from app.core.db.models import utc_now
 from app.core.observability.change_redaction import shown_text
 from app.core.ports.audit import AuditEntry
@@ -34,9 +34,7 @@ type Row = dict[str, Any]
 
 _CHAIN: Final = select(col(AuditChain.chain), col(AuditChain.sequence), col(AuditChain.hash))
 _FREE_CHAIN: Final = (
-    _CHAIN.order_by((col(AuditChain.chain) + bindparam("start")) % CHAINS)
-    .limit(1)
-    .with_for_update(skip_locked=True)
+    _CHAIN.order_by((col(AuditChain.chain) + bindparam("start")) % CHAINS).limit(1).with_for_update(skip_locked=True)
 )
 _NEXT_CHAIN: Final = _CHAIN.where(col(AuditChain.chain) == bindparam("start")).with_for_update()
 
@@ -50,6 +48,8 @@ class AuditLog:
     """
 
     keys: SealingKeys
+    lines: LogAudit = field(default_factory=LogAudit)
+    """The log lines that every project has, written as well: a copy outside of the database."""
 
     async def record(self, session: AsyncSession, entry: AuditEntry) -> None:
         """See `Audit.record`.
@@ -64,6 +64,7 @@ class AuditLog:
         _check_length("target_type", entry.target_type, TARGET_TYPE_LENGTH)
         _check_length("target_id", entry.target_id, TARGET_ID_LENGTH)
         write_before_commit(session, self._write, _values(entry, current_request.get()))
+        await self.lines.record(session, entry)
 
     async def _write(self, session: AsyncSession, entries: Sequence[Row]) -> None:
         start = {"start": random.randrange(CHAINS)}  # noqa: S311 - spreads the load

@@ -11,8 +11,7 @@ from app.auth.tokens import SharedSecrets, TokenVerifier
 from app.core.config.settings import Settings
 from app.core.db.models import utc_now
 
-LOCAL_PROVIDER = "local"
-LOCAL_ISSUER = "local"
+LOCAL_PROVIDER = LOCAL_ISSUER = "local"
 LOCAL_AUDIENCE = "local-development"
 _ALGORITHM = "HS256"
 

@@ -51,9 +51,7 @@ class RequestContext:
         "user_id",
     )
 
-    def __init__(
-        self, request_id: str, started_at: float = 0.0, headers: Iterable[tuple[bytes, bytes]] = ()
-    ) -> None:
+    def __init__(self, request_id: str, started_at: float = 0.0, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
         self.request_id = request_id
         self.started_at = started_at
         self.headers = headers
@@ -73,7 +71,6 @@ class RequestContext:
         """The owner of the rate limits, once the caller is known."""
         self.rate_limit_headers: list[tuple[bytes, bytes]] | None = None
         """Set when a rate limit has counted the request."""
-
 
     @property
     def user_agent(self) -> str | None:

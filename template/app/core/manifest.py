@@ -50,7 +50,7 @@ type BeforeErasure = Callable[[Runtime, UUID], Awaitable[None]]
 type CountQuery = Callable[[datetime, datetime], Select[int]]
 """Return the counting statement for the period from the first argument until before the second."""
 
-type FigureQuery = Callable[[datetime], Executable]
+type FigureQuery = Callable[[Runtime, datetime], Executable]
 """Return the statement for the present time. Its rows are a label, a number, and whether the number is exact."""
 
 

@@ -3,12 +3,12 @@
 from sqlalchemy import text
 
 from app.core.config.settings import Settings
-from app.core.data_policy.commands import cleanup, report
+from app.core.data_policy.commands import cleanup, report, stats
 from app.core.data_policy.daily_report import generate_daily_report
 from app.core.data_policy.retention import cleanup_old_data
 from app.core.db.schema_version import require_migrated
 from app.core.inbox.commands import inbox
-from app.core.inbox.data_policy import REPORT_METRICS, RETENTION
+from app.core.inbox.data_policy import FIGURES, REPORT_METRICS, RETENTION
 from app.core.inbox.models import InboxEvent
 from app.core.inbox.service import process_inbox_event
 from app.core.inbox.sweeper import sweeping
@@ -31,7 +31,8 @@ module = Module(
     jobs=(deliver_event, process_inbox_event, cleanup_old_data, generate_daily_report),
     health_checks=(HealthCheck(name="database", check=_check_database),),
     background=sweeping,
-    commands=(inbox, cleanup, report, shell),
+    commands=(inbox, cleanup, report, stats, shell),
     retention=RETENTION,
     metrics=REPORT_METRICS,
+    figures=FIGURES,
 )

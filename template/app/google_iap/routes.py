@@ -15,9 +15,9 @@ from app.google_iap.schemas import GooglePurchaseLink, LinkedGoogleSubscription
 from app.payments.errors import BillingUnavailableError
 from app.payments.linking import link_subscription
 from app.payments.port import ProviderUnavailableError
-from app.users.dependencies import CurrentUser
+from app.users.dependencies import CurrentUser, private
 
-router = APIRouter(prefix="/billing/google")
+router = APIRouter(prefix="/billing/google", dependencies=[Depends(private)])
 
 
 @router.post("/link", dependencies=[Depends(RateLimit("30/minute", name="google_link"))])

@@ -1,5 +1,37 @@
 """Impersonation: administrators act as a user for a short time."""
 
-from app.core.manifest import Module
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
-module = Module(name="impersonation")
+from app.auth.authenticator import Authenticator
+from app.core.manifest import Module
+from app.core.runtime import Runtime
+from app.impersonation.admin_routes import router as admin_router
+from app.impersonation.callers import impersonated_caller
+from app.impersonation.data_policy import FIGURES, PERSONAL_DATA, REPORT_METRICS, RETENTION
+from app.impersonation.models import Impersonation
+from app.impersonation.sweeper import sweeping
+from app.impersonation.tokens import ISSUER, ImpersonationTokens
+from app.users.caller_sources import CallerSources
+
+
+@asynccontextmanager
+async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
+    tokens = ImpersonationTokens(runtime.settings)
+    runtime.provide(ImpersonationTokens, tokens)
+    runtime.resource(Authenticator).accept(ISSUER, tokens)
+    runtime.resource(CallerSources).by_provider[ISSUER] = impersonated_caller
+    yield
+
+
+module = Module(
+    name="impersonation",
+    models=(Impersonation,),
+    admin_router=admin_router,
+    lifespan=_lifespan,
+    background=sweeping,
+    personal_data=PERSONAL_DATA,
+    retention=RETENTION,
+    metrics=REPORT_METRICS,
+    figures=FIGURES,
+)

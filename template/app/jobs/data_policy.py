@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.core.data_policy.daily_report import rows, rows_since
-from app.core.manifest import PersonalData, ReportMetric, RetentionRule
+from app.core.data_policy.figures import rows_by, rows_by_day
+from app.core.manifest import Figure, PersonalData, ReportMetric, RetentionRule
 from app.core.runtime import Runtime
 from app.jobs.models import Job, JobState
 from app.jobs.settings import JobsSettings
@@ -46,4 +47,9 @@ REPORT_METRICS: Final = (
     ReportMetric(name="jobs_done", count=rows_since(col(Job.updated_at), col(Job.state) == JobState.DONE)),
     ReportMetric(name="jobs_dead", count=rows(Job, col(Job.state) == JobState.DEAD)),
     ReportMetric(name="jobs_waiting", count=rows(Job, col(Job.state) == JobState.WAITING)),
+)
+
+FIGURES: Final = (
+    Figure(name="jobs", query=rows_by(col(Job.state), [state for state in JobState if state != JobState.DONE])),
+    Figure(name="jobs_created", query=rows_by_day(Job)),
 )

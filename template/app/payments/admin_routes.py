@@ -29,7 +29,7 @@ class AdminSubscriptionRead(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     id: UUID
-    provider: str = Field(examples=["stripe"])
+    provider: str = Field(examples=["acme"])
     provider_id: str = Field(description="The provider's id of the subscription.")
     customer_id: str | None = Field(description="The provider's id of the customer.")
     user_id: UUID | None = Field(description="Null if no user is known: the subscription gives no access.")

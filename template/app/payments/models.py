@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlmodel import Field
 
 from app.core.db.columns import enum_type
@@ -28,6 +28,8 @@ class Subscription(Entity, table=True):
     __table_args__ = (
         UniqueConstraint("provider", "provider_id"),
         CheckConstraint("quantity >= 0", name="quantity"),
+        # Serves the figures of administrators.
+        Index(None, "plan", "status", "product"),
     )
 
     provider: str = Field(max_length=PROVIDER_LENGTH)

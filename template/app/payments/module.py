@@ -11,6 +11,7 @@ from app.payments.commands import billing
 from app.payments.data_policy import PERSONAL_DATA, REPORT_METRICS, RETENTION
 from app.payments.entitlements import SubscriptionEntitlements
 from app.payments.erasure import end_subscriptions
+from app.payments.figures import FIGURES
 from app.payments.jobs import reconcile_subscriptions
 from app.payments.models import BillingNotice, Reconciliation, Subscription
 from app.payments.port import BillingProviders
@@ -44,5 +45,6 @@ module = Module(
     personal_data=PERSONAL_DATA,
     retention=RETENTION,
     metrics=REPORT_METRICS,
+    figures=FIGURES,
     admin_views=(SUBSCRIPTIONS,),
 )

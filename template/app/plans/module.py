@@ -17,6 +17,7 @@ from app.plans.blocks import Blocks
 from app.plans.catalog import PlanCatalog
 from app.plans.data_policy import PERSONAL_DATA, REPORT_METRICS, RETENTION
 from app.plans.dependencies import Consumes, RequireFeature, RequirePlan
+from app.plans.figures import FIGURES
 from app.plans.models import PlanUsage
 from app.plans.routes import router
 
@@ -91,4 +92,5 @@ module = Module(
     personal_data=PERSONAL_DATA,
     retention=RETENTION,
     metrics=REPORT_METRICS,
+    figures=FIGURES,
 )

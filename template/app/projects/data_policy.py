@@ -7,7 +7,8 @@ from sqlalchemy import func, select
 from sqlmodel import col
 
 from app.core.data_policy.daily_report import rows_since
-from app.core.manifest import PersonalData, PlanLevel, ReportMetric, RetentionRule
+from app.core.data_policy.figures import rows_by_day, total_rows
+from app.core.manifest import Figure, PersonalData, PlanLevel, ReportMetric, RetentionRule
 from app.projects.models import Project
 
 RESTORE_PERIOD: Final = timedelta(days=30)
@@ -29,3 +30,8 @@ LEVELS: Final = (
 )
 
 REPORT_METRICS: Final = (ReportMetric(name="projects_created", count=rows_since(col(Project.created_at))),)
+
+FIGURES: Final = (
+    Figure(name="projects", query=total_rows(Project)),
+    Figure(name="projects_created", query=rows_by_day(Project)),
+)

@@ -1,7 +1,7 @@
 """Projects: the example module. Copy it to create your own."""
 
 from app.core.manifest import Module
-from app.projects.data_policy import LEVELS, PERSONAL_DATA, REPORT_METRICS, RETENTION
+from app.projects.data_policy import FIGURES, LEVELS, PERSONAL_DATA, REPORT_METRICS, RETENTION
 from app.projects.models import Project
 from app.projects.routes import router
 
@@ -12,5 +12,6 @@ module = Module(
     personal_data=PERSONAL_DATA,
     retention=RETENTION,
     metrics=REPORT_METRICS,
+    figures=FIGURES,
     levels=LEVELS,
 )

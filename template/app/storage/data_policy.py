@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.core.data_policy.daily_report import rows
-from app.core.manifest import PersonalData, PlanLevel, ReportMetric
+from app.core.data_policy.figures import rows_by_day, total_rows
+from app.core.manifest import Figure, PersonalData, PlanLevel, ReportMetric
 from app.core.runtime import Runtime
 from app.storage.jobs import sweep_files
 from app.storage.models import File, FileStatus
@@ -44,4 +45,9 @@ LEVELS: Final = (
 REPORT_METRICS: Final = (
     ReportMetric(name="files_stored", count=rows(File, _STORED)),
     ReportMetric(name="files_bytes", count=lambda _since, _until: _BYTES),
+)
+
+FIGURES: Final = (
+    Figure(name="files", query=total_rows(File)),
+    Figure(name="files_created", query=rows_by_day(File)),
 )

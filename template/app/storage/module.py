@@ -11,7 +11,7 @@ from app.core.runtime import Runtime
 from app.storage.admin_routes import FILES
 from app.storage.admin_routes import router as admin_router
 from app.storage.commands import files
-from app.storage.data_policy import LEVELS, PERSONAL_DATA, REPORT_METRICS
+from app.storage.data_policy import FIGURES, LEVELS, PERSONAL_DATA, REPORT_METRICS
 from app.storage.jobs import delete_file, remove_orphans, sweep_files
 from app.storage.models import File
 from app.storage.object_store import ObjectStore
@@ -71,6 +71,7 @@ module = Module(
     commands=(files,),
     personal_data=PERSONAL_DATA,
     metrics=REPORT_METRICS,
+    figures=FIGURES,
     levels=LEVELS,
     admin_views=(FILES,),
 )

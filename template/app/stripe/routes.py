@@ -28,12 +28,12 @@ from app.stripe.schemas import (
 )
 from app.stripe.service import UserSubscription, billing_status
 from app.users.caller import Caller
-from app.users.dependencies import CurrentUser
+from app.users.dependencies import CurrentUser, private
 
 RATE = RateLimit("30/minute", name="billing")
 """Each request makes several calls to Stripe, which limits them per account."""
 
-router = APIRouter(prefix="/billing", dependencies=[Depends(RATE)])
+router = APIRouter(prefix="/billing", dependencies=[Depends(private), Depends(RATE)])
 
 SessionId = Annotated[str, Path(pattern=r"^cs_[A-Za-z0-9_]{1,250}$")]
 

@@ -6,7 +6,8 @@ from typing import Final
 from sqlmodel import col
 
 from app.core.data_policy.daily_report import rows, rows_since
-from app.core.manifest import PersonalData, ReportMetric, RetentionRule
+from app.core.data_policy.figures import rows_by
+from app.core.manifest import Figure, PersonalData, ReportMetric, RetentionRule
 from app.usage_billing.models import MeterErrorReport, UsageRecord, UsageState
 
 KEPT: Final = timedelta(days=400)
@@ -29,3 +30,7 @@ REPORT_METRICS: Final = (
     ReportMetric(name="usage_rejected", count=rows(UsageRecord, _STATE == UsageState.REJECTED)),
     ReportMetric(name="usage_unclear", count=rows(UsageRecord, _STATE == UsageState.UNCLEAR)),
 )
+
+_OPEN: Final = [state for state in UsageState if state != UsageState.SENT]
+
+FIGURES: Final = (Figure(name="usage_records", query=rows_by(col(UsageRecord.state), _OPEN)),)

@@ -10,7 +10,7 @@ from app.stripe.setup import StripeSetup
 from app.usage_billing.admin_routes import VIEWS
 from app.usage_billing.admin_routes import router as admin_router
 from app.usage_billing.commands import billing
-from app.usage_billing.data_policy import PERSONAL_DATA, REPORT_METRICS, RETENTION
+from app.usage_billing.data_policy import FIGURES, PERSONAL_DATA, REPORT_METRICS, RETENTION
 from app.usage_billing.jobs import reconcile_usage
 from app.usage_billing.meters import Meters
 from app.usage_billing.models import MeterErrorReport, UsageRecord
@@ -52,5 +52,6 @@ module = Module(
     personal_data=PERSONAL_DATA,
     retention=RETENTION,
     metrics=REPORT_METRICS,
+    figures=FIGURES,
     admin_views=VIEWS,
 )

@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.core.data_policy.daily_report import rows, rows_since
+from app.core.data_policy.figures import rows_by_day, total_rows
 from app.core.db.models import utc_now
-from app.core.manifest import PersonalData, ReportMetric, RetentionRule
+from app.core.manifest import Figure, PersonalData, ReportMetric, RetentionRule
 from app.core.runtime import Runtime
 from app.users.models import User, UserIdentity
 
@@ -50,4 +51,9 @@ RETENTION: Final = (
 REPORT_METRICS: Final = (
     ReportMetric(name="users_created", count=rows_since(col(User.created_at))),
     ReportMetric(name="users_active", count=rows(User, col(User.is_active).is_(True))),
+)
+
+FIGURES: Final = (
+    Figure(name="users", query=total_rows(User)),
+    Figure(name="sign_ups", query=rows_by_day(User)),
 )

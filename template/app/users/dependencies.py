@@ -26,9 +26,18 @@ from app.core.http.route_dependencies import DocumentedDependency, Operation, do
 from app.core.observability.pseudonym import pseudonym
 from app.core.runtime import Runtime, get_runtime
 from app.users.caller import Caller
+from app.users.caller_sources import CallerSources
 from app.users.claimed_roles import claimed_role
-from app.users.errors import AdminRequiredError, AssuranceRequiredError, PermissionRequiredError, RoleRequiredError
+from app.users.errors import (
+    AccountDeactivatedError,
+    AdminRequiredError,
+    AssuranceRequiredError,
+    ImpersonationNotAllowedError,
+    PermissionRequiredError,
+    RoleRequiredError,
+)
 from app.users.identities import create_user, find_caller
+from app.users.refusals import record_refusal
 from app.users.roles import AccessPolicy, Role
 from app.users.service import UserAdministration
 
@@ -61,6 +70,10 @@ async def current_user(
             await limit_user(connection, f"refused:{error.subject}")
         else:
             await limit_failed_authentication(connection)
+        await record_refusal(runtime, error, client)
+        raise
+    except AccountDeactivatedError as error:
+        await record_refusal(runtime, error, client)
         raise
     caller = replace(caller, client=client)
     bind_user(connection, caller.id, caller.actor)
@@ -72,7 +85,11 @@ async def _identify(connection: HTTPConnection, runtime: Runtime, token: str) ->
     if identity.assurance.is_anonymous:
         await limit_anonymous(connection, runtime.resource(AuthSettings).RATE_LIMIT_ANONYMOUS)
     await limit_user(connection, f"{identity.provider}:{identity.subject}")
-    caller = await find_caller(runtime.database, identity) or await _register(runtime, identity)
+    source = runtime.resource(CallerSources).by_provider.get(identity.provider)
+    if source is not None:
+        caller = await source(runtime, connection, identity)
+    else:
+        caller = await find_caller(runtime.database, identity) or await _register(runtime, identity)
     policy = runtime.resource(AccessPolicy)
     role = policy.effective_role(caller.role)
     if identity.assurance.actor is not None and role == Role.ADMIN:
@@ -179,6 +196,31 @@ def require_permission(permission: str) -> PermissionGuard:
 admin_user: Final = RoleGuard(Role.ADMIN)
 
 AdminUser = Annotated[Caller, Depends(admin_user)]
+
+
+class PrivateRoute(DocumentedDependency):
+    """A guard that refuses administrators who impersonate the user. See `private`."""
+
+    async def __call__(self, caller: CurrentUser) -> None:
+        """Admit the user.
+
+        Raises:
+            ImpersonationNotAllowedError: the caller is impersonated.
+        """
+        if caller.impersonator_id is not None:
+            raise ImpersonationNotAllowedError
+
+    @override
+    def document(self, operation: Operation) -> None:
+        """Add the error to an operation."""
+        document_error(operation, ImpersonationNotAllowedError, "An administrator impersonates the user.")
+
+
+private: Final = PrivateRoute()
+"""The guard of routes that only users themselves may call: billing, erasure, keys.
+
+Use: `router = APIRouter(prefix="/billing", dependencies=[Depends(private)])`.
+"""
 
 
 def require_assurance(level: AssuranceLevel) -> Callable[[Caller], Awaitable[Caller]]:

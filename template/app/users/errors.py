@@ -12,8 +12,9 @@ class AccountDeactivatedError(ForbiddenError):
 
     code = "ACCOUNT_DEACTIVATED"
 
-    def __init__(self) -> None:
+    def __init__(self, user_id: UUID | None = None) -> None:
         super().__init__("This account has been deactivated. Ask an administrator to activate it.")
+        self.user_id = user_id
 
 
 class TokenRevokedError(GenuineTokenError):
@@ -21,8 +22,9 @@ class TokenRevokedError(GenuineTokenError):
 
     code = "TOKEN_REVOKED"
 
-    def __init__(self, subject: str) -> None:
+    def __init__(self, subject: str, user_id: UUID) -> None:
         super().__init__("The bearer token has been revoked. Sign in again.", subject=subject, reason="revoked")
+        self.user_id = user_id
 
 
 class AssuranceRequiredError(UnauthorizedError):
@@ -61,6 +63,15 @@ class PermissionRequiredError(ForbiddenError):
 
     def __init__(self, permission: str) -> None:
         super().__init__("Your role does not allow this. Ask an administrator.", details={"required": permission})
+
+
+class ImpersonationNotAllowedError(ForbiddenError):
+    """The route is refused while an administrator impersonates the user."""
+
+    code = "IMPERSONATION_NOT_ALLOWED"
+
+    def __init__(self) -> None:
+        super().__init__("Only the user can do this, and not an administrator who impersonates the user.")
 
 
 class UnknownRoleError(AppError):

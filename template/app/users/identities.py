@@ -50,9 +50,9 @@ async def find_caller(database: Database, identity: Identity) -> Caller | None:
         return None
     id_, email, full_name, role, is_active, valid_from, created_at, updated_at, deleted_at = rows[0]
     if not is_active or deleted_at is not None:
-        raise AccountDeactivatedError
+        raise AccountDeactivatedError(id_)
     if valid_from is not None and (identity.issued_at is None or identity.issued_at < valid_from):
-        raise TokenRevokedError(identity.subject)
+        raise TokenRevokedError(identity.subject, id_)
     return Caller(
         id=id_,
         email=email,

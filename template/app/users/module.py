@@ -7,11 +7,11 @@ from app.core.admin_view import AdminAction, AdminView
 from app.core.manifest import Guards, Module, Subscriber
 from app.users.admin_routes import router as admin_router
 from app.users.commands import user
-from app.users.data_policy import PERSONAL_DATA, REPORT_METRICS, RETENTION
+from app.users.data_policy import FIGURES, PERSONAL_DATA, REPORT_METRICS, RETENTION
 from app.users.dependencies import admin_user, current_user
 from app.users.jobs import delete_user_data, export_user_data
 from app.users.models import User, UserIdentity
-from app.users.role_checks import UNKNOWN_ROLES, set_up_roles
+from app.users.role_checks import UNKNOWN_ROLES, set_up_access
 from app.users.routes import router
 from app.users.subscribers import on_identity_changed, on_identity_deleted
 
@@ -29,11 +29,12 @@ module = Module(
         Subscriber(IdentityDeleted, on_identity_deleted),
     ),
     diagnostics=(UNKNOWN_ROLES,),
-    setup=set_up_roles,
+    setup=set_up_access,
     commands=(user,),
     personal_data=PERSONAL_DATA,
     retention=RETENTION,
     metrics=REPORT_METRICS,
+    figures=FIGURES,
     admin_views=(
         AdminView(
             title="Users",

@@ -11,14 +11,15 @@ from app.core.config.settings import ConfigurationError
 from app.core.http.route_dependencies import routes_with_dependencies
 from app.core.manifest import Diagnostic, Module, modules_of
 from app.core.runtime import Runtime
+from app.users.caller_sources import CallerSources
 from app.users.claimed_roles import mapping_problems
 from app.users.dependencies import PermissionGuard, RoleGuard
 from app.users.models import users
 from app.users.roles import AccessPolicy, InvalidRolesError
 
 
-def set_up_roles(runtime: Runtime) -> None:
-    """Provide the `AccessPolicy` of `app/project_roles.py`, and check the guards of all routes.
+def set_up_access(runtime: Runtime) -> None:
+    """Provide the `AccessPolicy` of `app/project_roles.py` and the sources of callers. Check the guards of all routes.
 
     Raises:
         InvalidRolesError: names every problem at once.
@@ -30,6 +31,7 @@ def set_up_roles(runtime: Runtime) -> None:
     if wrong := list(mapping_problems(runtime.resource(AuthSettings), policy)):
         raise ConfigurationError(wrong)
     runtime.provide(AccessPolicy, policy)
+    runtime.provide(CallerSources, CallerSources())
 
 
 def _guard_problems(policy: AccessPolicy, modules: Sequence[Module]) -> Iterator[str]:

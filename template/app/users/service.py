@@ -10,7 +10,7 @@ from sqlmodel import col
 
 from app.core.context import Actor
 from app.core.db.models import utc_now
-from app.core.ports.audit import Audit, AuditEntry
+from app.core.ports.audit import Audit, AuditEntry, Change
 from app.users.errors import AdminRequiredError, LastAdminError, OwnAccountError
 from app.users.models import User, UserIdentity
 from app.users.repository import UserRepository
@@ -64,7 +64,8 @@ class UserAdministration:
         user = await users.require_locked(user_id)
         changes = {name: value for name, value in sent.items() if getattr(user, name) != value}
         if changes:
-            await self._record("user.updated", user_id, _describe(user, changes))
+            audited = {name: Change(getattr(user, name), value) for name, value in changes.items()}
+            await self._record("user.updated", user_id, audited)
             await users.update(user, changes)
         return user
 
@@ -126,21 +127,13 @@ class UserAdministration:
         if self.actor is not None and user_id == self.actor.id:
             raise OwnAccountError(action)
 
-    async def _record(self, action: str, user_id: UUID, details: dict[str, str] | None = None) -> None:
+    async def _record(self, action: str, user_id: UUID, changes: Mapping[str, Change] | None = None) -> None:
         entry = AuditEntry(
             actor_id=None if self.actor is None else self.actor.id,
             action=action,
             target_type="user",
             target_id=str(user_id),
             client=None if self.actor is None else self.actor.client,
-            details=details or {},
+            changes=changes or {},
         )
         await self.audit.record(self.session, entry)
-
-
-def _describe(user: User, changes: Mapping[str, object]) -> dict[str, str]:
-    """Return the changes for the audit trail: roles before and after, but of a name only that it changed."""
-    details = {"fields": ", ".join(sorted(changes))}
-    if "role" in changes:
-        details |= {"role_before": user.role, "role_after": str(changes["role"])}
-    return details

@@ -278,7 +278,7 @@ class TestMistakes:
             (AdminView(title="X", path="/carz"), "No module has an admin route GET /carz that returns a list"),
             (
                 AdminView(title="X", path="/log/stats"),
-                "No module has an admin route GET /log/stats that returns a list.",
+                "No module has an admin route GET /log/stats that returns a list",
             ),
             (AdminView(title="X", path="/cars", columns=("nmae",)), "The items of GET /cars have no field nmae"),
             (AdminView(title="X", path="/cars", key="vin"), "The items of GET /cars have no field vin"),

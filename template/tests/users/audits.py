@@ -2,6 +2,7 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.db.database import READ_ONLY
 from app.core.ports.audit import AuditEntry
 
 
@@ -13,5 +14,5 @@ class MemoryAudit:
 
     async def record(self, session: AsyncSession, entry: AuditEntry) -> None:
         """See `Audit.record`."""
-        assert session.in_transaction()
+        assert READ_ONLY not in session.info
         self.entries.append(entry)

@@ -155,7 +155,7 @@ class TestGrantAndRevoke:
         revoked = await app_user("revoke", "ada@example.com")
         again = await app_user("revoke", "ada@example.com")
 
-        assert "'role_before': 'user', 'role_after': 'support'" in granted.output
+        assert "changes={'role': ['user', 'support']}" in granted.output
         assert user_id in listed.output
         assert last_line(revoked) == f"ada@example.com ({user_id}) no longer has the role support."
         assert last_line(again) == f"ada@example.com ({user_id}) has the role user. Nothing was changed."

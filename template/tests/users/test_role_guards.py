@@ -131,7 +131,7 @@ class TestAssignment:
             seen.append(await statuses(client, headers))
 
         assert seen == [[200, 200, 200], [200, 403, 403], [403, 403, 403]]
-        assert [(entry.details["role_before"], entry.details["role_after"]) for entry in audit.entries] == [
+        assert [entry.changes["role"] for entry in audit.entries] == [
             ("user", "support"),
             ("support", "analyst"),
             ("analyst", "user"),

@@ -62,7 +62,7 @@ class TestAuditTrail:
 
         updated, deactivated = named(lines, "audit")
         assert (updated["action"], updated["actor_id"], updated["target_id"]) == ("user.updated", admin_id, user_id)
-        assert updated["details"] == {"fields": "full_name, role", "role_before": "user", "role_after": "admin"}
+        assert updated["changes"] == {"full_name": [None, "[redacted]"], "role": ["user", "admin"]}
         assert deactivated["action"] == "user.deactivated"
         assert PSEUDONYM.fullmatch(updated["client"])
         assert not any(word in str(lines) for word in ("Secret Name", "admin@example.com", "127.0.0.1"))

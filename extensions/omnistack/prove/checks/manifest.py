@@ -16,6 +16,7 @@ INBOX_FIELDS = ("inbox_handlers", "inbox_jobs")
 UNREAD = {
     "models": "importing a table is what registers it; the list is for those who read it",
     "crons": "read by the worker, which comes with jobs",
+    "admin_views": "read by the browser admin, which comes with admin",
 }
 """Fields of the manifest that need no reader, and why."""
 
@@ -110,7 +111,7 @@ def _check_models(code: Code, report: Report) -> None:
 
 
 def _check_routers(code: Code, report: Report) -> None:
-    listed = listed_in_manifests(code, "router", "admin_router", "public_router")
+    listed = listed_in_manifests(code, "router", "admin_router", "public_router", "page_router")
     for module, call in code.calls("include_router"):
         for name in (name for argument in call.arguments for name in argument):
             key = code.resolve(module, name)

@@ -1,4 +1,4 @@
-"""Commands for scheduled tasks, for projects that run them from the system's cron instead of a worker."""
+"""Commands for scheduled tasks, for projects that run them from the system's cron instead of a worker; statistics."""
 
 from datetime import date, datetime, timedelta
 
@@ -7,6 +7,7 @@ import click
 from app.core.commands import with_runtime
 from app.core.data_policy.daily_report import make_report
 from app.core.data_policy.retention import cleanup_old_data
+from app.core.data_policy.statistics import compute_figures
 from app.core.db.models import utc_now
 from app.core.runtime import Runtime
 
@@ -28,6 +29,16 @@ async def report(runtime: Runtime, day: datetime | None) -> None:
     click.echo(made.day.isoformat())
     for name, count in made.metrics.items():
         click.echo(f"  {name}: {count}")
+
+
+@click.command()
+@with_runtime
+async def stats(runtime: Runtime) -> None:
+    """Show the figures of every module. `~` marks an estimate or a lower bound."""
+    for figure in await compute_figures(runtime, utc_now()):
+        click.echo(f"{figure.name} ({figure.unit})" + ("" if figure.values is not None else ": not available"))
+        for label, value, is_exact in figure.values or ():
+            click.echo(f"  {label}: {'' if is_exact else '~'}{value}")
 
 
 def _yesterday() -> date:

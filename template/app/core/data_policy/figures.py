@@ -9,7 +9,7 @@
 Each statement counts at most `MAX_COUNTED` rows for a label. Beyond that, the number is a lower bound or an estimate.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -27,6 +27,7 @@ from sqlalchemy import (
     func,
     inspect,
     literal,
+    literal_column,
     select,
     table,
     union_all,
@@ -38,42 +39,49 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlmodel import SQLModel
 
 from app.core.db.models import Entity, metadata
+from app.core.manifest import FigureQuery
+from app.core.runtime import Runtime
 
 MAX_COUNTED: Final = 10_000
 """Maximum number of rows that are counted for one label."""
 DAYS: Final = 30
 """Number of days in a series, today included."""
 
+# Part of the text, so that PostgreSQL plans for these values.
+_LIMIT: Final[ColumnElement[int]] = literal_column(str(MAX_COUNTED + 1))
 _CATALOG: Final = table("pg_class", column("oid"), column("reltuples"))
 """PostgreSQL's statistics about tables."""
 
 type Numbers = CompoundSelect[str, int, bool]
 
 
-def total_rows(model: type[SQLModel]) -> Callable[[datetime], Numbers]:
+def total_rows(model: type[SQLModel]) -> FigureQuery:
     """Count the rows of a table. Of a large table, PostgreSQL's statistics provide an estimate."""
     estimate = EstimatedRows(metadata.tables[str(inspect(model).local_table)])
     row = _row("total", _limited(model), beyond=estimate)
-    return lambda _now: union_all(row)
+    return lambda _runtime, _now: union_all(row)
 
 
-def rows_where(model: type[SQLModel], *where: ColumnElement[bool]) -> Callable[[datetime], Numbers]:
+def rows_where(model: type[SQLModel], *where: ColumnElement[bool]) -> FigureQuery:
     """Count the rows that meet the conditions, which an index must cover."""
     row = _row("total", _limited(model, *where))
-    return lambda _now: union_all(row)
+    return lambda _runtime, _now: union_all(row)
 
 
-def rows_by(source: Mapped[Any], values: Iterable[str], *where: ColumnElement[bool]) -> Callable[[datetime], Numbers]:
+def rows_by(source: Mapped[Any], values: Iterable[str], *where: ColumnElement[bool]) -> FigureQuery:
     """Count the rows for each value of a column, which must be the first of an index."""
-    model = inspect(source).class_
-    statement = union_all(*(_row(str(value), _limited(model, source == value, *where)) for value in values))
-    return lambda _now: statement
+    attribute = inspect(source)
+    model = attribute.class_
+    # Literals, so that PostgreSQL uses partial indexes.
+    literals = {str(value): literal(value, attribute.type, literal_execute=True) for value in values}
+    statement = union_all(*(_row(label, _limited(model, source == value, *where)) for label, value in literals.items()))
+    return lambda _runtime, _now: statement
 
 
-def rows_by_day(model: type[Entity]) -> Callable[[datetime], Numbers]:
+def rows_by_day(model: type[Entity]) -> FigureQuery:
     """Count the rows that were created on each of the last days (UTC), by the times in their keys (UUIDv7)."""
 
-    def query(now: datetime) -> Numbers:
+    def query(_runtime: Runtime, now: datetime) -> Numbers:
         today = datetime.combine(now.astimezone(UTC), time.min, tzinfo=UTC)
         days = [today - timedelta(days=age) for age in reversed(range(DAYS))]
         return union_all(*(_row(f"{day:%Y-%m-%d}", _limited(model, *_created_on(model, day))) for day in days))
@@ -116,7 +124,7 @@ def _created_on(model: type[Entity], day: datetime) -> Sequence[ColumnElement[bo
 
 def _limited(model: type[SQLModel], *where: ColumnElement[bool]) -> Select[int]:
     """Return the statement that counts up to one more than the maximum."""
-    rows = select(literal(1)).select_from(model).where(*where).limit(MAX_COUNTED + 1).subquery()
+    rows = select(literal(1)).select_from(model).where(*where).limit(_LIMIT).subquery()
     return select(func.count().label("number")).select_from(rows)
 
 

@@ -101,7 +101,7 @@ async def update_rows[M: Entity](
         loaded = session.identity_map.get(inspect(model).identity_key_from_primary_key((id_,)))
         for name, value in rows[id_].items() if loaded is not None else ():
             set_committed_value(loaded, name, value)
-    await report_bulk_change(session, model, "updated", len(changed), names)
+    await report_bulk_change(session, model, "updated", len(changed), set(names) - {"updated_at"})
     return len(changed)
 
 

@@ -14,9 +14,9 @@ from sqlmodel import SQLModel
 
 from app.core.config.settings import ConfigurationError, Settings
 from app.core.db.availability import availability
+from app.core.db.bulk_changes import ON_BULK_CHANGE, BulkListener
 from app.core.db.commit_writers import run_writers
 from app.core.db.engine import NO_TRANSACTION, DatabaseUnavailableError, postgresql_engine, sqlite_engine
-from app.core.db.bulk_changes import ON_BULK_CHANGE, BulkListener
 from app.core.db.reading_session import ReadingSession
 
 if TYPE_CHECKING:

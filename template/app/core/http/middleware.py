@@ -108,7 +108,8 @@ class RequestMiddleware:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, _without_traceback(send))
             return
-        context = scope[SCOPE_KEY] = RequestContext(_request_id(scope["headers"]), time.perf_counter(), scope["headers"])
+        headers = scope["headers"]
+        context = scope[SCOPE_KEY] = RequestContext(_request_id(headers), time.perf_counter(), headers)
         path = scope["path"]
         extra = self._docs_headers if path in self._docs else self._api_headers
 

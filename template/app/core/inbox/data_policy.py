@@ -7,8 +7,9 @@ from sqlalchemy import and_, or_
 from sqlmodel import col
 
 from app.core.data_policy.daily_report import rows, rows_since
+from app.core.data_policy.figures import rows_by
 from app.core.inbox.models import InboxEvent, InboxStatus
-from app.core.manifest import ReportMetric, RetentionRule
+from app.core.manifest import Figure, ReportMetric, RetentionRule
 
 KEEP_DONE: Final = timedelta(days=30)
 """Retention of a processed event: longer than any provider repeats it."""
@@ -29,3 +30,5 @@ REPORT_METRICS: Final = (
     ReportMetric(name="inbox_received", count=rows_since(col(InboxEvent.received_at))),
     ReportMetric(name="inbox_failed", count=rows(InboxEvent, col(InboxEvent.status) == InboxStatus.FAILED)),
 )
+
+FIGURES: Final = (Figure(name="webhooks", query=rows_by(col(InboxEvent.status), InboxStatus)),)

@@ -1,7 +1,8 @@
 """Redaction of values in the audit trail: which fields changed is shown, but no secret and no personal value."""
 
+import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime
 from enum import Enum
 from typing import Final
@@ -93,32 +94,23 @@ def _is_sensitive(name: str) -> bool:
 
 
 def _shown(value: object, depth: int) -> Shown:
-    if isinstance(value, Enum):
-        return _shown(value.value, depth)
-    if value is None or isinstance(value, bool | int | float):
-        return value if not isinstance(value, float) or value == value and abs(value) != float("inf") else str(value)
-    if isinstance(value, str):
-        return shown_text(value)
-    if isinstance(value, UUID):
+    plain = value.value if isinstance(value, Enum) else value
+    if isinstance(plain, Mapping) and depth:
+        members = list(plain.items())[:MAX_ITEMS]
+        return {
+            shown_text(str(name)): REDACTED if _is_sensitive(str(name)) else _shown(item, depth - 1)
+            for name, item in members
+        }
+    if isinstance(plain, list | tuple | set | frozenset) and depth:
+        return [_shown(item, depth - 1) for item in list(plain)[:MAX_ITEMS]]
+    return _scalar(plain)
+
+
+def _scalar(value: object) -> Scalar:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, UUID | datetime | date):
         return str(value)
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    if depth == 0:
-        return REDACTED
-    if isinstance(value, Mapping):
-        return _members(value, depth)
-    if isinstance(value, list | tuple | set | frozenset):
-        return _items(value, depth)
-    return REDACTED
-
-
-def _members(value: Mapping[object, object], depth: int) -> dict[str, Shown]:
-    members = list(value.items())[:MAX_ITEMS]
-    return {
-        shown_text(str(name)): REDACTED if _is_sensitive(str(name)) else _shown(item, depth - 1)
-        for name, item in members
-    }
-
-
-def _items(value: Iterable[object], depth: int) -> list[Shown]:
-    return [_shown(item, depth - 1) for item in list(value)[:MAX_ITEMS]]
+    return shown_text(value) if isinstance(value, str) else REDACTED

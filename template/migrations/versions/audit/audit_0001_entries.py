@@ -12,7 +12,7 @@ from alembic import op
 revision: str = "audit_0001"
 down_revision: str | Sequence[str] | None = None
 branch_labels: str | Sequence[str] | None = ("audit",)
-depends_on: str | Sequence[str] | None = ("core_0001",)
+depends_on: str | Sequence[str] | None = ("core_0001", "users_0001")
 
 CHAINS = 8
 
@@ -110,7 +110,8 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_audit_entries_actor_id_id"), "audit_entries", ["actor_id", "id"])
     op.create_index(op.f("ix_audit_entries_impersonated_id_id"), "audit_entries", ["impersonated_id", "id"])
-    op.create_index(op.f("ix_audit_entries_target_type_target_id_id"), "audit_entries", ["target_type", "target_id", "id"])
+    target = ["target_type", "target_id", "id"]
+    op.create_index(op.f("ix_audit_entries_target_type_target_id_id"), "audit_entries", target)
     op.create_index(op.f("ix_audit_entries_action_id"), "audit_entries", ["action", "id"])
     op.create_index(op.f("ix_audit_entries_request_id"), "audit_entries", ["request_id"])
     chains = op.create_table(

@@ -1,4 +1,4 @@
-"""The commands `app cleanup` and `app report`."""
+"""The commands `app cleanup`, `app report` and `app stats`."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -76,3 +76,10 @@ async def test_report_shows_yesterday(runtime: Runtime) -> None:
 
     assert shown[0] == (utc_now() - timedelta(days=1)).date().isoformat()
     assert "  inbox_received: 0" in shown
+
+
+async def test_stats_shows_the_figures_of_every_module(runtime: Runtime) -> None:
+    del runtime
+    shown = (await app("stats")).stdout.splitlines()
+
+    assert shown[shown.index("webhooks (count)") + 1] == "  pending: 2"

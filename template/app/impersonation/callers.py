@@ -1,0 +1,41 @@
+"""The caller of a request with a token of an impersonation."""
+
+from starlette.requests import HTTPConnection
+
+from app.auth.port import Identity
+from app.core.context import context_of
+from app.core.http.client_address import client_address
+from app.core.http.dependencies import SAFE_METHODS
+from app.core.observability.pseudonym import pseudonym
+from app.core.ports.audit import AuditEntry
+from app.core.runtime import Runtime
+from app.impersonation.errors import ImpersonationEndedError
+from app.impersonation.queries import find_impersonated
+from app.impersonation.tokens import impersonation_id
+from app.users.caller import Caller
+
+
+async def impersonated_caller(runtime: Runtime, connection: HTTPConnection, identity: Identity) -> Caller:
+    """Return the impersonated user. A request that may change something is recorded in the audit trail.
+
+    Raises:
+        ImpersonationEndedError: the impersonation is not in effect.
+    """
+    caller = await find_impersonated(runtime.database, impersonation_id(identity), identity)
+    if caller is None:
+        raise ImpersonationEndedError(identity.subject)
+    method = connection.scope.get("method", "WEBSOCKET")
+    if method not in SAFE_METHODS:
+        route = context_of(connection).route
+        address = client_address(connection, runtime.settings.TRUSTED_PROXY_COUNT)
+        entry = AuditEntry(
+            actor_id=caller.impersonator_id,
+            impersonated_id=caller.id,
+            action="impersonation.used",
+            target_type="route",
+            target_id=f"{method} {'unknown' if route is None else route.template}",
+            client=pseudonym(runtime.settings.SECRET_KEY, address),
+        )
+        async with runtime.database.transaction() as session:
+            await runtime.audit.record(session, entry)
+    return caller
