@@ -20,6 +20,7 @@ from app.core.ports.cache import Cache, MemoryCache
 from app.core.ports.events import Events
 from app.core.ports.flags import Flags, NoFlags
 from app.core.ports.leases import Leases, MemoryLeases
+from app.core.ports.mail import MailSender, NoMail
 from app.core.ports.plans import FreePlan, Plans, Reservation
 from app.core.ports.queue import Queue
 from app.core.ports.telemetry import ExternalCall, Telemetry, TelemetryListener
@@ -41,6 +42,7 @@ class Ports(TypedDict, total=False):
     user_files: UserFiles
     limiter: Limiter
     leases: Leases
+    mail: MailSender
     queue: Queue
 
 
@@ -61,6 +63,7 @@ class Runtime:
     user_files: UserFiles = field(default_factory=NoUserFiles)
     limiter: Limiter = field(default_factory=MemoryLimiter)
     leases: Leases = field(default_factory=MemoryLeases)
+    mail: MailSender = field(default_factory=NoMail)
     telemetry: Telemetry = field(init=False)
     queue: Queue = field(init=False)
     events: Events = field(init=False)

@@ -9,6 +9,7 @@ from app.core.ports.events import UserNotice
 from app.core.runtime import Runtime
 from app.email.commands import email
 from app.email.jobs import send_notification_email, send_password_reset_email, send_welcome_email
+from app.email.mail_port import MailerPort
 from app.email.mailer import Mailer
 from app.email.port import Sender
 from app.email.providers.registry import PROVIDERS
@@ -26,8 +27,10 @@ async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
     folders = template_folders(other.name for other in modules_of(runtime))
     templates = Templates(project, base_url=runtime.settings.PUBLIC_URL, folders=folders)
     async with spec.open(runtime) as provider:
-        runtime.provide(Mailer, Mailer(provider, templates, sender))
-        yield
+        mailer = Mailer(provider, templates, sender)
+        runtime.provide(Mailer, mailer)
+        with runtime.override(mail=MailerPort(mailer)):
+            yield
 
 
 module = Module(

@@ -21,11 +21,11 @@ UNROUTED = "unrouted"
 class RateLimit:
     """A route's own rate limit, in place of RATE_LIMIT_DEFAULT.
 
-    Use: `@router.post("/contact", dependencies=[Depends(RateLimit("5/hour", name="contact"))])`.
+    Use: `@router.post("/exports", dependencies=[Depends(RateLimit("5/hour", name="exports"))])`.
 
     Args:
         rate: such as `5/hour` or `off`, or a function that reads it from the settings:
-            `lambda runtime: runtime.resource(ContactSettings).CONTACT_RATE_LIMIT`.
+            `lambda runtime: runtime.resource(ExportSettings).EXPORT_RATE_LIMIT`.
         name: routes with the same name share one count.
     """
 

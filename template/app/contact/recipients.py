@@ -1,0 +1,55 @@
+"""Limits of confirmations, which go to addresses that anyone can type: they must not be of use for spam.
+
+A confirmation contains nothing that its recipient's sender wrote. A mailbox gets one a day, and all together get a
+limited number an hour.
+"""
+
+import hashlib
+import hmac
+from datetime import timedelta
+from typing import Final
+
+from pydantic import SecretStr
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from app.contact.models import ConfirmedRecipient
+from app.core.db.database import insert_on
+from app.core.db.models import utc_now
+from app.kit.types.email_address import email_key
+
+PERIOD: Final = timedelta(days=1)
+MAX_PER_HOUR: Final = 200
+"""Confirmations to all mailboxes together. Concurrent requests may exceed it by their number."""
+_PURPOSE: Final = b"recipients of contact confirmations"
+_SAME_DOMAINS: Final = {"googlemail.com": "gmail.com"}
+
+
+async def may_be_confirmed(session: AsyncSession, secret: SecretStr, email: str) -> bool:
+    """Return whether a confirmation may be sent to an address now, and count it, even if many ask at once."""
+    now = utc_now()
+    sent_at = col(ConfirmedRecipient.confirmed_at)
+    last_hour = select(func.count()).where(sent_at > now - timedelta(hours=1))
+    if (await session.scalars(last_hour)).one() >= MAX_PER_HOUR:
+        return False
+    insert = insert_on(session)(ConfirmedRecipient).values(recipient=_pseudonym(secret, email), confirmed_at=now)
+    statement = insert.on_conflict_do_update(
+        index_elements=("recipient",), set_={"confirmed_at": now}, where=sent_at <= now - PERIOD
+    ).returning(sent_at)
+    return (await session.execute(statement)).first() is not None
+
+
+def mailbox_of(email: str) -> str:
+    """Return an address without the parts that most providers ignore: `+tag`, and dots before the `@`.
+
+    Where a provider does not ignore them, two mailboxes count as one, and one of them lacks a confirmation.
+    """
+    local, _, domain = email_key(email).rpartition("@")
+    name = local.partition("+")[0].replace(".", "")
+    return f"{name or local}@{_SAME_DOMAINS.get(domain, domain)}"
+
+
+def _pseudonym(secret: SecretStr, email: str) -> str:
+    key = hmac.digest(secret.get_secret_value().encode(), _PURPOSE, hashlib.sha256)
+    return hmac.new(key, mailbox_of(email).encode(), hashlib.sha256).hexdigest()
