@@ -16,6 +16,7 @@ from sqlmodel import SQLModel
 from app.core.config.settings import ModuleSettings
 from app.core.ports.events import Event
 from app.core.ports.queue import Json
+from app.core.ports.realtime import ChannelUser
 from app.core.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ type Erase = Callable[[Runtime, AsyncSession, UUID], Awaitable[None]]
 
 type BeforeErasure = Callable[[Runtime, UUID], Awaitable[None]]
 """`async (runtime, user_id)`: runs before a user is erased, without a transaction. Idempotent. It raises to refuse."""
+
+type AuthorizeChannel = Callable[[Runtime, ChannelUser, Mapping[str, str]], Awaitable[bool]]
+"""`async (runtime, user, parameters)`: whether the user may read the channel with these parameters of its pattern."""
 
 type CountQuery = Callable[[datetime, datetime], Select[int]]
 """Return the counting statement for the period from the first argument until before the second."""
@@ -174,6 +178,21 @@ class PlanLevel:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Channel:
+    """Channels of realtime events that clients can subscribe to.
+
+    Attributes:
+        pattern: a name with parameters, such as `project:{id}`. A parameter is one or more characters other than `:`.
+        authorize: decides who may subscribe. Called at the subscription, every minute, and on `runtime.realtime.recheck`.
+        presence: whether subscribers see which users are subscribed. They see their ids.
+    """
+
+    pattern: str
+    authorize: AuthorizeChannel
+    presence: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Module:
     """A module's manifest. Everything except the name is optional.
 
@@ -208,6 +227,7 @@ class Module:
         retention: its rows that expire.
         metrics: its numbers in the daily report.
         levels: its quantities that plans limit.
+        channels: its channels of realtime events.
     """
 
     name: str
@@ -235,6 +255,7 @@ class Module:
     retention: tuple[RetentionRule, ...] = ()
     metrics: tuple[ReportMetric, ...] = ()
     levels: tuple[PlanLevel, ...] = ()
+    channels: tuple[Channel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
