@@ -28,7 +28,7 @@ def _setup(runtime: Runtime) -> None:
 @asynccontextmanager
 async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
     relay, hub = Relay(runtime), Hub(runtime)
-    publisher = Publisher(runtime, runtime.resource(Channels), relay)
+    publisher = Publisher(runtime, relay)
     runtime.provide(Relay, relay)
     runtime.provide(Hub, hub)
     with runtime.override(realtime=publisher):

@@ -22,15 +22,14 @@ from app.realtime.relay import Relay
 class Publisher:
     """See `Realtime`."""
 
-    def __init__(self, runtime: Runtime, channels: Channels, relay: Relay) -> None:
+    def __init__(self, runtime: Runtime, relay: Relay) -> None:
         self._runtime = runtime
-        self._channels = channels
         self._relay = relay
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def publish(self, session: AsyncSession, channel: Recipients, event: Mapping[str, Json]) -> None:
         """See `Realtime.publish`."""
-        stream, _ = self._channels.stream(channel)
+        stream, _ = self._runtime.resource(Channels).stream(channel)
         row = RealtimeOutboxEvent(stream=stream, data=_serialized(event))
         message = NewMessage(str(row.id), row.stream, row.data)
         after_commit(session, lambda: self._relay.add(message))
@@ -38,7 +37,7 @@ class Publisher:
 
     async def recheck(self, session: AsyncSession, channel: str) -> None:
         """See `Realtime.recheck`. During an outage, the regular authorization does it."""
-        stream, _ = self._channels.stream(channel)
+        stream, _ = self._runtime.resource(Channels).stream(channel)
         after_commit(session, lambda: self._note(stream))
 
     async def finish(self) -> None:

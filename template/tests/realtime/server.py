@@ -1,0 +1,145 @@
+"""Servers and clients of the tests, over real sockets."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import httpx
+import uvicorn
+from sqlalchemy.ext.asyncio import AsyncSession
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from app.core.manifest import Channel, Module
+from app.core.ports.realtime import ChannelUser
+from app.core.runtime import Runtime
+from app.main import create_app
+from app.modules import MODULES
+from tests.conftest import ME, SignIn
+
+TIMEOUT = 10.0
+
+
+@dataclass
+class Rooms:
+    """Who may enter which room; a stand-in for the table of a module."""
+
+    members: dict[str, set[UUID]] = field(default_factory=dict)
+
+    async def admits(self, _runtime: Runtime, user: ChannelUser, parameters: Any) -> bool:  # noqa: ANN401
+        """Whether the user is in the room."""
+        return user.id in self.members.get(parameters["id"], set())
+
+
+def rooms_module(rooms: Rooms) -> Module:
+    """A module with two kinds of channels: `room:{id}` and, with presence, `lobby:{id}`."""
+
+    async def anyone(_runtime: Runtime, _user: ChannelUser, _parameters: Any) -> bool:  # noqa: ANN401
+        return True
+
+    return Module(
+        name="rooms",
+        channels=(
+            Channel(pattern="room:{id}", authorize=rooms.admits),
+            Channel(pattern="lobby:{id}", authorize=anyone, presence=True),
+        ),
+    )
+
+
+@asynccontextmanager
+async def serving(runtime: Runtime) -> AsyncIterator[str]:
+    """The address of a server of this runtime on the loopback interface."""
+    app = create_app(MODULES, runtime=runtime)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        config = uvicorn.Config(
+            app, ws="websockets-sansio", lifespan="off", log_config=None, ws_per_message_deflate=False
+        )
+        running = uvicorn.Server(config)
+        task = asyncio.create_task(running.serve([listening]))
+        try:
+            yield f"ws://127.0.0.1:{listening.getsockname()[1]}/api/v1/app/ws"
+        finally:
+            running.should_exit = True
+            await task
+
+
+class Client:
+    """A client of the protocol."""
+
+    def __init__(self, websocket: ClientConnection) -> None:
+        self.websocket = websocket
+
+    async def send(self, **message: object) -> None:
+        """Send a message."""
+        await self.websocket.send(json.dumps(message))
+
+    async def receive(self) -> dict[str, Any]:
+        """The next message."""
+        async with asyncio.timeout(TIMEOUT):
+            message: dict[str, Any] = json.loads(await self.websocket.recv())
+            return message
+
+    async def expect(self, kind: str) -> dict[str, Any]:
+        """The next message, which is of this type."""
+        message = await self.receive()
+        assert message["type"] == kind, message
+        return message
+
+    async def subscribe(self, channel: str, after: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Subscribe, if need be after the position of a message."""
+        position = {} if after is None else {"offset": after["offset"], "epoch": after["epoch"]}
+        await self.send(type="subscribe", channel=channel, **position)
+        return await self.expect("subscribed")
+
+    async def closed(self) -> int | None:
+        """The code of the close frame, once it has come; what comes before is dropped."""
+        async with asyncio.timeout(TIMEOUT):
+            try:
+                while True:
+                    await self.websocket.recv()
+            except ConnectionClosed:
+                return self.websocket.close_code
+
+
+@asynccontextmanager
+async def opened(url: str, headers: dict[str, str] | None = None, **options: Any) -> AsyncIterator[Client]:  # noqa: ANN401
+    """A connected client that has been welcomed."""
+    async with connect(url, additional_headers=headers, proxy=None, **options) as websocket:
+        client = Client(websocket)
+        await client.expect("welcome")
+        yield client
+
+
+@dataclass
+class Site:
+    """A server with its runtime, and users.
+
+    Attributes:
+        url: of the WebSocket.
+    """
+
+    runtime: Runtime
+    url: str
+    http: httpx.AsyncClient
+    sign_in: SignIn
+    rooms: Rooms
+
+    async def user(self, email: str = "user@example.com", **options: str) -> tuple[UUID, dict[str, str]]:
+        """A user's id and headers."""
+        headers = await self.sign_in(email=email, **options)
+        return UUID((await self.http.get(ME, headers=headers)).json()["id"]), headers
+
+    async def publish(self, channel: Any, *events: dict[str, Any]) -> None:  # noqa: ANN401
+        """Publish events, each in a transaction of its own."""
+        for event in events:
+            async with self.runtime.database.transaction() as session:
+                await self.publish_in(session, channel, event)
+
+    async def publish_in(self, session: AsyncSession, channel: Any, event: dict[str, Any]) -> None:  # noqa: ANN401
+        """Publish an event in a transaction."""
+        await self.runtime.realtime.publish(session, channel, event)
