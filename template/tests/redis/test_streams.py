@@ -1,6 +1,5 @@
 """Streams that all processes share."""
 
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -11,8 +10,7 @@ from app.redis.circuit_breaker import open_circuit_breaker
 from app.redis.connection import connect
 from app.redis.streams import RedisStreams
 from app.redis.subscriber import open_subscriber
-from tests.core.ports.stream_contract import HOUR, KEPT, Follower, StreamContract, new
-from tests.redis.server import RedisServer
+from tests.core.ports.stream_contract import HOUR, Follower, StreamContract
 
 
 @asynccontextmanager
@@ -34,24 +32,6 @@ class TestRedisStreams(StreamContract):
     async def others(self, redis_url: str) -> AsyncIterator[Streams]:
         async with process(redis_url) as opened:
             yield opened
-
-
-async def test_followers_learn_that_they_may_have_missed_something(own_redis: RedisServer) -> None:
-    stream = f"test {secrets.token_hex(8)}"
-    follower = Follower()
-    async with process(own_redis.url) as streams:
-        await streams.follow(stream, follower)
-        own_redis.stop()
-        with pytest.raises(StreamsUnavailableError):
-            await streams.append(new(stream, "lost"), KEPT)
-        own_redis.start()
-        await follower.heard(interruptions=1)
-
-        async with process(own_redis.url) as others:
-            await others.append(new(stream, "heard"), KEPT)
-        await follower.heard(messages=1)
-
-    assert [message.data for _, message in follower.messages] == ["heard"]
 
 
 async def test_nothing_is_followed_without_a_server() -> None:
