@@ -114,6 +114,11 @@ class Hub:
         await self._runtime.streams.touch(list(self._followed), self._lifetime)
 
     @property
+    def followed(self) -> tuple[str, ...]:
+        """The streams that at least one connection is subscribed to."""
+        return tuple(self._followed)
+
+    @property
     def rooms(self) -> tuple[FollowedStream, ...]:
         """The followed streams whose subscribers see each other."""
         return tuple(stream for stream in self._followed.values() if stream.channel.has_presence)

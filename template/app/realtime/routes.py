@@ -12,12 +12,12 @@ from app.core.errors import UnauthorizedError
 from app.core.http.dependencies import RuntimeDep
 from app.core.ports.streams import StreamsUnavailableError
 from app.core.runtime import Runtime
+from app.realtime import limits
 from app.realtime.connection import Connection, room_of
 from app.realtime.dependencies import HubDep
 from app.realtime.errors import TooManyConnectionsError
 from app.realtime.handshake import check_origin, expiry_of
 from app.realtime.hub import Hub
-from app.realtime.limits import MAX_CONNECTIONS
 from app.realtime.monitor import LEASE
 from app.realtime.schemas import ConnectionRead, RealtimeStatus, Ticket
 from app.realtime.session import Session
@@ -84,13 +84,13 @@ async def _admit(hub: Hub, connection: Connection, runtime: Runtime) -> None:
         TooManyConnectionsError: the user has.
     """
     own = sum(other.caller.id == connection.caller.id for other in hub.connections)
-    if own >= MAX_CONNECTIONS:
+    if own >= limits.MAX_CONNECTIONS:
         raise TooManyConnectionsError
     hub.add(connection)
     with suppress(StreamsUnavailableError):
         # First in, then counted: of many at once, too many may be refused, but never too few.
         await runtime.streams.enter(connection.room, [connection.id], LEASE)
-        if len(await runtime.streams.members(connection.room)) > MAX_CONNECTIONS:
+        if len(await runtime.streams.members(connection.room)) > limits.MAX_CONNECTIONS:
             await hub.remove(connection)
             await runtime.streams.leave(connection.room, [connection.id])
             raise TooManyConnectionsError

@@ -4,19 +4,20 @@ import base64
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from pydantic import SecretStr
 from starlette.requests import HTTPConnection
 
 from app.auth.port import InvalidTokenError
-from app.core.config.settings import Settings
 from app.core.runtime import Runtime
 
 LIFETIME: Final = timedelta(seconds=30)
-MAX_LENGTH: Final = 16 * 1024
-"""Characters. A bearer token of 8 KiB, encrypted."""
+MAX_LENGTH: Final = 8 * 1024
+"""Characters; the server accepts no longer URLs."""
 ID_LENGTH: Final = 32
 _REDEEMED: Final = "app.realtime.token"
 """The key under which the scope keeps a ticket's token, since several dependencies of the route read it."""
@@ -32,7 +33,7 @@ class Tickets:
     def __init__(self, runtime: Runtime, path: str) -> None:
         self._runtime = runtime
         self._path = path
-        self._fernet = _fernet(runtime.settings)
+        self._fernet = _fernet(runtime.settings.secret_keys)
 
     def issue(self, token: str) -> str:
         """Return a ticket for a bearer token."""
@@ -65,7 +66,9 @@ class Tickets:
         return token
 
 
-def _fernet(settings: Settings) -> MultiFernet:
-    secret_keys = (secret.get_secret_value().encode() for secret in settings.secret_keys)
-    keys = [hmac.digest(secret, b"tickets of the realtime connections", hashlib.sha256) for secret in secret_keys]
+def _fernet(secret_keys: Sequence[SecretStr]) -> MultiFernet:
+    keys = [
+        hmac.digest(secret.get_secret_value().encode(), b"tickets of the realtime connections", hashlib.sha256)
+        for secret in secret_keys
+    ]
     return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in keys])

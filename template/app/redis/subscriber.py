@@ -101,7 +101,7 @@ class Subscriber:
 
     async def _run(self) -> None:
         while True:
-            connection = self._client.connection_pool.make_connection()
+            connection: AbstractConnection = self._client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
             try:
                 await self._read(connection)
             except (RedisError, OSError, TimeoutError) as error:
@@ -116,7 +116,7 @@ class Subscriber:
 
     async def _read(self, connection: AbstractConnection) -> None:
         async with asyncio.timeout(TIMEOUT):
-            await connection.connect()
+            await connection.connect()  # type: ignore[no-untyped-call]
         self._connection = connection
         keys = list(self._wanted)
         unconfirmed = set(keys)

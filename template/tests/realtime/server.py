@@ -3,9 +3,10 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,11 +16,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from app.core.db.models import utc_now
 from app.core.manifest import Channel, Module
+from app.core.ports.memory_streams import MemoryStreams
 from app.core.ports.realtime import ChannelUser
+from app.core.ports.streams import Retention, StreamsUnavailableError
 from app.core.runtime import Runtime
 from app.main import create_app
 from app.modules import MODULES
+from app.realtime.hub import Hub
+from app.realtime.monitor import Monitor
+from app.realtime.relay import Relay
+from app.realtime.settings import RealtimeSettings
 from tests.conftest import ME, SignIn
 
 TIMEOUT = 10.0
@@ -115,6 +123,30 @@ async def opened(url: str, headers: dict[str, str] | None = None, **options: Any
         yield client
 
 
+class BreakableStreams:
+    """Streams in memory that can be taken away; see `Streams`."""
+
+    def __init__(self) -> None:
+        self.inner = MemoryStreams()
+        self.available = self.audible = True
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        """The method of the same name."""
+
+        async def call(*args: Any, **options: Any) -> Any:  # noqa: ANN401
+            if not self.available:
+                raise StreamsUnavailableError
+            listeners = self.inner._listeners  # noqa: SLF001 - their connection is broken
+            if not self.audible:
+                self.inner._listeners = {}  # noqa: SLF001
+            try:
+                return await getattr(self.inner, name)(*args, **options)
+            finally:
+                self.inner._listeners = listeners  # noqa: SLF001
+
+        return call
+
+
 @dataclass
 class Site:
     """A server with its runtime, and users.
@@ -128,6 +160,61 @@ class Site:
     http: httpx.AsyncClient
     sign_in: SignIn
     rooms: Rooms
+    relay: Relay
+    monitor: Monitor
+    streams: BreakableStreams
+
+    @property
+    def hub(self) -> Hub:
+        """The server's connections."""
+        return self.runtime.resource(Hub)
+
+    @property
+    def retention(self) -> Retention:
+        """The history of each channel."""
+        return self.runtime.resource(RealtimeSettings).retention
+
+    def now(self) -> datetime:
+        """The time."""
+        return utc_now()
+
+    async def until(self, reached: Callable[[], bool]) -> None:
+        """Return when something is so that nothing reports."""
+        async with asyncio.timeout(TIMEOUT):
+            while not reached():  # noqa: ASYNC110 - nothing reports it
+                await asyncio.sleep(0.01)
+
+    async def looked(self) -> None:
+        """Return when the accounts of all connected users are known."""
+        await self.until(lambda: not any(each.is_new for each in self.hub.connections))
+
+    async def relayed(self) -> None:
+        """Return when every committed event is in its stream."""
+        await self.relay.flush()
+
+    async def renew(self) -> None:
+        """Renew leases, as happens every few seconds."""
+        await self.monitor.renew()
+
+    @contextmanager
+    def outage(self) -> Iterator[None]:
+        """Have every call to the streams fail."""
+        self.streams.available = False
+        yield
+        self.streams.available = True
+
+    @contextmanager
+    def deaf(self) -> Iterator[None]:
+        """Have followers hear nothing."""
+        self.streams.audible = False
+        yield
+        self.streams.audible = True
+
+    def lose_history(self) -> None:
+        """Lose every stream, as a server does that restarts without its data."""
+        self.streams.inner = MemoryStreams()
+        for stream in self.hub.followed:
+            self.streams.inner._listeners[stream] = {self.hub}  # noqa: SLF001 - they reconnected
 
     async def user(self, email: str = "user@example.com", **options: str) -> tuple[UUID, dict[str, str]]:
         """A user's id and headers."""

@@ -215,6 +215,7 @@ class TestStandardLoggers:
         build(**DEPLOYED)
         logging.getLogger("uvicorn.access").error("192.0.2.1 GET /?token=1")
         logging.getLogger("uvicorn.error").error('%s - "WebSocket %s" [accepted]', "192.0.2.1", "/ws?token=1")
+        logging.getLogger("uvicorn.error").debug("< GET %s HTTP/1.1", "/ws?token=1")
 
         assert log.lines() == []
         assert not logging.getLogger("uvicorn.access").hasHandlers()

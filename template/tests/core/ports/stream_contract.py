@@ -56,6 +56,16 @@ class StreamContract:
     """Tests of a pair of processes with the same streams; the pair may be one object."""
 
     @pytest.fixture
+    def streams(self) -> Streams:
+        """The streams of a process."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def others(self) -> Streams:
+        """The streams of another process."""
+        raise NotImplementedError
+
+    @pytest.fixture
     def stream(self) -> str:
         """A stream that is used for the first time."""
         return f"test {secrets.token_hex(8)}"
