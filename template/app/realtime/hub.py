@@ -7,6 +7,7 @@ from contextvars import Context
 
 import structlog
 
+from app.core.http.server.state import Drain
 from app.core.ports.streams import GapError, Position, StreamMessage, StreamsUnavailableError
 from app.core.runtime import Runtime
 from app.realtime.channels import Subscribable
@@ -31,6 +32,8 @@ class Hub:
         self._subscriptions: dict[Connection, dict[str, Subscription]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.roster = Roster(runtime)
+        self.drain = Drain()
+        """Whether the server is about to stop; the server's own object once there is a connection."""
 
     @property
     def connections(self) -> tuple[Connection, ...]:

@@ -14,7 +14,7 @@ import structlog
 from app.core.ports.streams import StreamsUnavailableError
 from app.core.runtime import Runtime
 from app.realtime.access import AccessWatch
-from app.realtime.close_codes import NO_HEARTBEAT, TOKEN_EXPIRED, TOO_SLOW
+from app.realtime.close_codes import NO_HEARTBEAT, RESTART, TOKEN_EXPIRED, TOO_SLOW
 from app.realtime.connection import Connection
 from app.realtime.hub import Hub
 from app.realtime.limits import (
@@ -24,9 +24,10 @@ from app.realtime.limits import (
     HEARTBEAT_TIMEOUT,
     PRESENCE_INTERVAL,
     PRESENCE_LEASE,
+    RECONNECT_SPREAD,
     TOKEN_NOTICE,
 )
-from app.realtime.protocol import Ping, TokenExpiring
+from app.realtime.protocol import Ping, Reconnect, TokenExpiring
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -58,7 +59,10 @@ class Monitor:
         """Send heartbeats, ask for new tokens, and close what has ended."""
         now, wall = time.monotonic(), time.time()
         for connection in self._hub.connections:
-            if now - connection.heard_at > HEARTBEAT_TIMEOUT:
+            if self._hub.drain.began and not connection.is_closing:
+                connection.send(Reconnect(after=round(random.uniform(0, RECONNECT_SPREAD), 2)))  # noqa: S311 - no secret
+                connection.close(RESTART)
+            elif now - connection.heard_at > HEARTBEAT_TIMEOUT:
                 connection.close(NO_HEARTBEAT)
             elif connection.is_stuck(now):
                 connection.close(TOO_SLOW)

@@ -10,6 +10,7 @@ from fastapi.security import HTTPAuthorizationCredentials
 from app.auth.bearer import BearerToken, accept
 from app.core.errors import UnauthorizedError
 from app.core.http.dependencies import RuntimeDep
+from app.core.http.server.state import drain_of
 from app.core.ports.streams import StreamsUnavailableError
 from app.core.runtime import Runtime
 from app.realtime import limits
@@ -35,6 +36,7 @@ async def connect(websocket: WebSocket, user: CurrentUser, token: TokenDep, runt
     check_origin(websocket, runtime.settings)
     connection = Connection(websocket, user, None if token is None else expiry_of(token.credentials))
     await _admit(hub, connection, runtime)
+    hub.drain = drain_of(websocket)
     try:
         await accept(websocket)
         await Session(runtime, hub, websocket, connection).run()

@@ -11,19 +11,20 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-import uvicorn
+from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncSession
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from app.core.db.models import utc_now
+from app.core.http.server.limits import ConnectionLimits
+from app.core.http.server.protocol import LimitedConfig
+from app.core.http.server.server import LimitedServer
 from app.core.manifest import Channel, Module
 from app.core.ports.memory_streams import MemoryStreams
 from app.core.ports.realtime import ChannelUser
 from app.core.ports.streams import Retention, StreamsUnavailableError
 from app.core.runtime import Runtime
-from app.main import create_app
-from app.modules import MODULES
 from app.realtime.hub import Hub
 from app.realtime.monitor import Monitor
 from app.realtime.relay import Relay
@@ -60,19 +61,15 @@ def rooms_module(rooms: Rooms) -> Module:
 
 
 @asynccontextmanager
-async def serving(runtime: Runtime) -> AsyncIterator[str]:
-    """The address of a server of this runtime on the loopback interface."""
-    app = create_app(MODULES, runtime=runtime)
+async def serving(app: FastAPI) -> AsyncIterator[tuple[str, LimitedServer]]:
+    """The address of a server on the loopback interface, and the server."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        config = uvicorn.Config(
-            app, ws="websockets-sansio", lifespan="off", log_config=None, ws_per_message_deflate=False
-        )
-        running = uvicorn.Server(config)
-        task = asyncio.create_task(running.serve([listening]))
+        server = LimitedServer(LimitedConfig(app, limits=ConnectionLimits(drain_delay=60), lifespan="off", log_config=None))
+        task = asyncio.create_task(server.serve([listening]))
         try:
-            yield f"ws://127.0.0.1:{listening.getsockname()[1]}/api/v1/app/ws"
+            yield f"ws://127.0.0.1:{listening.getsockname()[1]}/api/v1/app/ws", server
         finally:
-            running.should_exit = True
+            server.should_exit = True
             await task
 
 
@@ -157,6 +154,7 @@ class Site:
 
     runtime: Runtime
     url: str
+    server: LimitedServer
     http: httpx.AsyncClient
     sign_in: SignIn
     rooms: Rooms

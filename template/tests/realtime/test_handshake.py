@@ -35,12 +35,10 @@ class TestCredentials:
     async def test_no_token_is_refused(self, site: Site) -> None:
         assert await refusal(site.url) == (401, "UNAUTHORIZED")
 
-    @pytest.mark.parametrize("query", ["token=made.up.token", "ticket=made-up", "ticket=", "ticket=%C3%A9"])
-    async def test_made_up_credentials_are_refused(self, site: Site, query: str) -> None:
-        assert await refusal(f"{site.url}?{query}") == (401, "INVALID_TOKEN")
-
-    async def test_a_long_ticket_is_refused(self, site: Site) -> None:
-        assert await refusal(f"{site.url}?ticket={'x' * 7000}") == (401, "INVALID_TOKEN")
+    async def test_made_up_credentials_are_refused(self, site: Site) -> None:
+        site.runtime.settings = site.runtime.settings.model_copy(update={"RATE_LIMIT_AUTH": "off"})
+        for query in ("token=made.up.token", "ticket=made-up", "ticket=", "ticket=%C3%A9", f"ticket={'x' * 7000}"):
+            assert await refusal(f"{site.url}?{query}") == (401, "INVALID_TOKEN")
 
     async def test_the_token_may_be_a_subprotocol(self, site: Site) -> None:
         _, headers = await site.user()
@@ -92,9 +90,9 @@ class TestCredentials:
 
         assert await refusal(f"{site.url}?ticket={ticket}") == (401, "INVALID_TOKEN")
 
-    @pytest.mark.parametrize(("method", "path"), [("POST", TICKET), ("GET", STATUS)])
-    async def test_the_routes_require_a_token(self, site: Site, method: str, path: str) -> None:
-        assert (await site.http.request(method, path)).status_code == 401
+    async def test_the_routes_require_a_token(self, site: Site) -> None:
+        assert (await site.http.post(TICKET)).status_code == 401
+        assert (await site.http.get(STATUS)).status_code == 401
 
 
 class TestOrigin:
@@ -103,12 +101,12 @@ class TestOrigin:
 
         assert await refusal(site.url, headers, origin=Origin("https://evil.example")) == (403, "ORIGIN_NOT_ALLOWED")
 
-    @pytest.mark.parametrize("origin", ["http://localhost:5173", "http://testserver"])
-    async def test_own_pages_connect(self, site: Site, origin: str) -> None:
+    async def test_own_pages_connect(self, site: Site) -> None:
         _, headers = await site.user()
 
-        async with opened(site.url, headers, origin=Origin(origin)):
-            pass
+        for origin in ("http://localhost:5173", "http://testserver"):
+            async with opened(site.url, headers, origin=Origin(origin)):
+                pass
 
     async def test_allowed_origins_replace_the_local_ones(self, site: Site) -> None:
         _, headers = await site.user()

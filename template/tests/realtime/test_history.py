@@ -3,8 +3,6 @@
 import asyncio
 from datetime import timedelta
 
-import pytest
-
 from app.core.ports.realtime import Everyone
 from app.core.ports.streams import Position
 from tests.realtime.server import Site, opened
@@ -59,15 +57,17 @@ class TestHistory:
         assert gap["offset"] == site.retention.messages + 5
         assert event["offset"] == gap["offset"] + 1
 
-    @pytest.mark.parametrize(("offset", "epoch"), [(0, "1"), (1, "1"), (2**53 - 1, "9"), (1, "x"), (1, "-"), (0, "é")])
-    async def test_a_position_of_another_history_is_a_gap(self, site: Site, offset: int, epoch: str) -> None:
+    async def test_a_position_of_another_history_is_a_gap(self, site: Site) -> None:
         _, headers = await site.user()
         await site.publish(Everyone(), *numbered(0, 1))
         await site.relayed()
 
         async with opened(site.url, headers) as client:
-            await client.subscribe("everyone", after={"offset": offset, "epoch": epoch})
-            assert (await client.expect("gap"))["offset"] == 1
+            for offset, epoch in ((0, "1"), (1, "1"), (2**53 - 1, "9"), (1, "x"), (1, "-"), (0, "é")):
+                await client.subscribe("everyone", after={"offset": offset, "epoch": epoch})
+                assert (await client.expect("gap"))["offset"] == 1
+                await client.send(type="unsubscribe", channel="everyone")
+                await client.expect("unsubscribed")
 
     async def test_connected_clients_learn_that_the_history_was_lost(self, site: Site) -> None:
         _, headers = await site.user()
