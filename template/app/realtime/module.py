@@ -7,6 +7,7 @@ from app.auth.bearer import HandshakeTokens
 from app.core.manifest import Module, modules_of
 from app.core.runtime import Runtime
 from app.realtime.channels import Channels
+from app.realtime.commands import realtime
 from app.realtime.data_policy import RETENTION
 from app.realtime.hub import Hub
 from app.realtime.models import RealtimeOutboxEvent
@@ -56,5 +57,6 @@ module = Module(
     setup=_setup,
     lifespan=_lifespan,
     background=_background,
+    commands=(realtime,),
     retention=RETENTION,
 )
