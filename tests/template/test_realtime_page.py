@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import Queue
@@ -92,12 +92,12 @@ class Pages(BaseHTTPRequestHandler):
     contents: ClassVar[dict[str, tuple[str, str]]] = {}
     reports: ClassVar[Queue[Any]] = Queue()
 
-    def do_GET(self) -> None:  # noqa: N802 - the standard library's
+    def do_GET(self) -> None:
         """Answer with a page."""
         kind, text = self.contents.get(self.path, ("text/plain", ""))
         self._answer(kind, text)
 
-    def do_POST(self) -> None:  # noqa: N802 - the standard library's
+    def do_POST(self) -> None:
         """Keep a report."""
         self.reports.put(json.loads(self.rfile.read(int(self.headers["content-length"]))))
         self._answer("text/plain", "")
@@ -121,6 +121,7 @@ def pages() -> Iterator[int]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server.server_port
     server.shutdown()
+    server.server_close()
 
 
 @contextmanager
@@ -142,6 +143,11 @@ def application(site: Site, port: int) -> Iterator[subprocess.Popen[str]]:
         yield process
     finally:
         kill_group(process)
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            assert pipe is not None
+            with suppress(BrokenPipeError):
+                pipe.close()
 
 
 @contextmanager
@@ -152,12 +158,14 @@ def browser(url: str, folder: Path) -> Iterator[None]:
         [program("chromium"), *options, url],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        text=True,
         start_new_session=True,
     )
     try:
         yield
     finally:
         kill_group(process)
+        process.wait()
 
 
 def publish(process: subprocess.Popen[str], *numbers: int) -> None:
