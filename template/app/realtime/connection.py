@@ -3,12 +3,16 @@
 import asyncio
 import time
 from collections import deque
+from collections.abc import MutableMapping
 from contextlib import suppress
+from typing import Any
 from uuid import UUID
 
+from starlette.types import Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from uuid_utils import uuid7
 
+from app.core.context import context_of
 from app.realtime.close_codes import TOO_SLOW, Close
 from app.realtime.limits import CLOSE_TIMEOUT, MAX_QUEUED_BYTES, MESSAGE_BURST, MESSAGES_PER_SECOND, SEND_TIMEOUT
 from app.realtime.protocol import Message
@@ -16,6 +20,15 @@ from app.users.caller import Caller
 
 _GONE = (WebSocketDisconnect, RuntimeError, OSError)
 """Raised when something is sent to a closed connection."""
+
+
+type Frame = MutableMapping[str, Any]
+"""An ASGI message with a text. All connections may get the same one."""
+
+
+def frame_of(text: str) -> Frame:
+    """Return the frame of a text."""
+    return {"type": "websocket.send", "text": text}
 
 
 def room_of(user_id: UUID) -> str:
@@ -45,7 +58,9 @@ class Connection:
         self._websocket = websocket
         self._serving = asyncio.current_task()
         self._loop = asyncio.get_running_loop()
-        self._backlog: deque[str] = deque()
+        # Without the middleware around it, which has nothing to do once the connection is accepted.
+        self._server_send: Send = context_of(websocket).server_send or websocket.send
+        self._backlog: deque[Frame] = deque()
         self._backlog_size = 0
         self._writer: asyncio.Task[None] | None = None
         self._writing_since = 0.0
@@ -54,26 +69,22 @@ class Connection:
         self._allowance = float(MESSAGE_BURST)
         self._counted_at = self.heard_at
 
-    def push(self, text: str) -> None:
-        """Send a message. Returns at once; what the client does not read in time closes the connection with 1013."""
+    def push(self, frame: Frame) -> None:
+        """Send a frame. Returns at once; what the client does not read in time closes the connection with 1013."""
         if self._closing is not None:
             return
         if self._writer is not None:
-            self._backlog_size += len(text)
-            if self._backlog_size > MAX_QUEUED_BYTES:
-                self.close(TOO_SLOW)
-            else:
-                self._backlog.append(text)
+            self._queue(frame)
             return
-        # Usually the server takes the message at once, and the task has ended before it was ever scheduled.
-        task = asyncio.Task(self._write(text), loop=self._loop, eager_start=True)
+        # Usually the server takes the frame at once, and the task has ended before it was ever scheduled.
+        task = asyncio.Task(self._write(frame), loop=self._loop, eager_start=True)
         if not task.done():
             self._writer = task
             self._writing_since = time.monotonic()
 
     def send(self, message: Message) -> None:
         """Send a message of the protocol. Returns at once."""
-        self.push(message.to_text())
+        self.push(frame_of(message.to_text()))
 
     async def drained(self) -> None:
         """Return when the server has taken every message, or the connection is being closed."""
@@ -117,14 +128,21 @@ class Connection:
             self._writer.cancel()
             await asyncio.wait({self._writer})
 
-    async def _write(self, text: str) -> None:
+    def _queue(self, frame: Frame) -> None:
+        self._backlog_size += len(frame["text"])
+        if self._backlog_size > MAX_QUEUED_BYTES:
+            self.close(TOO_SLOW)
+        else:
+            self._backlog.append(frame)
+
+    async def _write(self, frame: Frame) -> None:
         try:
-            await self._websocket.send_text(text)
+            await self._server_send(frame)
             while self._backlog:
                 self._writing_since = time.monotonic()
-                text = self._backlog.popleft()
-                self._backlog_size -= len(text)
-                await self._websocket.send_text(text)
+                frame = self._backlog.popleft()
+                self._backlog_size -= len(frame["text"])
+                await self._server_send(frame)
         except _GONE:
             # The serving task learns it from the socket.
             self._backlog.clear()

@@ -11,7 +11,7 @@ from app.core.http.server.state import Drain
 from app.core.ports.streams import GapError, Position, StreamMessage, StreamsUnavailableError
 from app.core.runtime import Runtime
 from app.realtime.channels import Subscribable
-from app.realtime.connection import Connection
+from app.realtime.connection import Connection, frame_of
 from app.realtime.limits import PAGE_SIZE, RETRY_DELAY
 from app.realtime.notes import PRESENCE, RECHECK
 from app.realtime.presence import Roster
@@ -176,7 +176,7 @@ class Hub:
                 subscription.gap(await self._runtime.streams.end(followed.name, self._lifetime))
                 continue
             for message in messages:
-                subscription.connection.push(event_text(followed.quoted, message))
+                subscription.connection.push(frame_of(event_text(followed.quoted, message)))
                 subscription.position = message.position
                 await subscription.connection.drained()
             if not messages and subscription.position.offset >= _end(followed).offset:

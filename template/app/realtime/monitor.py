@@ -15,7 +15,7 @@ from app.core.ports.streams import StreamsUnavailableError
 from app.core.runtime import Runtime
 from app.realtime.access import AccessWatch
 from app.realtime.close_codes import NO_HEARTBEAT, RESTART, TOKEN_EXPIRED, TOO_SLOW
-from app.realtime.connection import Connection
+from app.realtime.connection import Connection, frame_of
 from app.realtime.hub import Hub
 from app.realtime.limits import (
     ACCESS_INTERVAL,
@@ -32,7 +32,7 @@ from app.realtime.protocol import Ping, Reconnect, TokenExpiring
 logger = structlog.stdlib.get_logger(__name__)
 
 LEASE: Final = timedelta(seconds=PRESENCE_LEASE)
-_PING: Final = Ping().to_text()
+_PING: Final = frame_of(Ping().to_text())
 
 
 class Monitor:

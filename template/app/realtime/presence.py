@@ -60,11 +60,11 @@ class Roster:
             members = await self._runtime.streams.members(followed.name)
             followed.show(frozenset(member.partition(" ")[0] for member in members))
         # To subscribers that have none, the whole list.
-        text = Presence(channel=followed.channel.name, present=sorted(followed.present)).to_text()
+        everyone = Presence(channel=followed.channel.name, present=sorted(followed.present))
         for connection, subscription in followed.live.items():
             if not subscription.sees_presence:
                 subscription.sees_presence = True
-                connection.push(text)
+                connection.send(everyone)
 
     def _member(self, user: str) -> str:
         return f"{user} {self._process}"

@@ -13,7 +13,7 @@ from app.core.ports.streams import StreamsUnavailableError
 from app.core.runtime import Runtime
 from app.realtime.channels import Channels
 from app.realtime.close_codes import ACCESS_CHANGED, INTERNAL, NOT_TEXT, POLICY, TOKEN_EXPIRED, TOO_LARGE
-from app.realtime.connection import Connection
+from app.realtime.connection import Connection, frame_of
 from app.realtime.handshake import expiry_of
 from app.realtime.hub import Hub
 from app.realtime.limits import HEARTBEAT_INTERVAL, MAX_CHANNELS, MAX_MESSAGE_BYTES
@@ -33,7 +33,7 @@ from app.users.dependencies import identify
 
 logger = structlog.stdlib.get_logger(__name__)
 
-_PONG: Final = Pong().to_text()
+_PONG: Final = frame_of(Pong().to_text())
 
 
 class Session:

@@ -8,7 +8,7 @@ from pydantic_core import to_json
 
 from app.core.ports.streams import Position, StreamMessage
 from app.realtime.channels import Subscribable
-from app.realtime.connection import Connection
+from app.realtime.connection import Connection, frame_of
 from app.realtime.protocol import Gap, Presence, event_text
 
 
@@ -65,13 +65,13 @@ class FollowedStream:
 
     def deliver(self, message: StreamMessage) -> None:
         """Send an event to every live subscription."""
-        text = event_text(self.quoted, message)
+        frame = frame_of(event_text(self.quoted, message))
         self.end = position = message.position
         for connection, subscription in self.live.items():
             # A subscription that has just caught up may be ahead.
             if subscription.position.offset < position.offset:
                 subscription.position = position
-                connection.push(text)
+                connection.push(frame)
 
     def skip_to(self, position: Position) -> None:
         """Tell every live subscription that events are missing."""
@@ -84,7 +84,7 @@ class FollowedStream:
         joined, left = sorted(present - self.present), sorted(self.present - present)
         self.present = present
         if joined or left:
-            text = Presence(channel=self.channel.name, joined=joined or None, left=left or None).to_text()
+            change = Presence(channel=self.channel.name, joined=joined or None, left=left or None)
             for connection, subscription in self.live.items():
                 if subscription.sees_presence:
-                    connection.push(text)
+                    connection.send(change)

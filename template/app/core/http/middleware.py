@@ -100,6 +100,7 @@ class RequestMiddleware:
             await self.app(scope, receive, _without_traceback(send))
             return
         context = scope[SCOPE_KEY] = RequestContext(_request_id(scope["headers"]), time.perf_counter())
+        context.server_send = send
         path = scope["path"]
         extra = self._docs_headers if path in self._docs else self._api_headers
 
