@@ -183,7 +183,8 @@ class Channel:
 
     Attributes:
         pattern: a name with parameters, such as `project:{id}`. A parameter is one or more characters other than `:`.
-        authorize: decides who may subscribe. Called at the subscription, every minute, and on `runtime.realtime.recheck`.
+        authorize: decides who may subscribe. Called at the subscription, every minute, and by
+            `runtime.realtime.recheck`.
         presence: whether subscribers see which users are subscribed. They see their ids.
     """
 

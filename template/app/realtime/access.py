@@ -18,8 +18,8 @@ CHUNK: Final = 1000
 
 _IDS: Final = users.c.id.in_(bindparam("ids", expanding=True))
 _DIGEST: Final = select(func.count(), func.max(users.c.updated_at)).where(_IDS, users.c.is_active)
-_STATES: Final = (
-    select(users.c.id, users.c.role, users.c.tokens_valid_from, users.c.updated_at).where(_IDS, users.c.is_active)
+_STATES: Final = select(users.c.id, users.c.role, users.c.tokens_valid_from, users.c.updated_at).where(
+    _IDS, users.c.is_active
 )
 
 

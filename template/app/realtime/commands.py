@@ -4,6 +4,11 @@ import json
 
 import click
 
+from app.core.commands import CommandLine
+from app.core.config.settings import core_settings
+from app.realtime.asyncapi import document
+from app.realtime.channels import Channels
+
 
 @click.group()
 def realtime() -> None:
@@ -14,11 +19,6 @@ def realtime() -> None:
 @click.pass_context
 def schema(context: click.Context) -> None:
     """Print the protocol as an AsyncAPI 3 document, for generators of clients and documentation."""
-    from app.core.commands import CommandLine
-    from app.core.config.settings import core_settings
-    from app.realtime.asyncapi import document
-    from app.realtime.channels import Channels
-
     command_line = context.find_object(CommandLine)
     if command_line is None:
         raise RuntimeError("This command runs below the command `app`.")

@@ -94,7 +94,6 @@ class RedisStreams:
 
     async def append(self, messages: Sequence[NewMessage], retention: Retention) -> None:
         """See `Streams.append`."""
-
         calls = [_append_call(message, retention) for message in messages]
 
         async def send() -> None:

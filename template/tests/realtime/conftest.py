@@ -6,13 +6,13 @@ import pytest
 
 from app.core.manifest import modules_of
 from app.core.runtime import Runtime
+from app.main import create_app
+from app.modules import MODULES
 from app.realtime import relay as relay_module
 from app.realtime.channels import Channels
 from app.realtime.hub import Hub
 from app.realtime.monitor import Monitor
 from app.realtime.relay import Relay
-from app.main import create_app
-from app.modules import MODULES
 from tests.conftest import make_client, sign_in_to
 from tests.realtime.server import BreakableStreams, Rooms, Site, rooms_module, serving
 

@@ -64,7 +64,9 @@ def rooms_module(rooms: Rooms) -> Module:
 async def serving(app: FastAPI) -> AsyncIterator[tuple[str, LimitedServer]]:
     """The address of a server on the loopback interface, and the server."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = LimitedServer(LimitedConfig(app, limits=ConnectionLimits(drain_delay=60), lifespan="off", log_config=None))
+        server = LimitedServer(
+            LimitedConfig(app, limits=ConnectionLimits(drain_delay=60), lifespan="off", log_config=None)
+        )
         task = asyncio.create_task(server.serve([listening]))
         try:
             yield f"ws://127.0.0.1:{listening.getsockname()[1]}/api/v1/app/ws", server

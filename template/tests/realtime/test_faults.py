@@ -72,13 +72,13 @@ class Follower:
         while True:
             # The server is killed in the middle of a handshake, too.
             with suppress(WebSocketException, OSError, TimeoutError, EOFError):
-                url = f"ws://127.0.0.1:{random.choice(self._ports)}/api/v1/app/ws"
+                url = f"ws://127.0.0.1:{random.choice(self._ports)}/api/v1/app/ws"  # noqa: S311 - no secret
                 async with opened(url, self._headers, open_timeout=2) as client:
                     self._client = client
                     await self._follow(client)
             self._client = None
             self.reconnects += 1
-            await asyncio.sleep(random.uniform(0.01, 0.1))
+            await asyncio.sleep(random.uniform(0.01, 0.1))  # noqa: S311 - no secret
 
     def cut(self) -> None:
         """Cut the connection, if there is one."""
@@ -183,8 +183,8 @@ async def company(databases: Databases, tmp_path: Path) -> AsyncIterator[Company
 async def cut_now_and_then(followers: Sequence[Follower]) -> None:
     """Cut connections at random."""
     while True:
-        await asyncio.sleep(random.uniform(0, 2 * CUT_INTERVAL))
-        random.choice(followers).cut()
+        await asyncio.sleep(random.uniform(0, 2 * CUT_INTERVAL))  # noqa: S311 - no secret
+        random.choice(followers).cut()  # noqa: S311 - no secret
 
 
 async def ready(port: int) -> None:

@@ -7,6 +7,7 @@ from click.testing import CliRunner
 from pydantic import TypeAdapter
 
 from app.cli.main import cli
+from app.core.ports.streams import Position, StreamMessage
 from app.realtime import protocol
 
 
@@ -44,11 +45,9 @@ def test_every_message_is_described_and_every_reference_leads_somewhere() -> Non
 
 
 def test_events_are_written_as_described() -> None:
-    position = protocol.Position(7, "1234")
-    message = protocol.StreamMessage(position, position, '{"type":"greeting"}')
+    position = Position(7, "1234")
+    message = StreamMessage(position, position, '{"type":"greeting"}')
 
     event = TypeAdapter(protocol.Event).validate_json(protocol.event_text('"room:\\"1"', message), strict=True)
 
-    assert event == protocol.Event(
-        channel='room:"1', offset=7, epoch="1234", event={"type": "greeting"}
-    )
+    assert event == protocol.Event(channel='room:"1', offset=7, epoch="1234", event={"type": "greeting"})

@@ -37,9 +37,7 @@ class Follower:
     async def heard(self, *, messages: int = 0, notes: int = 0, interruptions: int = 0) -> None:
         """Return when so much has been heard."""
         async with asyncio.timeout(10):
-            while (
-                len(self.messages) < messages or len(self.notes) < notes or self.interruptions < interruptions
-            ):
+            while len(self.messages) < messages or len(self.notes) < notes or self.interruptions < interruptions:
                 self._heard.clear()
                 await self._heard.wait()
 
@@ -193,9 +191,7 @@ class StreamContract:
         start = await streams.end(stream, HOUR)
         kept = Retention(messages=1000, lifetime=HOUR)
 
-        await asyncio.gather(
-            *(each.append(new(stream, f"{n}"), kept) for n in range(50) for each in (streams, others))
-        )
+        await asyncio.gather(*(each.append(new(stream, f"{n}"), kept) for n in range(50) for each in (streams, others)))
 
         messages = await streams.read(stream, start, 1000)
         assert [message.position.offset for message in messages] == list(range(1, 101))
