@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.start import say
 
-PROBE = Path(__file__).with_name("probes") / os.environ.get("PROBE", "realtime.py")
+PROBE = Path(__file__).with_name("probes") / "realtime.py"
 USERS = 300
 MINT = """
 import json
