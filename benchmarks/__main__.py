@@ -5,7 +5,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from benchmarks import http, jobs, start
+from benchmarks import http, jobs, realtime, start
 
 
 def new(folder: Path, preset: str) -> Path:
@@ -18,7 +18,7 @@ def new(folder: Path, preset: str) -> Path:
 def main() -> None:
     """Measure from the first command to the last request."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures what is made here.")
-    parser.add_argument("--only", choices=("start", "http", "jobs"), help="a part of it; if not set, all")
+    parser.add_argument("--only", choices=("start", "http", "jobs", "realtime"), help="a part of it; if not set, all")
     only = parser.parse_args().only
     with tempfile.TemporaryDirectory(prefix="omnistack-bench-") as temporary:
         if only in {None, "start"}:
@@ -32,6 +32,8 @@ def main() -> None:
             http.measure(everything)
         if only in {None, "jobs"}:
             jobs.measure(everything)
+        if only in {None, "realtime"}:
+            realtime.measure(everything)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Protocol
 from uuid import UUID
 
 from starlette.requests import HTTPConnection
-from starlette.types import Scope
+from starlette.types import Scope, Send
 
 SCOPE_KEY = "app.request_context"
 
@@ -46,6 +46,7 @@ class RequestContext:
         "rate_limit_headers",
         "request_id",
         "route",
+        "server_send",
         "started_at",
         "status",
         "user_id",
@@ -60,6 +61,8 @@ class RequestContext:
         """The status of the response, once it has started."""
         self.error: BaseException | None = None
         """The unexpected exception that the request failed with."""
+        self.server_send: Send | None = None
+        """The server's own `send`, which the middleware wraps. For connections that send many messages."""
         self.route: MatchedRoute | None = None
         """The route that handles the request."""
         self.user_id: str | None = None

@@ -17,6 +17,7 @@ from app.core.admin_view import AdminView
 from app.core.config.settings import ModuleSettings
 from app.core.ports.events import Event
 from app.core.ports.queue import Json
+from app.core.ports.realtime import ChannelUser
 from app.core.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ number. It is called until it deletes fewer."""
 
 type BeforeErasure = Callable[[Runtime, UUID], Awaitable[None]]
 """`async (runtime, user_id)`: runs before a user is erased, without a transaction. Idempotent. It raises to refuse."""
+
+type AuthorizeChannel = Callable[[Runtime, ChannelUser, Mapping[str, str]], Awaitable[bool]]
+"""`async (runtime, user, parameters)`: whether the user may read the channel with these parameters of its pattern."""
 
 type CountQuery = Callable[[datetime, datetime], Select[int]]
 """Return the counting statement for the period from the first argument until before the second."""
@@ -200,6 +204,22 @@ class PlanLevel:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Channel:
+    """Channels of realtime events that clients can subscribe to.
+
+    Attributes:
+        pattern: a name with parameters, such as `project:{id}`. A parameter is one or more characters other than `:`.
+        authorize: decides who may subscribe. Called at the subscription, every minute, and by
+            `runtime.realtime.recheck`.
+        presence: whether subscribers see which users are subscribed. They see their ids.
+    """
+
+    pattern: str
+    authorize: AuthorizeChannel
+    presence: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Module:
     """A module's manifest. Everything except the name is optional.
 
@@ -237,6 +257,7 @@ class Module:
         figures: its figures on the administrators' dashboard.
         levels: its quantities that plans limit.
         admin_views: its tables in the browser admin (`app.core.admin_view`).
+        channels: its channels of realtime events.
     """
 
     name: str
@@ -267,6 +288,7 @@ class Module:
     figures: tuple[Figure, ...] = ()
     levels: tuple[PlanLevel, ...] = ()
     admin_views: tuple[AdminView, ...] = ()
+    channels: tuple[Channel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,11 @@ from app.core.ports.events import Events
 from app.core.ports.flags import Flags, NoFlags
 from app.core.ports.leases import Leases, MemoryLeases
 from app.core.ports.mail import MailSender, NoMail
+from app.core.ports.memory_streams import MemoryStreams
 from app.core.ports.plans import FreePlan, Plans, Reservation
 from app.core.ports.queue import Queue
+from app.core.ports.realtime import NoRealtime, Realtime
+from app.core.ports.streams import Streams
 from app.core.ports.telemetry import ExternalCall, Telemetry, TelemetryListener
 from app.core.ports.usage import UnbilledUsage, UsageRecorder
 from app.core.ports.user_files import NoUserFiles, UserFiles
@@ -43,6 +46,8 @@ class Ports(TypedDict, total=False):
     limiter: Limiter
     leases: Leases
     mail: MailSender
+    streams: Streams
+    realtime: Realtime
     queue: Queue
 
 
@@ -64,6 +69,8 @@ class Runtime:
     limiter: Limiter = field(default_factory=MemoryLimiter)
     leases: Leases = field(default_factory=MemoryLeases)
     mail: MailSender = field(default_factory=NoMail)
+    streams: Streams = field(default_factory=MemoryStreams)
+    realtime: Realtime = field(default_factory=NoRealtime)
     telemetry: Telemetry = field(init=False)
     queue: Queue = field(init=False)
     events: Events = field(init=False)
@@ -88,6 +95,10 @@ class Runtime:
         if key not in self._resources:
             raise LookupError(f"Nothing provides {key.__qualname__}; is its module in app/modules.py?")
         return cast("T", self._resources[key])
+
+    def find_resource[T](self, key: type[T]) -> T | None:
+        """Return the object that was provided under `key`, or `None`: its module may not be part of the application."""
+        return cast("T | None", self._resources.get(key))
 
     def has_default(self, port: str) -> bool:
         """Return whether no module provides the port, so that its default provider is used."""

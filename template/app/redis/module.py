@@ -1,4 +1,4 @@
-"""Redis: a cache, rate limits and circuit breakers that all processes share.
+"""Redis: a cache, rate limits, circuit breakers and streams that all processes share.
 
 In local without REDIS_URL, each process has its own.
 """
@@ -18,6 +18,8 @@ from app.redis.connection import connect
 from app.redis.leases import RedisLeases
 from app.redis.limiter import RedisLimiter
 from app.redis.settings import RedisSettings
+from app.redis.streams import RedisStreams
+from app.redis.subscriber import open_subscriber
 
 
 @asynccontextmanager
@@ -26,7 +28,12 @@ async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
     if url is None:
         yield
         return
-    async with connect(url) as client, open_circuit_breaker(client) as breaker:
+    async with (
+        connect(url) as client,
+        open_circuit_breaker(client) as breaker,
+        connect(url) as subscribing,
+        open_subscriber(subscribing) as subscriber,
+    ):
         runtime.provide(Redis, client)
         runtime.provide(CircuitBreaker, breaker)
         with (
@@ -34,6 +41,7 @@ async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
                 cache=RedisCache(breaker),
                 limiter=RedisLimiter(breaker, fallback=runtime.limiter),
                 leases=RedisLeases(breaker, fallback=runtime.leases),
+                streams=RedisStreams(breaker, subscriber),
             ),
             share_circuits(RedisCircuits(breaker, fallback=MemoryCircuits())),
         ):

@@ -63,7 +63,7 @@ async def current_user(
     address = client_address(connection, runtime.settings.TRUSTED_PROXY_COUNT)
     client = pseudonym(runtime.settings.SECRET_KEY, address)
     try:
-        caller = await _identify(connection, runtime, credentials.credentials)
+        caller = await identify(connection, runtime, credentials.credentials)
     except InvalidTokenError as error:
         security_log.info("token_refused", reason=error.reason, client=client)
         if isinstance(error, GenuineTokenError):
@@ -80,7 +80,14 @@ async def current_user(
     return caller
 
 
-async def _identify(connection: HTTPConnection, runtime: Runtime, token: str) -> Caller:
+async def identify(connection: HTTPConnection, runtime: Runtime, token: str) -> Caller:
+    """Return the active user of a token. The rate limits of the connection's route apply.
+
+    Raises:
+        InvalidTokenError: the token is not accepted.
+        RateLimitedError: the user exceeds a limit.
+        AccountDeactivatedError: the user is deactivated.
+    """
     identity = await runtime.resource(Authenticator).authenticate(token)
     if identity.assurance.is_anonymous:
         await limit_anonymous(connection, runtime.resource(AuthSettings).RATE_LIMIT_ANONYMOUS)

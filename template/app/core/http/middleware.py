@@ -110,6 +110,7 @@ class RequestMiddleware:
             return
         headers = scope["headers"]
         context = scope[SCOPE_KEY] = RequestContext(_request_id(headers), time.perf_counter(), headers)
+        context.server_send = send
         path = scope["path"]
         extra = self._docs_headers if path in self._docs else self._api_headers
 

@@ -166,6 +166,8 @@ def _take_over_standard_logging(formatter: logging.Formatter, level: int) -> Non
     access = logging.getLogger("uvicorn.access")
     access.handlers, access.propagate = [], False
     logging.getLogger("uvicorn.error").addFilter(_not_a_websocket_handshake)
+    # At DEBUG, the server logs the headers and the messages of WebSockets, with their tokens.
+    logging.getLogger("uvicorn.error").setLevel(max(level, logging.INFO))
     # Otherwise SQLAlchemy adds a handler of its own when DEBUG shows SQL.
     logging.getLogger("sqlalchemy.engine.Engine").handlers = [logging.NullHandler()]
 

@@ -212,9 +212,10 @@ class TestStandardLoggers:
         assert log.lines()[0]["event"] == "Mail to [email] bounced"
 
     async def test_of_the_server_s_access_log_are_silent(self, build: Build, log: Log) -> None:
-        build(**DEPLOYED)
+        build(**DEPLOYED, LOG_LEVEL="DEBUG")
         logging.getLogger("uvicorn.access").error("192.0.2.1 GET /?token=1")
         logging.getLogger("uvicorn.error").error('%s - "WebSocket %s" [accepted]', "192.0.2.1", "/ws?token=1")
+        logging.getLogger("uvicorn.error").debug("< GET %s HTTP/1.1", "/ws?token=1")
 
         assert log.lines() == []
         assert not logging.getLogger("uvicorn.access").hasHandlers()

@@ -16,7 +16,9 @@ from uvicorn.server import ServerState
 
 from app.core.http.server.host_header import HOST_REQUIRED, has_valid_host
 from app.core.http.server.limits import MAX_HEADERS, MIN_RATE, ConnectionLimits
+from app.core.http.server.websocket import LimitedWebSocket
 from app.core.http.server.websocket_handshake import handshake_problem
+from app.core.http.server.write_deadline import WriteDeadline
 
 BAD_REQUEST, REQUEST_TIMEOUT, HEADERS_TOO_LARGE, UNAVAILABLE = 400, 408, 431, 503
 
@@ -31,7 +33,14 @@ class LimitedConfig(uvicorn.Config):
 
     def __init__(self, app: Any, *, limits: ConnectionLimits, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
         super().__init__(
-            app, http=LimitedProtocol, timeout_keep_alive=limits.keep_alive_timeout, access_log=False, **options
+            app,
+            http=LimitedProtocol,
+            ws=LimitedWebSocket,
+            timeout_keep_alive=limits.keep_alive_timeout,
+            access_log=False,
+            # Compression more than doubles the memory of a connection.
+            ws_per_message_deflate=False,
+            **options,
         )
         self.limits = limits
         self.waiting: dict[LimitedProtocol, None] = {}
@@ -70,8 +79,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._header_size = 0
         self._headers_too_large = False
         self._has_invalid_host = False
-        self._unread: tuple[int, float, float] | None = None
-        """The size of the write buffer when it last shrank, when that was, and when it must be empty."""
+        self._write_deadline = WriteDeadline(config.limits.write_timeout)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to wait for a request. Above the limit, the connection that has waited longest makes room."""
@@ -169,7 +177,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def resume_writing(self) -> None:
         """See `asyncio.Protocol.resume_writing`."""
-        self._unread = None
+        self._write_deadline.reset()
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
@@ -185,7 +193,7 @@ class LimitedProtocol(HttpToolsProtocol):
         Args:
             now: the event loop's time.
         """
-        if self._is_reading_too_slowly(now):
+        if self._write_deadline.is_exceeded(self.transport.get_write_buffer_size(), now):
             self.transport.abort()
         elif now > self._deadline:
             if self._phase is Phase.BODY and self._is_answered:
@@ -257,20 +265,6 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._header_size > self._limits.max_header_size or len(self.headers) >= MAX_HEADERS:
             self._headers_too_large = True
             raise ValueError("The headers are too large.")  # httptools makes it an error of the parser.
-
-    def _is_reading_too_slowly(self, now: float) -> bool:
-        size = self.transport.get_write_buffer_size()
-        if not size:
-            self._unread = None
-        elif self._unread is None:
-            self._unread = size, now, now + self._limits.write_timeout + size / MIN_RATE
-        else:
-            smallest, shrank_at, deadline = self._unread
-            if size < smallest:
-                shrank_at = now
-                self._unread = size, shrank_at, deadline
-            return now > deadline or now - shrank_at > self._limits.write_timeout
-        return False
 
 
 def _response(status: int, code: str, message: str) -> bytes:

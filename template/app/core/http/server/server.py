@@ -16,7 +16,8 @@ from uvicorn.supervisors import multiprocess
 
 from app.core.http.server.limits import ConnectionLimits
 from app.core.http.server.protocol import LimitedConfig, LimitedProtocol
-from app.core.http.server.state import DRAINING
+from app.core.http.server.state import DRAIN, DRAINING, Drain
+from app.core.http.server.websocket import LimitedWebSocket
 from app.kit.user_error import UserError
 
 SWEEP_INTERVAL = 1.0
@@ -35,6 +36,12 @@ class LimitedServer(uvicorn.Server):
         self._interval = min(SWEEP_INTERVAL, shortest / 4)
         self._next_sweep = 0.0
         self._stop_at: float | None = None
+        self._drain = Drain()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """See `uvicorn.Server.startup`. Connections that are open learn from the shared state that the server stops."""
+        self.lifespan.state[DRAIN] = self._drain
+        await super().startup(sockets)
 
     async def on_tick(self, counter: int) -> bool:
         """See `uvicorn.Server.on_tick`: called ten times a second."""
@@ -42,7 +49,7 @@ class LimitedServer(uvicorn.Server):
         if now >= self._next_sweep:
             self._next_sweep = now + self._interval
             for connection in tuple(self.server_state.connections):
-                if isinstance(connection, LimitedProtocol):
+                if isinstance(connection, LimitedProtocol | LimitedWebSocket):
                     connection.enforce_deadlines(now)
         if self._stop_at is not None and time.monotonic() >= self._stop_at:
             self.should_exit = True
@@ -52,6 +59,7 @@ class LimitedServer(uvicorn.Server):
         """Begin to drain on the first SIGTERM; stop at once on SIGINT or a second signal."""
         if sig == signal.SIGTERM and self._stop_at is None and self.started and self._limits.drain_delay:
             self.lifespan.state[DRAINING] = True
+            self._drain.began = True
             self._stop_at = time.monotonic() + self._limits.drain_delay
         else:
             super().handle_exit(sig, frame)

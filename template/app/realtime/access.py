@@ -1,0 +1,89 @@
+"""Watch the connected users' accounts: a deactivated user is disconnected within a second, by every process."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import bindparam, func, select
+
+from app.core.db.database import Database
+from app.realtime.close_codes import ACCESS_CHANGED, DEACTIVATED, TOKEN_EXPIRED, Close
+from app.realtime.connection import Connection
+from app.users.models import users
+
+CHUNK: Final = 1000
+"""Users of a statement."""
+
+_IDS: Final = users.c.id.in_(bindparam("ids", expanding=True))
+_DIGEST: Final = select(func.count(), func.max(users.c.updated_at)).where(_IDS, users.c.is_active)
+_STATES: Final = select(users.c.id, users.c.role, users.c.tokens_valid_from, users.c.updated_at).where(
+    _IDS, users.c.is_active
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """The part of an account that decides whether its connections may remain."""
+
+    role: str
+    tokens_valid_from: datetime | None
+    updated_at: datetime
+
+
+class AccessWatch:
+    """A comparison of the connected users' accounts with what they were.
+
+    A look costs one statement for 1,000 users. It does not depend on messages between processes, which can be lost.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: dict[UUID, _State] = {}
+        self._digests: dict[tuple[UUID, ...], tuple[int, datetime | None]] = {}
+
+    async def look(self, connections: Iterable[Connection]) -> None:
+        """Close the connections whose users have been deactivated or erased, or have other rights than before."""
+        by_user: dict[UUID, list[Connection]] = {}
+        for connection in connections:
+            for id_ in {connection.caller.id, connection.caller.actor_id}:
+                by_user.setdefault(id_, []).append(connection)
+        await self._look_at_new(by_user)
+        ids = sorted(by_user)
+        digests = {}
+        for chunk in (tuple(ids[start : start + CHUNK]) for start in range(0, len(ids), CHUNK)):
+            rows = await self._database.fetch(_DIGEST, {"ids": chunk})
+            digest = digests[chunk] = (int(rows[0][0]), rows[0][1])
+            if self._digests.get(chunk) != digest:
+                await self._compare(chunk, by_user)
+        self._digests = digests
+        self._known = {id_: state for id_, state in self._known.items() if id_ in by_user}
+
+    async def _look_at_new(self, by_user: Mapping[UUID, list[Connection]]) -> None:
+        """Compare accounts with what they were when their users connected."""
+        new = [id_ for id_, connections in by_user.items() if any(each.is_new for each in connections)]
+        for start in range(0, len(new), CHUNK):
+            await self._compare(new[start : start + CHUNK], by_user)
+
+    async def _compare(self, ids: Sequence[UUID], by_user: Mapping[UUID, list[Connection]]) -> None:
+        rows = await self._database.fetch(_STATES, {"ids": ids})
+        states = {id_: _State(*state) for id_, *state in rows}
+        for id_ in ids:
+            state = states.get(id_)
+            close = DEACTIVATED if state is None else self._verdict(id_, state)
+            for connection in by_user[id_]:
+                if close is not None:
+                    connection.close(close)
+                elif connection.is_new and connection.caller.id == id_:
+                    connection.is_new = False
+                    if state is not None and state.updated_at != connection.caller.updated_at:
+                        # Whatever has changed, it changed after the caller was read.
+                        connection.close(ACCESS_CHANGED)
+
+    def _verdict(self, id_: UUID, state: _State) -> Close | None:
+        known = self._known.get(id_, state)
+        self._known[id_] = state
+        if state.tokens_valid_from != known.tokens_valid_from:
+            return TOKEN_EXPIRED
+        return None if state.role == known.role else ACCESS_CHANGED

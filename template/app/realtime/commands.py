@@ -1,0 +1,25 @@
+"""The command `app realtime`."""
+
+import json
+
+import click
+
+from app.core.commands import CommandLine
+from app.core.config.settings import core_settings
+from app.realtime.asyncapi import document
+from app.realtime.channels import Channels
+
+
+@click.group()
+def realtime() -> None:
+    """Realtime events."""
+
+
+@realtime.command()
+@click.pass_context
+def schema(context: click.Context) -> None:
+    """Print the protocol as an AsyncAPI 3 document, for generators of clients and documentation."""
+    command_line = context.find_object(CommandLine)
+    if command_line is None:
+        raise RuntimeError("This command runs below the command `app`.")
+    click.echo(json.dumps(document(core_settings(), Channels.of(command_line.modules)), indent=2))
