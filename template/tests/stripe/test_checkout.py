@@ -136,6 +136,25 @@ class TestRepetition:
         response = await buyer.checkout(plan="enterprise")
         assert (response.status_code, response.json()["error"]["code"]) == (409, "ALREADY_SUBSCRIBED")
 
+    async def test_one_whose_payment_is_not_complete_is_paid_first(self, buyer: Buyer) -> None:
+        await buyer.checkout()
+        (customer,) = buyer.fake.account.all(Customer)
+        api = buyer.runtime.resource(StripeApi)
+        (price,) = await api.prices(["enterprise_monthly"])
+        await api.call(
+            lambda client: client.v1.subscriptions.create_async(
+                {"customer": customer.id, "items": [{"price": price.id}], "payment_behavior": "default_incomplete"}
+            )
+        )
+        await buyer.deliver()
+        error = (await buyer.checkout()).json()["error"]
+        assert error["code"] == "SUBSCRIPTION_UNPAID"
+        assert error["details"]["url"].startswith(buyer.fake.account.base_url)
+
+        await buyer.post("/cancel")
+        assert [one.status for one in buyer.fake.account.all(Subscription)] != ["incomplete"]
+        assert (await buyer.checkout()).status_code == 200
+
     async def test_after_the_end_a_new_session_begins(self, buyer: Buyer) -> None:
         await buyer.subscribe()
         await end(buyer, buyer.fake.account.all(Subscription)[0].id)
