@@ -15,9 +15,10 @@ from app.core.runtime import Runtime
 from app.dev.servers.app_store.store import PAGE, ApiError, AppStore
 from app.dev.servers.fake_http import Delivery
 from app.payments.port import ProviderUnavailableError
-from tests.apple_iap.conftest import MONTHLY, Postman
+from tests.apple_iap.conftest import Postman
 from tests.core.inbox.webhook_contract import drain_inbox
 from tests.fakes.server import FakeServer, Received, Reply, serving
+from tests.payments.store_purchases import MONTHLY
 
 UNKNOWN = "2000000999999999"
 

@@ -25,7 +25,7 @@ from app.dev.servers.app_store.certificates import INTERMEDIATE_OID, LEAF_OID, C
 from app.dev.servers.app_store.payloads import Signer
 from app.dev.servers.app_store.store import APP_ID, BUNDLE_ID, AppStore
 from app.dev.servers.app_store.subscriptions import Subscription
-from tests.apple_iap.conftest import MONTHLY
+from tests.payments.store_purchases import MONTHLY
 
 
 def verifier_of(store: AppStore, *, root_sha256: str | None = None, timeout: timedelta = TIMEOUT) -> AppStoreVerifier:

@@ -15,8 +15,8 @@ from app.payments.convergence import converge
 from app.payments.erasure import end_subscriptions
 from app.payments.port import BillingProvider, BillingProviders, ProviderUnavailableError, SubscriptionStatus
 from app.payments.reconciliation import reconcile_provider
-from tests.google_iap.conftest import MONTHLY
 from tests.payments.provider_contract import ProviderContract, add_user, stored
+from tests.payments.store_purchases import MONTHLY
 
 
 class GoogleShop:

@@ -19,7 +19,8 @@ from app.payments.models import BillingNotice
 from app.payments.port import SubscriptionStatus as Status
 from app.payments.reconciliation import reconcile_provider
 from tests.conftest import SignIn
-from tests.google_iap.conftest import ENTERPRISE, MONTHLY, Postman, identity, link, plan_of
+from tests.google_iap.conftest import Postman, link
+from tests.payments.store_purchases import ENTERPRISE, MONTHLY, identity, plan_of
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ type Move = Callable[[str | None], Awaitable[None]]
 
 
 @pytest.fixture
-def move(buyer: Buyer, runtime: Runtime) -> Move:
+def move(buyer: Buyer, runtime: Runtime) -> Move:  # noqa: ARG001 - the user must exist
     """Change the buyer's address at the identity provider, later each time."""
     now = [utc_now()]
 

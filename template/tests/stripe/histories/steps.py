@@ -18,7 +18,9 @@ from app.dev.servers.stripe.objects.subscriptions import PauseCollection, Subscr
 from app.payments.erasure import ErasureBlockedError
 from app.payments.port import ProviderUnavailableError
 from app.payments.reconciliation import reconcile
+from app.stripe.provider import StripeProvider
 from app.users.erasure import erase_user
+from tests.payments.histories import overtake
 from tests.stripe.histories.world import World
 
 type Who = Literal[0, 1]
@@ -212,6 +214,22 @@ async def _of(step: Step, world: World) -> None:
 
 
 @dataclass(frozen=True)
+class Overtake:
+    """An answer of Stripe arrives after a newer one was stored."""
+
+    who: Who
+    change: Step
+
+    async def run(self, world: World) -> None:
+        """Do it."""
+        customer, provider = customer_of(world, self.who), world.runtime.resource(StripeProvider)
+        for one in world.fake.account.all(Subscription):
+            if customer is not None and one.customer == customer.id:
+                await overtake(world.runtime, provider, one.id, lambda: self.change.run(world))
+                return
+
+
+@dataclass(frozen=True)
 class Erase:
     """A user is erased. It fails while Stripe does not answer."""
 
@@ -254,6 +272,11 @@ _BUY: Final[st.SearchStrategy[Step]] = st.builds(
 )
 _WAIT: Final[st.SearchStrategy[Step]] = st.builds(Wait, st.sampled_from(["+30minutes", "+4days", "+15days", "+33days"]))
 _DELIVER: Final[st.SearchStrategy[Step]] = st.builds(Deliver, st.booleans(), st.integers(1, 2), st.integers(0, 2))
+_USE_CARD: Final[st.SearchStrategy[Step]] = st.builds(UseCard, _WHO, _CARDS, st.booleans())
+_GIVE_BACK: Final[st.SearchStrategy[Step]] = st.builds(
+    GiveBack, _WHO, st.sampled_from(["refund", "refund", "part", "dispute", "won", "lost"]), st.sampled_from([1, 2])
+)
+_PAUSE: Final[st.SearchStrategy[Step]] = st.builds(Pause, _WHO, st.sampled_from(["collection", "subscription", "end"]))
 _ONE: Final[st.SearchStrategy[Step]] = st.one_of(
     _BUY,
     _BUY,
@@ -262,11 +285,10 @@ _ONE: Final[st.SearchStrategy[Step]] = st.one_of(
     _DELIVER,
     _DELIVER,
     st.builds(Ask, _WHO, st.sampled_from(["cancel", "resume", "pro", "enterprise"])),
-    st.builds(UseCard, _WHO, _CARDS, st.booleans()),
-    st.builds(
-        GiveBack, _WHO, st.sampled_from(["refund", "refund", "part", "dispute", "won", "lost"]), st.sampled_from([1, 2])
-    ),
-    st.builds(Pause, _WHO, st.sampled_from(["collection", "subscription", "end"])),
+    _USE_CARD,
+    _GIVE_BACK,
+    _PAUSE,
+    st.builds(Overtake, _WHO, st.one_of(_WAIT, _USE_CARD, _GIVE_BACK, _PAUSE)),
     st.builds(Trouble, st.integers(0, 4), st.integers(0, 4)),
     st.builds(Reconcile),
     st.builds(Erase, _WHO),
