@@ -16,7 +16,7 @@ from app.payments.store import ENDED
 
 
 def _is_forgotten(_runtime: Runtime, now: datetime) -> ColumnElement[bool]:
-    """Match tokens that Google Play no longer knows: those of subscriptions that ended 60 days ago, or never existed."""
+    """Match tokens that Google Play has forgotten: of subscriptions that ended 60 days ago, or never existed."""
     before, period_end = now - FORGOTTEN_AFTER, col(Subscription.period_end)
     has_ended = col(Subscription.status).in_(ENDED) & or_(period_end.is_(None), period_end < before)
     is_needed = exists().where(

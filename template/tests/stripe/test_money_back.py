@@ -1,5 +1,7 @@
 """Refunds, disputes and invoices that are written off."""
 
+from typing import Literal
+
 import pytest
 
 from app.dev.servers.stripe.billing import payments
@@ -100,7 +102,9 @@ class TestMoneyBack:
 
 class TestWrittenOff:
     @pytest.mark.parametrize("status", ["active", "past_due"])
-    async def test_a_voided_renewal_gives_no_access_until_the_next_one(self, buyer: Buyer, status: str) -> None:
+    async def test_a_voided_renewal_gives_no_access_until_the_next_one(
+        self, buyer: Buyer, status: Literal["active", "past_due"]
+    ) -> None:
         first = await buyer.subscribe(plan="enterprise")
         change_card(buyer, "0341")
         await advance(buyer, "+1month", "+2hours")
