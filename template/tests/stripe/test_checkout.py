@@ -1,6 +1,8 @@
 """Purchases: from the request to the plan."""
 
 import asyncio
+import base64
+import hashlib
 from typing import Any
 
 import httpx
@@ -56,6 +58,10 @@ class TestPurchase:
 
         assert page.status_code == 200
         assert "Thank you" in page.text
+        style = page.text.partition("<style>")[2].partition("</style>")[0]
+        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+        (policy,) = page.headers.get_list("Content-Security-Policy")
+        assert policy == f"default-src 'none'; frame-ancestors 'none'; style-src 'sha256-{digest}'"
         assert (await buyer.status())["plan"] == "pro"
 
     async def test_going_back_buys_nothing(self, buyer: Buyer) -> None:
