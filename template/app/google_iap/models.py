@@ -5,8 +5,8 @@ until 60 days after the end. Everywhere else its id, the SHA-256 of the token, s
 `subscriptions.provider_id`, webhook events and logs.
 
 The token is not encrypted. A request to Google Play needs the key of the service account as well, and in this
-application a token only links a purchase that has no user yet. A key in the environment next to DATABASE_URL would
-protect little more, and ENCRYPTION_KEYS would be a required setting of every app with purchases.
+application a token only links a purchase that has no user yet. A key in the environment, next to that of the service
+account, would protect little more, and would be one more required setting of every app with purchases.
 """
 
 from datetime import datetime
