@@ -1,13 +1,17 @@
 """Fixtures: the application, connected to a fake App Store."""
 
 from collections.abc import AsyncIterator, Iterator
+from datetime import datetime, timedelta
+from typing import Protocol
 
 import httpx
 import pytest
 
+from app.apple_iap.verification import TIMEOUT, AppStoreVerifier
 from app.core.runtime import Runtime
+from app.dev.servers.app_store.certificates import INTERMEDIATE_OID, LEAF_OID, Chain, issue
 from app.dev.servers.app_store.server import AppStoreServer
-from app.dev.servers.app_store.store import AppStore
+from app.dev.servers.app_store.store import APP_ID, BUNDLE_ID, AppStore
 from app.dev.servers.app_store.subscriptions import Subscription
 from app.payments.models import Subscription as Stored
 from app.payments.repository import SubscriptionRepository
@@ -87,3 +91,56 @@ async def command_runtime(
     """A runtime with a user, on the database that commands find in the environment. It is not running."""
     async with runtime_of_commands(databases, monkeypatch) as made:
         yield made
+
+
+def verifier_of(store: AppStore, *, root_sha256: str | None = None, timeout: timedelta = TIMEOUT) -> AppStoreVerifier:
+    """Return a verifier of what a fake signs."""
+    return AppStoreVerifier(
+        root_sha256=root_sha256 or store.chain.root.fingerprint, bundle_id=BUNDLE_ID, app_id=APP_ID, timeout=timeout
+    )
+
+
+@pytest.fixture
+async def verifier(app_store: AppStore) -> AsyncIterator[AppStoreVerifier]:
+    """A verifier of what the fake signs."""
+    made = verifier_of(app_store)
+    yield made
+    made.close()
+
+
+class Issue(Protocol):
+    """Issues certificates below the genuine root, which the OCSP server knows and calls good."""
+
+    def __call__(
+        self,
+        *,
+        leaf: str | None = LEAF_OID,
+        intermediate: str | None = INTERMEDIATE_OID,
+        leaf_ends: datetime | None = None,
+        intermediate_ends: datetime | None = None,
+    ) -> Chain:
+        """Return a chain. The arguments are Apple's extensions and the ends of validity."""
+        ...
+
+
+@pytest.fixture
+def issued(app_store: AppStore, monkeypatch: pytest.MonkeyPatch) -> Issue:
+    """Return a function that replaces the chain with which the fake signs."""
+
+    def issue_chain(
+        *,
+        leaf: str | None = LEAF_OID,
+        intermediate: str | None = INTERMEDIATE_OID,
+        leaf_ends: datetime | None = None,
+        intermediate_ends: datetime | None = None,
+    ) -> Chain:
+        url, root = f"{app_store.url}/ocsp", app_store.chain.root
+        middle = issue(
+            "Middle", root, is_authority=True, extension=intermediate, ocsp_url=url, not_after=intermediate_ends
+        )
+        end = issue("Leaf", middle, extension=leaf, ocsp_url=url, not_after=leaf_ends)
+        chain = Chain(root=root, intermediate=middle, leaf=end)
+        monkeypatch.setattr(app_store, "chain", chain)
+        return chain
+
+    return issue_chain

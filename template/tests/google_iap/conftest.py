@@ -8,9 +8,9 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from app.core.runtime import Runtime
+from app.dev.servers.google_play.objects import Subscription
 from app.dev.servers.google_play.server import GooglePlayServer
 from app.dev.servers.google_play.store import GooglePlay
-from app.dev.servers.google_play.subscriptions import Subscription
 from app.google_iap.models import GooglePurchase, id_of
 from app.payments.models import Subscription as Stored
 from app.payments.repository import SubscriptionRepository

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from sqlalchemy import delete
 
 from app.core.runtime import Runtime
+from app.dev.servers.google_play.objects import State, Subscription
 from app.dev.servers.google_play.store import ApiError, GooglePlay
-from app.dev.servers.google_play.subscriptions import State, Subscription
 from app.google_iap.google_play import GooglePlay as Connection
 from app.google_iap.jobs import poll_voided_google_purchases
 from app.google_iap.models import GooglePurchase, GoogleVoidedOrder, id_of

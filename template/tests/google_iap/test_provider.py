@@ -6,8 +6,9 @@ from uuid import UUID
 import pytest
 
 from app.core.runtime import Runtime
+from app.dev.servers.google_play.objects import State, Subscription
 from app.dev.servers.google_play.store import ApiError, GooglePlay
-from app.dev.servers.google_play.subscriptions import GRACE_PERIOD, MONTH, State, Subscription, Subscriptions
+from app.dev.servers.google_play.subscriptions import GRACE_PERIOD, MONTH, Subscriptions
 from app.google_iap.google_play import GooglePlay as Connection
 from app.google_iap.purchases import remember_token, void_order
 from app.payments import reconciliation

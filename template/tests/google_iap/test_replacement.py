@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from app.core.runtime import Runtime
-from app.dev.servers.google_play.subscriptions import State, Subscription
+from app.dev.servers.google_play.objects import State, Subscription
 from app.google_iap.google_play import GooglePlay
 from app.payments import reconciliation
 from app.payments.models import BillingNotice

@@ -6,7 +6,6 @@ from typing import Final
 
 from app.dev.servers.stripe.account import Account
 from app.dev.servers.stripe.objects.catalog import Price
-from app.dev.servers.stripe.objects.customers import Customer
 from app.dev.servers.stripe.objects.invoices import Invoice
 from app.dev.servers.stripe.objects.payments import Charge, Dispute, PaymentIntent
 from app.dev.servers.stripe.objects.subscriptions import Subscription
@@ -71,9 +70,7 @@ def must_have_nothing(account: Account, user_id: str) -> bool:
 
 def _users(account: Account) -> Iterator[tuple[Subscription, str]]:
     for subscription in account.all(Subscription):
-        customer = account.get(Customer, subscription.customer)
-        metadata = customer.metadata if customer else subscription.metadata
-        yield subscription, metadata.get("user_id", "")
+        yield subscription, subscription.metadata.get("user_id", "")
 
 
 def _trials(account: Account) -> Iterator[Grant]:

@@ -11,7 +11,8 @@ from app.payments.store import COPIED
 from app.stripe.provider import StripeProvider
 from tests.payments.histories import histories
 from tests.stripe.histories.oracle import RANKS, must_have, must_have_nothing
-from tests.stripe.histories.steps import HISTORIES, Buy, Deliver, GiveBack, Overtake, Step, UseCard, Wait
+from tests.stripe.histories.steps import Buy, Deliver, GiveBack, Overtake, Step, UseCard, Wait
+from tests.stripe.histories.strategies import HISTORIES
 from tests.stripe.histories.world import World
 
 REFUNDED: Final[list[Step]] = [

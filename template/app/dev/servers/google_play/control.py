@@ -2,8 +2,9 @@
 
 from typing import Final
 
+from app.dev.servers.google_play.objects import Subscription
 from app.dev.servers.google_play.store import GooglePlay
-from app.dev.servers.google_play.subscriptions import Subscription, Subscriptions
+from app.dev.servers.google_play.subscriptions import Subscriptions
 
 ACTIONS: Final = {
     "complete-payment": Subscriptions.complete_payment,

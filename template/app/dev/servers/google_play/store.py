@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from app.dev.servers.fake_http import Delivery, document
 from app.dev.servers.fake_store import FakeStore
+from app.dev.servers.google_play.objects import Message, State, Subscription
 from app.dev.servers.google_play.payloads import iso, purchase_body, voided_body
-from app.dev.servers.google_play.subscriptions import FORGET_AFTER, Message, State, Subscription, Subscriptions
+from app.dev.servers.google_play.subscriptions import FORGET_AFTER, Subscriptions
 
 PACKAGE: Final = "com.example.app"
 ACCOUNT: Final = "play@example.iam.gserviceaccount.com"
