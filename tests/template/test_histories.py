@@ -1,4 +1,4 @@
-"""A thousand random histories of subscriptions at Stripe, in a rendered project. The seeds are printed."""
+"""A thousand random histories of subscriptions at each provider, in a rendered project. The seeds are printed."""
 
 import secrets
 from concurrent.futures import ThreadPoolExecutor
@@ -11,11 +11,18 @@ from omnistack.template.render import Renderer
 
 from tests.template.test_own_module_page import ROOT
 
+HISTORIES = {
+    "stripe": "tests/stripe/histories",
+    "apple_iap": "tests/apple_iap/test_histories.py",
+    "google_iap": "tests/google_iap/test_histories.py",
+}
+
 
 @pytest.mark.slow
-def test_a_thousand_histories_converge(tmp_path: Path) -> None:
+@pytest.mark.parametrize("provider", HISTORIES)
+def test_a_thousand_histories_converge(tmp_path: Path, provider: str) -> None:
     folder = tmp_path / "project"
-    write(Renderer(ROOT).render({"preset": "minimal", "stripe": True}), folder)
+    write(Renderer(ROOT).render({"preset": "minimal", provider: True}), folder)
     variables = environment("", types_cache=tmp_path / "types", bytecode=tmp_path / "code")
     site = Site(folder=folder, environment=variables | {"HYPOTHESIS_PROFILE": "thorough"})
     site.run("uv", "sync", "--quiet")
@@ -24,7 +31,7 @@ def test_a_thousand_histories_converge(tmp_path: Path) -> None:
 
     def run(seed: int) -> None:
         # 500 histories each.
-        site.run("uv", "run", "pytest", "-q", "tests/stripe/histories", "--hypothesis-seed", str(seed))
+        site.run("uv", "run", "pytest", "-q", HISTORIES[provider], "--hypothesis-seed", str(seed))
 
     with ThreadPoolExecutor() as pool:
         list(pool.map(run, seeds))

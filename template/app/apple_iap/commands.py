@@ -7,13 +7,12 @@ import click
 from app.apple_iap.app_store import AppStore
 from app.apple_iap.jobs import recover_apple_notifications
 from app.apple_iap.settings import AppleSettings
-from app.apple_iap.simulation import simulate
 from app.core.commands import with_runtime
 from app.core.runtime import Runtime
-from app.payments.commands import find_user
 from app.payments.convergence import converge
-from app.payments.reconciliation import reconcile_provider
-from app.payments.simulation import parse_duration
+from app.payments.simulation import FakeStore, print_stored
+
+FAKE = FakeStore("the App Store", lambda runtime: runtime.resource(AppleSettings).APPLE_API_URL)
 
 ACTIONS = (
     "cancel",
@@ -54,9 +53,7 @@ async def buy(runtime: Runtime, who: str, product: str, *, trial: bool, anonymou
 
     PRODUCT is one of `products` in app/plans/plans.toml.
     """
-    user_id = await find_user(runtime, who)
-    account = None if anonymous else str(user_id)
-    bought = await simulate(runtime, "POST", "subscriptions", product=product, account=account, trial=trial)
+    bought = await FAKE.buy(runtime, who, product, anonymous=anonymous, trial=trial)
     await _show(runtime, bought)
     if anonymous:
         click.echo(bought["signedTransaction"])
@@ -69,18 +66,14 @@ async def buy(runtime: Runtime, who: str, product: str, *, trial: bool, anonymou
 @with_runtime
 async def change(runtime: Runtime, id_: str, action: str, product: str | None) -> None:
     """Change a subscription in the fake App Store of `app dev`, as its owner or Apple does."""
-    await _show(runtime, await simulate(runtime, "POST", f"subscriptions/{id_}/{action}", product=product))
+    await _show(runtime, await FAKE.request(runtime, "POST", f"subscriptions/{id_}/{action}", product=product))
 
 
 @apple.command("list")
 @with_runtime
 async def list_(runtime: Runtime) -> None:
     """List the subscriptions in the fake App Store of `app dev`."""
-    found = (await simulate(runtime, "GET", "subscriptions"))["subscriptions"]
-    for item in found:
-        click.echo(f"{item['originalTransactionId']}  {item['status']:13}  {item['expires'][:19]}  {item['product']}")
-    if not found:
-        click.echo("No subscriptions.")
+    await FAKE.print_all(runtime)
 
 
 @apple.command("clock")
@@ -88,10 +81,7 @@ async def list_(runtime: Runtime) -> None:
 @with_runtime
 async def clock(runtime: Runtime, duration: str) -> None:
     """Move the clock of the fake App Store: subscriptions renew, fail to renew and expire."""
-    seconds = parse_duration(duration).total_seconds()
-    moved = await simulate(runtime, "POST", "clock", seconds=seconds)
-    outcome = await reconcile_provider(runtime, runtime.resource(AppStore).provider)
-    click.echo(f"In the App Store it is now {moved['now'][:19]}. {outcome.checked} subscriptions checked.")
+    await FAKE.move_clock(runtime, duration, runtime.resource(AppStore).provider)
 
 
 @apple.command("recover")
@@ -109,7 +99,4 @@ async def recover(runtime: Runtime) -> None:
 
 async def _show(runtime: Runtime, item: dict[str, Any]) -> None:
     """Print a subscription as this application stores it, also if the notification found no running server."""
-    id_ = item["originalTransactionId"]
-    stored = await converge(runtime, runtime.resource(AppStore).provider, id_)
-    if stored is not None:
-        click.echo(f"{id_}  {stored.status}  plan {stored.plan}, user {stored.user_id}")
+    print_stored(item["id"], await converge(runtime, runtime.resource(AppStore).provider, item["id"]))

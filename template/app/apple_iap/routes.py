@@ -4,10 +4,10 @@ from fastapi import APIRouter, Depends
 
 from app.apple_iap.dependencies import AppStoreDep
 from app.apple_iap.errors import NotASubscriptionError
-from app.apple_iap.schemas import LinkedSubscription, PurchaseLink
+from app.apple_iap.schemas import PurchaseLink
 from app.core.http.dependencies import RuntimeDep
 from app.core.http.rate_limit import RateLimit
-from app.payments.linking import link_subscription
+from app.payments.linking import LinkedSubscription, link_subscription
 from app.users.dependencies import CurrentUser, private
 
 SUBSCRIPTION = "Auto-Renewable Subscription"

@@ -11,9 +11,9 @@ from app.google_iap.google_play import GooglePlay
 from app.google_iap.jobs import acknowledge_google_purchases, poll_voided_google_purchases
 from app.google_iap.purchases import remember_token
 from app.google_iap.settings import GooglePlaySettings
-from app.payments.commands import find_user
-from app.payments.reconciliation import reconcile_provider
-from app.payments.simulation import parse_duration, simulate
+from app.payments.simulation import FakeStore, print_stored
+
+FAKE = FakeStore("Google Play", lambda runtime: runtime.resource(GooglePlaySettings).GOOGLE_PLAY_API_URL)
 
 ACTIONS = (
     "cancel",
@@ -53,11 +53,7 @@ async def buy(runtime: Runtime, who: str, product: str, *, trial: bool, pending:
 
     PRODUCT is one of `products` in app/plans/plans.toml.
     """
-    user_id = await find_user(runtime, who)
-    account = None if anonymous else str(user_id)
-    bought = await _simulate(
-        runtime, "POST", "subscriptions", product=product, account=account, trial=trial, pending=pending
-    )
+    bought = await FAKE.buy(runtime, who, product, anonymous=anonymous, trial=trial, pending=pending)
     await _show(runtime, bought)
     if anonymous:
         click.echo(bought["purchaseToken"])
@@ -70,18 +66,14 @@ async def buy(runtime: Runtime, who: str, product: str, *, trial: bool, pending:
 @with_runtime
 async def change(runtime: Runtime, id_: str, action: str, product: str | None) -> None:
     """Change a subscription in the fake Google Play of `app dev`, as its owner or Google does."""
-    await _show(runtime, await _simulate(runtime, "POST", f"subscriptions/{id_}/{action}", product=product))
+    await _show(runtime, await FAKE.request(runtime, "POST", f"subscriptions/{id_}/{action}", product=product))
 
 
 @google.command("list")
 @with_runtime
 async def list_(runtime: Runtime) -> None:
     """List the subscriptions in the fake Google Play of `app dev`."""
-    found = (await _simulate(runtime, "GET", "subscriptions"))["subscriptions"]
-    for item in found:
-        click.echo(f"{item['id']}  {item['state']:15}  {item['expires'][:19]:19}  {item['product']}")
-    if not found:
-        click.echo("No subscriptions.")
+    await FAKE.print_all(runtime)
 
 
 @google.command("clock")
@@ -89,10 +81,7 @@ async def list_(runtime: Runtime) -> None:
 @with_runtime
 async def clock(runtime: Runtime, duration: str) -> None:
     """Move the clock of the fake Google Play: subscriptions renew, fail to renew and expire."""
-    seconds = parse_duration(duration).total_seconds()
-    moved = await _simulate(runtime, "POST", "clock", seconds=seconds)
-    outcome = await reconcile_provider(runtime, runtime.resource(GooglePlay).provider)
-    click.echo(f"In Google Play it is now {moved['now'][:19]}. {outcome.checked} subscriptions checked.")
+    await FAKE.move_clock(runtime, duration, runtime.resource(GooglePlay).provider)
 
 
 @google.command("acknowledge")
@@ -124,14 +113,8 @@ def _check_configured(runtime: Runtime) -> None:
         raise click.ClickException("Set the settings of Google Play first: docs/google-play.md.")
 
 
-async def _simulate(runtime: Runtime, method: str, path: str, **body: object) -> dict[str, Any]:
-    url = runtime.resource(GooglePlaySettings).GOOGLE_PLAY_API_URL
-    return await simulate("Google Play", url, method, path, **body)
-
-
 async def _show(runtime: Runtime, item: dict[str, Any]) -> None:
     """Print a subscription as this application stores it, also if the notification found no running server."""
     stored = await converge_purchase(runtime, await remember_token(runtime, item["purchaseToken"]))
     await acknowledge_google_purchases(runtime)
-    if stored is not None:
-        click.echo(f"{item['id']}  {stored.status}  plan {stored.plan}, user {stored.user_id}")
+    print_stored(item["id"], stored)

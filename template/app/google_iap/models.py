@@ -1,7 +1,12 @@
 """The tables of purchases in Google Play.
 
-A purchase token is needed to ask Google Play for the state, and proves a purchase. It is stored in one column only.
-Everywhere else its id, the SHA-256 of the token, stands for it: `subscriptions.provider_id`, webhook events and logs.
+A purchase token is needed to ask Google Play for the state, so a digest is not enough. It is stored in one column only,
+until 60 days after the end. Everywhere else its id, the SHA-256 of the token, stands for it:
+`subscriptions.provider_id`, webhook events and logs.
+
+The token is not encrypted. A request to Google Play needs the key of the service account as well, and in this
+application a token only links a purchase that has no user yet. A key in the environment, next to that of the service
+account, would protect little more, and would be one more required setting of every app with purchases.
 """
 
 from datetime import datetime

@@ -2,6 +2,7 @@
 
 from app.core.manifest import Cron, Module
 from app.google_iap.commands import billing
+from app.google_iap.data_policy import RETENTION
 from app.google_iap.google_play import connect
 from app.google_iap.google_webhook import apply_google_notification
 from app.google_iap.google_webhook import router as public_router
@@ -28,5 +29,6 @@ module = Module(
     ),
     lifespan=connect,
     commands=(billing,),
+    retention=RETENTION,
     unmetered=True,
 )

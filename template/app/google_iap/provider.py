@@ -15,6 +15,7 @@ from app.google_iap.purchases import known_purchase, record, unacknowledged, unf
 from app.google_iap.snapshot import (
     NOT_BOUGHT,
     PROVIDER,
+    RENEWS,
     account_of,
     bought,
     order_of,
@@ -93,14 +94,15 @@ class GooglePlayProvider:
         """Turn the renewal off, so that nothing more is charged. What was paid has no user any more.
 
         A purchase whose first payment is not complete cannot be cancelled. Google refunds it, because it will not be
-        acknowledged.
+        acknowledged. A prepaid subscription never renews.
 
         Raises:
             ProviderUnavailableError: Google Play does not answer, or refuses.
         """
-        if subscription.cancel_at_period_end or subscription.status is SubscriptionStatus.PENDING:
-            return
         known = await known_purchase(runtime, subscription.provider_id)
-        if known is None or subscription.product is None:
-            raise ProviderUnavailableError("The purchase token of the subscription is not stored.")
-        await self._api.cancel(known.token, subscription.product)
+        purchase = None if known is None else await self._api.subscription(known.token)
+        if known is None or purchase is None or purchase.subscription_state not in RENEWS:
+            return
+        item = bought(purchase, runtime.resource(PlanCatalog)).item
+        if item.prepaid_plan is None:
+            await self._api.cancel(known.token, item.product_id)

@@ -11,9 +11,9 @@ from app.google_iap.dependencies import GooglePlayDep
 from app.google_iap.google_play import GooglePlay
 from app.google_iap.models import id_of
 from app.google_iap.purchases import is_known, remember_token
-from app.google_iap.schemas import GooglePurchaseLink, LinkedGoogleSubscription
+from app.google_iap.schemas import GooglePurchaseLink
 from app.payments.errors import BillingUnavailableError
-from app.payments.linking import link_subscription
+from app.payments.linking import LinkedSubscription, link_subscription
 from app.payments.port import ProviderUnavailableError
 from app.users.dependencies import CurrentUser, private
 
@@ -23,7 +23,7 @@ router = APIRouter(prefix="/billing/google", dependencies=[Depends(private)])
 @router.post("/link", dependencies=[Depends(RateLimit("30/minute", name="google_link"))])
 async def link_google_purchase(
     google_play: GooglePlayDep, runtime: RuntimeDep, user: CurrentUser, data: GooglePurchaseLink
-) -> LinkedGoogleSubscription:
+) -> LinkedSubscription:
     """Link a purchase in Google Play to the current user.
 
     Call it after each purchase and when the app starts. It may be repeated. The purchase belongs to the user whom its
@@ -36,7 +36,7 @@ async def link_google_purchase(
         await finish_purchase(runtime, token_id)
     except ProviderUnavailableError as error:
         raise BillingUnavailableError from error
-    return LinkedGoogleSubscription.model_validate(linked)
+    return LinkedSubscription.model_validate(linked)
 
 
 async def _known_token(runtime: Runtime, google_play: GooglePlay, token: str) -> str:

@@ -27,6 +27,8 @@ WITH_ACCESS: Final = frozenset(
 )
 """A pause begins when what was paid has ended. On hold, a payment failed and the grace period has ended."""
 UNPAID: Final = frozenset({"SUBSCRIPTION_STATE_IN_GRACE_PERIOD", "SUBSCRIPTION_STATE_ON_HOLD"})
+RENEWS: Final = frozenset({"SUBSCRIPTION_STATE_ACTIVE", "SUBSCRIPTION_STATE_PAUSED", *UNPAID})
+"""Google charges for it again, unless it is cancelled."""
 NOT_BOUGHT: Final = frozenset({"SUBSCRIPTION_STATE_PENDING", "SUBSCRIPTION_STATE_PENDING_PURCHASE_CANCELED"})
 """The first payment is not complete. The purchase that it would replace goes on meanwhile."""
 

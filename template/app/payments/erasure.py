@@ -26,9 +26,12 @@ async def end_subscriptions(runtime: Runtime, user_id: UUID) -> None:
     async with runtime.database.reading() as session:
         rows = await SubscriptionRepository(session).of_user(user_id)
     for row in rows:
-        if row.status not in ENDED:
-            await providers.get(row.provider).end_for_erasure(runtime, row)
-            logger.info("subscription_ended_for_erasure", provider=row.provider, id=row.provider_id)
+        if row.status in ENDED and row.provider not in providers:
+            # The project no longer has the provider's module.
+            continue
+        # Also one without access: a refunded subscription renews, and the invoice of an unpaid one can still be paid.
+        await providers.get(row.provider).end_for_erasure(runtime, row)
+        logger.info("subscription_ended_for_erasure", provider=row.provider, id=row.provider_id)
 
 
 class ErasureBlockedError(Exception):

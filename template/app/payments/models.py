@@ -8,7 +8,7 @@ from sqlmodel import Field
 
 from app.core.db.columns import enum_type
 from app.core.db.models import Entity
-from app.payments.port import SubscriptionStatus
+from app.payments.port import GIVES_ACCESS, SubscriptionStatus
 
 PROVIDER_LENGTH = 20
 PROVIDER_ID_LENGTH = 255
@@ -54,6 +54,10 @@ class Subscription(Entity, table=True):
     taken_at: datetime
     version: int = 1
     """Increases with each write. A snapshot is written only if the version is that from before its request."""
+
+    def gives_access(self, now: datetime) -> bool:
+        """Return whether the subscription gives access at a time, if its plan is known."""
+        return self.status in GIVES_ACCESS and self.access_until is not None and self.access_until > now
 
 
 class Reconciliation(Entity, table=True):

@@ -152,7 +152,8 @@ class BillingProvider(Protocol):
     async def end_for_erasure(self, runtime: Runtime, subscription: "Subscription") -> None:
         """End the subscription at once, because its user is erased. Idempotent.
 
-        A provider whose API cannot cancel documents what happens instead.
+        Do nothing if it has ended, or if the provider doesn't know it. A refunded subscription may still renew. A
+        provider whose API cannot cancel documents what happens instead.
 
         Raises:
             Exception: the subscription could not be ended. The user is not erased, and the erasure is retried.
@@ -188,6 +189,10 @@ class BillingProviders:
         if name not in self._providers:
             raise LookupError(f"No payment provider is named {name}.")
         return self._providers[name]
+
+    def __contains__(self, name: str) -> bool:
+        """Return whether a provider of this name is registered."""
+        return name in self._providers
 
     def __iter__(self) -> Iterator[BillingProvider]:
         """Return all providers, in the order of their registration."""

@@ -19,6 +19,7 @@ from app.stripe.settings import StripeSettings
 if TYPE_CHECKING:
     from stripe.params import (
         CustomerCreateParams,
+        CustomerUpdateParams,
         InvoiceCreatePreviewParams,
         InvoiceListParams,
         SubscriptionListParams,
@@ -96,7 +97,7 @@ class StripeApi:
     async def subscriptions(
         self, *, customer: str | None = None, ended: bool = False
     ) -> AsyncIterator[wire.Subscription]:
-        """Yield the subscriptions of a customer, or of all.
+        """Yield the subscriptions of a customer, or of all. A customer that Stripe doesn't have has none.
 
         Args:
             ended: whether to include those that have ended.
@@ -140,7 +141,7 @@ class StripeApi:
         params: Any = {"customer": customer, "limit": limit}
         if after is not None:
             params["starting_after"] = after
-        page = await self.call(lambda client: client.v1.invoices.list_async(params))
+        page = await self._page(lambda client: client.v1.invoices.list_async(params))
         return [wire.Invoice.model_validate(item) for item in page["data"]], bool(page["has_more"])
 
     async def invoices_of(self, subscription: str) -> AsyncIterator[wire.Invoice]:
@@ -174,6 +175,10 @@ class StripeApi:
         page = await self.call(lambda client: client.v1.disputes.list_async({"charge": charge, "limit": PAGE}))
         return [wire.Dispute.model_validate(item) for item in page["data"]]
 
+    async def price(self, id_: str) -> wire.Price | None:
+        """Return a price."""
+        return await self._find(wire.Price, lambda client: client.v1.prices.retrieve_async(id_))
+
     async def prices(self, lookup_keys: Sequence[str]) -> list[wire.Price]:
         """Return the active prices with these lookup keys."""
         # The API takes ten keys at a time.
@@ -187,6 +192,10 @@ class StripeApi:
             )
             found.extend(wire.Price.model_validate(item) for item in page["data"])
         return found
+
+    async def update_customer(self, id_: str, params: "CustomerUpdateParams") -> None:
+        """Change a customer."""
+        await self.call(lambda client: client.v1.customers.update_async(id_, params, _options(None)))
 
     async def create_customer(self, params: "CustomerCreateParams", *, key: str) -> wire.Customer:
         """Create a customer, once per key."""
@@ -208,7 +217,7 @@ class StripeApi:
 
     async def checkouts(self, customer: str) -> list[wire.CheckoutSession]:
         """Return a customer's latest sessions of Stripe Checkout, newest first."""
-        page = await self.call(
+        page = await self._page(
             lambda client: client.v1.checkout.sessions.list_async({"customer": customer, "limit": 20})
         )
         return [wire.CheckoutSession.model_validate(item) for item in page["data"]]
@@ -235,13 +244,25 @@ class StripeApi:
                 return None
             raise
 
+    async def _page(self, call: Call) -> dict[str, Any]:
+        """Return a page of a list. It is empty if Stripe doesn't have the customer whose objects it lists.
+
+        A customer is missing after it was deleted there, and when the key is that of another account.
+        """
+        try:
+            return await self.call(call)
+        except stripe.InvalidRequestError as error:
+            if is_missing(error, "customer"):
+                return {"data": [], "has_more": False}
+            raise
+
     async def _all(
         self, list_page: Callable[[stripe.StripeClient, Mapping[str, str]], Awaitable[object]]
     ) -> AsyncIterator[dict[str, Any]]:
         """Yield every object of a list. Each page is a call of its own, with its own deadline and retries."""
         after: dict[str, str] = {}
         while True:
-            page = await self.call(lambda client, after=after: list_page(client, after))  # type: ignore[misc] # bound per page
+            page = await self._page(lambda client, after=after: list_page(client, after))  # type: ignore[misc] # bound per page
             for item in page["data"]:
                 yield item
             if not page["has_more"] or not page["data"]:

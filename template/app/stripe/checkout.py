@@ -11,11 +11,12 @@ from app.core.errors import NotFoundError
 from app.core.runtime import Runtime
 from app.payments.convergence import converge
 from app.payments.errors import BillingUnavailableError
+from app.payments.port import SubscriptionStatus
 from app.payments.repository import SubscriptionRepository
 from app.stripe import wire
 from app.stripe.api import StripeApi
 from app.stripe.customers import customer_of, digest, ensure_customer, forget_customer
-from app.stripe.errors import AlreadySubscribedError, is_missing
+from app.stripe.errors import AlreadySubscribedError, SubscriptionUnpaidError, is_missing
 from app.stripe.prices import StripePrices
 from app.stripe.provider import StripeProvider
 from app.stripe.return_urls import check_return_url
@@ -30,6 +31,7 @@ SESSION: Final = "session_id={CHECKOUT_SESSION_ID}"
 DIGEST: Final = "digest"
 """The key in a session's metadata that tells whether it is for the same purchase."""
 ENDED: Final = frozenset({"canceled", "incomplete_expired"})
+UNPAID: Final = frozenset({"incomplete", "past_due", "unpaid"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class Checkout:
 
         Raises:
             AlreadySubscribedError: the user has a subscription at Stripe.
+            SubscriptionUnpaidError: the user has one that is not paid.
             ForeignOriginError: a return URL leads to another site.
             UnknownPriceError: the plan is not sold at this interval.
         """
@@ -108,20 +111,26 @@ class Checkout:
 
         Raises:
             AlreadySubscribedError: the customer has a subscription. Stripe is asked, since an event may be on its way.
+            SubscriptionUnpaidError: it is not paid, or was refunded.
         """
+        async with self.runtime.database.reading() as session:
+            rows = await SubscriptionRepository(session).of_user(self.user_id, NAME)
         # The customer may be a new one, because someone deleted the former one at Stripe.
-        used = await self._had_trial()
+        used = any(row.trial_end is not None for row in rows)
+        refunded = {row.provider_id for row in rows if row.status is SubscriptionStatus.REFUNDED}
         async for subscription in self._api.subscriptions(customer=customer, ended=True):
+            if subscription.status in UNPAID or subscription.id in refunded:
+                raise SubscriptionUnpaidError(await self._open_invoice(subscription.id))
             if subscription.status not in ENDED:
                 raise AlreadySubscribedError
             used = used or subscription.trial_start is not None
         return 0 if used else self.runtime.resource(StripePrices).catalog.get(plan).trial_days
 
-    async def _had_trial(self) -> bool:
-        """Return whether a stored subscription at Stripe had a trial."""
-        async with self.runtime.database.reading() as session:
-            rows = await SubscriptionRepository(session).of_user(self.user_id, NAME)
-        return any(row.trial_end is not None for row in rows)
+    async def _open_invoice(self, subscription_id: str) -> str | None:
+        """Return the page on which the latest invoice of a subscription can be paid."""
+        subscription = await self._api.subscription(subscription_id)
+        invoice = None if subscription is None else subscription.latest_invoice
+        return invoice.hosted_invoice_url if isinstance(invoice, wire.Invoice) and invoice.status == "open" else None
 
     def _params(
         self, customer: str, items: "list[SessionCreateParamsLineItem]", trial_days: int

@@ -45,6 +45,25 @@ class AlreadySubscribedError(ConflictError):
         super().__init__("You have a subscription already. Change its plan instead.")
 
 
+class SubscriptionUnpaidError(ConflictError):
+    """The user has a subscription that gives no access until it is paid.
+
+    Args:
+        url: the page of the invoice that can be paid.
+    """
+
+    code = "SUBSCRIPTION_UNPAID"
+
+    def __init__(self, url: str | None) -> None:
+        reason = (
+            "You have a subscription that is refunded and still renews. Cancel it before you buy another."
+            if url is None
+            else "A payment of your subscription is not complete. Pay the invoice at `url`, or cancel the subscription "
+            "before you buy another."
+        )
+        super().__init__(reason, details={} if url is None else {"url": url})
+
+
 class NotSubscribedError(ConflictError):
     """The user has no subscription at Stripe that this could change."""
 

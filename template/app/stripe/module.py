@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from app.core.manifest import Module
+from app.core.manifest import Module, Subscriber
 from app.core.runtime import Runtime
 from app.payments.port import BillingProviders
 from app.plans.catalog import PlanCatalog
@@ -19,7 +19,9 @@ from app.stripe.public_routes import router as public_router
 from app.stripe.routes import router
 from app.stripe.settings import StripeSettings
 from app.stripe.setup import StripeSetup
+from app.stripe.subscribers import on_email_changed
 from app.stripe.webhook import apply_stripe_event
+from app.users.events import EmailChanged
 
 
 @asynccontextmanager
@@ -48,6 +50,7 @@ module = Module(
     public_router=public_router,
     settings=(StripeSettings,),
     inbox_jobs=(apply_stripe_event,),
+    subscribers=(Subscriber(EmailChanged, on_email_changed),),
     lifespan=_lifespan,
     commands=(billing,),
     before_erasure=(close_checkouts,),

@@ -69,6 +69,14 @@ class StripePrices:
             return self._lowest_paid
         return next((plan for plan in self.catalog.plans if product_id(plan) == price.product), None)
 
+    async def plan_of_line(self, line: wire.PriceDetails) -> Plan | None:
+        """Return the plan that the price of an invoice's line belongs to; `None` if it belongs to none."""
+        plan = self.plan_of(wire.Price(id=line.price, product=line.product or ""))
+        if plan is None:
+            price = await self.api.price(line.price)
+            plan = None if price is None else self.plan_of(price)
+        return plan
+
     def best_item(self, items: Iterable[wire.Item]) -> tuple[wire.Item | None, Plan | None]:
         """Return the item of the highest plan, and the plan. Without a known plan, it is the first licensed item."""
         licensed = [item for item in items if item.price.is_licensed]

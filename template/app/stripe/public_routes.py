@@ -1,5 +1,7 @@
 """Routes for Stripe: its webhook, and the page to which it sends users back in projects without one of their own."""
 
+import base64
+import hashlib
 from typing import Annotated, Final
 
 import structlog
@@ -19,12 +21,21 @@ logger = structlog.stdlib.get_logger(__name__)
 
 router = APIRouter()
 
+_STYLE: Final = """
+body { margin: 0 auto; max-width: 34rem; padding: 3rem 1rem; font: 1rem/1.5 system-ui, sans-serif; }
+h1 { font-size: 1.5rem; }
+"""
+_STYLE_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_HEADERS: Final = {
+    "Content-Security-Policy": f"default-src 'none'; frame-ancestors 'none'; style-src 'sha256-{_STYLE_HASH}'"
+}
 _PAGE: Final = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <meta name="color-scheme" content="light dark">
 <title>{title}</title>
+<style>{style}</style>
 <h1>{title}</h1>
 <p>{text}</p>
 </html>
@@ -75,4 +86,4 @@ async def _apply(runtime: Runtime, session_id: str) -> bool:
 
 def _page(name: str) -> HTMLResponse:
     title, text = _PAGES[name]
-    return HTMLResponse(_PAGE.format(title=title, text=text))
+    return HTMLResponse(_PAGE.format(title=title, text=text, style=_STYLE), headers=_HEADERS)

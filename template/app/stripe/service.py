@@ -13,6 +13,7 @@ from app.core.runtime import Runtime
 from app.payments.convergence import converge
 from app.payments.entitlements import SubscriptionEntitlements
 from app.payments.models import Subscription
+from app.payments.port import SubscriptionStatus
 from app.payments.repository import SubscriptionRepository
 from app.payments.store import ENDED
 from app.plans.catalog import PlanCatalog
@@ -65,10 +66,11 @@ class UserSubscription:
     chosen: UUID | None = None
 
     async def cancel(self) -> None:
-        """Cancel at the end of the period that was paid. One whose first payment is not complete ends at once."""
-        row = await self._row()
+        """Cancel at the end of the period that was paid. A subscription that gives no access ends at once."""
+        row = await self._row(without_access=True)
         current = await self._current(row)
-        if current.status == "incomplete":
+        stored = await converge(self.runtime, self.runtime.resource(StripeProvider), row.provider_id)
+        if stored is None or not stored.gives_access(utc_now()):
             await self._api.cancel_subscription(current.id)
         elif not self._is_cancelled(current):
             await self._api.update_subscription(current.id, {"cancel_at_period_end": True})
@@ -153,8 +155,11 @@ class UserSubscription:
         removed: list[Any] = [{"id": item.id, "deleted": True} for item in items if item.price.id not in wanted]
         return removed + [{"price": id_} for id_ in wanted if id_ not in there]
 
-    async def _row(self) -> Subscription:
+    async def _row(self, *, without_access: bool = False) -> Subscription:
         """Return the subscription to act on: of several, the chosen one, or the one of the highest plan.
+
+        Args:
+            without_access: whether a refunded or unpaid one counts, if the user has no other.
 
         Raises:
             NotSubscribedError: the user has none at Stripe, or the chosen one is not theirs.
@@ -162,10 +167,15 @@ class UserSubscription:
         catalog = self.runtime.resource(PlanCatalog)
         async with self.runtime.database.reading() as session:
             rows = await SubscriptionRepository(session).of_user(self.user_id, NAME)
-        live = [row for row in rows if row.status not in ENDED and self.chosen in {None, row.id}]
-        if not live:
+        wanted = [row for row in rows if self.chosen in {None, row.id} and (without_access or row.status not in ENDED)]
+        if not wanted:
             raise NotSubscribedError
-        return max(live, key=lambda row: catalog.highest(() if row.plan is None else (row.plan,)).rank)
+
+        def precedence(row: Subscription) -> tuple[bool, bool, int]:
+            rank = catalog.highest(() if row.plan is None else (row.plan,)).rank
+            return row.status not in ENDED, row.status is SubscriptionStatus.REFUNDED, rank
+
+        return max(wanted, key=precedence)
 
     async def _current(self, row: Subscription) -> wire.Subscription:
         current = await self._api.subscription(row.provider_id)

@@ -1,7 +1,6 @@
 """Snapshots of subscriptions at Stripe: what its objects mean for access."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -11,6 +10,7 @@ from app.core.db.models import utc_now
 from app.payments.notices import occasion
 from app.payments.port import Notice, NoticeKind, SubscriptionSnapshot, SubscriptionStatus
 from app.stripe import wire
+from app.stripe.paid_period import PERIOD_INVOICES, PaidPeriod
 from app.stripe.prices import StripePrices
 
 NAME: Final = "stripe"
@@ -20,7 +20,8 @@ RECENT: Final = timedelta(days=7)
 """Receipts of older invoices are not sent: the first reconciliation of an account would send hundreds."""
 CARD_REMINDER: Final = timedelta(days=30)
 
-PERIOD_INVOICES: Final = frozenset({"subscription_create", "subscription_cycle"})
+WRITTEN_OFF: Final = frozenset({"void", "uncollectible"})
+"""The statuses of invoices that were not paid and are no longer collected."""
 RENEWING: Final = frozenset({SubscriptionStatus.ACTIVE, SubscriptionStatus.CANCELLED, SubscriptionStatus.PAST_DUE})
 
 _STATUSES: Final = {
@@ -41,14 +42,12 @@ class StripeState:
     """The state of one subscription at Stripe.
 
     Attributes:
-        payments: those of the latest invoice.
-        money_is_back: whether that payment, or that of the current period, was refunded in full, or is disputed.
+        period: the payments for its current period.
         user_id: the user of its customer, by our own table.
     """
 
     subscription: wire.Subscription
-    payments: Sequence[wire.InvoicePayment]
-    money_is_back: bool
+    period: PaidPeriod
     user_id: UUID | None
     taken_at: datetime
 
@@ -61,6 +60,9 @@ def snapshot_of(state: StripeState, prices: StripePrices, *, grace: timedelta) -
     """
     subscription = state.subscription
     item, plan = prices.best_item(subscription.items.data)
+    quantity = 1 if item is None else item.quantity or 1
+    if state.period.instead is not None:
+        plan, quantity = state.period.instead.plan, state.period.instead.quantity
     status = _status(state, item)
     grace_end = _grace_end(state, status, item, grace)
     email = subscription.customer.email if isinstance(subscription.customer, wire.Customer) else None
@@ -76,7 +78,7 @@ def snapshot_of(state: StripeState, prices: StripePrices, *, grace: timedelta) -
         cancel_at_period_end=ends_with_period(subscription, item),
         trial_end=subscription.trial_end,
         grace_end=grace_end,
-        quantity=1 if item is None else item.quantity or 1,
+        quantity=quantity,
         sandbox=not subscription.livemode,
         taken_at=state.taken_at,
         product=None if item is None else item.price.lookup_key or item.price.id,
@@ -117,10 +119,13 @@ def _status(state: StripeState, item: wire.Item | None) -> SubscriptionStatus:
     subscription = state.subscription
     status = _STATUSES.get(subscription.status, SubscriptionStatus.PENDING)
     if status in {SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE}:
-        if state.money_is_back:
+        if state.period.money_is_back:
             return SubscriptionStatus.REFUNDED
         if subscription.pause_collection is not None:
             return SubscriptionStatus.PAUSED
+        if _is_written_off(state.period.invoice):
+            # The payment is not retried. The next period is charged as usual.
+            status = SubscriptionStatus.ACTIVE
     if status in {SubscriptionStatus.ACTIVE, SubscriptionStatus.TRIALING} and ends_with_period(subscription, item):
         return SubscriptionStatus.CANCELLED
     return status
@@ -135,27 +140,25 @@ def ends_with_period(subscription: wire.Subscription, item: wire.Item | None) ->
     return subscription.cancel_at_period_end or (at is not None and (item is None or at <= item.current_period_end))
 
 
-def charge_of(payment: wire.InvoicePayment) -> wire.Charge | None:
-    """Return the charge that paid an invoice."""
-    intent = payment.payment.payment_intent
-    charge = intent.latest_charge if isinstance(intent, wire.PaymentIntent) else None
-    return charge if payment.status == "paid" and isinstance(charge, wire.Charge) else None
-
-
-def _is_unpaid(invoice: wire.Invoice | str | None) -> bool:
+def _is_unpaid(invoice: wire.Invoice | None) -> bool:
     """Return whether the period's own invoice is due. Stripe begins a period before its invoice is paid."""
-    if not isinstance(invoice, wire.Invoice) or invoice.billing_reason not in PERIOD_INVOICES:
+    if invoice is None or invoice.billing_reason not in PERIOD_INVOICES:
         return False
     return invoice.status != "paid" and invoice.total > 0
+
+
+def _is_written_off(invoice: wire.Invoice | None) -> bool:
+    """Return whether the period's own invoice was voided or marked as uncollectible."""
+    return invoice is not None and _is_unpaid(invoice) and invoice.status in WRITTEN_OFF
 
 
 def _grace_end(
     state: StripeState, status: SubscriptionStatus, item: wire.Item | None, grace: timedelta
 ) -> datetime | None:
     invoice = state.subscription.latest_invoice
-    if item is None or status not in RENEWING:
+    if item is None or status not in RENEWING or _is_written_off(state.period.invoice):
         return None
-    if status is not SubscriptionStatus.PAST_DUE and not _is_unpaid(invoice):
+    if status is not SubscriptionStatus.PAST_DUE and not _is_unpaid(state.period.invoice):
         return None
     due = invoice.created if isinstance(invoice, wire.Invoice) and invoice.status == "open" else None
     return (due or item.current_period_start) + grace
@@ -170,12 +173,14 @@ def _access_until(
     match status:
         case SubscriptionStatus.TRIALING:
             return subscription.trial_end or item.current_period_end
+        case _ if status in RENEWING and _is_written_off(state.period.invoice):
+            return item.current_period_start
         case _ if status in RENEWING:
             end = min(subscription.cancel_at or item.current_period_end, item.current_period_end)
             return end if grace_end is None else min(end, grace_end)
         case SubscriptionStatus.PAUSED if subscription.status == "active":
             # Collection is paused: access lasts to the end of what was paid.
-            paid = not _is_unpaid(subscription.latest_invoice)
+            paid = not _is_unpaid(state.period.invoice)
             return item.current_period_end if paid else item.current_period_start
         case _:
             return None
@@ -196,7 +201,7 @@ def _notices(state: StripeState, item: wire.Item | None) -> list[Notice]:
         if item is not None and subscription.status == "past_due" and invoice.status == "open":
             key = occasion(subscription.id, item.current_period_start)
             notices.append(Notice(kind=NoticeKind.PAYMENT_FAILED, key=key, url=invoice.hosted_invoice_url))
-        intents = [payment.payment.payment_intent for payment in state.payments]
+        intents = [payment.payment.payment_intent for payment in state.period.payments]
         if any(isinstance(intent, wire.PaymentIntent) and intent.status == "requires_action" for intent in intents):
             notices += action_required(invoice)
     card = _card(subscription)

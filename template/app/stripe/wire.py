@@ -108,6 +108,33 @@ class Parent(_Wire):
     subscription_details: SubscriptionDetails | None = None
 
 
+class PriceDetails(_Wire):
+    """The price of a line."""
+
+    price: str
+    product: str | None = None
+
+
+class Pricing(_Wire):
+    """The source of a line's amount."""
+
+    price_details: PriceDetails | None = None
+
+
+class InvoiceLine(_Wire):
+    """A charge for a part of a subscription, or a credit if the amount is negative."""
+
+    amount: int = 0
+    quantity: int | None = None
+    pricing: Pricing | None = None
+
+
+class InvoiceLines(_Wire):
+    """The first lines of an invoice."""
+
+    data: list[InvoiceLine] = []
+
+
 class Invoice(_Wire):
     """An invoice. A preview has no id."""
 
@@ -125,6 +152,7 @@ class Invoice(_Wire):
     invoice_pdf: str | None = None
     status_transitions: StatusTransitions = StatusTransitions()
     parent: Parent | None = None
+    lines: InvoiceLines = InvoiceLines()
 
     @property
     def proration_date(self) -> datetime | None:

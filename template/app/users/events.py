@@ -13,6 +13,12 @@ class UserCreated(Event):
     full_name: str | None
 
 
+class EmailChanged(Event):
+    """The email address of a user changed at the identity provider. The user's row has the current one."""
+
+    user_id: UUID
+
+
 class ExportReady(Event):
     """The export of a user's data is ready.
 

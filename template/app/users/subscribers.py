@@ -16,6 +16,7 @@ from app.core.db.database import is_unique_violation
 from app.core.db.models import utc_now
 from app.core.ports.audit import AuditEntry
 from app.core.runtime import Runtime
+from app.users.events import EmailChanged
 from app.users.identities import add_identity, create_user, stored_email
 from app.users.models import user_identities, users
 
@@ -62,7 +63,11 @@ async def _update_profile(runtime: Runtime, event: IdentityChanged) -> bool:
         }
         if event.name is not None and event.name != known.name:
             changes["full_name"] = event.name
-        await session.execute(update(users).where(users.c.id == known.user_id).values(changes))
+        user = users.c.id == known.user_id
+        before = await session.scalar(select(users.c.email).where(user).with_for_update())
+        await session.execute(update(users).where(user).values(changes))
+        if known.user_id is not None and before != changes["email"]:
+            await runtime.events.publish(session, EmailChanged(user_id=known.user_id))
     return True
 
 

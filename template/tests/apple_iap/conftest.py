@@ -1,37 +1,25 @@
 """Fixtures: the application, connected to a fake App Store."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass, field
-from uuid import UUID
+from collections.abc import AsyncIterator, Iterator
+from datetime import datetime, timedelta
+from typing import Protocol
 
 import httpx
 import pytest
-from click.testing import CliRunner, Result
 
-from app.auth.port import Identity
-from app.cli.main import cli
-from app.core.config.settings import Settings
-from app.core.db.database import create_database
-from app.core.db.models import utc_now
-from app.core.inbox.models import InboxEvent
+from app.apple_iap.verification import TIMEOUT, AppStoreVerifier
 from app.core.runtime import Runtime
+from app.dev.servers.app_store.certificates import INTERMEDIATE_OID, LEAF_OID, Chain, issue
 from app.dev.servers.app_store.server import AppStoreServer
-from app.dev.servers.app_store.store import AppStore
+from app.dev.servers.app_store.store import APP_ID, BUNDLE_ID, AppStore
 from app.dev.servers.app_store.subscriptions import Subscription
-from app.payments.entitlements import SubscriptionEntitlements
 from app.payments.models import Subscription as Stored
 from app.payments.repository import SubscriptionRepository
-from app.users.identities import create_user
-from tests.conftest import ME, make_runtime
-from tests.core.inbox.webhook_contract import drain_inbox
 from tests.databases import Databases
+from tests.payments.store_purchases import StorePostman, runtime_of_commands
 
 WEBHOOK = "/api/v1/public/webhooks/apple"
 LINK = "/api/v1/app/billing/apple/link"
-MONTHLY, YEARLY = "com.example.pro.monthly", "com.example.pro.yearly"
-ENTERPRISE = "com.example.enterprise.monthly"
-BUYER = "me@example.com"
 
 
 @pytest.fixture(scope="session")
@@ -66,31 +54,17 @@ def live_runtime(app_store: AppStore, live_runtime: Runtime) -> Runtime:  # noqa
     return live_runtime
 
 
-@dataclass
-class Postman:
-    """Receives the notifications of the fake, and delivers them to the application when a test says so."""
-
-    client: httpx.AsyncClient
-    runtime: Runtime
-    store: AppStore
-    mailbag: list[str] = field(default_factory=list)
+class Postman(StorePostman[AppStore, str]):
+    """Delivers the notifications of the fake App Store."""
 
     def collect(self, signed: str) -> bool:
         """Accept a notification from the fake."""
         self.mailbag.append(signed)
         return True
 
-    async def deliver(self, signed: Sequence[str] | None = None) -> Sequence[InboxEvent]:
-        """Deliver notifications, by default all that were collected, and process them."""
-        batch = list(self.mailbag if signed is None else signed)
-        self.mailbag.clear()
-        for each in batch:
-            (await self.post(each)).raise_for_status()
-        return await drain_inbox(self.runtime)
-
-    async def post(self, signed: str) -> httpx.Response:
-        """Send a notification to the webhook."""
-        return await self.client.post(WEBHOOK, json={"signedPayload": signed})
+    async def send(self, letter: str) -> httpx.Response:
+        """See `StorePostman.send`."""
+        return await self.client.post(WEBHOOK, json={"signedPayload": letter})
 
     async def stored(self, item: Subscription) -> Stored | None:
         """Return a subscription as the application stored it."""
@@ -108,18 +82,6 @@ def postman(
     return postman
 
 
-async def identity(client: httpx.AsyncClient, headers: dict[str, str]) -> UUID:
-    """Return the id of the signed-in user."""
-    return UUID((await client.get(ME, headers=headers)).json()["id"])
-
-
-async def plan_of(runtime: Runtime, user_id: UUID, entitlements: SubscriptionEntitlements | None = None) -> str:
-    """Return the name of a user's plan."""
-    source = entitlements or runtime.resource(SubscriptionEntitlements)
-    async with runtime.database.reading() as session:
-        return await source.plan_of(session, user_id, utc_now())
-
-
 @pytest.fixture
 async def command_runtime(
     app_store: AppStore,  # noqa: ARG001 - the order matters
@@ -127,16 +89,58 @@ async def command_runtime(
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Runtime]:
     """A runtime with a user, on the database that commands find in the environment. It is not running."""
-    async with databases.fresh() as url:
-        monkeypatch.setenv("DATABASE_URL", url)
-        # Nothing listens there: the notifications are lost.
-        monkeypatch.setenv("PUBLIC_URL", "http://127.0.0.1:1")
-        made = make_runtime(create_database(Settings()))
-        await create_user(made, Identity(provider="test", subject="me", email=BUYER, email_verified=True, name=None))
+    async with runtime_of_commands(databases, monkeypatch) as made:
         yield made
-        await made.database.dispose()
 
 
-async def run_command(*arguments: str) -> Result:
-    """Run the command `app` in a thread, since it brings its own event loop."""
-    return await asyncio.to_thread(CliRunner().invoke, cli, arguments)
+def verifier_of(store: AppStore, *, root_sha256: str | None = None, timeout: timedelta = TIMEOUT) -> AppStoreVerifier:
+    """Return a verifier of what a fake signs."""
+    return AppStoreVerifier(
+        root_sha256=root_sha256 or store.chain.root.fingerprint, bundle_id=BUNDLE_ID, app_id=APP_ID, timeout=timeout
+    )
+
+
+@pytest.fixture
+async def verifier(app_store: AppStore) -> AsyncIterator[AppStoreVerifier]:
+    """A verifier of what the fake signs."""
+    made = verifier_of(app_store)
+    yield made
+    made.close()
+
+
+class Issue(Protocol):
+    """Issues certificates below the genuine root, which the OCSP server knows and calls good."""
+
+    def __call__(
+        self,
+        *,
+        leaf: str | None = LEAF_OID,
+        intermediate: str | None = INTERMEDIATE_OID,
+        leaf_ends: datetime | None = None,
+        intermediate_ends: datetime | None = None,
+    ) -> Chain:
+        """Return a chain. The arguments are Apple's extensions and the ends of validity."""
+        ...
+
+
+@pytest.fixture
+def issued(app_store: AppStore, monkeypatch: pytest.MonkeyPatch) -> Issue:
+    """Return a function that replaces the chain with which the fake signs."""
+
+    def issue_chain(
+        *,
+        leaf: str | None = LEAF_OID,
+        intermediate: str | None = INTERMEDIATE_OID,
+        leaf_ends: datetime | None = None,
+        intermediate_ends: datetime | None = None,
+    ) -> Chain:
+        url, root = f"{app_store.url}/ocsp", app_store.chain.root
+        middle = issue(
+            "Middle", root, is_authority=True, extension=intermediate, ocsp_url=url, not_after=intermediate_ends
+        )
+        end = issue("Leaf", middle, extension=leaf, ocsp_url=url, not_after=leaf_ends)
+        chain = Chain(root=root, intermediate=middle, leaf=end)
+        monkeypatch.setattr(app_store, "chain", chain)
+        return chain
+
+    return issue_chain

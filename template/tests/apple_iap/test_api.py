@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import httpx
 import pytest
@@ -12,12 +13,14 @@ from app.apple_iap.jobs import recover_apple_notifications
 from app.apple_iap.settings import AppleSettings
 from app.core.inbox.models import InboxStatus
 from app.core.runtime import Runtime
-from app.dev.servers.app_store.store import PAGE, ApiError, AppStore
+from app.dev.servers.app_store import store
+from app.dev.servers.app_store.store import ApiError, AppStore
 from app.dev.servers.fake_http import Delivery
 from app.payments.port import ProviderUnavailableError
-from tests.apple_iap.conftest import MONTHLY, Postman
+from tests.apple_iap.conftest import Postman
 from tests.core.inbox.webhook_contract import drain_inbox
 from tests.fakes.server import FakeServer, Received, Reply, serving
+from tests.payments.store_purchases import MONTHLY
 
 UNKNOWN = "2000000999999999"
 
@@ -169,8 +172,15 @@ async def test_before_its_release_an_app_has_the_sandbox(
         await api.subscription(UNKNOWN)
 
 
+PAGE: Final = 3
+"""Notifications in a page of the history: fewer than in Apple's, so that a test needs few of them."""
+
+
 class TestLostNotifications:
-    async def test_they_are_recovered(self, runtime: Runtime, postman: Postman, app_store: AppStore) -> None:
+    async def test_they_are_recovered(
+        self, runtime: Runtime, postman: Postman, app_store: AppStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(store, "PAGE", PAGE)
         app_store.set_delivery(Delivery.DROP)
         with app_store.changing() as state:
             items = [state.buy(MONTHLY, sandbox=number > 0) for number in range(PAGE + 2)]

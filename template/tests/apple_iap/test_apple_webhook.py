@@ -15,8 +15,9 @@ from app.dev.servers.app_store.payloads import Signer
 from app.dev.servers.app_store.store import APP_ID, AppStore
 from app.dev.servers.app_store.subscriptions import Notification
 from app.payments.port import SubscriptionStatus
-from tests.apple_iap.conftest import MONTHLY, WEBHOOK, Postman
+from tests.apple_iap.conftest import WEBHOOK, Postman
 from tests.core.inbox.webhook_contract import drain_inbox
+from tests.payments.store_purchases import MONTHLY
 
 
 async def test_a_purchase_is_stored(postman: Postman, app_store: AppStore) -> None:
@@ -69,7 +70,7 @@ async def test_an_event_that_was_stored_survives_a_crash(
 ) -> None:
     with app_store.changing() as state:
         item = state.buy(MONTHLY)
-    await postman.post(postman.mailbag[0])
+    await postman.send(postman.mailbag[0])
     # The job is lost, as when the process is killed: the sweeper finds the event in the table.
     (event,) = await list_events(runtime)
     await process_inbox_event(runtime, str(event.id))
@@ -80,7 +81,7 @@ async def test_an_event_that_was_stored_survives_a_crash(
 async def test_a_burst_is_not_rate_limited(postman: Postman, app_store: AppStore) -> None:
     with app_store.changing() as state:
         state.announce("TEST")
-    response = await postman.post(postman.mailbag[0])
+    response = await postman.send(postman.mailbag[0])
 
     assert int(response.headers["X-RateLimit-Limit"]) >= 1000
 
@@ -134,14 +135,14 @@ class TestRefused:
     ) -> None:
         own = Signer(chain=Chain.create(f"{app_store.url}/ocsp"), bundle_id=app_store.signer.bundle_id, app_id=APP_ID)
 
-        await self.refused(runtime, await postman.post(own.notification(notification)), "INVALID_SIGNATURE")
+        await self.refused(runtime, await postman.send(own.notification(notification)), "INVALID_SIGNATURE")
 
     async def test_a_genuine_notification_of_another_app(
         self, postman: Postman, runtime: Runtime, app_store: AppStore, notification: Notification
     ) -> None:
         other = Signer(chain=app_store.chain, bundle_id="com.example.other", app_id=APP_ID)
 
-        await self.refused(runtime, await postman.post(other.notification(notification)), "WRONG_APP")
+        await self.refused(runtime, await postman.send(other.notification(notification)), "WRONG_APP")
 
     async def test_a_notification_with_another_apps_transaction(
         self, postman: Postman, runtime: Runtime, app_store: AppStore, notification: Notification
@@ -153,7 +154,7 @@ class TestRefused:
         payload = jwt.decode(signed, options={"verify_signature": False})
         payload["data"]["signedTransactionInfo"] = transaction
 
-        await self.refused(runtime, await postman.post(app_store.chain.sign(payload)), "WRONG_APP")
+        await self.refused(runtime, await postman.send(app_store.chain.sign(payload)), "WRONG_APP")
 
     async def test_while_the_ocsp_server_is_down(
         self, postman: Postman, runtime: Runtime, app_store: AppStore, notification: Notification
@@ -161,14 +162,14 @@ class TestRefused:
         app_store.ocsp_fault = 500
         signed = app_store.signer.notification(notification)
 
-        await self.refused(runtime, await postman.post(signed), "VERIFICATION_UNAVAILABLE", 503)
+        await self.refused(runtime, await postman.send(signed), "VERIFICATION_UNAVAILABLE", 503)
 
     async def test_a_notification_without_an_id(
         self, postman: Postman, runtime: Runtime, app_store: AppStore, notification: Notification
     ) -> None:
         nameless = notification.model_copy(update={"id": ""})
 
-        await self.refused(runtime, await postman.post(app_store.signer.notification(nameless)), "BAD_REQUEST")
+        await self.refused(runtime, await postman.send(app_store.signer.notification(nameless)), "BAD_REQUEST")
 
     @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"signedPayload": 5}'], ids=range(4))
     async def test_a_body_without_a_signed_payload(
@@ -186,7 +187,7 @@ class TestRefused:
             state.buy(MONTHLY, account=account)
         (signed,) = postman.mailbag
         with structlog.testing.capture_logs() as logs:
-            await postman.post(signed + "A")
+            await postman.send(signed + "A")
             await postman.deliver()
 
         assert logs

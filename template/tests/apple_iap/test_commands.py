@@ -7,7 +7,7 @@ from app.core.runtime import Runtime
 from app.dev.servers.app_store.store import AppStore
 from app.dev.servers.fake_http import Delivery
 from app.payments.repository import SubscriptionRepository
-from tests.apple_iap.conftest import BUYER, ENTERPRISE, MONTHLY, run_command
+from tests.payments.store_purchases import BUYER, ENTERPRISE, MONTHLY, run_command
 
 pytestmark = pytest.mark.usefixtures("command_runtime")
 

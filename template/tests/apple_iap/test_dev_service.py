@@ -7,8 +7,8 @@ import pytest
 
 from app.dev.servers.app_store.store import AppStore
 from app.dev.servers.app_store_fake import dev_service
-from tests.apple_iap.conftest import MONTHLY
 from tests.fakes.server import Received, Reply, serving
+from tests.payments.store_purchases import MONTHLY
 
 
 def accept(_request: Received) -> Reply:

@@ -7,8 +7,8 @@ import pytest
 
 from app.dev.servers.app_store.server import AppStoreServer
 from app.dev.servers.app_store.store import AppStore
-from tests.apple_iap.conftest import MONTHLY, YEARLY
 from tests.fakes.server import FakeServer, Received, Reply, serving
+from tests.payments.store_purchases import MONTHLY, YEARLY
 
 
 @pytest.fixture

@@ -13,8 +13,9 @@ from app.dev.servers.app_store.store import APP_ID, AppStore
 from app.dev.servers.app_store.subscriptions import Subscription
 from app.payments.entitlements import SubscriptionEntitlements
 from app.users.erasure import erase_user
-from tests.apple_iap.conftest import LINK, MONTHLY, Postman, identity, plan_of
+from tests.apple_iap.conftest import LINK, Postman
 from tests.conftest import ME, SignIn
+from tests.payments.store_purchases import MONTHLY, identity, plan_of
 
 
 async def link(client: httpx.AsyncClient, headers: dict[str, str], signed: str) -> httpx.Response:

@@ -10,8 +10,9 @@ import pytest
 
 from app.core.runtime import Runtime
 from app.dev.servers.app_store.store import AppStore
-from tests.apple_iap.conftest import LINK, MONTHLY, Postman, run_command
+from tests.apple_iap.conftest import LINK, Postman
 from tests.conftest import SignIn
+from tests.payments.store_purchases import MONTHLY, run_command
 
 PAGE: Final = (Path(__file__).resolve().parents[2] / "docs" / "apple-iap.md").read_text(encoding="utf-8")
 BLOCK: Final = re.compile(r"^```(?P<kind>\w+)\n(?P<text>.*?)^```", re.DOTALL | re.MULTILINE)

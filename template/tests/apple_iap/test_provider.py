@@ -11,8 +11,8 @@ from app.core.runtime import Runtime
 from app.dev.servers.app_store.store import AppStore
 from app.payments.convergence import converge
 from app.payments.port import BillingProvider, BillingProviders, ProviderUnavailableError
-from tests.apple_iap.conftest import MONTHLY
 from tests.payments.provider_contract import ProviderContract, add_user, stored
+from tests.payments.store_purchases import MONTHLY
 
 
 class AppleShop:

@@ -12,7 +12,8 @@ from app.dev.servers.app_store.subscriptions import GRACE_PERIOD, MONTH, RETRY_P
 from app.dev.servers.fake_http import Delivery
 from app.payments.models import Subscription as Stored
 from app.payments.port import SubscriptionStatus as Status
-from tests.apple_iap.conftest import ENTERPRISE, MONTHLY, YEARLY, Postman
+from tests.apple_iap.conftest import Postman
+from tests.payments.store_purchases import ENTERPRISE, MONTHLY, YEARLY
 
 type Step = Callable[[Subscriptions, Subscription], None]
 

@@ -3,11 +3,8 @@
 import base64
 import hmac
 import json
-import threading
-import time
-from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import jwt
 import pytest
@@ -15,30 +12,17 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from app.apple_iap.errors import (
     InvalidSignedDataError,
-    VerificationUnavailableError,
     WrongAppError,
     WrongEnvironmentError,
 )
 from app.apple_iap.settings import ROOT_SHA256
-from app.apple_iap.verification import MAX_HEADER, MAX_TRANSACTION, TIMEOUT, AppStoreVerifier
+from app.apple_iap.verification import MAX_HEADER, MAX_TRANSACTION, AppStoreVerifier
 from app.dev.servers.app_store.certificates import INTERMEDIATE_OID, LEAF_OID, Certificate, Chain, encoded, issue
 from app.dev.servers.app_store.payloads import Signer
 from app.dev.servers.app_store.store import APP_ID, BUNDLE_ID, AppStore
 from app.dev.servers.app_store.subscriptions import Subscription
-from tests.apple_iap.conftest import MONTHLY
-
-
-def verifier_of(store: AppStore, *, root_sha256: str | None = None, timeout: timedelta = TIMEOUT) -> AppStoreVerifier:
-    return AppStoreVerifier(
-        root_sha256=root_sha256 or store.chain.root.fingerprint, bundle_id=BUNDLE_ID, app_id=APP_ID, timeout=timeout
-    )
-
-
-@pytest.fixture
-async def verifier(app_store: AppStore) -> AsyncIterator[AppStoreVerifier]:
-    made = verifier_of(app_store)
-    yield made
-    made.close()
+from tests.apple_iap.conftest import Issue, verifier_of
+from tests.payments.store_purchases import MONTHLY
 
 
 @pytest.fixture
@@ -53,42 +37,6 @@ def parts(signed: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def part(value: object) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
-
-
-class Issue(Protocol):
-    """Issues certificates below the genuine root, which the OCSP server knows and calls good."""
-
-    def __call__(
-        self,
-        *,
-        leaf: str | None = LEAF_OID,
-        intermediate: str | None = INTERMEDIATE_OID,
-        leaf_ends: datetime | None = None,
-        intermediate_ends: datetime | None = None,
-    ) -> Chain:
-        """Return a chain. The arguments are Apple's extensions and the ends of validity."""
-        ...
-
-
-@pytest.fixture
-def issued(app_store: AppStore, monkeypatch: pytest.MonkeyPatch) -> Issue:
-    def issue_chain(
-        *,
-        leaf: str | None = LEAF_OID,
-        intermediate: str | None = INTERMEDIATE_OID,
-        leaf_ends: datetime | None = None,
-        intermediate_ends: datetime | None = None,
-    ) -> Chain:
-        url, root = f"{app_store.url}/ocsp", app_store.chain.root
-        middle = issue(
-            "Middle", root, is_authority=True, extension=intermediate, ocsp_url=url, not_after=intermediate_ends
-        )
-        end = issue("Leaf", middle, extension=leaf, ocsp_url=url, not_after=leaf_ends)
-        chain = Chain(root=root, intermediate=middle, leaf=end)
-        monkeypatch.setattr(app_store, "chain", chain)
-        return chain
-
-    return issue_chain
 
 
 class TestGenuine:
@@ -343,35 +291,3 @@ class TestAnotherApp:
 
         with pytest.raises(InvalidSignedDataError):
             await verifier.transaction(jwt.encode(payload, own.key, algorithm="ES256", headers=x5c))
-
-
-class TestCertificateStatus:
-    @pytest.mark.parametrize("status", [404, 429, 500, 503])
-    async def test_a_failure_of_the_ocsp_server_is_temporary(
-        self, app_store: AppStore, item: Subscription, verifier: AppStoreVerifier, status: int
-    ) -> None:
-        app_store.ocsp_fault = status
-        with pytest.raises(VerificationUnavailableError) as caught:
-            await verifier.transaction(app_store.signed_transaction(item))
-        app_store.ocsp_fault = None
-
-        assert (caught.value.status, caught.value.headers) == (503, {"Retry-After": "60"})
-        assert await verifier.transaction(app_store.signed_transaction(item))
-
-    async def test_an_ocsp_server_that_hangs_blocks_nothing(
-        self, app_store: AppStore, item: Subscription, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        go_on, answer = threading.Event(), app_store.chain.certificate_status
-        hanging: Callable[..., bytes] = lambda *arguments: (go_on.wait(20), answer(*arguments))[1]  # noqa: E731
-        monkeypatch.setattr(Chain, "certificate_status", lambda _self, *arguments: hanging(*arguments))
-        verifier = verifier_of(app_store, timeout=timedelta(seconds=0.1))
-        started = time.monotonic()
-        for _ in range(6):
-            with pytest.raises(VerificationUnavailableError):
-                await verifier.transaction(app_store.signed_transaction(item))
-        took = time.monotonic() - started
-        go_on.set()
-        verifier.close()
-
-        assert took < 5
-        assert sum("app-store-verifier" in thread.name for thread in threading.enumerate()) <= 5

@@ -1,40 +1,24 @@
 """Fixtures: the application, connected to a fake Google Play."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from uuid import UUID
+from collections.abc import AsyncIterator, Iterator, Mapping
 
 import httpx
 import pytest
-from click.testing import CliRunner, Result
 from sqlalchemy import select
 from sqlmodel import col
 
-from app.auth.port import Identity
-from app.cli.main import cli
-from app.core.config.settings import Settings
-from app.core.db.database import create_database
-from app.core.db.models import utc_now
-from app.core.inbox.models import InboxEvent
 from app.core.runtime import Runtime
+from app.dev.servers.google_play.objects import Subscription
 from app.dev.servers.google_play.server import GooglePlayServer
 from app.dev.servers.google_play.store import GooglePlay
-from app.dev.servers.google_play.subscriptions import Subscription
 from app.google_iap.models import GooglePurchase, id_of
-from app.payments.entitlements import SubscriptionEntitlements
 from app.payments.models import Subscription as Stored
 from app.payments.repository import SubscriptionRepository
-from app.users.identities import create_user
-from tests.conftest import ME, make_runtime
-from tests.core.inbox.webhook_contract import drain_inbox
 from tests.databases import Databases
+from tests.payments.store_purchases import StorePostman, runtime_of_commands
 
 WEBHOOK = "/api/v1/public/webhooks/google"
 LINK = "/api/v1/app/billing/google/link"
-MONTHLY, YEARLY = "com.example.pro.monthly", "com.example.pro.yearly"
-ENTERPRISE = "com.example.enterprise.monthly"
-BUYER = "me@example.com"
 
 type Push = tuple[Mapping[str, str], bytes]
 
@@ -71,27 +55,18 @@ def live_runtime(google_play: GooglePlay, live_runtime: Runtime) -> Runtime:  # 
     return live_runtime
 
 
-@dataclass
-class Postman:
-    """Receives the push requests of the fake, and delivers them to the application when a test says so."""
-
-    client: httpx.AsyncClient
-    runtime: Runtime
-    store: GooglePlay
-    mailbag: list[Push] = field(default_factory=list)
+class Postman(StorePostman[GooglePlay, Push]):
+    """Delivers the push requests of the fake Google Play."""
 
     def collect(self, headers: Mapping[str, str], body: bytes) -> bool:
         """Accept a push request from the fake."""
         self.mailbag.append((headers, body))
         return True
 
-    async def deliver(self, pushes: Sequence[Push] | None = None) -> Sequence[InboxEvent]:
-        """Deliver push requests, by default all that were collected, and process them."""
-        batch = list(self.mailbag if pushes is None else pushes)
-        self.mailbag.clear()
-        for headers, body in batch:
-            (await self.post(body, headers)).raise_for_status()
-        return await drain_inbox(self.runtime)
+    async def send(self, letter: Push) -> httpx.Response:
+        """See `StorePostman.send`."""
+        headers, body = letter
+        return await self.post(body, headers)
 
     async def post(self, body: bytes, headers: Mapping[str, str] | None = None) -> httpx.Response:
         """Send a push request to the webhook, by default with a valid token."""
@@ -125,18 +100,6 @@ async def stored_purchase(runtime: Runtime, token: str) -> GooglePurchase | None
         return await session.scalar(select(GooglePurchase).where(col(GooglePurchase.token) == token))
 
 
-async def identity(client: httpx.AsyncClient, headers: dict[str, str]) -> UUID:
-    """Return the id of the signed-in user."""
-    return UUID((await client.get(ME, headers=headers)).json()["id"])
-
-
-async def plan_of(runtime: Runtime, user_id: UUID, entitlements: SubscriptionEntitlements | None = None) -> str:
-    """Return the name of a user's plan."""
-    source = entitlements or runtime.resource(SubscriptionEntitlements)
-    async with runtime.database.reading() as session:
-        return await source.plan_of(session, user_id, utc_now())
-
-
 async def link(client: httpx.AsyncClient, headers: dict[str, str], token: str) -> httpx.Response:
     """Link a purchase, as a device does."""
     return await client.post(LINK, json={"purchase_token": token}, headers=headers)
@@ -149,16 +112,5 @@ async def command_runtime(
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Runtime]:
     """A runtime with a user, on the database that commands find in the environment. It is not running."""
-    async with databases.fresh() as url:
-        monkeypatch.setenv("DATABASE_URL", url)
-        # Nothing listens there: the notifications are lost.
-        monkeypatch.setenv("PUBLIC_URL", "http://127.0.0.1:1")
-        made = make_runtime(create_database(Settings()))
-        await create_user(made, Identity(provider="test", subject="me", email=BUYER, email_verified=True, name=None))
+    async with runtime_of_commands(databases, monkeypatch) as made:
         yield made
-        await made.database.dispose()
-
-
-async def run_command(*arguments: str) -> Result:
-    """Run the command `app` in a thread, since it brings its own event loop."""
-    return await asyncio.to_thread(CliRunner().invoke, cli, arguments)

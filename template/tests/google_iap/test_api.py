@@ -13,7 +13,7 @@ from app.google_iap.api import GooglePlayApi, open_api
 from app.google_iap.settings import GooglePlaySettings
 from app.payments.port import ProviderUnavailableError
 from tests.fakes.server import FakeServer, Received, Reply, serving
-from tests.google_iap.conftest import MONTHLY
+from tests.payments.store_purchases import MONTHLY
 
 TOKEN = "unknown-token.AO-J1Oy"
 

@@ -4,7 +4,8 @@ import pytest
 
 from app.core.runtime import Runtime
 from app.dev.servers.google_play.store import GooglePlay
-from tests.google_iap.conftest import BUYER, ENTERPRISE, MONTHLY, run_command, stored_subscription
+from tests.google_iap.conftest import stored_subscription
+from tests.payments.store_purchases import BUYER, ENTERPRISE, MONTHLY, run_command
 
 pytestmark = pytest.mark.usefixtures("command_runtime")
 

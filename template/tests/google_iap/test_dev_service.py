@@ -8,7 +8,7 @@ import pytest
 from app.dev.servers.google_play.store import GooglePlay
 from app.dev.servers.google_play_fake import dev_service
 from tests.fakes.server import Received, Reply, serving
-from tests.google_iap.conftest import MONTHLY
+from tests.payments.store_purchases import MONTHLY
 
 
 def accept(_request: Received) -> Reply:

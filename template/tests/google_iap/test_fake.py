@@ -9,7 +9,7 @@ import pytest
 from app.dev.servers.google_play.server import GooglePlayServer
 from app.dev.servers.google_play.store import GooglePlay
 from tests.fakes.server import FakeServer, Received, Reply, serving
-from tests.google_iap.conftest import MONTHLY, YEARLY
+from tests.payments.store_purchases import MONTHLY, YEARLY
 
 PURCHASES = "/androidpublisher/v3/applications/com.example.app/purchases"
 

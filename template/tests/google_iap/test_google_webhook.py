@@ -23,7 +23,8 @@ from app.google_iap.models import id_of
 from app.payments.port import SubscriptionStatus
 from tests.conftest import SignIn
 from tests.core.inbox.webhook_contract import drain_inbox
-from tests.google_iap.conftest import MONTHLY, WEBHOOK, Postman, identity, plan_of, stored_purchase
+from tests.google_iap.conftest import WEBHOOK, Postman, stored_purchase
+from tests.payments.store_purchases import MONTHLY, identity, plan_of
 
 
 async def test_a_purchase_gives_its_plan(

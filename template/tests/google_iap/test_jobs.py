@@ -17,8 +17,9 @@ from app.payments.port import ProviderUnavailableError
 from app.payments.port import SubscriptionStatus as Status
 from app.payments.reconciliation import reconcile_provider
 from tests.conftest import SignIn
-from tests.google_iap.conftest import MONTHLY, Postman, link, plan_of, stored_purchase
+from tests.google_iap.conftest import Postman, link, stored_purchase
 from tests.payments.provider_contract import add_user
+from tests.payments.store_purchases import MONTHLY, plan_of
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,9 @@ from app.dev.servers.google_play.store import ApiError, GooglePlay
 from app.payments.entitlements import SubscriptionEntitlements
 from app.users.erasure import erase_user
 from tests.conftest import ME, SignIn
-from tests.google_iap.conftest import LINK, MONTHLY, Postman, identity, link, plan_of, stored_purchase
+from tests.google_iap.conftest import LINK, Postman, link, stored_purchase
 from tests.google_iap.test_states import whole
+from tests.payments.store_purchases import MONTHLY, identity, plan_of
 
 
 def code(response: httpx.Response) -> tuple[int, str]:

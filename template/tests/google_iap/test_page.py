@@ -11,7 +11,8 @@ import pytest
 from app.core.runtime import Runtime
 from app.dev.servers.google_play.store import GooglePlay
 from tests.conftest import SignIn
-from tests.google_iap.conftest import MONTHLY, Postman, link, run_command
+from tests.google_iap.conftest import Postman, link
+from tests.payments.store_purchases import MONTHLY, run_command
 
 PAGE: Final = (Path(__file__).resolve().parents[2] / "docs" / "google-play.md").read_text(encoding="utf-8")
 BLOCK: Final = re.compile(r"^```(?P<kind>\w+)\n(?P<text>.*?)^```", re.DOTALL | re.MULTILINE)

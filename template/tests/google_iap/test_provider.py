@@ -6,17 +6,18 @@ from uuid import UUID
 import pytest
 
 from app.core.runtime import Runtime
+from app.dev.servers.google_play.objects import State, Subscription
 from app.dev.servers.google_play.store import ApiError, GooglePlay
-from app.dev.servers.google_play.subscriptions import GRACE_PERIOD, MONTH, State, Subscription, Subscriptions
+from app.dev.servers.google_play.subscriptions import GRACE_PERIOD, MONTH, Subscriptions
 from app.google_iap.google_play import GooglePlay as Connection
-from app.google_iap.purchases import remember_token
+from app.google_iap.purchases import remember_token, void_order
 from app.payments import reconciliation
 from app.payments.convergence import converge
 from app.payments.erasure import end_subscriptions
-from app.payments.port import BillingProvider, BillingProviders, ProviderUnavailableError
+from app.payments.port import BillingProvider, BillingProviders, ProviderUnavailableError, SubscriptionStatus
 from app.payments.reconciliation import reconcile_provider
-from tests.google_iap.conftest import MONTHLY
 from tests.payments.provider_contract import ProviderContract, add_user, stored
+from tests.payments.store_purchases import MONTHLY
 
 
 class GoogleShop:
@@ -141,6 +142,27 @@ class TestErasure:
         await end_subscriptions(runtime, user_id)
 
         assert google_play.calls == []
+
+    async def test_a_refunded_subscription_renews_no_more(
+        self, runtime: Runtime, shop: GoogleShop, google_play: GooglePlay
+    ) -> None:
+        user_id = await add_user(runtime)
+        id_ = await shop.sell(user_id)
+        await converge(runtime, shop.provider, id_)
+        (item,) = google_play.state.items.values()
+        google_play.state.charge_back(item)
+        await void_order(runtime, id_, item.order or "")
+        await end_subscriptions(runtime, user_id)
+        assert ((await stored(runtime)).status, item.state) == (SubscriptionStatus.REFUNDED, State.CANCELED)
+
+    async def test_a_purchase_that_google_forgot_is_no_obstacle(
+        self, runtime: Runtime, shop: GoogleShop, google_play: GooglePlay
+    ) -> None:
+        user_id = await add_user(runtime)
+        await converge(runtime, shop.provider, await shop.sell(user_id))
+        google_play.state.items.clear()
+        await end_subscriptions(runtime, user_id)
+        assert (await stored(runtime)).status is SubscriptionStatus.EXPIRED
 
     @pytest.mark.parametrize("failed", [True, False], ids=["on hold", "paused"])
     async def test_a_subscription_without_access_ends_too(

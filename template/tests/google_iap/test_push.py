@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from app.core.inbox.service import list_events
 from app.core.runtime import Runtime
 from app.dev.servers.google_play.store import PUSH_KEY_ID, GooglePlay, push_body
-from tests.google_iap.conftest import MONTHLY, WEBHOOK, Postman
+from tests.google_iap.conftest import WEBHOOK, Postman
+from tests.payments.store_purchases import MONTHLY
 
 
 @pytest.fixture

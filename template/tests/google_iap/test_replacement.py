@@ -12,14 +12,15 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from app.core.runtime import Runtime
-from app.dev.servers.google_play.subscriptions import State, Subscription
+from app.dev.servers.google_play.objects import State, Subscription
 from app.google_iap.google_play import GooglePlay
 from app.payments import reconciliation
 from app.payments.models import BillingNotice
 from app.payments.port import SubscriptionStatus as Status
 from app.payments.reconciliation import reconcile_provider
 from tests.conftest import SignIn
-from tests.google_iap.conftest import ENTERPRISE, MONTHLY, Postman, identity, link, plan_of
+from tests.google_iap.conftest import Postman, link
+from tests.payments.store_purchases import ENTERPRISE, MONTHLY, identity, plan_of
 
 
 @pytest.fixture

@@ -7,11 +7,13 @@ from typing import Final
 import pytest
 
 from app.dev.servers.fake_http import Delivery
+from app.dev.servers.google_play.objects import Subscription
 from app.dev.servers.google_play.store import GooglePlay
-from app.dev.servers.google_play.subscriptions import GRACE_PERIOD, HOLD, MONTH, PAUSE, Subscription, Subscriptions
+from app.dev.servers.google_play.subscriptions import GRACE_PERIOD, HOLD, MONTH, PAUSE, Subscriptions
 from app.payments.models import Subscription as Stored
 from app.payments.port import SubscriptionStatus as Status
-from tests.google_iap.conftest import MONTHLY, Postman
+from tests.google_iap.conftest import Postman
+from tests.payments.store_purchases import MONTHLY
 
 type Step = Callable[[Subscriptions, Subscription], object]
 

@@ -201,6 +201,15 @@ class ProviderContract:
         await converge(runtime, shop.provider, id_)
         assert (await plan_of(runtime, user_id) == "free") == shop.can_cancel
 
+    async def test_an_ended_subscription_does_not_stop_the_erasure(
+        self, runtime: Runtime, shop: Shop, user_id: UUID
+    ) -> None:
+        id_ = await shop.sell(user_id)
+        await converge(runtime, shop.provider, id_)
+        await shop.end(id_)
+        await end_subscriptions(runtime, user_id)
+        assert await plan_of(runtime, user_id) == "free"
+
     async def test_an_outage_stops_the_erasure(self, runtime: Runtime, shop: Shop, user_id: UUID) -> None:
         await converge(runtime, shop.provider, await shop.sell(user_id))
         shop.break_down(down=True)

@@ -12,6 +12,7 @@ from app.core.db.models import utc_now
 from app.core.runtime import Runtime
 from app.payments.convergence import converge
 from app.payments.entitlements import SubscriptionEntitlements
+from app.payments.erasure import end_subscriptions
 from app.payments.port import BillingProviders, SubscriptionSnapshot, SubscriptionStatus
 from app.plans.catalog import PlanCatalog
 from app.users.models import User
@@ -127,6 +128,20 @@ class TestAdoption:
         await converge(runtime, shop.provider, id_)
         row = await stored(runtime)
         assert (row.claimed_email, row.claimed_user_id) == (None, None)
+
+
+class TestErasure:
+    async def test_of_a_provider_whose_module_was_removed(self, runtime: Runtime, shop: MemoryShop) -> None:
+        user_id = await add_user(runtime)
+        id_ = await shop.sell(user_id)
+        await converge(runtime, shop.provider, id_)
+        without = runtime.resource(BillingProviders)
+        without._providers.pop("memory")  # noqa: SLF001 - as after the removal of the module
+        with pytest.raises(LookupError, match="No payment provider is named memory"):
+            await end_subscriptions(runtime, user_id)
+        shop.provider.end(id_)
+        await converge(runtime, shop.provider, id_)
+        await end_subscriptions(runtime, user_id)
 
 
 class TestRegistry:

@@ -4,6 +4,7 @@ import asyncio
 import copy
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, cast
 
 import httpx
@@ -16,6 +17,9 @@ from app.core.runtime import Runtime
 from app.dev.servers.stripe.account import Account
 from app.dev.servers.stripe.fake import SECRET_KEY, WEBHOOK_SECRET, StripeFake
 from app.dev.servers.stripe.webhooks import Message
+from app.kit.resilience.resilient import Resilient
+from app.stripe.api import StripeApi
+from app.stripe.errors import is_transient, retry_after
 from app.stripe.setup import StripeSetup
 from tests.conftest import ME, SignIn
 
@@ -73,7 +77,10 @@ def stripe_settings(environment: None, stripe_server: StripeServer, monkeypatch:
 
 
 async def prepare(server: StripeServer, runtime: Runtime) -> StripeFake:
-    """Begin an account with the products and prices of plans.toml, and with our webhook."""
+    """Begin an account with the products and prices of plans.toml, and with our webhook. Retries don't wait."""
+    runtime.resource(StripeApi)._resilient = Resilient(  # noqa: SLF001 - there is no other way in
+        "stripe", transient=is_transient, retry_after=retry_after, initial_backoff=timedelta(0)
+    )
     if server.prepared is None:
         fake = server.reset()
         for change in await runtime.resource(StripeSetup).changes(runtime):

@@ -1,6 +1,8 @@
 """Purchases: from the request to the plan."""
 
 import asyncio
+import base64
+import hashlib
 from typing import Any
 
 import httpx
@@ -56,6 +58,10 @@ class TestPurchase:
 
         assert page.status_code == 200
         assert "Thank you" in page.text
+        style = page.text.partition("<style>")[2].partition("</style>")[0]
+        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+        (policy,) = page.headers.get_list("Content-Security-Policy")
+        assert policy == f"default-src 'none'; frame-ancestors 'none'; style-src 'sha256-{digest}'"
         assert (await buyer.status())["plan"] == "pro"
 
     async def test_going_back_buys_nothing(self, buyer: Buyer) -> None:
@@ -135,6 +141,25 @@ class TestRepetition:
         # No event has arrived yet.
         response = await buyer.checkout(plan="enterprise")
         assert (response.status_code, response.json()["error"]["code"]) == (409, "ALREADY_SUBSCRIBED")
+
+    async def test_one_whose_payment_is_not_complete_is_paid_first(self, buyer: Buyer) -> None:
+        await buyer.checkout()
+        (customer,) = buyer.fake.account.all(Customer)
+        api = buyer.runtime.resource(StripeApi)
+        (price,) = await api.prices(["enterprise_monthly"])
+        await api.call(
+            lambda client: client.v1.subscriptions.create_async(
+                {"customer": customer.id, "items": [{"price": price.id}], "payment_behavior": "default_incomplete"}
+            )
+        )
+        await buyer.deliver()
+        error = (await buyer.checkout()).json()["error"]
+        assert error["code"] == "SUBSCRIPTION_UNPAID"
+        assert error["details"]["url"].startswith(buyer.fake.account.base_url)
+
+        await buyer.post("/cancel")
+        assert [one.status for one in buyer.fake.account.all(Subscription)] != ["incomplete"]
+        assert (await buyer.checkout()).status_code == 200
 
     async def test_after_the_end_a_new_session_begins(self, buyer: Buyer) -> None:
         await buyer.subscribe()

@@ -14,7 +14,7 @@ from app.dev.servers.stripe.objects.invoices import Invoice
 from app.payments.models import BillingNotice
 from app.stripe.snapshots import money
 from tests.stripe.conftest import Buyer, submit
-from tests.stripe.test_subscription import advance, change_card
+from tests.stripe.life import advance, change_card
 
 
 async def kinds(buyer: Buyer) -> Counter[str]:

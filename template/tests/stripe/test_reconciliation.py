@@ -10,7 +10,9 @@ from app.core.data_policy.daily_report import make_report
 from app.core.db.models import utc_now
 from app.core.lifecycle import running
 from app.core.runtime import Runtime
+from app.dev.servers.stripe.billing import payments
 from app.dev.servers.stripe.objects.hosted import CheckoutSession
+from app.dev.servers.stripe.objects.payments import Charge
 from app.dev.servers.stripe.objects.subscriptions import Subscription as StripeSubscription
 from app.payments.erasure import ErasureBlockedError
 from app.payments.models import Subscription
@@ -107,6 +109,29 @@ class TestErasure:
         (user_id,) = (await user_ids(runtime)).values()
         await erase_user(runtime, user_id)
         assert [each.status for each in buyer.fake.account.all(CheckoutSession)] == ["expired"]
+
+    @pytest.mark.parametrize("status", ["refunded", "unpaid"])
+    async def test_ends_one_without_access(self, buyer: Buyer, runtime: Runtime, status: str) -> None:
+        await buyer.subscribe(plan="enterprise")
+        (subscription,), (charge,) = buyer.fake.account.all(StripeSubscription), buyer.fake.account.all(Charge)
+        if status == "refunded":
+            payments.refund(buyer.fake.account, charge, None, None, {})
+        else:
+            subscription.status = "unpaid"
+        (user_id,) = (await user_ids(runtime)).values()
+        await erase_user(runtime, user_id)
+        assert subscription.status == "canceled"
+
+    async def test_succeeds_if_stripe_does_not_know_the_customer(self, buyer: Buyer, runtime: Runtime) -> None:
+        await buyer.subscribe(plan="enterprise")
+        # The key is that of another account.
+        buyer.fake.account.objects.clear()
+        assert (await buyer.get("/invoices")).json() == {"items": [], "next": None}
+        (user_id,) = (await user_ids(runtime)).values()
+        assert await erase_user(runtime, user_id)
+        async with runtime.database.reading() as session:
+            (row,) = (await session.scalars(select(Subscription))).all()
+        assert (row.status, row.user_id) == (SubscriptionStatus.EXPIRED, None)
 
     async def test_fails_closed_and_continues_later(self, buyer: Buyer, runtime: Runtime) -> None:
         await buyer.subscribe(plan="enterprise")

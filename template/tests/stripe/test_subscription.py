@@ -1,4 +1,4 @@
-"""The life of a subscription: changes, cancellation, renewals, failures, refunds."""
+"""The life of a subscription: changes, cancellation, renewals, failures."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -6,53 +6,15 @@ from typing import Any
 import pytest
 
 from app.core.runtime import Runtime
-from app.dev.servers.stripe.billing import payments
-from app.dev.servers.stripe.cards import by_last4, replace_card
 from app.dev.servers.stripe.objects.customers import Customer
 from app.dev.servers.stripe.objects.hosted import PortalConfiguration, PortalSession
 from app.dev.servers.stripe.objects.invoices import Invoice
-from app.dev.servers.stripe.objects.payments import Charge, Dispute
+from app.dev.servers.stripe.objects.payments import Charge
 from app.dev.servers.stripe.objects.subscriptions import Subscription
 from app.stripe.api import StripeApi
 from tests.conftest import SignIn
 from tests.stripe.conftest import Buyer, make_buyer
-
-
-def change_card(buyer: Buyer, last4: str) -> None:
-    """Replace the customer's card."""
-    card = by_last4(last4)
-    assert card is not None
-    replace_card(buyer.fake.account, card, buyer.fake.account.all(Customer)[0])
-
-
-async def end_at(buyer: Buyer, moment: datetime) -> None:
-    """Set the date on which the subscription ends, as the portal and the Dashboard do."""
-    (subscription,) = buyer.fake.account.all(Subscription)
-    api = buyer.runtime.resource(StripeApi)
-    await api.update_subscription(subscription.id, {"cancel_at": int(moment.timestamp())})
-    await buyer.deliver()
-
-
-async def advance(buyer: Buyer, *steps: str) -> None:
-    """Move the clock of the provider, and process what happened."""
-    for step in steps:
-        buyer.fake.advance(step)
-        await buyer.deliver()
-
-
-async def change_seats(buyer: Buyer, quantity: int) -> None:
-    """Change the seats of the plan "enterprise", and process what happened."""
-    preview = (await buyer.get("/change", plan="enterprise", quantity=quantity)).json()
-    body = {"plan": "enterprise", "quantity": quantity, "proration_date": preview["proration_date"]}
-    assert (await buyer.post("/change", body)).status_code == 200
-    await buyer.deliver()
-
-
-async def only(buyer: Buyer) -> dict[str, Any]:
-    """The user's only subscription, with the user's plan."""
-    status = await buyer.status()
-    (subscription,) = status["subscriptions"]
-    return {**subscription, "current": status["plan"]}
+from tests.stripe.life import advance, change_card, end_at, only
 
 
 class TestCancellation:
@@ -96,6 +58,19 @@ class TestCancellation:
         await buyer.post("/cancel")
         await advance(buyer, "+1month", "+1day")
         assert ((await only(buyer))["status"], len(buyer.fake.account.all(Charge))) == ("expired", 1)
+
+    async def test_of_one_that_is_not_paid_ends_it_at_once(self, buyer: Buyer) -> None:
+        await buyer.subscribe(plan="enterprise")
+        buyer.fake.account.dunning.then = "unpaid"
+        change_card(buyer, "0341")
+        await advance(buyer, "+1month", "+20days")
+        (subscription,) = buyer.fake.account.all(Subscription)
+        assert (subscription.status, (await only(buyer))["status"]) == ("unpaid", "expired")
+
+        assert (await buyer.post("/cancel")).status_code == 200
+        assert subscription.status == "canceled"
+        assert (await buyer.checkout()).status_code == 200
+        assert (await buyer.post("/cancel")).json()["error"]["code"] == "NOT_SUBSCRIBED"
 
     async def test_of_nothing_is_an_error(self, buyer: Buyer) -> None:
         for path in ("/cancel", "/resume"):
@@ -192,56 +167,6 @@ class TestRenewal:
         await buyer.subscribe(plan="pro")
         await advance(buyer, "+15days")
         assert (await only(buyer))["status"] == "active"
-
-
-class TestMoneyBack:
-    async def test_a_full_refund_ends_access(self, buyer: Buyer) -> None:
-        await buyer.subscribe(plan="enterprise")
-        (charge,) = buyer.fake.account.all(Charge)
-        api = buyer.runtime.resource(StripeApi)
-        await api.call(lambda client: client.v1.refunds.create_async({"charge": charge.id, "amount": 100}))
-        await buyer.deliver()
-        assert (await only(buyer))["current"] == "enterprise"
-
-        await api.call(lambda client: client.v1.refunds.create_async({"charge": charge.id}))
-        await buyer.deliver()
-        assert ((await only(buyer))["status"], (await only(buyer))["current"]) == ("refunded", "free")
-
-    @pytest.mark.parametrize("disputed", [False, True])
-    async def test_of_the_period_ends_access_even_after_a_change(self, buyer: Buyer, disputed: bool) -> None:  # noqa: FBT001
-        await buyer.subscribe(plan="enterprise", quantity=1)
-        await advance(buyer, "+1day")
-        await change_seats(buyer, 2)
-        account = buyer.fake.account
-        first, _ = sorted(account.all(Charge), key=lambda charge: charge.created)
-        if disputed:
-            payments.dispute(account, first)
-        else:
-            payments.refund(account, first, None, None, {})
-        await buyer.deliver()
-        assert ((await only(buyer))["status"], (await only(buyer))["current"]) == ("refunded", "free")
-
-    async def test_of_a_period_that_has_ended_changes_nothing(self, buyer: Buyer) -> None:
-        await buyer.subscribe(plan="enterprise", quantity=1)
-        await advance(buyer, "+1month", "+1day")
-        await change_seats(buyer, 2)
-        account = buyer.fake.account
-        first = min(account.all(Charge), key=lambda charge: charge.created)
-        payments.refund(account, first, None, None, {})
-        await buyer.deliver()
-        assert (await only(buyer))["current"] == "enterprise"
-
-    @pytest.mark.parametrize(("won", "plan"), [(True, "enterprise"), (False, "free")])
-    async def test_a_dispute_ends_access_until_it_is_won(self, buyer: Buyer, won: bool, plan: str) -> None:  # noqa: FBT001
-        await buyer.subscribe(plan="enterprise")
-        account = buyer.fake.account
-        payments.dispute(account, account.all(Charge)[0])
-        await buyer.deliver()
-        assert (await only(buyer))["current"] == "free"
-
-        payments.close_dispute(account, account.all(Dispute)[0], won=won)
-        await buyer.deliver()
-        assert (await only(buyer))["current"] == plan
 
 
 class TestPause:

@@ -7,8 +7,9 @@ from typing import cast
 
 from app.apple_iap.settings import AppleSettings
 from app.core.config.settings import load_settings
+from app.dev.servers.announcement import announced_settings
 from app.dev.servers.dev_service import DevService
-from app.dev.servers.fake_process import announced_settings, fake_process, webhook_url
+from app.dev.servers.fake_process import fake_process, webhook_url
 
 
 def _is_wanted() -> bool:

@@ -1,5 +1,6 @@
 """The HTTP server of a fake that runs in a thread, and the ways in which it delivers its notifications."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -31,6 +32,11 @@ class Reply:
     status: int
     body: bytes = b""
     content_type: str = JSON
+
+
+def document(value: object) -> bytes:
+    """Return JSON."""
+    return json.dumps(value).encode()
 
 
 type Answer = Callable[[str, str, dict[str, str], bytes], Reply]

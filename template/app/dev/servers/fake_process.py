@@ -1,7 +1,5 @@
 """The process of a fake that `app dev` runs, and the file with the settings that lead to it."""
 
-import json
-import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -10,10 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from app.core.config.settings import core_settings
+from app.dev.servers.announcement import NAME, announce, announced_settings
 from app.dev.servers.children import command_line, log_tail, start, stop
 
 START_SECONDS: Final = 20
-NAME: Final = "server.json"
 
 
 @contextmanager
@@ -53,22 +51,8 @@ def webhook_url(url: str, provider: str) -> str:
 @contextmanager
 def announcing(folder: Path, settings: Mapping[str, str]) -> Iterator[None]:
     """Announce the settings that lead to this process, until the end of the block."""
-    file = folder / NAME
-    fresh = file.with_suffix(".new")
-    fresh.touch(mode=0o600)
-    fresh.write_text(json.dumps({"pid": os.getpid(), "settings": dict(settings)}))
-    fresh.replace(file)
+    announce(folder, settings)
     try:
         yield
     finally:
-        file.unlink(missing_ok=True)
-
-
-def announced_settings(folder: Path) -> Mapping[str, str] | None:
-    """Return the settings that lead to the process that runs on the folder, if there is one."""
-    try:
-        found = json.loads((folder / NAME).read_text())
-        os.kill(found["pid"], 0)
-        return dict(found["settings"])
-    except (OSError, ValueError, KeyError):
-        return None
+        (folder / NAME).unlink(missing_ok=True)

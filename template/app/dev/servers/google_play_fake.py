@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import cast
 
 from app.core.config.settings import load_settings
+from app.dev.servers.announcement import announced_settings
 from app.dev.servers.dev_service import DevService
-from app.dev.servers.fake_process import announced_settings, fake_process, webhook_url
+from app.dev.servers.fake_process import fake_process, webhook_url
 from app.google_iap.settings import GooglePlaySettings
 
 

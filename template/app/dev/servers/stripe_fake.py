@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from app.core.config.settings import core_settings, load_settings
+from app.dev.servers.announcement import announced_settings
 from app.dev.servers.children import command_line, log_tail, start, stop
 from app.dev.servers.dev_service import DevService
 from app.dev.servers.stripe import server_file
@@ -47,7 +48,7 @@ def _run(folder: Path, url: str) -> Iterator[Mapping[str, str]]:
 
 def _wait_until_ready(folder: Path, process: subprocess.Popen[bytes], log: Path) -> Mapping[str, str]:
     deadline = time.monotonic() + START_SECONDS
-    while (found := server_file.read(folder)) is None:
+    while (found := announced_settings(folder)) is None:
         if process.poll() is not None or time.monotonic() > deadline:
             raise OSError(f"The fake of Stripe did not start:\n{log_tail(log)}")
         time.sleep(0.01)
@@ -75,7 +76,7 @@ dev_service = DevService(
     name="stripe",
     is_wanted=_is_wanted,
     run=_run,
-    find=server_file.read,
+    find=announced_settings,
     started=(
         "STRIPE_SECRET_KEY is not set: payments go to a fake of Stripe on {STRIPE_API_BASE}. No money moves.\n"
         "Move its clock with `uv run app billing clock +1month`."

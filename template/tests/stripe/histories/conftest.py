@@ -1,6 +1,6 @@
 """Random histories of subscriptions.
 
-pytest tests/stripe/histories --hypothesis-profile thorough --hypothesis-seed 1
+HYPOTHESIS_PROFILE=thorough pytest tests/stripe/histories --hypothesis-seed 1
 """
 
 from collections.abc import AsyncIterator

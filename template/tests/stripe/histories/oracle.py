@@ -6,7 +6,6 @@ from typing import Final
 
 from app.dev.servers.stripe.account import Account
 from app.dev.servers.stripe.objects.catalog import Price
-from app.dev.servers.stripe.objects.customers import Customer
 from app.dev.servers.stripe.objects.invoices import Invoice
 from app.dev.servers.stripe.objects.payments import Charge, Dispute, PaymentIntent
 from app.dev.servers.stripe.objects.subscriptions import Subscription
@@ -53,7 +52,7 @@ def must_have(account: Account, user_id: str) -> int:
     now, ranks = account.now, [0]
     for subscription, user in _users(account):
         latest = account.get(Invoice, subscription.latest_invoice)
-        paid = latest is not None and latest.status == "paid" and not _is_paid_back(account, subscription)
+        paid = latest is not None and latest.status == "paid" and not _has_returned(account, subscription)
         runs = subscription.status in {"active", "trialing"} and subscription.pause_collection is None
         if user == user_id and paid and runs and subscription.period_start <= now < subscription.period_end:
             ranks += [RANKS[plan] for item in subscription.items if (plan := _plan(item.price)) is not None]
@@ -71,9 +70,7 @@ def must_have_nothing(account: Account, user_id: str) -> bool:
 
 def _users(account: Account) -> Iterator[tuple[Subscription, str]]:
     for subscription in account.all(Subscription):
-        customer = account.get(Customer, subscription.customer)
-        metadata = customer.metadata if customer else subscription.metadata
-        yield subscription, metadata.get("user_id", "")
+        yield subscription, subscription.metadata.get("user_id", "")
 
 
 def _trials(account: Account) -> Iterator[Grant]:
@@ -104,16 +101,24 @@ def _unpaid(account: Account) -> list[Invoice]:
 
 
 def _is_paid_back(account: Account, subscription: Subscription) -> bool:
-    """Return whether the payment of the latest invoice is back, or that of the current period."""
+    """Return whether the payment of the current period is back."""
+    invoice = _invoice_of_the_period(account, subscription)
+    return invoice is not None and invoice.status == "paid" and _money_is_back(account, invoice)
+
+
+def _invoice_of_the_period(account: Account, subscription: Subscription) -> Invoice | None:
+    """Return the invoice of the current period itself: the others are of changes within it."""
     invoices = [one for one in account.all(Invoice) if one.subscription == subscription.id]
-    period = [
-        one
-        for one in invoices
-        if one.billing_reason in {"subscription_create", "subscription_cycle"}
-        and one.created >= subscription.period_start - 3600
-    ]
-    latest = [one for one in invoices if one.id == subscription.latest_invoice]
-    return any(one.status == "paid" and _money_is_back(account, one) for one in latest + period[-1:])
+    current = [one for one in invoices if one.created >= subscription.period_start - 3600]
+    periods = [one for one in current if one.billing_reason in {"subscription_create", "subscription_cycle"}]
+    return periods[-1] if periods else current[0] if current else None
+
+
+def _has_returned(account: Account, subscription: Subscription) -> bool:
+    """Return whether the payment of a change within the current period is back."""
+    invoices = [one for one in account.all(Invoice) if one.subscription == subscription.id]
+    current = [one for one in invoices if one.created >= subscription.period_start - 3600]
+    return any(one.status == "paid" and _money_is_back(account, one) for one in current)
 
 
 def _money_is_back(account: Account, invoice: Invoice) -> bool:

@@ -2,10 +2,8 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import Literal, Protocol
 from uuid import UUID
-
-from hypothesis import strategies as st
 
 from app.dev.servers.stripe.billing import lifecycle, payments
 from app.dev.servers.stripe.billing.subscribe import complete
@@ -15,10 +13,15 @@ from app.dev.servers.stripe.objects.hosted import CheckoutSession
 from app.dev.servers.stripe.objects.invoices import Invoice
 from app.dev.servers.stripe.objects.payments import Charge, Dispute
 from app.dev.servers.stripe.objects.subscriptions import PauseCollection, Subscription
+from app.payments.convergence import converge
 from app.payments.erasure import ErasureBlockedError
+from app.payments.errors import ConcurrentChangeError
 from app.payments.port import ProviderUnavailableError
 from app.payments.reconciliation import reconcile
+from app.stripe.provider import StripeProvider
+from app.stripe.snapshots import USER_KEY
 from app.users.erasure import erase_user
+from tests.payments.histories import overtake
 from tests.stripe.histories.world import World
 
 type Who = Literal[0, 1]
@@ -212,6 +215,45 @@ async def _of(step: Step, world: World) -> None:
 
 
 @dataclass(frozen=True)
+class Transfer:
+    """An operator moves a subscription to the other user, and waits until the application knows."""
+
+    who: Who
+
+    async def run(self, world: World) -> None:
+        """Do it."""
+        mine, other = world.buyers[self.who].user_id, world.buyers[1 - self.who].user_id
+        provider = world.runtime.resource(StripeProvider)
+        for one in world.fake.account.all(Subscription):
+            if one.metadata.get(USER_KEY) == mine and not one.has_ended and not {mine, other} & world.erased:
+                one.metadata[USER_KEY] = other
+                try:
+                    await converge(world.runtime, provider, one.id)
+                except BaseException as error:
+                    # The operator undoes it.
+                    one.metadata[USER_KEY] = mine
+                    if not isinstance(error, (ProviderUnavailableError, ConcurrentChangeError)):
+                        raise
+                return
+
+
+@dataclass(frozen=True)
+class Overtake:
+    """An answer of Stripe arrives after a newer one was stored."""
+
+    who: Who
+    change: Step
+
+    async def run(self, world: World) -> None:
+        """Do it."""
+        customer, provider = customer_of(world, self.who), world.runtime.resource(StripeProvider)
+        for one in world.fake.account.all(Subscription):
+            if customer is not None and one.customer == customer.id:
+                await overtake(world.runtime, provider, one.id, lambda: self.change.run(world))
+                return
+
+
+@dataclass(frozen=True)
 class Erase:
     """A user is erased. It fails while Stripe does not answer."""
 
@@ -240,42 +282,3 @@ def customer_of(world: World, who: Who) -> Customer | None:
     """Return a user's customer at Stripe."""
     user = world.buyers[who].user_id
     return next((one for one in world.fake.account.all(Customer) if one.metadata.get("user_id") == user), None)
-
-
-_WHO: Final = st.sampled_from([0, 0, 0, 1])
-_CARDS: Final = st.sampled_from(["4242", "4242", "3184", "0341"])
-_BUY: Final[st.SearchStrategy[Step]] = st.builds(
-    Buy,
-    _WHO,
-    st.sampled_from(["pro", "enterprise", "enterprise"]),
-    st.sampled_from(["monthly", "monthly", "monthly", "yearly"]),
-    _CARDS,
-    st.booleans(),
-)
-_WAIT: Final[st.SearchStrategy[Step]] = st.builds(Wait, st.sampled_from(["+30minutes", "+4days", "+15days", "+33days"]))
-_DELIVER: Final[st.SearchStrategy[Step]] = st.builds(Deliver, st.booleans(), st.integers(1, 2), st.integers(0, 2))
-_ONE: Final[st.SearchStrategy[Step]] = st.one_of(
-    _BUY,
-    _BUY,
-    _WAIT,
-    _WAIT,
-    _DELIVER,
-    _DELIVER,
-    st.builds(Ask, _WHO, st.sampled_from(["cancel", "resume", "pro", "enterprise"])),
-    st.builds(UseCard, _WHO, _CARDS, st.booleans()),
-    st.builds(
-        GiveBack, _WHO, st.sampled_from(["refund", "refund", "part", "dispute", "won", "lost"]), st.sampled_from([1, 2])
-    ),
-    st.builds(Pause, _WHO, st.sampled_from(["collection", "subscription", "end"])),
-    st.builds(Trouble, st.integers(0, 4), st.integers(0, 4)),
-    st.builds(Reconcile),
-    st.builds(Erase, _WHO),
-)
-_STEPS: Final[st.SearchStrategy[Step]] = st.one_of(_ONE, _ONE, _ONE, st.builds(AtOnce, _ONE, st.just(Reconcile())))
-
-
-def _history(first: Step, rest: list[Step]) -> list[Step]:
-    return [first, *rest]
-
-
-HISTORIES: Final = st.builds(_history, _BUY, st.lists(_STEPS, min_size=4, max_size=16))

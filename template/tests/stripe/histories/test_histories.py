@@ -1,27 +1,20 @@
 """Whatever happens, and however events arrive: what is stored ends equal to what Stripe says."""
 
-import os
 from typing import Final
 from uuid import UUID
 
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 
 from app.dev.servers.stripe.objects.subscriptions import Subscription as AtStripe
 from app.payments.repository import SubscriptionRepository
 from app.payments.store import COPIED
 from app.stripe.provider import StripeProvider
+from tests.payments.histories import histories
 from tests.stripe.histories.oracle import RANKS, must_have, must_have_nothing
-from tests.stripe.histories.steps import HISTORIES, Buy, Deliver, GiveBack, Step, UseCard, Wait
+from tests.stripe.histories.steps import Buy, Deliver, GiveBack, Overtake, Step, UseCard, Wait
+from tests.stripe.histories.strategies import HISTORIES
 from tests.stripe.histories.world import World
 
-THOROUGH: Final = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
-PROFILE: Final = settings(
-    max_examples=500 if THOROUGH else 10,
-    derandomize=not THOROUGH,
-    database=None,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
 REFUNDED: Final[list[Step]] = [
     Buy(0, "enterprise", "monthly", "4242", returns=True),
     GiveBack(0, "refund"),
@@ -35,8 +28,14 @@ UNPAID: Final[list[Step]] = [
     Wait("+4days"),
 ]
 
+OVERTAKEN: Final[list[Step]] = [
+    Buy(0, "enterprise", "monthly", "4242", returns=True),
+    Overtake(0, GiveBack(0, "refund")),
+]
 
-@PROFILE
+
+@histories(10)
+@example(history=OVERTAKEN)
 @example(history=REFUNDED)
 @example(history=UNPAID)
 @given(history=HISTORIES)

@@ -98,7 +98,6 @@ class World:
         except BaseExceptionGroup as group:
             if group.split(Killed)[1] is not None:
                 raise
-        self.wire.requests_left = None
 
     async def check(self) -> None:
         """Check that no user has access that was not paid for."""
@@ -134,6 +133,7 @@ class World:
     async def settle(self) -> None:
         """End all trouble, deliver every event, and reconcile."""
         faults = self.fake.faults
+        self.wire.requests_left = None
         faults.down = faults.lost = faults.drop = 0
         faults.repeat, faults.reverse = 1, False
         self._close_circuit()

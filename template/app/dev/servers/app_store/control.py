@@ -1,11 +1,9 @@
 """The part of the fake that Apple doesn't have: requests that buy, cancel and refund, and move the clock."""
 
-from datetime import timedelta
 from typing import Final
 
 from app.dev.servers.app_store.store import AppStore
 from app.dev.servers.app_store.subscriptions import Subscription, Subscriptions
-from app.dev.servers.fake_http import Delivery
 
 ACTIONS: Final = {
     "cancel": Subscriptions.cancel,
@@ -24,29 +22,12 @@ ACTIONS: Final = {
 CHANGES: Final = {"upgrade": Subscriptions.upgrade, "downgrade": Subscriptions.downgrade}
 
 
-def answer_control(store: AppStore, method: str, path: list[str], body: dict[str, object]) -> dict[str, object]:
-    """Answer a request below `/_fake`.
+def answer_subscriptions(store: AppStore, method: str, path: list[str], body: dict[str, object]) -> dict[str, object]:
+    """Answer a request below `/_fake/subscriptions`.
 
     Raises:
         LookupError: the path, the subscription or the action is unknown.
     """
-    match (method, *path):
-        case ("GET", "settings"):
-            return {**store.settings}
-        case (_, "subscriptions", *rest):
-            return _subscriptions(store, method, rest, body)
-        case ("POST", "clock"):
-            with store.changing() as state:
-                state.advance(timedelta(seconds=float(str(body["seconds"]))))
-            return {"now": state.now.isoformat()}
-        case ("POST", "delivery"):
-            store.set_delivery(Delivery(str(body["mode"])))
-            return {}
-        case _:
-            raise LookupError(f"{method} /_fake/{'/'.join(path)}")
-
-
-def _subscriptions(store: AppStore, method: str, path: list[str], body: dict[str, object]) -> dict[str, object]:
     if method == "GET" and not path:
         return {"subscriptions": [_described(item) for item in store.state.items.values()]}
     with store.changing() as state:
@@ -89,9 +70,9 @@ def _act(state: Subscriptions, item: Subscription, action: str, body: dict[str, 
 
 def _described(item: Subscription) -> dict[str, object]:
     return {
-        "originalTransactionId": item.original_id,
+        "id": item.original_id,
         "product": item.product,
-        "status": item.status.name.lower(),
+        "state": item.status.name.lower(),
         "expires": item.expires.isoformat(),
         "renews": item.auto_renew,
     }

@@ -8,58 +8,27 @@
 """
 
 import json
-import threading
-from types import TracebackType
-from typing import Final, Self
+from typing import override
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
-
-from app.dev.servers.app_store.control import answer_control
-from app.dev.servers.app_store.store import ApiError, AppStore, document
-from app.dev.servers.fake_http import JSON, Reply, http_server
-
-SEND_TIMEOUT: Final = 15
+from app.dev.servers.app_store.control import answer_subscriptions
+from app.dev.servers.app_store.store import ApiError, AppStore
+from app.dev.servers.fake_http import JSON, Reply, document
+from app.dev.servers.fake_store import FakeStoreServer
 
 
-class AppStoreServer:
-    """Serves an App Store on the loopback interface, in a thread of its own, until the end of the `with` block.
-
-    Args:
-        port: 0 for any free one.
-        webhook: the URL that notifications are sent to.
-    """
+class AppStoreServer(FakeStoreServer[AppStore]):
+    """Serves a fake App Store. See `FakeStoreServer`."""
 
     def __init__(self, port: int = 0, *, webhook: str | None = None) -> None:
-        self._server = http_server(port, self._answer)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self.webhook = webhook
+        super().__init__(port, webhook=webhook)
         self.store = AppStore(url=self.url, send=self._send)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
-
-    def __enter__(self) -> Self:
-        """Serve."""
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Stop."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     def _send(self, signed: str) -> bool:
-        if self.webhook is None:
-            return False
-        try:
-            response = httpx.post(self.webhook, json={"signedPayload": signed}, timeout=SEND_TIMEOUT, trust_env=False)
-        except httpx.HTTPError:
-            return False
-        return response.is_success
+        return self.post(document({"signedPayload": signed}), {"Content-Type": JSON})
 
-    def _answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Reply:
+    @override
+    def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Reply:
         parts = urlsplit(target)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         match parts.path.strip("/").split("/"):
@@ -69,10 +38,7 @@ class AppStoreServer:
                 token = headers.get("authorization", "")
                 return self._api((method, *rest), query, token, body, sandbox=environment == "sandbox")
             case ["_fake", *rest]:
-                # No page of another origin can send this content type without the server's consent.
-                if method == "POST" and headers.get("content-type") != JSON:
-                    return Reply(415, document({"error": f"send {JSON}"}))
-                return self._control(method, rest, body)
+                return self.control(method, rest, headers, body, answer_subscriptions)
             case _:
                 return Reply(404, document({}))
 
@@ -102,10 +68,3 @@ class AppStoreServer:
                 return self.store.history(json.loads(body), query.get("paginationToken"), sandbox=sandbox)
             case _:
                 raise ApiError(404, 4040000, "Not found.")
-
-    def _control(self, method: str, path: list[str], body: bytes) -> Reply:
-        try:
-            answer = answer_control(self.store, method, path, json.loads(body or b"{}"))
-        except (LookupError, TypeError, ValueError) as error:
-            return Reply(400, document({"error": str(error)}))
-        return Reply(200, document(answer))

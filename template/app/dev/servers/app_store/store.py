@@ -1,12 +1,9 @@
 """A fake of the App Store: the App Store Server API, its notifications and its certificate authority."""
 
-import json
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, override
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -16,6 +13,7 @@ from app.dev.servers.app_store.certificates import Chain
 from app.dev.servers.app_store.payloads import GROUP, Signer, environment, milliseconds
 from app.dev.servers.app_store.subscriptions import Notification, Subscription, Subscriptions
 from app.dev.servers.fake_http import Delivery
+from app.dev.servers.fake_store import FakeStore
 
 BUNDLE_ID: Final = "com.example.app"
 APP_ID: Final = 1_234_567_890
@@ -37,13 +35,11 @@ class ApiError(Exception):
 
 
 @dataclass(kw_only=True)
-class AppStore:
+class AppStore(FakeStore[Subscriptions, Notification]):
     """The state of the fake.
 
     Attributes:
-        url: where it is served.
         send: deliver a signed notification, and return whether the receiver accepted it.
-        keep: called after each change of the subscriptions.
         fault: the status of the response to each API request, instead of the real response.
         fault_code: the error code in it.
         ocsp_fault: the same for the OCSP responder.
@@ -51,11 +47,8 @@ class AppStore:
         failed: the ids of the notifications that did not arrive.
     """
 
-    url: str
     send: Callable[[str], bool] = lambda _signed: False
-    keep: Callable[[Subscriptions], None] = lambda _state: None
     state: Subscriptions = field(default_factory=Subscriptions)
-    delivery: Delivery = Delivery.NORMAL
     fault: int | None = None
     fault_code: int = INTERNAL_ERROR
     ocsp_fault: int | None = None
@@ -63,8 +56,6 @@ class AppStore:
     failed: set[str] = field(default_factory=set)
     chain: Chain = field(init=False)
     key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
-    _lock: threading.RLock = field(default_factory=threading.RLock)
-    _sent: int = 0
 
     def __post_init__(self) -> None:
         """Issue the certificates."""
@@ -88,48 +79,23 @@ class AppStore:
     def reset(self) -> None:
         """Forget every subscription, notification and fault. The certificates and the key stay."""
         with self._lock:
-            self.state, self.delivery, self._sent = Subscriptions(), Delivery.NORMAL, 0
+            self.begin(Subscriptions())
+            self.delivery = Delivery.NORMAL
             self.fault, self.fault_code, self.ocsp_fault, self.revoked = None, INTERNAL_ERROR, None, frozenset()
             self.failed.clear()
-
-    def restore(self, state: Subscriptions) -> None:
-        """Continue with the subscriptions of an earlier run, whose notifications were sent."""
-        with self._lock:
-            self.state, self._sent = state, len(state.notifications)
-
-    @contextmanager
-    def changing(self) -> Iterator[Subscriptions]:
-        """Change the subscriptions, and then deliver the notifications."""
-        with self._lock:
-            yield self.state
-            self.keep(self.state)
-        self.deliver()
 
     def signed_transaction(self, item: Subscription) -> str:
         """Return a subscription's last transaction, as a device receives it."""
         with self._lock:
             return self.signer.transaction(item, self.state.now)
 
-    def set_delivery(self, mode: Delivery) -> None:
-        """Change the delivery of notifications. Delayed ones are sent if the new mode delays none."""
-        with self._lock:
-            reverse = self.delivery is Delivery.REORDER
-            self.delivery = mode
-        self.deliver(reverse=reverse)
+    @property
+    @override
+    def notifications(self) -> Sequence[Notification]:
+        return self.state.notifications
 
-    def deliver(self, *, reverse: bool = False) -> None:
-        """Send the notifications that have not been sent, as the mode says."""
-        with self._lock:
-            if self.delivery in {Delivery.HOLD, Delivery.REORDER}:
-                return
-            waiting = self.state.notifications[self._sent :]
-            self._sent = len(self.state.notifications)
-            mode = self.delivery
-        for notification in reversed(waiting) if reverse else waiting:
-            self._send(notification, mode)
-
-    def _send(self, notification: Notification, mode: Delivery) -> None:
-        # Not under the lock: the receiver asks this server for certificates and subscriptions.
+    @override
+    def notify(self, notification: Notification, mode: Delivery) -> None:
         signed = self.signer.notification(notification)
         arrived = mode is not Delivery.DROP and self.send(signed)
         if mode is Delivery.REPEAT:
@@ -191,8 +157,3 @@ class AppStore:
         lifetime = datetime.fromtimestamp(claims["exp"], UTC) - datetime.now(UTC)
         if claims.get("bid") != BUNDLE_ID or lifetime > MAX_TOKEN_AGE:
             raise ApiError(401, 4010000, "Unauthenticated.")
-
-
-def document(value: object) -> bytes:
-    """Return JSON."""
-    return json.dumps(value).encode()

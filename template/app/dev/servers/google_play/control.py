@@ -1,11 +1,10 @@
 """The part of the fake that Google doesn't have: requests that buy, cancel and refund, and move the clock."""
 
-from datetime import timedelta
 from typing import Final
 
-from app.dev.servers.fake_http import Delivery
+from app.dev.servers.google_play.objects import Subscription
 from app.dev.servers.google_play.store import GooglePlay
-from app.dev.servers.google_play.subscriptions import Subscription, Subscriptions
+from app.dev.servers.google_play.subscriptions import Subscriptions
 
 ACTIONS: Final = {
     "complete-payment": Subscriptions.complete_payment,
@@ -23,29 +22,12 @@ SHORT: Final = 24
 """Characters of a purchase token that are enough to name it."""
 
 
-def answer_control(store: GooglePlay, method: str, path: list[str], body: dict[str, object]) -> dict[str, object]:
-    """Answer a request below `/_fake`.
+def answer_subscriptions(store: GooglePlay, method: str, path: list[str], body: dict[str, object]) -> dict[str, object]:
+    """Answer a request below `/_fake/subscriptions`.
 
     Raises:
         LookupError: the path, the subscription or the action is unknown.
     """
-    match (method, *path):
-        case ("GET", "settings"):
-            return {**store.settings}
-        case (_, "subscriptions", *rest):
-            return _subscriptions(store, method, rest, body)
-        case ("POST", "clock"):
-            with store.changing() as state:
-                state.advance(timedelta(seconds=float(str(body["seconds"]))))
-            return {"now": state.now.isoformat()}
-        case ("POST", "delivery"):
-            store.set_delivery(Delivery(str(body["mode"])))
-            return {}
-        case _:
-            raise LookupError(f"{method} /_fake/{'/'.join(path)}")
-
-
-def _subscriptions(store: GooglePlay, method: str, path: list[str], body: dict[str, object]) -> dict[str, object]:
     if method == "GET" and not path:
         return {"subscriptions": [_described(item) for item in store.state.items.values()]}
     with store.changing() as state:

@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from app.dev.servers.google_play.subscriptions import State, Subscription, Subscriptions, Voided
+from app.dev.servers.google_play.objects import State, Subscription, Voided
+from app.dev.servers.google_play.subscriptions import Subscriptions
 
 
 def purchase_body(state: Subscriptions, item: Subscription) -> dict[str, object]:

@@ -9,60 +9,30 @@
 """
 
 import json
-import threading
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Final, Self
+from typing import Final, override
 from urllib.parse import parse_qs, unquote, urlsplit
 
-import httpx
+from app.dev.servers.fake_http import Reply, document
+from app.dev.servers.fake_store import FakeStoreServer
+from app.dev.servers.google_play.control import answer_subscriptions
+from app.dev.servers.google_play.store import PACKAGE, ApiError, GooglePlay
 
-from app.dev.servers.fake_http import JSON, Reply, http_server
-from app.dev.servers.google_play.control import answer_control
-from app.dev.servers.google_play.store import PACKAGE, ApiError, GooglePlay, document
-
-SEND_TIMEOUT: Final = 15
 ACTIONS: Final = frozenset({"acknowledge", "cancel"})
 
 
-class GooglePlayServer:
-    """Serves a Google Play on the loopback interface, in a thread of its own, until the end of the `with` block.
-
-    Args:
-        port: 0 for any free one.
-        webhook: the URL that notifications are pushed to.
-    """
+class GooglePlayServer(FakeStoreServer[GooglePlay]):
+    """Serves a fake Google Play. See `FakeStoreServer`."""
 
     def __init__(self, port: int = 0, *, webhook: str | None = None) -> None:
-        self._server = http_server(port, self._answer)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self.webhook = webhook
+        super().__init__(port, webhook=webhook)
         self.store = GooglePlay(url=self.url, send=self._send)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
-
-    def __enter__(self) -> Self:
-        """Serve."""
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Stop."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     def _send(self, headers: Mapping[str, str], body: bytes) -> bool:
-        if self.webhook is None:
-            return False
-        try:
-            response = httpx.post(self.webhook, content=body, headers=headers, timeout=SEND_TIMEOUT, trust_env=False)
-        except httpx.HTTPError:
-            return False
-        return response.is_success
+        return self.post(body, headers)
 
-    def _answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Reply:
+    @override
+    def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Reply:
         parts = urlsplit(target)
         path = [unquote(part) for part in parts.path.strip("/").split("/")]
         try:
@@ -81,10 +51,7 @@ class GooglePlayServer:
                 parameters = {name: values[0] for name, values in parse_qs(query).items()}
                 return Reply(200, document(self._answer_api(package, (method, *rest), parameters, body)))
             case (method, "_fake", *rest):
-                # No page of another origin can send this content type without the server's consent.
-                if method == "POST" and headers.get("content-type") != JSON:
-                    return Reply(415, document({"error": f"send {JSON}"}))
-                return self._control(method, rest, body)
+                return self.control(method, rest, headers, body, answer_subscriptions)
             case _:
                 return Reply(404, document({}))
 
@@ -111,10 +78,3 @@ class GooglePlayServer:
                 return self.store.change(action, token, json.loads(body or b"{}"))
             case _:
                 raise ApiError(404, "notFound", "Not found.")
-
-    def _control(self, method: str, path: list[str], body: bytes) -> Reply:
-        try:
-            answer = answer_control(self.store, method, path, json.loads(body or b"{}"))
-        except (LookupError, TypeError, ValueError) as error:
-            return Reply(400, document({"error": str(error)}))
-        return Reply(200, document(answer))

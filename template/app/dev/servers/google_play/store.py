@@ -2,21 +2,21 @@
 
 import base64
 import json
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, override
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from app.dev.servers.fake_http import Delivery
+from app.dev.servers.fake_http import Delivery, document
+from app.dev.servers.fake_store import FakeStore
+from app.dev.servers.google_play.objects import Message, State, Subscription
 from app.dev.servers.google_play.payloads import iso, purchase_body, voided_body
-from app.dev.servers.google_play.subscriptions import FORGET_AFTER, Message, State, Subscription, Subscriptions
+from app.dev.servers.google_play.subscriptions import FORGET_AFTER, Subscriptions
 
 PACKAGE: Final = "com.example.app"
 ACCOUNT: Final = "play@example.iam.gserviceaccount.com"
@@ -51,32 +51,25 @@ def _key() -> rsa.RSAPrivateKey:
 
 
 @dataclass(kw_only=True)
-class GooglePlay:
+class GooglePlay(FakeStore[Subscriptions, Message]):
     """The state of the fake.
 
     Attributes:
-        url: where it is served.
         send: deliver a push request (headers, body), and return whether the receiver accepted it.
-        keep: called after each change of the subscriptions.
         fault: the error in the response to each API request, instead of the real response.
         token_fault: the status of each response of the token endpoint.
         tokens: the access tokens that were issued, and when they expire.
         calls: the changes that were requested: the action, the token and the body.
     """
 
-    url: str
     send: Callable[[Mapping[str, str], bytes], bool] = lambda _headers, _body: False
-    keep: Callable[[Subscriptions], None] = lambda _state: None
     state: Subscriptions = field(default_factory=Subscriptions)
-    delivery: Delivery = Delivery.NORMAL
     fault: ApiError | None = None
     token_fault: int | None = None
     tokens: dict[str, float] = field(default_factory=dict)
     calls: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     key: rsa.RSAPrivateKey = field(default_factory=_key)
     push_key: rsa.RSAPrivateKey = field(default_factory=_key)
-    _lock: threading.RLock = field(default_factory=threading.RLock)
-    _sent: int = 0
 
     @property
     def settings(self) -> dict[str, str]:
@@ -99,43 +92,21 @@ class GooglePlay:
     def reset(self) -> None:
         """Forget every subscription, message, token and fault. The keys stay."""
         with self._lock:
-            self.state, self.delivery, self._sent = Subscriptions(), Delivery.NORMAL, 0
+            self.begin(Subscriptions())
+            self.delivery = Delivery.NORMAL
             self.fault, self.token_fault = None, None
             self.tokens.clear()
             self.calls.clear()
 
-    def restore(self, state: Subscriptions) -> None:
-        """Continue with the subscriptions of an earlier run, whose notifications were sent."""
-        with self._lock:
-            self.state, self._sent = state, len(state.messages)
+    @property
+    @override
+    def notifications(self) -> Sequence[Message]:
+        return self.state.messages
 
-    @contextmanager
-    def changing(self) -> Iterator[Subscriptions]:
-        """Change the subscriptions, and then deliver the notifications."""
-        with self._lock:
-            yield self.state
-            self.keep(self.state)
-        self.deliver()
-
-    def set_delivery(self, mode: Delivery) -> None:
-        """Change the delivery of notifications. Delayed ones are sent if the new mode delays none."""
-        with self._lock:
-            reverse = self.delivery is Delivery.REORDER
-            self.delivery = mode
-        self.deliver(reverse=reverse)
-
-    def deliver(self, *, reverse: bool = False) -> None:
-        """Send the notifications that have not been sent, as the mode says."""
-        with self._lock:
-            if self.delivery in {Delivery.HOLD, Delivery.REORDER}:
-                return
-            waiting = self.state.messages[self._sent :]
-            self._sent = len(self.state.messages)
-            mode = self.delivery
-        for message in reversed(waiting) if reverse else waiting:
-            # Not under the lock: the receiver asks this server for keys and subscriptions.
-            for _ in range(0 if mode is Delivery.DROP else 2 if mode is Delivery.REPEAT else 1):
-                self.send(self.push_headers(), push_body(message))
+    @override
+    def notify(self, notification: Message, mode: Delivery) -> None:
+        for _ in range(0 if mode is Delivery.DROP else 2 if mode is Delivery.REPEAT else 1):
+            self.send(self.push_headers(), push_body(notification))
 
     def push_headers(self, **claims: object) -> dict[str, str]:
         """Return the headers of a push request. The arguments replace claims of its token."""
@@ -251,8 +222,3 @@ def push_body(message: Message, package: str = PACKAGE) -> bytes:
             "subscription": "projects/example/subscriptions/google-play",
         }
     )
-
-
-def document(value: object) -> bytes:
-    """Return JSON."""
-    return json.dumps(value).encode()

@@ -15,6 +15,7 @@ from typing import Final, override
 import httpx
 import uvicorn
 
+from app.dev.servers.announcement import announce
 from app.dev.servers.stripe import saved_state, server_file, webhooks
 from app.dev.servers.stripe.account import Account
 from app.dev.servers.stripe.billing.due import catch_up
@@ -59,7 +60,7 @@ def main(folder: Path, webhook_url: str) -> None:
         "STRIPE_WEBHOOK_SECRET": endpoint.secret,
     }
     config = uvicorn.Config(fake.app, log_level="warning", timeout_graceful_shutdown=1, lifespan="off")
-    server = _Server(config, lambda: server_file.write(folder, settings))
+    server = _Server(config, lambda: announce(folder, settings))
     try:
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(_serve(server, listener, fake, file))

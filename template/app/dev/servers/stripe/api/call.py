@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from app.dev.servers.stripe.account import Account
 from app.dev.servers.stripe.errors import missing
 from app.dev.servers.stripe.objects.base import Deleted, Json, Resource
+from app.dev.servers.stripe.objects.customers import Customer
 from app.dev.servers.stripe.objects.meters import MeterEvent
 from app.dev.servers.stripe.params import Params, merged
 
@@ -44,6 +45,15 @@ class Call:
             ApiError: it doesn't exist.
         """
         return self.account.find(kind, self.ids["id"])
+
+    def customer(self) -> str | None:
+        """Return the customer whose objects are to be listed, if there is one.
+
+        Raises:
+            ApiError: it doesn't exist.
+        """
+        given = self.params.text("customer")
+        return None if given is None else self.account.find(Customer, given, param="customer").id
 
     def page[R: Resource](self, kind: type[R], keep: Callable[[R], bool] = lambda _one: True) -> Page:
         """Return the objects of a type, a page at a time, and reject unknown parameters.

@@ -145,7 +145,7 @@ def expire(call: Call) -> Answer:
 def listed(call: Call) -> Answer:
     """List checkouts."""
     params = call.params
-    customer, subscription, status = params.text("customer"), params.text("subscription"), params.text("status")
+    customer, subscription, status = call.customer(), params.text("subscription"), params.text("status")
     return call.page(
         CheckoutSession,
         lambda one: (

@@ -11,7 +11,7 @@ from app.dev.servers.stripe.params import MAX_INTEGER
 def listed(call: Call) -> Answer:
     """List invoices."""
     params = call.params
-    customer, subscription, status = params.text("customer"), params.text("subscription"), params.text("status")
+    customer, subscription, status = call.customer(), params.text("subscription"), params.text("status")
     return call.page(
         Invoice,
         lambda one: (
@@ -49,13 +49,13 @@ def invoice_payments(call: Call) -> Answer:
 
 def intents(call: Call) -> Answer:
     """List payment intents."""
-    customer = call.params.text("customer")
+    customer = call.customer()
     return call.page(PaymentIntent, lambda one: customer in {None, one.customer})
 
 
 def charges(call: Call) -> Answer:
     """List charges."""
-    customer, intent = call.params.text("customer"), call.params.text("payment_intent")
+    customer, intent = call.customer(), call.params.text("payment_intent")
     return call.page(Charge, lambda one: customer in {None, one.customer} and intent in {None, one.payment_intent})
 
 

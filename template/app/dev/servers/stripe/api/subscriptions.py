@@ -125,7 +125,7 @@ def resume(call: Call) -> Answer:
 def listed(call: Call) -> Answer:
     """List subscriptions; those that have ended only with `status=all` or their own status."""
     params = call.params
-    customer, status, price = params.text("customer"), params.text("status"), params.text("price")
+    customer, status, price = call.customer(), params.text("status"), params.text("price")
     params.ignore("collection_method")
 
     def keep(one: Subscription) -> bool:
