@@ -10,13 +10,20 @@ from sqlmodel import col
 from uuid_utils.compat import uuid7
 
 from app.core.db.database import Database
-from app.core.db.pagination import PageParams
+from app.core.db.pagination import MAX_LIMIT, MAX_SKIP, PageParams
+from app.core.db.repository import Repository
 from app.core.errors import ConflictError, NotFoundError
 from app.core.runtime import Runtime
 from tests.core.things import Plain, PlainRepository, Thing, ThingCreate, ThingRead, ThingRepository, ThingUpdate
 from tests.statements import statements_of
 
 ME, OTHER = uuid7(), uuid7()
+
+
+class OwnerlessRepository(Repository[Thing]):
+    """The same table, without the column of the owner."""
+
+    model = Thing
 
 
 @pytest.fixture
@@ -137,6 +144,24 @@ class TestUpdate:
         with pytest.raises(ConflictError):
             await things.update(thing, {"code": 1})
 
+    @pytest.mark.parametrize("field", ["id", "created_at", "updated_at", "deleted_at", "owner_id"])
+    async def test_protected_columns_cannot_be_set(self, things: ThingRepository, field: str) -> None:
+        (thing,) = await make(things, "one")
+        before = getattr(thing, field)
+        for update in (
+            things.update(thing, {field: before}),
+            things.update_multi({field: before}),
+            things.update_each({thing.id: {field: before}}),
+        ):
+            with pytest.raises(TypeError, match=f"An update of Thing can't set {field}"):
+                await update
+
+    async def test_without_an_owner_its_column_is_a_field_like_the_others(self, session: AsyncSession) -> None:
+        await (await session.connection()).run_sync(Thing.metadata.create_all)
+        ownerless = OwnerlessRepository(session)
+        thing = await ownerless.create({"name": "one", "owner_id": ME})
+        assert (await ownerless.update(thing, {"owner_id": OTHER})).owner_id == OTHER
+
 
 class TestDelete:
     async def test_removes_the_row(self, things: ThingRepository) -> None:
@@ -158,6 +183,19 @@ class TestSoftDelete:
         repository = PlainRepository(session)
         with pytest.raises(TypeError, match="deleted_at"):
             await repository.soft_delete(Plain())
+
+
+class TestPageParams:
+    @pytest.mark.parametrize(
+        ("skip", "limit"), [(-1, 20), (MAX_SKIP + 1, 20), (0, 0), (0, -1), (0, MAX_LIMIT + 1), (0, 2**63)]
+    )
+    def test_are_bounded(self, skip: int, limit: int) -> None:
+        with pytest.raises(ValueError, match="must be between"):
+            PageParams(skip, limit)
+
+    def test_the_bounds_are_allowed(self) -> None:
+        assert PageParams(MAX_SKIP, MAX_LIMIT) == PageParams(skip=MAX_SKIP, limit=MAX_LIMIT)
+        assert PageParams(0, 1).limit == 1
 
 
 class TestPage:

@@ -89,6 +89,16 @@ class TestMediaType:
 
 class TestRelativePath:
     @pytest.mark.parametrize(
+        "value", ["con", "a/NUL.txt", "aux/b", "com1.tar.gz", "lpt\xb9", "a/CONIN$", "prn .a"], ids=ascii
+    )
+    def test_refuses_devices_of_windows(self, value: str) -> None:
+        assert refuses(STRINGS["RelativePath"], value)
+
+    @pytest.mark.parametrize("value", ["console", "a/nul-1.txt", "com10", "xaux/a"])
+    def test_accepts_names_that_only_resemble_devices(self, value: str) -> None:
+        assert STRINGS["RelativePath"].validate_python(value) == value
+
+    @pytest.mark.parametrize(
         "value",
         ["/etc/passwd", "..", "a/../b", "a/./b", "a//b", "a/", "a\\b", "C:a", "a.", "a /b", "a/ b", "a\0",
          "a\nb", "\ud800",          "\xe4" * 128, "a/" * 200 + "b", "a\u202eb"],
