@@ -22,9 +22,8 @@ MAX_BULK_ROWS: Final = 1000
 MAX_BULK_VALUES: Final = 10_000
 """Maximum of rows times changed columns in a bulk update. A statement has at most 32,766 parameters."""
 
-PROTECTED: Final = frozenset({"id", "created_at", "updated_at", "deleted_at"})
-"""Columns that no update sets: keys and creation times don't change, the database layer sets `updated_at`, and
-`soft_delete` and `restore` set `deleted_at`."""
+PROTECTED: Final = frozenset({"id", "created_at", "updated_at"})
+"""Columns that no update sets: keys and creation times don't change, and the database layer sets `updated_at`."""
 
 type Values = BaseModel | Mapping[str, object]
 
@@ -67,18 +66,18 @@ def assign[M: SQLModel](entity: M, values: Mapping[str, object]) -> M:
     return entity
 
 
-def check_changes(model: type[SQLModel], values: Mapping[str, object], owner: str | None = None) -> None:
-    """Refuse misspelt names, and changes of protected columns and of a row's owner.
+def check_changes(model: type[SQLModel], values: Mapping[str, object], *others: str | None) -> None:
+    """Refuse misspelt names, and changes of protected columns.
 
     Args:
         model: the table.
         values: the new values.
-        owner: the name of the column with the owner.
+        others: further protected columns, such as the owner.
     """
     check_fields(model, values)
-    protected = values.keys() & (PROTECTED | ({owner} if owner else set()))
+    protected = values.keys() & PROTECTED.union(name for name in others if name)
     if protected:
-        raise TypeError(f"An update of {model.__name__} can't set {', '.join(sorted(protected))}.")
+        raise TypeError(f"{model.__name__} has protected fields: {', '.join(sorted(protected))}.")
 
 
 @contextmanager

@@ -202,10 +202,11 @@ class Repository[M: Entity]:
 
         Raises:
             ConflictError: a value that must be unique is taken.
-            TypeError: the data names the key, the owner, a timestamp or a field that doesn't exist.
+            TypeError: the data names a field that doesn't exist, the key, the owner or a time. `soft_delete` and
+                `restore` set `deleted_at`; to transfer the row, assign its owner to the object.
         """
         values = values_of(data, only_set=True)
-        check_changes(self.model, values, self._owner_name())
+        check_changes(self.model, values, "deleted_at", self._owner_name())
         return await self._write(entity, values)
 
     async def update_multi(
@@ -213,11 +214,11 @@ class Repository[M: Entity]:
     ) -> int:
         """Change all visible rows that meet the conditions to the same values, in one statement. Returns their number.
 
-        Rows that the session has loaded before are changed as well.
+        Rows that the session has loaded before are changed as well. `{"deleted_at": utc_now()}` hides all of them.
 
         Raises:
             ConflictError: a value that must be unique is taken.
-            TypeError: see `update`.
+            TypeError: the data names a field that doesn't exist, the key, the owner, or the time of creation or update.
         """
         check_changes(self.model, values, self._owner_name())
         visible = self._conditions(where, owner_id=owner_id, with_deleted=False)
@@ -237,7 +238,7 @@ class Repository[M: Entity]:
         Raises:
             ConflictError: a value that must be unique is taken. No row is changed.
             ValueError: there are too many rows or values.
-            TypeError: see `update`.
+            TypeError: see `update_multi`.
         """
         visible = self._conditions((), owner_id=owner_id, with_deleted=False)
         return await update_rows(self.session, self.model, changes, visible, self._owner_name())

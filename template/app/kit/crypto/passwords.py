@@ -179,7 +179,7 @@ def _encoded(value: bytes) -> str:
 
 _PARAMETERS: Final = f"$argon2id$v=19$m={MEMORY},t={PASSES},p={LANES}"
 _ARGON2: Final = re.compile(
-    r"(?P<parameters>\$argon2(?:id|i|d)(?:\$v=\d{1,3})?\$m=\d{1,8},t=\d{1,3},p=\d{1,3})"
+    r"(?P<parameters>\$argon2(?:id|i|d)(?:\$v=1[69])?\$m=\d{1,7},t=\d{1,3},p=\d{1,3})"
     r"\$[A-Za-z0-9+/]{11,128}\$(?P<digest>[A-Za-z0-9+/]{22,128})",
     re.ASCII,
 )

@@ -10,6 +10,7 @@ from sqlmodel import col
 from uuid_utils.compat import uuid7
 
 from app.core.db.database import Database
+from app.core.db.models import utc_now
 from app.core.db.pagination import MAX_LIMIT, MAX_SKIP, PageParams
 from app.core.db.repository import Repository
 from app.core.errors import ConflictError, NotFoundError
@@ -144,7 +145,7 @@ class TestUpdate:
         with pytest.raises(ConflictError):
             await things.update(thing, {"code": 1})
 
-    @pytest.mark.parametrize("field", ["id", "created_at", "updated_at", "deleted_at", "owner_id"])
+    @pytest.mark.parametrize("field", ["id", "created_at", "updated_at", "owner_id"])
     async def test_protected_columns_cannot_be_set(self, things: ThingRepository, field: str) -> None:
         (thing,) = await make(things, "one")
         before = getattr(thing, field)
@@ -153,8 +154,15 @@ class TestUpdate:
             things.update_multi({field: before}),
             things.update_each({thing.id: {field: before}}),
         ):
-            with pytest.raises(TypeError, match=f"An update of Thing can't set {field}"):
+            with pytest.raises(TypeError, match=f"protected fields: {field}"):
                 await update
+
+    async def test_only_soft_delete_and_restore_hide_and_show_one_row(self, things: ThingRepository) -> None:
+        one, two = await make(things, "one", "two")
+        with pytest.raises(TypeError, match="protected fields: deleted_at"):
+            await things.update(one, {"deleted_at": utc_now()})
+        assert await things.update_multi({"deleted_at": utc_now()}, col(Thing.id) == two.id) == 1
+        assert list(await things.get_multi()) == [one]
 
     async def test_without_an_owner_its_column_is_a_field_like_the_others(self, session: AsyncSession) -> None:
         await (await session.connection()).run_sync(Thing.metadata.create_all)
