@@ -40,7 +40,7 @@ def check_public_http_url(value: str) -> str:
     """Return a URL like `check_http_url`, unless its host is private.
 
     These hosts are private: IP addresses that are not on the public internet, in any notation; names that are reserved
-    for local networks; and names without a public top-level domain, such as `db` and `redis.default`. A public name can
+    for local networks; and names without a public top-level domain, such as `db` and `db.default`. A public name can
     still resolve to a private address: before a request is sent, check that address too (`is_public_address`).
 
     Raises:

@@ -16,7 +16,8 @@ PARTS = st.sampled_from([
     "<a href='javascript:alert(1)'>", "<a href=https://example.com>", "</a>", "<p onclick=x>", "<p>", "<b>",
     "&lt;script&gt;", "<!--", "-->", "<noscript>", "text", "<iframe src=//x>", "<textarea>", "<title>", "<template>",
     "<base href=//x>", "<form action=//x>", "\"'><b>", "&#13;", "\r\n", "&#xfeff;", "<pre>", "</pre>", "<button>",
-    "<h2>", "<h3>", "<table>", "<td>", "<li>", "<dd>", "<applet>", "<select>", "</p>", "<ul>", "<em>", "<nobr>", "<a href=x>",
+    "<h2>", "<h3>", "<table>", "<td>", "<li>", "<dd>", "<applet>", "<select>", "</p>", "<ul>", "<em>", "<nobr>",
+    "<a href=x>",
 ])  # fmt: skip
 
 

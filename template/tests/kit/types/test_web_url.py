@@ -78,7 +78,7 @@ class TestPublicHttpUrl:
         "host",
         [
             "localhost", "localhost.", "LOCALHOST", "db", "printer.local", "metadata.google.internal", "a.localhost",
-            "redis.default", "redis.default.svc", "db.prod.consul", "wiki.corp-net", "a.internal", "hooks.example",
+            "db.default", "db.default.svc", "db.prod.consul", "wiki.corp-net", "a.internal", "hooks.example",
             "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "127.0.0.1.", "0", "[::]", "[::ffff:7f00:1]",
             "1.0.0.127.in-addr.arpa", "127.0.0.1%2e", "\uff4cocalhost", "127\u30020.0.1", "a.test",
         ],
