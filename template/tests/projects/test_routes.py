@@ -1,4 +1,4 @@
-"""What users do with their projects."""
+"""The routes for creating, reading, updating and deleting a project."""
 
 import asyncio
 from uuid import UUID, uuid4
@@ -7,38 +7,11 @@ import httpx
 import pytest
 
 from app.core.runtime import Runtime
-from app.projects.data_policy import LEVELS
 from app.projects.repository import ProjectRepository
-from tests.conftest import ME, SignIn
-from tests.core.metered import Metered
-from tests.statements import statements_of
-
-PROJECTS = "/api/v1/app/projects"
+from tests.conftest import SignIn
+from tests.projects.requests import PROJECTS, code, create
 
 BAD_NAMES = ["", "   ", "a\0b", "two\nlines", "x" * 201, "x" * 500_000, None, 7, {"a": 1}]
-
-
-@pytest.fixture
-async def owner(sign_in: SignIn) -> dict[str, str]:
-    """The headers of somebody who has projects."""
-    return await sign_in(email="owner@example.com")
-
-
-@pytest.fixture
-async def stranger(sign_in: SignIn) -> dict[str, str]:
-    """The headers of somebody else."""
-    return await sign_in(email="stranger@example.com")
-
-
-async def create(client: httpx.AsyncClient, headers: dict[str, str], name: str = "Apollo", **fields: str) -> str:
-    """The id of a new project."""
-    answer = await client.post(PROJECTS, headers=headers, json={"name": name, **fields})
-    assert answer.status_code == 201, answer.text
-    return str(answer.json()["id"])
-
-
-def code(answer: httpx.Response) -> tuple[int, str]:
-    return answer.status_code, answer.json()["error"]["code"]
 
 
 class TestCreate:
@@ -80,141 +53,6 @@ class TestCreate:
         headers = {**owner, "Content-Type": "application/json"}
 
         assert (await client.post(PROJECTS, headers=headers, content=body)).status_code in {400, 422}
-
-
-class TestPlan:
-    async def test_limits_the_number_of_projects(
-        self, client: httpx.AsyncClient, owner: dict[str, str], runtime: Runtime
-    ) -> None:
-        plan = runtime.plans = Metered("projects", left=1)
-        await create(client, owner)
-
-        assert code(await client.post(PROJECTS, headers=owner, json={"name": "Voyager"})) == (402, "QUOTA_EXCEEDED")
-        assert code(await client.post(PROJECTS, headers=owner, json={"name": ""})) == (422, "VALIDATION_ERROR")
-        assert (await client.get(PROJECTS, headers=owner)).json()["total"] == 1
-        assert len(plan.reserved) == 1
-
-    async def test_does_not_count_deleted_projects_and_those_of_others(
-        self, client: httpx.AsyncClient, owner: dict[str, str], stranger: dict[str, str], runtime: Runtime
-    ) -> None:
-        await create(client, owner)
-        deleted = await create(client, owner)
-        await client.delete(f"{PROJECTS}/{deleted}", headers=owner)
-        await create(client, stranger)
-        user_id = UUID((await client.get(ME, headers=owner)).json()["id"])
-
-        async with runtime.database.reading() as session:
-            assert [await session.scalar(level.measure(user_id)) for level in LEVELS] == [1]
-
-
-class TestList:
-    async def test_answers_ones_own_the_newest_first(
-        self, client: httpx.AsyncClient, owner: dict[str, str], stranger: dict[str, str]
-    ) -> None:
-        for name in ("one", "two", "three"):
-            await create(client, owner, name)
-        await create(client, stranger, "not mine")
-
-        answer = (await client.get(PROJECTS, headers=owner)).json()
-
-        assert [item["name"] for item in answer["items"]] == ["three", "two", "one"]
-        assert (answer["total"], answer["skip"], answer["limit"]) == (3, 0, 20)
-
-    async def test_nothing_is_an_empty_list(self, client: httpx.AsyncClient, owner: dict[str, str]) -> None:
-        assert (await client.get(PROJECTS, headers=owner)).json() == {"items": [], "total": 0, "skip": 0, "limit": 20}
-
-    async def test_pages_show_each_project_once(self, client: httpx.AsyncClient, owner: dict[str, str]) -> None:
-        for number in range(5):
-            await create(client, owner, f"project {number}")
-
-        pages = [
-            (await client.get(PROJECTS, headers=owner, params={"skip": n, "limit": 2})).json() for n in (0, 2, 4, 6)
-        ]
-
-        assert [len(page["items"]) for page in pages] == [2, 2, 1, 0]
-        assert {page["total"] for page in pages} == {5}
-        assert len({item["id"] for page in pages for item in page["items"]}) == 5
-
-    @pytest.mark.parametrize(
-        ("search", "found"),
-        [
-            ("APOLLO", ["Apollo 11"]),
-            ("to the moon", ["Apollo 11"]),
-            ("100%", ["Mercury 100%"]),
-            ("_ercury", []),
-            ("%", ["Mercury 100%"]),
-            ("\\", []),
-            ("", ["Mercury 100%", "Apollo 11"]),
-            ("' OR 1=1 --", []),
-        ],
-    )
-    async def test_searches_names_and_descriptions_literally(
-        self, client: httpx.AsyncClient, owner: dict[str, str], search: str, found: list[str]
-    ) -> None:
-        await create(client, owner, "Apollo 11", description="To the Moon")
-        await create(client, owner, "Mercury 100%")
-
-        answer = (await client.get(PROJECTS, headers=owner, params={"search": search})).json()
-
-        assert [item["name"] for item in answer["items"]] == found
-        assert answer["total"] == len(found)
-
-    @pytest.mark.parametrize(
-        "params",
-        [
-            {"limit": 0},
-            {"limit": 1000},
-            {"limit": -1},
-            {"limit": "ten"},
-            {"skip": -1},
-            {"skip": 10**30},
-            {"search": "\0"},
-        ],
-        ids=str,
-    )
-    async def test_a_query_that_makes_no_sense_is_refused(
-        self, client: httpx.AsyncClient, owner: dict[str, str], params: dict[str, str]
-    ) -> None:
-        assert code(await client.get(PROJECTS, headers=owner, params=params)) == (422, "VALIDATION_ERROR")
-
-    async def test_takes_two_statements_that_only_read(
-        self, live_client: httpx.AsyncClient, live_runtime: Runtime, live_sign_in: SignIn
-    ) -> None:
-        headers = await live_sign_in()
-        await create(live_client, headers)
-
-        with statements_of(live_runtime.database) as statements:
-            answer = await live_client.get(PROJECTS, headers=headers)
-
-        assert answer.json()["total"] == 1
-        assert [statement.split()[0] for statement in statements] == ["SELECT", "SELECT"]
-
-
-class TestStrangers:
-    """A project of somebody else is as good as none."""
-
-    async def test_reading_it_is_404(
-        self, client: httpx.AsyncClient, owner: dict[str, str], stranger: dict[str, str]
-    ) -> None:
-        url = f"{PROJECTS}/{await create(client, owner)}"
-
-        assert code(await client.get(url, headers=stranger)) == (404, "NOT_FOUND")
-
-    async def test_changing_it_is_404_and_changes_nothing(
-        self, client: httpx.AsyncClient, owner: dict[str, str], stranger: dict[str, str]
-    ) -> None:
-        url = f"{PROJECTS}/{await create(client, owner)}"
-
-        assert code(await client.patch(url, headers=stranger, json={"name": "Mine"})) == (404, "NOT_FOUND")
-        assert (await client.get(url, headers=owner)).json()["name"] == "Apollo"
-
-    async def test_deleting_it_is_404_and_deletes_nothing(
-        self, client: httpx.AsyncClient, owner: dict[str, str], stranger: dict[str, str]
-    ) -> None:
-        url = f"{PROJECTS}/{await create(client, owner)}"
-
-        assert code(await client.delete(url, headers=stranger)) == (404, "NOT_FOUND")
-        assert (await client.get(url, headers=owner)).status_code == 200
 
 
 class TestRead:

@@ -1,46 +1,13 @@
-"""Settings: all that is wrong is told at once, and nothing of what was set."""
+"""Settings, and the problems that stop the start."""
 
 from pathlib import Path
-from typing import Annotated
 
 import pytest
-from pydantic import Field, SecretStr
 
-from app.core.config.settings import ConfigurationError, ModuleSettings, RequiredOutsideLocal, Settings, load_settings
+from app.core.config.settings import ConfigurationError, Settings, load_settings
+from tests.core.config.deployed import STRONG, ShopSettings, core, deployed, problems
 
-STRONG = "0123456789abcdef0123456789ABCDEF-xyz"
-DATABASE = "postgresql://me:hunter22@db.internal/app"
-
-
-class ShopSettings(ModuleSettings):
-    """Of a module."""
-
-    SHOP_KEY: Annotated[SecretStr | None, RequiredOutsideLocal] = None
-    SHOP_COUNTRIES: tuple[str, ...] = ()
-    SHOP_PRICES: dict[str, int] | None = None
-    SHOP_MAX_ITEMS: int = Field(default=10, ge=1)
-
-
-@pytest.fixture(autouse=True)
-def deployed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Settings that are good enough for production."""
-    for name, value in (("ENVIRONMENT", "production"), ("SECRET_KEY", STRONG), ("DATABASE_URL", DATABASE)):
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("SHOP_KEY", "k-19d8c2")
-
-
-def problems(*classes: type[ModuleSettings]) -> list[str]:
-    """What the settings complain of."""
-    with pytest.raises(ConfigurationError) as caught:
-        load_settings(classes or (Settings, ShopSettings))
-    return list(caught.value.problems)
-
-
-def core() -> Settings:
-    """The core's settings, checked."""
-    settings = load_settings([Settings])[Settings]
-    assert isinstance(settings, Settings)
-    return settings
+__all__ = ["deployed"]
 
 
 class TestProblems:
@@ -231,74 +198,3 @@ class TestDatabaseUrl:
         other = core().with_database("sqlite:///other.db")
         assert other.DATABASE_URL == "sqlite+aiosqlite:///other.db"
         assert other.PROJECT_NAME == core().PROJECT_NAME
-
-
-class TestEnvironmentName:
-    def test_an_empty_one_is_refused_instead_of_meaning_local(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("ENVIRONMENT", "")
-        assert problems()[0] == "ENVIRONMENT is empty; set it to local, staging or production, or remove it"
-
-    def test_so_is_an_empty_one_in_the_file(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        monkeypatch.delenv("ENVIRONMENT")
-        (tmp_path / ".env").write_text("ENVIRONMENT=\n")
-        for cls in (ModuleSettings, Settings):
-            monkeypatch.setitem(cls.model_config, "env_file", tmp_path / ".env")
-        assert problems(Settings)[0].startswith("ENVIRONMENT is empty")
-
-
-class TestWhatReadersOfEnvFilesDo:
-    def test_a_dollar_sign_in_the_file_is_a_character(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        monkeypatch.delenv("SECRET_KEY")
-        monkeypatch.setenv("HOME_OF", "elsewhere")
-        (tmp_path / ".env").write_text(f"SECRET_KEY={STRONG}${{HOME_OF}}$x\n")
-        monkeypatch.setitem(Settings.model_config, "env_file", tmp_path / ".env")
-        assert core().SECRET_KEY.get_secret_value() == f"{STRONG}${{HOME_OF}}$x"
-
-    @pytest.mark.parametrize("quote", ["'", '"'])
-    def test_quotes_that_docker_keeps_are_removed_from_json(self, monkeypatch: pytest.MonkeyPatch, quote: str) -> None:
-        monkeypatch.setenv("BACKEND_CORS_ORIGINS", f'{quote}["https://app.example.com"]{quote}')
-        assert core().BACKEND_CORS_ORIGINS == ("https://app.example.com",)
-
-    def test_quotes_that_docker_keeps_are_named_elsewhere(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("SECRET_KEY", f'"{STRONG}"')
-        assert problems() == ["SECRET_KEY has quotes around it, which are part of the value here; remove them"]
-
-    @pytest.mark.parametrize(
-        "value", ["  # required; make one with: openssl rand -hex 32", "# openssl rand -hex 32 ..."]
-    )
-    def test_a_comment_that_docker_takes_for_the_value_is_refused(
-        self, monkeypatch: pytest.MonkeyPatch, value: str
-    ) -> None:
-        monkeypatch.setenv("SECRET_KEY", value)
-        assert problems() == ["SECRET_KEY is a comment, not a value; write comments on lines of their own"]
-
-    def test_a_password_may_begin_with_the_sign_of_a_comment(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("SECRET_KEY", f"#{STRONG}")
-        assert core().SECRET_KEY.get_secret_value() == f"#{STRONG}"
-
-    @pytest.mark.parametrize(
-        "line", ['ENVIRONMENT="production', "ENVIRONMENT='production' eu", "ENVIRONMENT: production"]
-    )
-    def test_a_line_that_cannot_be_parsed_is_refused_instead_of_meaning_local(
-        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, line: str
-    ) -> None:
-        monkeypatch.delenv("ENVIRONMENT")
-        (tmp_path / ".env").write_text(f"LOG_LEVEL=INFO\n{line}\n")
-        for cls in (ModuleSettings, Settings):
-            monkeypatch.setitem(cls.model_config, "env_file", tmp_path / ".env")
-        assert problems(Settings) == [".env has an error in line 2: write NAME=value, and close every quote"]
-
-
-class TestUnsafeValues:
-    @pytest.mark.parametrize("password", ["postgres", "admin", "me"])
-    def test_a_password_that_attackers_try_first_is_refused(
-        self, monkeypatch: pytest.MonkeyPatch, password: str
-    ) -> None:
-        monkeypatch.setenv("DATABASE_URL", f"postgresql://me:{password}@db.internal/app")
-        assert problems() == ["DATABASE_URL has an example password"]
-
-    def test_every_origin_may_call_in_staging_but_not_in_production(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("BACKEND_CORS_ORIGINS", '["*"]')
-        assert problems() == ['BACKEND_CORS_ORIGINS cannot be "*" in production; list the origins of your front ends']
-        monkeypatch.setenv("ENVIRONMENT", "staging")
-        assert core().BACKEND_CORS_ORIGINS == ("*",)

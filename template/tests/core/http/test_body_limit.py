@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from app.core.http.body_limit import BodyLimit, JsonValueCounter
 from app.core.manifest import Module
 from tests.core.applications import PUBLIC, Build, client_of, error_of
-from tests.core.http.test_middleware import pieces_of
+from tests.core.http.small_module import pieces_of
 
 router = APIRouter()
 LARGE = BodyLimit(lambda runtime: 2 * runtime.settings.MAX_BODY_SIZE)

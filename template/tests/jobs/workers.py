@@ -1,0 +1,30 @@
+"""A broker that records, and the state of jobs."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from app.core.runtime import Runtime
+from app.jobs.broker import InProcessBroker
+from app.jobs.operations import get_job
+
+
+class Recorder(InProcessBroker):
+    """Keeps what is handed over, or refuses it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[UUID] = []
+        self.is_away = False
+
+    async def send(self, ids: Sequence[UUID]) -> None:
+        """See `Broker.send`."""
+        if self.is_away:
+            raise ConnectionError
+        self.sent += ids
+
+
+async def state_of(runtime: Runtime, id_: str) -> tuple[str, int]:
+    """Where the job stands, and how often it was tried."""
+    job = await get_job(runtime, UUID(id_))
+    assert job is not None
+    return job.state, job.attempts
