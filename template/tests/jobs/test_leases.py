@@ -6,7 +6,6 @@ from datetime import timedelta
 from uuid import UUID
 
 from structlog.testing import capture_logs
-from x import SOON
 
 from app.core.db.database import Database
 from app.core.lifecycle import running
@@ -14,7 +13,7 @@ from app.jobs.broker import WorkerOptions
 from app.jobs.models import JobState
 from app.jobs.operations import get_job, list_jobs, replay
 from tests.jobs.sample_jobs import Work, age, enqueue, make_runtime, note, outbox_of, wait
-from tests.jobs.workers import state_of
+from tests.jobs.workers import SOON, state_of
 
 
 class TestClaim:

@@ -14,9 +14,7 @@ from app.core.manifest import Cron
 from app.jobs.broker import WorkerOptions
 from app.jobs.models import JobState
 from tests.jobs.sample_jobs import Work, enqueue, fail, make_runtime, note, outbox_of, queue_another, wait
-from tests.jobs.workers import state_of
-
-SOON = timedelta(seconds=5)
+from tests.jobs.workers import SOON, state_of
 
 
 class TestAlone:

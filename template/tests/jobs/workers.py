@@ -1,11 +1,15 @@
 """A broker that records, and the state of jobs."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from uuid import UUID
 
 from app.core.runtime import Runtime
 from app.jobs.broker import InProcessBroker
 from app.jobs.operations import get_job
+
+SOON = timedelta(seconds=5)
+"""Longer than a job takes on any machine."""
 
 
 class Recorder(InProcessBroker):

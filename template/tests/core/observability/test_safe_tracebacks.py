@@ -1,11 +1,17 @@
 """Tracebacks without values."""
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from sqlalchemy.exc import IntegrityError
-from x import EMAIL, SECRET, Thing
 
 from app.core.observability.redaction import safe_traceback
+
+EMAIL = "ann.example+tag@mail.example.com"
+SECRET = "correct horse battery staple"
+
+
+class Thing(BaseModel):
+    size: int
 
 
 def raised(error: BaseException, cause: BaseException | None = None) -> str:
@@ -20,7 +26,7 @@ class TestSafeTracebacks:
     def test_name_the_line_and_the_type(self) -> None:
         text = raised(ValueError("Out of range."))
 
-        assert "test_logging.py" in text
+        assert "test_safe_tracebacks.py" in text
         assert "raise error from cause" in text
         assert text.endswith("builtins.ValueError: Out of range.")
 
