@@ -19,7 +19,7 @@ LONG_LOWER = "\u0130" * 200 + "@example.com"
 
 
 class ProviderContract(Attacks):
-    """Accepts valid tokens, refuses all others, and copes with an issuer that fails."""
+    """An authenticator that accepts valid tokens, refuses all others, and copes with an issuer that fails."""
 
     async def test_a_good_token_names_its_subject(
         self, authenticator: Authenticator, issuer: Issuer, claims: Claims

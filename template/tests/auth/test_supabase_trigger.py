@@ -73,7 +73,7 @@ class TestDocumentedTrigger:
         )
 
     async def deliver(self, project: Driver, client: httpx.AsyncClient) -> list[int]:
-        """Sends what is in the queue, as `pg_net` does, and gives the answers' status."""
+        """Send the queued requests, as `pg_net` does, and return the status codes."""
         requests = await project.fetch("delete from net.http_request_queue returning url, headers::text, body")
         return [
             (await client.post(row["url"], content=row["body"], headers=json.loads(row["headers"]))).status_code

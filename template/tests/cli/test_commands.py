@@ -20,7 +20,7 @@ def app(*arguments: str, answer: str | None = None) -> Result:
 
 
 def refused(result: Result) -> str:
-    """What the command has said instead of a traceback."""
+    """Return the error message that the command printed, after checking that it is not a traceback."""
     assert result.exit_code == 1
     assert isinstance(result.exception, SystemExit)
     assert result.stderr.startswith("Error: ")

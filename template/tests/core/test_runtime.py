@@ -1,4 +1,4 @@
-"""What a process holds, and how it starts and stops."""
+"""The resources of a process, and its start and stop."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -27,7 +27,7 @@ class SmallSettings(ModuleSettings):
 def lifespan_of(
     name: str, log: list[str], *, fails: bool = False
 ) -> Callable[[Runtime], AbstractAsyncContextManager[None]]:
-    """Notes when it is opened and closed."""
+    """A resource that records when it is opened and closed."""
 
     @asynccontextmanager
     async def lifespan(_runtime: Runtime) -> AsyncIterator[None]:

@@ -1,4 +1,4 @@
-"""What the parts of a running process report to telemetry listeners."""
+"""The operations that the parts of a running process report to telemetry listeners."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -53,7 +53,7 @@ async def greet(websocket: WebSocket) -> None:
 
 
 class Broken(TelemetryListener):
-    """Fails at everything."""
+    """A listener that always fails."""
 
     def started(self, operation: Operation) -> None:
         raise RuntimeError(operation.kind)
@@ -166,12 +166,12 @@ class TestCache:
 
 
 async def fail_always(_runtime: Runtime) -> None:
-    """Fails at every attempt."""
+    """Fail every attempt."""
     raise LookupError
 
 
 async def apply(_runtime: Runtime, _session: AsyncSession, payload: Payload) -> None:
-    """Fails where the event says so."""
+    """Fail if the event says so."""
     if payload["fails"]:
         raise LookupError
 

@@ -54,7 +54,7 @@ async def counts(runtime: Runtime) -> dict[str, dict[str, int]]:
 
 
 async def run(runtime: Runtime, *, dry_run: bool = False) -> tuple[int, list[str]]:
-    """Rotates every column, and returns the number of values and the failures."""
+    """Rotate every column, and return the number of values and the failures."""
     batches = [batch for it in rotated_columns(runtime) async for batch in rotate(runtime, it, dry_run=dry_run)]
     return sum(batch.done for batch in batches), [each.reason for batch in batches for each in batch.failures]
 
@@ -164,7 +164,7 @@ class TestCommands:
             yield url
 
     async def command(self, *arguments: str, modules: tuple[Module, ...] = MODULES) -> Result:
-        """Runs `app crypto …`; in a thread, since it brings its own event loop."""
+        """Run `app crypto …` in a thread, because it starts its own event loop."""
         line = CommandLine(modules=(core, *modules), database=nullcontext)
         return await asyncio.to_thread(CliRunner().invoke, crypto, arguments, obj=line)
 

@@ -1,4 +1,4 @@
-"""Where the tests' own PostgreSQL keeps its data."""
+"""The data folder of the tests' PostgreSQL."""
 
 import os
 import subprocess

@@ -36,7 +36,7 @@ async def send(mailer: Mailer, to: str = ADA, *, key: str | None = None) -> None
 
 @dataclass(frozen=True, kw_only=True)
 class RemoteProvider(Provider):
-    """What the contract needs to know of a remote provider.
+    """The description of a remote provider for the contract.
 
     Attributes:
         settings: the settings without which it cannot be selected, with values that its fake accepts.

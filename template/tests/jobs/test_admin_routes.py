@@ -1,4 +1,4 @@
-"""What administrators do with jobs."""
+"""The admin routes for jobs."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,7 +25,7 @@ JOBS = "/api/v1/admin/jobs"
 
 @pytest.fixture
 async def admin(runtime: Runtime, sign_in: SignIn) -> dict[str, str]:
-    """The headers of an administrator, and no jobs: whoever is new may set some off."""
+    """The headers of an administrator. The jobs that a new user causes are deleted."""
     headers = await sign_in(email="admin@example.com", role=Role.ADMIN)
     async with runtime.database.transaction() as session:
         await session.execute(delete(Job))
@@ -34,7 +34,7 @@ async def admin(runtime: Runtime, sign_in: SignIn) -> dict[str, str]:
 
 @pytest.fixture
 def audit(runtime: Runtime) -> MemoryAudit:
-    """What is recorded."""
+    """The audit log."""
     runtime.audit = audit = MemoryAudit()
     return audit
 
@@ -53,7 +53,7 @@ async def a_job(
     args: Sequence[object] = (),
     **values: Any,  # noqa: ANN401 - columns
 ) -> str:
-    """Puts a job into the table, in a state."""
+    """Insert a job in a state."""
     job = Job(id=uuid7(), name=name, args=list(args), state=state, max_attempts=3, **values)
     async with runtime.database.transaction() as session:
         session.add(job)

@@ -32,7 +32,7 @@ async def redis_pool(own_redis: RedisServer) -> AsyncIterator[ArqRedis]:
 
 @pytest.fixture
 def broker(redis_pool: ArqRedis) -> ArqBroker:
-    """What tells workers."""
+    """The broker that notifies workers."""
     return ArqBroker(redis_pool.connection_pool, queue="q", lease=QUICK.lease)
 
 

@@ -1,4 +1,4 @@
-"""What the module adds to the command `app`, and how a platform sees whether a worker lives."""
+"""The commands of the module, and the health check of a worker."""
 
 import asyncio
 import os

@@ -20,7 +20,7 @@ HOURLY, DAILY = Cron(function=queue_another), Cron(function=fail, hour=12)
 
 @pytest.fixture
 def runtime(database: Database) -> Runtime:
-    """A runtime with an outbox that nobody works off but `drain`."""
+    """A runtime with an outbox whose jobs run only in `drain`."""
     return make_runtime(database)
 
 

@@ -1,4 +1,4 @@
-"""What becomes of jobs' rows, and of what jobs return."""
+"""Retention and erasure of jobs and of their results."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -35,7 +35,7 @@ async def user_id(client: httpx.AsyncClient, sign_in: SignIn) -> str:
 
 
 async def a_job(runtime: Runtime, *args: object, state: JobState = JobState.DONE, **values: Any) -> UUID:  # noqa: ANN401
-    """Puts a job into the table, with a result."""
+    """Insert a job with a result."""
     job = Job(id=uuid7(), name="shop.sell", args=list(args), state=state, max_attempts=3, **values)
     async with runtime.database.transaction() as session:
         session.add(job)

@@ -33,14 +33,14 @@ FULL = "JOBS_FAULTS" in os.environ
 JOBS = int(os.environ.get("JOBS_FAULTS", "150"))
 REDIS_AWAY = 10.0 if FULL else 0.5
 HEARTBEAT_TIMEOUT = 60.0
-"""How long nothing may go on, however busy the machine is."""
+"""Seconds without progress after which the test fails, even on a busy machine."""
 LONGEST = 900.0
-"""How long a process may take to its end."""
+"""Seconds that a process may take to end."""
 PAUSE = 0.2 if FULL else 0.02
 HELD = 0.02
-"""How long the database may take over what a process that is held had sent last."""
+"""Seconds that the database may take for the last statement of a stopped process."""
 SECONDS = 0.005
-"""How long a job takes besides its statements: so that there is something to be killed in."""
+"""Seconds that a job takes in addition to its statements, so that it can be killed while it runs."""
 
 
 @dataclass(kw_only=True)
@@ -55,25 +55,25 @@ class Shop:
     """Attempts that ended with their worker."""
 
     def start(self, function: Callable[..., object], *args: object) -> BaseProcess:
-        """Has a process do something of `tests.jobs.shop`."""
+        """Run a function of `tests.jobs.shop` in a process."""
         process = _context.Process(target=processes.run, args=(self.environment, function, *args))
         process.start()
         self.processes.append(process)
         return process
 
     def end(self) -> None:
-        """Ends what still runs."""
+        """Kill the processes that still run."""
         for process in self.processes:
             process.kill()
             process.join()
 
     async def count(self, model: type[SQLModel]) -> int:
-        """How many rows there are."""
+        """Return the number of rows."""
         async with self.database.reading() as session:
             return (await session.scalars(select(func.count()).select_from(model))).one()
 
     async def until(self, count: int, reached: Callable[[], Awaitable[int]]) -> None:
-        """Returns when something is there so many times, which other processes bring about."""
+        """Wait until other processes have written the number of rows."""
         last = -1
         while last < count:
             try:
@@ -85,11 +85,11 @@ class Shop:
             last = now
 
     async def paid(self, count: int) -> None:
-        """Returns when so many orders are paid."""
+        """Wait until the number of orders is paid."""
         await self.until(count, lambda: self.count(Order))
 
     async def kill_in_mid_job(self, worker: BaseProcess) -> None:
-        """Kills a worker while a job that it has begun is not done."""
+        """Kill a worker while one of its jobs is running."""
         assert worker.pid is not None
         async with asyncio.timeout(HEARTBEAT_TIMEOUT):
             while True:
@@ -109,7 +109,7 @@ class Shop:
         return await self.count(Attempt) - await self.count(Order) - self.lost
 
     async def all_done(self, count: int) -> None:
-        """Returns when so many jobs are done, and makes sure of what they did."""
+        """Wait until the number of jobs is done, and check their effects."""
 
         async def done() -> int:
             async with self.database.reading() as session:
@@ -144,7 +144,7 @@ def forgetful_redis(tmp_path: Path) -> Iterator[RedisServer]:
 
 
 async def exit_of(process: BaseProcess) -> int | None:
-    """How a process ends."""
+    """The ways in which a process ends."""
     async with asyncio.timeout(LONGEST):
         await asyncio.to_thread(process.join)
     return process.exitcode
@@ -152,7 +152,7 @@ async def exit_of(process: BaseProcess) -> int | None:
 
 @pytest.fixture
 def lease() -> int:
-    """JOBS_LEASE: a second, so that what the dead had is soon somebody else's."""
+    """JOBS_LEASE: one second, so that other workers soon take over the jobs of killed ones."""
     return 1
 
 

@@ -48,19 +48,19 @@ def shop_on(database: Database, *, broker: Broker | None = None, worker: WorkerO
 
 @pytest.fixture
 def open_shop() -> OpenShop:
-    """What the inbox's own tests stand on."""
+    """The fixtures of the inbox's tests."""
     return shop_on
 
 
 @pytest.fixture
 async def broker(own_redis: RedisServer) -> AsyncIterator[ArqBroker]:
-    """What tells workers."""
+    """The broker that notifies workers."""
     async with connect(own_redis.url) as client:
         yield ArqBroker(client.connection_pool, queue="q", lease=QUICK.lease)
 
 
 async def until(runtime: Runtime, status: InboxStatus) -> None:
-    """Returns when the event stands there."""
+    """Wait until the event has this status."""
     async with asyncio.timeout(10):
         while (await only_event(runtime)).status != status:  # noqa: ASYNC110 - a worker brings it about
             await asyncio.sleep(0.01)

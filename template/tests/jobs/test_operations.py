@@ -1,4 +1,4 @@
-"""What people do with jobs, here and with the command `app`."""
+"""Operations on jobs, in code and with the command `app`."""
 
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from tests.jobs.sample_jobs import Work, enqueue, fail, make_runtime, note
 
 @pytest.fixture
 def runtime(database: Database) -> Runtime:
-    """A runtime with an outbox that nobody works off but `drain`."""
+    """A runtime with an outbox whose jobs run only in `drain`."""
     return make_runtime(database)
 
 
@@ -27,7 +27,7 @@ async def dead_job(runtime: Runtime) -> UUID:
 
 
 async def state_of(runtime: Runtime, id_: UUID) -> str:
-    """Where the job stands."""
+    """Return the job's state."""
     job = await get_job(runtime, id_)
     assert job is not None
     return job.state

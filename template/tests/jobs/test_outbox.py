@@ -37,13 +37,13 @@ from tests.jobs.sample_jobs import (
 
 @pytest.fixture
 def runtime(database: Database) -> Runtime:
-    """A runtime with an outbox that nobody works off but `drain`."""
+    """A runtime with an outbox whose jobs run only in `drain`."""
     return make_runtime(database)
 
 
 @pytest.fixture
 def work(runtime: Runtime) -> Work:
-    """What the jobs do."""
+    """The record of the jobs' work."""
     return runtime.resource(Work)
 
 
@@ -54,7 +54,7 @@ async def all_jobs(runtime: Runtime) -> list[Job]:
 
 
 async def enqueue_and_fail(runtime: Runtime) -> None:
-    """Queues jobs in a transaction that is rolled back."""
+    """Queue jobs in a transaction that is rolled back."""
     async with runtime.database.transaction() as session:
         await runtime.queue.enqueue(session, note, "one")
         await runtime.queue.enqueue(session, note, "two", job_id="two")

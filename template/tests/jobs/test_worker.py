@@ -101,7 +101,7 @@ class TestOutage:
 
 
 def failing[R, **P](function: Callable[P, R], *, times: int) -> Callable[P, R]:
-    """The function, which fails a few times first."""
+    """Return the function, which first fails a few times."""
     left = iter(range(times))
 
     def call(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -13,7 +13,7 @@ SOON = timedelta(seconds=5)
 
 
 class Recorder(InProcessBroker):
-    """Keeps what is handed over, or refuses it."""
+    """A broker that records the jobs that are handed over, or rejects them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class Recorder(InProcessBroker):
 
 
 async def state_of(runtime: Runtime, id_: str) -> tuple[str, int]:
-    """Where the job stands, and how often it was tried."""
+    """Return the job's state and the number of its attempts."""
     job = await get_job(runtime, UUID(id_))
     assert job is not None
     return job.state, job.attempts

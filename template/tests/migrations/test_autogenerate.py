@@ -1,4 +1,4 @@
-"""What `app db revision` and `app db check` see, and what they leave alone."""
+"""The differences that `app db revision` and `app db check` find and ignore."""
 
 import asyncio
 from collections.abc import Callable, Iterator

@@ -132,6 +132,6 @@ class TestDifferences:
 
 
 def _remove(of: MetaData, table: Table, column: Column[str]) -> None:
-    """Takes a column out of a table again, for which SQLAlchemy has no word."""
+    """Remove a column from a table, for which SQLAlchemy has no function."""
     assert table in of.sorted_tables
     table._columns.remove(column)  # noqa: SLF001

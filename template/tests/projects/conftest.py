@@ -7,11 +7,11 @@ from tests.conftest import SignIn
 
 @pytest.fixture
 async def owner(sign_in: SignIn) -> dict[str, str]:
-    """The headers of somebody who has projects."""
+    """The headers of a user with projects."""
     return await sign_in(email="owner@example.com")
 
 
 @pytest.fixture
 async def stranger(sign_in: SignIn) -> dict[str, str]:
-    """The headers of somebody else."""
+    """The headers of another user."""
     return await sign_in(email="stranger@example.com")

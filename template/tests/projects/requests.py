@@ -6,7 +6,7 @@ PROJECTS = "/api/v1/app/projects"
 
 
 async def create(client: httpx.AsyncClient, headers: dict[str, str], name: str = "Apollo", **fields: str) -> str:
-    """The id of a new project."""
+    """Create a project and return its id."""
     answer = await client.post(PROJECTS, headers=headers, json={"name": name, **fields})
     assert answer.status_code == 201, answer.text
     return str(answer.json()["id"])

@@ -37,7 +37,7 @@ class TestPlan:
 
 
 class TestStrangers:
-    """A project of somebody else is as good as none."""
+    """Another user's project is treated as absent."""
 
     async def test_reading_it_is_404(
         self, client: httpx.AsyncClient, owner: dict[str, str], stranger: dict[str, str]

@@ -1,4 +1,4 @@
-"""What becomes of projects: who is shown them, and when they go for good."""
+"""Export, erasure and retention of projects."""
 
 import json
 from datetime import timedelta

@@ -24,7 +24,7 @@ def cache(redis: Redis) -> Cache:
 
 @pytest.fixture
 def key() -> str:
-    """A key that nobody has."""
+    """A key that no other test uses."""
     return secrets.token_hex()
 
 
@@ -50,7 +50,7 @@ class TestCache:
 
 @dataclass
 class Process:
-    """Holds a cache, and records the calls of the function behind it."""
+    """A service with a cache, and a record of the calls of the cached function."""
 
     cache: Cache
     telemetry: Telemetry = field(default_factory=Telemetry)

@@ -1,4 +1,4 @@
-"""What `app dev` does where there is no server to run."""
+"""`app dev` on a machine without a Redis server."""
 
 from pathlib import Path
 

@@ -52,7 +52,7 @@ async def visitor(application: Runtime) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def degraded(visitor: httpx.AsyncClient) -> list[str]:
-    """What the readiness route says that the application does without."""
+    """Return the degraded dependencies that the readiness route reports."""
     answer = await visitor.get(READY)
     assert answer.status_code == 200
     found: list[str] = answer.json()["degraded"]

@@ -16,7 +16,7 @@ CALLERS: Final = range(6)
 
 
 class Slow:
-    """A Redis that echoes keys, and lets whoever asks for the key `slow` wait until its end."""
+    """A Redis that echoes keys; a request for the key `slow` waits until the end of the test."""
 
     def __init__(self) -> None:
         self.port = 0

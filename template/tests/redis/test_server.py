@@ -1,4 +1,4 @@
-"""What only a real server shows: TLS, users, and its life. Left out where there is no `redis-server` on the PATH."""
+"""Tests of a real server: TLS, users, start and stop. Not collected without a `redis-server` on the PATH."""
 
 import socket
 import subprocess
@@ -87,7 +87,7 @@ class Secured:
     socket: str
 
     def url(self, *, host: str = HOST, user: str = "app:s%40fe") -> str:
-        """What REDIS_URL would say."""
+        """The server's URL, as in REDIS_URL."""
         return f"rediss://{user}@{host}:{self.port}/0?ssl_ca_certs={self.authority}"
 
 

@@ -1,4 +1,4 @@
-"""What administrators do with users."""
+"""The admin routes for users."""
 
 from uuid import uuid4
 
@@ -21,7 +21,7 @@ async def admin(sign_in: SignIn) -> dict[str, str]:
 
 @pytest.fixture
 def audit(runtime: Runtime) -> MemoryAudit:
-    """What is recorded."""
+    """The audit log."""
     runtime.audit = audit = MemoryAudit()
     return audit
 

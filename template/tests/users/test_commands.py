@@ -36,7 +36,7 @@ async def data(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
 
 
 async def app_user(*arguments: str, answer: str | None = None) -> Result:
-    """Runs `app user …`; in a thread, since it brings its own event loop."""
+    """Run `app user …` in a thread, because it starts its own event loop."""
     return await asyncio.to_thread(CliRunner().invoke, cli, ["user", *arguments], input=answer)
 
 

@@ -39,20 +39,20 @@ PARTS: list[PersonalData] = [part for module in MODULES for part in module.perso
 
 @pytest.fixture
 def audit(runtime: Runtime) -> MemoryAudit:
-    """What is recorded."""
+    """The audit log."""
     runtime.audit = audit = MemoryAudit()
     return audit
 
 
 @pytest.fixture
 async def headers(sign_in: SignIn) -> dict[str, str]:
-    """The headers of somebody who will go."""
+    """The headers of the user who is erased."""
     return await sign_in(email="going@example.com")
 
 
 @pytest.fixture
 async def user_id(client: httpx.AsyncClient, headers: dict[str, str]) -> UUID:
-    """Who will go."""
+    """The id of the user who is erased."""
     return UUID((await client.get(ME, headers=headers)).json()["id"])
 
 
@@ -260,7 +260,7 @@ class TestAtTheSameTime:
 
 
 async def die(_runtime: Runtime, _session: AsyncSession, _user_id: UUID) -> None:
-    """What a process meets that is stopped."""
+    """Raise the error of a process that is stopped."""
     raise KeyboardInterrupt
 
 

@@ -1,4 +1,4 @@
-"""The first request of somebody new."""
+"""The first request of a new user."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ from tests.databases import Databases
 
 
 class Heard(list[UserCreated]):
-    """The events that another module was told of."""
+    """The events that another module received."""
 
 
 async def hear(runtime: Runtime, event: UserCreated) -> None:
@@ -59,7 +59,7 @@ async def visitor(listening: Runtime) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def count(runtime: Runtime) -> tuple[int, int]:
-    """How many users and identities there are."""
+    """Return the numbers of users and identities."""
     async with runtime.database.reading() as session:
         return (
             await session.scalar(select(func.count()).select_from(users)) or 0,

@@ -1,4 +1,4 @@
-"""What users do with themselves."""
+"""The routes for the current user."""
 
 import httpx
 import pytest

@@ -33,7 +33,7 @@ def deleted(minutes: int = 0) -> IdentityDeleted:
 
 
 async def tell(runtime: Runtime, *events: IdentityChanged | IdentityDeleted) -> None:
-    """Publishes the events one after another, as webhooks do."""
+    """Publish the events one after another, as webhooks do."""
     for event in events:
         async with runtime.database.transaction() as session:
             await runtime.events.publish(session, event)

@@ -30,7 +30,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def problems(*classes: type[ModuleSettings]) -> list[str]:
-    """What the settings complain of."""
+    """Return the problems that the settings report."""
     with pytest.raises(ConfigurationError) as caught:
         load_settings(classes or (Settings, ShopSettings))
     return list(caught.value.problems)

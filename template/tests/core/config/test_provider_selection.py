@@ -46,7 +46,7 @@ def selected() -> str:
 
 
 def problems() -> list[str]:
-    """What the settings complain of."""
+    """Return the problems that the settings report."""
     with pytest.raises(ConfigurationError) as caught:
         selected()
     return list(caught.value.problems)

@@ -38,7 +38,7 @@ async def runtime(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> Asyn
 
 
 async def app(*arguments: str) -> Result:
-    """Runs `app …`; in a thread, since it brings its own event loop."""
+    """Run `app …` in a thread, because it starts its own event loop."""
     return await asyncio.to_thread(CliRunner().invoke, cli, arguments)
 
 

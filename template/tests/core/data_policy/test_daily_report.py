@@ -22,7 +22,7 @@ DAY = date(2026, 3, 1)
 
 
 class Mailbox(list[DailyReport]):
-    """Where reports are sent."""
+    """The URL that reports are sent to."""
 
 
 async def read(runtime: Runtime, report: DailyReport) -> None:

@@ -1,4 +1,4 @@
-"""What modules keep of a user, put together and removed, on a table of the tests' own."""
+"""Exporting and erasing the personal data of all modules, on a table that only the tests have."""
 
 import json
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ def mine(user_id: UUID) -> ColumnElement[bool]:
 
 
 async def anonymise(_runtime: Runtime, session: AsyncSession, user_id: UUID) -> None:
-    """Keeps the rows of a user and takes the note off."""
+    """Keep the user's rows and remove their notes."""
     await session.execute(update(Thing).where(mine(user_id)).values(note=None))
 
 

@@ -42,6 +42,6 @@ SMALL = module(
 
 
 async def pieces_of(*sizes: int) -> AsyncIterator[bytes]:
-    """A body that does not say how long it is."""
+    """Yield a body without a declared length."""
     for size in sizes:
         yield b"x" * size

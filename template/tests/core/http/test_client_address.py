@@ -1,4 +1,4 @@
-"""Whose request is it, behind proxies that may or may not be ours."""
+"""The client's address behind trusted and untrusted proxies."""
 
 import pytest
 from starlette.requests import Request

@@ -23,26 +23,26 @@ def event() -> InboxEvent:
 
 
 async def add(session: SessionDep) -> str:
-    """Writes a row and answers."""
+    """Write a row."""
     session.add(event())
     return "done"
 
 
 async def add_and_refuse(session: SessionDep) -> str:
-    """Writes a row and answers with an error."""
+    """Write a row and raise an error."""
     session.add(event())
     await session.flush()
     raise HTTPException(418)
 
 
 async def add_twice(session: SessionDep) -> str:
-    """Writes what the commit refuses."""
+    """Write a row that the commit rejects."""
     session.add_all([event(), event()])
     return "done"
 
 
 async def names(database: Database) -> list[str]:
-    """What is kept."""
+    """Return the names of the stored rows."""
     async with database.reading() as session:
         return list(await session.scalars(select(col(InboxEvent.event_id))))
 
@@ -76,7 +76,7 @@ class TestSession:
 class TestPage:
     @pytest.fixture
     def echo(self) -> Callable[..., Any]:
-        """Answers the page that was asked for."""
+        """Return the requested page."""
 
         async def list_things(page: PageDep) -> Page[int]:
             return Page(items=[], total=0, skip=page.skip, limit=page.limit)

@@ -15,7 +15,7 @@ from tests.core.http.small_module import SMALL
 
 
 async def call(app: FastAPI, path: str, *received: dict[str, Any], method: str = "GET") -> list[dict[str, Any]]:
-    """What the application sends, message by message."""
+    """Return the messages that the application sends."""
     sent: list[dict[str, Any]] = []
     messages = iter(received or ({"type": "http.request", "body": b"", "more_body": False},))
 

@@ -94,7 +94,7 @@ def sockets(build: Build) -> FastAPI:
 
 
 async def connect(app: FastAPI, *, user: str | None, denial: bool = True, path: str = PATH) -> list[dict[str, Any]]:
-    """What the application sends to a client that connects."""
+    """Return the messages that the application sends to a client that connects."""
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:

@@ -31,12 +31,12 @@ class Counter:
 
     @asynccontextmanager
     async def lifespan(self, runtime: Runtime) -> AsyncIterator[None]:
-        """Opens the shop."""
+        """Open the shop."""
         runtime.provide(Shop, self.shop)
         yield
 
     async def run(self, *arguments: str) -> Result:
-        """Runs `app inbox …`; in a thread, since it brings its own event loop."""
+        """Run `app inbox …` in a thread, because it starts its own event loop."""
         module = Module(name="shop", inbox_handlers=(sell,), lifespan=self.lifespan)
         line = CommandLine(modules=(core, module), database=nullcontext)
         return await asyncio.to_thread(CliRunner().invoke, inbox, arguments, obj=line)
@@ -44,7 +44,7 @@ class Counter:
 
 @pytest.fixture
 def counter() -> Counter:
-    """Where the command is run."""
+    """The counter of the handler's calls."""
     return Counter()
 
 

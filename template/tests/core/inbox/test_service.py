@@ -35,7 +35,7 @@ from tests.core.inbox.shop import (
 
 @pytest.fixture
 def open_shop() -> OpenShop:
-    """Opens the shop on a database; what is told waits for `drain`. On another queue the tests below are the same."""
+    """Open the shop on a database; events wait for `drain`. Subclasses run the same tests with another queue."""
     return shop_in_process
 
 
@@ -49,7 +49,7 @@ async def runtime(database: Database, open_shop: OpenShop) -> Runtime:
 
 @pytest.fixture
 def shop(runtime: Runtime) -> Shop:
-    """How the handler behaves."""
+    """The behaviour of the handler."""
     return runtime.resource(Shop)
 
 

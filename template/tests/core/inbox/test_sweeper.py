@@ -1,4 +1,4 @@
-"""What happens to events whose process was killed, and to those that wait."""
+"""Events whose process was killed, and events that wait."""
 
 import asyncio
 import os
@@ -23,7 +23,7 @@ from tests.processes import KILLED
 
 
 def runtime_on(url: str) -> Runtime:
-    """A runtime with the shop; what is told is left to the sweeper."""
+    """A runtime with the shop; received events are left to the sweeper."""
     return shop_in_process(create_database(Settings().with_database(url)))
 
 
@@ -44,7 +44,7 @@ async def runtime(url: str) -> AsyncIterator[Runtime]:
 
 
 async def process(what: str, url: str) -> int:
-    """Runs the shop in a process of its own; its exit code."""
+    """Run the shop in a separate process, and return its exit code."""
     command = (sys.executable, "-m", "tests.core.inbox.shop", what)
     child = await asyncio.create_subprocess_exec(*command, env={**os.environ, "DATABASE_URL": url})
     return await child.wait()

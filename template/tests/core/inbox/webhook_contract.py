@@ -16,7 +16,7 @@ from app.core.runtime import Runtime
 
 
 class Sign(Protocol):
-    """Signs a body as the provider does."""
+    """A function that signs a body as the provider does."""
 
     def __call__(self, body: bytes, *, id_: str = "msg_1", at: datetime | None = None) -> dict[str, str]:
         """Return the request's headers. `at` is the time of signing; by default, now."""

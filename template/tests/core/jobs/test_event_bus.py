@@ -29,7 +29,7 @@ class Returned(Event):
 
 
 class Heard:
-    """Who was told what."""
+    """The events that each subscriber received."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, Event]] = []
@@ -46,7 +46,7 @@ async def count(runtime: Runtime, event: Event) -> None:
 
 
 async def fail(runtime: Runtime, event: Sold) -> None:
-    """Fails at the first attempt."""
+    """Fail the first attempt."""
     calls = runtime.resource(Heard).calls
     calls.append(("fail", event))
     if calls.count(("fail", event)) == 1:

@@ -57,7 +57,7 @@ SMALL = module(
 
 
 class Log:
-    """What has been written to standard output."""
+    """The lines that were written to standard output."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys

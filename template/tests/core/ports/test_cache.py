@@ -18,7 +18,7 @@ ID = UUID(int=7)
 
 
 class Statistics(BaseModel):
-    """What is dear to count."""
+    """Return a value that is expensive to compute."""
 
     owner: UUID
     since: datetime
@@ -27,7 +27,7 @@ class Statistics(BaseModel):
 
 @dataclass
 class Shop:
-    """Holds a cache, and records the calls of the functions behind it."""
+    """A service with a cache, and a record of the calls of the cached functions."""
 
     cache: Cache = field(default_factory=MemoryCache)
     telemetry: Telemetry = field(default_factory=Telemetry)
@@ -44,7 +44,7 @@ def shop() -> Shop:
 
 @cached("shop.statistics", ttl=MINUTE)
 async def statistics(shop: Shop, owner: UUID, *, tag: str = "all") -> Statistics:
-    """Counts."""
+    """Return a count."""
     shop.asked.append((owner, tag))
     await shop.may_answer.wait()
     return Statistics(owner=owner, since=datetime(2030, 1, 1, tzinfo=UTC), tags=(tag,))
@@ -59,14 +59,14 @@ async def nothing(shop: Shop) -> Statistics | None:
 
 @cached("shop.refusal", ttl=MINUTE)
 async def refusal(shop: Shop) -> int:
-    """Fails."""
+    """Raise an error."""
     shop.asked.append("refusal")
     await asyncio.sleep(0)
     raise ConnectionRefusedError
 
 
 async def turns() -> None:
-    """Lets everything that can go on go on."""
+    """Let all tasks run until they wait."""
     for _ in range(20):
         await asyncio.sleep(0)
 

@@ -1,4 +1,4 @@
-"""What stands in for modules that are absent."""
+"""The null implementations of the ports of absent modules."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7

@@ -1,4 +1,4 @@
-"""How operations reach the listeners."""
+"""Reporting operations to the listeners."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from tests.core.telemetry import Recorder
 
 
 class Broken(TelemetryListener):
-    """Fails at everything."""
+    """A listener that always fails."""
 
     def started(self, operation: Operation) -> None:
         raise RuntimeError(operation.kind)

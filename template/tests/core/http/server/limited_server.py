@@ -32,7 +32,7 @@ type Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Application:
-    """Answers the size of a body, or more than any buffer holds; remembers the clients that left."""
+    """An application that returns a body's size, or more than any buffer holds, and records disconnected clients."""
 
     def __init__(self) -> None:
         self.left = asyncio.Event()
@@ -123,7 +123,7 @@ async def status_of(reader: asyncio.StreamReader) -> int:
 
 
 async def error_of(reader: asyncio.StreamReader) -> tuple[int, dict[str, Any]]:
-    """The status and the error of a refusal, after which the connection is closed."""
+    """Return the status and the error of a response, after which the connection is closed."""
     head, _, body = (await asyncio.wait_for(reader.read(), 10)).partition(b"\r\n\r\n")
     return int(head.split()[1]), json.loads(body)["error"]
 

@@ -1,4 +1,4 @@
-"""How the server starts and stops. In processes of their own, as signals are for processes."""
+"""Starting and stopping the server, in separate processes, because signals are sent to processes."""
 
 import json
 import os

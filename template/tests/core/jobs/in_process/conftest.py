@@ -26,7 +26,7 @@ def runtime(database: Database) -> Runtime:
 
 @pytest.fixture
 def work(runtime: Runtime) -> Work:
-    """What the jobs do."""
+    """The record of the jobs' work."""
     return runtime.resource(Work)
 
 
@@ -42,6 +42,6 @@ async def eager(runtime: Runtime) -> AsyncIterator[InProcessQueue]:
 
 @pytest.fixture
 def logs() -> Iterator[list[structlog.typing.EventDict]]:
-    """What is logged."""
+    """The log entries."""
     with capture_logs() as captured:
         yield captured

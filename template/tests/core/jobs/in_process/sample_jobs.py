@@ -15,7 +15,7 @@ SOON = timedelta(seconds=5)
 
 
 class Work:
-    """What the jobs below have done, and when they may go on."""
+    """The work that the jobs have done, and the gate that they wait for."""
 
     def __init__(self) -> None:
         self.done: list[object] = []
@@ -37,7 +37,7 @@ async def note(runtime: Runtime, item: str) -> None:
 
 
 async def fail(runtime: Runtime) -> None:
-    """Fails as often as it is told to."""
+    """Fail as many times as `failures` says."""
     work = runtime.resource(Work)
     work.note("tried")
     if work.failures > 0:
@@ -46,7 +46,7 @@ async def fail(runtime: Runtime) -> None:
 
 
 async def fail_oddly(runtime: Runtime, how: str) -> None:
-    """Fails with something that is no `Exception`."""
+    """Raise an error that is not an `Exception`."""
     runtime.resource(Work).note(how)
     if how == "exits":
         sys.exit(1)
@@ -69,12 +69,12 @@ async def wait(runtime: Runtime) -> None:
 
 
 async def note_surroundings(runtime: Runtime) -> None:
-    """Notes what a log line of a job says of where it comes from."""
+    """Record the context of a job's log lines."""
     runtime.resource(Work).note((structlog.contextvars.get_contextvars(), current_request.get()))
 
 
 async def queue_another(runtime: Runtime) -> None:
-    """Queues a job in its turn."""
+    """Queue another job."""
     await enqueue(runtime, note, "second")
 
 
@@ -88,13 +88,13 @@ def queue_of(runtime: Runtime) -> InProcessQueue:
 
 
 async def enqueue(runtime: Runtime, job: JobFunction, *args: str, job_id: str | None = None, delay: float = 0) -> None:
-    """Queues a job in a transaction of its own."""
+    """Queue a job in a separate transaction."""
     async with runtime.database.transaction() as session:
         await runtime.queue.enqueue(session, job, *args, job_id=job_id, defer_by=timedelta(seconds=delay))
 
 
 async def enqueue_and_fail(runtime: Runtime) -> None:
-    """Queues a job in a transaction that is rolled back."""
+    """Queue a job in a transaction that is rolled back."""
     async with runtime.database.transaction() as session:
         await runtime.queue.enqueue(session, note, "one")
         raise LookupError
