@@ -29,7 +29,7 @@ from tests.fakes.llm import KEY, TEXTS, Asked, FakeLLM, Says
 class ProviderContract(ErrorContract):
     """A provider answers as a whole and as a stream, counts tokens alike, and raises the port's errors."""
 
-    async def test_answers_a_conversation(self, llm: LLMProvider, fake: FakeLLM) -> None:
+    async def test_completes_a_conversation(self, llm: LLMProvider, fake: FakeLLM) -> None:
         answer = await llm.complete(CONVERSATION, max_tokens=77)
 
         assert (answer.provider, answer.model, answer.text) == (self.case.name, llm.models[0], "".join(TEXTS))
@@ -63,7 +63,7 @@ class ProviderContract(ErrorContract):
         assert last == whole
         assert [asked.stream for asked in fake.asked] == [False, True]
 
-    async def test_answers_simple_questions(self, llm: LLMProvider, fake: FakeLLM) -> None:
+    async def test_completes_simple_questions(self, llm: LLMProvider, fake: FakeLLM) -> None:
         assert await llm.complete_simple("Hello", system="Be brief.") == "".join(TEXTS)
         assert [text async for text in llm.stream_simple("Hello")] == list(TEXTS)
         assert [(asked.system, asked.turns) for asked in fake.asked] == [
@@ -76,7 +76,7 @@ class ProviderContract(ErrorContract):
             assert (await llm.complete(CONVERSATION, model=model)).model == model
         assert [asked.model for asked in fake.asked] == list(llm.models)
 
-    async def test_may_search_the_web(self, llm: LLMProvider, fake: FakeLLM) -> None:
+    async def test_can_search_the_web(self, llm: LLMProvider, fake: FakeLLM) -> None:
         whole = await llm.complete(CONVERSATION, search=True)
         *deltas, last = [part async for part in llm.stream(CONVERSATION, search=True)]
 
@@ -124,7 +124,7 @@ class ProviderContract(ErrorContract):
 
         assert fake.asked == []
 
-    async def test_answers_over_http(self, client: httpx.AsyncClient, asker: dict[str, str], runtime: Runtime) -> None:
+    async def test_works_over_http(self, client: httpx.AsyncClient, asker: dict[str, str], runtime: Runtime) -> None:
         whole = await question(client, asker)
         streamed = await question(client, asker, stream=True)
 

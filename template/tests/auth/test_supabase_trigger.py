@@ -80,7 +80,7 @@ class TestDocumentedTrigger:
             for row in requests
         ]
 
-    async def test_what_it_sends_keeps_the_user_in_step(
+    async def test_its_events_synchronise_the_user(
         self, project: Driver, client: httpx.AsyncClient, runtime: Runtime
     ) -> None:
         await self.set_up_vault(project)
@@ -107,7 +107,7 @@ class TestDocumentedTrigger:
         assert {stored.status for stored in await drain_inbox(runtime)} == {"done"}
         assert await people(runtime) == [(ID, "new@example.com", "Ada Löve", False)]
 
-    async def test_it_sends_neither_more_columns_nor_more_often_than_needed(self, project: Driver) -> None:
+    async def test_it_sends_only_the_needed_columns_and_changes(self, project: Driver) -> None:
         await self.set_up_vault(project)
         await project.execute("insert into auth.users (id, encrypted_password) values ($1, 'hash')", ID)
         await project.execute("update auth.users set encrypted_password = 'other hash'")
@@ -116,7 +116,7 @@ class TestDocumentedTrigger:
         assert len(bodies) == 1
         assert "hash" not in bodies[0]
 
-    async def test_without_its_secrets_nobody_is_kept_from_signing_up(self, project: Driver) -> None:
+    async def test_without_its_secrets_users_can_still_sign_up(self, project: Driver) -> None:
         await project.execute("insert into auth.users (id) values ($1)", ID)
 
         assert await project.fetchval("select count(*) from auth.users") == 1

@@ -57,7 +57,7 @@ class TestReceive:
 
 
 class TestApply:
-    async def test_a_change_is_taken_over(self, client: httpx.AsyncClient, runtime: Runtime) -> None:
+    async def test_a_change_is_applied(self, client: httpx.AsyncClient, runtime: Runtime) -> None:
         await send(client, event())
         changed = event("UPDATE", at=NOW + timedelta(seconds=1), raw_user_meta_data={"name": "Ada King"})
         await send(client, changed, id_="msg_2")
@@ -66,7 +66,7 @@ class TestApply:
         assert await people(runtime) == [(ID, "ada@example.com", "Ada King", True)]
 
     @pytest.mark.parametrize("confirmed_at", [None, False, 0, []], ids=repr)
-    async def test_an_address_that_is_not_confirmed_is_left_out(
+    async def test_an_unconfirmed_address_is_omitted(
         self, client: httpx.AsyncClient, runtime: Runtime, confirmed_at: object
     ) -> None:
         await send(client, event(email_confirmed_at=confirmed_at))
@@ -92,7 +92,9 @@ class TestApply:
         assert await people(runtime) == [ADA]
         assert await verified(runtime) == [False]
 
-    async def test_an_older_change_that_comes_late_is_not(self, client: httpx.AsyncClient, runtime: Runtime) -> None:
+    async def test_an_older_change_that_arrives_late_is_ignored(
+        self, client: httpx.AsyncClient, runtime: Runtime
+    ) -> None:
         await send(client, event("UPDATE", at=NOW + timedelta(seconds=5)))
         await drain_inbox(runtime)
         await send(client, event(email="old@example.com"), id_="msg_2")
@@ -103,7 +105,9 @@ class TestApply:
     @pytest.mark.parametrize(
         "gone", [event("DELETE", at=NOW + timedelta(seconds=5)), event("UPDATE", deleted_at=NOW.isoformat())]
     )
-    async def test_who_is_deleted_is_shut_out(self, client: httpx.AsyncClient, runtime: Runtime, gone: bytes) -> None:
+    async def test_a_deleted_user_is_deactivated(
+        self, client: httpx.AsyncClient, runtime: Runtime, gone: bytes
+    ) -> None:
         await send(client, event())
         await drain_inbox(runtime)
         await send(client, gone, id_="msg_2")
@@ -111,7 +115,7 @@ class TestApply:
 
         assert [active for *_, active in await people(runtime)] == [False]
 
-    async def test_other_tables_are_none_of_our_business(self, client: httpx.AsyncClient, runtime: Runtime) -> None:
+    async def test_other_tables_are_ignored(self, client: httpx.AsyncClient, runtime: Runtime) -> None:
         await send(client, b'{"type": "INSERT", "schema": "public", "table": "users", "record": {"id": "x"}}')
 
         assert [stored.status for stored in await drain_inbox(runtime)] == ["done"]
@@ -133,7 +137,7 @@ class TestApply:
         ],
         ids=range(10),
     )
-    async def test_a_signed_event_that_makes_no_sense_is_kept_with_the_reason(
+    async def test_a_malformed_event_is_stored_with_the_reason(
         self, client: httpx.AsyncClient, runtime: Runtime, body: bytes, reason: str
     ) -> None:
         assert (await send(client, body)).status_code == 202

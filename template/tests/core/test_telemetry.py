@@ -82,7 +82,7 @@ class TestRequests:
         assert (missing.route, missing.status, missing.traceparent) == (None, 404, None)
         assert "secret" not in repr(recorder.operations)
 
-    async def test_are_reported_with_the_error_that_nothing_handled(self, build: Build) -> None:
+    async def test_are_reported_with_unhandled_errors(self, build: Build) -> None:
         app, recorder = build(module(("GET", "/fail", fail))), Recorder()
         with runtime_of(app).listen(recorder):
             async with client_of(app) as client:

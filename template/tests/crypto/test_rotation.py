@@ -83,7 +83,7 @@ class TestRotation:
         async with opened(filled, monkeypatch, NEW) as runtime:
             assert await tokens(runtime) == before
 
-    async def test_a_second_run_has_nothing_to_do(self, filled: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_a_second_run_changes_no_value(self, filled: Database, monkeypatch: pytest.MonkeyPatch) -> None:
         async with opened(filled, monkeypatch, NEW, OLD) as runtime:
             await run(runtime)
             assert await run(runtime) == (0, [])
@@ -103,7 +103,7 @@ class TestRotation:
             assert (await count_by_key(runtime, column))["new"] == 3
             assert await run(runtime) == (COUNT - 3 + 1, [])
 
-    async def test_the_time_of_the_last_change_stays(self, filled: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_updated_at_is_kept(self, filled: Database, monkeypatch: pytest.MonkeyPatch) -> None:
         async with opened(filled, monkeypatch, NEW, OLD) as runtime:
             async with runtime.database.reading() as session:
                 before = (await session.scalars(select(col(Integration.updated_at)))).all()
@@ -111,7 +111,7 @@ class TestRotation:
             async with runtime.database.reading() as session:
                 assert (await session.scalars(select(col(Integration.updated_at)))).all() == before
 
-    async def test_a_value_that_cannot_be_decrypted_is_reported_and_left_alone(
+    async def test_a_value_that_cannot_be_decrypted_is_reported_and_kept(
         self, filled: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         async with opened(filled, monkeypatch, NEW, OLD) as runtime:

@@ -186,7 +186,7 @@ async def test_two_workers_share_the_jobs_and_do_each_once(shop: Shop) -> None:
     assert await shop.count(Attempt) == JOBS
 
 
-async def test_an_api_that_is_killed_between_commit_and_relay_has_lost_nothing(shop: Shop) -> None:
+async def test_an_api_that_is_killed_between_commit_and_relay_loses_no_job(shop: Shop) -> None:
     shop.start(work)
     for first in range(0, JOBS, JOBS // 2):
         numbers = range(first, first + JOBS // 2)
@@ -194,7 +194,7 @@ async def test_an_api_that_is_killed_between_commit_and_relay_has_lost_nothing(s
     await shop.all_done(JOBS)
 
 
-async def test_a_worker_that_is_killed_in_mid_job_has_lost_nothing(shop: Shop) -> None:
+async def test_a_worker_that_is_killed_during_a_job_loses_no_job(shop: Shop) -> None:
     shop.start(queue, range(JOBS), SECONDS)
     for part in (1, 2):
         worker = shop.start(work)
@@ -206,7 +206,7 @@ async def test_a_worker_that_is_killed_in_mid_job_has_lost_nothing(shop: Shop) -
     assert await shop.count(Attempt) > JOBS
 
 
-async def test_while_redis_is_away_nothing_is_lost(shop: Shop) -> None:
+async def test_no_job_is_lost_while_redis_is_unavailable(shop: Shop) -> None:
     shop.start(work)
     queueing = shop.start(queue, range(JOBS), SECONDS)
     await shop.paid(JOBS // 10)
@@ -218,7 +218,7 @@ async def test_while_redis_is_away_nothing_is_lost(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("lease", [60])
-async def test_a_worker_that_is_asked_to_stop_leaves_nothing_half_done(shop: Shop) -> None:
+async def test_a_worker_that_is_stopped_leaves_no_job_unfinished(shop: Shop) -> None:
     shop.start(queue, range(JOBS), SECONDS)
     worker = shop.start(work)
     await shop.paid(JOBS // 2)

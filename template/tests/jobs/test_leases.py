@@ -26,7 +26,7 @@ class TestClaim:
 
         assert runtime.resource(Work).done == ["one"]
 
-    async def test_of_two_workers_one_runs_it(self, live_database: Database) -> None:
+    async def test_one_of_two_workers_runs_it(self, live_database: Database) -> None:
         first, second = make_runtime(live_database), make_runtime(live_database)
         ids = [UUID(await enqueue(first, note, number)) for number in range(20)]
         await asyncio.gather(
@@ -44,7 +44,7 @@ class TestClaim:
         assert runtime.resource(Work).done == []
         assert await state_of(runtime, id_) == (JobState.WAITING, 0)
 
-    async def test_the_end_of_a_job_that_was_taken_over_counts_for_nothing(self, database: Database) -> None:
+    async def test_the_outcome_of_a_job_that_was_taken_over_is_ignored(self, database: Database) -> None:
         runtime = make_runtime(database)
         ledger = outbox_of(runtime).ledger
         id_ = await enqueue(runtime, note, "one")
@@ -61,7 +61,7 @@ class TestClaim:
 
 
 class TestLease:
-    async def test_of_a_long_job_is_renewed(self, live_database: Database) -> None:
+    async def test_is_renewed_during_a_long_job(self, live_database: Database) -> None:
         runtime = make_runtime(live_database, worker=WorkerOptions(drain_timeout=SOON))
         work, ledger = runtime.resource(Work), outbox_of(runtime).ledger
         renewed = asyncio.Event()
@@ -106,7 +106,7 @@ class TestLease:
         assert events.count("job_finished_after_its_lease") == 1
         assert events.count("job_taken_over") == 9
 
-    async def test_a_late_success_changes_nothing_of_a_job_that_was_retried(self, database: Database) -> None:
+    async def test_a_late_success_does_not_affect_a_replayed_job(self, database: Database) -> None:
         runtime = make_runtime(database)
         ledger = outbox_of(runtime).ledger
         id_ = UUID(await enqueue(runtime, note, "one"))

@@ -47,7 +47,7 @@ class TestList:
 
 
 class TestReplay:
-    async def test_gives_a_dead_job_all_its_attempts_again(self, runtime: Runtime) -> None:
+    async def test_resets_the_attempts_of_a_dead_job(self, runtime: Runtime) -> None:
         id_ = await dead_job(runtime)
         work = runtime.resource(Work)
         work.failures, work.done = 9, []
@@ -63,7 +63,7 @@ class TestReplay:
         assert not await replay(runtime, id_)
         assert not await replay(runtime, uuid7())
 
-    async def test_is_in_nobody_s_way_who_has_the_same_key(self, runtime: Runtime) -> None:
+    async def test_does_not_conflict_with_another_job_of_the_same_key(self, runtime: Runtime) -> None:
         runtime.resource(Work).failures = 10
         await enqueue(runtime, fail, job_id="same")
         await runtime.queue.drain(raises=False)

@@ -13,7 +13,7 @@ from tests.jobs.workers import Recorder
 
 
 class TestSweep:
-    async def test_hands_over_what_is_due_and_again_after_a_lease(self, database: Database) -> None:
+    async def test_hands_over_due_jobs_and_again_after_a_lease(self, database: Database) -> None:
         broker = Recorder()
         runtime = make_runtime(database, broker=broker)
         sweeper = outbox_of(runtime).sweeper()
@@ -29,7 +29,7 @@ class TestSweep:
         await sweeper.sweep()
         assert broker.sent == [id_, id_]
 
-    async def test_what_could_not_be_handed_over_is_due_at_once(self, database: Database) -> None:
+    async def test_jobs_that_could_not_be_handed_over_stay_due(self, database: Database) -> None:
         broker = Recorder()
         runtime = make_runtime(database, broker=broker)
         sweeper = outbox_of(runtime).sweeper()
@@ -42,7 +42,7 @@ class TestSweep:
 
         assert broker.sent == [id_]
 
-    async def test_hands_over_no_more_than_there_is_room_for(
+    async def test_hands_over_no_more_jobs_than_the_capacity(
         self, database: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         broker = Recorder()
@@ -60,7 +60,7 @@ class TestSweep:
 
 
 class TestRelay:
-    async def test_hands_over_what_is_committed(self, live_database: Database) -> None:
+    async def test_hands_over_committed_jobs(self, live_database: Database) -> None:
         broker = Recorder()
         runtime = make_runtime(live_database, broker=broker)
         async with running(runtime):
@@ -68,7 +68,7 @@ class TestRelay:
             await enqueue(runtime, note, "later", delay=60)
         assert broker.sent == ids
 
-    async def test_leaves_to_the_sweep_what_it_cannot_hand_over(self, live_database: Database) -> None:
+    async def test_leaves_failed_jobs_to_the_sweep(self, live_database: Database) -> None:
         broker = Recorder()
         broker.is_away = True
         runtime = make_runtime(live_database, broker=broker)

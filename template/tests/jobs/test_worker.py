@@ -20,21 +20,21 @@ from tests.jobs.workers import SOON, state_of
 class TestAlone:
     """One process serves and works, as in local."""
 
-    async def test_jobs_start_by_themselves_and_so_do_those_they_queue(self, live_database: Database) -> None:
+    async def test_jobs_and_those_that_they_queue_start_automatically(self, live_database: Database) -> None:
         runtime = make_runtime(live_database, worker=WorkerOptions())
         async with running(runtime):
             await enqueue(runtime, queue_another)
             await runtime.resource(Work).until(1)
         assert runtime.resource(Work).done == ["second"]
 
-    async def test_what_was_left_by_another_process_is_run(self, live_database: Database) -> None:
+    async def test_jobs_of_another_process_are_run(self, live_database: Database) -> None:
         await enqueue(make_runtime(live_database), note, "left")
         runtime = make_runtime(live_database, worker=WorkerOptions())
         async with running(runtime):
             await runtime.resource(Work).until(1)
         assert runtime.resource(Work).done == ["left"]
 
-    async def test_what_fails_is_tried_again(self, live_database: Database) -> None:
+    async def test_failed_jobs_are_retried(self, live_database: Database) -> None:
         runtime = make_runtime(live_database, worker=WorkerOptions())
         runtime.resource(Work).failures = 2
         async with running(runtime):
@@ -42,18 +42,18 @@ class TestAlone:
             await runtime.resource(Work).until(3)
         assert await state_of(runtime, id_) == (JobState.DONE, 3)
 
-    async def test_jobs_by_the_clock_run(self, live_database: Database) -> None:
+    async def test_cron_jobs_are_run(self, live_database: Database) -> None:
         runtime = make_runtime(live_database, worker=WorkerOptions(), crons=(Cron(function=queue_another, minute="*"),))
         async with running(runtime):
             await runtime.resource(Work).until(1)
         assert runtime.resource(Work).done == ["second"]
 
-    async def test_a_sign_of_life_is_given(self, live_database: Database) -> None:
+    async def test_the_heartbeat_is_called(self, live_database: Database) -> None:
         alive = asyncio.Event()
         async with running(make_runtime(live_database, worker=WorkerOptions(heartbeat=alive.set))):
             await asyncio.wait_for(alive.wait(), 5)
 
-    async def test_one_that_cannot_be_given_is_told_once_and_stops_nothing(self, live_database: Database) -> None:
+    async def test_a_failing_heartbeat_is_logged_once_and_ignored(self, live_database: Database) -> None:
         calls = asyncio.Semaphore(0)
 
         def alive() -> None:
@@ -69,7 +69,7 @@ class TestAlone:
 
 
 class TestStop:
-    async def test_what_runs_may_finish(self, live_database: Database) -> None:
+    async def test_running_jobs_can_finish(self, live_database: Database) -> None:
         runtime = make_runtime(live_database, worker=WorkerOptions(drain_timeout=SOON))
         work = runtime.resource(Work)
         async with running(runtime):
@@ -78,7 +78,7 @@ class TestStop:
             asyncio.get_running_loop().call_later(0.01, work.gate.set)
         assert await state_of(runtime, id_) == (JobState.DONE, 1)
 
-    async def test_what_takes_longer_is_given_back_and_loses_no_attempt(self, live_database: Database) -> None:
+    async def test_unfinished_jobs_are_returned_without_counting_the_attempt(self, live_database: Database) -> None:
         runtime = make_runtime(live_database, worker=WorkerOptions(drain_timeout=timedelta()))
         async with running(runtime):
             id_ = await enqueue(runtime, wait)

@@ -23,7 +23,7 @@ class TestPlan:
         assert (await client.get(PROJECTS, headers=owner)).json()["total"] == 1
         assert len(plan.reserved) == 1
 
-    async def test_does_not_count_deleted_projects_and_those_of_others(
+    async def test_ignores_deleted_projects_and_those_of_other_users(
         self, client: httpx.AsyncClient, owner: dict[str, str], stranger: dict[str, str], runtime: Runtime
     ) -> None:
         await create(client, owner)
@@ -46,7 +46,7 @@ class TestStrangers:
 
         assert code(await client.get(url, headers=stranger)) == (404, "NOT_FOUND")
 
-    async def test_changing_it_is_404_and_changes_nothing(
+    async def test_updating_it_is_404_and_does_not_change_it(
         self, client: httpx.AsyncClient, owner: dict[str, str], stranger: dict[str, str]
     ) -> None:
         url = f"{PROJECTS}/{await create(client, owner)}"
@@ -54,7 +54,7 @@ class TestStrangers:
         assert code(await client.patch(url, headers=stranger, json={"name": "Mine"})) == (404, "NOT_FOUND")
         assert (await client.get(url, headers=owner)).json()["name"] == "Apollo"
 
-    async def test_deleting_it_is_404_and_deletes_nothing(
+    async def test_deleting_it_is_404_and_does_not_delete_it(
         self, client: httpx.AsyncClient, owner: dict[str, str], stranger: dict[str, str]
     ) -> None:
         url = f"{PROJECTS}/{await create(client, owner)}"

@@ -10,7 +10,7 @@ from tests.statements import statements_of
 
 
 class TestList:
-    async def test_answers_ones_own_the_newest_first(
+    async def test_lists_the_projects_of_the_user_newest_first(
         self, client: httpx.AsyncClient, owner: dict[str, str], stranger: dict[str, str]
     ) -> None:
         for name in ("one", "two", "three"):
@@ -22,7 +22,7 @@ class TestList:
         assert [item["name"] for item in answer["items"]] == ["three", "two", "one"]
         assert (answer["total"], answer["skip"], answer["limit"]) == (3, 0, 20)
 
-    async def test_nothing_is_an_empty_list(self, client: httpx.AsyncClient, owner: dict[str, str]) -> None:
+    async def test_is_empty_without_projects(self, client: httpx.AsyncClient, owner: dict[str, str]) -> None:
         assert (await client.get(PROJECTS, headers=owner)).json() == {"items": [], "total": 0, "skip": 0, "limit": 20}
 
     async def test_pages_show_each_project_once(self, client: httpx.AsyncClient, owner: dict[str, str]) -> None:
@@ -50,7 +50,7 @@ class TestList:
             ("' OR 1=1 --", []),
         ],
     )
-    async def test_searches_names_and_descriptions_literally(
+    async def test_searches_names_and_descriptions_without_wildcards(
         self, client: httpx.AsyncClient, owner: dict[str, str], search: str, found: list[str]
     ) -> None:
         await create(client, owner, "Apollo 11", description="To the Moon")
@@ -74,7 +74,7 @@ class TestList:
         ],
         ids=str,
     )
-    async def test_a_query_that_makes_no_sense_is_refused(
+    async def test_an_invalid_query_is_refused(
         self, client: httpx.AsyncClient, owner: dict[str, str], params: dict[str, str]
     ) -> None:
         assert code(await client.get(PROJECTS, headers=owner, params=params)) == (422, "VALIDATION_ERROR")

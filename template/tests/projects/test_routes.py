@@ -15,7 +15,7 @@ BAD_NAMES = ["", "   ", "a\0b", "two\nlines", "x" * 201, "x" * 500_000, None, 7,
 
 
 class TestCreate:
-    async def test_answers_the_project(self, client: httpx.AsyncClient, owner: dict[str, str]) -> None:
+    async def test_returns_the_project(self, client: httpx.AsyncClient, owner: dict[str, str]) -> None:
         answer = await client.post(PROJECTS, headers=owner, json={"name": " Apollo ", "description": "To the\nmoon"})
 
         assert answer.status_code == 201
@@ -25,13 +25,13 @@ class TestCreate:
         assert (await client.get(f"{PROJECTS}/{project['id']}", headers=owner)).json() == project
 
     @pytest.mark.parametrize("name", BAD_NAMES, ids=lambda name: ascii(name)[:12])
-    async def test_what_is_no_name_is_refused(
+    async def test_an_invalid_name_is_refused(
         self, client: httpx.AsyncClient, owner: dict[str, str], name: object
     ) -> None:
         assert code(await client.post(PROJECTS, headers=owner, json={"name": name})) == (422, "VALIDATION_ERROR")
 
     @pytest.mark.parametrize("description", ["a\0b", "x" * 5001, 7], ids=lambda text: ascii(text)[:12])
-    async def test_what_is_no_description_is_refused(
+    async def test_an_invalid_description_is_refused(
         self, client: httpx.AsyncClient, owner: dict[str, str], description: object
     ) -> None:
         answer = await client.post(PROJECTS, headers=owner, json={"name": "Apollo", "description": description})
@@ -47,7 +47,7 @@ class TestCreate:
         assert code(answer) == (422, "VALIDATION_ERROR")
 
     @pytest.mark.parametrize("body", [b"", b"null", b"[]", b"{", b'{"name": "\\ud800"}', b"\xff"], ids=ascii)
-    async def test_a_body_that_is_no_project_is_refused(
+    async def test_an_invalid_body_is_refused(
         self, client: httpx.AsyncClient, owner: dict[str, str], body: bytes
     ) -> None:
         headers = {**owner, "Content-Type": "application/json"}
@@ -56,7 +56,7 @@ class TestCreate:
 
 
 class TestRead:
-    async def test_no_such_project_is_404(self, client: httpx.AsyncClient, owner: dict[str, str]) -> None:
+    async def test_an_unknown_project_is_404(self, client: httpx.AsyncClient, owner: dict[str, str]) -> None:
         missing = uuid4()
 
         answer = await client.get(f"{PROJECTS}/{missing}", headers=owner)
@@ -66,7 +66,7 @@ class TestRead:
 
     @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
     @pytest.mark.parametrize("project_id", ["1", "not-an-id", f"{UUID(int=7)}x", "%00"])
-    async def test_what_is_no_id_is_422(
+    async def test_an_invalid_id_is_422(
         self, client: httpx.AsyncClient, owner: dict[str, str], method: str, project_id: str
     ) -> None:
         body = {"name": "Apollo"} if method == "PATCH" else None
@@ -76,7 +76,7 @@ class TestRead:
 
 
 class TestUpdate:
-    async def test_changes_what_is_sent_and_nothing_else(
+    async def test_changes_only_the_fields_that_were_sent(
         self, client: httpx.AsyncClient, owner: dict[str, str]
     ) -> None:
         url = f"{PROJECTS}/{await create(client, owner, description='To the moon')}"
@@ -108,7 +108,7 @@ class TestUpdate:
         assert (answer.status_code, answer.json()) == (200, before)
 
     @pytest.mark.parametrize("name", BAD_NAMES, ids=lambda name: ascii(name)[:12])
-    async def test_what_is_no_name_is_refused(
+    async def test_an_invalid_name_is_refused(
         self, client: httpx.AsyncClient, owner: dict[str, str], name: object
     ) -> None:
         url = f"{PROJECTS}/{await create(client, owner)}"
@@ -124,7 +124,7 @@ class TestUpdate:
         assert code(await client.patch(url, headers=owner, json={field: str(uuid4())})) == (422, "VALIDATION_ERROR")
 
     @pytest.mark.parametrize("attempt", range(3))
-    async def test_changes_of_different_fields_at_the_same_time_are_both_kept(
+    async def test_concurrent_changes_of_different_fields_are_both_kept(
         self, live_client: httpx.AsyncClient, live_sign_in: SignIn, attempt: int
     ) -> None:
         del attempt
@@ -145,9 +145,7 @@ class TestUpdate:
 
 
 class TestDelete:
-    async def test_a_deleted_project_is_gone_for_its_owner(
-        self, client: httpx.AsyncClient, owner: dict[str, str]
-    ) -> None:
+    async def test_a_deleted_project_is_not_found(self, client: httpx.AsyncClient, owner: dict[str, str]) -> None:
         url = f"{PROJECTS}/{await create(client, owner)}"
 
         answer = await client.delete(url, headers=owner)
@@ -158,7 +156,7 @@ class TestDelete:
         assert code(await client.delete(url, headers=owner)) == (404, "NOT_FOUND")
         assert (await client.get(PROJECTS, headers=owner)).json()["total"] == 0
 
-    async def test_it_is_kept_and_can_be_restored(
+    async def test_a_deleted_project_can_be_restored(
         self, client: httpx.AsyncClient, owner: dict[str, str], runtime: Runtime
     ) -> None:
         project_id = await create(client, owner)
@@ -172,7 +170,7 @@ class TestDelete:
         after = (await client.get(f"{PROJECTS}/{project_id}", headers=owner)).json()
         assert {**after, "updated_at": None} == {**before, "updated_at": None}
 
-    async def test_deleting_twice_at_the_same_time_is_no_error_of_ours(
+    async def test_concurrent_deletions_are_204_or_404(
         self, live_client: httpx.AsyncClient, live_sign_in: SignIn
     ) -> None:
         headers = await live_sign_in()

@@ -66,7 +66,7 @@ async def square(process: Process, name: str) -> dict[str, int]:
 
 
 class TestCached:
-    async def test_finds_what_another_process_has_made(self, cache: Cache, redis_url: str, key: str) -> None:
+    async def test_finds_values_of_another_process(self, cache: Cache, redis_url: str, key: str) -> None:
         async with connect(redis_url) as client:
             processes = Process(cache), Process(RedisCache(CircuitBreaker(client)))
             for process in processes:

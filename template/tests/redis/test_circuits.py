@@ -78,7 +78,7 @@ async def test_the_probe_decides(circuits: RedisCircuits, policy: CircuitPolicy,
     assert not await redis.exists(PREFIX + policy.name)
 
 
-async def test_a_clock_that_goes_back_prolongs_nothing(
+async def test_a_clock_that_is_set_back_does_not_prolong_the_opening(
     circuits: RedisCircuits, policy: CircuitPolicy, redis: Redis
 ) -> None:
     policy = replace(policy, recovery=timedelta(seconds=30))

@@ -60,7 +60,7 @@ class TestLife:
             parent.kill()
         assert is_gone(pid)
 
-    def test_that_does_not_start_says_why(self, tmp_path: Path) -> None:
+    def test_explains_a_failed_start(self, tmp_path: Path) -> None:
         with pytest.raises(OSError, match="nonsense"), private_server(tmp_path / "redis", "--nonsense", "1"):
             pass
 

@@ -21,7 +21,7 @@ class TestCache:
 
         assert issuer.fetches == 1
 
-    async def test_many_at_once_share_one_fetch(self, keys: KeySet, issuer: Issuer) -> None:
+    async def test_concurrent_requests_share_one_fetch(self, keys: KeySet, issuer: Issuer) -> None:
         outcomes = await asyncio.gather(*(outcome(keys, "RS256-1") for _ in range(200)))
 
         assert set(outcomes) == {"RS256-1"}
@@ -44,7 +44,7 @@ class TestCache:
 
         await until(unknown)
 
-    async def test_a_withdrawn_key_is_not_accepted_after_a_quiet_night(
+    async def test_a_withdrawn_key_is_refused_after_a_long_idle_time(
         self, keys: KeySet, issuer: Issuer, clock: Clock
     ) -> None:
         await outcome(keys, "RS256-1")
@@ -53,7 +53,7 @@ class TestCache:
 
         assert await outcome(keys, "RS256-1") == "unknown"
 
-    async def test_nothing_waits_for_a_refresh_while_keys_are_held(
+    async def test_a_refresh_does_not_block_while_keys_are_cached(
         self, keys: KeySet, issuer: Issuer, clock: Clock
     ) -> None:
         await outcome(keys, "RS256-1")
@@ -63,7 +63,9 @@ class TestCache:
             async with asyncio.timeout(SOON):
                 assert await outcome(keys, "RS256-1") == "RS256-1"
 
-    async def test_nothing_waits_once_a_download_has_failed(self, keys: KeySet, issuer: Issuer, clock: Clock) -> None:
+    async def test_a_retry_after_a_failed_download_does_not_block(
+        self, keys: KeySet, issuer: Issuer, clock: Clock
+    ) -> None:
         await outcome(keys, "RS256-1")
         issuer.go_down()
         clock.wait(WAIT_AFTER_SECONDS)
@@ -75,7 +77,7 @@ class TestCache:
         async with asyncio.timeout(SOON):
             assert await outcome(keys, "RS256-1") == "RS256-1"
 
-    async def test_one_who_goes_away_does_not_end_the_others_fetch(self, keys: KeySet) -> None:
+    async def test_a_cancelled_request_does_not_end_the_shared_fetch(self, keys: KeySet) -> None:
         leaving = asyncio.create_task(outcome(keys, "RS256-1"))
         staying = asyncio.create_task(outcome(keys, "RS256-1"))
         await asyncio.sleep(0)
@@ -85,12 +87,12 @@ class TestCache:
 
 
 class TestIssuerDown:
-    async def test_without_keys_nothing_can_be_said(self, keys: KeySet, issuer: Issuer) -> None:
+    async def test_without_keys_the_issuer_is_unavailable(self, keys: KeySet, issuer: Issuer) -> None:
         issuer.go_down()
 
         assert await outcome(keys, "RS256-1") == "unavailable"
 
-    async def test_many_at_once_try_once(self, keys: KeySet, issuer: Issuer) -> None:
+    async def test_concurrent_requests_share_one_failed_fetch(self, keys: KeySet, issuer: Issuer) -> None:
         issuer.reply = lambda: Reply(status=503)
         outcomes = await asyncio.gather(*(outcome(keys, "RS256-1") for _ in range(200)))
 
@@ -113,14 +115,14 @@ class TestIssuerDown:
 
         assert await outcome(keys, "RS256-1") == "RS256-1"
 
-    async def test_but_not_for_ever(self, keys: KeySet, issuer: Issuer, clock: Clock) -> None:
+    async def test_old_keys_expire(self, keys: KeySet, issuer: Issuer, clock: Clock) -> None:
         await outcome(keys, "RS256-1")
         issuer.go_down()
         clock.wait(MAX_STALE_SECONDS)
 
         assert await outcome(keys, "RS256-1") == "unavailable"
 
-    async def test_whether_an_unknown_key_is_new_cannot_be_said(self, keys: KeySet, issuer: Issuer) -> None:
+    async def test_an_unknown_key_makes_the_issuer_unavailable(self, keys: KeySet, issuer: Issuer) -> None:
         await outcome(keys, "RS256-1")
         issuer.go_down()
 

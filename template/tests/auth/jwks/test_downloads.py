@@ -40,13 +40,15 @@ RUBBISH = {
 
 class TestRubbish:
     @pytest.mark.parametrize("reply", RUBBISH.values(), ids=RUBBISH)
-    async def test_it_is_as_if_the_issuer_were_down(self, keys: KeySet, issuer: Issuer, reply: Reply) -> None:
+    async def test_an_invalid_response_makes_the_issuer_unavailable(
+        self, keys: KeySet, issuer: Issuer, reply: Reply
+    ) -> None:
         issuer.reply = lambda: reply
 
         assert await outcome(keys, "RS256-1") == "unavailable"
 
     @pytest.mark.parametrize("reply", RUBBISH.values(), ids=RUBBISH)
-    async def test_keys_that_are_held_stay(self, keys: KeySet, issuer: Issuer, clock: Clock, reply: Reply) -> None:
+    async def test_cached_keys_are_kept(self, keys: KeySet, issuer: Issuer, clock: Clock, reply: Reply) -> None:
         await outcome(keys, "RS256-1")
         issuer.reply = lambda: reply
         clock.wait(WAIT_AFTER_SECONDS)
@@ -67,7 +69,7 @@ class TestRubbish:
 
 
 class TestRequest:
-    async def test_it_names_itself_and_asks_for_plain_bytes(self, keys: KeySet, issuer: Issuer) -> None:
+    async def test_has_a_user_agent_and_refuses_compression(self, keys: KeySet, issuer: Issuer) -> None:
         await outcome(keys, "RS256-1")
 
         (headers,) = issuer.headers
@@ -81,7 +83,9 @@ class TestSlowIssuer:
         body = json.dumps(issuer.jwks).encode()
         issuer.reply = lambda: Reply(body=body, pace=(issuer.patience, 0.02))
 
-    async def test_the_loop_goes_on_and_the_wait_is_bounded(self, issuer: Issuer, http: httpx.AsyncClient) -> None:
+    async def test_the_event_loop_is_not_blocked_and_the_wait_is_limited(
+        self, issuer: Issuer, http: httpx.AsyncClient
+    ) -> None:
         keys = KeySet(http, f"{issuer.url}/jwks.json", ALGORITHMS, timeout=0.2)
         waiting = asyncio.create_task(outcome(keys, "RS256-1"))
         turns = 0
@@ -92,7 +96,7 @@ class TestSlowIssuer:
         assert await waiting == "unavailable"
         assert turns > 10
 
-    async def test_the_threads_of_the_event_loop_stay_free(self, keys: KeySet, issuer: Issuer) -> None:
+    async def test_the_default_threads_are_not_used(self, keys: KeySet, issuer: Issuer) -> None:
         loop = asyncio.get_running_loop()
         with ThreadPoolExecutor(1) as single:
             loop.set_default_executor(single)

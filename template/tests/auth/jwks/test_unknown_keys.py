@@ -14,13 +14,15 @@ from tests.fakes.issuer import Issuer, SigningKey
 
 
 class TestUnknownKey:
-    async def test_a_new_key_is_found_at_once(self, keys: KeySet, issuer: Issuer) -> None:
+    async def test_a_new_key_is_fetched_immediately(self, keys: KeySet, issuer: Issuer) -> None:
         await outcome(keys, "RS256-1")
         new = issuer.rotate()
 
         assert await outcome(keys, new.kid) == new.kid
 
-    async def test_it_causes_two_fetches_a_minute_at_most(self, keys: KeySet, issuer: Issuer, clock: Clock) -> None:
+    async def test_unknown_keys_cause_at_most_two_fetches_per_minute(
+        self, keys: KeySet, issuer: Issuer, clock: Clock
+    ) -> None:
         await outcome(keys, "RS256-1")
         for number in range(170):
             clock.wait(1)
@@ -28,7 +30,7 @@ class TestUnknownKey:
 
         assert issuer.fetches == 1 + 6
 
-    async def test_a_made_up_key_delays_a_new_one_by_seconds(self, keys: KeySet, issuer: Issuer, clock: Clock) -> None:
+    async def test_an_unknown_key_delays_a_new_one_by_seconds(self, keys: KeySet, issuer: Issuer, clock: Clock) -> None:
         await outcome(keys, "RS256-1")
         await outcome(keys, "made-up")
         new = issuer.rotate()
@@ -37,7 +39,7 @@ class TestUnknownKey:
 
         assert await outcome(keys, new.kid) == new.kid
 
-    async def test_after_a_flood_it_is_looked_for_again(self, keys: KeySet, issuer: Issuer, clock: Clock) -> None:
+    async def test_after_a_flood_new_keys_are_fetched_again(self, keys: KeySet, issuer: Issuer, clock: Clock) -> None:
         await outcome(keys, "RS256-1")
         await outcome(keys, "made-up")
         clock.wait(SEARCH_INTERVAL_SECONDS)
@@ -49,7 +51,7 @@ class TestUnknownKey:
 
         assert await outcome(keys, new.kid) == new.kid
 
-    async def test_many_with_a_new_key_share_one_fetch_and_all_find_it(self, keys: KeySet, issuer: Issuer) -> None:
+    async def test_concurrent_requests_with_a_new_key_share_one_fetch(self, keys: KeySet, issuer: Issuer) -> None:
         await outcome(keys, "RS256-1")
         new = issuer.rotate()
         outcomes = await asyncio.gather(*(outcome(keys, new.kid) for _ in range(100)))
@@ -57,7 +59,7 @@ class TestUnknownKey:
         assert set(outcomes) == {new.kid}
         assert issuer.fetches == 2
 
-    async def test_a_flood_of_made_up_keys_is_no_flood_of_fetches(self, keys: KeySet, issuer: Issuer) -> None:
+    async def test_a_flood_of_unknown_keys_causes_one_fetch(self, keys: KeySet, issuer: Issuer) -> None:
         await outcome(keys, "RS256-1")
         outcomes = await asyncio.gather(*(outcome(keys, f"made-up-{number}") for number in range(500)))
 
@@ -68,17 +70,19 @@ class TestUnknownKey:
         assert await outcome(keys, "made-up") == "unknown"
         assert issuer.fetches == 1
 
-    async def test_no_name_is_enough_where_there_is_one_key(self, keys: KeySet, issuer: Issuer) -> None:
+    async def test_a_token_without_a_key_id_is_accepted_if_there_is_one_key(self, keys: KeySet, issuer: Issuer) -> None:
         issuer.keys = [SigningKey("RS256"), SigningKey("ES256")]
 
         assert await outcome(keys, None, "ES256") == "ES256-1"
 
-    async def test_no_name_is_not_enough_where_there_are_two(self, keys: KeySet, issuer: Issuer) -> None:
+    async def test_a_token_without_a_key_id_is_refused_if_there_are_two_keys(
+        self, keys: KeySet, issuer: Issuer
+    ) -> None:
         issuer.keys = [SigningKey("RS256"), SigningKey("RS256", number=2)]
 
         assert await outcome(keys, None) == "unknown"
 
-    async def test_a_key_is_good_for_its_own_algorithm_only(self, keys: KeySet) -> None:
+    async def test_a_key_is_valid_for_its_algorithm_only(self, keys: KeySet) -> None:
         assert await outcome(keys, "RS256-1", "ES256") == "unknown"
 
 
@@ -107,13 +111,13 @@ class TestPublishedKeys:
         issuer.keys = [SigningKey("ES256")]
 
     @pytest.mark.parametrize("jwk", UNUSABLE_KEYS.values(), ids=UNUSABLE_KEYS)
-    async def test_an_unusable_key_is_passed_over(self, keys: KeySet, issuer: Issuer, jwk: dict[str, object]) -> None:
+    async def test_an_unusable_key_is_ignored(self, keys: KeySet, issuer: Issuer, jwk: dict[str, object]) -> None:
         issuer.extra_jwks = [jwk]
 
         assert await outcome(keys, "RS256-1") == "unknown"
         assert await outcome(keys, "ES256-1", "ES256") == "ES256-1"
 
-    async def test_use_and_algorithm_may_be_left_out(self, keys: KeySet, issuer: Issuer) -> None:
+    async def test_use_and_algorithm_are_optional(self, keys: KeySet, issuer: Issuer) -> None:
         issuer.extra_jwks = [published(SigningKey(), use=None, alg=None)]
 
         assert await outcome(keys, "RS256-1") == "RS256-1"

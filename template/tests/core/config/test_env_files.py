@@ -11,11 +11,11 @@ __all__ = ["deployed"]
 
 
 class TestEnvironmentName:
-    def test_an_empty_one_is_refused_instead_of_meaning_local(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_empty_one_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ENVIRONMENT", "")
         assert problems()[0] == "ENVIRONMENT is empty; set it to local, staging or production, or remove it"
 
-    def test_so_is_an_empty_one_in_the_file(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def test_an_empty_one_in_the_file_is_refused(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv("ENVIRONMENT")
         (tmp_path / ".env").write_text("ENVIRONMENT=\n")
         for cls in (ModuleSettings, Settings):
@@ -43,22 +43,18 @@ class TestWhatReadersOfEnvFilesDo:
     @pytest.mark.parametrize(
         "value", ["  # required; make one with: openssl rand -hex 32", "# openssl rand -hex 32 ..."]
     )
-    def test_a_comment_that_docker_takes_for_the_value_is_refused(
-        self, monkeypatch: pytest.MonkeyPatch, value: str
-    ) -> None:
+    def test_a_comment_as_a_value_is_refused(self, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
         monkeypatch.setenv("SECRET_KEY", value)
         assert problems() == ["SECRET_KEY is a comment, not a value; write comments on lines of their own"]
 
-    def test_a_password_may_begin_with_the_sign_of_a_comment(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_password_can_begin_with_a_hash_sign(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("SECRET_KEY", f"#{STRONG}")
         assert core().SECRET_KEY.get_secret_value() == f"#{STRONG}"
 
     @pytest.mark.parametrize(
         "line", ['ENVIRONMENT="production', "ENVIRONMENT='production' eu", "ENVIRONMENT: production"]
     )
-    def test_a_line_that_cannot_be_parsed_is_refused_instead_of_meaning_local(
-        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, line: str
-    ) -> None:
+    def test_an_invalid_line_is_refused(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, line: str) -> None:
         monkeypatch.delenv("ENVIRONMENT")
         (tmp_path / ".env").write_text(f"LOG_LEVEL=INFO\n{line}\n")
         for cls in (ModuleSettings, Settings):
@@ -68,13 +64,11 @@ class TestWhatReadersOfEnvFilesDo:
 
 class TestUnsafeValues:
     @pytest.mark.parametrize("password", ["postgres", "admin", "me"])
-    def test_a_password_that_attackers_try_first_is_refused(
-        self, monkeypatch: pytest.MonkeyPatch, password: str
-    ) -> None:
+    def test_a_common_password_is_refused(self, monkeypatch: pytest.MonkeyPatch, password: str) -> None:
         monkeypatch.setenv("DATABASE_URL", f"postgresql://me:{password}@db.internal/app")
         assert problems() == ["DATABASE_URL has an example password"]
 
-    def test_every_origin_may_call_in_staging_but_not_in_production(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_all_origins_are_allowed_in_staging_but_not_in_production(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("BACKEND_CORS_ORIGINS", '["*"]')
         assert problems() == ['BACKEND_CORS_ORIGINS cannot be "*" in production; list the origins of your front ends']
         monkeypatch.setenv("ENVIRONMENT", "staging")

@@ -11,7 +11,7 @@ __all__ = ["deployed"]
 
 
 class TestProblems:
-    def test_of_all_modules_are_named_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_of_all_modules_are_listed_in_one_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("PROJECT_NAME")
         monkeypatch.delenv("DATABASE_URL")
         monkeypatch.delenv("SHOP_KEY")
@@ -41,25 +41,25 @@ class TestProblems:
         assert len(caught.value.problems) == len(names)
         assert "sesame" not in str(caught.value)
 
-    def test_that_several_modules_share_are_named_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_that_several_modules_share_are_listed_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ENVIRONMENT", "prod")
         assert problems() == ["ENVIRONMENT should be 'local', 'staging' or 'production'"]
 
-    def test_are_not_hidden_by_an_environment_that_does_not_exist(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_are_not_hidden_by_an_unknown_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ENVIRONMENT", "prod")
         monkeypatch.delenv("SHOP_KEY")
         assert "SHOP_KEY is required outside local" in problems()
 
-    def test_say_what_to_do(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_name_the_next_step(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("SECRET_KEY")
         with pytest.raises(ConfigurationError, match=r"(?s)SECRET_KEY is not set.*Set them in the environment or in "):
             load_settings([Settings])
 
-    def test_an_empty_value_is_one_that_is_not_set(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_empty_value_counts_as_unset(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("SECRET_KEY", "")
         assert problems() == ["SECRET_KEY is not set"]
 
-    def test_a_file_that_is_not_text_is_named(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def test_an_unreadable_file_is_named(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (tmp_path / ".env").write_bytes(b"PROJECT_NAME=\xff\xfe\n")
         monkeypatch.setitem(Settings.model_config, "env_file", tmp_path / ".env")
         assert problems(Settings) == [".env is not UTF-8 text"]
@@ -91,7 +91,7 @@ class TestSecrets:
 
 
 class TestRequiredOutsideLocal:
-    def test_may_be_missing_in_local(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_are_optional_in_local(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ENVIRONMENT", "local")
         monkeypatch.delenv("SHOP_KEY")
         monkeypatch.delenv("DATABASE_URL")
@@ -107,7 +107,7 @@ class TestJson:
         assert isinstance(settings, ShopSettings)
         assert (settings.SHOP_COUNTRIES, settings.SHOP_PRICES) == (("ch", "at"), {"cup": 12})
 
-    def test_what_is_none_says_how_a_list_looks(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_invalid_value_shows_an_example(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("SHOP_COUNTRIES", "ch,at")
         assert problems() == ['SHOP_COUNTRIES is not JSON; a list looks like ["one", "two"]']
 
@@ -120,7 +120,7 @@ class TestOrigins:
         assert origins == (origin,)
 
     @pytest.mark.parametrize("origin", ["app.example.com", "https://app.example.com/login", "https://", ""])
-    def test_that_are_not_are_refused(self, monkeypatch: pytest.MonkeyPatch, origin: str) -> None:
+    def test_that_are_invalid_are_refused(self, monkeypatch: pytest.MonkeyPatch, origin: str) -> None:
         monkeypatch.setenv("BACKEND_CORS_ORIGINS", f'["{origin}"]')
         assert problems()[0].startswith("BACKEND_CORS_ORIGINS must list origins")
 
@@ -168,7 +168,7 @@ class TestDatabaseUrl:
             ("sqlite+aiosqlite:////var/local.db", "sqlite+aiosqlite:////var/local.db"),
         ],
     )
-    def test_is_taken_as_platforms_give_it(self, monkeypatch: pytest.MonkeyPatch, given: str, taken: str) -> None:
+    def test_accepts_the_forms_of_platforms(self, monkeypatch: pytest.MonkeyPatch, given: str, taken: str) -> None:
         monkeypatch.setenv("DATABASE_URL", given)
         url = core().DATABASE_URL
         assert url == taken
@@ -194,7 +194,7 @@ class TestDatabaseUrl:
         assert problem.startswith("DATABASE_URL ")
         assert complaint in problem
 
-    def test_another_one_keeps_the_rest(self) -> None:
+    def test_replacing_it_keeps_the_other_settings(self) -> None:
         other = core().with_database("sqlite:///other.db")
         assert other.DATABASE_URL == "sqlite+aiosqlite:///other.db"
         assert other.PROJECT_NAME == core().PROJECT_NAME

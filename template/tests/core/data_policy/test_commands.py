@@ -47,7 +47,7 @@ async def change_events(runtime: Runtime, **values: object) -> None:
         await session.execute(update(InboxEvent).values(**values))
 
 
-async def test_cleanup_tells_how_much_went(runtime: Runtime) -> None:
+async def test_cleanup_prints_the_number_of_deleted_rows(runtime: Runtime) -> None:
     await change_events(runtime, status=InboxStatus.DONE, processed_at=utc_now() - KEEP_DONE - timedelta(days=1))
 
     result = await app("cleanup")

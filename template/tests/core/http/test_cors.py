@@ -20,7 +20,7 @@ class TestCors:
             ("thing", {"RATE_LIMIT_DEFAULT": "1/hour"}, 429),
         ],
     )
-    async def test_covers_every_answer(self, build: Build, path: str, settings: dict[str, str], status: int) -> None:
+    async def test_covers_every_response(self, build: Build, path: str, settings: dict[str, str], status: int) -> None:
         async with client_of(build(SMALL, **CORS, **settings), headers={"Origin": ORIGIN}) as client:
             for _ in range(2):
                 answer = await client.get(f"{PUBLIC}/{path}")
@@ -54,7 +54,7 @@ class TestCors:
             ({"Origin": "null", "Access-Control-Request-Method": "BREW"}, ["origin", "method"]),
         ],
     )
-    async def test_refuses_a_preflight_in_the_one_shape(
+    async def test_refuses_a_preflight_with_an_error(
         self, build: Build, changes: dict[str, str], refused: list[str]
     ) -> None:
         headers = {"Origin": ORIGIN, "Access-Control-Request-Method": "GET"} | changes
@@ -65,7 +65,7 @@ class TestCors:
         assert (answer.status_code, error["code"], error["details"]) == (400, "CORS_REFUSED", {"refused": refused})
         assert "Origin" in answer.headers["Vary"]
 
-    async def test_answers_a_preflight(self, build: Build) -> None:
+    async def test_accepts_a_preflight(self, build: Build) -> None:
         headers = {
             "Origin": ORIGIN,
             "Access-Control-Request-Method": "PATCH",
@@ -79,7 +79,7 @@ class TestCors:
         assert "PATCH" in answer.headers["access-control-allow-methods"]
         assert "authorization" in answer.headers["access-control-allow-headers"]
 
-    async def test_knows_no_other_origin(self, build: Build) -> None:
+    async def test_refuses_other_origins(self, build: Build) -> None:
         async with client_of(build(SMALL, **CORS), headers={"Origin": "https://evil.example"}) as client:
             assert "access-control-allow-origin" not in (await client.get(f"{PUBLIC}/thing")).headers
 
@@ -92,7 +92,7 @@ class TestCors:
             ("staging", "http://localhost:5173", False),
         ],
     )
-    async def test_admits_development_servers_in_local_where_no_origin_is_set(
+    async def test_admits_development_servers_in_local_by_default(
         self, build: Build, where: str, origin: str, *, allowed: bool
     ) -> None:
         async with client_of(build(SMALL, ENVIRONMENT=where), headers={"Origin": origin}) as client:
@@ -100,6 +100,6 @@ class TestCors:
 
         assert ("access-control-allow-origin" in headers) is allowed
 
-    async def test_is_off_where_no_origin_is_set(self, build: Build) -> None:
+    async def test_is_off_by_default(self, build: Build) -> None:
         async with client_of(build(SMALL), headers={"Origin": ORIGIN}) as client:
             assert "access-control-allow-origin" not in (await client.get(f"{PUBLIC}/thing")).headers

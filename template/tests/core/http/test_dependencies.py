@@ -98,7 +98,7 @@ class TestPage:
     @pytest.mark.parametrize(
         "query", ["?limit=101", "?limit=0", "?limit=-1", "?skip=-1", f"?skip={10**30}", "?skip=a", "?limit="]
     )
-    async def test_that_makes_no_sense_is_refused(self, build: Build, echo: Callable[..., Any], query: str) -> None:
+    async def test_that_is_invalid_is_refused(self, build: Build, echo: Callable[..., Any], query: str) -> None:
         async with client_of(build(module(("GET", "/things", echo)))) as client:
             answer = await client.get(URL + query)
         assert (answer.status_code, error_of(answer)["code"]) == (422, "VALIDATION_ERROR")

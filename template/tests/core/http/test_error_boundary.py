@@ -47,20 +47,20 @@ async def call(app: FastAPI, path: str, *received: dict[str, Any], method: str =
 
 
 class TestErrorBoundary:
-    async def test_answers_an_unexpected_error_itself_so_that_the_server_hears_of_none(self, build: Build) -> None:
+    async def test_responds_to_an_unexpected_error_and_does_not_raise_it(self, build: Build) -> None:
         sent = await call(build(SMALL), f"{PUBLIC}/fail")
 
         assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
         assert sent[0]["status"] == 500
 
-    async def test_lets_the_server_cut_an_answer_that_has_started(self, build: Build) -> None:
+    async def test_raises_an_error_after_the_response_has_started(self, build: Build) -> None:
         sent = await call(build(SMALL), f"{PUBLIC}/break")
 
         assert [message["type"] for message in sent] == ["http.response.start", "http.response.body", "raised"]
         assert sent[0]["status"] == 200
         assert sent[1]["body"] == b"first"
 
-    async def test_takes_a_client_that_has_gone_for_no_error(self, build: Build) -> None:
+    async def test_ignores_a_disconnected_client(self, build: Build) -> None:
         assert await call(build(SMALL), f"{PUBLIC}/swallow", {"type": "http.disconnect"}, method="POST") == []
 
 
@@ -68,9 +68,7 @@ class TestStart:
     @pytest.mark.parametrize(
         ("error", "expected"), [(UserError("Do this."), "Do this."), (RuntimeError("unexpected"), "Traceback")]
     )
-    async def test_an_error_that_the_reader_can_fix_has_no_traceback(
-        self, build: Build, error: Exception, expected: str
-    ) -> None:
+    async def test_a_user_error_has_no_traceback(self, build: Build, error: Exception, expected: str) -> None:
         @asynccontextmanager
         async def lifespan(_runtime: Runtime) -> AsyncIterator[None]:
             raise error

@@ -11,7 +11,7 @@ from tests.core.http.small_module import SMALL
 
 class TestRequestId:
     @pytest.mark.parametrize("own", ["abcdefgh", "0190c7e2-8f3a.B_c-9", "x" * 64])
-    async def test_of_the_client_is_kept(self, build: Build, own: str) -> None:
+    async def test_of_the_client_is_returned(self, build: Build, own: str) -> None:
         async with client_of(build(SMALL), headers={"X-Request-ID": own}) as client:
             assert (await client.get(f"{PUBLIC}/thing")).headers["x-request-id"] == own
 
@@ -29,7 +29,7 @@ class TestRequestId:
             b"\xc3\xa4" * 9,
         ],
     )
-    async def test_that_is_no_harmless_token_is_replaced(self, build: Build, forged: bytes) -> None:
+    async def test_that_is_malformed_is_replaced(self, build: Build, forged: bytes) -> None:
         async with client_of(build(SMALL)) as client:
             answer = await client.get(f"{PUBLIC}/thing", headers=[(b"x-request-id", forged)])
 
@@ -43,14 +43,14 @@ class TestRequestId:
 
         assert len(ids) == 5
 
-    async def test_is_in_an_error_s_body(self, build: Build) -> None:
+    async def test_is_in_the_body_of_errors(self, build: Build) -> None:
         async with client_of(build(), headers={"X-Request-ID": "of-the-client"}) as client:
             assert error_of(await client.get("/nothing"))["request_id"] == "of-the-client"
 
 
 class TestSecurityHeaders:
     @pytest.mark.parametrize("path", [f"{PUBLIC}/health", f"{PUBLIC}/thing", f"{PUBLIC}/fail", "/nothing"])
-    async def test_are_on_every_answer(self, build: Build, path: str) -> None:
+    async def test_are_in_every_response(self, build: Build, path: str) -> None:
         async with client_of(build(SMALL)) as client:
             headers = (await client.get(path)).headers
 
@@ -60,7 +60,7 @@ class TestSecurityHeaders:
         assert headers["cache-control"] == "no-store"
         assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
 
-    async def test_do_not_override_what_a_route_says(self, build: Build) -> None:
+    async def test_do_not_override_headers_of_a_route(self, build: Build) -> None:
         async def page() -> HTMLResponse:
             return HTMLResponse("", headers={"Cache-Control": "max-age=60", "Content-Security-Policy": "img-src *"})
 
@@ -80,7 +80,7 @@ class TestSecurityHeaders:
 
 class TestDocs:
     @pytest.mark.parametrize("where", ["local", "staging"])
-    async def test_load_everything_from_this_application(self, build: Build, where: str) -> None:
+    async def test_load_all_files_from_this_application(self, build: Build, where: str) -> None:
         async with client_of(build(ENVIRONMENT=where)) as client:
             page = await client.get("/docs")
             loaded = [await client.get(f"/{path}") for path in re.findall(r'(?:src|href|openapi)="([^"]+)"', page.text)]
@@ -93,13 +93,13 @@ class TestDocs:
         assert loaded[-1].json()["openapi"].startswith("3.")
 
     @pytest.mark.parametrize("path", ["/docs", "/docs/start.js", f"{API}/openapi.json"])
-    async def test_are_not_there_in_production(self, build: Build, path: str) -> None:
+    async def test_are_absent_in_production(self, build: Build, path: str) -> None:
         async with client_of(build(ENVIRONMENT="production")) as client:
             assert (await client.get(path)).status_code == 404
 
 
 class TestRoot:
-    async def test_says_what_answers_and_where_the_documentation_is(self, build: Build) -> None:
+    async def test_returns_the_name_and_links(self, build: Build) -> None:
         async with client_of(build()) as client:
             answer = await client.get("/")
             links = [await client.get(answer.json()[name]) for name in ("documentation", "openapi", "health")]
@@ -107,6 +107,6 @@ class TestRoot:
         assert answer.json()["name"] == "Test"
         assert [link.status_code for link in links] == [200] * 3
 
-    async def test_names_no_documentation_in_production(self, build: Build) -> None:
+    async def test_has_no_link_to_the_documentation_in_production(self, build: Build) -> None:
         async with client_of(build(ENVIRONMENT="production")) as client:
             assert (await client.get("/")).json() == {"name": "Test", "health": f"{PUBLIC}/health"}

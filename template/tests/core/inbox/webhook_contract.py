@@ -141,7 +141,7 @@ class WebhookContract:
         assert int(response.headers["X-RateLimit-Limit"]) >= 1000
 
     @pytest.mark.parametrize("secret", [""])
-    async def test_without_a_secret_there_is_no_webhook(self, client: httpx.AsyncClient, runtime: Runtime) -> None:
+    async def test_without_a_secret_the_webhook_is_not_found(self, client: httpx.AsyncClient, runtime: Runtime) -> None:
         response = await self.case.send(client, self.case.event())
 
         assert (response.status_code, response.json()["error"]["code"]) == (404, "NOT_FOUND")

@@ -79,7 +79,7 @@ DEPLOYED = {"ENVIRONMENT": "production"}
 
 
 class TestAccessLog:
-    async def test_has_one_line_a_request(self, build: Build, log: Log) -> None:
+    async def test_has_one_line_per_request(self, build: Build, log: Log) -> None:
         async with client_of(build(SMALL, **DEPLOYED)) as client:
             answer = await client.get(f"{PUBLIC}/things/42")
 
@@ -112,14 +112,14 @@ class TestAccessLog:
         assert "user_id" not in log.lines("request")[1]
 
     @pytest.mark.parametrize(("path", "status"), [("nothing", 404), ("fail", 500), ("thing", 405)])
-    async def test_has_the_status_of_errors_too(self, build: Build, log: Log, path: str, status: int) -> None:
+    async def test_has_the_status_of_errors(self, build: Build, log: Log, path: str, status: int) -> None:
         async with client_of(build(SMALL, **DEPLOYED)) as client:
             await client.get(f"{PUBLIC}/{path}")
 
         [line] = log.lines("request")
         assert line["status"] == status
 
-    async def test_is_silent_about_health(self, build: Build, log: Log) -> None:
+    async def test_omits_health_checks(self, build: Build, log: Log) -> None:
         async with client_of(build(SMALL, **DEPLOYED)) as client:
             await client.get(f"{PUBLIC}/health")
             await client.get(f"{PUBLIC}/health/ready")
@@ -141,14 +141,14 @@ class TestAccessLog:
         for secret in (SECRET, "horse", "mail.example", "192.0.2.77", "203.0.113.5", "not-for-logs", "browser", "?"):
             assert secret not in log.text
 
-    async def test_a_forged_request_id_makes_no_line_of_its_own(self, build: Build, log: Log) -> None:
+    async def test_a_forged_request_id_cannot_add_a_line(self, build: Build, log: Log) -> None:
         forged = [(b"x-request-id", b'x"}\n{"event":"forged"}')]
         async with client_of(build(SMALL, **DEPLOYED)) as client:
             await client.get(f"{PUBLIC}/things/42", headers=forged)
 
         assert [line["event"] for line in log.lines()] == ["request"]
 
-    async def test_a_line_break_in_the_path_makes_no_line_of_its_own(self, build: Build, log: Log) -> None:
+    async def test_a_line_break_in_the_path_cannot_add_a_line(self, build: Build, log: Log) -> None:
         async with client_of(build(SMALL, **DEPLOYED)) as client:
             await client.get(f'{PUBLIC}/things/x%0A{{"event":"forged"}}')
 
@@ -156,7 +156,7 @@ class TestAccessLog:
 
 
 class TestOtherLines:
-    async def test_belong_to_their_request_and_user(self, build: Build, log: Log) -> None:
+    async def test_have_the_ids_of_their_request_and_user(self, build: Build, log: Log) -> None:
         async with client_of(build(SMALL, **DEPLOYED)) as client:
             answer = await client.get(f"{PUBLIC}/mine")
 
@@ -184,7 +184,7 @@ class TestUnexpectedErrors:
         assert "RuntimeError: [email] is unlucky" in line["exception"]
         assert EMAIL not in log.text
 
-    async def test_that_quote_an_answer_s_data_do_not(self, build: Build, log: Log) -> None:
+    async def test_are_logged_without_data_of_the_response(self, build: Build, log: Log) -> None:
         async def lie() -> Thing:
             return {"size": SECRET}  # type: ignore[return-value]  # what the test is about
 
@@ -197,7 +197,7 @@ class TestUnexpectedErrors:
 
 
 class TestStandardLoggers:
-    async def test_go_the_same_way(self, build: Build, log: Log) -> None:
+    async def test_use_the_same_format(self, build: Build, log: Log) -> None:
         build(**DEPLOYED)
         say("uvicorn.error", "Started with %d", 3)
 
@@ -206,13 +206,13 @@ class TestStandardLoggers:
         assert line["logger"] == "uvicorn.error"
         assert line["level"] == "warning"
 
-    async def test_have_addresses_taken_out(self, build: Build, log: Log) -> None:
+    async def test_are_logged_without_addresses(self, build: Build, log: Log) -> None:
         build(**DEPLOYED)
         say("some.library", "Mail to %s bounced", EMAIL)
 
         assert log.lines()[0]["event"] == "Mail to [email] bounced"
 
-    async def test_of_the_server_s_access_log_are_silent(self, build: Build, log: Log) -> None:
+    async def test_of_the_access_log_of_the_server_are_silent(self, build: Build, log: Log) -> None:
         build(**DEPLOYED)
         logging.getLogger("uvicorn.access").error("192.0.2.1 GET /?token=1")
         logging.getLogger("uvicorn.error").error('%s - "WebSocket %s" [accepted]', "192.0.2.1", "/ws?token=1")
@@ -226,7 +226,7 @@ class TestStandardLoggers:
 
         assert log.lines() == []
 
-    async def test_are_taken_over_once(self, build: Build, log: Log) -> None:
+    async def test_are_configured_once(self, build: Build, log: Log) -> None:
         build(**DEPLOYED)
         build(**DEPLOYED)
         say("some.library", "once")
@@ -235,7 +235,7 @@ class TestStandardLoggers:
 
 
 class TestLocal:
-    async def test_lines_are_for_people(self, build: Build, capsys: pytest.CaptureFixture[str]) -> None:
+    async def test_lines_are_human_readable(self, build: Build, capsys: pytest.CaptureFixture[str]) -> None:
         async with client_of(build(SMALL, ENVIRONMENT="local")) as client:
             await client.get(f"{PUBLIC}/things/42?token=1")
 

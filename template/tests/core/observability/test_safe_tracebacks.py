@@ -47,19 +47,19 @@ class TestSafeTracebacks:
         assert "size: int_parsing" in text
         assert SECRET not in text
 
-    def test_tell_where_an_error_came_from(self) -> None:
+    def test_name_the_cause_of_an_error(self) -> None:
         text = raised(ValueError("second"), cause=KeyError("first"))
 
         assert text.index("KeyError: 'first'") < text.index("which led to:") < text.index("ValueError: second")
 
-    def test_tell_all_of_a_group(self) -> None:
+    def test_list_all_errors_of_a_group(self) -> None:
         text = raised(ExceptionGroup("several", [ValueError(EMAIL), KeyError("b")]))
 
         assert "no. 1 of 2:" in text
         assert "ValueError: [email]" in text
         assert "KeyError: 'b'" in text
 
-    def test_end_where_errors_go_in_circles(self) -> None:
+    def test_end_at_circular_causes(self) -> None:
         first, second = ValueError("first"), ValueError("second")
         first.__cause__ = second
 

@@ -9,11 +9,11 @@ from tests.core.rate_limiting.requests import HEADERS, SMALL, remaining, statuse
 
 
 class TestPublicRoutes:
-    async def test_refuse_an_address_that_comes_too_often(self, build: Build) -> None:
+    async def test_refuse_an_address_beyond_the_limit(self, build: Build) -> None:
         async with client_of(build(SMALL, RATE_LIMIT_DEFAULT="2/hour")) as client:
             assert await statuses(client, "thing", "thing", "thing") == [200, 200, 429]
 
-    async def test_say_when_to_come_again(self, build: Build) -> None:
+    async def test_return_when_to_retry(self, build: Build) -> None:
         async with client_of(build(SMALL, RATE_LIMIT_DEFAULT="1/hour")) as client:
             await statuses(client, "thing")
             answer = await client.get(f"{PUBLIC}/thing")
@@ -33,22 +33,22 @@ class TestPublicRoutes:
         assert all(answer.headers["x-ratelimit-limit"] == "60" for answer in answers)
         assert all("retry-after" not in answer.headers for answer in answers)
 
-    async def test_count_each_address_apart(self, build: Build) -> None:
+    async def test_count_each_address_separately(self, build: Build) -> None:
         app = build(SMALL, RATE_LIMIT_DEFAULT="1/hour")
         async with client_of(app, peer="192.0.2.1") as one, client_of(app, peer="192.0.2.2") as another:
             assert await statuses(one, "thing", "thing") == [200, 429]
             assert await statuses(another, "thing") == [200]
 
-    async def test_count_by_template_not_by_path(self, build: Build) -> None:
+    async def test_count_by_route_and_not_by_path(self, build: Build) -> None:
         async with client_of(build(SMALL, RATE_LIMIT_DEFAULT="2/hour")) as client:
             assert await statuses(client, "things/1", "things/2", "things/3", "other") == [200, 200, 429, 200]
 
-    async def test_count_methods_apart(self, build: Build) -> None:
+    async def test_count_methods_separately(self, build: Build) -> None:
         async with client_of(build(SMALL, RATE_LIMIT_DEFAULT="1/hour")) as client:
             await client.get(f"{PUBLIC}/things/1")
             assert (await client.delete(f"{PUBLIC}/things/1")).status_code == 200
 
-    async def test_that_share_an_endpoint_are_counted_apart(self, build: Build) -> None:
+    async def test_that_share_an_endpoint_are_counted_separately(self, build: Build) -> None:
         # `/thing` and `/other` are one function.
         async with client_of(build(SMALL, RATE_LIMIT_DEFAULT="1/hour")) as client:
             assert await statuses(client, "thing", "other") == [200, 200]
@@ -64,7 +64,7 @@ class TestPublicRoutes:
             ("POST", "thing", 422),
         ],
     )
-    async def test_say_how_much_is_left_whatever_the_answer(
+    async def test_return_the_remaining_number_with_every_status(
         self, build: Build, method: str, path: str, status: int
     ) -> None:
         async with client_of(build(SMALL)) as client:
@@ -73,7 +73,7 @@ class TestPublicRoutes:
         assert answer.status_code == status
         assert [name in answer.headers for name in HEADERS] == [True, True, True]
 
-    async def test_count_a_body_that_no_dependency_has_seen(self, build: Build) -> None:
+    async def test_count_requests_with_an_invalid_body(self, build: Build) -> None:
         async with client_of(build(SMALL, RATE_LIMIT_DEFAULT="1/hour")) as client:
             headers = {"Content-Type": "application/json"}
             answers = [await client.post(f"{PUBLIC}/thing", content="{", headers=headers) for _ in range(2)]
@@ -86,7 +86,7 @@ class TestPublicRoutes:
 
         assert [remaining(answer) for answer in answers] == [59, 58]
 
-    async def test_let_no_more_pass_when_all_come_at_once(self, build: Build) -> None:
+    async def test_admit_no_more_if_all_requests_are_concurrent(self, build: Build) -> None:
         async with client_of(build(SMALL, RATE_LIMIT_DEFAULT="10/hour")) as client:
             answers = await asyncio.gather(*(client.get(f"{PUBLIC}/thing") for _ in range(50)))
 
@@ -94,7 +94,7 @@ class TestPublicRoutes:
 
 
 class TestProxies:
-    async def test_that_are_not_trusted_are_the_client(self, build: Build) -> None:
+    async def test_that_are_not_trusted_count_as_the_client(self, build: Build) -> None:
         async with client_of(build(SMALL, RATE_LIMIT_DEFAULT="1/hour")) as client:
             answers = [
                 await client.get(f"{PUBLIC}/thing", headers={"X-Forwarded-For": f"192.0.2.{number}"})
@@ -103,7 +103,7 @@ class TestProxies:
 
         assert [answer.status_code for answer in answers] == [200, 429]
 
-    async def test_that_are_trusted_tell_clients_apart(self, build: Build) -> None:
+    async def test_that_are_trusted_separate_clients(self, build: Build) -> None:
         app = build(SMALL, RATE_LIMIT_DEFAULT="1/hour", TRUSTED_PROXY_COUNT="1")
         forwarded = ["192.0.2.1", "192.0.2.2", "192.0.2.9, 192.0.2.1"]
         async with client_of(app) as client:

@@ -12,7 +12,7 @@ from tests.core.rate_limiting.requests import HEADERS, SMALL, guarded, read, sta
 
 
 class TestUsers:
-    async def test_are_counted_wherever_they_are(self, build: Build) -> None:
+    async def test_are_counted_across_addresses(self, build: Build) -> None:
         app = build(guarded(("/thing", read)), RATE_LIMIT_DEFAULT="1/hour")
         async with (
             client_of(app, peer="192.0.2.1", headers={"User": "ann"}) as home,
@@ -21,7 +21,7 @@ class TestUsers:
             assert await statuses(home, f"{API}/app/thing") == [200]
             assert await statuses(office, f"{API}/app/thing") == [429]
 
-    async def test_behind_one_address_are_counted_apart(self, build: Build) -> None:
+    async def test_behind_one_address_are_counted_separately(self, build: Build) -> None:
         app = build(guarded(("/thing", read)), RATE_LIMIT_DEFAULT="1/hour")
         async with client_of(app, headers={"User": "ann"}) as ann, client_of(app, headers={"User": "bob"}) as bob:
             assert await statuses(ann, f"{API}/app/thing") == [200]
@@ -29,7 +29,7 @@ class TestUsers:
 
 
 class TestFailedAuthentication:
-    async def test_is_refused_sooner(self, build: Build) -> None:
+    async def test_has_a_lower_limit(self, build: Build) -> None:
         app = build(guarded(("/thing", read)), RATE_LIMIT_AUTH="2/hour")
         async with client_of(app, headers={"User": "impostor"}) as client:
             answers = [await client.get(f"{API}/app/thing") for _ in range(3)]
@@ -43,7 +43,7 @@ class TestFailedAuthentication:
         async with client_of(app, headers={"User": "impostor"}) as client:
             assert await statuses(client, f"{API}/app/thing", f"{API}/app/other") == [401, 429]
 
-    async def test_does_not_shut_out_users_of_the_same_address(self, build: Build) -> None:
+    async def test_does_not_affect_users_of_the_same_address(self, build: Build) -> None:
         app = build(guarded(("/thing", read)), RATE_LIMIT_AUTH="1/hour")
         async with (
             client_of(app, headers={"User": "impostor"}) as impostor,
@@ -72,7 +72,7 @@ class TestRateLimit:
         async with client_of(app) as client:
             assert await statuses(client, "one", "two") == [200, 429]
 
-    async def test_may_come_from_the_settings(self, build: Build) -> None:
+    async def test_can_come_from_the_settings(self, build: Build) -> None:
         def rate(runtime: Runtime) -> str:
             return runtime.settings.RATE_LIMIT_AUTH
 
@@ -80,13 +80,13 @@ class TestRateLimit:
         async with client_of(app) as client:
             assert await statuses(client, "rare", "rare", "rare") == [200, 200, 429]
 
-    async def test_counts_users_where_they_are_known(self, build: Build) -> None:
+    async def test_counts_known_users(self, build: Build) -> None:
         app = build(guarded(("/rare", read), rate=RateLimit("1/hour", name="rare")))
         async with client_of(app, headers={"User": "ann"}) as ann, client_of(app, headers={"User": "bob"}) as bob:
             assert await statuses(ann, f"{API}/app/rare", f"{API}/app/rare") == [200, 429]
             assert await statuses(bob, f"{API}/app/rare") == [200]
 
-    async def test_works_where_no_guard_has_counted(self, build: Build) -> None:
+    async def test_works_without_a_guard(self, build: Build) -> None:
         async def nobody() -> None:
             return None
 
@@ -96,7 +96,7 @@ class TestRateLimit:
         async with client_of(build(Module(name="small", router=router, guards=guards))) as client:
             assert await statuses(client, f"{API}/app/rare", f"{API}/app/rare") == [200, 429]
 
-    def test_of_no_known_form_is_refused_when_it_is_written(self) -> None:
+    def test_of_an_unknown_form_is_refused_immediately(self) -> None:
         with pytest.raises(ValueError, match="like 60/minute"):
             RateLimit("often", name="rare")
 
@@ -131,6 +131,6 @@ class TestOff:
 
 class TestSettings:
     @pytest.mark.parametrize("name", ["RATE_LIMIT_DEFAULT", "RATE_LIMIT_AUTH"])
-    def test_of_no_known_form_stop_the_start(self, build: Build, name: str) -> None:
+    def test_of_an_unknown_form_stop_the_start(self, build: Build, name: str) -> None:
         with pytest.raises(ConfigurationError, match=f"{name} must be a number of requests per time, like 60/minute"):
             build(**{name: "often"})

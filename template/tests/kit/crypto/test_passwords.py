@@ -165,7 +165,7 @@ class TestParallel:
 
         assert longest < (time.perf_counter() - started) / 2
 
-    async def test_no_more_at_a_time_than_there_are_threads(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_the_number_of_concurrent_hashes_is_limited(self, monkeypatch: pytest.MonkeyPatch) -> None:
         running, most = 0, 0
 
         def count(self: Argon2Hasher, password: str | bytes, *, salt: bytes | None = None) -> str:  # noqa: ARG001
@@ -183,7 +183,7 @@ class TestParallel:
 
         assert most == 2
 
-    async def test_the_wait_has_a_deadline_and_its_end_empties_the_queue(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_the_wait_has_a_deadline_that_empties_the_queue(self, monkeypatch: pytest.MonkeyPatch) -> None:
         started, gate = list[bytes | str](), threading.Event()
 
         def wait(self: Argon2Hasher, password: str | bytes, *, salt: bytes | None = None) -> str:  # noqa: ARG001

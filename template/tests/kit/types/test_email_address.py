@@ -36,7 +36,7 @@ def test_keeps_the_case_and_normalizes_the_domain(typed: str, kept: str) -> None
     ],
     ids=ascii,
 )  # fmt: skip
-def test_refuses_what_is_not_one_deliverable_address(value: str) -> None:
+def test_refuses_invalid_and_undeliverable_addresses(value: str) -> None:
     assert refuses(EMAIL, value)
 
 

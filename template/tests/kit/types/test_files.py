@@ -78,7 +78,7 @@ class TestMediaType:
          "a/b;\r\nX: y", "a/b;c=\xe9", 'a/b;c="\0"', "*/*", "\xe4/b", "a/b, c/d"],
         ids=ascii,
     )  # fmt: skip
-    def test_refuses_what_is_not_one_media_type(self, value: str) -> None:
+    def test_refuses_invalid_media_types(self, value: str) -> None:
         assert refuses(STRINGS["MediaType"], value)
 
     @given(st.dictionaries(NAMES, VALUES, max_size=3))
@@ -104,7 +104,7 @@ class TestRelativePath:
          "a\nb", "\ud800",          "\xe4" * 128, "a/" * 200 + "b", "a\u202eb"],
         ids=ascii,
     )  # fmt: skip
-    def test_refuses_what_leads_elsewhere(self, value: str) -> None:
+    def test_refuses_paths_that_lead_elsewhere(self, value: str) -> None:
         assert refuses(STRINGS["RelativePath"], value)
 
     @given(value=ANY_TEXT)

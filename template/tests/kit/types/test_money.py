@@ -71,7 +71,7 @@ def test_digits_depend_on_the_currency() -> None:
     "value",
     ["19.999", "1e-999999", "1e999999", "nan", "inf", "", "a", "1" * 5000, "0.01" + "0" * 60 + "1", Decimal("0.001")],
 )
-def test_what_is_not_exact_is_no_amount(value: str | Decimal) -> None:
+def test_values_that_are_not_exact_are_refused(value: str | Decimal) -> None:
     with pytest.raises(AmountError):
         Money.of(value, "EUR")
 

@@ -22,7 +22,7 @@ def examples() -> dict[str, Any]:
     return names
 
 
-def test_a_module_of_ones_own_has_the_money_types() -> None:
+def test_the_page_on_modules_uses_the_money_types() -> None:
     names: dict[str, Any] = {"__name__": "page"}
     sections = EXAMPLE.findall((FOLDER / "own-module.md").read_text(encoding="utf-8"))[:2]
     for section in sections:

@@ -57,7 +57,7 @@ def test_only_the_listed_elements_remain(sent: str, kept: str) -> None:
 
 
 @given(st.lists(PARTS, max_size=8).map("".join))
-def test_nothing_active_remains(sent: str) -> None:
+def test_no_active_content_remains(sent: str) -> None:
     parser = Elements()
     parser.feed(HTML.validate_python(sent))
     parser.close()

@@ -17,7 +17,7 @@ from tests.core.http.server.limited_server import (
 
 
 class TestConnections:
-    async def test_beyond_the_limit_replace_the_one_that_waits_longest(self) -> None:
+    async def test_beyond_the_limit_replace_the_longest_idle_one(self) -> None:
         async with serving(replace(PATIENT, max_connections=2)) as server:
             first, _ = await server.send(GET)
             second, writer = await server.send(GET + b"\r\n")
@@ -29,7 +29,7 @@ class TestConnections:
             writer.write(GET + b"\r\n")
             await second.readuntil(b"0HTTP/1.1 200")
 
-    async def test_beyond_the_limit_are_refused_where_all_others_are_busy(self) -> None:
+    async def test_beyond_the_limit_are_refused_if_all_others_are_busy(self) -> None:
         async with serving(replace(PATIENT, max_connections=1)) as server:
             server.app.reads_body.clear()
             busy, _ = await server.send(GET + b"\r\n")
@@ -41,7 +41,7 @@ class TestConnections:
             assert (status, error["code"]) == (503, "SERVICE_UNAVAILABLE")
             assert await status_of(busy) == 200
 
-    async def test_are_kept_between_requests_for_as_long_as_is_set(self) -> None:
+    async def test_are_kept_between_requests_until_the_keep_alive_timeout(self) -> None:
         async with serving(replace(PATIENT, header_timeout=SHORT, keep_alive_timeout=1)) as server:
             reader, writer = await server.send(GET + b"\r\n")
             await reader.readuntil(b"\r\n\r\n0")
@@ -53,7 +53,7 @@ class TestConnections:
 
 
 class TestDraining:
-    async def test_serves_on_and_tells_the_application_until_the_delay_has_passed(self) -> None:
+    async def test_keeps_serving_until_the_delay_has_passed(self) -> None:
         async with serving(replace(PATIENT, drain_delay=60)) as server:
             server.server.handle_exit(signal.SIGTERM, None)
             reader, _ = await server.send(GET.replace(b"/", b"/draining", 1) + b"Connection: close\r\n\r\n")

@@ -30,7 +30,7 @@ class TestHeaders:
         assert error["code"] == "REQUEST_TIMEOUT"
         assert list(error) == ["code", "message", "details", "request_id"]
 
-    async def test_that_arrive_one_by_one_do_not_extend_the_deadline(self) -> None:
+    async def test_that_arrive_slowly_do_not_extend_the_deadline(self) -> None:
         async with serving(replace(PATIENT, header_timeout=SHORT)) as server:
             reader, writer = await server.send(GET)
             drip = asyncio.create_task(drip_into(writer, b"X-Slow: 1\r\n"))
@@ -39,7 +39,7 @@ class TestHeaders:
                 await asyncio.wait_for(reader.read(), 10)
             drip.cancel()
 
-    async def test_that_never_begin_end_the_connection(self) -> None:
+    async def test_that_never_arrive_end_the_connection(self) -> None:
         async with serving(replace(PATIENT, header_timeout=SHORT)) as server:
             reader, _ = await server.connect()
 
@@ -50,26 +50,26 @@ class TestHeaders:
         [b"X-Large: " + b"x" * 5000 + b"\r\n\r\n", b"X-Endless: " + b"x" * 300_000, b"a: b\r\n" * 100 + b"\r\n"],
         ids=["large", "endless", "many"],
     )
-    async def test_have_a_size(self, headers: bytes) -> None:
+    async def test_have_a_maximum_size(self, headers: bytes) -> None:
         async with serving(replace(PATIENT, max_header_size=4096)) as server:
             reader, _ = await server.send(GET, headers)
             assert await status_of(reader) == 431
 
-    async def test_up_to_the_limit_are_accepted_with_the_body_that_follows(self) -> None:
+    async def test_up_to_the_limit_are_accepted_with_a_body(self) -> None:
         async with serving(replace(PATIENT, max_header_size=4096)) as server:
             large = b"X: " + b"x" * 3500 + b"\r\nContent-Length: 60000\r\n\r\n" + b"x" * 60_000
             reader, _ = await server.send(b"POST" + GET[3:] + large)
             assert await status_of(reader) == 200
 
     @pytest.mark.parametrize("end", [b"0\r\nX: " + b"x" * 300_000, b"1;x=" + b"x" * 300_000], ids=["trailer", "chunk"])
-    async def test_cannot_follow_the_body_without_end(self, end: bytes) -> None:
+    async def test_after_the_body_have_a_maximum_size(self, end: bytes) -> None:
         async with serving(replace(PATIENT, max_header_size=4096)) as server:
             reader, writer = await server.send(b"POST" + GET[3:] + b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n")
             writer.write(end)
 
             assert await status_of(reader) == 431
 
-    async def test_that_are_not_http_are_refused_in_the_one_shape(self) -> None:
+    async def test_that_are_not_http_are_refused_with_an_error(self) -> None:
         async with serving(PATIENT) as server:
             reader, _ = await server.send(b"\x16\x03\x01 hello\r\n\r\n")
 
@@ -101,7 +101,7 @@ class TestHost:
                     assert (status, error["code"]) == (400, "BAD_REQUEST"), name
                     assert error["message"] == "A request must have exactly one valid Host header.", name
 
-    async def test_is_required_of_each_request_of_a_connection(self) -> None:
+    async def test_is_required_in_each_request_of_a_connection(self) -> None:
         async with serving(PATIENT) as server:
             reader, writer = await server.send(GET + b"\r\n")
             assert await status_of(reader) == 200
@@ -110,7 +110,7 @@ class TestHost:
 
             assert (await error_of(reader))[0] == 400
 
-    async def test_may_be_absent_in_http_1_0_or_empty_and_may_have_a_port(self) -> None:
+    async def test_is_optional_in_http_1_0_and_can_be_empty_or_have_a_port(self) -> None:
         hosts = (b"", b" test:8000", b" [::1]:8000", b" my_app.internal")
         starts = [b"GET / HTTP/1.0\r\n", *(b"GET / HTTP/1.1\r\nHost:%s\r\n" % host for host in hosts)]
         async with serving(PATIENT) as server:
@@ -121,7 +121,7 @@ class TestHost:
 
 class TestHandshake:
     @pytest.mark.parametrize("method", [b"GET", b"POST"])
-    async def test_a_malformed_one_is_refused_in_the_one_shape(self, method: bytes) -> None:
+    async def test_a_malformed_one_is_refused_with_an_error(self, method: bytes) -> None:
         key, version = b"dGhlIHNhbXBsZSBub25jZQ==", b"Version: 13"
         changes = {b"GET": [(key, b"short"), (key, b"x" * 24), (version, b"Version: 8"), (version, b"X: y")]}
         async with serving(PATIENT) as server:
@@ -143,7 +143,7 @@ class TestWebSockets:
         ],
         ids=["length", "chunked", "line"],
     )
-    async def test_whose_handshake_is_malformed_are_refused(self, start: bytes, end: bytes) -> None:
+    async def test_with_a_malformed_handshake_are_refused(self, start: bytes, end: bytes) -> None:
         async with serving(PATIENT) as server:
             reader, _ = await server.send(start + b"\r\nHost: test\r\n" + UPGRADE + end)
 

@@ -26,7 +26,7 @@ class TestBodies:
             assert (await error_of(reader))[0] == 408
             await asyncio.wait_for(server.app.left.wait(), 10)
 
-    async def test_are_not_timed_while_the_application_does_not_read(self) -> None:
+    async def test_have_no_deadline_while_the_application_does_not_read(self) -> None:
         async with serving(replace(PATIENT, body_timeout=SHORT)) as server:
             server.app.reads_body.clear()
             size = 10_000_000
@@ -38,13 +38,13 @@ class TestBodies:
 
             assert await status_of(reader) == 200
 
-    async def test_that_stop_after_a_burst_have_no_time_left_over(self) -> None:
+    async def test_that_stop_after_a_burst_have_the_same_deadline(self) -> None:
         async with serving(replace(PATIENT, body_timeout=SHORT)) as server:
             reader, _ = await server.send(b"POST" + GET[3:] + b"Content-Length: 60001\r\n\r\n" + b"x" * 60_000)
 
             assert (await error_of(reader))[0] == 408
 
-    async def test_end_the_connection_if_they_go_on_after_the_response(self) -> None:
+    async def test_that_continue_after_the_response_end_the_connection(self) -> None:
         async with serving(replace(PATIENT, body_timeout=SHORT)) as server:
             head = b"POST /unread HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n"
             reader, writer = await server.send(head)
@@ -55,7 +55,7 @@ class TestBodies:
             assert await closed(reader)
             drip.cancel()
 
-    async def test_that_are_no_longer_needed_make_room_for_a_new_connection(self) -> None:
+    async def test_that_are_no_longer_needed_are_replaced_by_a_new_connection(self) -> None:
         async with serving(replace(PATIENT, max_connections=1)) as server:
             head = b"POST /unread HTTP/1.1\r\nHost: test\r\nContent-Length: 60001\r\n\r\n"
             first, _ = await server.send(head, b"x" * 60_000)
@@ -68,7 +68,7 @@ class TestBodies:
 
 class TestResponses:
     @pytest.mark.parametrize("path", [b"/endless", b"/large"])
-    async def test_that_the_client_does_not_read_end_the_connection(self, path: bytes) -> None:
+    async def test_that_are_not_read_end_the_connection(self, path: bytes) -> None:
         async with serving(replace(PATIENT, write_timeout=SHORT)) as server:
             _, writer = await server.connect()
             writer.transport.pause_reading()  # type: ignore[attr-defined]
@@ -77,7 +77,7 @@ class TestResponses:
             await asyncio.wait_for(server.app.left.wait(), 10)
             await eventually(lambda: not server.server.server_state.connections)
 
-    async def test_that_the_client_reads_slowly_are_sent_in_full(self) -> None:
+    async def test_that_are_read_slowly_are_sent_in_full(self) -> None:
         async with serving(replace(PATIENT, write_timeout=3 * SHORT)) as server:
             reader, writer = await server.send(GET.replace(b"/", b"/large", 1) + b"Connection: close\r\n\r\n")
             received = 0

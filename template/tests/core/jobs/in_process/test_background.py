@@ -13,12 +13,14 @@ from tests.core.jobs.in_process.sample_jobs import SOON, Work, enqueue, fail, no
 
 @pytest.mark.usefixtures("eager")
 class TestEager:
-    async def test_jobs_start_by_themselves(self, runtime: Runtime, work: Work) -> None:
+    async def test_jobs_start_automatically(self, runtime: Runtime, work: Work) -> None:
         await enqueue(runtime, note, "one")
         await asyncio.wait_for(work.changed.wait(), 5)
         assert work.done == ["one"]
 
-    async def test_only_a_few_run_at_once(self, runtime: Runtime, work: Work, eager: InProcessQueue) -> None:
+    async def test_the_number_of_concurrent_jobs_is_limited(
+        self, runtime: Runtime, work: Work, eager: InProcessQueue
+    ) -> None:
         for _ in range(10):
             await enqueue(runtime, wait)
         await asyncio.wait_for(work.changed.wait(), 5)
@@ -29,7 +31,7 @@ class TestEager:
 
 
 class TestClose:
-    async def test_finishes_what_runs(self, runtime: Runtime, work: Work, eager: InProcessQueue) -> None:
+    async def test_finishes_running_jobs(self, runtime: Runtime, work: Work, eager: InProcessQueue) -> None:
         await enqueue(runtime, wait)
         await asyncio.wait_for(work.changed.wait(), 5)
         closing = asyncio.create_task(eager.close(SOON))
@@ -37,7 +39,7 @@ class TestClose:
         await closing
         assert work.done == ["waited"]
 
-    async def test_tells_of_what_was_not_due(
+    async def test_logs_jobs_that_were_not_due(
         self, runtime: Runtime, work: Work, eager: InProcessQueue, logs: list[structlog.typing.EventDict]
     ) -> None:
         await enqueue(runtime, note, "later", delay=3600, job_id="one")
@@ -46,7 +48,7 @@ class TestClose:
         (entry,) = logs
         assert (entry["event"], entry["job_id"]) == ("job_lost", "one")
 
-    async def test_tries_once_more_what_was_to_be_tried_again(
+    async def test_makes_one_more_attempt_of_pending_retries(
         self, runtime: Runtime, work: Work, eager: InProcessQueue
     ) -> None:
         work.failures = 1
@@ -55,7 +57,7 @@ class TestClose:
         await eager.close(SOON)
         assert work.done == ["tried"] * 2
 
-    async def test_cancels_what_takes_too_long_and_tells_of_it(
+    async def test_cancels_and_logs_jobs_that_take_too_long(
         self, runtime: Runtime, work: Work, eager: InProcessQueue, logs: list[structlog.typing.EventDict]
     ) -> None:
         await enqueue(runtime, wait, job_id="one")
@@ -65,7 +67,7 @@ class TestClose:
         (entry,) = logs
         assert (entry["event"], entry["job_id"]) == ("job_lost", "one")
 
-    async def test_leaves_what_waits_for_drain(self, runtime: Runtime, work: Work) -> None:
+    async def test_keeps_jobs_that_wait_for_drain(self, runtime: Runtime, work: Work) -> None:
         await enqueue(runtime, note, "one")
         await queue_of(runtime).close(SOON)
         assert work.done == []

@@ -36,9 +36,7 @@ class TestEnqueue:
         await queue_of(runtime).drain()
         assert work.done == []
 
-    async def test_a_second_one_with_the_same_id_is_dropped_while_the_first_waits(
-        self, runtime: Runtime, work: Work
-    ) -> None:
+    async def test_a_duplicate_id_is_dropped_while_the_first_job_waits(self, runtime: Runtime, work: Work) -> None:
         await enqueue(runtime, note, "one", job_id="same")
         await enqueue(runtime, note, "two", job_id="same")
         await queue_of(runtime).drain()
@@ -46,7 +44,7 @@ class TestEnqueue:
         await queue_of(runtime).drain()
         assert work.done == ["one", "three"]
 
-    async def test_a_function_that_no_module_lists_is_named(self, runtime: Runtime, session: AsyncSession) -> None:
+    async def test_an_unlisted_function_is_named(self, runtime: Runtime, session: AsyncSession) -> None:
         async def stray(runtime: Runtime) -> None:
             """Is in no manifest."""
 
@@ -54,26 +52,24 @@ class TestEnqueue:
             await runtime.queue.enqueue(session, stray)
 
     @pytest.mark.parametrize("argument", [object(), float("nan"), {1, 2}])
-    async def test_arguments_have_to_be_json(self, runtime: Runtime, session: AsyncSession, argument: object) -> None:
+    async def test_arguments_must_be_json(self, runtime: Runtime, session: AsyncSession, argument: object) -> None:
         with pytest.raises(TypeError):
             await runtime.queue.enqueue(session, note, argument)  # type: ignore[arg-type]  # what this is about
 
-    async def test_a_reading_session_queues_nothing(self, runtime: Runtime) -> None:
+    async def test_a_reading_session_cannot_queue_jobs(self, runtime: Runtime) -> None:
         async with runtime.database.reading() as session:
             with pytest.raises(RuntimeError, match="only reads"):
                 await runtime.queue.enqueue(session, note, "one")
 
 
 class TestDrain:
-    async def test_runs_what_jobs_queue_and_does_not_wait_for_what_is_deferred(
-        self, runtime: Runtime, work: Work
-    ) -> None:
+    async def test_runs_jobs_that_jobs_queue_but_not_deferred_ones(self, runtime: Runtime, work: Work) -> None:
         await enqueue(runtime, queue_another)
         await enqueue(runtime, note, "deferred", delay=3600)
         await queue_of(runtime).drain()
         assert work.done == ["deferred", "second"]
 
-    async def test_raises_the_failures_after_all_jobs_ran(self, runtime: Runtime, work: Work) -> None:
+    async def test_raises_failures_after_all_jobs_have_run(self, runtime: Runtime, work: Work) -> None:
         work.failures = 100
         await enqueue(runtime, fail, job_id="broken")
         await enqueue(runtime, note, "other")
@@ -86,7 +82,7 @@ class TestDrain:
         assert isinstance(failure.__cause__, LookupError)
         assert work.done[-1] == "other"
 
-    async def test_raises_nothing_for_a_job_that_succeeds_in_the_end(self, runtime: Runtime, work: Work) -> None:
+    async def test_does_not_raise_for_a_job_that_succeeds_later(self, runtime: Runtime, work: Work) -> None:
         work.failures = 4
         await enqueue(runtime, fail)
         await runtime.queue.drain()
@@ -94,14 +90,14 @@ class TestDrain:
 
 
 class TestRetry:
-    async def test_a_job_that_fails_is_tried_again(self, runtime: Runtime, work: Work) -> None:
+    async def test_a_failed_job_is_retried(self, runtime: Runtime, work: Work) -> None:
         work.failures = 3
         await enqueue(runtime, fail)
         await queue_of(runtime).drain()
         assert work.done == ["tried"] * 4
 
     @pytest.mark.parametrize("how", ["exits", "waits for what is cancelled"])
-    async def test_a_job_ends_nothing_but_itself(
+    async def test_a_failed_job_does_not_affect_others(
         self, runtime: Runtime, work: Work, how: str, logs: list[structlog.typing.EventDict]
     ) -> None:
         await enqueue(runtime, fail_oddly, how)
@@ -120,7 +116,7 @@ class TestRetry:
 
 
 class TestSurroundings:
-    async def test_a_job_knows_its_request_s_id_and_nothing_else_of_it(self, runtime: Runtime, work: Work) -> None:
+    async def test_a_job_has_the_id_of_its_request_only(self, runtime: Runtime, work: Work) -> None:
         token = current_request.set(RequestContext("abc"))
         structlog.contextvars.bind_contextvars(left="over")
         try:
