@@ -76,7 +76,7 @@ async def hang(runtime: Runtime) -> None:
 
 
 async def wait(runtime: Runtime) -> None:
-    """Waits for the gate."""
+    """Wait for the gate."""
     work = runtime.resource(Work)
     work.note("waits")
     await work.gate.wait()

@@ -77,7 +77,7 @@ def queue_of(runtime: Runtime) -> InProcessQueue:
 
 
 async def publish(runtime: Runtime, event: Event, *, fail: bool = False) -> None:
-    """Publishes in a transaction, which may fail at its end."""
+    """Publish in a transaction, which may fail at its end."""
     async with runtime.database.transaction() as session:
         await runtime.events.publish(session, event)
         assert runtime.resource(Heard).calls == []

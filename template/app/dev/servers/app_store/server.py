@@ -23,7 +23,7 @@ SEND_TIMEOUT: Final = 15
 
 
 class AppStoreServer:
-    """Serves an App Store on the loopback interface, in a thread of its own, until the end of the `with` block.
+    """Serve an App Store on the loopback interface, in a thread of its own, until the end of the `with` block.
 
     Args:
         port: 0 for any free one.

@@ -26,7 +26,7 @@ ACTIONS: Final = frozenset({"acknowledge", "cancel"})
 
 
 class GooglePlayServer:
-    """Serves a Google Play on the loopback interface, in a thread of its own, until the end of the `with` block.
+    """Serve a Google Play on the loopback interface, in a thread of its own, until the end of the `with` block.
 
     Args:
         port: 0 for any free one.

@@ -56,7 +56,7 @@ async def fail_oddly(runtime: Runtime, how: str) -> None:
 
 
 async def wait(runtime: Runtime) -> None:
-    """Waits for the gate."""
+    """Wait for the gate."""
     work = runtime.resource(Work)
     work.running += 1
     work.most = max(work.most, work.running)
