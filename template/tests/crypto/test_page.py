@@ -22,7 +22,7 @@ from app.main import create_app
 from app.users.models import User
 from tests.conftest import make_client
 from tests.core.applications import PUBLIC
-from tests.pages import run_examples
+from tests.pages import run_examples, undocumented
 
 KEY = SecretStr("k" * 32)
 
@@ -43,6 +43,10 @@ async def runtime(database: Database) -> AsyncIterator[Runtime]:
     """A running runtime."""
     async with running(create_runtime((core, crypto), database=database), background=False) as started:
         yield started
+
+
+def test_the_page_names_every_helper() -> None:
+    assert set(undocumented("crypto.md", "app/kit/crypto")) == {"encryption"}  # its columns are documented
 
 
 async def test_encrypted_column(examples: dict[str, Any], runtime: Runtime) -> None:

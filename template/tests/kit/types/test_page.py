@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 from app.core.db.models import metadata
 from app.core.db.money_columns import Currency, MinorUnits
 from tests.kit.types.samples import refuses
-from tests.pages import EXAMPLE, FOLDER, run_examples
+from tests.pages import EXAMPLE, FOLDER, run_examples, undocumented
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +34,10 @@ def test_the_page_on_modules_uses_the_money_types() -> None:
     assert names["InvoiceCreate"].model_validate(invoice).currency == "EUR"
     assert refuses(TypeAdapter(names["InvoiceCreate"]), invoice | {"currency": "AAA"})
     assert refuses(TypeAdapter(names["InvoiceCreate"]), invoice | {"total_minor": -1})
+
+
+def test_the_page_names_every_type() -> None:
+    assert undocumented("types.md", "app/kit/types") == []
 
 
 def test_formats_are_in_the_schema(examples: dict[str, Any]) -> None:
