@@ -1,4 +1,4 @@
-"""What every test may ask for: the application on a real database, in one transaction that is rolled back.
+"""Fixtures of all tests: the application on a real database, in one transaction that is rolled back.
 
 The database is a private PostgreSQL server that lives as long as the test run. TEST_DATABASE_URL chooses another:
 a PostgreSQL server (databases are made on it and dropped again), or `sqlite+aiosqlite://` (files in a temporary
@@ -57,14 +57,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What has been imported stays: the garbage collector is not to look through it again and again."""
+    """Exclude imported modules from garbage collection, which would scan them again and again."""
     gc.collect()
     gc.freeze()
 
 
 @pytest.fixture(scope="session")
 async def databases(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Databases]:
-    """Makes databases: empty ones, and ones with the application's tables."""
+    """A factory of databases: empty ones, and ones with the application's tables."""
     folder = tmp_path_factory.mktemp("databases")
     with open_databases(os.environ.get("TEST_DATABASE_URL") or None, folder, upgrade) as opened:
         yield opened
@@ -176,7 +176,7 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 
 class SignIn(Protocol):
-    """Makes the headers of a user who exists."""
+    """Return the headers of an existing user."""
 
     async def __call__(self, *, email: str = "user@example.com", role: str = Role.USER) -> dict[str, str]:
         """The same e-mail gives the same user."""
@@ -184,7 +184,7 @@ class SignIn(Protocol):
 
 
 def sign_in_to(runtime: Runtime, client: httpx.AsyncClient) -> SignIn:
-    """Signs users in with local tokens."""
+    """Return a function that signs users in with local tokens."""
 
     async def sign_in(*, email: str = "user@example.com", role: str = Role.USER) -> dict[str, str]:
         headers = {"Authorization": f"Bearer {mint(runtime.settings, email=email)}"}
@@ -202,7 +202,7 @@ def sign_in_to(runtime: Runtime, client: httpx.AsyncClient) -> SignIn:
 
 @pytest.fixture
 def sign_in(runtime: Runtime, client: httpx.AsyncClient) -> SignIn:
-    """Signs a user in: `headers = await sign_in(email="me@example.com", role=Role.ADMIN)`."""
+    """Sign a user in: `headers = await sign_in(email="me@example.com", role=Role.ADMIN)`."""
     return sign_in_to(runtime, client)
 
 

@@ -24,7 +24,7 @@ MEMORY_NEEDED: Final = 512 * 1024**2
 
 
 class Databases(Protocol):
-    """Makes databases."""
+    """A factory of databases."""
 
     shared: str
     """The URL of the one that all tests share, each in a transaction that is rolled back."""
@@ -38,7 +38,7 @@ class Databases(Protocol):
         ...
 
     async def close(self) -> None:
-        """Ends what `fresh` and `empty` leave open for the next test, in their event loop."""
+        """Close the engines that `fresh` and `empty` keep open for the next test, in their event loop."""
         ...
 
 
@@ -142,14 +142,14 @@ class PostgresDatabases:
         await self._engine.dispose()
 
     async def set_up(self, migrate: Migrate) -> None:
-        """Makes the template and the shared database."""
+        """Create the template and the shared database."""
         await self._execute(f"CREATE DATABASE {self._template}")
         await asyncio.to_thread(migrate, self._on(self._template))
         await self._execute(f"CREATE DATABASE {make_url(self.shared).database} TEMPLATE {self._template}")
         await self.close()
 
     async def tear_down(self) -> None:
-        """Drops what `set_up` has made."""
+        """Drop the databases that `set_up` created."""
         for name in (make_url(self.shared).database, self._template):
             await self._execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         await self.close()
@@ -186,6 +186,6 @@ def new_name() -> str:
 
 
 def apart(work: Callable[[], object]) -> None:
-    """Runs something that has an event loop of its own, which must not meet the tests'."""
+    """Run a function in a thread, because its event loop must not meet that of the tests."""
     with ThreadPoolExecutor(1) as executor:
         executor.submit(work).result()

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / "docs"
-_EXAMPLE: Final = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+EXAMPLE: Final = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
 def run_examples(page: str, names: dict[str, Any]) -> int:
@@ -18,7 +18,19 @@ def run_examples(page: str, names: dict[str, Any]) -> int:
     Returns:
         The number of examples.
     """
-    examples = _EXAMPLE.findall((FOLDER / page).read_text(encoding="utf-8"))
+    examples = EXAMPLE.findall((FOLDER / page).read_text(encoding="utf-8"))
     for number, example in enumerate(examples, 1):
         exec(compile(example, f"{page}, example {number}", "exec"), names)  # noqa: S102 - this project's documentation
     return len(examples)
+
+
+def undocumented(page: str, package: str) -> list[str]:
+    """Return the modules of a package that a page does not mention.
+
+    Args:
+        page: the file's name.
+        package: the folder, relative to the project.
+    """
+    text = (FOLDER / page).read_text(encoding="utf-8")
+    modules = sorted(path.stem for path in (FOLDER.parent / package).glob("*.py"))
+    return [name for name in modules if not re.search(rf"\b{name}\b", text) and not name.startswith("__")]

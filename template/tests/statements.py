@@ -1,4 +1,4 @@
-"""Watches what the database is asked."""
+"""A record of the statements that the database executes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

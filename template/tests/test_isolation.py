@@ -23,12 +23,12 @@ def test_no_settings_class_reads_a_file() -> None:
     assert [cls for cls in descendants(ModuleSettings) if cls.model_config.get("env_file") is not None] == []
 
 
-def test_no_setting_comes_from_the_shell() -> None:
+def test_settings_of_the_shell_are_ignored() -> None:
     names = {name for cls in descendants(ModuleSettings) for name in cls.model_fields}
     assert names & os.environ.keys() <= SET_BY_THE_TESTS
 
 
-def test_a_file_beside_the_process_is_not_read(tmp_path: Path) -> None:
+def test_an_env_file_in_the_folder_is_ignored(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("LOG_LEVEL=ERROR\nDATABASE_URL=postgresql://app:poison@127.0.0.1:1/poison\n")
     code = (
         "import tests\n"
@@ -43,5 +43,5 @@ def test_a_file_beside_the_process_is_not_read(tmp_path: Path) -> None:
     assert done.stdout.split() == ["None", "INFO"]
 
 
-def test_every_class_of_the_application_loads_with_what_the_tests_set() -> None:
+def test_every_settings_class_loads_with_the_settings_of_the_tests() -> None:
     assert set(load_settings(settings_classes(MODULES))) == set(settings_classes(MODULES))

@@ -34,10 +34,20 @@ PHRASES = re.compile(rf"\b({'|'.join(WORDS)})\b", re.IGNORECASE)
 PROSE = ("README.md", "CONTRIBUTING.md", "copier.yml", "docs/guide/*.md", "extensions/catalog/*.yml")
 RENDERED_PROSE = ("README.md.jinja", "docs/*.md", "docs/*.jinja", "Makefile.jinja", ".env.example.jinja")
 CODE = ("template/app/**/*.py", "extensions/omnistack/**/*.py")
+TESTS = ("template/tests/**/*.py",)
+UNREVISED_TESTS = ("stripe", "apple_iap", "google_iap", "usage_billing", "payments", "plans")
+"""Folders of `template/tests` whose test names are still to be revised."""
 SPOKEN = re.compile(r"routes|schemas|commands|/cli/|/shell/|errors")
 """Files whose docstrings users read: in the API's documentation and in `--help`."""
-OPENINGS = re.compile(r"(What|Who|Whose|Whom|How|Where|When|Returns|Gives|Tells|Says|Makes|Raises|Validates)\b")
+OPENINGS = re.compile(
+    r"(What|Who|Whose|Whom|How|Where|When|Returns|Gives|Tells|Says|Makes|Raises|Validates|Accepts|Does|Fails|Has|Keeps|"
+    r"Lets|Publishes|Puts|Sends|Serves|Waits|Writes)\b"
+)
 """First words of a docstring that is neither an imperative nor a noun phrase."""
+
+
+TEST_NAMES = re.compile(r"_(what|nobodys?|somebodys?|whoever|anybody|told|wish|news|as_good_as|is_none_of_our)(?=_|$)")
+"""Words of riddles. A test's name states the subject and the outcome."""
 
 
 def texts() -> Iterator[tuple[Path, str]]:
@@ -93,10 +103,22 @@ def docstrings(path: Path) -> Iterator[str]:
 def test_docstrings_begin_with_an_imperative_or_a_noun() -> None:
     found = [
         f"{path.relative_to(ROOT)}: {docstring.splitlines()[0]}"
-        for pattern in CODE
+        for pattern in (*CODE, *TESTS)
         for path in ROOT.glob(pattern)
         for docstring in docstrings(path)
         if OPENINGS.match(docstring)
+    ]
+    assert sorted(found) == []
+
+
+def test_names_of_tests_are_plain() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for pattern in TESTS
+        for path in ROOT.glob(pattern)
+        if path.relative_to(ROOT / "template/tests").parts[0] not in UNREVISED_TESTS
+        for name in re.findall(r"def (test_\w+)", path.read_text(encoding="utf-8"))
+        if TEST_NAMES.search(name)
     ]
     assert sorted(found) == []
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 from packaging.utils import canonicalize_name
 
 EXCEPTIONS = {
+    "argon2": "argon2-cffi",
     "appstoreserverlibrary": "app-store-server-library",
     "jwt": "pyjwt",
     "yaml": "pyyaml",

@@ -184,7 +184,10 @@ class _Client(AsyncAppStoreServerAPIClient):
 
 
 class _OtherServer(httpx.AsyncHTTPTransport):
-    """Sends the requests for Apple's servers to another one. The library's client has no option for it."""
+    """A transport that sends the requests for Apple's servers to another one.
+
+    The library's client has no option for it.
+    """
 
     def __init__(self, url: str) -> None:
         super().__init__()

@@ -22,7 +22,7 @@ class JobState(StrEnum):
     """The state of a job."""
 
     WAITING = "waiting"
-    """Waits until it is due, for a worker, or for its next attempt."""
+    """The job is not due yet, or waits for a worker or for its next attempt."""
     RUNNING = "running"
     DONE = "done"
     DEAD = "dead"

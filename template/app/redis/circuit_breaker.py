@@ -32,7 +32,7 @@ def _concerns_one_key(error: Exception) -> bool:
 
 
 class CircuitBreaker:
-    """Calls Redis while it is available.
+    """A circuit breaker that calls Redis while it is available.
 
     The first failing call opens the circuit: from then on no caller waits for a connection. A background task probes
     Redis by writing a key, and closes the circuit as soon as that works.

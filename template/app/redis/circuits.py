@@ -12,35 +12,47 @@ EXPIRY: Final = timedelta(days=1)
 """The minimum time for which the state of a circuit without calls is kept."""
 
 # Both scripts read one hash by Redis's own clock, in milliseconds: `failures`, `open_until`, `probe` (the id of the
-# call), `probe_until`. A closed circuit without failures has no hash.
+# call), `probe_until`. A closed circuit without failures has no hash. Another program may have written the values:
+# those that are no numbers, or out of range, are replaced.
+_NUMBERS: Final = """
+local function bounded(text, maximum)
+    local value = tonumber(text)
+    if not value or value ~= value or value < 0 then
+        return nil
+    end
+    return math.min(math.floor(value), maximum)
+end
+"""
+MAX_FAILURES: Final = 1_000_000
+"""The number of consecutive failures at which counting stops."""
 
 # If the clock has gone back, nothing takes longer than it does from now on.
 # Returns 0 and the failures; 1 if the call is the probe; or 2 and the remaining milliseconds.
-ADMIT: Final = """
+ADMIT: Final = f"""{_NUMBERS}
 local kept = redis.call('HMGET', KEYS[1], 'failures', 'open_until', 'probe_until')
-local open_until = tonumber(kept[2])
+local open_until = bounded(kept[2], math.huge)
 if not open_until then
-    return {0, tonumber(kept[1]) or 0}
+    return {{0, bounded(kept[1], {MAX_FAILURES}) or 0}}
 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 open_until = math.min(open_until, now + ARGV[2])
-local probe_until = math.min(tonumber(kept[3]) or 0, now + ARGV[3])
+local probe_until = math.min(bounded(kept[3], math.huge) or 0, now + ARGV[3])
 local blocked_until = math.max(open_until, probe_until)
 if now < blocked_until then
     redis.call('HSET', KEYS[1], 'open_until', open_until, 'probe_until', probe_until)
-    return {2, blocked_until - now}
+    return {{2, blocked_until - now}}
 end
 redis.call('HSET', KEYS[1], 'probe', ARGV[1], 'probe_until', now + ARGV[3])
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
-return {1, 0}
+return {{1, 0}}
 """
 
 # Returns 0 if the state has not changed, 1 if the circuit is open now, 2 if it is closed now.
-RECORD: Final = """
+RECORD: Final = f"""{_NUMBERS}
 local kept = redis.call('HMGET', KEYS[1], 'failures', 'open_until', 'probe')
 local is_probe = kept[3] == ARGV[1]
-if kept[2] and not is_probe then
+if bounded(kept[2], math.huge) and not is_probe then
     return 0
 end
 if ARGV[2] == 'abandoned' then
@@ -51,7 +63,8 @@ if ARGV[2] == 'success' then
     redis.call('DEL', KEYS[1])
     return is_probe and 2 or 0
 end
-local failures = redis.call('HINCRBY', KEYS[1], 'failures', 1)
+local failures = math.min((bounded(kept[1], {MAX_FAILURES}) or 0) + 1, {MAX_FAILURES})
+redis.call('HSET', KEYS[1], 'failures', failures)
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
 if not is_probe and failures < tonumber(ARGV[3]) then
     return 0

@@ -31,7 +31,7 @@ def test_a_long_document_is_not_a_search() -> None:
     assert complexity_of(conversation("today " * 400)) is Complexity.COMPLEX
 
 
-def test_in_a_long_conversation_nothing_is_simple() -> None:
+def test_a_long_conversation_is_never_simple() -> None:
     before = [
         Message(role=MessageRole.USER, content="x" * 6_000),
         Message(role=MessageRole.ASSISTANT, content="y" * 6_000),

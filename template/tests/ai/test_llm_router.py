@@ -106,7 +106,7 @@ def world() -> World:
     return World()
 
 
-async def test_the_cheapest_suitable_model_answers(world: World) -> None:
+async def test_the_cheapest_suitable_model_is_called(world: World) -> None:
     assert (await world.router.complete(HELLO)).text == "cheap"
     assert (await world.router.complete(HELLO, complexity=Complexity.COMPLEX)).text == "dear"
     assert (await world.router.complete(conversation("Why?"))).text == "dear"
@@ -141,7 +141,7 @@ async def test_fails_over_to_the_next_model(world: World, error: type[AIUnavaila
     assert await world.router.complete_simple("Hello") == "dear"
 
 
-async def test_the_last_error_is_raised_if_no_model_answers(world: World) -> None:
+async def test_the_last_error_is_raised_if_all_models_fail(world: World) -> None:
     world.fail(AIUnavailableError, "cheap", "fair")
     world.fail(AIRateLimitedError, "dear")
 
@@ -181,7 +181,7 @@ async def test_a_stream_that_has_begun_does_not_fail_over(world: World) -> None:
     assert world.asked() == ["cheap"]
 
 
-async def test_closing_a_stream_closes_the_provider_s(world: World) -> None:
+async def test_closing_a_stream_closes_the_stream_of_the_provider(world: World) -> None:
     async with aclosing(world.router.stream(HELLO)) as parts:
         await anext(parts)
         assert world.adapters["cheap"].closed == 0
@@ -193,12 +193,12 @@ async def test_a_provider_without_a_key_is_not_called() -> None:
     assert (await world.router.complete(HELLO)).text == "dear"
 
 
-async def test_the_default_model_answers_for_an_empty_tier() -> None:
+async def test_an_empty_tier_uses_the_default_model() -> None:
     world = World(default="cheap")
     assert (await world.router.complete(HELLO, complexity=Complexity.MODERATE)).text == "cheap"
 
 
-async def test_without_any_key_the_default_provider_s_setting_is_named() -> None:
+async def test_without_any_key_the_setting_of_the_default_provider_is_named() -> None:
     world = World(unconfigured=("dear", "fair", "cheap"))
     with pytest.raises(AINotConfiguredError, match=r"dear is not configured\. Set DEAR_KEY"):
         world.router.check(HELLO)

@@ -23,7 +23,7 @@ class TestOpenAI(ProviderContract):
     case = CASE
     unreadable = (b'{"choices": "secret words"}', "choices")
 
-    async def test_openai_s_own_server_gets_the_new_name_of_the_limit(self, fake: FakeLLM) -> None:
+    async def test_the_server_of_openai_gets_the_new_name_of_the_limit(self, fake: FakeLLM) -> None:
         seconds = timedelta(seconds=5)
         async with open_client(f"{fake.url}/v1", {}, seconds) as client:
             transport = Transport("openai", client, seconds, lambda status, _: Fault(status=status))
@@ -31,13 +31,13 @@ class TestOpenAI(ProviderContract):
             await adapter.complete(Prompt(model="m", messages=conversation("Hello"), max_tokens=7))
         assert [(asked.max_tokens, asked.key) for asked in fake.asked] == [(7, None)]
 
-    async def test_text_may_come_as_a_list_of_parts(self, llm: LLMProvider, fake: FakeLLM) -> None:
+    async def test_accepts_text_as_a_list_of_parts(self, llm: LLMProvider, fake: FakeLLM) -> None:
         parts = b'[{"type": "text", "text": "Hi"}, null, {"type": "text", "text": "!"}]'
         fake.will(Sends(body=b'{"choices": [{"message": {"content": %s}, "finish_reason": "stop"}]}' % parts))
 
         assert (await llm.complete(CONVERSATION)).text == "Hi!"
 
-    async def test_unusable_token_counts_are_none(self, llm: LLMProvider, fake: FakeLLM) -> None:
+    async def test_invalid_token_counts_are_ignored(self, llm: LLMProvider, fake: FakeLLM) -> None:
         choice = b'{"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}], "usage": "many"}'
         fake.will(Sends(body=choice))
         answer = await llm.complete(CONVERSATION)

@@ -124,7 +124,7 @@ class TestAsking:
         for path in PATHS:
             assert code(await ask(client, asker, path, stream=True)) == (503, "AI_UNAVAILABLE")
 
-    async def test_logs_neither_questions_nor_answers_nor_keys(
+    async def test_does_not_log_prompts_responses_or_keys(
         self, client: httpx.AsyncClient, asker: dict[str, str], capsys: pytest.CaptureFixture[str], fake: FakeLLM
     ) -> None:
         with capture_logs() as logs:
@@ -140,7 +140,7 @@ class TestAsking:
 
 @pytest.mark.usefixtures("fakes")
 class TestLimits:
-    async def test_all_routes_share_a_user_s_rate_limit(
+    async def test_all_routes_share_one_rate_limit_per_user(
         self, client: httpx.AsyncClient, asker: dict[str, str], sign_in: SignIn
     ) -> None:
         for count in range(10):
@@ -224,7 +224,7 @@ class TestStatus:
                 assert CASES[0].key in answer.json()["error"]["message"]
 
     @pytest.mark.parametrize("path", PATHS)
-    async def test_without_any_key_a_labelled_answer_comes(
+    async def test_without_any_key_the_response_is_labelled(
         self, client: httpx.AsyncClient, asker: dict[str, str], path: str
     ) -> None:
         whole = (await ask(client, asker, path)).json()

@@ -104,6 +104,6 @@ class TestModels:
         assert len(names) == len(set(names))
         assert all(re.fullmatch(r"[a-z0-9.-]+", name) for name in names)
 
-    def test_prices_make_sense(self) -> None:
+    def test_prices_are_plausible(self) -> None:
         for model in (each for each in load_models().models if each.provider != console.NAME):
             assert 0 < model.cached_input < model.input < model.output

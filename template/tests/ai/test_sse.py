@@ -182,7 +182,7 @@ async def test_an_answer_ends_at_its_deadline(client: Client, parts: Callable[[]
 
 
 @pytest.mark.parametrize("parts", [endless, ceaseless])
-async def test_a_deactivated_user_s_answer_ends(
+async def test_deactivating_a_user_ends_the_stream(
     client: Client, parts: Callable[[], AsyncGenerator[Part, None]]
 ) -> None:
     timing = StreamTiming(write_timeout=LONG, access_check=SHORT)

@@ -56,7 +56,7 @@ class Attacks(ProviderCase):
             await authenticator.authenticate(sign_anything(issuer.keys[0], claims | changed))
 
     @pytest.mark.parametrize("claim", ["exp", "iss", "sub"])
-    async def test_a_required_claim_has_to_be_there(
+    async def test_a_token_without_a_required_claim_is_refused(
         self, authenticator: Authenticator, issuer: Issuer, claims: Claims, claim: str
     ) -> None:
         del claims[claim]
@@ -85,7 +85,7 @@ class Attacks(ProviderCase):
             with pytest.raises(InvalidTokenError):
                 await authenticator.authenticate(token)
 
-    async def test_a_public_key_is_no_shared_secret(
+    async def test_a_public_key_is_not_accepted_as_a_shared_secret(
         self, authenticator: Authenticator, issuer: Issuer, claims: Claims
     ) -> None:
         key = issuer.keys[0]
@@ -103,7 +103,7 @@ class Attacks(ProviderCase):
             with pytest.raises(InvalidTokenError):
                 await authenticator.authenticate(SigningKey("RS256").sign(claims, algorithm=algorithm))
 
-    async def test_somebody_elses_key_under_the_same_name_is_refused(
+    async def test_a_foreign_key_with_the_same_id_is_refused(
         self, authenticator: Authenticator, issuer: Issuer, claims: Claims
     ) -> None:
         other = SigningKey(self.algorithm, number=99, kid=issuer.keys[0].kid)
@@ -119,7 +119,7 @@ class Attacks(ProviderCase):
         with pytest.raises(InvalidTokenError):
             await authenticator.authenticate(issuer.keys[0].sign(claims, {"kid": issuer.keys[1].kid}))
 
-    async def test_keys_that_a_token_brings_along_are_not_looked_at(
+    async def test_keys_in_a_token_are_ignored(
         self, authenticator: Authenticator, issuer: Issuer, claims: Claims
     ) -> None:
         with issuing() as evil:
@@ -144,7 +144,7 @@ class Attacks(ProviderCase):
         with pytest.raises(InvalidTokenError):
             await authenticator.authenticate(f"{header}.{encode_segment(claims | {'sub': 'admin'})}.{signature}")
 
-    async def test_extensions_that_nobody_knows_are_refused(
+    async def test_unknown_critical_extensions_are_refused(
         self, authenticator: Authenticator, issuer: Issuer, claims: Claims
     ) -> None:
         for headers in ({"crit": ["exp"], "exp": 1}, {"b64": False, "crit": ["b64"]}):
@@ -186,7 +186,7 @@ class Attacks(ProviderCase):
         with pytest.raises(InvalidTokenError):
             await authenticator.authenticate(rubbish)
 
-    async def test_a_signed_payload_that_is_no_object_is_refused(
+    async def test_a_signed_payload_that_is_not_an_object_is_refused(
         self, authenticator: Authenticator, issuer: Issuer
     ) -> None:
         for payload in (b"[]", b"null", b"1", b"{", b"[" * 5000, b"\xff"):
@@ -199,7 +199,7 @@ class Attacks(ProviderCase):
         with pytest.raises(InvalidTokenError):
             await authenticator.authenticate(issuer.sign(claims | {"padding": "x" * 8192}))
 
-    async def test_roles_in_a_token_mean_nothing(
+    async def test_roles_in_a_token_are_ignored(
         self, authenticator: Authenticator, issuer: Issuer, claims: Claims
     ) -> None:
         boasting = {"role": "admin", "roles": ["admin"], "user_metadata": {"role": "admin"}, "admin": True} | claims

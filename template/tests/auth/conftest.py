@@ -1,4 +1,4 @@
-"""What the tests of authentication have in common."""
+"""Fixtures of the tests of authentication."""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -29,7 +29,7 @@ def issuer() -> Iterator[Issuer]:
 
 @pytest.fixture
 def open_authenticator(environment: None, monkeypatch: pytest.MonkeyPatch) -> OpenAuthenticator:  # noqa: ARG001 - the order matters
-    """Makes an authenticator from settings: `async with open_authenticator({"NAME": "value"}) as authenticator`."""
+    """A factory of authenticators: `async with open_authenticator({"NAME": "value"}) as authenticator`."""
 
     @asynccontextmanager
     async def opened(values: Mapping[str, str]) -> AsyncIterator[Authenticator]:

@@ -19,23 +19,23 @@ LONG_LOWER = "\u0130" * 200 + "@example.com"
 
 
 class ProviderContract(Attacks):
-    """Accepts valid tokens, refuses all others, and copes with an issuer that fails."""
+    """An authenticator that accepts valid tokens, refuses all others, and copes with an issuer that fails."""
 
-    async def test_a_good_token_names_its_subject(
+    async def test_a_valid_token_has_its_subject(
         self, authenticator: Authenticator, issuer: Issuer, claims: Claims
     ) -> None:
         identity = await authenticator.authenticate(issuer.sign(claims))
 
         assert (identity.provider, identity.subject) == (self.provider, "user_1")
 
-    async def test_clocks_may_be_a_few_seconds_apart(
+    async def test_a_clock_skew_of_a_few_seconds_is_accepted(
         self, authenticator: Authenticator, issuer: Issuer, claims: Claims
     ) -> None:
         token = issuer.sign(claims | {"exp": now() - 3, "iat": now() + 3, "nbf": now() + 3})
 
         assert (await authenticator.authenticate(token)).subject == "user_1"
 
-    async def test_a_token_without_times_but_expiry_is_accepted(
+    async def test_a_token_with_only_an_expiry_time_is_accepted(
         self, authenticator: Authenticator, issuer: Issuer, claims: Claims
     ) -> None:
         del claims["iat"], claims["nbf"]
@@ -43,14 +43,14 @@ class ProviderContract(Attacks):
         assert (await authenticator.authenticate(issuer.sign(claims))).subject == "user_1"
 
     @pytest.mark.parametrize("kind", [None, "JWT", "jwt", "at+jwt", "application/at+jwt"], ids=str)
-    async def test_a_token_may_say_that_it_is_an_access_token(
+    async def test_the_type_of_an_access_token_is_accepted(
         self, authenticator: Authenticator, issuer: Issuer, claims: Claims, kind: str | None
     ) -> None:
         token = sign_with_header(issuer.keys[0], claims, typ=kind)
 
         assert (await authenticator.authenticate(token)).subject == "user_1"
 
-    async def test_an_expired_token_of_somebody_else_is_not_merely_expired(
+    async def test_a_foreign_expired_token_is_invalid_and_not_expired(
         self, authenticator: Authenticator, issuer: Issuer, claims: Claims
     ) -> None:
         expired = claims | {"exp": now() - 60}
@@ -74,7 +74,7 @@ class ProviderContract(Attacks):
 
         assert (await authenticator.authenticate(issuer.sign(claims))).subject == "user_1"
 
-    async def test_made_up_key_names_cause_one_fetch(
+    async def test_unknown_key_ids_cause_one_fetch(
         self, authenticator: Authenticator, issuer: Issuer, claims: Claims
     ) -> None:
         await authenticator.authenticate(issuer.sign(claims))
@@ -84,7 +84,7 @@ class ProviderContract(Attacks):
 
         assert issuer.fetches == 2
 
-    async def test_a_known_key_is_good_while_the_issuer_is_down(
+    async def test_a_known_key_is_accepted_while_the_issuer_is_down(
         self, authenticator: Authenticator, issuer: Issuer, claims: Claims
     ) -> None:
         await authenticator.authenticate(issuer.sign(claims))
@@ -92,7 +92,7 @@ class ProviderContract(Attacks):
 
         assert (await authenticator.authenticate(issuer.sign(claims))).subject == "user_1"
 
-    async def test_an_issuer_that_cannot_be_reached_is_not_the_tokens_fault(
+    async def test_an_unreachable_issuer_is_not_an_invalid_token(
         self, authenticator: Authenticator, issuer: Issuer, claims: Claims
     ) -> None:
         token = issuer.sign(claims)
@@ -102,7 +102,7 @@ class ProviderContract(Attacks):
             await authenticator.authenticate(token)
 
     @pytest.mark.parametrize("value", [False, "false", "False", "no", "", 0, 1, [True]], ids=repr)
-    async def test_an_address_that_is_not_clearly_verified_is_left_out(
+    async def test_an_address_without_a_clear_verification_is_omitted(
         self, authenticator: Authenticator, issuer: Issuer, claims: Claims, value: object
     ) -> None:
         token = issuer.sign(claims | {"email": "me@example.com", "email_verified": value})
@@ -113,7 +113,7 @@ class ProviderContract(Attacks):
     @pytest.mark.parametrize(
         ("claimed", "verified"), [({"email_verified": True}, True), ({"email_verified": "true"}, True), ({}, False)]
     )
-    async def test_an_address_is_verified_when_the_issuer_says_so(
+    async def test_an_address_that_the_issuer_verified_is_verified(
         self,
         authenticator: Authenticator,
         issuer: Issuer,
@@ -125,7 +125,7 @@ class ProviderContract(Attacks):
 
         assert (identity.email, identity.email_verified) == ("me@example.com", verified)
 
-    async def test_a_session_has_one_factor_and_no_actor_unless_it_says_so(
+    async def test_a_session_has_one_factor_and_no_actor_by_default(
         self, authenticator: Authenticator, issuer: Issuer, claims: Claims
     ) -> None:
         assert (await authenticator.authenticate(issuer.sign(claims))).assurance == Assurance()
@@ -154,7 +154,7 @@ class ProviderContract(Attacks):
 
         assert identity.assurance.is_anonymous
 
-    async def test_an_address_or_name_that_is_none_is_left_out(
+    async def test_an_invalid_address_or_name_is_omitted(
         self, authenticator: Authenticator, issuer: Issuer, claims: Claims
     ) -> None:
         for email, name in (
@@ -180,7 +180,7 @@ class ProviderContract(Attacks):
         assert first.json()["role"] == "user"
 
     @pytest.mark.usefixtures("trust")
-    async def test_a_role_in_the_token_changes_nothing(
+    async def test_a_role_in_the_token_is_ignored(
         self, client: httpx.AsyncClient, issuer: Issuer, claims: Claims
     ) -> None:
         admin = {"role": "admin"}
@@ -193,7 +193,7 @@ class ProviderContract(Attacks):
         assert (await client.get("/api/v1/admin/users", headers=headers)).status_code == 403
 
     @pytest.mark.usefixtures("trust")
-    async def test_the_application_tells_a_bad_token_from_an_issuer_that_is_down(
+    async def test_a_bad_token_is_401_and_an_unavailable_issuer_503(
         self, client: httpx.AsyncClient, issuer: Issuer, claims: Claims
     ) -> None:
         good, bad = issuer.sign(claims), issuer.sign(claims | {"exp": 0})

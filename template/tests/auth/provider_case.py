@@ -27,7 +27,7 @@ class ProviderCase(ABC):
 
     @abstractmethod
     def issuer_claims(self, issuer: Issuer) -> Claims:
-        """Return the claims of the provider's tokens besides `sub`, `exp`, `iat` and `nbf`."""
+        """Return the claims of the provider's tokens, in addition to `sub`, `exp`, `iat` and `nbf`."""
 
     @pytest.fixture
     async def authenticator(

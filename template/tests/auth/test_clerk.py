@@ -23,21 +23,21 @@ class TestTokens(ProviderContract):
     def issuer_claims(self, issuer: Issuer) -> Claims:
         return {"iss": issuer.url, "azp": APP, "sid": "sess_1", "v": 2, "fva": [0, -1], "sts": "active"}
 
-    async def test_a_token_that_another_page_fetched_is_refused(
+    async def test_a_token_of_another_origin_is_refused(
         self, authenticator: Authenticator, issuer: Issuer, claims: Claims
     ) -> None:
         for party in ("https://evil.example.com", f"{APP}/", f"{APP}.evil.com", APP.upper(), "", [APP], 5, {"a": APP}):
             with pytest.raises(InvalidTokenError):
                 await authenticator.authenticate(issuer.sign(claims | {"azp": party}))
 
-    async def test_a_native_apps_token_names_no_page(
+    async def test_a_token_of_a_native_app_has_no_origin(
         self, authenticator: Authenticator, issuer: Issuer, claims: Claims
     ) -> None:
         del claims["azp"]
 
         assert (await authenticator.authenticate(issuer.sign(claims))).subject == "user_1"
 
-    async def test_a_token_for_somebody_else_is_refused(
+    async def test_a_token_for_another_application_is_refused(
         self, authenticator: Authenticator, issuer: Issuer, claims: Claims
     ) -> None:
         with pytest.raises(InvalidTokenError):
@@ -69,12 +69,12 @@ class TestTokens(ProviderContract):
 
 
 class TestUnconfigured:
-    async def test_it_says_what_to_set(self, open_authenticator: OpenAuthenticator) -> None:
+    async def test_the_error_names_the_missing_settings(self, open_authenticator: OpenAuthenticator) -> None:
         async with open_authenticator({}) as authenticator:
             with pytest.raises(InvalidTokenError, match="CLERK_ISSUER_URL is not set"):
                 await authenticator.authenticate(SigningKey().sign({"iss": "https://auth.example.com"}))
 
-    async def test_a_slash_at_the_end_of_the_issuer_is_no_difference(
+    async def test_a_trailing_slash_of_the_issuer_is_ignored(
         self, issuer: Issuer, open_authenticator: OpenAuthenticator
     ) -> None:
         claims = {"sub": "user_1", "exp": now() + 60, "iss": issuer.url}
@@ -91,10 +91,10 @@ class TestSettings:
             create_runtime([core, module])
         return str(raised.value)
 
-    def test_no_role_comes_from_a_claim_that_users_edit(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_claim_that_users_can_edit_assigns_no_role(self, monkeypatch: pytest.MonkeyPatch) -> None:
         assert "AUTH_ROLE_CLAIM" in self.problems(monkeypatch, AUTH_ROLE_CLAIM="unsafe_metadata.role")
 
-    def test_all_that_is_required_outside_local_is_named_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_all_missing_settings_are_named_in_one_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
         told = self.problems(monkeypatch, ENVIRONMENT="production", CLERK_WEBHOOK_SECRET="whsec_no")
 
         assert "CLERK_ISSUER_URL is required outside local" in told

@@ -70,26 +70,30 @@ async def provider(
 
 
 class TestProfile:
-    async def test_address_and_name_are_looked_up(self, provider: ClerkProvider) -> None:
+    async def test_address_and_name_are_read_from_the_profile(self, provider: ClerkProvider) -> None:
         expected = Identity(
             provider="clerk", subject="user_1", email="ada@example.com", email_verified=True, name="Ada Lovelace"
         )
 
         assert await provider.profile(IDENTITY) == expected
 
-    async def test_an_address_that_is_not_verified_is_left_out(self, provider: ClerkProvider, api: Api) -> None:
+    async def test_an_unverified_address_is_omitted(self, provider: ClerkProvider, api: Api) -> None:
         address = {"id": "idn_2", "email_address": "ada@example.com", "verification": {"status": "unverified"}}
         api.reply = Reply(body=json.dumps(USER | {"email_addresses": [address]}).encode())
 
         assert (await provider.profile(IDENTITY)).email is None
 
-    async def test_what_the_token_said_stays_where_nothing_is_known(self, provider: ClerkProvider, api: Api) -> None:
+    async def test_the_values_of_the_token_are_kept_if_the_profile_is_empty(
+        self, provider: ClerkProvider, api: Api
+    ) -> None:
         api.reply = Reply(body=b'{"id": "user_1", "email_addresses": [null, 5, {"id": null}], "first_name": null}')
         known = Identity(provider="clerk", subject="user_1", email="me@example.com", name="Me")
 
         assert await provider.profile(known) == known
 
-    async def test_a_subject_cannot_reach_another_address(self, provider: ClerkProvider, server: FakeServer) -> None:
+    async def test_a_subject_cannot_change_the_path_of_the_request(
+        self, provider: ClerkProvider, server: FakeServer
+    ) -> None:
         await provider.profile(Identity(provider="clerk", subject="../../v1/users?limit=500#"))
 
         assert [request.path for request in server.requests] == ["/v1/users/..%2F..%2Fv1%2Fusers%3Flimit%3D500%23"]
@@ -99,17 +103,21 @@ class TestProfile:
         [Reply(status=500), Reply(status=429), Reply(status=404), Reply(body=b"<html>"), Reply(body=b"[]"), Reply()],
         ids=["error", "rate limit", "not found", "HTML", "a list", "nothing"],
     )
-    async def test_a_failing_lookup_fails_nothing(self, provider: ClerkProvider, api: Api, reply: Reply) -> None:
+    async def test_a_failed_lookup_does_not_fail_the_request(
+        self, provider: ClerkProvider, api: Api, reply: Reply
+    ) -> None:
         api.reply = reply
 
         assert await provider.profile(IDENTITY) == IDENTITY
 
-    async def test_a_server_that_is_down_fails_nothing(self, provider: ClerkProvider, server: FakeServer) -> None:
+    async def test_an_unavailable_server_does_not_fail_the_request(
+        self, provider: ClerkProvider, server: FakeServer
+    ) -> None:
         server.stop()
 
         assert await provider.profile(IDENTITY) == IDENTITY
 
-    async def test_a_server_that_keeps_failing_is_left_alone(
+    async def test_a_server_that_keeps_failing_is_not_called(
         self, provider: ClerkProvider, api: Api, server: FakeServer
     ) -> None:
         api.reply = Reply(status=503)
@@ -119,10 +127,10 @@ class TestProfile:
         assert len(server.requests) == 5
 
     @pytest.mark.parametrize("secret_key", ["sk_test_wrong"])
-    async def test_a_wrong_key_fails_nothing(self, provider: ClerkProvider) -> None:
+    async def test_a_wrong_key_does_not_fail_the_request(self, provider: ClerkProvider) -> None:
         assert await provider.profile(IDENTITY) == IDENTITY
 
     @pytest.mark.parametrize("secret_key", [""])
-    async def test_without_a_key_nobody_is_asked(self, provider: ClerkProvider, server: FakeServer) -> None:
+    async def test_without_a_key_no_request_is_sent(self, provider: ClerkProvider, server: FakeServer) -> None:
         assert await provider.profile(IDENTITY) == IDENTITY
         assert server.requests == []

@@ -77,7 +77,7 @@ class TestContract(WebhookContract):
 
 
 class TestReceive:
-    async def test_a_new_user_is_made(self, client: httpx.AsyncClient, runtime: Runtime) -> None:
+    async def test_a_new_user_is_created(self, client: httpx.AsyncClient, runtime: Runtime) -> None:
         answer = await send(client, event())
         (stored,) = await drain_inbox(runtime)
 
@@ -85,28 +85,32 @@ class TestReceive:
         assert (stored.provider, stored.event_id, stored.status) == ("clerk", "msg_1", "done")
         assert await people(runtime) == [ADA]
 
-    async def test_twenty_at_once_are_one(self, live_client: httpx.AsyncClient, live_runtime: Runtime) -> None:
+    async def test_twenty_concurrent_deliveries_create_one_user(
+        self, live_client: httpx.AsyncClient, live_runtime: Runtime
+    ) -> None:
         answers = await asyncio.gather(*(send(live_client, event()) for _ in range(20)))
 
         assert {answer.status_code for answer in answers} == {202}
         assert len(await drain_inbox(live_runtime)) == 1
         assert await people(live_runtime) == [ADA]
 
-    async def test_a_replay_under_another_id_is_refused(self, client: httpx.AsyncClient) -> None:
+    async def test_a_replay_with_another_id_is_refused(self, client: httpx.AsyncClient) -> None:
         body = event()
 
         assert (await client.post(URL, content=body, headers=signed(body) | {"svix-id": "msg_2"})).status_code == 400
 
 
 class TestApply:
-    async def test_a_change_is_taken_over(self, client: httpx.AsyncClient, runtime: Runtime) -> None:
+    async def test_a_change_is_applied(self, client: httpx.AsyncClient, runtime: Runtime) -> None:
         await send(client, event())
         await send(client, event("user.updated", at=NOW + 1, email="new@example.com", last_name="King"), id_="msg_2")
         await drain_inbox(runtime)
 
         assert await people(runtime) == [("user_1", "new@example.com", "Ada King", True)]
 
-    async def test_an_older_change_that_comes_late_is_not(self, client: httpx.AsyncClient, runtime: Runtime) -> None:
+    async def test_an_older_change_that_arrives_late_is_ignored(
+        self, client: httpx.AsyncClient, runtime: Runtime
+    ) -> None:
         await send(client, event("user.updated", at=NOW + 5))
         await drain_inbox(runtime)
         await send(client, event("user.created", at=NOW, email="old@example.com"), id_="msg_2")
@@ -114,7 +118,7 @@ class TestApply:
 
         assert await people(runtime) == [ADA]
 
-    async def test_who_is_deleted_is_shut_out(self, client: httpx.AsyncClient, runtime: Runtime) -> None:
+    async def test_a_deleted_user_is_deactivated(self, client: httpx.AsyncClient, runtime: Runtime) -> None:
         await send(client, event())
         await drain_inbox(runtime)
         await send(client, event("user.deleted", at=NOW + 5), id_="msg_2")
@@ -122,16 +126,14 @@ class TestApply:
 
         assert [active for *_, active in await people(runtime)] == [False]
 
-    async def test_an_address_that_is_not_verified_is_left_out(
-        self, client: httpx.AsyncClient, runtime: Runtime
-    ) -> None:
+    async def test_an_unverified_address_is_omitted(self, client: httpx.AsyncClient, runtime: Runtime) -> None:
         address = {"id": "idn_1", "email_address": "ada@example.com", "verification": {"status": "unverified"}}
         await send(client, event(email_addresses=[address]))
         await drain_inbox(runtime)
 
         assert await people(runtime) == [("user_1", None, "Ada Lovelace", True)]
 
-    async def test_other_events_are_none_of_our_business(self, client: httpx.AsyncClient, runtime: Runtime) -> None:
+    async def test_other_events_are_ignored(self, client: httpx.AsyncClient, runtime: Runtime) -> None:
         await send(client, event("session.created"))
 
         assert [stored.status for stored in await drain_inbox(runtime)] == ["done"]
@@ -157,7 +159,7 @@ class TestApply:
         ],
         ids=range(14),
     )
-    async def test_a_signed_event_that_makes_no_sense_is_kept_with_the_reason(
+    async def test_a_malformed_event_is_stored_with_the_reason(
         self, client: httpx.AsyncClient, runtime: Runtime, body: bytes, reason: str
     ) -> None:
         assert (await send(client, body)).status_code == 202

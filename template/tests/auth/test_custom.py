@@ -29,22 +29,20 @@ class TestRsaKeys(ProviderContract):
     def issuer_claims(self, issuer: Issuer) -> Claims:  # noqa: ARG002 - the contract's signature
         return {"iss": ISSUER, "aud": AUDIENCE}
 
-    async def test_the_audience_has_to_be_there(
-        self, authenticator: Authenticator, issuer: Issuer, claims: Claims
-    ) -> None:
+    async def test_the_audience_is_required(self, authenticator: Authenticator, issuer: Issuer, claims: Claims) -> None:
         without = {name: value for name, value in claims.items() if name != "aud"}
         for changed in (without, claims | {"aud": None}, claims | {"aud": ""}, claims | {"aud": []}):
             with pytest.raises(InvalidTokenError):
                 await authenticator.authenticate(issuer.sign(changed))
 
-    async def test_one_of_several_audiences_is_enough(
+    async def test_one_matching_audience_is_enough(
         self, authenticator: Authenticator, issuer: Issuer, claims: Claims
     ) -> None:
         token = issuer.sign(claims | {"aud": ["https://other.example.com", AUDIENCE]})
 
         assert (await authenticator.authenticate(token)).subject == "user_1"
 
-    async def test_address_and_name_come_along(
+    async def test_address_and_name_are_read_from_the_token(
         self, authenticator: Authenticator, issuer: Issuer, claims: Claims
     ) -> None:
         token = issuer.sign(claims | {"email": "me@example.com", "name": "Me Myself"})
@@ -60,7 +58,7 @@ class TestRsaKeys(ProviderContract):
 
         assert (await authenticator.authenticate(token)).assurance.level == "aal2"
 
-    async def test_the_client_is_no_audience_of_other_tokens(
+    async def test_the_client_id_is_not_an_audience_of_other_tokens(
         self, authenticator: Authenticator, issuer: Issuer, claims: Claims
     ) -> None:
         del claims["aud"]
@@ -68,7 +66,7 @@ class TestRsaKeys(ProviderContract):
             with pytest.raises(InvalidTokenError):
                 await authenticator.authenticate(issuer.sign(claims | changes))
 
-    async def test_secret_key_signs_nothing_here(
+    async def test_a_token_signed_with_secret_key_is_refused(
         self, authenticator: Authenticator, settings: Settings, claims: Claims
     ) -> None:
         token = jwt.encode(claims, settings.SECRET_KEY.get_secret_value(), algorithm="HS256")
@@ -96,7 +94,7 @@ class TestOtherKinds:
     async def test_its_tokens_are_accepted(self, authenticator: Authenticator, issuer: Issuer, claims: Claims) -> None:
         assert (await authenticator.authenticate(issuer.sign(claims))).subject == "user_1"
 
-    async def test_its_public_key_is_no_shared_secret(
+    async def test_its_public_key_is_not_accepted_as_a_shared_secret(
         self, authenticator: Authenticator, issuer: Issuer, claims: Claims
     ) -> None:
         key = issuer.keys[0]
@@ -104,13 +102,13 @@ class TestOtherKinds:
             with pytest.raises(InvalidTokenError):
                 await authenticator.authenticate(forge_hs256(claims, secret, kid=key.kid))
 
-    async def test_its_name_is_not_good_for_another_kind(
+    async def test_its_key_id_is_not_valid_for_another_algorithm(
         self, authenticator: Authenticator, issuer: Issuer, claims: Claims
     ) -> None:
         with pytest.raises(InvalidTokenError):
             await authenticator.authenticate(issuer.keys[1].sign(claims, {"kid": issuer.keys[0].kid}))
 
-    async def test_somebody_elses_key_under_its_name_is_refused(
+    async def test_a_foreign_key_with_its_id_is_refused(
         self, authenticator: Authenticator, issuer: Issuer, claims: Claims, algorithm: str
     ) -> None:
         other = SigningKey(algorithm, number=99, kid=issuer.keys[0].kid)
@@ -152,7 +150,7 @@ class TestSharedSecret:
                 with pytest.raises(InvalidTokenError):
                     await authenticator.authenticate(token)
 
-    async def test_the_audience_is_checked_where_one_is_set(
+    async def test_the_audience_is_checked_if_it_is_set(
         self, open_authenticator: OpenAuthenticator, settings: Settings, claims: Claims
     ) -> None:
         async with open_authenticator({"OAUTH_ISSUER": ISSUER, "OAUTH_AUDIENCE": AUDIENCE}) as authenticator:
@@ -203,7 +201,7 @@ class TestSettings:
     def test_an_audience_is_never_empty(self, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
         assert "OAUTH_AUDIENCE contains an empty" in self.problems(monkeypatch, OAUTH_AUDIENCE=value)
 
-    def test_a_previous_secret_has_to_be_strong_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_previous_secret_must_be_strong_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
         told = self.problems(monkeypatch, SECRET_KEY_PREVIOUS='["short-one"]')
 
         assert "SECRET_KEY_PREVIOUS" in told
@@ -227,7 +225,7 @@ class TestSettings:
             "https://auth.example.com:port/",
         ],
     )
-    def test_the_address_of_the_keys_has_to_be_https(self, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    def test_the_url_of_the_keys_must_be_https(self, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
         told = self.problems(
             monkeypatch, ENVIRONMENT="staging", OAUTH_JWKS_URL=url, OAUTH_AUDIENCE=AUDIENCE, OAUTH_ISSUER=ISSUER
         )
@@ -235,5 +233,5 @@ class TestSettings:
         assert "OAUTH_JWKS_URL" in told
         assert "hunter2" not in told
 
-    def test_another_provider_is_not_part_of_the_project(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_provider_that_was_not_chosen_is_absent(self, monkeypatch: pytest.MonkeyPatch) -> None:
         assert "AUTH_PROVIDER must be custom" in self.problems(monkeypatch, AUTH_PROVIDER="other")

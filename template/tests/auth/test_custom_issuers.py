@@ -12,7 +12,7 @@ from tests.fakes.issuer import Issuer, now
 
 @dataclass(frozen=True, kw_only=True)
 class Form:
-    """How an issuer's tokens look. The claims were taken from its documentation.
+    """The claims of an issuer's tokens, taken from its documentation.
 
     Attributes:
         audience: the value of OAUTH_AUDIENCE that docs/auth-custom.md recommends.

@@ -35,13 +35,13 @@ class TestMint:
 
         assert len(subjects) == 1
 
-    async def test_a_subject_may_be_given(self, settings: Settings, authenticator: Authenticator) -> None:
+    async def test_accepts_a_subject(self, settings: Settings, authenticator: Authenticator) -> None:
         token = mint(settings, email="me@example.com", subject="me")
 
         assert (await authenticator.authenticate(token)).subject == "me"
 
     @pytest.mark.parametrize("environment_name", [Environment.STAGING, Environment.PRODUCTION])
-    def test_there_is_none_outside_local(self, settings: Settings, environment_name: Environment) -> None:
+    def test_is_refused_outside_local(self, settings: Settings, environment_name: Environment) -> None:
         deployed = settings.model_copy(update={"ENVIRONMENT": environment_name})
 
         with pytest.raises(NotLocalError, match="ENVIRONMENT=local only"):
@@ -69,11 +69,11 @@ class TestAuthenticate:
         for signer in (settings, rotated):
             assert await authenticator.authenticate(mint(signer, email="me@example.com"))
 
-    async def test_other_tokens_go_to_the_provider(self, authenticator: Authenticator) -> None:
+    async def test_other_tokens_are_passed_to_the_provider(self, authenticator: Authenticator) -> None:
         with pytest.raises(InvalidTokenError, match="SOME_SETTING"):
             await authenticator.authenticate(SigningKey().sign({"iss": "https://auth.example.com"}))
 
-    async def test_what_is_no_token_goes_nowhere(self, authenticator: Authenticator) -> None:
+    async def test_a_malformed_token_is_not_passed_to_the_provider(self, authenticator: Authenticator) -> None:
         with pytest.raises(InvalidTokenError, match="not valid"):
             await authenticator.authenticate("a.b.c")
 
@@ -83,7 +83,7 @@ class TestAuthenticate:
         with pytest.raises(InvalidTokenError, match="SOME_SETTING"):
             await deployed.authenticate(mint(settings, email="me@example.com"))
 
-    def test_nothing_accepts_it_outside_local(self, settings: Settings) -> None:
+    def test_a_local_token_is_refused_outside_local(self, settings: Settings) -> None:
         deployed = settings.model_copy(update={"ENVIRONMENT": Environment.PRODUCTION})
 
         with pytest.raises(NotLocalError):

@@ -25,14 +25,14 @@ class TestTokens(ProviderContract):
     def issuer_claims(self, issuer: Issuer) -> Claims:
         return {"iss": f"{issuer.url}/auth/v1", "aud": "authenticated", "role": "authenticated", "aal": "aal1"}
 
-    async def test_keys_are_read_where_supabase_publishes_them(
+    async def test_keys_are_read_from_the_url_of_supabase(
         self, authenticator: Authenticator, issuer: Issuer, claims: Claims
     ) -> None:
         await authenticator.authenticate(issuer.sign(claims))
 
         assert issuer.paths == ["/auth/v1/.well-known/jwks.json"]
 
-    async def test_rsa_keys_are_good_too(self, authenticator: Authenticator, issuer: Issuer, claims: Claims) -> None:
+    async def test_rsa_keys_are_accepted(self, authenticator: Authenticator, issuer: Issuer, claims: Claims) -> None:
         issuer.keys = [SigningKey("RS256")]
 
         assert (await authenticator.authenticate(issuer.sign(claims))).subject == "user_1"
@@ -45,7 +45,7 @@ class TestTokens(ProviderContract):
             with pytest.raises(InvalidTokenError):
                 await authenticator.authenticate(issuer.sign(changed))
 
-    async def test_keys_of_the_project_are_no_users(self, authenticator: Authenticator, issuer: Issuer) -> None:
+    async def test_api_keys_of_the_project_are_refused(self, authenticator: Authenticator, issuer: Issuer) -> None:
         for role in ("anon", "service_role"):
             with pytest.raises(InvalidTokenError):
                 await authenticator.authenticate(issuer.sign({"iss": "supabase", "role": role, "exp": now() + 60}))
@@ -68,7 +68,7 @@ class TestTokens(ProviderContract):
 
         assert identity.assurance.level == level
 
-    async def test_the_name_may_come_from_what_users_edit_and_nothing_else(
+    async def test_only_the_name_is_read_from_metadata_that_users_can_edit(
         self, authenticator: Authenticator, issuer: Issuer, claims: Claims
     ) -> None:
         edited = {"full_name": "Ada", "email": "admin@example.com", "sub": "admin", "role": "admin"}
@@ -78,7 +78,7 @@ class TestTokens(ProviderContract):
         assert identity == Identity(provider="supabase", subject="user_1", email="ada@example.com", name="Ada")
         assert await authenticator.profile(identity) == identity
 
-    async def test_metadata_that_is_none_is_left_out(
+    async def test_invalid_metadata_is_ignored(
         self, authenticator: Authenticator, issuer: Issuer, claims: Claims
     ) -> None:
         unusable: tuple[object, ...] = (None, [], "x", {"full_name": ["Ada"]}, {"name": "a\x00"})
@@ -116,7 +116,7 @@ class TestLegacySecret(TestTokens):
             with pytest.raises(InvalidTokenError):
                 await authenticator.authenticate(forge_hs256(claims, secret))
 
-    async def test_the_audience_is_required_there_too(self, authenticator: Authenticator, claims: Claims) -> None:
+    async def test_the_audience_is_required(self, authenticator: Authenticator, claims: Claims) -> None:
         del claims["aud"]
 
         with pytest.raises(InvalidTokenError):
@@ -124,7 +124,7 @@ class TestLegacySecret(TestTokens):
 
 
 class TestUnconfigured:
-    async def test_it_says_what_to_set(self, open_authenticator: OpenAuthenticator) -> None:
+    async def test_the_error_names_the_missing_settings(self, open_authenticator: OpenAuthenticator) -> None:
         async with open_authenticator({}) as authenticator:
             with pytest.raises(InvalidTokenError, match="SUPABASE_PROJECT_URL is not set"):
                 await authenticator.authenticate(SigningKey().sign({"iss": "https://auth.example.com"}))
@@ -139,10 +139,10 @@ class TestSettings:
             create_runtime([core, module])
         return str(raised.value)
 
-    def test_no_role_comes_from_a_claim_that_users_edit(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_claim_that_users_can_edit_assigns_no_role(self, monkeypatch: pytest.MonkeyPatch) -> None:
         assert "AUTH_ROLE_CLAIM" in self.problems(monkeypatch, AUTH_ROLE_CLAIM="user_metadata.role")
 
-    def test_all_problems_are_named_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_all_problems_are_listed_in_one_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
         told = self.problems(
             monkeypatch, ENVIRONMENT="production", SUPABASE_JWT_SECRET="short", SUPABASE_WEBHOOK_SECRET="no base64!"
         )

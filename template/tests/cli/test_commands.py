@@ -20,7 +20,7 @@ def app(*arguments: str, answer: str | None = None) -> Result:
 
 
 def refused(result: Result) -> str:
-    """What the command has said instead of a traceback."""
+    """Return the error message that the command printed, after checking that it is not a traceback."""
     assert result.exit_code == 1
     assert isinstance(result.exception, SystemExit)
     assert result.stderr.startswith("Error: ")
@@ -65,14 +65,14 @@ class TestOpenapi:
     def test_is_a_schema(self) -> None:
         assert "/api/v1/app/users/me" in json.loads(app("openapi").output)["paths"]
 
-    def test_is_written_where_asked(self, tmp_path: Path) -> None:
+    def test_is_written_to_the_given_file(self, tmp_path: Path) -> None:
         target = tmp_path / "new" / "schema.json"
         app("openapi", "--output", str(target))
         assert json.loads(target.read_text())["openapi"].startswith("3.")
 
 
 class TestErrors:
-    def test_of_settings_name_all_that_is_wrong(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_of_settings_list_all_problems(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("PROJECT_NAME")
         monkeypatch.setenv("LOG_LEVEL", "LOUD")
         said = refused(app("routes"))
@@ -95,7 +95,7 @@ class TestErrors:
         assert "DATABASE_URL" in said
         assert "secret-word" not in said
 
-    def test_of_a_database_that_has_to_be_there_say_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_of_a_missing_database_name_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("DATABASE_URL")
         monkeypatch.setenv("ENVIRONMENT", "production")
         assert "DATABASE_URL is not set" in refused(app("db", "upgrade"))

@@ -20,18 +20,18 @@ async def url(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
 
 
 class TestUpgrade:
-    def test_says_what_it_does_and_when_there_is_nothing_to_do(self) -> None:
+    def test_prints_each_step_or_that_there_is_none(self) -> None:
         assert "Applied users_0001: " in app("db", "upgrade").output
         assert app("db", "upgrade").output.startswith("Nothing to do")
 
 
 class TestDowngrade:
-    def test_says_what_it_does_and_when_there_is_nothing_to_do(self) -> None:
+    def test_prints_each_step_or_that_there_is_none(self) -> None:
         app("db", "upgrade")
         assert "Reverted users_0001: " in app("db", "downgrade", "base", "--yes").output
         assert app("db", "downgrade", "base").output.startswith("Nothing to do")
 
-    def test_asks_and_shows_what_is_lost(self, url: str) -> None:
+    def test_lists_the_lost_tables_and_asks_for_confirmation(self, url: str) -> None:
         app("db", "upgrade")
         fields = "id, created_at, updated_at, role, is_active"
         row = "'00000000-0000-7000-8000-000000000001', '2026-01-01 00:00:00', '2026-01-01 00:00:00', 'user', true"
@@ -48,17 +48,17 @@ class TestDowngrade:
         assert "column" not in app("db", "downgrade", "base").output
         assert "Reverted users_0003" in app("db", "downgrade", "users_0001", answer="y\n").output
 
-    def test_refuses_what_it_does_not_know(self) -> None:
+    def test_refuses_an_unknown_target(self) -> None:
         assert "unknown@base is neither" in refused(app("db", "downgrade", "unknown@base"))
 
 
 class TestCurrent:
-    def test_shows_how_far_each_module_is(self) -> None:
+    def test_prints_the_revision_of_each_module(self) -> None:
         assert "users            none, " in app("db", "current").output
         app("db", "upgrade")
         assert "users            users_0003 (" in app("db", "current").output
 
-    def test_ends_quietly_when_its_output_is_not_read(self) -> None:
+    def test_ends_without_an_error_if_its_output_is_closed(self) -> None:
         command = [sys.executable, "-m", "app.cli.main", "db", "current"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
@@ -68,7 +68,7 @@ class TestCurrent:
 
 
 class TestReset:
-    def test_asks_and_starts_anew(self, url: str) -> None:
+    def test_asks_for_confirmation_and_recreates_the_database(self, url: str) -> None:
         app("db", "upgrade")
         for statement in ("CREATE TABLE hand_made (id INTEGER)", "INSERT INTO hand_made VALUES (1)"):
             apart(partial(on_database, url, partial(Connection.execute, statement=text(statement))))
@@ -84,7 +84,7 @@ class TestReset:
 
 
 class TestHistory:
-    def test_lists_what_stands_on_another_after_it(self) -> None:
+    def test_lists_revisions_in_the_order_of_their_dependencies(self) -> None:
         app("db", "upgrade")
         said = app("db", "history").output
         assert said.index("core_0001") < said.index("users_0001")
@@ -92,14 +92,14 @@ class TestHistory:
 
 
 class TestCheck:
-    def test_agrees_or_says_what_differs(self) -> None:
+    def test_reports_differences_or_their_absence(self) -> None:
         assert "app db upgrade" in refused(app("db", "check"))
         app("db", "upgrade")
         assert app("db", "check").output == "The models and the database agree.\n"
 
 
 class TestRevision:
-    def test_writes_nothing_when_there_is_nothing_to_do(self) -> None:
+    def test_writes_no_revision_without_a_difference(self) -> None:
         app("db", "upgrade")
         assert app("db", "revision", "-m", "Nothing").output.startswith("Nothing to do")
 

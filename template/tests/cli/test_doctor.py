@@ -30,7 +30,7 @@ def unused_port() -> int:
 
 
 class TestDoctor:
-    def test_finds_nothing_wrong_where_all_is_well(self) -> None:
+    def test_finds_no_problem_in_a_healthy_project(self) -> None:
         result = app("doctor")
         assert result.exit_code == 0, result.output
         assert result.output.splitlines()[0].split() == ["STATUS", "CHECK", "MESSAGE"]
@@ -119,7 +119,7 @@ def warned(*modules: Module) -> set[str]:
 
 
 class TestExplanation:
-    def test_names_the_setting_where_a_pooler_refuses_the_parameters(self) -> None:
+    def test_names_the_setting_for_a_pooler_that_refuses_parameters(self) -> None:
         error = DatabaseUnavailableError()
         error.__cause__ = Exception("unsupported startup parameter: statement_timeout")
         assert "DB_TRANSACTION_POOLER=true" in str(explanation(error))

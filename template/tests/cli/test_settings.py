@@ -48,13 +48,13 @@ class TestSettings:
         assert row(output, "LOG_LEVEL") == ["LOG_LEVEL", "environment", "invalid"]
         assert "  PROJECT_NAME is not set" in output
 
-    def test_applies_the_rules_of_production_if_asked(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_applies_the_rules_of_production_with_the_option(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("PUBLIC_URL")
         assert row(app("settings").output, "PUBLIC_URL")[1] == "empty"
         assert row(app("settings", "--production").output, "PUBLIC_URL") == ["PUBLIC_URL", "missing", "yes"]
 
 
-def test_what_is_required_is_what_production_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_required_settings_are_those_that_production_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     """The column is derived from the fields' markers: a validator that requires a value needs the marker, too."""
     required = {item["name"] for item in json.loads(app("settings", "--json").output) if item["required"] == "yes"}
     for name in {name for cls in settings_classes(MODULES) for name in cls.model_fields}:

@@ -19,7 +19,7 @@ PEER = "198.51.100.7"
 
 
 class Build(Protocol):
-    """Makes an application."""
+    """A function that creates an application."""
 
     def __call__(self, *modules: Module, **settings: str) -> FastAPI:
         """The settings are environment variables."""
@@ -52,7 +52,7 @@ def client_of(app: FastAPI, *, peer: str = PEER, headers: dict[str, str] | None 
 
 
 def error_of(answer: httpx.Response) -> dict[str, Any]:
-    """What stands in the one shape, after a look at the shape."""
+    """Return the error of a response, after checking its shape."""
     body = answer.json()
     assert list(body) == ["error"]
     error: dict[str, Any] = body["error"]

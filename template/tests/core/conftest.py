@@ -1,4 +1,4 @@
-"""What the core's tests may ask for besides."""
+"""Fixtures of the core's tests."""
 
 import pytest
 
@@ -8,5 +8,8 @@ from tests.core.applications import Build, builder
 
 @pytest.fixture
 def build(database: Database, monkeypatch: pytest.MonkeyPatch) -> Build:
-    """Makes small applications: `app = build(module(("GET", "/thing", read)), ENVIRONMENT="production")`."""
+    """Return a function that creates small applications.
+
+    Use it as `app = build(module(("GET", "/thing", read)), ENVIRONMENT="production")`.
+    """
     return builder(database, monkeypatch)

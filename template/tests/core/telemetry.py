@@ -4,7 +4,7 @@ from app.core.ports.telemetry import Operation, TelemetryListener
 
 
 class Recorder(TelemetryListener):
-    """Keeps the finished operations, and those that have not finished yet."""
+    """A listener that records finished and unfinished operations."""
 
     def __init__(self) -> None:
         self.open: list[Operation] = []

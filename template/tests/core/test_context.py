@@ -1,4 +1,4 @@
-"""Who is calling is passed on, not looked up."""
+"""The caller is passed as an argument and not looked up."""
 
 import ast
 from pathlib import Path

@@ -22,7 +22,7 @@ def plan(runtime: Runtime) -> Metered:
 
 
 class TestMetered:
-    async def test_counts_what_succeeds(self, runtime: Runtime, plan: Metered) -> None:
+    async def test_counts_successes(self, runtime: Runtime, plan: Metered) -> None:
         async with runtime.metered(USER, "things", 3) as reservation:
             assert (plan.left, reservation.amount) == (0, 3)
         assert plan.reserved == [(USER, 3)]
@@ -33,7 +33,7 @@ class TestMetered:
             await runtime.metered(USER, "things", 4).__aenter__()
         assert plan.left == 3
 
-    async def test_gives_back_what_fails(self, runtime: Runtime, plan: Metered) -> None:
+    async def test_releases_failures(self, runtime: Runtime, plan: Metered) -> None:
         with pytest.raises(ZeroDivisionError):
             async with runtime.metered(USER, "things", 3):
                 raise ZeroDivisionError

@@ -1,4 +1,4 @@
-"""What a process holds, and how it starts and stops."""
+"""The resources of a process, and its start and stop."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -27,7 +27,7 @@ class SmallSettings(ModuleSettings):
 def lifespan_of(
     name: str, log: list[str], *, fails: bool = False
 ) -> Callable[[Runtime], AbstractAsyncContextManager[None]]:
-    """Notes when it is opened and closed."""
+    """A resource that records when it is opened and closed."""
 
     @asynccontextmanager
     async def lifespan(_runtime: Runtime) -> AsyncIterator[None]:
@@ -43,12 +43,12 @@ def lifespan_of(
 
 
 class TestResources:
-    def test_are_what_was_provided(self, database: Database) -> None:
+    def test_are_the_provided_values(self, database: Database) -> None:
         runtime = create_runtime([core, Module(name="small", settings=(SmallSettings,))], database=database)
         assert runtime.resource(SmallSettings).SMALL_SIZE == 1
         assert runtime.resource(Settings) is runtime.settings
 
-    def test_that_nobody_provides_are_named(self, database: Database) -> None:
+    def test_that_are_missing_are_named(self, database: Database) -> None:
         with pytest.raises(LookupError, match="Nothing provides SmallSettings"):
             create_runtime([core], database=database).resource(SmallSettings)
 
@@ -96,7 +96,7 @@ class TestRunning:
             assert log == ["+a", "+b"]
         assert log == ["+a", "+b", "-b", "-a"]
 
-    async def test_closes_what_was_open_when_one_fails_to_open(self, database: Database) -> None:
+    async def test_closes_open_resources_if_one_fails_to_open(self, database: Database) -> None:
         log: list[str] = []
         modules = [Module(name=name, lifespan=lifespan_of(name, log, fails=name == "b")) for name in ("a", "b")]
         with pytest.raises(LookupError):
@@ -104,7 +104,7 @@ class TestRunning:
                 log.append("never")
         assert log == ["+a", "+b", "-a"]
 
-    async def test_finishes_what_is_queued_while_the_modules_are_open(
+    async def test_finishes_queued_jobs_while_the_modules_are_open(
         self, databases: Databases, settings: Settings
     ) -> None:
         log: list[str] = []

@@ -19,7 +19,9 @@ async def type_into(console: AwaitingConsole, *lines: str) -> None:
 
 
 class TestPrompt:
-    async def test_awaits_in_the_application_s_loop(self, runtime: Runtime, capsys: pytest.CaptureFixture[str]) -> None:
+    async def test_awaits_in_the_event_loop_of_the_application(
+        self, runtime: Runtime, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         console = AwaitingConsole({"runtime": runtime}, asyncio.get_running_loop())
         await type_into(
             console,
@@ -29,7 +31,7 @@ class TestPrompt:
         )
         assert capsys.readouterr().out == "42\n"
 
-    async def test_shows_a_failure_and_goes_on(self, capsys: pytest.CaptureFixture[str]) -> None:
+    async def test_prints_an_error_and_continues(self, capsys: pytest.CaptureFixture[str]) -> None:
         console = AwaitingConsole({}, asyncio.get_running_loop())
         await type_into(console, "1 / 0", "2 +", "3 + 4")
         captured = capsys.readouterr()
@@ -55,5 +57,5 @@ class TestCommand:
         assert ">>> 0\n" in captured.out
         assert "InboxEvent" in captured.err
 
-    def test_is_one_of_the_core_s(self) -> None:
+    def test_belongs_to_the_core(self) -> None:
         assert shell in core.commands

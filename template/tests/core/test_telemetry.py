@@ -1,4 +1,4 @@
-"""What the parts of a running process report to telemetry listeners."""
+"""The operations that the parts of a running process report to telemetry listeners."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -53,7 +53,7 @@ async def greet(websocket: WebSocket) -> None:
 
 
 class Broken(TelemetryListener):
-    """Fails at everything."""
+    """A listener that always fails."""
 
     def started(self, operation: Operation) -> None:
         raise RuntimeError(operation.kind)
@@ -82,7 +82,7 @@ class TestRequests:
         assert (missing.route, missing.status, missing.traceparent) == (None, 404, None)
         assert "secret" not in repr(recorder.operations)
 
-    async def test_are_reported_with_the_error_that_nothing_handled(self, build: Build) -> None:
+    async def test_are_reported_with_unhandled_errors(self, build: Build) -> None:
         app, recorder = build(module(("GET", "/fail", fail))), Recorder()
         with runtime_of(app).listen(recorder):
             async with client_of(app) as client:
@@ -166,12 +166,12 @@ class TestCache:
 
 
 async def fail_always(_runtime: Runtime) -> None:
-    """Fails at every attempt."""
+    """Fail every attempt."""
     raise LookupError
 
 
 async def apply(_runtime: Runtime, _session: AsyncSession, payload: Payload) -> None:
-    """Fails where the event says so."""
+    """Fail if the event says so."""
     if payload["fails"]:
         raise LookupError
 

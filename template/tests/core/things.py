@@ -13,7 +13,7 @@ from app.core.db.repository import Repository
 
 
 class Thing(Entity, SoftDelete, table=True):
-    """Something that somebody has."""
+    """A thing with an owner, which can be soft-deleted."""
 
     metadata = MetaData()
     __tablename__ = "things"
@@ -41,7 +41,7 @@ class ThingUpdate(BaseModel):
 
 
 class ThingRead(BaseModel):
-    """What of a thing is shown."""
+    """A thing as responses show it."""
 
     id: UUID
     name: str
@@ -65,7 +65,7 @@ class ThingRepository(Repository[Thing]):
 
 
 class Plain(Entity, table=True):
-    """Something that belongs to nobody and is there or not."""
+    """A thing without an owner, which cannot be soft-deleted."""
 
     metadata = Thing.metadata
     __tablename__ = "plain_things"

@@ -66,6 +66,6 @@ MODULES = (crypto, INTEGRATIONS)
 
 
 async def make_tables(runtime: Runtime) -> None:
-    """Makes the tables."""
+    """Create the tables."""
     async with runtime.database.transaction() as session:
         await (await session.connection()).run_sync(METADATA.create_all)

@@ -12,5 +12,5 @@ LOST = EncryptionKey.generate("lost")
 
 
 def use_keys(monkeypatch: pytest.MonkeyPatch, *keys: EncryptionKey) -> None:
-    """Sets ENCRYPTION_KEYS; the first key encrypts."""
+    """Set ENCRYPTION_KEYS; the first key encrypts."""
     monkeypatch.setenv("ENCRYPTION_KEYS", json.dumps([str(key) for key in keys]))

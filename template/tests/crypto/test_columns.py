@@ -46,7 +46,7 @@ async def overwrite(runtime: Runtime, statement: str, **values: object) -> None:
 
 
 class TestReadingAndWriting:
-    async def test_a_value_comes_back_and_the_database_has_only_ciphertext(self, runtime: Runtime) -> None:
+    async def test_a_value_is_read_back_and_stored_as_ciphertext(self, runtime: Runtime) -> None:
         row = integration(note="private")
         await store(runtime, row)
 
@@ -74,7 +74,7 @@ class TestReadingAndWriting:
 
         assert len(set(await raw(runtime))) == 2
 
-    async def test_a_changed_value_is_encrypted_again_and_others_are_left_alone(self, runtime: Runtime) -> None:
+    async def test_only_changed_values_are_encrypted_again(self, runtime: Runtime) -> None:
         row = integration(note="first")
         await store(runtime, row)
         (before,) = await raw(runtime)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import insert, select
 from uuid_utils.compat import uuid7
 
 from app.core.db.database import Database
@@ -21,7 +22,7 @@ from app.main import create_app
 from app.users.models import User
 from tests.conftest import make_client
 from tests.core.applications import PUBLIC
-from tests.pages import run_examples
+from tests.pages import run_examples, undocumented
 
 KEY = SecretStr("k" * 32)
 
@@ -30,9 +31,10 @@ KEY = SecretStr("k" * 32)
 def examples() -> dict[str, Any]:
     """The names of the page."""
     names: dict[str, Any] = {"__name__": "page"}
-    assert run_examples("crypto.md", names) == 8
-    # The other tests know nothing of the table.
-    metadata.remove(names["Integration"].__table__)
+    assert run_examples("crypto.md", names) == 9
+    # The other tests know nothing of the tables.
+    for model in ("Integration", "Patient"):
+        metadata.remove(names[model].__table__)
     return names
 
 
@@ -41,6 +43,10 @@ async def runtime(database: Database) -> AsyncIterator[Runtime]:
     """A running runtime."""
     async with running(create_runtime((core, crypto), database=database), background=False) as started:
         yield started
+
+
+def test_the_page_names_every_helper() -> None:
+    assert set(undocumented("crypto.md", "app/kit/crypto")) == {"encryption"}  # its columns are documented
 
 
 async def test_encrypted_column(examples: dict[str, Any], runtime: Runtime) -> None:
@@ -55,6 +61,29 @@ async def test_encrypted_column(examples: dict[str, Any], runtime: Runtime) -> N
         found = await examples["find_by_phone"](session, KEY, "+1")
         assert (found.id, found.token.get_secret_value()) == (row.id, "hidden")
         assert await examples["find_by_phone"](session, KEY, "+2") is None
+
+
+async def test_an_existing_column(examples: dict[str, Any], runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, table = examples["Patient"], examples["Patient"].__table__
+    monkeypatch.setitem(examples, "BATCH", 2)
+    rows = [{"id": uuid7(), "phone": phone} for phone in ("+1", None, "+2", "+3")]
+    async with runtime.database.transaction() as session:
+        await (await session.connection()).run_sync(table.create)
+        await session.execute(insert(table), rows)
+        # Changed by a process of the former release, which knows only the old column.
+        changed = model(phone="+4", phone_encrypted=SecretStr("+0"))
+        session.add(changed)
+
+    assert [await examples["encrypt_phones"](runtime.database) for _ in range(2)] == [4, 4]
+
+    async with runtime.database.transaction() as session:
+        patients = (await session.scalars(select(model).order_by(model.id))).all()
+        assert [patient.phone_encrypted for patient in patients] == [
+            None if phone is None else SecretStr(phone) for phone in ("+1", None, "+2", "+3", "+4")
+        ]
+        examples["set_phone"](patients[0], None)
+        await session.flush()
+        assert (patients[0].phone, patients[0].phone_encrypted) == (None, None)
 
 
 async def test_passwords(examples: dict[str, Any], runtime: Runtime) -> None:

@@ -54,7 +54,7 @@ async def counts(runtime: Runtime) -> dict[str, dict[str, int]]:
 
 
 async def run(runtime: Runtime, *, dry_run: bool = False) -> tuple[int, list[str]]:
-    """Rotates every column, and returns the number of values and the failures."""
+    """Rotate every column, and return the number of values and the failures."""
     batches = [batch for it in rotated_columns(runtime) async for batch in rotate(runtime, it, dry_run=dry_run)]
     return sum(batch.done for batch in batches), [each.reason for batch in batches for each in batch.failures]
 
@@ -83,7 +83,7 @@ class TestRotation:
         async with opened(filled, monkeypatch, NEW) as runtime:
             assert await tokens(runtime) == before
 
-    async def test_a_second_run_has_nothing_to_do(self, filled: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_a_second_run_changes_no_value(self, filled: Database, monkeypatch: pytest.MonkeyPatch) -> None:
         async with opened(filled, monkeypatch, NEW, OLD) as runtime:
             await run(runtime)
             assert await run(runtime) == (0, [])
@@ -103,7 +103,7 @@ class TestRotation:
             assert (await count_by_key(runtime, column))["new"] == 3
             assert await run(runtime) == (COUNT - 3 + 1, [])
 
-    async def test_the_time_of_the_last_change_stays(self, filled: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_updated_at_is_kept(self, filled: Database, monkeypatch: pytest.MonkeyPatch) -> None:
         async with opened(filled, monkeypatch, NEW, OLD) as runtime:
             async with runtime.database.reading() as session:
                 before = (await session.scalars(select(col(Integration.updated_at)))).all()
@@ -111,7 +111,7 @@ class TestRotation:
             async with runtime.database.reading() as session:
                 assert (await session.scalars(select(col(Integration.updated_at)))).all() == before
 
-    async def test_a_value_that_cannot_be_decrypted_is_reported_and_left_alone(
+    async def test_a_value_that_cannot_be_decrypted_is_reported_and_kept(
         self, filled: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         async with opened(filled, monkeypatch, NEW, OLD) as runtime:
@@ -164,7 +164,7 @@ class TestCommands:
             yield url
 
     async def command(self, *arguments: str, modules: tuple[Module, ...] = MODULES) -> Result:
-        """Runs `app crypto …`; in a thread, since it brings its own event loop."""
+        """Run `app crypto …` in a thread, because it starts its own event loop."""
         line = CommandLine(modules=(core, *modules), database=nullcontext)
         return await asyncio.to_thread(CliRunner().invoke, crypto, arguments, obj=line)
 

@@ -31,7 +31,7 @@ class Project:
         return [sys.executable, "-m", "app.cli.main", *arguments]
 
     def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Runs `app` to its end."""
+        """Run `app` and wait for its end."""
         environment = self.environment() | variables
         return subprocess.run(
             self.command(*arguments),
@@ -45,7 +45,7 @@ class Project:
 
     @contextmanager
     def dev(self, *arguments: str) -> Iterator["Dev"]:
-        """Runs `app dev` for the length of the block."""
+        """Run `app dev` for the duration of the block."""
         process = subprocess.Popen(
             self.command("dev", *arguments),
             cwd=self.folder,
@@ -88,7 +88,7 @@ class Dev:
         return int((self.folder / ".local" / "postgres" / "postmaster.pid").read_text().split()[0])
 
     def end(self, with_signal: signal.Signals) -> int:
-        """Sends the signal and waits for the end."""
+        """Send the signal and wait for the end of the process."""
         self.process.send_signal(with_signal)
         return self.process.wait(SECONDS)
 
@@ -114,7 +114,7 @@ def is_gone(pid: int) -> bool:
 
 
 def is_zombie(pid: int) -> bool:
-    """Whether nobody has asked for the exit code of an ended process: in a container without init nobody does."""
+    """Return whether an ended process is a zombie, as in a container without an init process."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except OSError:

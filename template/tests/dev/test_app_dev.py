@@ -44,7 +44,7 @@ def dev(project: Project, port: int) -> Iterator[Dev]:
 
 
 class TestFirstStart:
-    def test_tells_what_to_do_next(self, dev: Dev, port: int) -> None:
+    def test_prints_the_next_steps(self, dev: Dev, port: int) -> None:
         said = dev.read_until(GREETING)
         assert "Wrote .env" in said
         assert "Applied users_0001" in said
@@ -59,7 +59,7 @@ class TestFirstStart:
     def test_serves(self, dev: Dev, client: httpx.Client) -> None:  # noqa: ARG002
         assert client.get(READY).status_code == 200
 
-    def test_answers_the_bearer_of_a_token(self, project: Project, dev: Dev, client: httpx.Client) -> None:  # noqa: ARG002
+    def test_accepts_a_local_token(self, project: Project, dev: Dev, client: httpx.Client) -> None:  # noqa: ARG002
         token = project.run("token", "--email", "me@example.com").stdout.strip()
         answer = client.get(ME, headers={"Authorization": f"Bearer {token}"})
         assert answer.json()["email"] == "me@example.com"
@@ -93,7 +93,7 @@ class TestFirstStart:
         dev.read_until(r"Reloading: \.env")
         assert client.get(READY).status_code == 200
 
-    def test_leaves_nothing_behind_after_ctrl_c(self, dev: Dev, port: int) -> None:
+    def test_leaves_no_process_after_ctrl_c(self, dev: Dev, port: int) -> None:
         database = dev.database_pid
         assert dev.end(signal.SIGINT) == 0
         assert is_gone(database)
@@ -102,7 +102,7 @@ class TestFirstStart:
 
 
 class TestSecondStart:
-    def test_keeps_the_data_and_leaves_nothing_behind_when_killed(
+    def test_keeps_the_data_and_leaves_no_process_when_killed(
         self, project: Project, port: int, client: httpx.Client
     ) -> None:
         with project.dev("--port", str(port)) as dev:
@@ -116,7 +116,7 @@ class TestSecondStart:
 
 
 class TestPort:
-    def test_that_is_taken_comes_with_one_that_is_free(self, project: Project) -> None:
+    def test_that_is_in_use_suggests_a_free_one(self, project: Project) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
             done = project.run("dev", "--port", str(port))

@@ -1,4 +1,4 @@
-"""Where the tests' own PostgreSQL keeps its data."""
+"""The data folder of the tests' PostgreSQL."""
 
 import os
 import subprocess
@@ -27,12 +27,12 @@ def test_is_in_memory_and_is_removed(memory: Path, tmp_path: Path) -> None:
     assert list(memory.iterdir()) == []
 
 
-def test_is_on_disk_where_there_is_no_memory_folder(tmp_path: Path) -> None:
+def test_is_on_disk_without_a_memory_folder(tmp_path: Path) -> None:
     with data_folder(tmp_path, tmp_path / "missing") as folder:
         assert folder == tmp_path
 
 
-def test_is_on_disk_where_memory_is_short(memory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_is_on_disk_if_memory_is_low(memory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(databases, "MEMORY_NEEDED", 2**62)
     with data_folder(tmp_path / "disk", memory) as folder:
         assert folder == tmp_path / "disk"

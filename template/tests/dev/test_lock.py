@@ -7,7 +7,7 @@ from app.dev.lock import Holder, LockedError, hold, holder
 
 
 class TestHold:
-    def test_says_who_holds_it(self, tmp_path: Path) -> None:
+    def test_names_the_holder(self, tmp_path: Path) -> None:
         path = tmp_path / "lock"
         with hold(path, command="app dev", url="http://127.0.0.1:8000"):
             expected = Holder(pid=os.getpid(), command="app dev", url="http://127.0.0.1:8000")
@@ -16,7 +16,7 @@ class TestHold:
                 pass
             assert caught.value.holder == expected
 
-    def test_lets_go_at_the_end(self, tmp_path: Path) -> None:
+    def test_is_released_at_the_end(self, tmp_path: Path) -> None:
         path = tmp_path / "lock"
         assert holder(path) is None
         with hold(path, command="first"):

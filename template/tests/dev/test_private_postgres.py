@@ -39,7 +39,7 @@ class TestStart:
         with private_postgres(data, durable=False) as server:
             assert ask(server, "SELECT number FROM kept") == 42
 
-    def test_does_again_what_was_interrupted(self, tmp_path: Path) -> None:
+    def test_repeats_an_interrupted_start(self, tmp_path: Path) -> None:
         half = tmp_path / "postgres.new"
         half.mkdir(mode=0o700)
         (half / "PG_VERSION").write_text("18\n")
@@ -47,21 +47,21 @@ class TestStart:
             assert ask(server, "SELECT 1") == 1
         assert not half.exists()
 
-    def test_leaves_a_foreign_folder_alone(self, tmp_path: Path) -> None:
+    def test_does_not_touch_a_foreign_folder(self, tmp_path: Path) -> None:
         (tmp_path / "postgres").mkdir()
         (tmp_path / "postgres" / "thesis.txt").write_text("precious")
         with pytest.raises(UserError, match="not a PostgreSQL data folder"), private_postgres(tmp_path / "postgres"):
             pass
         assert (tmp_path / "postgres" / "thesis.txt").read_text() == "precious"
 
-    def test_leaves_another_version_s_data_alone(self, tmp_path: Path) -> None:
+    def test_does_not_touch_data_of_another_version(self, tmp_path: Path) -> None:
         data = tmp_path / "postgres"
         data.mkdir()
         (data / "PG_VERSION").write_text("12\n")
         with pytest.raises(UserError, match=r"by PostgreSQL 12, but .*(\n.*)*pg_dump"), private_postgres(data):
             pass
 
-    def test_tells_what_the_server_says_when_it_does_not_start(self, tmp_path: Path) -> None:
+    def test_prints_the_error_of_a_server_that_does_not_start(self, tmp_path: Path) -> None:
         data = tmp_path / "postgres"
         with private_postgres(data, durable=False):
             pass
@@ -69,14 +69,14 @@ class TestStart:
         with pytest.raises(UserError, match=r"did not start.*(\n.*)*nonsense"), private_postgres(data):
             pass
 
-    def test_lets_nobody_else_in(self, tmp_path: Path) -> None:
+    def test_refuses_other_users(self, tmp_path: Path) -> None:
         with private_postgres(tmp_path / "postgres", durable=False) as server:
             assert server.sockets.stat().st_mode & 0o077 == 0
             assert ask(server, "SHOW listen_addresses") == ""
 
 
 class TestEnd:
-    def test_comes_with_a_killed_parent(self, tmp_path: Path) -> None:
+    def test_follows_a_killed_parent(self, tmp_path: Path) -> None:
         data = tmp_path / "postgres"
         script = (
             "import sys, pathlib; from app.dev.servers.postgres import private_postgres\n"
@@ -93,7 +93,7 @@ class TestEnd:
         with private_postgres(data, durable=False) as server:
             assert ask(server, "SELECT 1") == 1
 
-    def test_comes_with_the_pipe_where_the_kernel_does_not_help(self) -> None:
+    def test_follows_the_closed_pipe_on_other_kernels(self) -> None:
         # A shell's background jobs, which these tests may be one of, ignore SIGINT, as all that they start.
         script = (
             "import sys; from app.dev.servers.child_process import watch\n"

@@ -28,7 +28,7 @@ ATTACHMENTS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Provider:
-    """What the contract needs to know of a provider.
+    """The description of a provider for the contract.
 
     Attributes:
         name: the value of EMAIL_PROVIDER.

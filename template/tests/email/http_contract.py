@@ -20,7 +20,7 @@ from tests.fakes.server import Reply
 
 @dataclass(frozen=True, kw_only=True)
 class HttpProvider(RemoteProvider):
-    """What the contract needs to know of a provider with an HTTP API.
+    """The description of a provider with an HTTP API for the contract.
 
     Attributes:
         fake: creates its fake, which knows how the provider authenticates and replies.

@@ -36,7 +36,7 @@ async def send(mailer: Mailer, to: str = ADA, *, key: str | None = None) -> None
 
 @dataclass(frozen=True, kw_only=True)
 class RemoteProvider(Provider):
-    """What the contract needs to know of a remote provider.
+    """The description of a remote provider for the contract.
 
     Attributes:
         settings: the settings without which it cannot be selected, with values that its fake accepts.
@@ -75,7 +75,7 @@ class RemoteContract(EmailContract):
     def _accepted(self, fake: FakeProvider) -> None:
         self.accepted = fake.accepted
 
-    async def test_retries_what_was_not_accepted(self, mailer: Mailer, fake: FakeProvider) -> None:
+    async def test_retries_rejected_emails(self, mailer: Mailer, fake: FakeProvider) -> None:
         fake.be_busy(2)
         await send(mailer)
 
@@ -153,7 +153,7 @@ class RemoteContract(EmailContract):
         assert [(line["event"], line["failure"]) for line in logs] == [("email_failed", "deferred")]
         assert fake.accepted == []
 
-    async def test_logs_neither_recipient_nor_content(self, mailer: Mailer, fake: FakeProvider) -> None:
+    async def test_does_not_log_recipients_or_content(self, mailer: Mailer, fake: FakeProvider) -> None:
         fake.reject(EVE)
         with capture_logs() as logs:
             await send(mailer)
@@ -238,7 +238,7 @@ class RemoteContract(EmailContract):
         assert len(fake.accepted) == (1 if self.provider.detects_duplicates else 2)
         assert len(ids) == 1 or not self.provider.stable_ids
 
-    async def test_a_job_sends_nothing_to_an_inactive_or_unknown_user(
+    async def test_a_job_sends_no_email_to_an_inactive_or_unknown_user(
         self, sign_in: SignIn, queue: Queue, runtime: Runtime, fake: FakeProvider
     ) -> None:
         await sign_in(email=ADA)

@@ -41,7 +41,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.usefixtures("package")
-async def test_a_route_sends_a_template_of_its_own_module(database: Database) -> None:
+async def test_a_route_sends_a_template_of_its_module(database: Database) -> None:
     modules = [*MODULES, Module(name="email_test", public_router=router)]
     async with running(create_runtime(modules, database=database), background=False) as runtime:
         app = create_app(modules, runtime=runtime)

@@ -119,7 +119,7 @@ def test_names_the_available_templates_for_an_unknown_name(templates: Templates,
         templates.sample(name)
 
 
-def test_a_module_can_have_templates_of_its_own(tmp_path: Path) -> None:
+def test_a_module_can_have_templates(tmp_path: Path) -> None:
     templates = own(tmp_path, html=OWN_HTML, text=OWN_TEXT)
 
     assert {*NAMES, "own"} <= set(templates.names)

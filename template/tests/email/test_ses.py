@@ -50,7 +50,7 @@ class TestSes(HttpContract):
 
         assert fake.attempts == 1
 
-    async def test_each_retry_has_a_signature_of_its_own(self, mailer: Mailer, fake: FakeSes) -> None:
+    async def test_each_retry_has_a_new_signature(self, mailer: Mailer, fake: FakeSes) -> None:
         fake.be_busy(2)
         await send(mailer)
 

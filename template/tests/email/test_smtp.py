@@ -179,7 +179,7 @@ class TestEncryption:
             assert not await sent(f"smtp://{LOGIN}@127.0.0.1:{server.port}")
             assert server.commands == ["EHLO"]
 
-    async def test_sends_unencrypted_if_the_url_says_so(self) -> None:
+    async def test_sends_unencrypted_if_the_url_allows_it(self) -> None:
         with receiving(None) as server:
             assert await sent(f"smtp://{LOGIN}@127.0.0.1:{server.port}?starttls=never")
             assert [email.to for email in server.accepted] == [ADA]

@@ -64,7 +64,7 @@ def test_a_name_is_used_once(tmp_path: Path) -> None:
         read_samples((FOLDER, tmp_path))
 
 
-def test_a_template_can_extend_a_layout_of_its_own(tmp_path: Path) -> None:
+def test_a_template_can_extend_a_layout_of_its_module(tmp_path: Path) -> None:
     layout = '{% extends "base.html" %}{% block content %}{% block figures %}{% endblock %}{% endblock %}'
     (tmp_path / "report.html").write_text(layout)
     child = '{% extends "report.html" %}{% set total = 3 %}{% block figures %}{{ total }}{% endblock %}'

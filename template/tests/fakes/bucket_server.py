@@ -22,7 +22,7 @@ _HOP: Final = frozenset({"connection", "transfer-encoding"})
 
 
 class BucketServer:
-    """Answers like the store. Pass `answer` to `serving`.
+    """A fake of the store. Pass `answer` to `serving`.
 
     Attributes:
         keys: the secrets by the id of their key.

@@ -19,7 +19,7 @@ _HOUR: Final = 3600
 
 @dataclass(kw_only=True)
 class CloudinaryServer:
-    """Answers like the API. Pass `answer` to `serving`.
+    """A fake of the API. Pass `answer` to `serving`.
 
     Attributes:
         failures: the statuses of the next responses.

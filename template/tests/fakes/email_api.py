@@ -16,7 +16,7 @@ INTERRUPTED: Final = Reply(headers={"Content-Length": "10"}, body=b"", pace=(thr
 
 
 class FakeEmailApi(ABC):
-    """Accepts emails from authenticated clients. A subclass knows a provider's authentication, requests and replies."""
+    """A server for authenticated clients. A subclass implements a provider's authentication, requests and replies."""
 
     def __init__(self) -> None:
         self.accepted: list[ReceivedEmail] = []

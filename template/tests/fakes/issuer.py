@@ -75,7 +75,7 @@ class SigningKey:
 
 
 class Issuer:
-    """Publishes `keys` at every path that ends in `jwks.json`."""
+    """A server that publishes `keys` at every path that ends in `jwks.json`."""
 
     def __init__(self) -> None:
         self._server = FakeServer(self.answer)
@@ -83,9 +83,9 @@ class Issuer:
         self.keys: list[SigningKey] = [SigningKey()]
         self.extra_jwks: list[object] = []
         self.reply: Callable[[], Reply] | None = None
-        """Replaces the key set as the answer."""
+        """The response in place of the key set."""
         self.patience = threading.Event()
-        """Ends every slow reply."""
+        """An event that ends every slow reply."""
 
     @property
     def url(self) -> str:

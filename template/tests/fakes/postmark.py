@@ -15,7 +15,7 @@ MAX_BATCH_SIZE: Final = 50_000_000
 
 
 class FakePostmark(FakeEmailApi):
-    """Decides on each email of a batch separately."""
+    """A fake of Postmark, which accepts or rejects each email of a batch separately."""
 
     def __init__(self) -> None:
         super().__init__()

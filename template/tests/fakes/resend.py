@@ -15,7 +15,7 @@ MAX_KEY: Final = 256
 
 
 class FakeResend(FakeEmailApi):
-    """Remembers each idempotency key with its request and its reply."""
+    """A fake of Resend, which keeps each idempotency key with its request and its reply."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -14,7 +14,7 @@ MAX_PERSONALIZATIONS: Final = 1000
 
 
 class FakeSendGrid(FakeEmailApi):
-    """Accepts all emails of a request or none."""
+    """A fake of SendGrid, which accepts all emails of a request or none."""
 
     @override
     def authenticates(self, request: Received) -> bool:

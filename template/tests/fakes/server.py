@@ -20,7 +20,7 @@ class Received:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reply:
-    """What the server answers. `pace` holds it up before each byte, until it is set or that many seconds are over."""
+    """A response. With `pace`, the server waits before each byte until the event is set or the seconds are over."""
 
     status: int = 200
     body: bytes = b""
@@ -32,7 +32,7 @@ type Answer = Callable[[Received], Reply]
 
 
 class FakeServer:
-    """Serves at `url` while it is up, and keeps what it was asked in `requests`."""
+    """A server at `url`, which records its requests in `requests`."""
 
     def __init__(self, answer: Answer) -> None:
         self.requests: list[Received] = []
@@ -42,11 +42,11 @@ class FakeServer:
 
     @property
     def url(self) -> str:
-        """Where it can be reached, the same after a restart."""
+        """The server's URL, the same after a restart."""
         return f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        """Listens."""
+        """Listen for connections."""
         server = _server(self._port, self._handle)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
@@ -54,7 +54,7 @@ class FakeServer:
         self._running = server, thread
 
     def stop(self) -> None:
-        """Refuses connections from now on."""
+        """Refuse connections from now on."""
         if self._running is not None:
             server, thread = self._running
             server.shutdown()
@@ -109,7 +109,7 @@ def _server(port: int, handle: Answer) -> ThreadingHTTPServer:
 
         @override
         def log_message(self, format: str, *args: object) -> None:
-            """Says nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True

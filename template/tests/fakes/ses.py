@@ -28,7 +28,7 @@ AUTHORIZATION: Final = re.compile(
 
 
 class FakeSes(FakeEmailApi):
-    """Accepts one email per request, if its signature is valid and fresh."""
+    """A fake of Amazon SES, which accepts one email per request if its signature is valid and fresh."""
 
     @override
     def authenticates(self, request: Received) -> bool:

@@ -60,7 +60,7 @@ class _Session:
 
 
 class FakeSmtp:
-    """Accepts emails from authenticated clients, over TLS only. It runs in its own thread, like another machine.
+    """A server for authenticated clients over TLS. It runs in its own thread, like another machine.
 
     Args:
         context: has the server's certificate.

@@ -1,4 +1,4 @@
-"""What the tests of jobs have in common."""
+"""Fixtures of the tests of jobs."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack

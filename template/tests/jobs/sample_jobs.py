@@ -33,7 +33,7 @@ QUICK = QueueTiming(
 
 
 class Work:
-    """What the jobs below have done, and when they may go on."""
+    """The work that the jobs have done, and the gate that they wait for."""
 
     def __init__(self) -> None:
         self.done: list[object] = []
@@ -47,7 +47,7 @@ class Work:
         self.changed.set()
 
     async def until(self, count: int) -> None:
-        """Returns when so many things were done."""
+        """Wait until the number of finished jobs is reached."""
         async with asyncio.timeout(10):
             while len(self.done) < count:
                 self.changed.clear()
@@ -60,7 +60,7 @@ async def note(runtime: Runtime, item: Json) -> None:
 
 
 async def fail(runtime: Runtime) -> None:
-    """Fails as often as it is told to."""
+    """Fail as many times as `failures` says."""
     work = runtime.resource(Work)
     work.note("tried")
     if work.failures > 0:
@@ -76,7 +76,7 @@ async def hang(runtime: Runtime) -> None:
 
 
 async def wait(runtime: Runtime) -> None:
-    """Waits for the gate."""
+    """Wait for the gate."""
     work = runtime.resource(Work)
     work.note("waits")
     await work.gate.wait()
@@ -84,7 +84,7 @@ async def wait(runtime: Runtime) -> None:
 
 
 async def fail_oddly(runtime: Runtime, how: str) -> None:
-    """Fails with something that is no `Exception`."""
+    """Raise an error that is not an `Exception`."""
     runtime.resource(Work).note(how)
     if how == "exits":
         sys.exit(1)
@@ -94,12 +94,12 @@ async def fail_oddly(runtime: Runtime, how: str) -> None:
 
 
 async def note_surroundings(runtime: Runtime) -> None:
-    """Notes what a log line of a job says of where it comes from."""
+    """Record the context of a job's log lines."""
     runtime.resource(Work).note((structlog.contextvars.get_contextvars(), current_request.get()))
 
 
 async def queue_another(runtime: Runtime) -> None:
-    """Queues a job in its turn."""
+    """Queue another job."""
     await enqueue(runtime, note, "second")
 
 
@@ -129,13 +129,13 @@ def outbox_of(runtime: Runtime) -> Outbox:
 
 
 async def enqueue(runtime: Runtime, job: JobFunction, *args: Json, job_id: str | None = None, delay: float = 0) -> str:
-    """Queues a job in a transaction of its own."""
+    """Queue a job in a separate transaction."""
     async with runtime.database.transaction() as session:
         return await runtime.queue.enqueue(session, job, *args, job_id=job_id, defer_by=timedelta(seconds=delay))
 
 
 async def age(runtime: Runtime) -> None:
-    """Lets the time come in which a sweep sees to all jobs that are not finished."""
+    """Let so much time pass that a sweep handles all unfinished jobs."""
     past = utc_now() - timedelta(hours=1)
     async with runtime.database.transaction() as session:
         await session.execute(

@@ -35,7 +35,7 @@ tables = MetaData()
 
 
 class Order(SQLModel, table=True):
-    """An order that is paid: whoever writes this row may do what is to be done once."""
+    """A paid order. The row is unique, so that only one process ships the order."""
 
     metadata = tables
     __tablename__ = "shop_orders"
@@ -64,7 +64,7 @@ class Attempt(SQLModel, table=True):
 
 
 async def pay(runtime: Runtime, number: int, seconds: float) -> None:
-    """Pays an order, however often it is run."""
+    """Pay an order. It can run several times."""
     async with runtime.database.transaction() as session:
         session.add(Attempt(number=number))
     await asyncio.sleep(seconds)
@@ -77,13 +77,13 @@ shop = Module(name="shop", jobs=(pay,))
 
 
 async def make_tables(database: Database) -> None:
-    """Makes the shop's tables."""
+    """Create the shop's tables."""
     async with database.engine.begin() as connection:
         await connection.run_sync(tables.create_all)
 
 
 class Deadly(InProcessBroker):
-    """Is the end of whoever hands jobs over."""
+    """A broker whose sender is killed."""
 
     async def send(self, ids: Sequence[UUID]) -> None:
         """See `Broker.send`."""
@@ -128,14 +128,14 @@ async def _process(lifespan: Callable[[Runtime], AbstractAsyncContextManager[Non
 
 
 async def queue_and_die(numbers: Sequence[int], seconds: float) -> None:
-    """Queues jobs in one transaction, and is killed between its commit and the relay."""
+    """Queue jobs in one transaction, in a process that is killed between the commit and the relay."""
     async with _process(_dying) as runtime:
         await _request(runtime, numbers, seconds)
         await asyncio.Event().wait()
 
 
 async def queue(numbers: Sequence[int], seconds: float) -> None:
-    """Queues jobs as an API does, each in a request's transaction, of which some fail."""
+    """Queue jobs as an API does, each in the transaction of a request; some requests fail."""
     async with _process(_queueing) as runtime:
         for number in numbers:
             if number % ROLLED_BACK == 0:
@@ -150,7 +150,7 @@ def work(*options: str) -> None:
 
 
 def run(environment: Mapping[str, str], function: Callable[..., object], *args: object) -> None:
-    """What a process does. It says nothing."""
+    """Run the work of a process, without output."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     os.environ.clear()
     os.environ.update(environment)

@@ -1,4 +1,4 @@
-"""What administrators do with jobs."""
+"""The admin routes for jobs."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,7 +25,7 @@ JOBS = "/api/v1/admin/jobs"
 
 @pytest.fixture
 async def admin(runtime: Runtime, sign_in: SignIn) -> dict[str, str]:
-    """The headers of an administrator, and no jobs: whoever is new may set some off."""
+    """The headers of an administrator. The jobs that a new user causes are deleted."""
     headers = await sign_in(email="admin@example.com", role=Role.ADMIN)
     async with runtime.database.transaction() as session:
         await session.execute(delete(Job))
@@ -34,7 +34,7 @@ async def admin(runtime: Runtime, sign_in: SignIn) -> dict[str, str]:
 
 @pytest.fixture
 def audit(runtime: Runtime) -> MemoryAudit:
-    """What is recorded."""
+    """The audit log."""
     runtime.audit = audit = MemoryAudit()
     return audit
 
@@ -53,7 +53,7 @@ async def a_job(
     args: Sequence[object] = (),
     **values: Any,  # noqa: ANN401 - columns
 ) -> str:
-    """Puts a job into the table, in a state."""
+    """Insert a job in a state."""
     job = Job(id=uuid7(), name=name, args=list(args), state=state, max_attempts=3, **values)
     async with runtime.database.transaction() as session:
         session.add(job)
@@ -65,7 +65,7 @@ def code(answer: httpx.Response) -> tuple[int, str]:
 
 
 class TestList:
-    async def test_the_newest_come_first_in_pages_with_the_total(
+    async def test_lists_the_newest_first_in_pages_with_the_total(
         self, runtime: Runtime, client: httpx.AsyncClient, admin: dict[str, str]
     ) -> None:
         ids = [await a_job(runtime) for _ in range(5)]
@@ -98,7 +98,7 @@ class TestList:
     async def test_knows_its_states(self, client: httpx.AsyncClient, admin: dict[str, str]) -> None:
         assert (await client.get(JOBS, headers=admin, params={"state": "odd"})).status_code == 422
 
-    async def test_shows_nothing_of_what_jobs_are_given(
+    async def test_omits_the_arguments_of_jobs(
         self, runtime: Runtime, client: httpx.AsyncClient, admin: dict[str, str]
     ) -> None:
         await a_job(runtime, args=["https://example.com/reset/secret"], key="mail:somebody@example.com")
@@ -123,7 +123,7 @@ class TestRead:
         assert (job["name"], job["state"], job["attempts"], job["max_attempts"]) == ("shop.sell", "dead", 3, 3)
         assert (job["error"], job["request_id"], job["result"]) == ("LookupError: no cups", "r-1", None)
 
-    async def test_shows_what_it_is_about_and_nothing_that_somebody_wrote(
+    async def test_returns_ids_and_no_personal_data(
         self, runtime: Runtime, client: httpx.AsyncClient, admin: dict[str, str]
     ) -> None:
         user_id = str(uuid4())
@@ -138,7 +138,7 @@ class TestRead:
             "payload": {"user_id": user_id, "email": "[14 characters]", "times": [1, None, True, "[2 characters]"]},
         }
 
-    async def test_counts_the_arguments_of_a_job_that_nobody_knows(
+    async def test_returns_the_number_of_arguments_of_an_unknown_job(
         self, runtime: Runtime, client: httpx.AsyncClient, admin: dict[str, str]
     ) -> None:
         id_ = await a_job(runtime, name="gone.away", args=[1, "two"])
@@ -147,7 +147,7 @@ class TestRead:
 
         assert job["arguments"] == {"1": 1, "2": "[3 characters]"}
 
-    async def test_shows_what_it_has_returned_last(
+    async def test_returns_the_last_result(
         self, runtime: Runtime, client: httpx.AsyncClient, admin: dict[str, str]
     ) -> None:
         id_ = await a_job(runtime, JobState.DONE)
@@ -166,9 +166,7 @@ class TestRead:
         assert answer["result"] == ["half ?", "nul \0", "ü"]
         assert answer["arguments"] == {"1": {"half ?": 1}}
 
-    async def test_delivers_an_export_that_nothing_else_does(
-        self, runtime: Runtime, client: httpx.AsyncClient, admin: dict[str, str]
-    ) -> None:
+    async def test_delivers_an_export(self, runtime: Runtime, client: httpx.AsyncClient, admin: dict[str, str]) -> None:
         me = (await client.get(ME, headers=admin)).json()
         async with runtime.database.transaction() as session:
             id_ = await runtime.queue.enqueue(session, export_user_data, me["id"])
@@ -180,12 +178,12 @@ class TestRead:
         assert job["arguments"] == {"user_id": me["id"]}
         assert job["result"]["tables"]["users"][0]["email"] == "admin@example.com"
 
-    async def test_of_none_is_not_found(self, client: httpx.AsyncClient, admin: dict[str, str]) -> None:
+    async def test_of_an_unknown_job_is_not_found(self, client: httpx.AsyncClient, admin: dict[str, str]) -> None:
         assert code(await client.get(f"{JOBS}/{uuid4()}", headers=admin)) == (404, "NOT_FOUND")
 
 
 class TestRetry:
-    async def test_gives_a_dead_job_all_its_attempts_again(
+    async def test_resets_the_attempts_of_a_dead_job(
         self, runtime: Runtime, client: httpx.AsyncClient, admin: dict[str, str], audit: MemoryAudit
     ) -> None:
         me = (await client.get(ME, headers=admin)).json()["id"]
@@ -217,7 +215,7 @@ class TestRetry:
         assert answer.json()["error"]["message"] == f"The job is {state}, not dead."
         assert audit.entries == []
 
-    async def test_of_none_is_not_found(self, client: httpx.AsyncClient, admin: dict[str, str]) -> None:
+    async def test_of_an_unknown_job_is_not_found(self, client: httpx.AsyncClient, admin: dict[str, str]) -> None:
         assert code(await client.post(f"{JOBS}/{uuid4()}/retry", headers=admin)) == (404, "NOT_FOUND")
 
 
@@ -243,7 +241,7 @@ class TestCancel:
         assert code(await client.delete(f"{JOBS}/{id_}", headers=admin)) == (409, "JOB_STATE")
         assert (await client.get(f"{JOBS}/{id_}", headers=admin)).json()["state"] == state
 
-    async def test_of_two_who_try_one_succeeds(
+    async def test_succeeds_for_one_of_two_concurrent_requests(
         self, runtime: Runtime, client: httpx.AsyncClient, admin: dict[str, str]
     ) -> None:
         id_ = await a_job(runtime)
@@ -252,5 +250,5 @@ class TestCancel:
 
         assert answers == [204, 409]
 
-    async def test_of_none_is_not_found(self, client: httpx.AsyncClient, admin: dict[str, str]) -> None:
+    async def test_of_an_unknown_job_is_not_found(self, client: httpx.AsyncClient, admin: dict[str, str]) -> None:
         assert code(await client.delete(f"{JOBS}/{uuid4()}", headers=admin)) == (404, "NOT_FOUND")

@@ -32,7 +32,7 @@ async def redis_pool(own_redis: RedisServer) -> AsyncIterator[ArqRedis]:
 
 @pytest.fixture
 def broker(redis_pool: ArqRedis) -> ArqBroker:
-    """What tells workers."""
+    """The broker that notifies workers."""
     return ArqBroker(redis_pool.connection_pool, queue="q", lease=QUICK.lease)
 
 
@@ -42,7 +42,7 @@ def worker_of(database: Database, broker: ArqBroker) -> Runtime:
 
 
 class TestSend:
-    async def test_what_lies_in_redis_is_what_arq_reads_and_no_pickle(
+    async def test_jobs_in_redis_have_the_format_of_arq_without_pickle(
         self, redis_pool: ArqRedis, broker: ArqBroker
     ) -> None:
         id_ = uuid7()
@@ -61,7 +61,7 @@ class TestSend:
 
 
 class TestWorker:
-    async def test_runs_what_is_committed_and_leaves_nothing_in_redis(
+    async def test_runs_committed_jobs_and_removes_them_from_redis(
         self, live_database: Database, broker: ArqBroker, redis_pool: ArqRedis
     ) -> None:
         runtime = worker_of(live_database, broker)
@@ -72,9 +72,7 @@ class TestWorker:
         assert sorted(map(str, runtime.resource(Work).done)) == sorted(map(str, range(10)))
         assert await redis_pool.zcard("q") == 0
 
-    async def test_does_nothing_for_a_job_that_is_not_in_the_table(
-        self, live_database: Database, broker: ArqBroker
-    ) -> None:
+    async def test_ignores_a_job_that_is_not_in_the_table(self, live_database: Database, broker: ArqBroker) -> None:
         runtime = worker_of(live_database, broker)
         await broker.send([uuid7()])
         async with running(runtime):
@@ -82,7 +80,7 @@ class TestWorker:
             await runtime.resource(Work).until(1)
         assert runtime.resource(Work).done == ["one"]
 
-    async def test_gives_back_what_takes_too_long_when_it_stops(
+    async def test_returns_unfinished_jobs_when_it_stops(
         self, live_database: Database, broker: ArqBroker, redis_pool: ArqRedis
     ) -> None:
         runtime = make_runtime(live_database, broker=broker, worker=WorkerOptions(drain_timeout=timedelta()))
@@ -94,7 +92,7 @@ class TestWorker:
         assert (job.state, job.attempts) == (JobState.WAITING, 0)
         assert await redis_pool.zcard("q") == 1
 
-    async def test_a_job_may_take_longer_than_redis_marks_it_as_taken(
+    async def test_a_job_can_outlast_its_mark_in_redis(
         self, live_database: Database, redis_pool: ArqRedis, caplog: pytest.LogCaptureFixture
     ) -> None:
         broker = ArqBroker(redis_pool.connection_pool, queue="q", lease=timedelta(milliseconds=1))
@@ -113,7 +111,7 @@ class TestWorker:
         assert (job.state, job.attempts) == (JobState.DONE, 1)
         assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
-    async def test_goes_on_when_redis_is_back(
+    async def test_continues_when_redis_is_available_again(
         self, live_database: Database, broker: ArqBroker, own_redis: RedisServer
     ) -> None:
         runtime = worker_of(live_database, broker)

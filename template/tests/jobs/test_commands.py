@@ -1,4 +1,4 @@
-"""What the module adds to the command `app`, and how a platform sees whether a worker lives."""
+"""The commands of the module, and the health check of a worker."""
 
 import asyncio
 import os
@@ -63,7 +63,7 @@ class TestRun:
     async def test_lists_the_jobs(self) -> None:
         assert "core.cleanup_old_data\n" in (await command("run")).output
 
-    async def test_names_what_is_not_a_job(self) -> None:
+    async def test_names_an_unknown_job(self) -> None:
         ran = await command("run", "small.subtract")
         assert ran.output == "Error: There is no job small.subtract. `app jobs run` lists all jobs.\n"
 
@@ -100,7 +100,7 @@ class TestRun:
         assert ran.output.startswith(f"Error: {arguments[0]}: {reason}")
         assert len(ran.output.splitlines()) == 1
 
-    async def test_every_job_that_takes_an_id_says_so(self) -> None:
+    async def test_every_job_with_an_id_declares_it(self) -> None:
         for function in jobs_of([module for module in MODULES if module not in project_modules.MODULES]):
             for name, hint in get_type_hints(function, include_extras=True).items():
                 if name in {"user_id", "actor_id", "id_"}:
@@ -143,7 +143,7 @@ class TestAlive:
         os.utime(file, (past, past))
         assert not is_alive(file)
 
-    def test_is_told_by_an_exit_code(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_is_reported_by_the_exit_code(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TMPDIR", str(tmp_path))
         ask = [sys.executable, "-m", "app.jobs.heartbeat"]
         assert subprocess.run(ask, check=False).returncode == 1

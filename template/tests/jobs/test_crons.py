@@ -20,7 +20,7 @@ HOURLY, DAILY = Cron(function=queue_another), Cron(function=fail, hour=12)
 
 @pytest.fixture
 def runtime(database: Database) -> Runtime:
-    """A runtime with an outbox that nobody works off but `drain`."""
+    """A runtime with an outbox whose jobs run only in `drain`."""
     return make_runtime(database)
 
 
@@ -98,24 +98,24 @@ class TestSchedule:
 
 
 class TestTick:
-    async def test_queues_what_is_due_once_for_all_workers(self, runtime: Runtime) -> None:
+    async def test_queues_due_jobs_once_for_all_workers(self, runtime: Runtime) -> None:
         workers = [clock(runtime, HOURLY, DAILY) for _ in range(3)]
         assert [await worker.tick(NOON + timedelta(seconds=5)) for worker in workers] == [2, 0, 0]
         await runtime.queue.drain()
 
         assert sorted(map(str, runtime.resource(Work).done)) == ["second", "tried"]
 
-    async def test_a_worker_that_starts_again_within_the_minute_queues_nothing_twice(self, runtime: Runtime) -> None:
+    async def test_a_restart_within_the_minute_queues_no_duplicate(self, runtime: Runtime) -> None:
         assert await clock(runtime, HOURLY).tick(NOON) == 1
         await runtime.queue.drain()
         assert await clock(runtime, HOURLY).tick(NOON + timedelta(seconds=59)) == 0
 
-    async def test_a_minute_that_was_slept_through_is_made_up_for(self, runtime: Runtime) -> None:
+    async def test_a_missed_minute_is_made_up(self, runtime: Runtime) -> None:
         worker = clock(runtime, HOURLY, at=NOON - timedelta(minutes=3))
         assert await worker.tick(NOON + timedelta(minutes=2)) == 1
         assert await worker.tick(NOON + timedelta(minutes=2, seconds=1)) == 0
 
-    async def test_what_came_while_there_was_no_worker_is_made_up_for_once(self, runtime: Runtime) -> None:
+    async def test_jobs_that_were_due_without_a_worker_are_queued_once(self, runtime: Runtime) -> None:
         every_minute = Cron(function=note, minute="*")
         for _ in range(2):
             await CronScheduler(runtime, (HOURLY, DAILY, every_minute), attempts=3).tick(NOON + timedelta(minutes=9))
@@ -127,14 +127,14 @@ class TestTick:
             ("tests.queue_another", NOON),
         ]
 
-    async def test_of_what_is_long_past_a_new_worker_begins_nothing(self, runtime: Runtime) -> None:
+    async def test_a_new_worker_ignores_jobs_that_were_due_long_ago(self, runtime: Runtime) -> None:
         assert await CronScheduler(runtime, (HOURLY, DAILY), attempts=3).tick(NOON + timedelta(minutes=11)) == 0
 
     async def test_hours_that_were_slept_through_are_not(self, runtime: Runtime) -> None:
         worker = clock(runtime, Cron(function=note, minute="*"), at=NOON - timedelta(hours=5))
         assert await worker.tick(NOON) == 11
 
-    async def test_the_job_has_the_minute_s_time(self, runtime: Runtime) -> None:
+    async def test_the_job_has_the_time_of_its_minute(self, runtime: Runtime) -> None:
         await clock(runtime, DAILY).tick(NOON + timedelta(seconds=30))
         ((job,), _) = await list_jobs(runtime)
         assert (job.run_at, job.due_at, job.max_attempts) == (NOON, NOON, 3)

@@ -1,4 +1,4 @@
-"""What becomes of jobs' rows, and of what jobs return."""
+"""Retention and erasure of jobs and of their results."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -35,7 +35,7 @@ async def user_id(client: httpx.AsyncClient, sign_in: SignIn) -> str:
 
 
 async def a_job(runtime: Runtime, *args: object, state: JobState = JobState.DONE, **values: Any) -> UUID:  # noqa: ANN401
-    """Puts a job into the table, with a result."""
+    """Insert a job with a result."""
     job = Job(id=uuid7(), name="shop.sell", args=list(args), state=state, max_attempts=3, **values)
     async with runtime.database.transaction() as session:
         session.add(job)
@@ -65,7 +65,7 @@ class TestCleanup:
             (JobState.RUNNING, 10 * KEEP_DEAD, True),
         ],
     )
-    async def test_jobs_go_some_time_after_their_end(
+    async def test_finished_jobs_are_deleted_after_their_retention_period(
         self, runtime: Runtime, state: JobState, age: timedelta, *, stays: bool
     ) -> None:
         id_ = await a_job(runtime, state=state)
@@ -81,7 +81,7 @@ class TestCleanup:
 
 
 class TestErasure:
-    async def test_jobs_about_the_user_go_and_others_stay(self, runtime: Runtime, user_id: str) -> None:
+    async def test_jobs_about_the_user_are_deleted_and_others_kept(self, runtime: Runtime, user_id: str) -> None:
         await a_job(runtime, user_id)
         await a_job(runtime, "x", {"user_id": user_id}, state=JobState.WAITING)
         others = await a_job(runtime, str(uuid4()))
@@ -97,7 +97,7 @@ class TestErasure:
         assert (erasure.name, erasure.state) == ("users.delete_user_data", JobState.DONE)
 
 
-async def test_an_export_tells_of_jobs_and_not_what_they_were_given(runtime: Runtime, user_id: str) -> None:
+async def test_an_export_lists_jobs_without_their_arguments(runtime: Runtime, user_id: str) -> None:
     id_ = await a_job(runtime, user_id, "https://example.com/reset/secret")
     await a_job(runtime, str(uuid4()))
 
@@ -108,7 +108,7 @@ async def test_an_export_tells_of_jobs_and_not_what_they_were_given(runtime: Run
     assert b"secret" not in exported
 
 
-async def test_a_job_that_returns_nothing_has_no_result(runtime: Runtime) -> None:
+async def test_a_job_that_returns_none_has_no_result(runtime: Runtime) -> None:
     async with runtime.database.transaction() as session:
         await runtime.queue.enqueue(session, delete_user_data, str(uuid4()))
     await runtime.queue.drain()

@@ -33,14 +33,14 @@ FULL = "JOBS_FAULTS" in os.environ
 JOBS = int(os.environ.get("JOBS_FAULTS", "150"))
 REDIS_AWAY = 10.0 if FULL else 0.5
 HEARTBEAT_TIMEOUT = 60.0
-"""How long nothing may go on, however busy the machine is."""
+"""Seconds without progress after which the test fails, even on a busy machine."""
 LONGEST = 900.0
-"""How long a process may take to its end."""
+"""Seconds that a process may take to end."""
 PAUSE = 0.2 if FULL else 0.02
 HELD = 0.02
-"""How long the database may take over what a process that is held had sent last."""
+"""Seconds that the database may take for the last statement of a stopped process."""
 SECONDS = 0.005
-"""How long a job takes besides its statements: so that there is something to be killed in."""
+"""Seconds that a job takes in addition to its statements, so that it can be killed while it runs."""
 
 
 @dataclass(kw_only=True)
@@ -55,25 +55,25 @@ class Shop:
     """Attempts that ended with their worker."""
 
     def start(self, function: Callable[..., object], *args: object) -> BaseProcess:
-        """Has a process do something of `tests.jobs.shop`."""
+        """Run a function of `tests.jobs.shop` in a process."""
         process = _context.Process(target=processes.run, args=(self.environment, function, *args))
         process.start()
         self.processes.append(process)
         return process
 
     def end(self) -> None:
-        """Ends what still runs."""
+        """Kill the processes that still run."""
         for process in self.processes:
             process.kill()
             process.join()
 
     async def count(self, model: type[SQLModel]) -> int:
-        """How many rows there are."""
+        """Return the number of rows."""
         async with self.database.reading() as session:
             return (await session.scalars(select(func.count()).select_from(model))).one()
 
     async def until(self, count: int, reached: Callable[[], Awaitable[int]]) -> None:
-        """Returns when something is there so many times, which other processes bring about."""
+        """Wait until other processes have written the number of rows."""
         last = -1
         while last < count:
             try:
@@ -85,11 +85,11 @@ class Shop:
             last = now
 
     async def paid(self, count: int) -> None:
-        """Returns when so many orders are paid."""
+        """Wait until the number of orders is paid."""
         await self.until(count, lambda: self.count(Order))
 
     async def kill_in_mid_job(self, worker: BaseProcess) -> None:
-        """Kills a worker while a job that it has begun is not done."""
+        """Kill a worker while one of its jobs is running."""
         assert worker.pid is not None
         async with asyncio.timeout(HEARTBEAT_TIMEOUT):
             while True:
@@ -109,7 +109,7 @@ class Shop:
         return await self.count(Attempt) - await self.count(Order) - self.lost
 
     async def all_done(self, count: int) -> None:
-        """Returns when so many jobs are done, and makes sure of what they did."""
+        """Wait until the number of jobs is done, and check their effects."""
 
         async def done() -> int:
             async with self.database.reading() as session:
@@ -144,7 +144,7 @@ def forgetful_redis(tmp_path: Path) -> Iterator[RedisServer]:
 
 
 async def exit_of(process: BaseProcess) -> int | None:
-    """How a process ends."""
+    """The ways in which a process ends."""
     async with asyncio.timeout(LONGEST):
         await asyncio.to_thread(process.join)
     return process.exitcode
@@ -152,7 +152,7 @@ async def exit_of(process: BaseProcess) -> int | None:
 
 @pytest.fixture
 def lease() -> int:
-    """JOBS_LEASE: a second, so that what the dead had is soon somebody else's."""
+    """JOBS_LEASE: one second, so that other workers soon take over the jobs of killed ones."""
     return 1
 
 
@@ -186,7 +186,7 @@ async def test_two_workers_share_the_jobs_and_do_each_once(shop: Shop) -> None:
     assert await shop.count(Attempt) == JOBS
 
 
-async def test_an_api_that_is_killed_between_commit_and_relay_has_lost_nothing(shop: Shop) -> None:
+async def test_an_api_that_is_killed_between_commit_and_relay_loses_no_job(shop: Shop) -> None:
     shop.start(work)
     for first in range(0, JOBS, JOBS // 2):
         numbers = range(first, first + JOBS // 2)
@@ -194,7 +194,7 @@ async def test_an_api_that_is_killed_between_commit_and_relay_has_lost_nothing(s
     await shop.all_done(JOBS)
 
 
-async def test_a_worker_that_is_killed_in_mid_job_has_lost_nothing(shop: Shop) -> None:
+async def test_a_worker_that_is_killed_during_a_job_loses_no_job(shop: Shop) -> None:
     shop.start(queue, range(JOBS), SECONDS)
     for part in (1, 2):
         worker = shop.start(work)
@@ -206,7 +206,7 @@ async def test_a_worker_that_is_killed_in_mid_job_has_lost_nothing(shop: Shop) -
     assert await shop.count(Attempt) > JOBS
 
 
-async def test_while_redis_is_away_nothing_is_lost(shop: Shop) -> None:
+async def test_no_job_is_lost_while_redis_is_unavailable(shop: Shop) -> None:
     shop.start(work)
     queueing = shop.start(queue, range(JOBS), SECONDS)
     await shop.paid(JOBS // 10)
@@ -218,7 +218,7 @@ async def test_while_redis_is_away_nothing_is_lost(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("lease", [60])
-async def test_a_worker_that_is_asked_to_stop_leaves_nothing_half_done(shop: Shop) -> None:
+async def test_a_worker_that_is_stopped_leaves_no_job_unfinished(shop: Shop) -> None:
     shop.start(queue, range(JOBS), SECONDS)
     worker = shop.start(work)
     await shop.paid(JOBS // 2)

@@ -48,19 +48,19 @@ def shop_on(database: Database, *, broker: Broker | None = None, worker: WorkerO
 
 @pytest.fixture
 def open_shop() -> OpenShop:
-    """What the inbox's own tests stand on."""
+    """The fixtures of the inbox's tests."""
     return shop_on
 
 
 @pytest.fixture
 async def broker(own_redis: RedisServer) -> AsyncIterator[ArqBroker]:
-    """What tells workers."""
+    """The broker that notifies workers."""
     async with connect(own_redis.url) as client:
         yield ArqBroker(client.connection_pool, queue="q", lease=QUICK.lease)
 
 
 async def until(runtime: Runtime, status: InboxStatus) -> None:
-    """Returns when the event stands there."""
+    """Wait until the event has this status."""
     async with asyncio.timeout(10):
         while (await only_event(runtime)).status != status:  # noqa: ASYNC110 - a worker brings it about
             await asyncio.sleep(0.01)
@@ -83,7 +83,7 @@ class TestWorker:
         async with made.queue.running(background=True):
             yield made
 
-    async def test_has_one_effect_however_often_the_event_comes(self, api: Runtime, worker: Runtime) -> None:
+    async def test_has_one_effect_for_repeated_events(self, api: Runtime, worker: Runtime) -> None:
         assert sum(await asyncio.gather(*(tell(api) for _ in range(20)))) == 1
         await until(worker, InboxStatus.DONE)
         assert await tell(api) is False
@@ -95,7 +95,9 @@ class TestWorker:
             (job_name(inbox.process_inbox_event), f"inbox:{(await only_event(api)).id}")
         ]
 
-    async def test_finds_what_was_kept_before_it_came(self, live_database: Database, broker: ArqBroker) -> None:
+    async def test_handles_events_that_were_stored_before_it_started(
+        self, live_database: Database, broker: ArqBroker
+    ) -> None:
         api = shop_on(live_database)
         await make_tables(api)
         await tell(api)
@@ -104,7 +106,7 @@ class TestWorker:
             await until(worker, InboxStatus.DONE)
         assert await sold(api) == ["cup"]
 
-    async def test_fails_at_last_and_does_it_when_it_is_told_again(
+    async def test_fails_after_the_last_attempt_and_succeeds_when_it_is_replayed(
         self, api: Runtime, worker: Runtime, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(inbox, "FIRST_RETRY_DELAY", PAUSE)
@@ -125,7 +127,7 @@ class TestWorker:
         jobs, _ = await list_jobs(api)
         assert len(jobs) == 2
 
-    async def test_fails_at_once_where_nothing_can_come_of_it(self, api: Runtime, worker: Runtime) -> None:
+    async def test_fails_immediately_on_a_permanent_error(self, api: Runtime, worker: Runtime) -> None:
         worker.resource(Shop).error = UnusableEventError("no such item")
         await tell(api)
         await until(api, InboxStatus.FAILED)

@@ -1,4 +1,4 @@
-"""What people do with jobs, here and with the command `app`."""
+"""Operations on jobs, in code and with the command `app`."""
 
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from tests.jobs.sample_jobs import Work, enqueue, fail, make_runtime, note
 
 @pytest.fixture
 def runtime(database: Database) -> Runtime:
-    """A runtime with an outbox that nobody works off but `drain`."""
+    """A runtime with an outbox whose jobs run only in `drain`."""
     return make_runtime(database)
 
 
@@ -27,7 +27,7 @@ async def dead_job(runtime: Runtime) -> UUID:
 
 
 async def state_of(runtime: Runtime, id_: UUID) -> str:
-    """Where the job stands."""
+    """Return the job's state."""
     job = await get_job(runtime, id_)
     assert job is not None
     return job.state
@@ -47,7 +47,7 @@ class TestList:
 
 
 class TestReplay:
-    async def test_gives_a_dead_job_all_its_attempts_again(self, runtime: Runtime) -> None:
+    async def test_resets_the_attempts_of_a_dead_job(self, runtime: Runtime) -> None:
         id_ = await dead_job(runtime)
         work = runtime.resource(Work)
         work.failures, work.done = 9, []
@@ -63,7 +63,7 @@ class TestReplay:
         assert not await replay(runtime, id_)
         assert not await replay(runtime, uuid7())
 
-    async def test_is_in_nobody_s_way_who_has_the_same_key(self, runtime: Runtime) -> None:
+    async def test_does_not_conflict_with_another_job_of_the_same_key(self, runtime: Runtime) -> None:
         runtime.resource(Work).failures = 10
         await enqueue(runtime, fail, job_id="same")
         await runtime.queue.drain(raises=False)

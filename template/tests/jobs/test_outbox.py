@@ -37,13 +37,13 @@ from tests.jobs.sample_jobs import (
 
 @pytest.fixture
 def runtime(database: Database) -> Runtime:
-    """A runtime with an outbox that nobody works off but `drain`."""
+    """A runtime with an outbox whose jobs run only in `drain`."""
     return make_runtime(database)
 
 
 @pytest.fixture
 def work(runtime: Runtime) -> Work:
-    """What the jobs do."""
+    """The record of the jobs' work."""
     return runtime.resource(Work)
 
 
@@ -54,7 +54,7 @@ async def all_jobs(runtime: Runtime) -> list[Job]:
 
 
 async def enqueue_and_fail(runtime: Runtime) -> None:
-    """Queues jobs in a transaction that is rolled back."""
+    """Queue jobs in a transaction that is rolled back."""
     async with runtime.database.transaction() as session:
         await runtime.queue.enqueue(session, note, "one")
         await runtime.queue.enqueue(session, note, "two", job_id="two")
@@ -83,7 +83,7 @@ class TestEnqueue:
         assert inspect(listed).unloaded == {"args"}
         assert work.done == [large]
 
-    async def test_a_rollback_leaves_nothing(self, runtime: Runtime, work: Work) -> None:
+    async def test_a_rollback_queues_no_job(self, runtime: Runtime, work: Work) -> None:
         with pytest.raises(LookupError):
             await enqueue_and_fail(runtime)
         await runtime.queue.drain()
@@ -91,9 +91,7 @@ class TestEnqueue:
         assert work.done == []
         assert await all_jobs(runtime) == []
 
-    async def test_a_second_one_with_the_same_id_is_dropped_while_the_first_waits(
-        self, runtime: Runtime, work: Work
-    ) -> None:
+    async def test_a_duplicate_id_is_dropped_while_the_first_job_waits(self, runtime: Runtime, work: Work) -> None:
         assert await enqueue(runtime, note, "one", job_id="same") == "same"
         assert await enqueue(runtime, note, "two", job_id="same") == "same"
         await runtime.queue.drain()
@@ -120,7 +118,7 @@ class TestEnqueue:
         assert job.run_at == job.due_at
         assert timedelta(minutes=59) < job.run_at - utc_now() <= timedelta(hours=1)
 
-    async def test_a_function_that_no_module_lists_is_named(self, runtime: Runtime, session: AsyncSession) -> None:
+    async def test_an_unlisted_function_is_named(self, runtime: Runtime, session: AsyncSession) -> None:
         async def stray(runtime: Runtime) -> None:
             """Is in no manifest."""
 
@@ -128,7 +126,7 @@ class TestEnqueue:
             await runtime.queue.enqueue(session, stray)
 
     @pytest.mark.parametrize("argument", [object(), float("nan"), {1, 2}])
-    async def test_arguments_have_to_be_json(self, runtime: Runtime, session: AsyncSession, argument: object) -> None:
+    async def test_arguments_must_be_json(self, runtime: Runtime, session: AsyncSession, argument: object) -> None:
         with pytest.raises(TypeError):
             await runtime.queue.enqueue(session, note, argument)  # type: ignore[arg-type]  # what this is about
 
@@ -137,7 +135,7 @@ class TestEnqueue:
             await runtime.queue.enqueue(session, note, "one", job_id="x" * 201)
 
     @pytest.mark.parametrize("delay", [0, 60])
-    async def test_a_reading_session_queues_nothing(self, runtime: Runtime, delay: int) -> None:
+    async def test_a_reading_session_cannot_queue_jobs(self, runtime: Runtime, delay: int) -> None:
         async with runtime.database.reading() as session:
             with pytest.raises(RuntimeError, match="only reads"):
                 await runtime.queue.enqueue(session, note, "one", defer_by=timedelta(seconds=delay))
@@ -151,16 +149,14 @@ class TestEnqueue:
 
 
 class TestDrain:
-    async def test_runs_what_jobs_queue_and_does_not_wait_for_what_is_deferred(
-        self, runtime: Runtime, work: Work
-    ) -> None:
+    async def test_runs_jobs_that_jobs_queue_but_not_deferred_ones(self, runtime: Runtime, work: Work) -> None:
         await enqueue(runtime, queue_another)
         await enqueue(runtime, note, "deferred", delay=3600)
         await runtime.queue.drain()
 
         assert work.done == ["deferred", "second"]
 
-    async def test_raises_the_failures_after_all_jobs_ran(self, runtime: Runtime, work: Work) -> None:
+    async def test_raises_failures_after_all_jobs_have_run(self, runtime: Runtime, work: Work) -> None:
         work.failures = 100
         id_ = await enqueue(runtime, fail)
         await enqueue(runtime, note, "other")
@@ -186,7 +182,7 @@ class TestDrain:
 
 
 class TestFailure:
-    async def test_a_job_that_fails_is_tried_again(self, runtime: Runtime, work: Work) -> None:
+    async def test_a_failed_job_is_retried(self, runtime: Runtime, work: Work) -> None:
         work.failures = 3
         await enqueue(runtime, fail)
         await runtime.queue.drain()
@@ -195,9 +191,7 @@ class TestFailure:
         (job,) = await all_jobs(runtime)
         assert (job.state, job.attempts, job.error) == (JobState.DONE, 4, None)
 
-    async def test_after_the_last_attempt_it_is_dead_and_says_why_without_personal_data(
-        self, runtime: Runtime, work: Work
-    ) -> None:
+    async def test_after_the_last_attempt_a_job_is_dead_with_a_reason(self, runtime: Runtime, work: Work) -> None:
         work.failures = 100
         await enqueue(runtime, fail)
         with capture_logs() as logs:
@@ -217,14 +211,14 @@ class TestFailure:
         assert (job.state, job.attempts, job.error) == (JobState.DEAD, 2, "TimeoutError")
 
     @pytest.mark.parametrize("how", ["exits", "waits for what is cancelled"])
-    async def test_a_job_ends_neither_its_worker_nor_goes_on_for_ever(self, runtime: Runtime, how: str) -> None:
+    async def test_a_job_cannot_end_its_worker_or_run_forever(self, runtime: Runtime, how: str) -> None:
         await enqueue(runtime, fail_oddly, how)
         await runtime.queue.drain(raises=False)
 
         (job,) = await all_jobs(runtime)
         assert (job.state, job.attempts) == (JobState.DEAD, 10)
 
-    async def test_of_a_function_that_is_gone_is_told(self, runtime: Runtime, database: Database) -> None:
+    async def test_of_a_missing_function_is_reported(self, runtime: Runtime, database: Database) -> None:
         await enqueue(runtime, note, "one")
         without = make_runtime(database, jobs=tuple(job for job in JOBS if job is not note))
         await without.queue.drain(raises=False)
@@ -234,7 +228,7 @@ class TestFailure:
 
 
 class TestSurroundings:
-    async def test_a_job_knows_its_request_s_id_and_nothing_else_of_it(self, runtime: Runtime, work: Work) -> None:
+    async def test_a_job_has_the_id_of_its_request_only(self, runtime: Runtime, work: Work) -> None:
         token = current_request.set(RequestContext("abc"))
         structlog.contextvars.bind_contextvars(left="over")
         try:

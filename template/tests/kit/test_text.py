@@ -16,17 +16,17 @@ class TestLine:
     @pytest.mark.parametrize(
         "text", ["a", "Zoë O'Néill", "\u0646\u200c\u0647", "\U0001f469\u200d\U0001f680"], ids=ascii
     )
-    def test_any_writing_is_kept(self, text: str) -> None:
+    def test_every_script_is_accepted(self, text: str) -> None:
         assert LINE.validate_python(text) == text
 
-    def test_white_space_around_it_is_taken_off(self) -> None:
+    def test_surrounding_white_space_is_removed(self) -> None:
         assert LINE.validate_python("\t a b \n") == "a b"
 
-    def test_what_looks_the_same_is_the_same(self) -> None:
+    def test_equivalent_texts_are_normalized_to_the_same(self) -> None:
         assert LINE.validate_python("Zoe\u0308") == "Zo\xeb"
 
     @pytest.mark.parametrize("text", ["\u200b", "\u200d \u200d", "\u00ad"], ids=ascii)
-    def test_what_shows_nothing_is_refused(self, text: str) -> None:
+    def test_invisible_text_is_refused(self, text: str) -> None:
         with pytest.raises(ValidationError):
             LINE.validate_python(text)
 
@@ -35,7 +35,7 @@ class TestLine:
         ["", "  ", "a\0", "a\nb", "a\rb", "a\tb", "a\x1bb", "a\x85b", "a\u2028b", "a\u202eb", "\ud800"],
         ids=ascii,
     )
-    def test_what_is_not_one_line_of_text_is_refused(self, text: str) -> None:
+    def test_other_text_than_one_line_is_refused(self, text: str) -> None:
         with pytest.raises(ValidationError):
             LINE.validate_python(text)
 
@@ -57,7 +57,7 @@ class TestSearchText:
         assert SEARCH.validate_python(text) == text.strip()
 
     @pytest.mark.parametrize("text", ["x" * 101, "a\0", "a\nb"], ids=ascii)
-    def test_what_nobody_looks_for_is_refused(self, text: str) -> None:
+    def test_invalid_search_text_is_refused(self, text: str) -> None:
         with pytest.raises(ValidationError):
             SEARCH.validate_python(text)
 
@@ -71,10 +71,10 @@ class TestLength:
 
         assert [error["type"] for error in caught.value.errors()] == ["string_too_long"]
 
-    def test_counts_without_the_white_space_around_it(self) -> None:
+    def test_is_counted_without_surrounding_white_space(self) -> None:
         assert LINE.validate_python(f"  {'x' * 100}  ") == "x" * 100
 
-    def test_is_checked_again_where_normalization_makes_the_text_longer(self) -> None:
+    def test_is_checked_again_after_normalization(self) -> None:
         assert LINE.validate_python("\u0958" * 50) == "\u0915\u093c" * 50
         with pytest.raises(ValidationError, match="at most 100 characters"):
             LINE.validate_python("\u0958" * 51)

@@ -1,4 +1,4 @@
-"""What `app db revision` and `app db check` see, and what they leave alone."""
+"""The differences that `app db revision` and `app db check` find and ignore."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -69,7 +69,7 @@ async def agree(url: str) -> bool:
 
 
 class TestForeignObjects:
-    async def test_are_left_alone_and_listed(self, url: str, define: Define) -> None:
+    async def test_are_kept_and_listed(self, url: str, define: Define) -> None:
         await asyncio.to_thread(migrations.upgrade, url)
         define(Column("note", String(20), nullable=True))
         await revise(url)
@@ -85,7 +85,7 @@ class TestForeignObjects:
         assert written.path is None
         assert written.notes == found.notes
 
-    async def test_are_left_alone_where_a_column_of_ours_has_the_same_name(self, url: str, define: Define) -> None:
+    async def test_are_kept_if_a_column_of_the_models_has_the_same_name(self, url: str, define: Define) -> None:
         await asyncio.to_thread(migrations.upgrade, url)
         define(Column("note", String(20), nullable=True))
         await revise(url)
@@ -94,7 +94,7 @@ class TestForeignObjects:
             [], ["Left alone, as no revision has created it: table note."]
         )
 
-    async def test_are_left_alone_where_an_index_has_the_name_of_a_column(self, url: str, define: Define) -> None:
+    async def test_are_kept_if_an_index_has_the_name_of_a_column(self, url: str, define: Define) -> None:
         await asyncio.to_thread(migrations.upgrade, url)
         define(Column("note", String(20), nullable=True))
         await revise(url)
@@ -103,7 +103,7 @@ class TestForeignObjects:
             [], ["Left alone, as no revision has created it: index note of invoices."]
         )
 
-    async def test_are_none_that_a_revision_created(self, url: str, define: Define) -> None:
+    async def test_exclude_objects_that_a_revision_created(self, url: str, define: Define) -> None:
         await asyncio.to_thread(migrations.upgrade, url)
         small = CheckConstraint("length(note) < 10", name="small")
         define(Column("note", String(20), nullable=True, index=True), Column("number", String(9), unique=True), small)
@@ -130,7 +130,7 @@ class TestRemovedModel:
 
 
 class TestRename:
-    async def test_of_a_column_is_asked_about_and_done(self, url: str, define: Define) -> None:
+    async def test_of_a_column_is_confirmed_and_written(self, url: str, define: Define) -> None:
         await asyncio.to_thread(migrations.upgrade, url)
         define(Column("note", String(20), nullable=True, index=True))
         await revise(url)
@@ -146,7 +146,7 @@ class TestRename:
         await asyncio.to_thread(migrations.upgrade, url)
         assert await agree(url)
 
-    async def test_is_none_when_the_column_is_to_be_dropped(self, url: str, define: Define) -> None:
+    async def test_is_not_written_if_the_column_is_dropped(self, url: str, define: Define) -> None:
         await asyncio.to_thread(migrations.upgrade, url)
         define(Column("note", String(20), nullable=True))
         await revise(url)
@@ -155,7 +155,7 @@ class TestRename:
         assert written.notes == ["Warning: the revision drops column invoices.note, with all values."]
         assert await agree(url)
 
-    async def test_of_a_table_is_asked_about(self, url: str, define: Define) -> None:
+    async def test_of_a_table_is_reported(self, url: str, define: Define) -> None:
         await asyncio.to_thread(migrations.upgrade, url)
         define(Column("note", String(20), nullable=True))
         await revise(url)

@@ -89,7 +89,7 @@ def write_and_read(session: Session) -> None:
 
 
 @pytest.mark.parametrize("amount", [19.99, "1999", True, 10**15 + 1])
-def test_an_amount_that_is_no_integer_reaches_no_database(amount: int) -> None:
+def test_an_amount_that_is_not_an_integer_is_refused_before_the_database(amount: int) -> None:
     with pytest.raises(AmountError):
         MinorUnits().process_bind_param(amount, DIALECT)
 

@@ -41,7 +41,7 @@ def invoices() -> Iterator[Table]:
 
 
 class TestMakeRevision:
-    async def test_picks_up_a_table_and_goes_both_ways(self, url: str, folder: Path, invoices: Table) -> None:
+    async def test_creates_and_drops_a_new_table(self, url: str, folder: Path, invoices: Table) -> None:
         await asyncio.to_thread(migrations.upgrade, url)
         path = await asyncio.to_thread(make_revision, url, "Invoices")
         assert path is not None
@@ -87,12 +87,12 @@ class TestMakeRevision:
             done = await asyncio.to_thread(run)
             assert done.returncode == 0, done.stdout
 
-    async def test_writes_nothing_when_there_is_nothing_to_do(self, url: str, folder: Path) -> None:
+    async def test_writes_no_revision_without_a_difference(self, url: str, folder: Path) -> None:
         await asyncio.to_thread(migrations.upgrade, url)
         assert await asyncio.to_thread(make_revision, url, "Nothing") is None
         assert not (folder / "versions" / "app").exists()
 
-    async def test_writes_an_empty_one_when_asked_to(self, url: str) -> None:
+    async def test_writes_an_empty_one_with_the_option(self, url: str) -> None:
         await asyncio.to_thread(migrations.upgrade, url)
         path = await asyncio.to_thread(make_revision, url, "Fill", empty=True)
         assert path is not None
@@ -103,7 +103,7 @@ class TestMakeRevision:
         assert newest.revision in text
         assert await asyncio.to_thread(migrations.upgrade, url) == 1
 
-    async def test_puts_a_module_s_changes_into_its_branch(self, url: str, folder: Path) -> None:
+    async def test_writes_changes_of_a_module_into_its_branch(self, url: str, folder: Path) -> None:
         await asyncio.to_thread(migrations.upgrade, url)
         users = metadata.tables["users"]
         column = Column("nickname", String(20), nullable=True)
@@ -125,13 +125,13 @@ class TestMakeRevision:
 
 
 class TestDifferences:
-    async def test_are_told_in_words(self, url: str, invoices: Table) -> None:  # noqa: ARG002
+    async def test_are_described_in_words(self, url: str, invoices: Table) -> None:  # noqa: ARG002
         await asyncio.to_thread(migrations.upgrade, url)
         found = await asyncio.to_thread(differences, url)
         assert "table invoices: in the models, not in the database" in found.lines
 
 
 def _remove(of: MetaData, table: Table, column: Column[str]) -> None:
-    """Takes a column out of a table again, for which SQLAlchemy has no word."""
+    """Remove a column from a table, for which SQLAlchemy has no function."""
     assert table in of.sorted_tables
     table._columns.remove(column)  # noqa: SLF001

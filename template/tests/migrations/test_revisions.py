@@ -31,17 +31,17 @@ def names_of_dependents(found: Branches, name: str) -> set[str]:
 
 
 class TestUpgrade:
-    async def test_makes_what_the_models_say(self, url: str) -> None:
+    async def test_creates_the_schema_of_the_models(self, url: str) -> None:
         await asyncio.to_thread(migrations.upgrade, url)
         assert await asyncio.to_thread(differences, url) == Differences([], [])
 
-    async def test_tells_of_each_revision_and_then_of_none(self, url: str) -> None:
+    async def test_reports_each_revision_once(self, url: str) -> None:
         said: list[str] = []
         count = await asyncio.to_thread(migrations.upgrade, url, say=said.append)
         assert count == len(said) == len(branches_of(url).revisions)
         assert await asyncio.to_thread(migrations.upgrade, url) == 0
 
-    async def test_goes_down_and_up_again_on_tables_with_rows(self, url: str) -> None:
+    async def test_downgrades_and_upgrades_tables_with_rows(self, url: str) -> None:
         await asyncio.to_thread(migrations.upgrade, url)
         await fill(url, metadata)
         await asyncio.to_thread(migrations.downgrade, url, "base")
@@ -49,7 +49,7 @@ class TestUpgrade:
         await asyncio.to_thread(migrations.upgrade, url)
         assert await asyncio.to_thread(differences, url) == Differences([], [])
 
-    async def test_two_at_once_take_turns(self, url: str) -> None:
+    async def test_two_concurrent_upgrades_run_one_after_the_other(self, url: str) -> None:
         command = [sys.executable, "-m", "app.cli.main", "db", "upgrade"]
         environment = os.environ | {"DATABASE_URL": url}
         running = [await asyncio.create_subprocess_exec(*command, env=environment) for _ in range(2)]
@@ -58,7 +58,7 @@ class TestUpgrade:
 
 
 class TestDowngrade:
-    async def test_takes_each_module_back_by_itself(self, url: str) -> None:
+    async def test_reverts_each_module_separately(self, url: str) -> None:
         await asyncio.to_thread(migrations.upgrade, url)
         await fill(url, metadata)
         found = branches_of(url)
@@ -76,7 +76,7 @@ class TestDowngrade:
         assert await asyncio.to_thread(differences, url) == Differences([], [])
 
     @pytest.mark.parametrize("target", ["unknown@base", "users@+1", "users_9999", "head", ""])
-    async def test_names_the_branches_when_the_target_is_none(self, url: str, target: str) -> None:
+    async def test_names_the_branches_if_the_target_is_unknown(self, url: str, target: str) -> None:
         with pytest.raises(UserError, match=r"The names are: .*core.*users"):
             await asyncio.to_thread(migrations.downgrade, url, target)
 
@@ -103,14 +103,14 @@ class TestNewerDatabase:
             await asyncio.to_thread(migrations.upgrade, url)
         assert "downgrade" not in str(refused.value)
 
-    async def test_is_left_alone_after_a_rollback(self, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_is_accepted_after_a_rollback(self, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("DATABASE_URL", url)
         monkeypatch.setenv("ENVIRONMENT", "production")
         result = app("db", "upgrade")
         assert result.exit_code == 0
         assert result.output.startswith("Warning: the database is newer than this code: it has later_0001.")
 
-    async def test_is_refused_when_it_lacks_what_the_models_have(self, url: str) -> None:
+    async def test_is_refused_if_it_lacks_a_table_of_the_models(self, url: str) -> None:
         models = MetaData()
         Table("unheard_of", models)
         Table("users", models, Column("unheard_of", Integer))
@@ -138,7 +138,7 @@ class TestFailure:
             ),
         ],
     )
-    async def test_of_a_column_without_a_value_gives_the_recipe(self, folder: Path, change: str) -> None:
+    async def test_of_a_column_without_a_value_shows_the_solution(self, folder: Path, change: str) -> None:
         write_file(folder, "bbb", "aaa", change)
         said = refused(app("db", "upgrade"))
         assert "UPDATE" in said
@@ -146,7 +146,7 @@ class TestFailure:
         assert "Check DATABASE_URL" not in said
         assert "Applied" not in app("db", "current").output
 
-    async def test_of_a_constraint_says_what_to_do(self, folder: Path) -> None:
+    async def test_of_a_constraint_names_the_next_step(self, folder: Path) -> None:
         change = (
             'with op.batch_alter_table("rows") as batch:\n        batch.create_check_constraint("positive", "id > 5")'
         )
@@ -155,7 +155,7 @@ class TestFailure:
 
 
 class TestDialects:
-    async def test_a_revision_may_do_nothing_on_other_databases(self, url: str, folder: Path) -> None:
+    async def test_a_revision_can_skip_other_databases(self, url: str, folder: Path) -> None:
         change = 'op.execute("DO $$ BEGIN CREATE TABLE only_there (id INTEGER); END $$")'
         write_file(folder, "aaa", None, change, 'op.drop_table("only_there")', extra='dialects = ("postgresql",)')
         await asyncio.to_thread(migrations.upgrade, url)

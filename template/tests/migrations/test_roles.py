@@ -17,7 +17,7 @@ def set_role(role: str) -> str:
 
 
 @pytest.mark.parametrize(("stored", "expected"), [("admin", "admin"), ("support", "user")])
-async def test_keeps_roles_and_goes_down_to_the_built_in_ones(url: str, stored: str, expected: str) -> None:
+async def test_keeps_roles_and_downgrades_to_the_built_in_ones(url: str, stored: str, expected: str) -> None:
     def write(connection: Connection) -> None:
         connection.execute(text(set_role(stored)))
 

@@ -47,7 +47,7 @@ async def tables(url: str) -> set[str]:
 
 
 class TestTwoHeads:
-    async def test_upgrade_refuses_them_with_the_way_out(self, url: str, one: Path) -> None:
+    async def test_upgrade_refuses_them_and_names_the_solution(self, url: str, one: Path) -> None:
         add(one, "bbb", "ccc")
         with pytest.raises(UserError, match=r"(?s)app has 2 newest revisions.*bbb.*ccc.*app db merge"):
             await upgrade(url)
@@ -99,7 +99,7 @@ class TestMerge:
         assert await tables(url) & {"a", "bbb", "ccc"} == {"a"}
         await asyncio.to_thread(migrations.downgrade, url, "app@base")
 
-    async def test_has_nothing_to_do_with_one_head(self, url: str, one: Path) -> None:  # noqa: ARG002
+    async def test_does_nothing_with_one_head(self, url: str, one: Path) -> None:  # noqa: ARG002
         assert "Nothing to do" in app("db", "merge").output
 
     async def test_is_a_command(self, url: str, one: Path) -> None:

@@ -1,4 +1,4 @@
-"""What becomes of projects: who is shown them, and when they go for good."""
+"""Export, erasure and retention of projects."""
 
 import json
 from datetime import timedelta
@@ -45,7 +45,7 @@ async def test_an_export_has_ones_projects_and_those_one_has_deleted(runtime: Ru
     assert [row["name"] for row in exported["tables"]["projects"]] == ["Apollo", "Mercury"]
 
 
-async def test_they_go_with_their_owner(runtime: Runtime, owner: UUID) -> None:
+async def test_projects_are_erased_with_their_owner(runtime: Runtime, owner: UUID) -> None:
     await erase_user(runtime, owner)
 
     assert await names(runtime) == {"Vostok"}
@@ -58,7 +58,9 @@ async def test_they_go_with_their_owner(runtime: Runtime, owner: UUID) -> None:
         (RESTORE_PERIOD + timedelta(days=1), {"Vostok", "Apollo"}),
     ],
 )
-async def test_deleted_ones_go_for_good_in_time(runtime: Runtime, owner: UUID, age: timedelta, left: set[str]) -> None:
+async def test_deleted_projects_are_removed_after_their_retention_period(
+    runtime: Runtime, owner: UUID, age: timedelta, left: set[str]
+) -> None:
     del owner
     async with runtime.database.transaction() as session:
         deleted = update(Project).where(col(Project.deleted_at).is_not(None))

@@ -38,7 +38,9 @@ class TestSoftDelete:
         with pytest.raises(NotFoundError):
             await projects.require(project.id)
 
-    async def test_keeps_the_row_for_who_asks_for_it(self, projects: ProjectRepository, owner_id: UUID) -> None:
+    async def test_keeps_the_row_for_queries_with_deleted_rows(
+        self, projects: ProjectRepository, owner_id: UUID
+    ) -> None:
         project = await projects.create_with_owner(ProjectCreate(name="Apollo"), owner_id)
 
         await projects.soft_delete(project)
@@ -49,7 +51,7 @@ class TestSoftDelete:
 
 
 class TestRestore:
-    async def test_brings_the_project_back(self, projects: ProjectRepository, owner_id: UUID) -> None:
+    async def test_makes_the_project_visible_again(self, projects: ProjectRepository, owner_id: UUID) -> None:
         project = await projects.create_with_owner(ProjectCreate(name="Apollo"), owner_id)
         await projects.soft_delete(project)
 

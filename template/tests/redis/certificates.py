@@ -1,4 +1,4 @@
-"""Certificates for a server on this machine, by an authority that nobody else knows."""
+"""Certificates for a server on this machine, signed by an authority of the tests."""
 
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -24,7 +24,7 @@ AUTHORITY = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "The tests' 
 
 
 def make_certificates(folder: Path, *, address: str) -> tuple[Path, Path, Path]:
-    """Writes the authority's certificate, and a server's with its key for an IP address."""
+    """Write the authority's certificate, and a server's certificate and key for an IP address."""
     authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())
     authority = _certificate(AUTHORITY, authority_key.public_key())

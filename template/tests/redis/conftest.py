@@ -1,4 +1,4 @@
-"""What the tests around Redis may ask for besides."""
+"""Fixtures of the tests of Redis."""
 
 from app.dev.servers.redis_server import installed
 from tests.redis.fixtures import own_redis, redis, redis_url

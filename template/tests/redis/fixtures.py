@@ -11,7 +11,7 @@ from tests.redis.server import FAKE_LINE, GIVEN, FakeredisServer, RedisServer, p
 
 @pytest.fixture(scope="session")
 def redis_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of the Redis that tests share. Others may share it too: use keys that nobody else has."""
+    """The URL of the Redis that tests share. Other test runs may share it too: use unique keys."""
     if GIVEN is not None:
         yield GIVEN
         return
@@ -39,7 +39,7 @@ _told = False
 
 
 def _tell(request: pytest.FixtureRequest, server: RedisServer) -> None:
-    """Says once what stands in; this is to be seen, whatever else of the output is kept back."""
+    """Print once that a fake is used, even if pytest captures the output."""
     global _told  # noqa: PLW0603 - once a run
     if isinstance(server, FakeredisServer) and not _told:
         _told = True

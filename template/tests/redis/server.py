@@ -29,15 +29,15 @@ class RedisServer(Protocol):
 
     @property
     def url(self) -> str:
-        """What REDIS_URL would say."""
+        """The server's URL, as in REDIS_URL."""
         ...
 
     def start(self) -> None:
-        """Answers from here on."""
+        """Accept connections from now on."""
         ...
 
     def stop(self) -> None:
-        """Refuses connections, old ones and new ones."""
+        """Close all connections, and refuse new ones."""
         ...
 
 
@@ -88,7 +88,7 @@ def private_or_fake(folder: Path) -> Iterator[RedisServer]:
 
 @contextmanager
 def fake_sockets() -> Iterator[None]:
-    """Has redis-py's connections to Unix sockets end in fakeredis, one server for each path."""
+    """Connect redis-py's Unix sockets to fakeredis, one server per path."""
     with pytest.MonkeyPatch.context() as patch:
         for module in ("redis.asyncio.connection", "redis.asyncio.client"):
             patch.setattr(f"{module}.UnixDomainSocketConnection", FakeSocketConnection, raising=False)

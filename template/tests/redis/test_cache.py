@@ -24,7 +24,7 @@ def cache(redis: Redis) -> Cache:
 
 @pytest.fixture
 def key() -> str:
-    """A key that nobody has."""
+    """A key that no other test uses."""
     return secrets.token_hex()
 
 
@@ -50,7 +50,7 @@ class TestCache:
 
 @dataclass
 class Process:
-    """Holds a cache, and records the calls of the function behind it."""
+    """A service with a cache, and a record of the calls of the cached function."""
 
     cache: Cache
     telemetry: Telemetry = field(default_factory=Telemetry)
@@ -66,7 +66,7 @@ async def square(process: Process, name: str) -> dict[str, int]:
 
 
 class TestCached:
-    async def test_finds_what_another_process_has_made(self, cache: Cache, redis_url: str, key: str) -> None:
+    async def test_finds_values_of_another_process(self, cache: Cache, redis_url: str, key: str) -> None:
         async with connect(redis_url) as client:
             processes = Process(cache), Process(RedisCache(CircuitBreaker(client)))
             for process in processes:

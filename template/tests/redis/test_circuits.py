@@ -78,7 +78,7 @@ async def test_the_probe_decides(circuits: RedisCircuits, policy: CircuitPolicy,
     assert not await redis.exists(PREFIX + policy.name)
 
 
-async def test_a_clock_that_goes_back_prolongs_nothing(
+async def test_a_clock_that_is_set_back_does_not_prolong_the_opening(
     circuits: RedisCircuits, policy: CircuitPolicy, redis: Redis
 ) -> None:
     policy = replace(policy, recovery=timedelta(seconds=30))
@@ -92,6 +92,27 @@ async def test_a_clock_that_goes_back_prolongs_nothing(
     assert admission.retry_after == timedelta(seconds=30)
     kept = await redis.execute_command("HGET", PREFIX + policy.name, "open_until")  # type: ignore[no-untyped-call]
     assert int(kept) / 1000 - (await redis.time())[0] <= 31
+
+
+@pytest.mark.parametrize(
+    "value", ["", "nan", "-nan", "inf", "-1e300", "1e300", "0x10", "abc", "9223372036854775807", "-7"]
+)
+async def test_values_of_another_program_cannot_block_calls_or_raise(
+    circuits: RedisCircuits, policy: CircuitPolicy, redis: Redis, value: str
+) -> None:
+    policy = replace(policy, recovery=HOUR)
+    for field in ("failures", "open_until", "probe_until"):
+        key, probe = PREFIX + policy.name, f"{field} {value}"
+        await redis.delete(key)
+        await redis.hset(key, mapping={"open_until": 1, field: value})  # type: ignore[misc]
+
+        admission = await circuits.admit(policy, probe)
+        assert admission.failures in range(1_000_001)
+        assert admission.retry_after is None or timedelta() < admission.retry_after <= HOUR
+        if admission.state is not CircuitState.OPEN:
+            assert await circuits.record(policy, probe, Outcome.FAILURE) in {None, CircuitState.OPEN}
+        await circuits.record(policy, "another", Outcome.FAILURE)
+        assert (await circuits.admit(policy, "last")).state is CircuitState.OPEN
 
 
 async def test_this_process_decides_while_redis_is_unavailable(policy: CircuitPolicy) -> None:

@@ -6,7 +6,7 @@ from redis.asyncio import Redis
 
 
 class TestClient:
-    async def test_keeps_what_it_is_given(self, redis: Redis) -> None:
+    async def test_stores_values_unchanged(self, redis: Redis) -> None:
         key = secrets.token_hex()
         await redis.set(key, b"value", px=10_000)
 

@@ -1,4 +1,4 @@
-"""What `app dev` does where there is no server to run."""
+"""`app dev` on a machine without a Redis server."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from app.dev.services import services
 
 
 class TestDevService:
-    def test_gets_on_without_a_server_and_says_so(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_continues_without_a_server_and_prints_it(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PATH", str(tmp_path))
         said: list[str] = []
         with services(say=said.append, folder=tmp_path, known=[dev_service]) as variables:
@@ -18,7 +18,7 @@ class TestDevService:
         assert said == [dev_service.without]
 
     @pytest.mark.parametrize(("name", "value"), [("REDIS_URL", "redis://127.0.0.1:1/0"), ("ENVIRONMENT", "staging")])
-    def test_is_not_wanted_where_a_server_is_named_or_would_have_to_be(
+    def test_is_not_started_if_a_server_is_configured_or_required(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
     ) -> None:
         monkeypatch.setenv("PATH", str(tmp_path))
@@ -29,7 +29,7 @@ class TestDevService:
             assert variables == {}
         assert said == []
 
-    def test_tells_of_an_address_that_cannot_work(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_explains_an_address_that_cannot_work(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("REDIS_URL", "cache.internal")
         with pytest.raises(ConfigurationError, match="REDIS_URL"), services(folder=tmp_path, known=[dev_service]):
             pass

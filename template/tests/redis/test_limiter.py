@@ -47,7 +47,7 @@ def limiter(redis: Redis, clock: list[float]) -> RedisLimiter:
 
 
 class TestHit:
-    async def test_lets_as_many_pass_as_the_rate_says(self, limiter: RedisLimiter, me: str) -> None:
+    async def test_admits_as_many_as_the_rate(self, limiter: RedisLimiter, me: str) -> None:
         verdicts = [await limiter.hit("3/minute", me) for _ in range(4)]
 
         assert [verdict.allowed for verdict in verdicts] == [True, True, True, False]
@@ -55,7 +55,7 @@ class TestHit:
         assert all(verdict.limit == 3 for verdict in verdicts)
         assert verdicts[3].reset == 50
 
-    async def test_says_what_memory_says(self, limiter: RedisLimiter, me: str, clock: list[float]) -> None:
+    async def test_decides_like_the_limiter_in_memory(self, limiter: RedisLimiter, me: str, clock: list[float]) -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("time.time", lambda: clock[0])
             memory = MemoryLimiter(clock=lambda: clock[0])
@@ -63,14 +63,14 @@ class TestHit:
                 clock[0] += step
                 assert await limiter.hit("5/minute", me) == await memory.hit("5/minute", me)
 
-    async def test_a_refused_request_costs_nothing(self, limiter: RedisLimiter, me: str, clock: list[float]) -> None:
+    async def test_a_refused_request_is_not_counted(self, limiter: RedisLimiter, me: str, clock: list[float]) -> None:
         for _ in range(50):
             await limiter.hit("3/minute", me)
         clock[0] += 120
 
         assert (await limiter.hit("3/minute", me)).remaining == 2
 
-    async def test_a_clock_that_goes_back_lets_nobody_pass(
+    async def test_a_clock_that_is_set_back_admits_no_more(
         self, limiter: RedisLimiter, me: str, clock: list[float]
     ) -> None:
         for _ in range(3):
@@ -79,13 +79,13 @@ class TestHit:
 
         assert not (await limiter.hit("3/minute", me)).allowed
 
-    async def test_counts_keys_and_rates_apart(self, limiter: RedisLimiter, me: str) -> None:
+    async def test_counts_each_key_and_rate_separately(self, limiter: RedisLimiter, me: str) -> None:
         await limiter.hit("1/hour", me)
 
         assert (await limiter.hit("1/hour", f"{me} too")).allowed
         assert (await limiter.hit("1/day", me)).allowed
 
-    async def test_leaves_nothing_for_ever(self, redis: Redis, me: str) -> None:
+    async def test_every_key_expires(self, redis: Redis, me: str) -> None:
         await RedisLimiter(CircuitBreaker(redis), Nowhere()).hit("3/minute", me)
 
         left = await redis.pttl(f"{PREFIX}{me} 3/minute")
@@ -100,7 +100,7 @@ class TestWorkers:
             clients = [await stack.enter_async_context(connect(redis_url, timeout=ANSWER_TIMEOUT)) for _ in range(4)]
             yield [RedisLimiter(CircuitBreaker(client, timeout=ANSWER_TIMEOUT), Nowhere()) for client in clients]
 
-    async def test_together_let_as_many_pass_as_the_rate_says(self, workers: list[Limiter], me: str) -> None:
+    async def test_together_admit_as_many_as_the_rate(self, workers: list[Limiter], me: str) -> None:
         verdicts = await asyncio.gather(*(worker.hit("40/day", me) for _ in range(25) for worker in workers))
 
         assert sum(verdict.allowed for verdict in verdicts) == 40

@@ -52,7 +52,7 @@ async def visitor(application: Runtime) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def degraded(visitor: httpx.AsyncClient) -> list[str]:
-    """What the readiness route says that the application does without."""
+    """Return the degraded dependencies that the readiness route reports."""
     answer = await visitor.get(READY)
     assert answer.status_code == 200
     found: list[str] = answer.json()["degraded"]
@@ -60,9 +60,7 @@ async def degraded(visitor: httpx.AsyncClient) -> list[str]:
 
 
 class TestReadiness:
-    async def test_says_what_is_away_and_that_it_is_back(
-        self, visitor: httpx.AsyncClient, own_redis: RedisServer
-    ) -> None:
+    async def test_reports_the_outage_and_its_end(self, visitor: httpx.AsyncClient, own_redis: RedisServer) -> None:
         assert await degraded(visitor) == []
         own_redis.stop()
         assert await degraded(visitor) == ["redis"]
@@ -71,7 +69,7 @@ class TestReadiness:
 
 
 class TestLimits:
-    async def test_go_on_in_memory_and_then_in_redis_again(
+    async def test_continue_in_memory_and_return_to_redis(
         self, application: Runtime, visitor: httpx.AsyncClient, own_redis: RedisServer
     ) -> None:
         assert isinstance(application.limiter, RedisLimiter)
@@ -105,7 +103,7 @@ class TestCache:
 
 
 class TestLink:
-    async def test_an_outage_is_told_once_and_so_is_its_end(self, application: Runtime, own_redis: RedisServer) -> None:
+    async def test_an_outage_and_its_end_are_logged_once(self, application: Runtime, own_redis: RedisServer) -> None:
         with capture_logs() as logs:
             own_redis.stop()
             await asyncio.gather(*(application.cache.get("key") for _ in range(50)))
@@ -115,7 +113,7 @@ class TestLink:
 
         assert told == [("warning", "redis_lost"), ("info", "redis_back")]
 
-    async def test_who_asks_during_an_outage_does_not_wait(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_calls_during_an_outage_fail_immediately(self, monkeypatch: pytest.MonkeyPatch) -> None:
         # A server that takes connections and never answers is the worst case: each call would take all of its time.
         monkeypatch.setattr(circuit_breaker, "TIMEOUT", 0.1)
         monkeypatch.setattr(circuit_breaker, "PROBE_INTERVAL", timedelta(minutes=1))

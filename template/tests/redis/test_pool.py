@@ -16,7 +16,7 @@ CALLERS: Final = range(6)
 
 
 class Slow:
-    """A Redis that echoes keys, and lets whoever asks for the key `slow` wait until its end."""
+    """A Redis that echoes keys; a request for the key `slow` waits until the end of the test."""
 
     def __init__(self) -> None:
         self.port = 0
@@ -59,7 +59,7 @@ async def client(slow: Slow) -> AsyncIterator[Redis]:
 
 
 class TestCutOff:
-    async def test_the_connection_is_closed_at_once_and_nobody_gets_its_answer(self, slow: Slow, client: Redis) -> None:
+    async def test_the_connection_is_closed_and_its_reply_is_lost(self, slow: Slow, client: Redis) -> None:
         breaker = CircuitBreaker(client, timeout=0.05)
         with pytest.raises(RedisUnavailableError):
             await breaker.call(lambda: client.get("slow"))
@@ -69,7 +69,7 @@ class TestCutOff:
         assert slow.connections == 2
         await breaker.close()
 
-    async def test_so_it_is_when_who_asks_is_cancelled(self, slow: Slow, client: Redis) -> None:
+    async def test_a_cancelled_call_closes_the_connection(self, slow: Slow, client: Redis) -> None:
         asking = asyncio.ensure_future(client.get("slow"))
         async with asyncio.timeout(ANSWER_TIMEOUT):
             await slow.asked.wait()
@@ -79,7 +79,7 @@ class TestCutOff:
         with suppress(asyncio.CancelledError):
             await asking
 
-    async def test_whenever_it_is_the_others_get_their_answers_and_a_place(self, client: Redis) -> None:
+    async def test_other_calls_get_their_replies_and_a_connection(self, client: Redis) -> None:
         for turns in range(40):
             callers = [asyncio.ensure_future(client.get(str(key))) for key in CALLERS]
             for _ in range(turns):
@@ -127,7 +127,7 @@ class TestUnsentCommand:
 
 
 class TestDisconnect:
-    async def test_closing_the_idle_ones_disturbs_nobody(self, client: Redis) -> None:
+    async def test_closing_idle_connections_does_not_affect_others(self, client: Redis) -> None:
         for _ in range(10):
             await asyncio.gather(*(client.get(str(key)) for key in CALLERS))
             closing = client.connection_pool.disconnect(inuse_connections=False)

@@ -1,4 +1,4 @@
-"""What only a real server shows: TLS, users, and its life. Left out where there is no `redis-server` on the PATH."""
+"""Tests of a real server: TLS, users, start and stop. Not collected without a `redis-server` on the PATH."""
 
 import socket
 import subprocess
@@ -60,7 +60,7 @@ class TestLife:
             parent.kill()
         assert is_gone(pid)
 
-    def test_that_does_not_start_says_why(self, tmp_path: Path) -> None:
+    def test_explains_a_failed_start(self, tmp_path: Path) -> None:
         with pytest.raises(OSError, match="nonsense"), private_server(tmp_path / "redis", "--nonsense", "1"):
             pass
 
@@ -87,7 +87,7 @@ class Secured:
     socket: str
 
     def url(self, *, host: str = HOST, user: str = "app:s%40fe") -> str:
-        """What REDIS_URL would say."""
+        """The server's URL, as in REDIS_URL."""
         return f"rediss://{user}@{host}:{self.port}/0?ssl_ca_certs={self.authority}"
 
 

@@ -33,7 +33,7 @@ class TestUrl:
             ("unix:///run/cache.sock?db=2", {"path": "/run/cache.sock", "db": 2}),
         ],
     )
-    def test_says_where_and_as_whom(self, url: str, expected: dict[str, object]) -> None:
+    def test_has_the_address_and_the_user(self, url: str, expected: dict[str, object]) -> None:
         read = load(url)
         assert read is not None
         assert connection_options(read).items() >= expected.items()

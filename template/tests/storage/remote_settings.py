@@ -34,9 +34,9 @@ class RemoteSettingsContract:
 
     provider: ClassVar[str]
     needed: ClassVar[dict[str, str]]
-    """What it does not go without, with examples."""
+    """The required settings, with examples."""
     malformed: ClassVar[tuple[tuple[str, str], ...]]
-    """What is refused, whichever provider is selected."""
+    """Settings that are refused whichever provider is selected."""
 
     def test_missing_settings_prevent_the_start(self, monkeypatch: pytest.MonkeyPatch) -> None:
         assert problems(monkeypatch, STORAGE_PROVIDER=self.provider) == (

@@ -1,4 +1,4 @@
-"""Sends the requests of links and of the file API."""
+"""Requests to the file API and to its links."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

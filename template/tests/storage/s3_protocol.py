@@ -34,7 +34,7 @@ class Store:
 
 
 class S3ProtocolContract(RemoteStorageContract):
-    """Its links are signed correctly, and its errors reveal nothing."""
+    """Links with correct signatures, and errors that reveal nothing."""
 
     @pytest.fixture(scope="class")
     @classmethod

@@ -116,7 +116,7 @@ class TestCloudinary(RemoteStorageContract):
         assert (await send(web, link)).headers["Content-Disposition"].startswith("attachment;")
 
     @pytest.mark.parametrize("sent", [PNG + b"x", PNG[:-1], b"<html>".ljust(len(PNG))])
-    async def test_the_confirmation_checks_what_a_link_does_not_bind(
+    async def test_the_confirmation_checks_the_properties_that_a_link_does_not_bind(
         self, files: FileClient, web: httpx.AsyncClient, queue: InProcessQueue, cloud: CloudinaryServer, sent: bytes
     ) -> None:
         link = (await files.ask()).json()

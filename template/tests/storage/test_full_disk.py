@@ -36,7 +36,7 @@ class FullDisk(LocalDisk):
 
 
 @pytest.mark.parametrize("size", [1, 4000, 300_000, 1_000_000])
-async def test_a_failed_write_leaves_nothing_behind(runtime: Runtime, tmp_path: Path, size: int) -> None:
+async def test_a_failed_write_leaves_no_file(runtime: Runtime, tmp_path: Path, size: int) -> None:
     storage = LocalStorage(FullDisk(tmp_path / "full"), LinkSigner(runtime.settings.secret_keys), "http://testserver")
 
     async def chunks() -> AsyncIterator[bytes]:

@@ -162,5 +162,5 @@ class TestOrphans:
         assert await objects(storage) == 2
 
 
-def test_the_command_is_there() -> None:
+def test_the_command_exists() -> None:
     assert "sweep" in CliRunner().invoke(commands.files, ["--help"]).output

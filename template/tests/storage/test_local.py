@@ -103,7 +103,7 @@ class TestLocal(StorageContract):
 
         assert code(await send(client, link, b"x" * (MAX_UPLOAD + 1))) == (413, "PAYLOAD_TOO_LARGE")
 
-    async def test_an_upload_of_undeclared_length_ends_where_the_link_says(
+    async def test_an_upload_of_undeclared_length_ends_at_the_limit_of_the_link(
         self, storage: ObjectStore, client: httpx.AsyncClient, own_folder: Path
     ) -> None:
         link = await storage.get_presigned_upload_url(KEY, content_type="text/plain", size=1000)
@@ -240,7 +240,7 @@ def lead_astray(folder: Path, elsewhere: Path) -> None:
 
 
 class TestSettings:
-    def test_another_provider_is_not_part_of_the_project(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_provider_that_was_not_chosen_is_absent(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("STORAGE_PROVIDER", "other")
         with pytest.raises(ConfigurationError, match="STORAGE_PROVIDER must be"):
             create_runtime([core, module])

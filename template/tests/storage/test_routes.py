@@ -35,7 +35,7 @@ class TestUploadUrl:
         assert link.keys() == {"id", "method", "url", "headers", "fields", "expires_at"}
         assert (link["method"], link["headers"]) == ("PUT", {"Content-Type": "image/png"})
 
-    async def test_gives_each_file_its_own_key_in_the_owner_s_folder(
+    async def test_creates_a_new_key_in_the_folder_of_the_owner(
         self, files: FileClient, runtime: Runtime, client: httpx.AsyncClient
     ) -> None:
         me = (await client.get("/api/v1/app/users/me", headers=files.headers)).json()["id"]
@@ -85,7 +85,7 @@ class TestConfirm:
         assert file.keys() == {"id", "name", "content_type", "size", "created_at", "updated_at"}
         assert (file["name"], file["content_type"], file["size"]) == ("Käse_.png", "image/png", len(PNG))
 
-    async def test_may_be_repeated(self, files: FileClient) -> None:
+    async def test_can_be_repeated(self, files: FileClient) -> None:
         id_ = await files.upload()
         first, second = await files.confirm(id_), await files.confirm(id_)
 
@@ -209,7 +209,7 @@ class TestDelete:
 
 @pytest.mark.parametrize("path", ["confirm", "upload-url"])
 @pytest.mark.parametrize("method", ["GET", "DELETE", "OPTIONS"])
-async def test_no_name_of_a_route_is_taken_for_an_id(files: FileClient, method: str, path: str) -> None:
+async def test_names_of_routes_are_not_ids(files: FileClient, method: str, path: str) -> None:
     answer = await files.api.request(method, f"{FILES}/{path}", headers=files.headers)
 
     assert code(answer) == (405, "METHOD_NOT_ALLOWED")

@@ -7,7 +7,7 @@ from app.core.ports.audit import AuditEntry
 
 
 class MemoryAudit:
-    """Keeps the entries."""
+    """An audit log in memory."""
 
     def __init__(self) -> None:
         self.entries: list[AuditEntry] = []

@@ -1,4 +1,4 @@
-"""What administrators do with users."""
+"""The admin routes for users."""
 
 from uuid import uuid4
 
@@ -22,7 +22,7 @@ async def admin(sign_in: SignIn) -> dict[str, str]:
 
 @pytest.fixture
 def audit(runtime: Runtime) -> MemoryAudit:
-    """What is recorded."""
+    """The audit log."""
     runtime.audit = audit = MemoryAudit()
     return audit
 
@@ -42,14 +42,14 @@ class TestListUsers:
             headers = await sign_in(email=f"{name.lower()}@example.com")
             await client.patch(ME, headers=headers, json={"full_name": f"{name} 100%"})
 
-    async def test_the_newest_come_first(self, client: httpx.AsyncClient, admin: dict[str, str]) -> None:
+    async def test_lists_the_newest_first(self, client: httpx.AsyncClient, admin: dict[str, str]) -> None:
         answer = (await client.get(USERS, headers=admin)).json()
 
         emails = [item["email"] for item in answer["items"]]
         assert emails == ["ann-marie@example.com", "bob@example.com", "ann@example.com", "admin@example.com"]
         assert (answer["total"], answer["skip"], answer["limit"]) == (4, 0, 20)
 
-    async def test_comes_in_pages(self, client: httpx.AsyncClient, admin: dict[str, str]) -> None:
+    async def test_is_paginated(self, client: httpx.AsyncClient, admin: dict[str, str]) -> None:
         answer = (await client.get(USERS, headers=admin, params={"skip": 1, "limit": 2})).json()
 
         assert [item["email"] for item in answer["items"]] == ["bob@example.com", "ann@example.com"]
@@ -110,28 +110,28 @@ class TestListUsers:
         ],
         ids=str,
     )
-    async def test_a_query_that_makes_no_sense_is_refused(
+    async def test_an_invalid_query_is_refused(
         self, client: httpx.AsyncClient, admin: dict[str, str], params: dict[str, str]
     ) -> None:
         assert code(await client.get(USERS, headers=admin, params=params)) == (422, "VALIDATION_ERROR")
 
 
 class TestReadUser:
-    async def test_answers_the_user(self, client: httpx.AsyncClient, admin: dict[str, str], sign_in: SignIn) -> None:
+    async def test_returns_the_user(self, client: httpx.AsyncClient, admin: dict[str, str], sign_in: SignIn) -> None:
         headers = await sign_in()
         me = (await client.get(ME, headers=headers)).json()
 
         assert (await client.get(f"{USERS}/{me['id']}", headers=admin)).json() == me
 
-    async def test_nobody_is_404(self, client: httpx.AsyncClient, admin: dict[str, str]) -> None:
+    async def test_an_unknown_user_is_404(self, client: httpx.AsyncClient, admin: dict[str, str]) -> None:
         assert code(await client.get(f"{USERS}/{uuid4()}", headers=admin)) == (404, "NOT_FOUND")
 
-    async def test_what_is_no_id_is_422(self, client: httpx.AsyncClient, admin: dict[str, str]) -> None:
+    async def test_an_invalid_id_is_422(self, client: httpx.AsyncClient, admin: dict[str, str]) -> None:
         assert code(await client.get(f"{USERS}/1", headers=admin)) == (422, "VALIDATION_ERROR")
 
 
 class TestUpdateUser:
-    async def test_a_user_becomes_an_administrator_at_once(
+    async def test_a_new_role_applies_to_the_next_request(
         self, client: httpx.AsyncClient, admin: dict[str, str], sign_in: SignIn, audit: MemoryAudit
     ) -> None:
         headers = await sign_in()
@@ -146,7 +146,7 @@ class TestUpdateUser:
         assert str(entry.actor_id) == await id_of(client, admin)
         assert entry.changes == {"role": ("user", "admin")}
 
-    async def test_changes_the_name_and_records_that_it_did_but_not_the_name(
+    async def test_changes_the_name_and_records_the_change_without_the_name(
         self, client: httpx.AsyncClient, admin: dict[str, str], sign_in: SignIn, audit: MemoryAudit
     ) -> None:
         user_id = await id_of(client, await sign_in())
@@ -156,7 +156,7 @@ class TestUpdateUser:
         assert answer.json()["full_name"] == "Grace"
         assert [shown_changes(entry) for entry in audit.entries] == [{"full_name": [None, "[redacted]"]}]
 
-    async def test_what_changes_nothing_is_not_recorded(
+    async def test_an_update_without_a_change_is_not_recorded(
         self, client: httpx.AsyncClient, admin: dict[str, str], sign_in: SignIn, audit: MemoryAudit
     ) -> None:
         user_id = await id_of(client, await sign_in())
@@ -167,7 +167,7 @@ class TestUpdateUser:
 
         assert audit.entries == []
 
-    async def test_nobody_changes_their_own_role(
+    async def test_administrators_cannot_change_their_own_role(
         self, client: httpx.AsyncClient, admin: dict[str, str], sign_in: SignIn
     ) -> None:
         await sign_in(email="second@example.com", role=Role.ADMIN)
@@ -177,7 +177,7 @@ class TestUpdateUser:
         assert code(answer) == (403, "OWN_ACCOUNT")
         assert (await client.get(USERS, headers=admin)).status_code == 200
 
-    async def test_administrators_may_change_their_own_name(
+    async def test_administrators_can_change_their_own_name(
         self, client: httpx.AsyncClient, admin: dict[str, str]
     ) -> None:
         url = f"{USERS}/{await id_of(client, admin)}"
@@ -203,7 +203,7 @@ class TestUpdateUser:
         ],
         ids=str,
     )
-    async def test_what_cannot_be_changed_is_refused(
+    async def test_other_fields_are_refused(
         self, client: httpx.AsyncClient, admin: dict[str, str], sign_in: SignIn, change: dict[str, object]
     ) -> None:
         user_id = await id_of(client, await sign_in())
@@ -212,7 +212,7 @@ class TestUpdateUser:
 
         assert code(answer) == (422, "VALIDATION_ERROR")
 
-    async def test_a_role_that_does_not_exist_is_refused(
+    async def test_an_unknown_role_is_refused(
         self, client: httpx.AsyncClient, admin: dict[str, str], sign_in: SignIn
     ) -> None:
         user_id = await id_of(client, await sign_in())
@@ -222,12 +222,12 @@ class TestUpdateUser:
         assert code(answer) == (422, "UNKNOWN_ROLE")
         assert {"user", "admin"} <= set(answer.json()["error"]["details"]["roles"])
 
-    async def test_nobody_is_404(self, client: httpx.AsyncClient, admin: dict[str, str]) -> None:
+    async def test_an_unknown_user_is_404(self, client: httpx.AsyncClient, admin: dict[str, str]) -> None:
         assert code(await client.patch(f"{USERS}/{uuid4()}", headers=admin, json={})) == (404, "NOT_FOUND")
 
 
 class TestDeactivateUser:
-    async def test_the_user_is_out_at_once_and_in_again_when_activated(
+    async def test_the_user_is_refused_until_they_are_activated(
         self, client: httpx.AsyncClient, admin: dict[str, str], sign_in: SignIn, audit: MemoryAudit
     ) -> None:
         headers = await sign_in()
@@ -243,7 +243,7 @@ class TestDeactivateUser:
         changes = [entry.action for entry in audit.entries if entry.actor_id is not None]
         assert changes == ["user.deactivated", "user.activated"]
 
-    async def test_a_second_time_changes_and_records_nothing(
+    async def test_a_repetition_is_not_recorded(
         self, client: httpx.AsyncClient, admin: dict[str, str], sign_in: SignIn, audit: MemoryAudit
     ) -> None:
         user_id = await id_of(client, await sign_in())
@@ -254,7 +254,7 @@ class TestDeactivateUser:
         assert [entry.action for entry in audit.entries] == ["user.deactivated"]
 
     @pytest.mark.parametrize("verb", ["activate", "deactivate"])
-    async def test_nobody_does_it_to_themselves(
+    async def test_administrators_cannot_deactivate_themselves(
         self, client: httpx.AsyncClient, admin: dict[str, str], verb: str
     ) -> None:
         answer = await client.post(f"{USERS}/{await id_of(client, admin)}/{verb}", headers=admin)
@@ -262,5 +262,5 @@ class TestDeactivateUser:
         assert code(answer) == (403, "OWN_ACCOUNT")
 
     @pytest.mark.parametrize("verb", ["activate", "deactivate"])
-    async def test_nobody_is_404(self, client: httpx.AsyncClient, admin: dict[str, str], verb: str) -> None:
+    async def test_an_unknown_user_is_404(self, client: httpx.AsyncClient, admin: dict[str, str], verb: str) -> None:
         assert code(await client.post(f"{USERS}/{uuid4()}/{verb}", headers=admin)) == (404, "NOT_FOUND")

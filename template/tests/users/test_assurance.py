@@ -136,7 +136,7 @@ def jwt_time(seconds: int) -> int:
     return int((utc_now() + timedelta(seconds=seconds)).timestamp())
 
 
-async def test_someone_who_acts_as_an_administrator_has_no_administrators_rights(
+async def test_an_impersonated_administrator_has_no_administrative_rights(
     client: httpx.AsyncClient, runtime: Runtime, sign_in: SignIn
 ) -> None:
     admin = await sign_in(email="user@example.com", role=Role.ADMIN)

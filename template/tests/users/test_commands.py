@@ -36,7 +36,7 @@ async def data(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
 
 
 async def app_user(*arguments: str, answer: str | None = None) -> Result:
-    """Runs `app user …`; in a thread, since it brings its own event loop."""
+    """Run `app user …` in a thread, because it starts its own event loop."""
     return await asyncio.to_thread(CliRunner().invoke, cli, ["user", *arguments], input=answer)
 
 
@@ -64,7 +64,7 @@ async def role_of(runtime: Runtime, subject: str) -> str:
 
 
 class TestGrantAndRevoke:
-    async def test_makes_an_administrator_by_address_in_any_case(self, data: Runtime) -> None:
+    async def test_grants_by_address_in_any_case(self, data: Runtime) -> None:
         user_id = await a_user(data, "ada", "ada@example.com")
 
         result = await app_user("grant", "Ada@Example.com", "admin")
@@ -73,7 +73,7 @@ class TestGrantAndRevoke:
         assert "action=user.updated actor_id=None" in result.output
         assert await role_of(data, "ada") == Role.ADMIN
 
-    async def test_makes_an_administrator_by_id(self, data: Runtime) -> None:
+    async def test_grants_by_id(self, data: Runtime) -> None:
         user_id = await a_user(data, "ada", None)
 
         result = await app_user("grant", user_id, "admin")
@@ -81,7 +81,7 @@ class TestGrantAndRevoke:
         assert (result.exit_code, last_line(result)) == (0, f"{user_id} now has the role admin.")
         assert await role_of(data, "ada") == Role.ADMIN
 
-    async def test_refuses_an_address_that_is_not_verified(self, data: Runtime) -> None:
+    async def test_refuses_an_unverified_address(self, data: Runtime) -> None:
         user_id = await a_user(data, "eve", "ada@example.com", verified=False)
 
         refused = await app_user("grant", "ada@example.com", "admin")
@@ -93,7 +93,7 @@ class TestGrantAndRevoke:
         assert (await app_user("grant", user_id, "admin")).exit_code == 0
         assert (await app_user("revoke", "ada@example.com")).exit_code == 1, "the last administrator"
 
-    async def test_takes_the_role_away_again(self, data: Runtime) -> None:
+    async def test_revokes_the_role(self, data: Runtime) -> None:
         for name in ("ada", "grace"):
             await a_user(data, name, f"{name}@example.com")
             await app_user("grant", f"{name}@example.com", "admin")
@@ -113,7 +113,7 @@ class TestGrantAndRevoke:
         assert "the last active administrator" in result.output
         assert await role_of(data, "ada") == Role.ADMIN
 
-    async def test_an_address_of_two_users_is_told_with_their_ids(self, data: Runtime) -> None:
+    async def test_an_address_of_two_users_lists_their_ids(self, data: Runtime) -> None:
         ids = [await a_user(data, subject, "shared@example.com") for subject in ("one", "two")]
 
         result = await app_user("grant", "shared@example.com", "admin")
@@ -124,7 +124,7 @@ class TestGrantAndRevoke:
         assert await role_of(data, "one") == await role_of(data, "two") == Role.USER
 
     @pytest.mark.parametrize("who", ["nobody@example.com", str(UUID(int=7)), "%", ""])
-    async def test_nobody_is_told_in_one_line(self, data: Runtime, who: str) -> None:
+    async def test_an_unknown_user_is_reported_in_one_line(self, data: Runtime, who: str) -> None:
         await a_user(data, "ada", "ada@example.com")
 
         result = await app_user("grant", who, "admin")
@@ -134,7 +134,7 @@ class TestGrantAndRevoke:
         assert len(result.output.splitlines()) == 1
 
     @pytest.mark.parametrize("role", ["root", "Admin", "\u0430dmin", "", "admin "])
-    async def test_a_role_that_does_not_exist_is_refused(self, data: Runtime, role: str) -> None:
+    async def test_an_unknown_role_is_refused(self, data: Runtime, role: str) -> None:
         await a_user(data, "ada", "ada@example.com")
 
         result = await app_user("grant", "ada@example.com", role)
@@ -180,7 +180,7 @@ class TestRevokeTokens:
 
 
 class TestList:
-    async def test_shows_users_the_newest_first(self, data: Runtime) -> None:
+    async def test_lists_users_newest_first(self, data: Runtime) -> None:
         ada = await a_user(data, "ada", "ada@example.com", "Ada Lovelace")
         someone = await a_user(data, "someone", None)
 
@@ -218,7 +218,7 @@ class TestExport:
         assert profile["full_name"] == "Ada Lovelace"
         assert file.stat().st_mode & 0o777 == 0o600
 
-    async def test_overwrites_nothing(self, data: Runtime, tmp_path: Path) -> None:
+    async def test_does_not_overwrite_a_file(self, data: Runtime, tmp_path: Path) -> None:
         await a_user(data, "ada", "ada@example.com")
         file = tmp_path / "ada.json"
         file.write_text("mine")
@@ -230,7 +230,7 @@ class TestExport:
 
 
 class TestErase:
-    async def test_asks_first(self, data: Runtime) -> None:
+    async def test_asks_for_confirmation(self, data: Runtime) -> None:
         user_id = await a_user(data, "ada", "ada@example.com")
 
         refused = await app_user("erase", "ada@example.com", answer="n\n")

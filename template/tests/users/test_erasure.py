@@ -39,20 +39,20 @@ PARTS: list[PersonalData] = [part for module in MODULES for part in module.perso
 
 @pytest.fixture
 def audit(runtime: Runtime) -> MemoryAudit:
-    """What is recorded."""
+    """The audit log."""
     runtime.audit = audit = MemoryAudit()
     return audit
 
 
 @pytest.fixture
 async def headers(sign_in: SignIn) -> dict[str, str]:
-    """The headers of somebody who will go."""
+    """The headers of the user who is erased."""
     return await sign_in(email="going@example.com")
 
 
 @pytest.fixture
 async def user_id(client: httpx.AsyncClient, headers: dict[str, str]) -> UUID:
-    """Who will go."""
+    """The id of the user who is erased."""
     return UUID((await client.get(ME, headers=headers)).json()["id"])
 
 
@@ -72,12 +72,12 @@ def columns_to_users() -> Iterator[Column[Any]]:
 @pytest.mark.every_module
 class TestEveryModule:
     @pytest.mark.parametrize("column", [*columns_to_users()], ids=str)
-    def test_says_of_each_column_that_leads_to_users_what_becomes_of_it(self, column: Column[Any]) -> None:
+    def test_declares_personal_data_for_each_column_that_refers_to_users(self, column: Column[Any]) -> None:
         asked = [part.belongs(uuid4()) for part in PARTS if part.model.__table__ is column.table]  # type: ignore[attr-defined]
         columns = {element for condition in asked for element in visitors.iterate(condition)}
         assert column in columns, f"{column} leads to users: its module's `personal_data` must name {column.table}."
 
-    def test_says_it_once_for_each_table(self) -> None:
+    def test_declares_personal_data_once_for_each_table(self) -> None:
         tables = [part.model.__tablename__ for part in PARTS]
         assert len(tables) == len(set(tables))
 
@@ -88,7 +88,7 @@ class TestExportUserData:
         """Whatever this project keeps files in, here is nothing."""
         runtime.user_files = NoUserFiles()
 
-    async def test_has_the_profile_and_who_somebody_is_at_the_provider(self, runtime: Runtime, user_id: UUID) -> None:
+    async def test_has_the_profile_and_the_identities(self, runtime: Runtime, user_id: UUID) -> None:
         exported = await export_user_data(runtime, str(user_id))
 
         assert exported is not None
@@ -99,12 +99,12 @@ class TestExportUserData:
         (identity,) = exported["tables"]["user_identities"]
         assert identity["user_id"] == str(user_id)
 
-    async def test_has_nothing_of_anybody_else(self, runtime: Runtime, user_id: UUID, sign_in: SignIn) -> None:
+    async def test_has_no_data_of_other_users(self, runtime: Runtime, user_id: UUID, sign_in: SignIn) -> None:
         await sign_in(email="other@example.com")
 
         assert "other@example.com" not in str(await export_user_data(runtime, str(user_id)))
 
-    async def test_tells_who_wants_to_know(self, runtime: Runtime, user_id: UUID) -> None:
+    async def test_publishes_an_event(self, runtime: Runtime, user_id: UUID) -> None:
         # The events of the sign-in, whose subscribers are not listed below.
         await runtime.queue.drain()
         heard: list[ExportReady] = []
@@ -118,14 +118,12 @@ class TestExportUserData:
 
         assert [(event.user_id, event.file_id) for event in heard] == [(user_id, None)]
 
-    async def test_of_nobody_is_nothing(self, runtime: Runtime) -> None:
+    async def test_of_an_unknown_user_does_nothing(self, runtime: Runtime) -> None:
         assert await export_user_data(runtime, str(uuid4())) is None
 
 
 class TestEraseUser:
-    async def test_removes_the_user_and_leaves_of_the_identity_that_it_is_gone(
-        self, runtime: Runtime, user_id: UUID
-    ) -> None:
+    async def test_removes_the_user_and_marks_the_identity_as_erased(self, runtime: Runtime, user_id: UUID) -> None:
         assert await erase_user(runtime, user_id)
 
         assert await count(runtime, users) == 0
@@ -134,9 +132,7 @@ class TestEraseUser:
         assert (left.user_id, left.name, left.profile_at) == (None, None, None)
         assert left.deleted_at is not None
 
-    async def test_deletes_nothing_until_modules_have_ended_what_they_must(
-        self, runtime: Runtime, user_id: UUID
-    ) -> None:
+    async def test_waits_for_the_preparations_of_modules(self, runtime: Runtime, user_id: UUID) -> None:
         calls: list[UUID] = []
 
         async def end(_runtime: Runtime, user: UUID) -> None:
@@ -153,7 +149,7 @@ class TestEraseUser:
         assert calls == [user_id, user_id]
         assert await count(runtime, users) == 0
 
-    async def test_leaves_others_alone(
+    async def test_does_not_affect_other_users(
         self, runtime: Runtime, user_id: UUID, sign_in: SignIn, client: httpx.AsyncClient
     ) -> None:
         other = await sign_in(email="other@example.com")
@@ -161,7 +157,7 @@ class TestEraseUser:
 
         assert (await client.get(ME, headers=other)).status_code == 200
 
-    async def test_a_token_that_is_still_good_brings_nobody_back(
+    async def test_a_valid_token_does_not_restore_the_user(
         self, runtime: Runtime, user_id: UUID, client: httpx.AsyncClient, headers: dict[str, str]
     ) -> None:
         await erase_user(runtime, user_id)
@@ -169,7 +165,7 @@ class TestEraseUser:
         assert (await client.get(ME, headers=headers)).status_code == 403
         assert await count(runtime, users) == 0
 
-    async def test_late_news_of_the_provider_bring_nobody_back(self, runtime: Runtime, user_id: UUID) -> None:
+    async def test_late_events_of_the_provider_do_not_restore_the_user(self, runtime: Runtime, user_id: UUID) -> None:
         async with runtime.database.reading() as session:
             known = (await session.execute(select(user_identities))).one()
         await erase_user(runtime, user_id)
@@ -182,13 +178,13 @@ class TestEraseUser:
 
         assert await count(runtime, users) == 0
 
-    async def test_may_be_repeated(self, runtime: Runtime, user_id: UUID, audit: MemoryAudit) -> None:
+    async def test_can_be_repeated(self, runtime: Runtime, user_id: UUID, audit: MemoryAudit) -> None:
         assert await erase_user(runtime, user_id)
         assert not await erase_user(runtime, user_id)
 
         assert len(audit.entries) == 1
 
-    async def test_goes_on_where_it_was_killed(
+    async def test_continues_after_a_kill(
         self, runtime: Runtime, user_id: UUID, audit: MemoryAudit, client: httpx.AsyncClient, headers: dict[str, str]
     ) -> None:
         killed = PersonalData(model=User, belongs=lambda user_id: col(User.id) == user_id, erase=die)
@@ -205,7 +201,7 @@ class TestEraseUser:
         assert await count(runtime, users) == 0
         assert len(audit.entries) == 1
 
-    async def test_is_recorded_with_who_wanted_it(self, runtime: Runtime, user_id: UUID, audit: MemoryAudit) -> None:
+    async def test_is_recorded_with_the_actor(self, runtime: Runtime, user_id: UUID, audit: MemoryAudit) -> None:
         actor = uuid4()
         await delete_user_data(runtime, str(user_id), str(actor))
 
@@ -225,7 +221,7 @@ class TestEraseUser:
         assert [entry["event"] for entry in logs] == ["erasure_refused"]
         assert (await client.get(ME, headers=headers)).status_code == 200
 
-    async def test_lets_an_administrator_go_when_there_is_another(
+    async def test_erases_an_administrator_if_another_exists(
         self, runtime: Runtime, user_id: UUID, sign_in: SignIn
     ) -> None:
         await sign_in(email="going@example.com", role=Role.ADMIN)
@@ -236,7 +232,7 @@ class TestEraseUser:
 
 
 class TestAtTheSameTime:
-    async def test_of_the_last_two_administrators_one_stays(
+    async def test_one_of_the_last_two_administrators_is_kept(
         self, live_runtime: Runtime, live_client: httpx.AsyncClient, live_sign_in: SignIn
     ) -> None:
         headers = [await live_sign_in(email=f"{name}@example.com", role=Role.ADMIN) for name in ("one", "two")]
@@ -247,7 +243,7 @@ class TestAtTheSameTime:
         assert {type(outcome) for outcome in outcomes} == {bool, LastAdminError}
         assert await count(live_runtime, users) == 1
 
-    async def test_it_is_done_and_recorded_once(
+    async def test_a_concurrent_erasure_is_recorded_once(
         self, live_runtime: Runtime, live_client: httpx.AsyncClient, live_sign_in: SignIn
     ) -> None:
         live_runtime.audit = audit = MemoryAudit()
@@ -260,7 +256,7 @@ class TestAtTheSameTime:
 
 
 async def die(_runtime: Runtime, _session: AsyncSession, _user_id: UUID) -> None:
-    """What a process meets that is stopped."""
+    """Raise the error of a process that is stopped."""
     raise KeyboardInterrupt
 
 
@@ -269,7 +265,7 @@ class TestCleanup:
         ("age", "left"),
         [(DELETED_IDENTITY_RETENTION - timedelta(days=1), 1), (DELETED_IDENTITY_RETENTION + timedelta(days=1), 0)],
     )
-    async def test_an_identity_that_is_gone_is_forgotten_in_time(
+    async def test_an_erased_identity_is_deleted_after_its_retention_period(
         self, runtime: Runtime, user_id: UUID, age: timedelta, left: int
     ) -> None:
         await erase_user(runtime, user_id)
@@ -280,7 +276,7 @@ class TestCleanup:
 
         assert await count(runtime, user_identities) == left
 
-    async def test_one_that_has_a_user_stays(self, runtime: Runtime, user_id: UUID) -> None:
+    async def test_an_identity_with_a_user_is_kept(self, runtime: Runtime, user_id: UUID) -> None:
         del user_id
         async with runtime.database.transaction() as session:
             await session.execute(update(user_identities).values(deleted_at=utc_now() - 2 * DELETED_IDENTITY_RETENTION))

@@ -33,7 +33,7 @@ def guarded(app: FastAPI, settings: Settings, area: str) -> list[tuple[str, str]
 
 
 class TestAppArea:
-    async def test_every_route_answers_401_without_a_token(
+    async def test_every_route_is_401_without_a_token(
         self, client: httpx.AsyncClient, app: FastAPI, settings: Settings
     ) -> None:
         routes = guarded(app, settings, "app")
@@ -42,7 +42,7 @@ class TestAppArea:
         assert ("PATCH", f"{settings.API_V1_STR}/app/users/me") in answers
         assert set(answers.values()) == {401}, answers
 
-    async def test_every_route_answers_401_to_a_made_up_token(
+    async def test_every_route_is_401_with_an_invalid_token(
         self, client: httpx.AsyncClient, app: FastAPI, settings: Settings, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(client, "headers", {"Authorization": "Bearer made.up.token"})
@@ -54,7 +54,7 @@ class TestAppArea:
 
 
 class TestAdminArea:
-    async def test_every_route_answers_401_without_a_token(
+    async def test_every_route_is_401_without_a_token(
         self, client: httpx.AsyncClient, app: FastAPI, settings: Settings
     ) -> None:
         routes = guarded(app, settings, "admin")
@@ -63,7 +63,7 @@ class TestAdminArea:
         assert ("GET", f"{settings.API_V1_STR}/admin/users") in answers
         assert set(answers.values()) == {401}, answers
 
-    async def test_every_route_answers_403_to_a_plain_user(
+    async def test_every_route_is_403_for_a_plain_user(
         self, client: httpx.AsyncClient, app: FastAPI, settings: Settings, sign_in: SignIn
     ) -> None:
         headers = await sign_in()
@@ -74,7 +74,7 @@ class TestAdminArea:
 
 
 class TestSchema:
-    async def test_says_which_routes_want_a_token(self, app: FastAPI, settings: Settings) -> None:
+    async def test_marks_the_routes_that_require_a_token(self, app: FastAPI, settings: Settings) -> None:
         private = (f"{settings.API_V1_STR}/app/", f"{settings.API_V1_STR}/admin/")
 
         for path, operations in app.openapi()["paths"].items():

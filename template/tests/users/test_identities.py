@@ -1,4 +1,4 @@
-"""The first request of somebody new."""
+"""The first request of a new user."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ from tests.databases import Databases
 
 
 class Heard(list[UserCreated]):
-    """The events that another module was told of."""
+    """The events that another module received."""
 
 
 async def hear(runtime: Runtime, event: UserCreated) -> None:
@@ -59,7 +59,7 @@ async def visitor(listening: Runtime) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def count(runtime: Runtime) -> tuple[int, int]:
-    """How many users and identities there are."""
+    """Return the numbers of users and identities."""
     async with runtime.database.reading() as session:
         return (
             await session.scalar(select(func.count()).select_from(users)) or 0,
@@ -77,21 +77,21 @@ class TestFirstRequest:
 
         assert (me["email"], me["full_name"], me["role"], me["is_active"]) == ("new@example.com", "Nia", "user", True)
 
-    async def test_tells_the_other_modules(self, visitor: httpx.AsyncClient, listening: Runtime) -> None:
+    async def test_publishes_an_event(self, visitor: httpx.AsyncClient, listening: Runtime) -> None:
         me = (await visitor.get(ME)).json()
         await drain(listening)
 
         (event,) = listening.resource(Heard)
         assert (str(event.user_id), event.email, event.full_name) == (me["id"], "new@example.com", "Nia")
 
-    async def test_a_second_one_tells_nobody(self, visitor: httpx.AsyncClient, listening: Runtime) -> None:
+    async def test_a_second_one_publishes_no_event(self, visitor: httpx.AsyncClient, listening: Runtime) -> None:
         for _ in range(2):
             await visitor.get(ME)
         await drain(listening)
 
         assert len(listening.resource(Heard)) == 1
 
-    async def test_a_hundred_at_once_make_one_user_and_one_event(
+    async def test_a_hundred_concurrent_ones_create_one_user_and_one_event(
         self, visitor: httpx.AsyncClient, listening: Runtime
     ) -> None:
         answers = await asyncio.gather(*(visitor.get(ME) for _ in range(100)))
@@ -102,7 +102,7 @@ class TestFirstRequest:
         assert await count(listening) == (1, 1)
         assert len(listening.resource(Heard)) == 1
 
-    async def test_a_hundred_writing_ones_at_once_make_one_user(
+    async def test_a_hundred_concurrent_writing_ones_create_one_user(
         self, visitor: httpx.AsyncClient, listening: Runtime
     ) -> None:
         answers = await asyncio.gather(*(visitor.patch(ME, json={"full_name": "Nia N."}) for _ in range(100)))
@@ -123,7 +123,7 @@ class TestFirstRequest:
 
         assert await count(listening) == (2, 2)
 
-    async def test_somebody_without_address_and_name_is_welcome(self, listening: Runtime) -> None:
+    async def test_a_user_without_address_and_name_is_created(self, listening: Runtime) -> None:
         identity = Identity(provider="test", subject="anonymous")
         await create_user(listening, identity)
 
@@ -134,7 +134,7 @@ class TestFirstRequest:
 
 
 class TestMakeUser:
-    async def test_whoever_comes_second_makes_nothing(self, listening: Runtime) -> None:
+    async def test_the_second_of_two_concurrent_calls_creates_no_user(self, listening: Runtime) -> None:
         identity = Identity(provider="local", subject=local_subject("a@example.com"))
 
         assert [await create_user(listening, identity) for _ in range(2)] == [True, False]

@@ -93,12 +93,12 @@ class TestGuards:
             ("removed", [403, 403, 403]),
         ],
     )
-    async def test_admit_who_has_the_role_or_the_permission(
+    async def test_admit_users_with_the_role_or_the_permission(
         self, client: httpx.AsyncClient, sign_in: SignIn, role: str, expected: list[int]
     ) -> None:
         assert await statuses(client, await sign_in(role=role)) == expected
 
-    async def test_the_errors_name_what_is_required(self, client: httpx.AsyncClient, sign_in: SignIn) -> None:
+    async def test_the_errors_name_the_requirement(self, client: httpx.AsyncClient, sign_in: SignIn) -> None:
         headers = await sign_in(role="analyst")
 
         missing = await client.post(f"{TICKETS}/answer", headers=headers)
@@ -138,7 +138,7 @@ class TestAssignment:
         ]
 
     @pytest.mark.parametrize("role", ["user", "support"])
-    async def test_nobody_promotes_themselves(
+    async def test_users_cannot_promote_themselves(
         self, client: httpx.AsyncClient, sign_in: SignIn, audit: MemoryAudit, role: str
     ) -> None:
         headers = await sign_in(role=role)
@@ -160,7 +160,7 @@ class TestAssignment:
 
         assert code(await client.patch(url, headers=admin, json={"role": "support"})) == (403, "OWN_ACCOUNT")
 
-    async def test_two_administrators_who_replace_each_others_role_leave_one(
+    async def test_two_administrators_who_demote_each_other_leave_one(
         self, live_runtime: Runtime, live_client: httpx.AsyncClient, live_sign_in: SignIn
     ) -> None:
         live_runtime.provide(AccessPolicy, POLICY)
@@ -214,7 +214,7 @@ class TestRemovedRole:
 
 
 class TestSchema:
-    def test_operations_state_what_they_require(self, app: FastAPI) -> None:
+    def test_operations_state_their_requirements(self, app: FastAPI) -> None:
         paths = app.openapi()["paths"]
         answer, close = paths[f"{TICKETS}/answer"]["post"], paths[f"{TICKETS}/close"]["post"]
 
@@ -235,7 +235,7 @@ class TestSchema:
                     assert operation["responses"]["403"]["description"] == "`ADMIN_REQUIRED`", path
 
 
-async def test_a_role_in_the_token_changes_nothing(app: FastAPI, runtime: Runtime) -> None:
+async def test_a_role_in_the_token_is_ignored(app: FastAPI, runtime: Runtime) -> None:
     async with make_client(app) as client:
         for claims in ({"role": "admin"}, {"roles": ["admin", "support"]}, {"app_metadata": {"role": "support"}}):
             headers = bearer(runtime, **claims)

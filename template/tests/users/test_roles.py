@@ -61,7 +61,7 @@ class TestPolicy:
     def test_a_permission_is_an_area_and_an_action(self, name: str) -> None:
         assert "malformed" in problems((name,))[0]
 
-    def test_all_problems_are_named_at_once(self) -> None:
+    def test_all_problems_are_listed_in_one_error(self) -> None:
         found = problems(
             ("a:b", "a:b"),
             RoleDefinition("admin"),

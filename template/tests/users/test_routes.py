@@ -1,4 +1,4 @@
-"""What users do with themselves."""
+"""The routes for the current user."""
 
 import httpx
 import pytest
@@ -9,7 +9,7 @@ from tests.statements import statements_of
 
 
 class TestReadMe:
-    async def test_answers_who_is_calling(self, client: httpx.AsyncClient, sign_in: SignIn) -> None:
+    async def test_returns_the_current_user(self, client: httpx.AsyncClient, sign_in: SignIn) -> None:
         answer = await client.get(ME, headers=await sign_in(email="me@example.com"))
 
         assert answer.status_code == 200
@@ -58,7 +58,7 @@ class TestUpdateMe:
         ],
         ids=lambda change: next(reversed(change)),
     )
-    async def test_what_is_not_theirs_to_change_is_refused(
+    async def test_other_fields_are_refused(
         self, client: httpx.AsyncClient, sign_in: SignIn, change: dict[str, object]
     ) -> None:
         headers = await sign_in()
@@ -74,15 +74,13 @@ class TestUpdateMe:
         ["", "   ", "Ada\0", "Ada\nLovelace", "x" * 201, "x" * 500_000, 7, ["Ada"]],
         ids=lambda name: repr(name)[:12],
     )
-    async def test_what_is_no_name_is_refused(self, client: httpx.AsyncClient, sign_in: SignIn, name: object) -> None:
+    async def test_an_invalid_name_is_refused(self, client: httpx.AsyncClient, sign_in: SignIn, name: object) -> None:
         answer = await client.patch(ME, headers=await sign_in(), json={"full_name": name})
 
         assert answer.status_code == 422
 
     @pytest.mark.parametrize("body", [b"null", b"[]", b"", b"{", b'{"full_name": "\\ud800"}', b"\xff"], ids=repr)
-    async def test_a_body_that_is_no_change_is_refused(
-        self, client: httpx.AsyncClient, sign_in: SignIn, body: bytes
-    ) -> None:
+    async def test_an_invalid_body_is_refused(self, client: httpx.AsyncClient, sign_in: SignIn, body: bytes) -> None:
         headers = {**await sign_in(), "Content-Type": "application/json"}
 
         assert (await client.patch(ME, headers=headers, content=body)).status_code in {400, 422}

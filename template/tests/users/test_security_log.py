@@ -78,7 +78,7 @@ class TestAuditTrail:
         (line,) = named(lines, "audit")
         assert (line["action"], line["target_id"], line["actor_id"]) == ("user.deactivated", user_id, None)
 
-    async def test_what_is_rolled_back_is_not_logged(
+    async def test_a_rollback_is_not_logged(
         self, client: httpx.AsyncClient, sign_in: SignIn, runtime: Runtime, lines: list[EventDict]
     ) -> None:
         user_id = UUID((await client.get(ME, headers=await sign_in())).json()["id"])

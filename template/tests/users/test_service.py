@@ -28,7 +28,7 @@ async def admins_left(runtime: Runtime) -> int:
 class TestLastAdmin:
     @pytest.mark.parametrize("attempt", range(3))
     @pytest.mark.parametrize("how", ["demote", "deactivate"])
-    async def test_two_who_remove_each_other_at_the_same_time_leave_one(
+    async def test_two_who_concurrently_remove_each_other_leave_one(
         self, live_client: httpx.AsyncClient, live_runtime: Runtime, live_sign_in: SignIn, how: str, attempt: int
     ) -> None:
         del attempt
@@ -50,7 +50,7 @@ class TestLastAdmin:
         assert await admins_left(live_runtime) == 1
 
     @pytest.mark.parametrize("change", [{"role": "user"}, {"role": "admin"}])
-    async def test_who_is_demoted_while_waiting_changes_no_role(
+    async def test_an_administrator_who_is_demoted_while_waiting_changes_no_role(
         self, live_client: httpx.AsyncClient, live_runtime: Runtime, live_sign_in: SignIn, change: dict[str, str]
     ) -> None:
         headers = [await live_sign_in(email=f"{name}@example.com", role=Role.ADMIN) for name in ("one", "two", "third")]
@@ -64,7 +64,7 @@ class TestLastAdmin:
         answer = await waiting
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "ADMIN_REQUIRED")
 
-    async def test_the_last_one_keeps_the_role_whoever_asks(
+    async def test_the_last_one_keeps_the_role(
         self, client: httpx.AsyncClient, runtime: Runtime, sign_in: SignIn
     ) -> None:
         await sign_in(email="gone@example.com", role=Role.ADMIN)

@@ -33,7 +33,7 @@ def deleted(minutes: int = 0) -> IdentityDeleted:
 
 
 async def tell(runtime: Runtime, *events: IdentityChanged | IdentityDeleted) -> None:
-    """Publishes the events one after another, as webhooks do."""
+    """Publish the events one after another, as webhooks do."""
     for event in events:
         async with runtime.database.transaction() as session:
             await runtime.events.publish(session, event)
@@ -52,7 +52,7 @@ async def count_users(runtime: Runtime) -> int:
 
 
 class TestIdentityChanged:
-    async def test_makes_a_user_whom_nobody_has_seen(self, runtime: Runtime) -> None:
+    async def test_creates_an_unknown_user(self, runtime: Runtime) -> None:
         await tell(runtime, changed(email="New@Example.com"))
 
         caller = await somebody(runtime)
@@ -65,23 +65,23 @@ class TestIdentityChanged:
         assert (caller.email, caller.full_name) == ("newer@example.com", "Newer")
         assert await count_users(runtime) == 1
 
-    async def test_the_same_news_twice_are_no_news(self, runtime: Runtime) -> None:
+    async def test_a_repeated_event_is_ignored(self, runtime: Runtime) -> None:
         await tell(runtime, changed(), changed())
 
         assert await count_users(runtime) == 1
 
-    async def test_older_news_that_arrive_later_are_left_alone(self, runtime: Runtime) -> None:
+    async def test_an_older_event_that_arrives_late_is_ignored(self, runtime: Runtime) -> None:
         await tell(runtime, changed(5), changed(0, email="old@example.com", name="Old"))
 
         caller = await somebody(runtime)
         assert (caller.email, caller.full_name) == ("new@example.com", "New")
 
-    async def test_an_address_that_is_gone_at_the_provider_is_gone_here(self, runtime: Runtime) -> None:
+    async def test_an_address_that_the_provider_removed_is_removed(self, runtime: Runtime) -> None:
         await tell(runtime, changed(0), changed(1, email=None))
 
         assert (await somebody(runtime)).email is None
 
-    async def test_finds_the_user_whom_a_request_has_made(
+    async def test_finds_the_user_that_a_request_created(
         self, client: httpx.AsyncClient, runtime: Runtime, sign_in: SignIn
     ) -> None:
         headers = await sign_in(email="me@example.com")
@@ -97,7 +97,7 @@ class TestIdentityChanged:
         me = (await client.get(ME, headers=headers)).json()
         assert (me["email"], me["full_name"]) == ("moved@example.com", "Me")
 
-    async def test_a_name_chosen_here_stays_until_the_providers_own_changes(self, runtime: Runtime) -> None:
+    async def test_a_name_chosen_here_is_kept_until_the_provider_changes_it(self, runtime: Runtime) -> None:
         await tell(runtime, changed(0, name="Ada"))
         async with runtime.database.transaction() as session:
             await session.execute(users.update().values(full_name="Countess"))
@@ -108,7 +108,7 @@ class TestIdentityChanged:
         await tell(runtime, changed(2, name="Ada Lovelace"))
         assert (await somebody(runtime)).full_name == "Ada Lovelace"
 
-    async def test_does_not_activate_who_was_shut_out(self, runtime: Runtime) -> None:
+    async def test_does_not_activate_a_deactivated_user(self, runtime: Runtime) -> None:
         await tell(runtime, changed(0))
         async with runtime.database.transaction() as session:
             await session.execute(users.update().values(is_active=False))
@@ -144,23 +144,21 @@ class TestIdentityDeleted:
             await somebody(runtime)
 
     @pytest.mark.parametrize("minutes", [-5, 1, 10])
-    async def test_no_news_bring_the_user_back(self, runtime: Runtime, minutes: int) -> None:
+    async def test_later_events_do_not_restore_the_user(self, runtime: Runtime, minutes: int) -> None:
         await tell(runtime, changed(0), deleted(1), changed(minutes))
 
         with pytest.raises(AccountDeactivatedError):
             await somebody(runtime)
         assert await count_users(runtime) == 1
 
-    async def test_before_anything_else_is_known_makes_nobody_later(self, runtime: Runtime) -> None:
+    async def test_before_the_first_event_prevents_a_later_user(self, runtime: Runtime) -> None:
         await tell(runtime, deleted(1), changed(0), deleted(1))
 
         with pytest.raises(AccountDeactivatedError):
             await somebody(runtime)
         assert await count_users(runtime) == 0
 
-    async def test_a_token_that_is_still_valid_makes_nobody_either(
-        self, client: httpx.AsyncClient, runtime: Runtime
-    ) -> None:
+    async def test_a_valid_token_does_not_create_a_user(self, client: httpx.AsyncClient, runtime: Runtime) -> None:
         token = mint(runtime.settings, email="gone@example.com")
         identity = await runtime.resource(Authenticator).authenticate(token)
         await tell(runtime, IdentityDeleted(provider=identity.provider, subject=identity.subject, at=NOON))
@@ -170,7 +168,7 @@ class TestIdentityDeleted:
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "ACCOUNT_DEACTIVATED")
         assert await count_users(runtime) == 0
 
-    async def test_leaves_who_has_another_identity(self, runtime: Runtime) -> None:
+    async def test_keeps_a_user_with_another_identity(self, runtime: Runtime) -> None:
         await tell(runtime, changed(0))
         caller = await somebody(runtime)
         async with runtime.database.transaction() as session:
@@ -192,7 +190,7 @@ class TestIdentityDeleted:
         with pytest.raises(AccountDeactivatedError):
             await somebody(runtime)
 
-    async def test_an_administrator_brings_the_user_back_and_old_news_stay_old(
+    async def test_an_administrator_restores_the_user_and_old_events_stay_ignored(
         self, client: httpx.AsyncClient, runtime: Runtime, sign_in: SignIn
     ) -> None:
         await tell(runtime, changed(0))

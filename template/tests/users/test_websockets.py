@@ -130,7 +130,7 @@ class TestBothGuards:
         async with dial(server, area, headers) as websocket:
             assert await websocket.recv() == me["id"]
 
-    async def test_the_token_may_be_a_subprotocol(
+    async def test_the_token_can_be_a_subprotocol(
         self, server: str, area: str, live_client: httpx.AsyncClient, live_sign_in: SignIn
     ) -> None:
         headers = await live_sign_in(role=Role.ADMIN)

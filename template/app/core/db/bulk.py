@@ -23,6 +23,9 @@ MAX_BULK_ROWS: Final = 1000
 MAX_BULK_VALUES: Final = 10_000
 """Maximum of rows times changed columns in a bulk update. A statement has at most 32,766 parameters."""
 
+PROTECTED: Final = frozenset({"id", "created_at", "updated_at"})
+"""Columns that no update sets: keys and creation times don't change, and the database layer sets `updated_at`."""
+
 type Values = BaseModel | Mapping[str, object]
 
 
@@ -52,11 +55,30 @@ def check_fields(model: type[SQLModel], values: Mapping[str, object]) -> None:
         raise TypeError(f"{model.__name__} has no field {', '.join(sorted(unknown))}.")
 
 
-def check_changes(model: type[SQLModel], values: Mapping[str, object]) -> None:
-    """Refuse misspelt names, and another key for a row."""
+def assign[M: SQLModel](entity: M, values: Mapping[str, object]) -> M:
+    """Set the fields of an object and return it.
+
+    Raises:
+        TypeError: it has no such field.
+    """
+    check_fields(type(entity), values)
+    for name, value in values.items():
+        setattr(entity, name, value)
+    return entity
+
+
+def check_changes(model: type[SQLModel], values: Mapping[str, object], *others: str | None) -> None:
+    """Refuse misspelt names, and changes of protected columns.
+
+    Args:
+        model: the table.
+        values: the new values.
+        others: further protected columns, such as the owner.
+    """
     check_fields(model, values)
-    if "id" in values:
-        raise TypeError("A row's key can't be changed.")
+    protected = values.keys() & PROTECTED.union(name for name in others if name)
+    if protected:
+        raise TypeError(f"{model.__name__} has protected fields: {', '.join(sorted(protected))}.")
 
 
 @contextmanager
@@ -75,19 +97,24 @@ async def update_rows[M: Entity](
     model: type[M],
     changes: Mapping[UUID, Values],
     visible: Sequence[ColumnElement[bool]],
+    owner: str | None = None,
 ) -> int:
     """Change rows by their keys, each to its own values, in one statement. Returns the number of changed rows.
 
     Args:
         changes: the new values by the keys. Of a schema, only the fields that were set.
         visible: conditions that a row has to meet.
+        owner: the name of the column with the owner, which can't be changed.
     """
-    now = utc_now()
-    rows = {id_: {"updated_at": now, **values_of(changes[id_], only_set=True)} for id_ in bounded(changes)}
-    names = list({name: None for values in rows.values() for name in values})
-    check_changes(model, dict.fromkeys(names))
+    rows = {id_: dict(values_of(changes[id_], only_set=True)) for id_ in bounded(changes)}
     if not rows:
         return 0
+    changed_names = {name: None for values in rows.values() for name in values}
+    check_changes(model, changed_names, owner)
+    now = utc_now()
+    for values in rows.values():
+        values["updated_at"] = now
+    names = [*changed_names, "updated_at"]
     if len(rows) * len(names) > MAX_BULK_VALUES:
         raise ValueError(
             f"At most {MAX_BULK_VALUES} values can be written at once. Split the rows with itertools.batched."

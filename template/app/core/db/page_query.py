@@ -1,6 +1,6 @@
 """The statement of a page: one for the rows and their total, built once, without entities."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -18,9 +18,12 @@ from sqlalchemy import (
     or_,
     select,
 )
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 
+from app.core.db.database import fetch_in
 from app.core.db.list_options import Computed, Join
+from app.core.db.pagination import Page, PageParams
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,6 +99,31 @@ def columns_of(
     if missing:
         raise TypeError(f"{schema.__name__} has fields that {model.__name__} has no column for: {', '.join(missing)}.")
     return tuple(columns[name] for name in schema.model_fields)
+
+
+async def fetch_page[S: BaseModel](
+    session: AsyncSession,
+    statement: Select[*tuple[Any, ...]],
+    schema: type[S],
+    params: PageParams,
+    values: Mapping[str, object],
+) -> Page[S]:
+    """Return the page that a statement of `page_statement` selects.
+
+    Args:
+        session: the caller's.
+        statement: the statement.
+        schema: of one item.
+        params: the page.
+        values: of the statement's other parameters.
+    """
+    rows = await fetch_in(session, statement, {**values, "skip": params.skip, "limit": params.limit})
+    total = rows[0][-1] if rows else 0
+    if not rows and params.skip:
+        # Past the end there is no row with the total: the first row has it, if the list isn't empty.
+        first = await fetch_in(session, statement, {**values, "skip": 0, "limit": 1})
+        total = first[0][-1] if first else 0
+    return Page(items=items_of(schema, rows), total=total, skip=params.skip, limit=params.limit)
 
 
 def items_of[S: BaseModel](schema: type[S], rows: Sequence[Sequence[object]]) -> list[S]:

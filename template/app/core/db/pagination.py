@@ -13,10 +13,20 @@ MAX_SKIP: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class PageParams:
-    """The part of a list to return."""
+    """The part of a list to return.
+
+    Raises:
+        ValueError: `skip` is not between 0 and `MAX_SKIP`, or `limit` not between 1 and `MAX_LIMIT`.
+    """
 
     skip: int = 0
     limit: int = 20
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.skip <= MAX_SKIP:
+            raise ValueError(f"skip must be between 0 and {MAX_SKIP}.")
+        if not 1 <= self.limit <= MAX_LIMIT:
+            raise ValueError(f"limit must be between 1 and {MAX_LIMIT}.")
 
 
 async def page_params(

@@ -10,12 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, Mapped
 from sqlmodel import col
 
-from app.core.db.bulk import Values, bounded, check_changes, check_fields, conflicts, update_rows, values_of
+from app.core.db.bulk import Values, assign, bounded, check_changes, conflicts, update_rows, values_of
 from app.core.db.bulk_changes import report_bulk_change
-from app.core.db.database import fetch_in
 from app.core.db.list_options import Computed, Filter, Join, conditions, ordering
 from app.core.db.models import Entity, SoftDelete, utc_now
-from app.core.db.page_query import PageShape, items_of, page_statement
+from app.core.db.page_query import PageShape, fetch_page, page_statement
 from app.core.db.pagination import MAX_LIMIT, Page, PageParams
 from app.core.errors import NotFoundError
 from app.kit.search import like_pattern
@@ -164,13 +163,7 @@ class Repository[M: Entity]:
         if order_by:
             statement = statement.order_by(*order_by, col(self.model.id).desc())
         values = {"owner_id": owner_id, "pattern": like_pattern(search or "")}
-        rows = await fetch_in(self.session, statement, values | {"skip": params.skip, "limit": params.limit})
-        total = rows[0][-1] if rows else 0
-        if not rows and params.skip:
-            # Past the end there is no row with the total: the first row has it, if the list isn't empty.
-            first = await fetch_in(self.session, statement, values | {"skip": 0, "limit": 1})
-            total = first[0][-1] if first else 0
-        return Page(items=items_of(schema, rows), total=total, skip=params.skip, limit=params.limit)
+        return await fetch_page(self.session, statement, schema, params, values)
 
     async def create(self, data: Values) -> M:
         """Add a row with these values.
@@ -192,7 +185,7 @@ class Repository[M: Entity]:
             ValueError: there are too many rows.
         """
         owner = {} if owner_id is None else {self._owner().key: owner_id}
-        entities = [self._with_values(self.model(), {**values_of(data), **owner}) for data in bounded(rows)]
+        entities = [assign(self.model(), {**values_of(data), **owner}) for data in bounded(rows)]
         self.session.add_all(entities)
         await self._flush()
         if len(entities) > 1:
@@ -212,20 +205,25 @@ class Repository[M: Entity]:
 
         Raises:
             ConflictError: a value that must be unique is taken.
+            TypeError: the data names a field that doesn't exist, the key, the owner or a time. `soft_delete` and
+                `restore` set `deleted_at`; to transfer the row, assign its owner to the object.
         """
-        return await self._write(entity, values_of(data, only_set=True))
+        values = values_of(data, only_set=True)
+        check_changes(self.model, values, "deleted_at", self._owner_name())
+        return await self._write(entity, values)
 
     async def update_multi(
         self, values: Mapping[str, object], *where: ColumnElement[bool], owner_id: UUID | None = None
     ) -> int:
         """Change all visible rows that meet the conditions to the same values, in one statement. Returns their number.
 
-        Rows that the session has loaded before are changed as well.
+        Rows that the session has loaded before are changed as well. `{"deleted_at": utc_now()}` hides all of them.
 
         Raises:
             ConflictError: a value that must be unique is taken.
+            TypeError: the data names a field that doesn't exist, the key, the owner, or the time of creation or update.
         """
-        check_changes(self.model, values)
+        check_changes(self.model, values, self._owner_name())
         visible = self._conditions(where, owner_id=owner_id, with_deleted=False)
         statement = update(self.model).where(*visible).values({"updated_at": utc_now(), **values})
         with conflicts(self.model):
@@ -245,9 +243,10 @@ class Repository[M: Entity]:
         Raises:
             ConflictError: a value that must be unique is taken. No row is changed.
             ValueError: there are too many rows or values.
+            TypeError: see `update_multi`.
         """
         visible = self._conditions((), owner_id=owner_id, with_deleted=False)
-        return await update_rows(self.session, self.model, changes, visible)
+        return await update_rows(self.session, self.model, changes, visible, self._owner_name())
 
     async def delete(self, entity: M) -> None:
         """Delete the row permanently."""
@@ -263,14 +262,8 @@ class Repository[M: Entity]:
         return await self._write(entity, {"deleted_at": None})
 
     async def _write(self, entity: M, values: Mapping[str, object]) -> M:
-        self._with_values(entity, values)
+        assign(entity, values)
         await self._flush()
-        return entity
-
-    def _with_values(self, entity: M, values: Mapping[str, object]) -> M:
-        check_fields(self.model, values)
-        for name, value in values.items():
-            setattr(entity, name, value)
         return entity
 
     async def _flush(self) -> None:
@@ -297,6 +290,9 @@ class Repository[M: Entity]:
         if not self.searchable:
             raise TypeError(f"{type(self).__name__} has no searchable columns: set `searchable = (col(…), …)`.")
         return tuple(cast("InstrumentedAttribute[str]", column).key for column in self.searchable)
+
+    def _owner_name(self) -> str | None:
+        return None if type(self).owner is None else self._owner().key
 
     def _owner(self) -> InstrumentedAttribute[UUID]:
         # Of the class: read from an instance, a column would look for its value there.

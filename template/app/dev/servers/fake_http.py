@@ -40,7 +40,7 @@ def document(value: object) -> bytes:
 
 
 type Answer = Callable[[str, str, dict[str, str], bytes], Reply]
-"""Answers a request: method, target, headers with names in lower case, body."""
+"""A function that responds to a request: method, target, headers with names in lower case, body."""
 
 
 def http_server(port: int, answer: Answer) -> ThreadingHTTPServer:

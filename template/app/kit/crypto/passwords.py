@@ -3,12 +3,15 @@
 import asyncio
 import base64
 import os
+import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
+from argon2 import PasswordHasher as Argon2
+from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 from pwdlib import PasswordHash
 from pwdlib.exceptions import UnknownHashError
 from pwdlib.hashers import HasherProtocol
@@ -73,7 +76,7 @@ class PasswordHasher:
     def __init__(
         self, *, threads: int | None = None, timeout: float = TIMEOUT, older: Sequence[HasherProtocol] = ()
     ) -> None:
-        hasher = Argon2Hasher(time_cost=PASSES, memory_cost=MEMORY, parallelism=LANES)
+        hasher = _CheckedArgon2Hasher(time_cost=PASSES, memory_cost=MEMORY, parallelism=LANES)
         self._hash = PasswordHash((hasher, *older))
         self._timeout = timeout
         # An executor of its own: asyncio's is shared with file and DNS work, and anyio's limiter lets the next caller
@@ -98,7 +101,8 @@ class PasswordHasher:
                 and fails, so that its duration does not reveal which users exist.
 
         Raises:
-            UnknownPasswordHashError: the stored value is not a known hash.
+            UnknownPasswordHashError: the stored value is not a known hash, or it is damaged, such as one that was cut
+                off by a column that is too short.
             HashingTimeoutError: too many passwords are waiting.
         """
         try:
@@ -106,7 +110,9 @@ class PasswordHasher:
         except PasswordTooLongError:
             return PasswordCheck(valid=False)
         try:
-            valid, new_hash = await self._run(self._hash.verify_and_update, normal, stored or _NO_PASSWORD)
+            valid, new_hash = await self._run(
+                self._hash.verify_and_update, normal, _NO_PASSWORD if stored is None else stored
+            )
         except (UnknownHashError, UnicodeEncodeError):
             # The libraries' errors contain the hash.
             raise UnknownPasswordHashError from None
@@ -124,6 +130,31 @@ class PasswordHasher:
                 return await future
         except TimeoutError:
             raise HashingTimeoutError from None
+
+
+class _CheckedArgon2Hasher(Argon2Hasher):
+    """Argon2 that raises an error for a damaged hash. The library takes the password for wrong instead."""
+
+    def verify(self, password: str | bytes, hash: str | bytes) -> bool:  # noqa: A002 - the library's name
+        """Return whether the password is correct.
+
+        Raises:
+            UnknownHashError: the hash is incomplete, or its parameters can't be used.
+        """
+        found = _ARGON2.fullmatch(hash) if isinstance(hash, str) else None
+        if found is None or len(found["digest"]) not in _digest_lengths(found["parameters"]):
+            raise UnknownHashError(hash)
+        try:
+            return Argon2().verify(hash, password)
+        except VerifyMismatchError:
+            return False
+        except (VerificationError, InvalidHashError):
+            raise UnknownHashError(hash) from None
+
+
+def _digest_lengths(parameters: str) -> frozenset[int]:
+    """Return the lengths in base64 that a complete digest can have: of this module's hashes, or of imported ones."""
+    return _OWN_DIGEST_LENGTH if parameters == _PARAMETERS else _IMPORTED_DIGEST_LENGTHS
 
 
 def _default_threads() -> int:
@@ -146,5 +177,14 @@ def _encoded(value: bytes) -> str:
     return base64.b64encode(value).rstrip(b"=").decode()
 
 
-_NO_PASSWORD: Final = f"$argon2id$v=19$m={MEMORY},t={PASSES},p={LANES}${_encoded(bytes(16))}${_encoded(bytes(32))}"
+_PARAMETERS: Final = f"$argon2id$v=19$m={MEMORY},t={PASSES},p={LANES}"
+_ARGON2: Final = re.compile(
+    r"(?P<parameters>\$argon2(?:id|i|d)(?:\$v=1[69])?\$m=\d{1,7},t=\d{1,3},p=\d{1,3})"
+    r"\$[A-Za-z0-9+/]{11,128}\$(?P<digest>[A-Za-z0-9+/]{22,128})",
+    re.ASCII,
+)
+_OWN_DIGEST_LENGTH: Final = frozenset({43})
+_IMPORTED_DIGEST_LENGTHS: Final = frozenset({22, 27, 32, 43, 64, 86})
+"""Of digests of 16, 20, 24, 32, 48 and 64 bytes."""
+_NO_PASSWORD: Final = f"{_PARAMETERS}${_encoded(bytes(16))}${_encoded(bytes(32))}"
 """A hash that no known password has."""

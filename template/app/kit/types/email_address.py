@@ -15,12 +15,15 @@ def check_email(value: str) -> str:
     """Return the address with its case kept, its domain in lower case and in Unicode, and its letters in NFC.
 
     Quoted local parts, domain literals (`me@[127.0.0.1]`) and domains that no mail can reach (`localhost`, `.test`) are
-    refused.
+    refused, and so are the few addresses whose `email_key` is longer than an address.
 
     Raises:
         ValueError: it is not an email address.
     """
-    return _validated(value, internationalized=True, for_tests=False).normalized
+    address = _validated(value, internationalized=True, for_tests=False).normalized
+    if len(email_key(address)) > MAX_EMAIL_LENGTH:
+        raise _invalid()
+    return address
 
 
 def ascii_email(value: str) -> str:
@@ -41,7 +44,7 @@ def email_key(value: str) -> str:
     """Return the form by which addresses are compared, for a unique column or a look-up.
 
     The case of the local part is ignored, as all large providers do. Letters are lower-cased, but not case-folded:
-    `straße.example` and `strasse.example` are different domains.
+    `straße.example` and `strasse.example` are different domains. The key has at most `MAX_EMAIL_LENGTH` characters.
 
     Args:
         value: an `Email`.

@@ -39,7 +39,7 @@ def clean_file_name(value: str) -> str:
     # Normalized last: a hidden character may separate a letter from its accent.
     shown = normalized("".join(character for character in value if unicodedata.category(character) not in _HIDDEN))
     name = _trimmed(_RESERVED.sub("_", shown.replace("\\", "/").rstrip("/").rpartition("/")[2]))
-    if name.partition(".")[0].rstrip().upper() in _DEVICES:
+    if is_device_name(name):
         name = f"_{name}"
     suffix = PurePosixPath(name).suffix
     if len(suffix) <= _MAX_SUFFIX_LENGTH and _cut(name) != name:
@@ -48,6 +48,11 @@ def clean_file_name(value: str) -> str:
     if not name:
         raise ValueError("is not a file name")
     return name
+
+
+def is_device_name(name: str) -> bool:
+    """Return whether Windows takes a file name for a device, whatever its extension and case: `nul.txt`."""
+    return name.partition(".")[0].rstrip().upper() in _DEVICES
 
 
 def _cut(name: str, suffix: str = "") -> str:

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 from app.kit.text import normalized
 from app.kit.types.base import StringFormat
+from app.kit.types.file_name import is_device_name
 
 MAX_PATH_LENGTH: Final = 400
 _MAX_PART_BYTES: Final = 255
@@ -20,16 +21,21 @@ def check_relative_path(value: str) -> str:
     """Return a path of parts between single slashes, such as `reports/2026/march.pdf`, in Unicode's NFC.
 
     Raises:
-        ValueError: it is absolute, a part is empty, `.` or `..`, ends with a dot or a space or is too long for a file
-            system, or it contains a backslash or another character that some file system interprets.
+        ValueError: it is absolute, a part is empty, `.` or `..`, ends with a dot or a space, names a device of Windows
+            (`nul.txt`) or is too long for a file system, or it contains a backslash or another character that some
+            file system interprets.
     """
     path = normalized(value) if len(value) <= MAX_PATH_LENGTH else ""
     parts = path.split("/")
-    if _FORBIDDEN.search(path) or any(
-        not part.strip() or part[-1] in ". " or part[0] == " " or len(part.encode()) > _MAX_PART_BYTES for part in parts
-    ):
+    if _FORBIDDEN.search(path) or not all(map(_is_portable, parts)):
         raise ValueError('must be a relative path like "reports/2026/march.pdf"')
     return path
+
+
+def _is_portable(part: str) -> bool:
+    if not part.strip() or part[-1] in ". " or part[0] == " ":
+        return False
+    return len(part.encode()) <= _MAX_PART_BYTES and not is_device_name(part)
 
 
 def path_inside(root: Path, relative: str) -> Path:

@@ -45,10 +45,10 @@ class CurrencyMismatchError(ValueError):
 
 
 class AmountError(ValueError):
-    """The amount is not an integer, or is larger than 10**15 smallest units."""
+    """The amount is not an integer in the currency's smallest unit, or is larger than 10**15 of them."""
 
-    def __init__(self) -> None:
-        super().__init__(f"An amount is an integer from -{MAX_AMOUNT} to {MAX_AMOUNT}.")
+    def __init__(self, message: str = f"An amount is an integer from -{MAX_AMOUNT} to {MAX_AMOUNT}.") -> None:
+        super().__init__(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +87,18 @@ class Money:
             ValueError: no currency has this code.
         """
         code = check_currency(currency)
+        digits = MINOR_DIGITS[code]
         if isinstance(value, float):
-            # The digits of a float differ from those in the source code.
-            raise AmountError
+            raise AmountError("The digits of a float are not exact: pass a Decimal or a string.")
         with localcontext(_EXACT):
             try:
-                minor = Decimal(value).scaleb(MINOR_DIGITS[code])
+                minor = Decimal(value).scaleb(digits)
             except (DecimalException, ValueError):
-                raise AmountError from None
-            if not minor.is_finite() or abs(minor) > MAX_AMOUNT or minor != int(minor):
+                raise AmountError("The value is not a number that can be an amount.") from None
+            if not minor.is_finite() or abs(minor) > MAX_AMOUNT:
                 raise AmountError
+            if minor != int(minor):
+                raise AmountError(f"An amount in {code} has at most {digits} decimal places.")
         return cls(int(minor), code)
 
     @classmethod

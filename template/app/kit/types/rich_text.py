@@ -21,6 +21,10 @@ _FORMATTING: Final = re.compile(
     r"<(?:b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)[\s/]", re.IGNORECASE | re.ASCII
 )
 
+MAX_PASSES: Final = 5
+"""Sanitising again can change HTML whose elements were nested in a removed one, such as `<p><button><p>`. Three passes
+were enough for all HTML that was tried."""
+
 TAGS: Final = frozenset({
     "a", "b", "blockquote", "br", "code", "del", "em", "h2", "h3", "h4", "hr", "i", "li", "ol", "p", "pre", "s",
     "strong", "sub", "sup", "u", "ul",
@@ -39,18 +43,33 @@ _CLEANER: Final = nh3.Cleaner(
 def sanitize_html(value: str) -> str:
     """Return HTML that is safe to show: only `TAGS`, no attributes, and links to web pages and email addresses.
 
-    The caller limits the length first.
+    The result is canonical: sanitising it again does not change it. The caller limits the length first.
 
     Raises:
-        ValueError: it has more than 2,000 tags, or too many formatting tags with attributes.
+        ValueError: it has more than 2,000 tags, too many formatting tags with attributes, or no canonical form.
     """
+    for _ in range(MAX_PASSES):
+        _check_tags(value)
+        cleaned = _cleaned(value)
+        if cleaned == value:
+            return cleaned
+        value = cleaned
+    raise ValueError("must have elements that are nested correctly")
+
+
+def _check_tags(value: str) -> None:
     tags = value.count("<")
     if tags > MAX_TAGS:
         raise ValueError(f"must not have more than {MAX_TAGS} tags")
     if tags * len(_FORMATTING.findall(value)) > MAX_REOPENED_TAGS:
         raise ValueError("must not have so many formatting tags with attributes; remove the attributes")
-    # Parsers ignore a byte order mark at the start, and the first line break in <pre>.
-    return _CLEANER.clean(value).replace("\ufeff", "").replace("<pre>\n", "<pre>\n\n").strip()
+
+
+def _cleaned(value: str) -> str:
+    # Parsers ignore a byte order mark at the start, read a carriage return as a line break, and ignore the first line
+    # break in <pre>.
+    text = _CLEANER.clean(value).replace("\ufeff", "").replace("\r\n", "\n").replace("\r", "\n")
+    return text.replace("<pre>\n", "<pre>\n\n").strip()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

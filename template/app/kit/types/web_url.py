@@ -1,9 +1,11 @@
 """URLs of web pages and web services."""
 
 import re
+from functools import cache
 from ipaddress import ip_address
 from typing import Annotated, Final
 
+from publicsuffixlist import PublicSuffixList
 from pydantic_core import Url
 
 from app.kit.types.base import StringFormat
@@ -37,9 +39,9 @@ def check_http_url(value: str) -> str:
 def check_public_http_url(value: str) -> str:
     """Return a URL like `check_http_url`, unless its host is private.
 
-    These hosts are private: IP addresses that are not on the public internet, in any notation; names without a dot; and
-    names that are reserved for local networks. A public name can still resolve to a private address: before a request
-    is sent, check that address too (`is_public_address`).
+    These hosts are private: IP addresses that are not on the public internet, in any notation; names that are reserved
+    for local networks; and names without a public top-level domain, such as `db` and `db.default`. A public name can
+    still resolve to a private address: before a request is sent, check that address too (`is_public_address`).
 
     Raises:
         ValueError: it is not a URL, it contains credentials, or its host is private.
@@ -62,6 +64,8 @@ def _parsed(value: str) -> Url:
     except ValueError:
         raise ValueError(hint) from None
     host = url.host or ""
+    if url.port == 0:
+        raise ValueError(hint)
     if len(host) > MAX_HOST_LENGTH or max(map(len, host.split("."))) > MAX_LABEL_LENGTH:
         raise ValueError(hint)
     # In brackets is an IPv6 address, which the parser has checked.
@@ -75,8 +79,19 @@ def _is_private(host: str) -> bool:
     try:
         address = ip_address(name)
     except ValueError:
-        return "." not in name or name.endswith(_PRIVATE_SUFFIXES)
+        return "." not in name or name.endswith(_PRIVATE_SUFFIXES) or not _is_public_domain(name.rpartition(".")[2])
     return not is_public_address(address)
+
+
+def _is_public_domain(label: str) -> bool:
+    """Return whether a top-level domain exists, by the list in the package publicsuffixlist. No query is made."""
+    return _suffixes().publicsuffix(label) is not None
+
+
+@cache
+def _suffixes() -> PublicSuffixList:
+    # Reading the list takes 0.1 seconds: the first URL does it.
+    return PublicSuffixList(only_icann=True, accept_unknown=False)
 
 
 HttpUrl = Annotated[

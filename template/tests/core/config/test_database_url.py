@@ -95,7 +95,7 @@ class TestServerParameters:
 
 
 class TestTls:
-    def test_is_verified_against_the_system_s_authorities(self) -> None:
+    def test_is_verified_against_the_authorities_of_the_system(self) -> None:
         for query in ("sslmode=verify-full", "sslmode=verify-full&sslrootcert=system"):
             context = context_of(query)
             assert context.check_hostname

@@ -37,6 +37,6 @@ def test_an_origin_is_written_as_browsers_send_it(written: str, sent: str) -> No
         "",
     ],
 )
-def test_what_no_browser_sends_is_refused(value: str) -> None:
+def test_an_invalid_origin_is_refused(value: str) -> None:
     with pytest.raises(ValueError, match=r"must list origins|wildcard|ASCII form"):
         normal_origin(value)

@@ -46,7 +46,7 @@ def selected() -> str:
 
 
 def problems() -> list[str]:
-    """What the settings complain of."""
+    """Return the problems that the settings report."""
     with pytest.raises(ConfigurationError) as caught:
         selected()
     return list(caught.value.problems)
@@ -69,11 +69,11 @@ def test_unset_it_is_the_chosen_one_elsewhere(monkeypatch: pytest.MonkeyPatch) -
     assert selected() == "pigeon"
 
 
-def test_where_there_is_no_other_it_is_the_modest_one_everywhere() -> None:
+def test_the_fallback_is_selected_if_it_is_the_only_provider() -> None:
     assert Selection((Piece("paper", PaperSettings),), local_default="paper").chosen == "paper"
 
 
-def test_what_the_selected_one_needs_is_named_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_settings_of_the_selected_provider_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEWS_PROVIDER", "pigeon")
     assert problems() == ["NEWS_PROVIDER is pigeon, which needs PIGEON_LOFT, PIGEON_SEED to be set"]
 
@@ -81,12 +81,12 @@ def test_what_the_selected_one_needs_is_named_with_it(monkeypatch: pytest.Monkey
     assert problems() == ["NEWS_PROVIDER is pigeon, which needs PIGEON_SEED to be set"]
 
 
-def test_so_it_is_where_nothing_was_selected(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_settings_of_the_default_provider_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENVIRONMENT", "production")
     assert problems() == ["NEWS_PROVIDER is not set, hence pigeon, which needs PIGEON_LOFT, PIGEON_SEED to be set"]
 
 
-def test_what_is_malformed_hides_nothing_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_malformed_setting_does_not_hide_missing_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEWS_PROVIDER", "pigeon")
     monkeypatch.setenv("PIGEON_LOFT", "The attic")
 
@@ -95,14 +95,14 @@ def test_what_is_malformed_hides_nothing_that_is_missing(monkeypatch: pytest.Mon
     assert malformed.startswith("PIGEON_LOFT ")
 
 
-def test_what_is_empty_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_setting_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEWS_PROVIDER", "pigeon")
     monkeypatch.setenv("PIGEON_LOFT", "attic")
     monkeypatch.setenv("PIGEON_SEED", "")
     assert problems() == ["NEWS_PROVIDER is pigeon, which needs PIGEON_SEED to be set"]
 
 
-def test_a_file_sets_as_well_as_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_settings_can_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text("PIGEON_SEED=wheat\n", encoding="utf-8")
     for cls in (NewsSettings, PigeonSettings):
@@ -112,12 +112,12 @@ def test_a_file_sets_as_well_as_the_environment(monkeypatch: pytest.MonkeyPatch,
     assert selected() == "pigeon"
 
 
-def test_what_another_one_needs_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_of_other_providers_are_optional(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEWS_PROVIDER", "paper")
     monkeypatch.setenv("ENVIRONMENT", "production")
     assert selected() == "paper"
 
 
-def test_what_is_no_part_of_the_project_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_provider_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEWS_PROVIDER", "smoke")
     assert problems() == ["NEWS_PROVIDER must be paper or pigeon: no other provider is part of this project"]

@@ -1,50 +1,17 @@
-"""Settings: all that is wrong is told at once, and nothing of what was set."""
+"""Settings, and the problems that stop the start."""
 
 from pathlib import Path
-from typing import Annotated
 
 import pytest
-from pydantic import Field, SecretStr
 
-from app.core.config.settings import ConfigurationError, ModuleSettings, RequiredOutsideLocal, Settings, load_settings
+from app.core.config.settings import ConfigurationError, Settings, load_settings
+from tests.core.config.deployed import STRONG, ShopSettings, core, deployed, problems
 
-STRONG = "0123456789abcdef0123456789ABCDEF-xyz"
-DATABASE = "postgresql://me:hunter22@db.internal/app"
-
-
-class ShopSettings(ModuleSettings):
-    """Of a module."""
-
-    SHOP_KEY: Annotated[SecretStr | None, RequiredOutsideLocal] = None
-    SHOP_COUNTRIES: tuple[str, ...] = ()
-    SHOP_PRICES: dict[str, int] | None = None
-    SHOP_MAX_ITEMS: int = Field(default=10, ge=1)
-
-
-@pytest.fixture(autouse=True)
-def deployed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Settings that are good enough for production."""
-    for name, value in (("ENVIRONMENT", "production"), ("SECRET_KEY", STRONG), ("DATABASE_URL", DATABASE)):
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("SHOP_KEY", "k-19d8c2")
-
-
-def problems(*classes: type[ModuleSettings]) -> list[str]:
-    """What the settings complain of."""
-    with pytest.raises(ConfigurationError) as caught:
-        load_settings(classes or (Settings, ShopSettings))
-    return list(caught.value.problems)
-
-
-def core() -> Settings:
-    """The core's settings, checked."""
-    settings = load_settings([Settings])[Settings]
-    assert isinstance(settings, Settings)
-    return settings
+__all__ = ["deployed"]
 
 
 class TestProblems:
-    def test_of_all_modules_are_named_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_of_all_modules_are_listed_in_one_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("PROJECT_NAME")
         monkeypatch.delenv("DATABASE_URL")
         monkeypatch.delenv("SHOP_KEY")
@@ -74,25 +41,25 @@ class TestProblems:
         assert len(caught.value.problems) == len(names)
         assert "sesame" not in str(caught.value)
 
-    def test_that_several_modules_share_are_named_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_that_several_modules_share_are_listed_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ENVIRONMENT", "prod")
         assert problems() == ["ENVIRONMENT should be 'local', 'staging' or 'production'"]
 
-    def test_are_not_hidden_by_an_environment_that_does_not_exist(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_are_not_hidden_by_an_unknown_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ENVIRONMENT", "prod")
         monkeypatch.delenv("SHOP_KEY")
         assert "SHOP_KEY is required outside local" in problems()
 
-    def test_say_what_to_do(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_name_the_next_step(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("SECRET_KEY")
         with pytest.raises(ConfigurationError, match=r"(?s)SECRET_KEY is not set.*Set them in the environment or in "):
             load_settings([Settings])
 
-    def test_an_empty_value_is_one_that_is_not_set(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_empty_value_counts_as_unset(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("SECRET_KEY", "")
         assert problems() == ["SECRET_KEY is not set"]
 
-    def test_a_file_that_is_not_text_is_named(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def test_an_unreadable_file_is_named(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (tmp_path / ".env").write_bytes(b"PROJECT_NAME=\xff\xfe\n")
         monkeypatch.setitem(Settings.model_config, "env_file", tmp_path / ".env")
         assert problems(Settings) == [".env is not UTF-8 text"]
@@ -124,7 +91,7 @@ class TestSecrets:
 
 
 class TestRequiredOutsideLocal:
-    def test_may_be_missing_in_local(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_are_optional_in_local(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ENVIRONMENT", "local")
         monkeypatch.delenv("SHOP_KEY")
         monkeypatch.delenv("DATABASE_URL")
@@ -140,7 +107,7 @@ class TestJson:
         assert isinstance(settings, ShopSettings)
         assert (settings.SHOP_COUNTRIES, settings.SHOP_PRICES) == (("ch", "at"), {"cup": 12})
 
-    def test_what_is_none_says_how_a_list_looks(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_invalid_value_shows_an_example(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("SHOP_COUNTRIES", "ch,at")
         assert problems() == ['SHOP_COUNTRIES is not JSON; a list looks like ["one", "two"]']
 
@@ -153,7 +120,7 @@ class TestOrigins:
         assert origins == (origin,)
 
     @pytest.mark.parametrize("origin", ["app.example.com", "https://app.example.com/login", "https://", ""])
-    def test_that_are_not_are_refused(self, monkeypatch: pytest.MonkeyPatch, origin: str) -> None:
+    def test_that_are_invalid_are_refused(self, monkeypatch: pytest.MonkeyPatch, origin: str) -> None:
         monkeypatch.setenv("BACKEND_CORS_ORIGINS", f'["{origin}"]')
         assert problems()[0].startswith("BACKEND_CORS_ORIGINS must list origins")
 
@@ -201,7 +168,7 @@ class TestDatabaseUrl:
             ("sqlite+aiosqlite:////var/local.db", "sqlite+aiosqlite:////var/local.db"),
         ],
     )
-    def test_is_taken_as_platforms_give_it(self, monkeypatch: pytest.MonkeyPatch, given: str, taken: str) -> None:
+    def test_accepts_the_forms_of_platforms(self, monkeypatch: pytest.MonkeyPatch, given: str, taken: str) -> None:
         monkeypatch.setenv("DATABASE_URL", given)
         url = core().DATABASE_URL
         assert url == taken
@@ -227,78 +194,7 @@ class TestDatabaseUrl:
         assert problem.startswith("DATABASE_URL ")
         assert complaint in problem
 
-    def test_another_one_keeps_the_rest(self) -> None:
+    def test_replacing_it_keeps_the_other_settings(self) -> None:
         other = core().with_database("sqlite:///other.db")
         assert other.DATABASE_URL == "sqlite+aiosqlite:///other.db"
         assert other.PROJECT_NAME == core().PROJECT_NAME
-
-
-class TestEnvironmentName:
-    def test_an_empty_one_is_refused_instead_of_meaning_local(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("ENVIRONMENT", "")
-        assert problems()[0] == "ENVIRONMENT is empty; set it to local, staging or production, or remove it"
-
-    def test_so_is_an_empty_one_in_the_file(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        monkeypatch.delenv("ENVIRONMENT")
-        (tmp_path / ".env").write_text("ENVIRONMENT=\n")
-        for cls in (ModuleSettings, Settings):
-            monkeypatch.setitem(cls.model_config, "env_file", tmp_path / ".env")
-        assert problems(Settings)[0].startswith("ENVIRONMENT is empty")
-
-
-class TestWhatReadersOfEnvFilesDo:
-    def test_a_dollar_sign_in_the_file_is_a_character(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        monkeypatch.delenv("SECRET_KEY")
-        monkeypatch.setenv("HOME_OF", "elsewhere")
-        (tmp_path / ".env").write_text(f"SECRET_KEY={STRONG}${{HOME_OF}}$x\n")
-        monkeypatch.setitem(Settings.model_config, "env_file", tmp_path / ".env")
-        assert core().SECRET_KEY.get_secret_value() == f"{STRONG}${{HOME_OF}}$x"
-
-    @pytest.mark.parametrize("quote", ["'", '"'])
-    def test_quotes_that_docker_keeps_are_removed_from_json(self, monkeypatch: pytest.MonkeyPatch, quote: str) -> None:
-        monkeypatch.setenv("BACKEND_CORS_ORIGINS", f'{quote}["https://app.example.com"]{quote}')
-        assert core().BACKEND_CORS_ORIGINS == ("https://app.example.com",)
-
-    def test_quotes_that_docker_keeps_are_named_elsewhere(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("SECRET_KEY", f'"{STRONG}"')
-        assert problems() == ["SECRET_KEY has quotes around it, which are part of the value here; remove them"]
-
-    @pytest.mark.parametrize(
-        "value", ["  # required; make one with: openssl rand -hex 32", "# openssl rand -hex 32 ..."]
-    )
-    def test_a_comment_that_docker_takes_for_the_value_is_refused(
-        self, monkeypatch: pytest.MonkeyPatch, value: str
-    ) -> None:
-        monkeypatch.setenv("SECRET_KEY", value)
-        assert problems() == ["SECRET_KEY is a comment, not a value; write comments on lines of their own"]
-
-    def test_a_password_may_begin_with_the_sign_of_a_comment(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("SECRET_KEY", f"#{STRONG}")
-        assert core().SECRET_KEY.get_secret_value() == f"#{STRONG}"
-
-    @pytest.mark.parametrize(
-        "line", ['ENVIRONMENT="production', "ENVIRONMENT='production' eu", "ENVIRONMENT: production"]
-    )
-    def test_a_line_that_cannot_be_parsed_is_refused_instead_of_meaning_local(
-        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, line: str
-    ) -> None:
-        monkeypatch.delenv("ENVIRONMENT")
-        (tmp_path / ".env").write_text(f"LOG_LEVEL=INFO\n{line}\n")
-        for cls in (ModuleSettings, Settings):
-            monkeypatch.setitem(cls.model_config, "env_file", tmp_path / ".env")
-        assert problems(Settings) == [".env has an error in line 2: write NAME=value, and close every quote"]
-
-
-class TestUnsafeValues:
-    @pytest.mark.parametrize("password", ["postgres", "admin", "me"])
-    def test_a_password_that_attackers_try_first_is_refused(
-        self, monkeypatch: pytest.MonkeyPatch, password: str
-    ) -> None:
-        monkeypatch.setenv("DATABASE_URL", f"postgresql://me:{password}@db.internal/app")
-        assert problems() == ["DATABASE_URL has an example password"]
-
-    def test_every_origin_may_call_in_staging_but_not_in_production(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("BACKEND_CORS_ORIGINS", '["*"]')
-        assert problems() == ['BACKEND_CORS_ORIGINS cannot be "*" in production; list the origins of your front ends']
-        monkeypatch.setenv("ENVIRONMENT", "staging")
-        assert core().BACKEND_CORS_ORIGINS == ("*",)

@@ -38,7 +38,7 @@ async def runtime(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> Asyn
 
 
 async def app(*arguments: str) -> Result:
-    """Runs `app …`; in a thread, since it brings its own event loop."""
+    """Run `app …` in a thread, because it starts its own event loop."""
     return await asyncio.to_thread(CliRunner().invoke, cli, arguments)
 
 
@@ -47,7 +47,7 @@ async def change_events(runtime: Runtime, **values: object) -> None:
         await session.execute(update(InboxEvent).values(**values))
 
 
-async def test_cleanup_tells_how_much_went(runtime: Runtime) -> None:
+async def test_cleanup_prints_the_number_of_deleted_rows(runtime: Runtime) -> None:
     await change_events(runtime, status=InboxStatus.DONE, processed_at=utc_now() - KEEP_DONE - timedelta(days=1))
 
     result = await app("cleanup")

@@ -22,7 +22,7 @@ DAY = date(2026, 3, 1)
 
 
 class Mailbox(list[DailyReport]):
-    """Where reports are sent."""
+    """The URL that reports are sent to."""
 
 
 async def read(runtime: Runtime, report: DailyReport) -> None:
@@ -59,7 +59,7 @@ async def made_at(runtime: Runtime, *times: datetime) -> None:
         session.add_all(Thing(owner_id=OWNER, name="thing", created_at=at) for at in times)
 
 
-async def test_count_what_happened_from_midnight_to_midnight(runtime: Runtime) -> None:
+async def test_count_the_events_from_midnight_to_midnight(runtime: Runtime) -> None:
     midnight = datetime(2026, 3, 1, tzinfo=UTC)
     moment = timedelta(microseconds=1)
     await made_at(
@@ -74,7 +74,7 @@ async def test_count_what_happened_from_midnight_to_midnight(runtime: Runtime) -
     assert (report.metrics["inbox_received"], report.metrics["inbox_failed"]) == (0, 0)
 
 
-async def test_of_yesterday_are_logged_in_one_line_and_told_to_who_wants_to_know(
+async def test_of_yesterday_are_logged_in_one_line_and_published(
     runtime: Runtime,
 ) -> None:
     yesterday = utc_now() - timedelta(days=1)

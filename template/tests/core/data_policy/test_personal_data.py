@@ -1,4 +1,4 @@
-"""What modules keep of a user, put together and removed, on a table of the tests' own."""
+"""Exporting and erasing the personal data of all modules, on a table that only the tests have."""
 
 import json
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ def mine(user_id: UUID) -> ColumnElement[bool]:
 
 
 async def anonymise(_runtime: Runtime, session: AsyncSession, user_id: UUID) -> None:
-    """Keeps the rows of a user and takes the note off."""
+    """Keep the user's rows and remove their notes."""
     await session.execute(update(Thing).where(mine(user_id)).values(note=None))
 
 
@@ -73,7 +73,7 @@ async def count(runtime: Runtime, *where: ColumnElement[bool]) -> int:
 
 
 class TestExport:
-    async def test_has_every_column_of_the_users_rows_and_of_nobody_elses(self, runtime: Runtime) -> None:
+    async def test_has_every_column_of_the_rows_of_the_user_only(self, runtime: Runtime) -> None:
         exported = await export(runtime)
 
         assert exported["user_id"] == str(ME)
@@ -95,23 +95,23 @@ class TestExport:
             await session.execute(update(Thing).values(deleted_at=utc_now()))
         assert len((await export(runtime))["tables"]["things"]) == 5
 
-    async def test_of_nobody_has_no_rows(self, runtime: Runtime) -> None:
+    async def test_of_an_unknown_user_is_empty(self, runtime: Runtime) -> None:
         assert (await export(runtime, uuid7()))["tables"] == {"things": []}
 
     @pytest.mark.parametrize("runtime", [NO_NAMES], indirect=True, ids=["two tables"])
-    async def test_leaves_out_what_is_withheld(self, runtime: Runtime) -> None:
+    async def test_omits_withheld_columns(self, runtime: Runtime) -> None:
         tables = (await export(runtime))["tables"]
         assert list(tables) == ["plain_things", "things"]
         assert tables["things"][0].keys() == set(Thing.model_fields) - {"name"}
 
 
 class TestErasure:
-    async def test_removes_the_users_rows_and_nobody_elses(self, runtime: Runtime) -> None:
+    async def test_removes_the_rows_of_the_user_only(self, runtime: Runtime) -> None:
         await erase(runtime)
         assert await count(runtime, mine(ME)) == 0
         assert await count(runtime, mine(OTHER)) == 1
 
     @pytest.mark.parametrize("runtime", [NO_NAMES], indirect=True, ids=["two tables"])
-    async def test_does_what_the_module_wants_instead(self, runtime: Runtime) -> None:
+    async def test_calls_the_erasure_of_the_module(self, runtime: Runtime) -> None:
         await erase(runtime)
         assert await count(runtime, mine(ME), col(Thing.note).is_(None)) == 5

@@ -60,7 +60,7 @@ async def some_things(runtime: Runtime) -> None:
 
 
 @pytest.mark.parametrize("batch", [1, 2, 5, 1000])
-async def test_what_has_expired_goes_and_the_rest_stays(
+async def test_expired_rows_are_deleted_and_others_kept(
     runtime: Runtime, monkeypatch: pytest.MonkeyPatch, batch: int
 ) -> None:
     monkeypatch.setattr(cleanup, "BATCH", batch)
@@ -83,7 +83,7 @@ async def test_what_has_expired_goes_and_the_rest_stays(
         (InboxStatus.PENDING, 10 * KEEP_FAILED, True),
     ],
 )
-async def test_events_of_the_inbox_stay_for_a_while(
+async def test_events_of_the_inbox_are_kept_for_their_retention_period(
     runtime: Runtime, status: InboxStatus, age: timedelta, *, stays: bool
 ) -> None:
     then = utc_now() - age
@@ -102,7 +102,7 @@ ODD = Module(name="odd", retention=(RetentionRule(model=Plain, expired=wrong),))
 
 
 @pytest.mark.parametrize("runtime", [(SHOP, ODD)], ids=["shop and odd"], indirect=True)
-async def test_one_tables_trouble_is_not_the_others(runtime: Runtime) -> None:
+async def test_a_failing_table_does_not_stop_the_others(runtime: Runtime) -> None:
     await some_things(runtime)
 
     with pytest.raises(ExceptionGroup) as caught:

@@ -59,13 +59,13 @@ class TestTransaction:
             await write(live, event(), fail=True)
         assert await names(live) == []
 
-    async def test_gives_its_connection_back_even_when_it_fails_to_commit(self, live: Database) -> None:
+    async def test_returns_its_connection_even_if_the_commit_fails(self, live: Database) -> None:
         for _ in range(12):
             with pytest.raises(IntegrityError):
                 await write(live, event("same"), event("same"))
         assert await names(live) == []
 
-    async def test_a_hundred_at_once_wait_for_each_other(self, live: Database) -> None:
+    async def test_a_hundred_concurrent_ones_share_the_pool(self, live: Database) -> None:
         async def add(number: int) -> None:
             async with live.transaction() as session:
                 # Reads before it writes: where another one writes meanwhile, this must wait and not fail.
@@ -97,7 +97,7 @@ class TestAfterCommit:
             await write(live, event("same"), event("same"), action=lambda: ran.append(1))
         assert ran == []
 
-    async def test_an_action_that_raises_stops_neither_the_others_nor_the_caller(self, live: Database) -> None:
+    async def test_a_failing_action_does_not_stop_the_others_or_the_caller(self, live: Database) -> None:
         ran: list[int] = []
 
         def fail() -> None:
@@ -117,7 +117,7 @@ class TestAfterCommit:
 
 
 class TestCancellation:
-    async def test_before_the_commit_keeps_nothing(self, live: Database) -> None:
+    async def test_before_the_commit_rolls_back(self, live: Database) -> None:
         started = asyncio.Event()
 
         async def work() -> None:
@@ -134,7 +134,7 @@ class TestCancellation:
             await task
         assert await names(live) == []
 
-    async def test_during_the_commit_separates_it_not_from_what_follows(self, live: Database) -> None:
+    async def test_during_the_commit_still_runs_the_actions(self, live: Database) -> None:
         ran: list[int] = []
 
         async def work() -> None:
@@ -154,7 +154,7 @@ class TestCancellation:
 
 
 class TestReading:
-    async def test_sees_what_was_committed_meanwhile(self, live: Database) -> None:
+    async def test_sees_concurrent_commits(self, live: Database) -> None:
         async with live.reading() as session:
             count = select(func.count()).select_from(InboxEvent)
             assert await session.scalar(count) == 0
@@ -169,7 +169,7 @@ class TestReading:
             await change_while_reading(live, change)
         assert await names(live) == ["one"]
 
-    async def test_sends_its_statement_and_nothing_else(self, live: Database) -> None:
+    async def test_sends_only_its_statement(self, live: Database) -> None:
         if live.engine.dialect.name != "postgresql":
             return
         sent: list[str] = []
@@ -188,7 +188,7 @@ class TestReading:
             assert driver.is_in_transaction()
         assert [query.partition(" ")[0].rstrip(";") for query in sent] == ["BEGIN", "COMMIT"]
 
-    async def test_leaves_transactions_as_they_are(self, live: Database) -> None:
+    async def test_does_not_affect_transactions(self, live: Database) -> None:
         async with live.reading() as session:
             await session.scalar(text("SELECT 1"))
         with pytest.raises(LookupError):
@@ -209,12 +209,12 @@ async def change_while_reading(database: Database, change: str) -> None:
 
 
 class TestInsertIfAbsent:
-    async def test_says_whether_the_row_is_new(self, live: Database) -> None:
+    async def test_returns_whether_the_row_is_new(self, live: Database) -> None:
         assert await insert(live, "one") is True
         assert await insert(live, "one") is False
         assert await names(live) == ["one"]
 
-    async def test_of_fifty_at_once_one_is_new(self, live: Database) -> None:
+    async def test_of_fifty_concurrent_inserts_one_is_new(self, live: Database) -> None:
         assert sum(await asyncio.gather(*(insert(live, "one") for _ in range(50)))) == 1
         assert await names(live) == ["one"]
 
@@ -232,7 +232,7 @@ async def insert(database: Database, name: str, **values: object) -> bool:
 
 
 class TestWithoutUrl:
-    async def test_all_works_but_what_needs_a_database(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_only_database_access_fails(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("DATABASE_URL")
         database = create_database(Settings())
         with pytest.raises(ConfigurationError, match="app dev"):

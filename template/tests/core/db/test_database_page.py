@@ -10,7 +10,7 @@ from tests.pages import FOLDER, run_examples
 SECTIONS = re.compile(r"^## (?:Enum|Money) columns\n.*?(?=^## )", re.DOTALL | re.MULTILINE)
 
 
-def test_the_columns_are_those_that_the_page_describes(tmp_path: Path) -> None:
+def test_the_columns_have_the_documented_types(tmp_path: Path) -> None:
     text = (FOLDER / "database.md").read_text(encoding="utf-8")
     sections = tmp_path / "sections.md"
     sections.write_text("".join(SECTIONS.findall(text)), encoding="utf-8")

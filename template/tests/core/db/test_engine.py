@@ -50,7 +50,7 @@ class TestUnavailable:
             await ask(live.transaction(), "SELECT pg_terminate_backend(pg_backend_pid())")
         await ask(live.transaction())
 
-    async def test_is_not_what_a_wrong_statement_makes_it(self, live: Database) -> None:
+    async def test_is_not_caused_by_a_wrong_statement(self, live: Database) -> None:
         with pytest.raises(DBAPIError):
             await ask(live.reading(), "SELECT nonsense")
 
@@ -63,7 +63,7 @@ async def ask(opening: AbstractAsyncContextManager[AsyncSession], statement: str
 
 class TestBehindAPooler:
     @pytest.mark.parametrize("setting", ["DB_USE_NULL_POOL", "DB_TRANSACTION_POOLER"])
-    async def test_no_statement_stays_prepared(self, live: Database, settings: Settings, setting: str) -> None:
+    async def test_no_prepared_statement_is_kept(self, live: Database, settings: Settings, setting: str) -> None:
         if live.engine.dialect.name != "postgresql":
             return
         url = live.engine.url.render_as_string(hide_password=False)

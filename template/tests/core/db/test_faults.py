@@ -129,11 +129,11 @@ class TestClosedConnection:
             )
         await other.dispose()
 
-    async def test_costs_a_transaction_nothing(self, database: Database) -> None:
+    async def test_does_not_fail_a_transaction(self, database: Database) -> None:
         async with database.transaction() as session:
             assert await session.scalar(text("SELECT 1")) == 1
 
-    async def test_costs_many_reads_at_once_nothing(self, database: Database) -> None:
+    async def test_does_not_fail_concurrent_reads(self, database: Database) -> None:
         assert await asyncio.gather(*(ask(database) for _ in range(5))) == [1] * 5
         assert (await database.fetch(text("SELECT 1"), {}))[0][0] == 1
 
@@ -166,7 +166,7 @@ class TestDeadlines:
         with pytest.raises(DatabaseBusyError), within(3):
             await ask(database, "SELECT pg_sleep(30)")
 
-    async def test_of_a_transaction_that_does_nothing(self, database: Database) -> None:
+    async def test_of_an_idle_transaction(self, database: Database) -> None:
         async def do_nothing() -> None:
             async with database.transaction() as session:
                 await session.execute(text("SELECT 1"))
@@ -204,6 +204,6 @@ class TestDeadlines:
 
 
 class TestMistakes:
-    async def test_of_a_statement_stay_what_they_are(self, database: Database) -> None:
+    async def test_of_a_statement_keep_their_error(self, database: Database) -> None:
         with pytest.raises(DBAPIError):
             await ask(database, "SELECT nonsense")

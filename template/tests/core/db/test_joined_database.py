@@ -69,7 +69,7 @@ async def apply_and_fail(runtime: Runtime, wanted: Wanted) -> None:
 
 
 class TestApply:
-    async def test_what_subscribers_write_is_kept_with_the_transaction(self, runtime: Runtime) -> None:
+    async def test_writes_of_subscribers_are_committed_with_the_transaction(self, runtime: Runtime) -> None:
         async with runtime.database.transaction() as session:
             await runtime.events.apply(session, Wanted(key="a"))
             assert runtime.resource(Log) == ["saw 1"]
@@ -77,14 +77,14 @@ class TestApply:
         assert runtime.resource(Log) == ["saw 1", "a"]
         assert await found(runtime, "a") == 1
 
-    async def test_it_is_undone_with_the_transaction(self, runtime: Runtime) -> None:
+    async def test_writes_of_subscribers_are_rolled_back_with_the_transaction(self, runtime: Runtime) -> None:
         with pytest.raises(LookupError):
             await apply_and_fail(runtime, Wanted(key="a"))
 
         assert runtime.resource(Log) == ["saw 1"]
         assert await found(runtime, "a") == 0
 
-    async def test_a_transaction_of_a_subscriber_may_fail_by_itself(self, runtime: Runtime) -> None:
+    async def test_a_nested_transaction_of_a_subscriber_can_fail_alone(self, runtime: Runtime) -> None:
         async with runtime.database.transaction() as session:
             await runtime.events.apply(session, Wanted(key="a", twice=True))
 

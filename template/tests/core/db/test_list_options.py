@@ -113,7 +113,7 @@ class TestFilters:
         with pytest.raises(BadRequestError, match=next(iter(filters))):
             await codes(things, filters)
 
-    async def test_are_only_those_that_the_repository_names(self, things: ThingRepository) -> None:
+    async def test_refuse_unknown_names(self, things: ThingRepository) -> None:
         with pytest.raises(TypeError, match="no filter owner_id"):
             await codes(things, {"owner_id": OTHER})
 
@@ -175,7 +175,7 @@ class TestComputed:
         page = await counted.page(Shown, PageParams(skip=1, limit=1), filters={"siblings_below": 4})
         assert ([item.code for item in page.items], page.total) == ([9], 2)
 
-    async def test_stands_beside_a_join(self, things: ThingRepository) -> None:
+    async def test_can_be_combined_with_a_join(self, things: ThingRepository) -> None:
         class Repository(CountedRepository):
             joins: ClassVar = JoinedRepository.joins
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from app.core.http.body_limit import BodyLimit, JsonValueCounter
 from app.core.manifest import Module
 from tests.core.applications import PUBLIC, Build, client_of, error_of
-from tests.core.http.test_middleware import pieces_of
+from tests.core.http.small_module import pieces_of
 
 router = APIRouter()
 LARGE = BodyLimit(lambda runtime: 2 * runtime.settings.MAX_BODY_SIZE)
@@ -50,7 +50,7 @@ class TestBodyLimit:
                 assert error_of(answer)["message"] == "A request's body may have at most 2048 bytes."
 
     @pytest.mark.parametrize(("method", "path"), [("PUT", "small"), ("POST", "large/x"), ("PUT", "nothing")])
-    async def test_is_nobody_elses(self, build: Build, method: str, path: str) -> None:
+    async def test_applies_to_one_route(self, build: Build, method: str, path: str) -> None:
         async with client_of(build(UPLOADS, MAX_BODY_SIZE="1024")) as client:
             answer = await client.request(method, f"{PUBLIC}/{path}", content=b"x" * 1025)
 
@@ -71,7 +71,7 @@ class TestJsonValues:
                 assert answer.status_code == status
         assert error_of(answer)["message"] == "A request's JSON may have at most 100 values."
 
-    async def test_count_for_no_other_type_and_no_route_with_a_limit_of_its_own(self, build: Build) -> None:
+    async def test_are_not_counted_for_other_types_and_routes_with_another_limit(self, build: Build) -> None:
         content = b"[" * 1000
         async with client_of(build(UPLOADS, MAX_JSON_VALUES="100")) as client:
             text = await client.put(f"{PUBLIC}/small", content=content, headers={"Content-Type": "text/plain"})

@@ -1,4 +1,4 @@
-"""Whose request is it, behind proxies that may or may not be ours."""
+"""The client's address behind trusted and untrusted proxies."""
 
 import pytest
 from starlette.requests import Request
@@ -19,10 +19,10 @@ class TestWithoutProxies:
     def test_it_is_the_peer(self) -> None:
         assert asked() == PEER
 
-    def test_what_the_client_claims_is_ignored(self) -> None:
+    def test_headers_of_the_client_are_ignored(self) -> None:
         assert asked("192.0.2.1") == PEER
 
-    def test_a_proxy_that_is_not_configured_is_warned_of_once(self) -> None:
+    def test_an_unconfigured_proxy_is_logged_once(self) -> None:
         warn_of_untrusted_proxy.cache_clear()
         with capture_logs() as lines:
             asked()
@@ -42,7 +42,7 @@ class TestBehindOneProxy:
     def test_it_is_the_last_entry(self) -> None:
         assert asked("192.0.2.1", trusted=1) == "192.0.2.1"
 
-    def test_what_the_client_has_put_before_is_ignored(self) -> None:
+    def test_entries_of_the_client_are_ignored(self) -> None:
         assert asked("203.0.113.9, 192.0.2.66, 192.0.2.1", trusted=1) == "192.0.2.1"
 
     def test_several_headers_are_one_list(self) -> None:
@@ -54,7 +54,7 @@ class TestBehindOneProxy:
     @pytest.mark.parametrize(
         "entry", ["", " ", "unknown", "_hidden", "999.1.2.3", "192.0.2.1, ", "' OR 1=1", "9" * 5000, "[::1", "1.2.3"]
     )
-    def test_an_entry_that_is_no_address_gives_the_peer(self, entry: str) -> None:
+    def test_an_invalid_entry_yields_the_peer(self, entry: str) -> None:
         assert asked(entry, trusted=1) == PEER
 
     @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ class TestBehindTwoProxies:
     def test_it_is_the_second_entry_from_the_right(self) -> None:
         assert asked("203.0.113.9, 192.0.2.1, 198.51.100.99", trusted=2) == "192.0.2.1"
 
-    def test_a_request_that_has_passed_but_one_gives_the_peer(self) -> None:
+    def test_a_request_through_only_one_yields_the_peer(self) -> None:
         assert asked("192.0.2.1", trusted=2) == PEER
 
 
@@ -76,8 +76,8 @@ class TestIPv6:
     def test_is_counted_by_the_network_that_one_customer_has(self) -> None:
         assert asked(peer="2001:db8:1:2:3:4:5:6") == asked(peer="2001:db8:1:2:ffff::1") == "2001:db8:1:2::/64"
 
-    def test_of_another_network_is_somebody_else(self) -> None:
+    def test_of_another_network_is_another_client(self) -> None:
         assert asked(peer="2001:db8:1:3::1") != asked(peer="2001:db8:1:2::1")
 
-    def test_that_stands_for_ipv4_is_ipv4(self) -> None:
+    def test_a_mapped_address_is_ipv4(self) -> None:
         assert asked(peer="::ffff:192.0.2.1") == "192.0.2.1"

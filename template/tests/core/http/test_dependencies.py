@@ -23,26 +23,26 @@ def event() -> InboxEvent:
 
 
 async def add(session: SessionDep) -> str:
-    """Writes a row and answers."""
+    """Write a row."""
     session.add(event())
     return "done"
 
 
 async def add_and_refuse(session: SessionDep) -> str:
-    """Writes a row and answers with an error."""
+    """Write a row and raise an error."""
     session.add(event())
     await session.flush()
     raise HTTPException(418)
 
 
 async def add_twice(session: SessionDep) -> str:
-    """Writes what the commit refuses."""
+    """Write a row that the commit rejects."""
     session.add_all([event(), event()])
     return "done"
 
 
 async def names(database: Database) -> list[str]:
-    """What is kept."""
+    """Return the names of the stored rows."""
     async with database.reading() as session:
         return list(await session.scalars(select(col(InboxEvent.event_id))))
 
@@ -76,7 +76,7 @@ class TestSession:
 class TestPage:
     @pytest.fixture
     def echo(self) -> Callable[..., Any]:
-        """Answers the page that was asked for."""
+        """Return the requested page."""
 
         async def list_things(page: PageDep) -> Page[int]:
             return Page(items=[], total=0, skip=page.skip, limit=page.limit)
@@ -98,7 +98,7 @@ class TestPage:
     @pytest.mark.parametrize(
         "query", ["?limit=101", "?limit=0", "?limit=-1", "?skip=-1", f"?skip={10**30}", "?skip=a", "?limit="]
     )
-    async def test_that_makes_no_sense_is_refused(self, build: Build, echo: Callable[..., Any], query: str) -> None:
+    async def test_that_is_invalid_is_refused(self, build: Build, echo: Callable[..., Any], query: str) -> None:
         async with client_of(build(module(("GET", "/things", echo)))) as client:
             answer = await client.get(URL + query)
         assert (answer.status_code, error_of(answer)["code"]) == (422, "VALIDATION_ERROR")

@@ -99,11 +99,11 @@ class TestBareStatuses:
         assert error_of(answer)["code"] == "NOT_FOUND"
         assert error_of(answer)["message"] == "No route has this path."
 
-    async def test_a_path_with_a_slash_too_many_is_not_found_instead_of_redirected(self, build: Build) -> None:
+    async def test_a_path_with_a_trailing_slash_is_not_redirected(self, build: Build) -> None:
         async with client_of(build(module(("GET", "/thing", read)))) as client:
             assert (await client.get(f"{PUBLIC}/thing/")).status_code == 404
 
-    async def test_another_method_is_told_all_that_are_allowed(self, build: Build) -> None:
+    async def test_another_method_gets_the_allowed_methods(self, build: Build) -> None:
         app = build(module(("GET", "/thing", read), ("POST", "/thing", make), ("DELETE", "/other", read)))
         async with client_of(app) as client:
             answer = await client.put(f"{PUBLIC}/thing")
@@ -121,16 +121,16 @@ class TestBareStatuses:
         assert error_of(answer)["message"] == "Short and stout."
         assert error_of(answer)["code"] == "IM_A_TEAPOT"
 
-    async def test_details_raised_by_a_route_stay_details(self, build: Build) -> None:
+    async def test_details_raised_by_a_route_are_kept(self, build: Build) -> None:
         error = error_of(await get_thing(build, HTTPException(409, {"field": "name"})))
 
         assert error["message"] == "Conflict"
         assert error["details"] == {"field": "name"}
 
-    async def test_details_of_any_other_kind_stay_too(self, build: Build) -> None:
+    async def test_details_of_any_other_type_are_kept(self, build: Build) -> None:
         assert error_of(await get_thing(build, HTTPException(409, [1, 2])))["details"] == {"detail": [1, 2]}
 
-    async def test_a_status_without_a_name_is_told_by_its_number(self, build: Build) -> None:
+    async def test_a_status_without_a_name_has_its_number(self, build: Build) -> None:
         assert error_of(await get_thing(build, HTTPException(499, "Gone.")))["code"] == "HTTP_499"
 
     async def test_a_status_without_a_body_has_none(self, build: Build) -> None:
@@ -141,7 +141,7 @@ class TestBareStatuses:
 
 
 class TestInvalidRequests:
-    async def test_say_where_and_what_but_never_repeat_what_was_sent(self, build: Build) -> None:
+    async def test_name_the_field_and_the_problem_without_the_value(self, build: Build) -> None:
         async with client_of(build(module(("POST", "/thing", make)))) as client:
             answer = await client.post(f"{PUBLIC}/thing?limit=99887766", json={"name": 1, "size": SECRET})
 
@@ -157,7 +157,7 @@ class TestInvalidRequests:
         assert SECRET not in answer.text
         assert "99887766" not in answer.text
 
-    async def test_a_body_that_is_no_json_is_one_of_them(self, build: Build) -> None:
+    async def test_a_body_that_is_not_json_is_invalid(self, build: Build) -> None:
         async with client_of(build(module(("POST", "/thing", make)))) as client:
             headers = {"Content-Type": "application/json"}
             answer = await client.post(f"{PUBLIC}/thing", content=f'{{"name": "{SECRET}', headers=headers)
@@ -179,7 +179,7 @@ class TestInvalidRequests:
 
 
 class TestUnexpectedErrors:
-    async def test_tell_nothing(self, build: Build) -> None:
+    async def test_reveal_nothing(self, build: Build) -> None:
         async with client_of(build(module(("GET", "/fail", fail)))) as client:
             answer = await client.get(f"{PUBLIC}/fail")
 
@@ -188,7 +188,7 @@ class TestUnexpectedErrors:
         assert SECRET not in answer.text
         assert "RuntimeError" not in answer.text
 
-    async def test_an_answer_that_breaks_its_own_schema_is_one_of_them(self, build: Build) -> None:
+    async def test_a_response_that_violates_its_schema_is_unexpected(self, build: Build) -> None:
         async def lie() -> Thing:
             return {"name": SECRET}  # type: ignore[return-value]  # what the test is about
 
@@ -199,7 +199,7 @@ class TestUnexpectedErrors:
         assert error_of(answer)["code"] == "INTERNAL_ERROR"
         assert SECRET not in answer.text
 
-    async def test_in_a_middleware_of_ones_own_have_the_shape_too(self, build: Build) -> None:
+    async def test_in_a_middleware_of_the_project_have_the_same_shape(self, build: Build) -> None:
         app = build()
 
         async def broken(*_: object) -> None:
@@ -229,6 +229,6 @@ class TestSchema:
 
 
 class TestCreateApp:
-    def test_routes_that_need_a_guard_need_a_module_that_gives_it(self, build: Build) -> None:
+    def test_routes_that_need_a_guard_need_its_module(self, build: Build) -> None:
         with pytest.raises(ValueError, match="guards"):
             build(Module(name="small", router=APIRouter()))

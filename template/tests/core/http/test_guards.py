@@ -120,7 +120,7 @@ class TestRouteTable:
 
         assert len(searched) == 1
 
-    async def test_names_the_methods_of_a_fixed_path_alone(self, build: Build) -> None:
+    async def test_lists_the_methods_of_a_fixed_path_only(self, build: Build) -> None:
         async def confirm() -> None:
             return None
 

@@ -45,13 +45,13 @@ class TestHealth:
         assert answer.json() == {"status": "ok"}
         assert answer.headers["content-type"] == "application/json"
 
-    async def test_answers_without_asking_anything(self, build: Build) -> None:
+    async def test_uses_no_dependency(self, build: Build) -> None:
         async with client_of(build(module("a", HealthCheck(name="broken", check=broken)))) as client:
             assert (await client.get(f"{PUBLIC}/health")).status_code == 200
 
 
 class TestReadiness:
-    async def test_is_there_when_all_is_well(self, build: Build) -> None:
+    async def test_is_200_if_all_checks_pass(self, build: Build) -> None:
         async with client_of(build(module("a", HealthCheck(name="cache", check=well)))) as client:
             answer = await client.get(READY)
 
@@ -69,7 +69,7 @@ class TestReadiness:
         assert answer.status_code == 200
         assert answer.json() == {"status": "degraded", "degraded": ["cache"]}
 
-    async def test_names_what_it_cannot_do_without(self, build: Build) -> None:
+    async def test_names_failed_required_checks(self, build: Build) -> None:
         modules = (
             module("a", HealthCheck(name="cache", check=broken, degrades=True)),
             module("b", HealthCheck(name="storage", check=broken)),
@@ -97,7 +97,7 @@ class TestReadiness:
         assert error["details"] == {"cache": "ConnectionRefusedError"}
         assert "password" not in answer.text
 
-    async def test_waits_for_no_part_too_long_and_for_all_at_once(
+    async def test_runs_all_checks_concurrently_with_a_deadline(
         self, build: Build, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(health, "CHECK_TIMEOUT", 0.25)
@@ -129,7 +129,7 @@ class TestReadiness:
         assert list(error_of(answer)["details"]) == ["database"]
         assert "password" not in answer.text
 
-    async def test_asks_once_for_many_who_ask_at_the_same_time(self, build: Build) -> None:
+    async def test_shares_the_checks_of_concurrent_requests(self, build: Build) -> None:
         asked: list[int] = []
         release = asyncio.Event()
 

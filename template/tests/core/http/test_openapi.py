@@ -53,7 +53,7 @@ class TestOperationId:
             ("status", "status", "status-status"),
         ],
     )
-    def test_is_the_tag_and_what_the_name_adds(self, tag: str, name: str, expected: str) -> None:
+    def test_is_the_tag_and_the_name(self, tag: str, name: str, expected: str) -> None:
         async def endpoint() -> None:
             """Do nothing."""
 

@@ -86,7 +86,7 @@ class TestTheRule:
         ],
         ids=range(7),
     )
-    def test_finds_what_has_no_limit_or_checks_it_late(self, annotation: object) -> None:
+    def test_finds_fields_without_a_limit_or_with_a_late_one(self, annotation: object) -> None:
         assert of_type(annotation)
 
     @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ class TestTheRule:
     def test_accepts_a_limit_that_comes_first(self, annotation: object) -> None:
         assert of_type(annotation) == []
 
-    def test_trusts_the_server_s_limit_of_a_url_but_not_before_a_validator(self) -> None:
+    def test_accepts_the_limit_of_a_url_but_not_before_a_validator(self) -> None:
         checked = TypeAdapter(Annotated[str, AfterValidator(str.lower)])
         assert list(violations(cast("Schema", TypeAdapter(str).core_schema), "q", in_url=True)) == []
         assert list(violations(cast("Schema", checked.core_schema), "q", in_url=True)) == ["q: str without a limit"]

@@ -56,7 +56,7 @@ class TestDispatcher:
 
     @pytest.mark.parametrize(("request_line", "status", "body"), PATHS)
     @pytest.mark.parametrize("by_table", [True, False])
-    async def test_finds_what_the_search_finds(
+    async def test_finds_the_same_route_as_the_search(
         self, build: Build, request_line: str, status: int, body: dict[str, str] | None, *, by_table: bool
     ) -> None:
         app = build(*modules())
@@ -69,13 +69,13 @@ class TestDispatcher:
         assert answer.status_code == status
         assert body is None or answer.json() == body
 
-    async def test_leaves_to_the_search_what_was_added_later(self, build: Build) -> None:
+    async def test_leaves_later_routes_to_the_search(self, build: Build) -> None:
         app = build(*modules())
         app.add_api_route("/later", mine)
         async with client_of(app) as client:
             assert (await client.get("/later")).json() == {"mine": ""}
 
-    async def test_leaves_to_the_search_what_a_mounted_application_might_have(self, build: Build) -> None:
+    async def test_leaves_mounted_applications_to_the_search(self, build: Build) -> None:
         async def mounted(scope: Scope, receive: Receive, send: Send) -> None:
             await PlainTextResponse("mounted")(scope, receive, send)
 
@@ -86,9 +86,7 @@ class TestDispatcher:
             assert (await client.get(f"{PUBLIC}/things/mine/too")).text == "mounted"
             assert (await client.get(f"{PUBLIC}/things/7")).json() == {"one": "7"}
 
-    async def test_asks_no_router_but_the_one_that_has_the_route(
-        self, build: Build, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_calls_only_the_router_of_the_route(self, build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
         app = build(*modules())
         for router in (route for route in app.routes if not hasattr(route, "endpoint")):
             # Whoever asks fails.
@@ -96,7 +94,7 @@ class TestDispatcher:
         async with client_of(app) as client:
             assert (await client.get(f"{PUBLIC}/files/a")).json() == {"path": "a"}
 
-    async def test_knows_the_path_below_what_a_proxy_has_taken_away(self, build: Build) -> None:
+    async def test_handles_a_root_path_of_a_proxy(self, build: Build) -> None:
         transport = httpx.ASGITransport(build(*modules()), root_path="/behind")
         async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
             assert (await client.get(f"/behind{PUBLIC}/things/7")).json() == {"one": "7"}

@@ -94,7 +94,7 @@ def sockets(build: Build) -> FastAPI:
 
 
 async def connect(app: FastAPI, *, user: str | None, denial: bool = True, path: str = PATH) -> list[dict[str, Any]]:
-    """What the application sends to a client that connects."""
+    """Return the messages that the application sends to a client that connects."""
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
@@ -132,7 +132,7 @@ class TestWebSocket:
         assert (start["type"], start["status"]) == ("websocket.http.response.start", 401)
         assert json.loads(body["body"])["error"]["code"] == "UNAUTHORIZED"
 
-    async def test_is_closed_where_the_server_cannot_send_an_answer(self, sockets: FastAPI) -> None:
+    async def test_is_closed_if_the_server_cannot_send_a_response(self, sockets: FastAPI) -> None:
         [closed] = await connect(sockets, user=None, denial=False)
 
         assert (closed["type"], closed["code"]) == ("websocket.close", 1008)
@@ -199,7 +199,7 @@ class TestWebSocket:
         assert list(error) == ["code", "message", "details", "request_id"]
 
     @pytest.mark.parametrize("path", ["/public/none", "/public/refuse"])
-    async def test_is_only_closed_where_the_server_cannot_send_a_refusal(self, sockets: FastAPI, path: str) -> None:
+    async def test_is_only_closed_if_the_server_cannot_send_a_denial(self, sockets: FastAPI, path: str) -> None:
         [closed] = await connect(sockets, user=None, denial=False, path=f"{API}{path}")
 
         assert closed["type"] == "websocket.close"
@@ -208,7 +208,7 @@ class TestWebSocket:
         with pytest.raises(LookupError):
             await connect(sockets, user="me", path=f"{API}/public/fail")
 
-    async def test_a_client_that_leaves_is_no_error(self, sockets: FastAPI, capsys: pytest.CaptureFixture[str]) -> None:
+    async def test_a_disconnect_is_not_an_error(self, sockets: FastAPI, capsys: pytest.CaptureFixture[str]) -> None:
         [accepted] = await connect(sockets, user=None, path=f"{API}/public/wait")
 
         assert accepted["type"] == "websocket.accept"

@@ -31,7 +31,7 @@ OWNER = uuid7()
 
 
 class Shop:
-    """How the handler behaves."""
+    """The behaviour of the handler."""
 
     def __init__(self) -> None:
         self.error: BaseException | None = None
@@ -43,7 +43,7 @@ class Shop:
 
 
 async def sell(runtime: Runtime, session: AsyncSession, payload: dict[str, Json]) -> None:
-    """Makes a thing of the name that the event tells."""
+    """Create a thing with the event's name."""
     shop = runtime.resource(Shop)
     shop.begun.set()
     session.add(Thing(owner_id=OWNER, name=str(payload["name"])))
@@ -78,25 +78,25 @@ def shop_in_process(database: Database) -> Runtime:
 
 
 async def make_tables(runtime: Runtime) -> None:
-    """Makes the table of things, which no migration knows."""
+    """Create the table of things, which has no migration."""
     async with runtime.database.transaction() as session:
         await (await session.connection()).run_sync(Thing.metadata.create_all)
 
 
 async def tell(runtime: Runtime, event_id: str = "1", name: str = "cup") -> bool:
-    """What the webhook's route does."""
+    """Receive an event, as the route of a webhook does."""
     return await receive(runtime, provider="shop", event_id=event_id, payload={"name": name}, handler=sell)
 
 
 async def handle(runtime: Runtime) -> None:
-    """Makes one attempt at every event, due or not, as if the time had come."""
+    """Make one attempt at every event, whether it is due or not."""
     await let_come_due(runtime)
     for event in await events(runtime):
         await process_inbox_event(runtime, str(event.id))
 
 
 async def let_come_due(runtime: Runtime) -> None:
-    """Ends every pause and every lease."""
+    """Make all events due, and all leases expired."""
     past = utc_now() - timedelta(seconds=1)
     async with runtime.database.transaction() as session:
         await session.execute(update(InboxEvent).values(next_attempt_at=past))
@@ -121,7 +121,7 @@ async def sold(runtime: Runtime) -> list[str]:
 
 
 async def main(what: str) -> None:
-    """What one process does."""
+    """Run the work of one process."""
     runtime = shop_in_process(create_database(Settings()))
     shop = runtime.resource(Shop)
     if what == "work":

@@ -31,12 +31,12 @@ class Counter:
 
     @asynccontextmanager
     async def lifespan(self, runtime: Runtime) -> AsyncIterator[None]:
-        """Opens the shop."""
+        """Open the shop."""
         runtime.provide(Shop, self.shop)
         yield
 
     async def run(self, *arguments: str) -> Result:
-        """Runs `app inbox …`; in a thread, since it brings its own event loop."""
+        """Run `app inbox …` in a thread, because it starts its own event loop."""
         module = Module(name="shop", inbox_handlers=(sell,), lifespan=self.lifespan)
         line = CommandLine(modules=(core, module), database=nullcontext)
         return await asyncio.to_thread(CliRunner().invoke, inbox, arguments, obj=line)
@@ -44,7 +44,7 @@ class Counter:
 
 @pytest.fixture
 def counter() -> Counter:
-    """Where the command is run."""
+    """The shop, and the commands that work on it."""
     return Counter()
 
 
@@ -73,7 +73,7 @@ async def failed(runtime: Runtime) -> str:
 
 
 class TestList:
-    async def test_shows_what_is_there_and_not_what_it_carries(self, counter: Counter, failed: str) -> None:
+    async def test_lists_events_without_their_payloads(self, counter: Counter, failed: str) -> None:
         result = await counter.run("list")
         assert result.exit_code == 0
         (line,) = result.output.splitlines()
@@ -99,14 +99,14 @@ class TestRetry:
         assert (await only_event(runtime)).status == InboxStatus.DONE
         assert await sold(runtime) == ["cup"]
 
-    async def test_tells_why_it_failed_again(self, counter: Counter, failed: str) -> None:
+    async def test_prints_the_reason_of_another_failure(self, counter: Counter, failed: str) -> None:
         counter.shop.error = UnusableEventError("still none")
         result = await counter.run("retry", failed)
         assert result.exit_code == 1
         assert result.output.endswith("Error: The event failed again: UnusableEventError: still none\n")
 
     @pytest.mark.usefixtures("runtime")
-    async def test_of_an_id_that_is_none_says_where_ids_are(self, counter: Counter) -> None:
+    async def test_of_an_invalid_id_mentions_the_list(self, counter: Counter) -> None:
         key = str(uuid7())
         result = await counter.run("retry", key)
         assert result.exit_code == 1

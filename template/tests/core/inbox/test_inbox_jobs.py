@@ -74,7 +74,7 @@ async def test_a_failure_is_retried(runtime: Runtime) -> None:
     assert calls.names == ["cup", "cup"]
 
 
-async def test_the_event_is_not_marked_before_its_handler_returned(database: Database) -> None:
+async def test_an_event_is_marked_after_its_handler_has_returned(database: Database) -> None:
     seen: list[str] = []
 
     async def look(runtime: Runtime, _payload: Payload) -> None:

@@ -35,7 +35,7 @@ from tests.core.inbox.shop import (
 
 @pytest.fixture
 def open_shop() -> OpenShop:
-    """Opens the shop on a database; what is told waits for `drain`. On another queue the tests below are the same."""
+    """Open the shop on a database; events wait for `drain`. Subclasses run the same tests with another queue."""
     return shop_in_process
 
 
@@ -49,7 +49,7 @@ async def runtime(database: Database, open_shop: OpenShop) -> Runtime:
 
 @pytest.fixture
 def shop(runtime: Runtime) -> Shop:
-    """How the handler behaves."""
+    """The behaviour of the handler."""
     return runtime.resource(Shop)
 
 
@@ -67,7 +67,7 @@ class TestReceive:
         assert event.processed_at is not None
         assert await sold(runtime) == ["cup"]
 
-    async def test_drops_what_it_has_already(self, runtime: Runtime) -> None:
+    async def test_drops_a_duplicate(self, runtime: Runtime) -> None:
         await tell(runtime)
         await runtime.queue.drain()
         assert await tell(runtime, name="plate") is False
@@ -84,12 +84,12 @@ class TestReceive:
         assert (await only_event(runtime)).payload == payload
 
     @pytest.mark.parametrize("event_id", ["", "a" * 256, "a\0b", "a\nb"], ids=ascii)
-    async def test_refuses_an_id_that_is_none(self, runtime: Runtime, event_id: str) -> None:
+    async def test_refuses_an_invalid_id(self, runtime: Runtime, event_id: str) -> None:
         with pytest.raises(BadRequestError, match="The event's id must be 1 to 255 printable characters"):
             await tell(runtime, event_id)
 
     @pytest.mark.parametrize("payload", [["a"], "a", None, {"a": float("nan")}, {"a": {1, 2}}], ids=repr)
-    async def test_refuses_a_payload_that_is_no_json_object(self, runtime: Runtime, payload: Any) -> None:  # noqa: ANN401 - what is wrong
+    async def test_refuses_a_payload_that_is_not_a_json_object(self, runtime: Runtime, payload: Any) -> None:  # noqa: ANN401 - what is wrong
         with pytest.raises(BadRequestError, match="The event must be"):
             await receive(runtime, provider="shop", event_id="1", payload=payload, handler=sell)
 
@@ -102,7 +102,7 @@ class TestReceive:
 
 
 class TestFailure:
-    async def test_undoes_what_the_handler_did_and_waits(self, runtime: Runtime, shop: Shop) -> None:
+    async def test_rolls_back_the_handler_and_waits(self, runtime: Runtime, shop: Shop) -> None:
         shop.error = ConnectionError("no answer")
         before = utc_now()
         await tell(runtime)
@@ -113,7 +113,7 @@ class TestFailure:
         assert timedelta(seconds=9) < event.next_attempt_at - before < timedelta(seconds=20)
         assert await sold(runtime) == []
 
-    async def test_is_not_tried_again_before_its_time(self, runtime: Runtime, shop: Shop) -> None:
+    async def test_is_not_retried_before_it_is_due(self, runtime: Runtime, shop: Shop) -> None:
         shop.error = LookupError()
         await tell(runtime)
         await runtime.queue.drain()
@@ -140,7 +140,7 @@ class TestFailure:
         assert (event.status, event.attempts) == (InboxStatus.FAILED, MAX_ATTEMPTS)
         assert event.error == "LookupError: nothing there"
 
-    async def test_is_final_at_once_when_the_handler_says_so(self, runtime: Runtime, shop: Shop) -> None:
+    async def test_is_final_if_the_handler_says_so(self, runtime: Runtime, shop: Shop) -> None:
         shop.error = UnusableEventError("no such item")
         await tell(runtime)
         await handle(runtime)
@@ -158,7 +158,7 @@ class TestFailure:
         assert (event.status, event.error) == (InboxStatus.PENDING, "TimeoutError")
         assert await sold(runtime) == []
 
-    async def test_of_a_handler_that_is_gone_is_told(self, runtime: Runtime, database: Database) -> None:
+    async def test_of_a_missing_handler_is_reported(self, runtime: Runtime, database: Database) -> None:
         await tell(runtime)
         other = create_runtime([core, Module(name="other")], database=database)
         await process_inbox_event(other, str((await only_event(runtime)).id))
@@ -166,7 +166,7 @@ class TestFailure:
             "LookupError: tests.sell is in no module's `inbox_handlers` or `inbox_jobs`; add it to the manifest."
         )
 
-    async def test_never_quotes_what_was_sent(self, runtime: Runtime, shop: Shop) -> None:
+    async def test_does_not_quote_the_payload(self, runtime: Runtime, shop: Shop) -> None:
         class Sale(BaseModel):
             price: int
 
@@ -180,7 +180,7 @@ class TestFailure:
         assert error.startswith("ValidationError: price: Input should be a valid integer")
         assert "sesame" not in error
 
-    async def test_of_the_database_quotes_nothing_either(self, runtime: Runtime) -> None:
+    async def test_of_the_database_does_not_quote_values(self, runtime: Runtime) -> None:
         await tell(runtime, name="sesame\0")
         await handle(runtime)
         event = await only_event(runtime)
@@ -199,7 +199,7 @@ class TestFailure:
 
 
 class TestReplay:
-    async def test_gives_a_failed_event_all_its_attempts_again(self, runtime: Runtime, shop: Shop) -> None:
+    async def test_resets_the_attempts_of_a_failed_event(self, runtime: Runtime, shop: Shop) -> None:
         shop.error = UnusableEventError("not yet")
         await tell(runtime)
         await handle(runtime)
@@ -211,7 +211,7 @@ class TestReplay:
         assert (await only_event(runtime)).status == InboxStatus.DONE
         assert await sold(runtime) == ["cup"]
 
-    async def test_can_be_done_at_once(self, runtime: Runtime, shop: Shop) -> None:
+    async def test_can_run_immediately(self, runtime: Runtime, shop: Shop) -> None:
         shop.error = UnusableEventError("not yet")
         await tell(runtime)
         await handle(runtime)
@@ -219,7 +219,7 @@ class TestReplay:
         assert await replay(runtime, (await only_event(runtime)).id, now=True) is True
         assert await sold(runtime) == ["cup"]
 
-    async def test_leaves_what_has_not_failed(self, runtime: Runtime) -> None:
+    async def test_ignores_events_that_have_not_failed(self, runtime: Runtime) -> None:
         await tell(runtime)
         await runtime.queue.drain()
         assert await replay(runtime, (await only_event(runtime)).id) is False
@@ -252,14 +252,14 @@ class TestAtOnce:
         assert (await only_event(live)).status == InboxStatus.DONE
         assert await sold(live) == ["cup"]
 
-    async def test_many_who_handle_the_same_have_one_effect(self, live: Runtime) -> None:
+    async def test_concurrent_handlers_of_one_event_have_one_effect(self, live: Runtime) -> None:
         await tell(live)
         id_ = str((await only_event(live)).id)
         await asyncio.gather(*(process_inbox_event(live, id_) for _ in range(20)))
         assert (await only_event(live)).attempts == 1
         assert await sold(live) == ["cup"]
 
-    async def test_who_takes_an_event_over_has_the_only_effect(
+    async def test_only_the_process_that_took_over_has_an_effect(
         self, live: Runtime, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(inbox, "LEASE", timedelta(0))

@@ -1,4 +1,4 @@
-"""What happens to events whose process was killed, and to those that wait."""
+"""Events whose process was killed, and events that wait."""
 
 import asyncio
 import os
@@ -23,7 +23,7 @@ from tests.processes import KILLED
 
 
 def runtime_on(url: str) -> Runtime:
-    """A runtime with the shop; what is told is left to the sweeper."""
+    """A runtime with the shop; received events are left to the sweeper."""
     return shop_in_process(create_database(Settings().with_database(url)))
 
 
@@ -44,7 +44,7 @@ async def runtime(url: str) -> AsyncIterator[Runtime]:
 
 
 async def process(what: str, url: str) -> int:
-    """Runs the shop in a process of its own; its exit code."""
+    """Run the shop in a separate process, and return its exit code."""
     command = (sys.executable, "-m", "tests.core.inbox.shop", what)
     child = await asyncio.create_subprocess_exec(*command, env={**os.environ, "DATABASE_URL": url})
     return await child.wait()
@@ -80,7 +80,7 @@ class TestKilled:
 
 
 class TestSweep:
-    async def test_handles_all_that_is_due(self, runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_handles_all_due_events(self, runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(inbox_sweeper, "BATCH", 2)
         for number in range(5):
             await tell(runtime, str(number), f"cup {number}")
@@ -96,7 +96,7 @@ class TestSweep:
         await sweep(runtime)
         assert [event.status for event in await events(runtime)] == [InboxStatus.PENDING, InboxStatus.DONE]
 
-    async def test_two_at_once_have_one_effect_an_event(self, url: str, runtime: Runtime) -> None:
+    async def test_two_concurrent_sweeps_have_one_effect_per_event(self, url: str, runtime: Runtime) -> None:
         for number in range(20):
             await tell(runtime, str(number), f"cup {number:02}")
         other = runtime_on(url)
@@ -105,7 +105,7 @@ class TestSweep:
         assert await sold(runtime) == [f"cup {number:02}" for number in range(20)]
         assert {event.attempts for event in await events(runtime)} == {1}
 
-    async def test_gives_up_what_was_killed_at_every_attempt(
+    async def test_gives_up_an_event_that_was_killed_at_every_attempt(
         self, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("app.core.inbox.service.LEASE", timedelta(0))
@@ -121,13 +121,13 @@ class TestSweep:
 
 
 class TestSweeping:
-    async def test_begins_at_once_and_finishes_what_it_has_begun(self, runtime: Runtime) -> None:
+    async def test_begins_immediately_and_finishes_running_events(self, runtime: Runtime) -> None:
         await tell(runtime)
         async with sweeping(runtime):
             await runtime.resource(Shop).handled.wait()
         assert (await only_event(runtime)).status == InboxStatus.DONE
 
-    async def test_goes_on_by_the_clock(self, runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_runs_periodically(self, runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(inbox_sweeper, "INTERVAL", timedelta(milliseconds=10))
         shop = runtime.resource(Shop)
         async with sweeping(runtime):
@@ -147,7 +147,7 @@ class TestSweeping:
         assert (await only_event(runtime)).status == InboxStatus.PENDING
         assert await sold(runtime) == []
 
-    async def test_outlives_a_database_that_is_not_ready(
+    async def test_continues_after_a_database_error(
         self, databases: Databases, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(inbox_sweeper, "INTERVAL", timedelta(milliseconds=10))

@@ -16,7 +16,7 @@ from app.core.runtime import Runtime
 
 
 class Sign(Protocol):
-    """Signs a body as the provider does."""
+    """A function that signs a body as the provider does."""
 
     def __call__(self, body: bytes, *, id_: str = "msg_1", at: datetime | None = None) -> dict[str, str]:
         """Return the request's headers. `at` is the time of signing; by default, now."""
@@ -141,7 +141,7 @@ class WebhookContract:
         assert int(response.headers["X-RateLimit-Limit"]) >= 1000
 
     @pytest.mark.parametrize("secret", [""])
-    async def test_without_a_secret_there_is_no_webhook(self, client: httpx.AsyncClient, runtime: Runtime) -> None:
+    async def test_without_a_secret_the_webhook_is_not_found(self, client: httpx.AsyncClient, runtime: Runtime) -> None:
         response = await self.case.send(client, self.case.event())
 
         assert (response.status_code, response.json()["error"]["code"]) == (404, "NOT_FOUND")

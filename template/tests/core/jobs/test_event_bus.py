@@ -29,7 +29,7 @@ class Returned(Event):
 
 
 class Heard:
-    """Who was told what."""
+    """The events that each subscriber received."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, Event]] = []
@@ -46,7 +46,7 @@ async def count(runtime: Runtime, event: Event) -> None:
 
 
 async def fail(runtime: Runtime, event: Sold) -> None:
-    """Fails at the first attempt."""
+    """Fail the first attempt."""
     calls = runtime.resource(Heard).calls
     calls.append(("fail", event))
     if calls.count(("fail", event)) == 1:
@@ -77,7 +77,7 @@ def queue_of(runtime: Runtime) -> InProcessQueue:
 
 
 async def publish(runtime: Runtime, event: Event, *, fail: bool = False) -> None:
-    """Publishes in a transaction, which may fail at its end."""
+    """Publish in a transaction, which may fail at its end."""
     async with runtime.database.transaction() as session:
         await runtime.events.publish(session, event)
         assert runtime.resource(Heard).calls == []
@@ -86,20 +86,20 @@ async def publish(runtime: Runtime, event: Event, *, fail: bool = False) -> None
 
 
 class TestPublish:
-    async def test_tells_every_subscriber_of_its_kind(self, runtime: Runtime) -> None:
+    async def test_calls_every_subscriber_of_the_event(self, runtime: Runtime) -> None:
         event = Returned(item=uuid7())
         await publish(runtime, event)
         await queue_of(runtime).drain()
         assert runtime.resource(Heard).calls == [("count", event)]
 
-    async def test_one_that_fails_keeps_none_from_hearing_and_is_told_again(self, runtime: Runtime) -> None:
+    async def test_a_failing_subscriber_is_retried_and_does_not_stop_the_others(self, runtime: Runtime) -> None:
         event = Sold(item=uuid7(), price=3)
         await publish(runtime, event)
         await queue_of(runtime).drain()
         assert sorted(name for name, _ in runtime.resource(Heard).calls) == ["count", "fail", "fail", "ship"]
         assert all(heard == event for _, heard in runtime.resource(Heard).calls)
 
-    async def test_tells_nobody_on_rollback(self, runtime: Runtime) -> None:
+    async def test_calls_no_subscriber_on_rollback(self, runtime: Runtime) -> None:
         with pytest.raises(LookupError):
             await publish(runtime, Returned(item=uuid7()), fail=True)
         await queue_of(runtime).drain()
@@ -107,6 +107,6 @@ class TestPublish:
 
 
 class TestDeliver:
-    async def test_to_a_subscriber_that_is_gone_is_an_error_with_its_name(self, runtime: Runtime) -> None:
+    async def test_to_a_missing_subscriber_is_an_error_with_its_name(self, runtime: Runtime) -> None:
         with pytest.raises(LookupError, match=r"No module lists the subscriber gone\."):
             await deliver_event(runtime, "gone", {})

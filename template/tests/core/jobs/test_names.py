@@ -7,11 +7,11 @@ from app.core.runtime import Runtime
 
 
 async def note(runtime: Runtime) -> None:
-    """Is queued."""
+    """A job."""
 
 
 async def count(runtime: Runtime) -> None:
-    """Is queued as well."""
+    """Another job."""
 
 
 JOBS = (note, count)
@@ -23,7 +23,7 @@ class TestNames:
 
     def test_of_two_jobs_may_not_be_the_same(self) -> None:
         async def note(runtime: Runtime) -> None:
-            """Is called like another one."""
+            """A job with the name of another one."""
 
         with pytest.raises(ValueError, match=r"Two functions are called tests\.note"):
             by_job_name([*JOBS, note])

@@ -1,4 +1,4 @@
-"""What stands in the log, and what never does."""
+"""Log lines: of requests, of code, of other loggers, and their format."""
 
 import json
 import logging
@@ -8,16 +8,17 @@ from uuid import UUID
 import pytest
 import structlog
 from fastapi import Depends, Request
-from pydantic import BaseModel, ValidationError
-from sqlalchemy.exc import IntegrityError
+from pydantic import BaseModel
 
 from app.core.context import bind_user
-from app.core.observability.redaction import safe_traceback
 from tests.core.applications import PUBLIC, Build, client_of, module
 
 USER = UUID("0190c7e2-8f3a-7000-8000-000000000001")
+
 EMAIL = "ann.example+tag@mail.example.com"
+
 SECRET = "correct horse battery staple"
+
 logger = structlog.stdlib.get_logger(__name__)
 
 
@@ -56,7 +57,7 @@ SMALL = module(
 
 
 class Log:
-    """What has been written to standard output."""
+    """The lines that were written to standard output."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys
@@ -78,7 +79,7 @@ DEPLOYED = {"ENVIRONMENT": "production"}
 
 
 class TestAccessLog:
-    async def test_has_one_line_a_request(self, build: Build, log: Log) -> None:
+    async def test_has_one_line_per_request(self, build: Build, log: Log) -> None:
         async with client_of(build(SMALL, **DEPLOYED)) as client:
             answer = await client.get(f"{PUBLIC}/things/42")
 
@@ -111,14 +112,14 @@ class TestAccessLog:
         assert "user_id" not in log.lines("request")[1]
 
     @pytest.mark.parametrize(("path", "status"), [("nothing", 404), ("fail", 500), ("thing", 405)])
-    async def test_has_the_status_of_errors_too(self, build: Build, log: Log, path: str, status: int) -> None:
+    async def test_has_the_status_of_errors(self, build: Build, log: Log, path: str, status: int) -> None:
         async with client_of(build(SMALL, **DEPLOYED)) as client:
             await client.get(f"{PUBLIC}/{path}")
 
         [line] = log.lines("request")
         assert line["status"] == status
 
-    async def test_is_silent_about_health(self, build: Build, log: Log) -> None:
+    async def test_omits_health_checks(self, build: Build, log: Log) -> None:
         async with client_of(build(SMALL, **DEPLOYED)) as client:
             await client.get(f"{PUBLIC}/health")
             await client.get(f"{PUBLIC}/health/ready")
@@ -140,14 +141,14 @@ class TestAccessLog:
         for secret in (SECRET, "horse", "mail.example", "192.0.2.77", "203.0.113.5", "not-for-logs", "browser", "?"):
             assert secret not in log.text
 
-    async def test_a_forged_request_id_makes_no_line_of_its_own(self, build: Build, log: Log) -> None:
+    async def test_a_forged_request_id_cannot_add_a_line(self, build: Build, log: Log) -> None:
         forged = [(b"x-request-id", b'x"}\n{"event":"forged"}')]
         async with client_of(build(SMALL, **DEPLOYED)) as client:
             await client.get(f"{PUBLIC}/things/42", headers=forged)
 
         assert [line["event"] for line in log.lines()] == ["request"]
 
-    async def test_a_line_break_in_the_path_makes_no_line_of_its_own(self, build: Build, log: Log) -> None:
+    async def test_a_line_break_in_the_path_cannot_add_a_line(self, build: Build, log: Log) -> None:
         async with client_of(build(SMALL, **DEPLOYED)) as client:
             await client.get(f'{PUBLIC}/things/x%0A{{"event":"forged"}}')
 
@@ -155,7 +156,7 @@ class TestAccessLog:
 
 
 class TestOtherLines:
-    async def test_belong_to_their_request_and_user(self, build: Build, log: Log) -> None:
+    async def test_have_the_ids_of_their_request_and_user(self, build: Build, log: Log) -> None:
         async with client_of(build(SMALL, **DEPLOYED)) as client:
             answer = await client.get(f"{PUBLIC}/mine")
 
@@ -183,7 +184,7 @@ class TestUnexpectedErrors:
         assert "RuntimeError: [email] is unlucky" in line["exception"]
         assert EMAIL not in log.text
 
-    async def test_that_quote_an_answer_s_data_do_not(self, build: Build, log: Log) -> None:
+    async def test_are_logged_without_data_of_the_response(self, build: Build, log: Log) -> None:
         async def lie() -> Thing:
             return {"size": SECRET}  # type: ignore[return-value]  # what the test is about
 
@@ -196,7 +197,7 @@ class TestUnexpectedErrors:
 
 
 class TestStandardLoggers:
-    async def test_go_the_same_way(self, build: Build, log: Log) -> None:
+    async def test_use_the_same_format(self, build: Build, log: Log) -> None:
         build(**DEPLOYED)
         say("uvicorn.error", "Started with %d", 3)
 
@@ -205,13 +206,13 @@ class TestStandardLoggers:
         assert line["logger"] == "uvicorn.error"
         assert line["level"] == "warning"
 
-    async def test_have_addresses_taken_out(self, build: Build, log: Log) -> None:
+    async def test_are_logged_without_addresses(self, build: Build, log: Log) -> None:
         build(**DEPLOYED)
         say("some.library", "Mail to %s bounced", EMAIL)
 
         assert log.lines()[0]["event"] == "Mail to [email] bounced"
 
-    async def test_of_the_server_s_access_log_are_silent(self, build: Build, log: Log) -> None:
+    async def test_of_the_access_log_of_the_server_are_silent(self, build: Build, log: Log) -> None:
         build(**DEPLOYED, LOG_LEVEL="DEBUG")
         logging.getLogger("uvicorn.access").error("192.0.2.1 GET /?token=1")
         logging.getLogger("uvicorn.error").error('%s - "WebSocket %s" [accepted]', "192.0.2.1", "/ws?token=1")
@@ -226,7 +227,7 @@ class TestStandardLoggers:
 
         assert log.lines() == []
 
-    async def test_are_taken_over_once(self, build: Build, log: Log) -> None:
+    async def test_are_configured_once(self, build: Build, log: Log) -> None:
         build(**DEPLOYED)
         build(**DEPLOYED)
         say("some.library", "once")
@@ -235,7 +236,7 @@ class TestStandardLoggers:
 
 
 class TestLocal:
-    async def test_lines_are_for_people(self, build: Build, capsys: pytest.CaptureFixture[str]) -> None:
+    async def test_lines_are_human_readable(self, build: Build, capsys: pytest.CaptureFixture[str]) -> None:
         async with client_of(build(SMALL, ENVIRONMENT="local")) as client:
             await client.get(f"{PUBLIC}/things/42?token=1")
 
@@ -243,58 +244,6 @@ class TestLocal:
         assert "request" in line
         assert f"path={PUBLIC}/things/42 " in line
         assert "token" not in line
-
-
-def raised(error: BaseException, cause: BaseException | None = None) -> str:
-    """The safe traceback of an error that was raised."""
-    try:
-        raise error from cause
-    except type(error) as caught:
-        return safe_traceback((type(caught), caught, caught.__traceback__))
-
-
-class TestSafeTracebacks:
-    def test_name_the_line_and_the_type(self) -> None:
-        text = raised(ValueError("Out of range."))
-
-        assert "test_logging.py" in text
-        assert "raise error from cause" in text
-        assert text.endswith("builtins.ValueError: Out of range.")
-
-    def test_leave_out_statements_parameters_and_rows(self) -> None:
-        row = Exception(f"duplicate key\nDETAIL:  Key (name)=({SECRET}) already exists.")
-        text = raised(IntegrityError("INSERT INTO things VALUES (?)", (SECRET,), row), cause=row)
-
-        assert "IntegrityError: (builtins.Exception) duplicate key" in text
-        assert "INSERT" not in text
-        assert SECRET not in text
-
-    def test_leave_out_the_input_of_a_validation(self) -> None:
-        with pytest.raises(ValidationError) as caught:
-            Thing.model_validate({"size": SECRET})
-
-        text = raised(caught.value)
-
-        assert "size: int_parsing" in text
-        assert SECRET not in text
-
-    def test_tell_where_an_error_came_from(self) -> None:
-        text = raised(ValueError("second"), cause=KeyError("first"))
-
-        assert text.index("KeyError: 'first'") < text.index("which led to:") < text.index("ValueError: second")
-
-    def test_tell_all_of_a_group(self) -> None:
-        text = raised(ExceptionGroup("several", [ValueError(EMAIL), KeyError("b")]))
-
-        assert "no. 1 of 2:" in text
-        assert "ValueError: [email]" in text
-        assert "KeyError: 'b'" in text
-
-    def test_end_where_errors_go_in_circles(self) -> None:
-        first, second = ValueError("first"), ValueError("second")
-        first.__cause__ = second
-
-        assert raised(second, cause=first).count("ValueError: second") == 1
 
 
 class TestControlCharacters:

@@ -18,7 +18,7 @@ ID = UUID(int=7)
 
 
 class Statistics(BaseModel):
-    """What is dear to count."""
+    """Return a value that is expensive to compute."""
 
     owner: UUID
     since: datetime
@@ -27,7 +27,7 @@ class Statistics(BaseModel):
 
 @dataclass
 class Shop:
-    """Holds a cache, and records the calls of the functions behind it."""
+    """A service with a cache, and a record of the calls of the cached functions."""
 
     cache: Cache = field(default_factory=MemoryCache)
     telemetry: Telemetry = field(default_factory=Telemetry)
@@ -44,7 +44,7 @@ def shop() -> Shop:
 
 @cached("shop.statistics", ttl=MINUTE)
 async def statistics(shop: Shop, owner: UUID, *, tag: str = "all") -> Statistics:
-    """Counts."""
+    """Return a count."""
     shop.asked.append((owner, tag))
     await shop.may_answer.wait()
     return Statistics(owner=owner, since=datetime(2030, 1, 1, tzinfo=UTC), tags=(tag,))
@@ -59,14 +59,14 @@ async def nothing(shop: Shop) -> Statistics | None:
 
 @cached("shop.refusal", ttl=MINUTE)
 async def refusal(shop: Shop) -> int:
-    """Fails."""
+    """Raise an error."""
     shop.asked.append("refusal")
     await asyncio.sleep(0)
     raise ConnectionRefusedError
 
 
 async def turns() -> None:
-    """Lets everything that can go on go on."""
+    """Let all tasks run until they wait."""
     for _ in range(20):
         await asyncio.sleep(0)
 
@@ -80,12 +80,12 @@ class TestMemoryCache:
         await cache.delete("key")
         assert await cache.get("key") is None
 
-    async def test_forgets_what_has_expired(self) -> None:
+    async def test_forgets_expired_values(self) -> None:
         cache = MemoryCache()
         await cache.set("key", b"value", timedelta(0))
         assert await cache.get("key") is None
 
-    async def test_forgets_what_was_not_used_for_longest(self) -> None:
+    async def test_forgets_the_least_recently_used_value(self) -> None:
         cache = MemoryCache(max_items=2)
         await cache.set("one", b"1", MINUTE)
         await cache.set("two", b"2", MINUTE)
@@ -95,7 +95,7 @@ class TestMemoryCache:
 
 
 class TestValue:
-    async def test_is_made_once_and_read_back_as_what_it_was(self, shop: Shop) -> None:
+    async def test_is_computed_once_and_has_its_type_when_read(self, shop: Shop) -> None:
         first = await statistics(shop, ID)
         second = await statistics(shop, ID)
 
@@ -119,12 +119,12 @@ class TestValue:
         assert len(shop.asked) == 3
         assert len(other.asked) == 1
 
-    async def test_may_be_nothing(self, shop: Shop) -> None:
+    async def test_can_be_none(self, shop: Shop) -> None:
         assert await nothing(shop) is None
         assert await nothing(shop) is None
         assert shop.asked == ["nothing"]
 
-    async def test_is_made_anew_when_it_is_forgotten(self, shop: Shop) -> None:
+    async def test_is_recomputed_when_it_is_forgotten(self, shop: Shop) -> None:
         await statistics(shop, ID)
         await statistics.forget(shop, ID)
         await statistics(shop, ID)
@@ -132,7 +132,7 @@ class TestValue:
         assert len(shop.asked) == 2
 
     @pytest.mark.parametrize("found", [b"", b"nonsense", b"9e9 0.1\n{}", b"9e9 0.1\nnull"])
-    async def test_that_another_release_has_written_is_made_anew(self, shop: Shop, found: bytes) -> None:
+    async def test_of_another_release_is_recomputed(self, shop: Shop, found: bytes) -> None:
         await shop.cache.set(statistics.key(ID), found, MINUTE)
 
         assert (await statistics(shop, ID)).owner == ID
@@ -144,7 +144,7 @@ class TestValue:
 
 
 class TestStampede:
-    async def test_of_many_at_once_one_makes_the_value(self, shop: Shop) -> None:
+    async def test_one_of_many_concurrent_callers_computes_the_value(self, shop: Shop) -> None:
         shop.may_answer.clear()
         calls = [asyncio.create_task(statistics(shop, ID)) for _ in range(100)]
         await turns()
@@ -155,7 +155,7 @@ class TestStampede:
         assert values == [values[0]] * 100
         assert len({id(value) for value in values}) == 100
 
-    async def test_another_takes_over_from_one_who_hangs_up(self, shop: Shop) -> None:
+    async def test_another_caller_takes_over_from_a_cancelled_one(self, shop: Shop) -> None:
         shop.may_answer.clear()
         first, *others = [asyncio.create_task(statistics(shop, ID)) for _ in range(10)]
         await turns()
@@ -167,7 +167,7 @@ class TestStampede:
         assert first.cancelled()
         assert len(shop.asked) == 2
 
-    async def test_an_error_is_that_of_all_who_wait_and_is_not_kept(self, shop: Shop) -> None:
+    async def test_an_error_is_raised_for_all_callers_and_not_cached(self, shop: Shop) -> None:
         calls = [refusal(shop) for _ in range(10)]
         errors = await asyncio.gather(*calls, return_exceptions=True)
         with pytest.raises(ConnectionRefusedError):
@@ -176,7 +176,7 @@ class TestStampede:
         assert {type(error) for error in errors} == {ConnectionRefusedError}
         assert len(shop.asked) == 2
 
-    async def test_what_is_forgotten_while_it_is_made_is_not_kept(self, shop: Shop) -> None:
+    async def test_a_value_that_is_forgotten_during_its_computation_is_not_cached(self, shop: Shop) -> None:
         shop.may_answer.clear()
         early = asyncio.create_task(statistics(shop, ID))
         await turns()
@@ -189,7 +189,7 @@ class TestStampede:
         assert len(shop.asked) == 2
         assert await shop.cache.get(statistics.key(ID)) is not None
 
-    async def test_a_value_that_is_still_good_outlives_a_failure_to_renew_it(
+    async def test_a_valid_value_is_kept_if_its_renewal_fails(
         self, shop: Shop, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(random, "random", lambda: 0.99)
@@ -199,7 +199,7 @@ class TestStampede:
         with pytest.raises(ConnectionRefusedError):
             await refusal(shop)
 
-    async def test_a_value_is_made_anew_before_it_expires_by_chance(
+    async def test_a_value_is_recomputed_at_random_before_it_expires(
         self, shop: Shop, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         # It took ten seconds to make, and expires in thirty.
@@ -213,7 +213,7 @@ class TestStampede:
 
 
 class TestNamespace:
-    async def test_keeps_its_keys_apart(self) -> None:
+    async def test_separates_its_keys(self) -> None:
         cache = MemoryCache()
         ours: Cache = Namespace(cache, "ours")
         theirs = Namespace(cache, "theirs")

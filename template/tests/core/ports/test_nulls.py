@@ -1,4 +1,4 @@
-"""What stands in for modules that are absent."""
+"""The null implementations of the ports of absent modules."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
@@ -7,7 +7,7 @@ from app.core.ports.plans import FreePlan, Plans
 
 
 class TestFreePlan:
-    async def test_is_everybody_s_and_has_no_limits(self, session: AsyncSession) -> None:
+    async def test_applies_to_all_users_and_has_no_limits(self, session: AsyncSession) -> None:
         plans: Plans = FreePlan()
         assert await plans.plan_of(session, uuid7()) == "free"
         assert await plans.remaining(session, uuid7(), "api_calls") is None

@@ -1,4 +1,4 @@
-"""How operations reach the listeners."""
+"""Reporting operations to the listeners."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from tests.core.telemetry import Recorder
 
 
 class Broken(TelemetryListener):
-    """Fails at everything."""
+    """A listener that always fails."""
 
     def started(self, operation: Operation) -> None:
         raise RuntimeError(operation.kind)
@@ -42,7 +42,7 @@ class TestListeners:
         assert not telemetry.listeners
         assert (len(first.operations), len(second.operations)) == (1, 0)
 
-    def test_see_only_the_end_of_operations_whose_start_they_saw(self) -> None:
+    def test_see_the_end_only_of_operations_that_they_saw_start(self) -> None:
         telemetry, early, late = Telemetry(), Recorder(), Recorder()
         with telemetry.listening(early):
             operation = telemetry.start(lookup())
@@ -50,7 +50,7 @@ class TestListeners:
                 telemetry.finish(operation)
         assert (len(early.operations), len(late.operations)) == (1, 0)
 
-    def test_that_raise_break_nothing_and_are_logged_once(self) -> None:
+    def test_that_raise_are_logged_once_and_ignored(self) -> None:
         telemetry, other = Telemetry(), Recorder()
         with capture_logs() as logs, telemetry.listening(Broken()), telemetry.listening(other):
             for _ in range(3):
@@ -72,7 +72,7 @@ class TestObserve:
         assert operation.error is error
         assert operation.duration > 0
 
-    def test_without_listeners_reports_nothing(self) -> None:
+    def test_does_nothing_without_listeners(self) -> None:
         operation = lookup()
         with Telemetry().observe(operation):
             pass
@@ -80,7 +80,7 @@ class TestObserve:
 
 
 class TestSources:
-    def test_are_connected_while_there_is_a_listener(self) -> None:
+    def test_are_connected_while_a_listener_exists(self) -> None:
         log: list[str] = []
 
         @contextmanager

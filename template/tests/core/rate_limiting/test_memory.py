@@ -45,12 +45,12 @@ class TestRates:
             parse_rate(rate)
 
     @pytest.mark.parametrize("rate", ["off", "OFF"])
-    def test_of_a_setting_may_be_off(self, rate: str) -> None:
+    def test_of_a_setting_can_be_off(self, rate: str) -> None:
         assert TypeAdapter(Rate).validate_python(rate) == "off"
 
 
 class TestHit:
-    async def test_lets_as_many_pass_as_the_rate_says(self, limiter: MemoryLimiter, clock: list[float]) -> None:
+    async def test_admits_as_many_as_the_rate(self, limiter: MemoryLimiter, clock: list[float]) -> None:
         verdicts = [await limiter.hit("3/minute", "me") for _ in range(4)]
 
         assert [verdict.allowed for verdict in verdicts] == [True, True, True, False]
@@ -59,7 +59,7 @@ class TestHit:
         assert verdicts[3].reset == 50
         assert clock == [1_000_000_030.0]
 
-    async def test_lets_one_pass_again_when_it_said(self, limiter: MemoryLimiter, clock: list[float]) -> None:
+    async def test_admits_again_after_the_announced_time(self, limiter: MemoryLimiter, clock: list[float]) -> None:
         for _ in range(3):
             await limiter.hit("3/minute", "me")
         refused = await limiter.hit("3/minute", "me")
@@ -70,9 +70,7 @@ class TestHit:
         assert (await limiter.hit("3/minute", "me")).allowed
         assert not (await limiter.hit("3/minute", "me")).allowed
 
-    async def test_does_not_start_afresh_with_the_clock_s_minute(
-        self, limiter: MemoryLimiter, clock: list[float]
-    ) -> None:
+    async def test_does_not_reset_with_the_minute(self, limiter: MemoryLimiter, clock: list[float]) -> None:
         clock[0] += 49
         for _ in range(10):
             await limiter.hit("10/minute", "me")
@@ -82,26 +80,26 @@ class TestHit:
 
         assert sum(passed) == 1
 
-    async def test_forgets_what_is_two_windows_old(self, limiter: MemoryLimiter, clock: list[float]) -> None:
+    async def test_forgets_counts_that_are_two_windows_old(self, limiter: MemoryLimiter, clock: list[float]) -> None:
         for _ in range(3):
             await limiter.hit("3/minute", "me")
         clock[0] += 120
 
         assert (await limiter.hit("3/minute", "me")).remaining == 2
 
-    async def test_a_refused_request_costs_nothing(self, limiter: MemoryLimiter, clock: list[float]) -> None:
+    async def test_a_refused_request_is_not_counted(self, limiter: MemoryLimiter, clock: list[float]) -> None:
         for _ in range(50):
             await limiter.hit("3/minute", "me")
         clock[0] += 120
 
         assert (await limiter.hit("3/minute", "me")).allowed
 
-    async def test_counts_keys_apart(self, limiter: MemoryLimiter) -> None:
+    async def test_counts_each_key_separately(self, limiter: MemoryLimiter) -> None:
         await limiter.hit("1/hour", "me")
 
         assert (await limiter.hit("1/hour", "you")).allowed
 
-    async def test_a_hundred_at_once_are_counted_one_by_one(self, limiter: MemoryLimiter) -> None:
+    async def test_a_hundred_concurrent_hits_are_counted_exactly(self, limiter: MemoryLimiter) -> None:
         verdicts = await asyncio.gather(*(limiter.hit("40/hour", "me") for _ in range(100)))
 
         assert sum(verdict.allowed for verdict in verdicts) == 40
@@ -142,7 +140,7 @@ class TestMemory:
 
         assert (await limiter.hit("9/minute", "first")).remaining == 7
 
-    async def test_ignores_a_change_of_the_system_s_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_ignores_changes_of_the_system_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
         limiter = MemoryLimiter()
         for _ in range(2):
             await limiter.hit("1/hour", "blocked")

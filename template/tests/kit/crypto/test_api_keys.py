@@ -62,7 +62,7 @@ class TestVerify:
         assert (LIVE.digest(changed) is None) is (changed != key)
 
     @given(st.text())
-    def test_any_text_is_no_key(self, text: str) -> None:
+    def test_arbitrary_text_is_not_a_key(self, text: str) -> None:
         assert LIVE.digest(text) is None
         assert LIVE.digest(f"acme_live_{text}") is None
 

@@ -61,13 +61,13 @@ class TestFormat:
         assert KEYRING.decrypt(stored, context=PLACE) == "ä"
 
     @given(TEXTS, st.text(st.characters(exclude_categories=["Cs"]), max_size=20))
-    def test_every_text_comes_back(self, text: str, context: str) -> None:
+    def test_every_text_is_read_back(self, text: str, context: str) -> None:
         assert KEYRING.decrypt(KEYRING.encrypt(text, context=context), context=context) == text
 
     def test_no_nonce_is_used_twice(self) -> None:
         assert len({parts_of(KEYRING.encrypt("a", context=PLACE))[1][:12] for _ in range(1000)}) == 1000
 
-    def test_too_long_and_half_characters(self) -> None:
+    def test_texts_that_are_too_long_and_lone_surrogates(self) -> None:
         KEYRING.encrypt("a" * MAX_VALUE_BYTES, context=PLACE)
         for text in ("a" * (MAX_VALUE_BYTES + 1), "ä" * MAX_VALUE_BYTES):
             with pytest.raises(EncryptionError, match="longer than"):

@@ -110,6 +110,25 @@ class TestStoredHash:
         assert stored not in str(raised.value)
         assert raised.value.__cause__ is None
 
+    async def test_a_damaged_hash_is_an_error(self, hasher: PasswordHasher) -> None:
+        hashed = await hasher.hash(PASSWORD)
+        shortened = [hashed[:length] for length in range(len(hashed))]
+        parameters = [
+            hashed.replace("m=19456", "m=99999999"),
+            hashed.replace("t=2", "t=0"),
+            hashed.replace("p=1", "p=0"),
+        ]
+        for stored in (*shortened, *parameters, f"{hashed}A", f"{hashed} ", hashed.replace("$v=19", "$v=99")):
+            with pytest.raises(UnknownPasswordHashError):
+                await hasher.verify(PASSWORD, stored)
+
+    async def test_a_shortened_hash_of_another_system_is_an_error(self, hasher: PasswordHasher) -> None:
+        imported = Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1, hash_len=16).hash("secret")
+        assert (await hasher.verify(SecretStr("secret"), imported)).new_hash is not None
+        assert not (await hasher.verify(WRONG, imported)).valid
+        with pytest.raises(UnknownPasswordHashError):
+            await hasher.verify(SecretStr("secret"), imported[:-1])
+
     async def test_older_kinds_are_replaced_on_login(self) -> None:
         class Reversed(Argon2Hasher):
             """Another kind of hash."""
@@ -146,7 +165,7 @@ class TestParallel:
 
         assert longest < (time.perf_counter() - started) / 2
 
-    async def test_no_more_at_a_time_than_there_are_threads(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_the_number_of_concurrent_hashes_is_limited(self, monkeypatch: pytest.MonkeyPatch) -> None:
         running, most = 0, 0
 
         def count(self: Argon2Hasher, password: str | bytes, *, salt: bytes | None = None) -> str:  # noqa: ARG001
@@ -164,7 +183,7 @@ class TestParallel:
 
         assert most == 2
 
-    async def test_the_wait_has_a_deadline_and_its_end_empties_the_queue(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_the_wait_has_a_deadline_that_empties_the_queue(self, monkeypatch: pytest.MonkeyPatch) -> None:
         started, gate = list[bytes | str](), threading.Event()
 
         def wait(self: Argon2Hasher, password: str | bytes, *, salt: bytes | None = None) -> str:  # noqa: ARG001

@@ -65,7 +65,7 @@ class TestMemoryCircuits:
         clock.now += 29
         assert (await circuits.admit(POLICY, "a")).state is CircuitState.OPEN
 
-    async def test_a_probe_without_outcome_is_given_up(self, circuits: MemoryCircuits, clock: Clock) -> None:
+    async def test_a_probe_without_an_outcome_is_abandoned(self, circuits: MemoryCircuits, clock: Clock) -> None:
         await open_circuit(circuits)
         clock.now += 30
         await circuits.admit(POLICY, "probe")
@@ -80,7 +80,9 @@ class TestMemoryCircuits:
         clock.now += 30
         assert (await circuits.admit(POLICY, "probe")).state is CircuitState.HALF_OPEN
 
-    async def test_a_clock_that_goes_back_prolongs_nothing(self, circuits: MemoryCircuits, clock: Clock) -> None:
+    async def test_a_clock_that_is_set_back_does_not_prolong_the_opening(
+        self, circuits: MemoryCircuits, clock: Clock
+    ) -> None:
         await open_circuit(circuits)
         clock.now -= 500
         assert (await circuits.admit(POLICY, "a")).retry_after == timedelta(seconds=30)
@@ -127,7 +129,9 @@ class TestCircuitBreaker:
             pass
 
     @pytest.mark.parametrize("refused", [CircuitOpenError("warehouse"), asyncio.CancelledError()])
-    async def test_a_probe_that_says_nothing_closes_nothing(self, shop: CircuitBreaker, refused: BaseException) -> None:
+    async def test_a_probe_without_a_result_does_not_close_it(
+        self, shop: CircuitBreaker, refused: BaseException
+    ) -> None:
         with pytest.raises(type(refused)):
             async with shop.guard():
                 raise refused

@@ -55,7 +55,7 @@ class TestRetry:
         system = System(ConnectionError(), "well")
         assert await Retry(on, initial_backoff=SOON).call(system) == "well"
 
-    async def test_does_not_repeat_what_was_cancelled(self) -> None:
+    async def test_does_not_retry_a_cancelled_call(self) -> None:
         """Also with a filter that accepts all errors but a few: an `asyncio.timeout` around it would not end it."""
         calls = 0
 

@@ -10,7 +10,7 @@ from app.core.lifecycle import create_runtime, running
 from app.core.manifest import Module
 from app.core.module import module as core
 from app.kit.resilience.errors import CircuitOpenError
-from tests.pages import run_examples
+from tests.pages import run_examples, undocumented
 
 
 class Bank:
@@ -39,6 +39,11 @@ def examples(bank: Bank) -> dict[str, Any]:
     names: dict[str, Any] = {"ask_the_bank": bank}
     assert run_examples("resilience.md", names) == 5
     return names
+
+
+def test_the_page_names_every_helper() -> None:
+    # The port of circuit breakers, and the interpretation of filters.
+    assert set(undocumented("resilience.md", "app/kit/resilience")) <= {"circuit_store", "errors"}
 
 
 async def test_one_system(examples: dict[str, Any]) -> None:

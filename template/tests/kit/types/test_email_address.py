@@ -1,10 +1,10 @@
 """Email addresses."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.kit.types.email_address import ascii_email, email_key
+from app.kit.types.email_address import MAX_EMAIL_LENGTH, ascii_email, check_email, email_key
 from tests.kit.types.samples import STRINGS, refuses
 
 EMAIL = STRINGS["Email"]
@@ -36,7 +36,7 @@ def test_keeps_the_case_and_normalizes_the_domain(typed: str, kept: str) -> None
     ],
     ids=ascii,
 )  # fmt: skip
-def test_refuses_what_is_not_one_deliverable_address(value: str) -> None:
+def test_refuses_invalid_and_undeliverable_addresses(value: str) -> None:
     assert refuses(EMAIL, value)
 
 
@@ -47,6 +47,24 @@ def test_addresses_that_differ_in_case_have_one_key(local: str) -> None:
     )
     assert upper.partition("@")[0] == local.upper()
     assert email_key(upper) == email_key(lower) == lower
+
+
+@given(local=st.text(st.sampled_from("i\u0130\u1e9e\u01c5\u0958a"), min_size=1, max_size=64), labels=st.integers(1, 40))
+@example(local="\u0130" * 64, labels=36)
+def test_a_key_is_no_longer_than_an_address(local: str, labels: int) -> None:
+    try:
+        address = check_email(f"{local}@{'abc.' * labels}example.com")
+    except ValueError:
+        return
+    key = email_key(address)
+    assert len(key) <= MAX_EMAIL_LENGTH
+    assert email_key(key) == key
+
+
+def test_an_address_whose_key_would_be_too_long_is_refused() -> None:
+    domain = f"{'abc.' * 40}example.com"
+    assert check_email(f"{'i' * 64}@{domain}")
+    assert refuses(EMAIL, f"{chr(0x130) * 64}@{domain}")
 
 
 def test_different_domains_have_different_keys() -> None:

@@ -56,7 +56,7 @@ def test_parameters_and_case_do_not_hide_a_type(declared: str) -> None:
     assert detect_type(declared, b"anything else") is None
 
 
-def test_text_has_no_zeros() -> None:
+def test_text_with_nul_bytes_is_refused() -> None:
     assert detect_type("text/plain", b"BM is how this begins, as do MZ and ID3") == "text/plain"
     assert detect_type("text/csv", b"a,b\n1,2") == "text/csv"
     assert detect_type("text/plain", b"a\0b") is None
@@ -69,7 +69,7 @@ def test_an_unknown_type_is_kept_as_declared() -> None:
 
 
 @given(st.binary(max_size=40))
-def test_any_bytes_have_a_type_that_they_do_not_contradict(start: bytes) -> None:
+def test_a_detected_type_never_contradicts_its_bytes(start: bytes) -> None:
     found = sniff(start)
     assert detect_type("application/octet-stream", start) == (found or "application/octet-stream")
     assert found is None or detect_type(found, start) == found

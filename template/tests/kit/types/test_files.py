@@ -78,7 +78,7 @@ class TestMediaType:
          "a/b;\r\nX: y", "a/b;c=\xe9", 'a/b;c="\0"', "*/*", "\xe4/b", "a/b, c/d"],
         ids=ascii,
     )  # fmt: skip
-    def test_refuses_what_is_not_one_media_type(self, value: str) -> None:
+    def test_refuses_invalid_media_types(self, value: str) -> None:
         assert refuses(STRINGS["MediaType"], value)
 
     @given(st.dictionaries(NAMES, VALUES, max_size=3))
@@ -89,12 +89,22 @@ class TestMediaType:
 
 class TestRelativePath:
     @pytest.mark.parametrize(
+        "value", ["con", "a/NUL.txt", "aux/b", "com1.tar.gz", "lpt\xb9", "a/CONIN$", "prn .a"], ids=ascii
+    )
+    def test_refuses_devices_of_windows(self, value: str) -> None:
+        assert refuses(STRINGS["RelativePath"], value)
+
+    @pytest.mark.parametrize("value", ["console", "a/nul-1.txt", "com10", "xaux/a"])
+    def test_accepts_names_that_only_resemble_devices(self, value: str) -> None:
+        assert STRINGS["RelativePath"].validate_python(value) == value
+
+    @pytest.mark.parametrize(
         "value",
         ["/etc/passwd", "..", "a/../b", "a/./b", "a//b", "a/", "a\\b", "C:a", "a.", "a /b", "a/ b", "a\0",
          "a\nb", "\ud800",          "\xe4" * 128, "a/" * 200 + "b", "a\u202eb"],
         ids=ascii,
     )  # fmt: skip
-    def test_refuses_what_leads_elsewhere(self, value: str) -> None:
+    def test_refuses_paths_that_lead_elsewhere(self, value: str) -> None:
         assert refuses(STRINGS["RelativePath"], value)
 
     @given(value=ANY_TEXT)

@@ -71,9 +71,25 @@ def test_digits_depend_on_the_currency() -> None:
     "value",
     ["19.999", "1e-999999", "1e999999", "nan", "inf", "", "a", "1" * 5000, "0.01" + "0" * 60 + "1", Decimal("0.001")],
 )
-def test_what_is_not_exact_is_no_amount(value: str | Decimal) -> None:
+def test_values_that_are_not_exact_are_refused(value: str | Decimal) -> None:
     with pytest.raises(AmountError):
         Money.of(value, "EUR")
+
+
+@pytest.mark.parametrize(
+    ("value", "currency", "message"),
+    [
+        ("19.99", "JPY", "An amount in JPY has at most 0 decimal places."),
+        ("1.2345", "KWD", "An amount in KWD has at most 3 decimal places."),
+        ("1e15", "EUR", f"An amount is an integer from -{MAX_AMOUNT} to {MAX_AMOUNT}."),
+        ("a", "EUR", "The value is not a number that can be an amount."),
+        (19.99, "EUR", "The digits of a float are not exact: pass a Decimal or a string."),
+    ],
+)
+def test_the_error_names_the_reason(value: str, currency: str, message: str) -> None:
+    with pytest.raises(AmountError) as raised:
+        Money.of(value, currency)
+    assert str(raised.value) == message
 
 
 @pytest.mark.parametrize("amount", [1.0, True, "1", None, MAX_AMOUNT + 1, -MAX_AMOUNT - 1])

@@ -16,6 +16,6 @@ def test_accepts_letters_digits_and_single_hyphens(slug: str) -> None:
 
 
 @pytest.mark.parametrize("slug", ["", "-a", "a-", "a--b", "A", "a_b", "a b", "ä", "a/b", "a" * (MAX_SLUG_LENGTH + 1)])
-def test_refuses_everything_else(slug: str) -> None:
+def test_refuses_other_text(slug: str) -> None:
     with pytest.raises(ValidationError):
         SLUG.validate_python(slug)

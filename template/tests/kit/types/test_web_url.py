@@ -44,7 +44,8 @@ class TestHttpUrl:
             "example.com", "//example.com", "ftp://example.com", "javascript:alert(1)", "https:example.com", "https://",
             "https:///path", "https://:80", "https://me:secret@example.com", "https://@example.com",
             "https://me@example.com",
-            "https://example.com:99999", "https://exa mple.com", "https://example.com\\@evil.example",
+            "https://example.com:99999", "https://example.com:0", "https://example.com:00/", "https://[::1]:0/",
+            "https://exa mple.com", "https://example.com\\@evil.example",
             "https://exam\nple.com",
             "https://$(id).example.com", "https://`id`.example.com", "https://a'b.example", "https://*.example.com",
             "https://a,b.example", "https://a..b.example", "https://.example.com",
@@ -57,7 +58,19 @@ class TestHttpUrl:
 
 
 class TestPublicHttpUrl:
-    @pytest.mark.parametrize("host", ["example.com", "a.example.com.", "8.8.8.8", "[2606:4700:4700::1111]"])
+    @pytest.mark.parametrize(
+        "host",
+        [
+            "example.com",
+            "a.example.com.",
+            "a.b.co.uk",
+            "shop.xn--p1ai",
+            "b\xfccher.\u4e2d\u56fd",
+            "a.github.io",
+            "8.8.8.8",
+            "[2606:4700:4700::1111]",
+        ],
+    )
     def test_accepts_public_hosts(self, host: str) -> None:
         assert PUBLIC.validate_python(f"https://{host}/")
 
@@ -65,6 +78,7 @@ class TestPublicHttpUrl:
         "host",
         [
             "localhost", "localhost.", "LOCALHOST", "db", "printer.local", "metadata.google.internal", "a.localhost",
+            "db.default", "db.default.svc", "db.prod.consul", "wiki.corp-net", "a.internal", "hooks.example",
             "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "127.0.0.1.", "0", "[::]", "[::ffff:7f00:1]",
             "1.0.0.127.in-addr.arpa", "127.0.0.1%2e", "\uff4cocalhost", "127\u30020.0.1", "a.test",
         ],

@@ -13,7 +13,7 @@ INTRODUCTORY, OFFER_CODE = 1, 3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Signer:
-    """Signs payloads of one app.
+    """A signer of the payloads of one app.
 
     Attributes:
         bundle_id: the app's.

@@ -30,7 +30,7 @@ class Message:
 
 
 type Post = Callable[[Message], Awaitable[int]]
-"""Sends a message and returns the status of the answer."""
+"""A function that sends a message and returns the status of the response."""
 
 
 def signature(body: bytes, secret: str, at: int) -> str:

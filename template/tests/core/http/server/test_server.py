@@ -1,4 +1,4 @@
-"""How the server starts and stops. In processes of their own, as signals are for processes."""
+"""Starting and stopping the server, in separate processes, because signals are sent to processes."""
 
 import json
 import os
@@ -84,9 +84,7 @@ def served(databases: Databases, folder: Path, *arguments: str, **settings: str)
 
 
 class TestStop:
-    def test_answers_on_ipv4_when_it_listens_on_all_of_ipv6_and_exits_with_0(
-        self, databases: Databases, tmp_path: Path
-    ) -> None:
+    def test_listens_on_ipv4_and_ipv6_and_exits_with_0(self, databases: Databases, tmp_path: Path) -> None:
         with served(databases, tmp_path, "--host", "::") as server:
             server.until(READY, 200)
             assert server.stop() == 0

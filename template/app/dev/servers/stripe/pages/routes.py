@@ -17,7 +17,7 @@ from app.dev.servers.stripe.params import Params, parse
 
 type Show = Callable[[Account, str, str | None], HTMLResponse]
 type Submit = Callable[[Account, str, Params], HTMLResponse | str]
-"""Does what a form says, and returns a page, or the URL that follows."""
+"""A function that handles a form, and returns a page or the URL of the next one."""
 
 
 @dataclass(kw_only=True)

@@ -1,0 +1,160 @@
+"""Calls to other systems, with all helpers combined: circuit, bulkhead and telemetry."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from app.kit.external_calls import CallFinished, observe_calls
+from app.kit.resilience.bulkhead import Bulkhead
+from app.kit.resilience.errors import BulkheadFullError, CircuitOpenError, UnavailableError
+from app.kit.resilience.resilient import Resilient
+from tests.kit.resilience.shop import resilient
+from tests.kit.resilience.systems import SOON, Hanging, System
+
+
+class TestCircuit:
+    async def test_opens_after_repeated_failures(self) -> None:
+        system = System(ConnectionError())
+        shop = resilient(attempts=1, threshold=2)
+        for _ in range(2):
+            with pytest.raises(ConnectionError):
+                await shop.call(system)
+
+        with pytest.raises(UnavailableError, match="shop has failed repeatedly"):
+            await shop.call(system)
+        assert system.calls == 2
+
+    async def test_an_open_circuit_ends_the_retries(self) -> None:
+        system = System(ConnectionError())
+        shop = resilient(attempts=5, threshold=2)
+
+        with pytest.raises(UnavailableError):
+            await shop.call(system)
+        assert system.calls == 2
+
+    async def test_timeouts_open_it(self) -> None:
+        shop = resilient(attempts=1, threshold=1, timeout=SOON)
+        with pytest.raises(TimeoutError):
+            await shop.call(Hanging())
+
+        with pytest.raises(UnavailableError):
+            await shop.call(System("well"))
+
+    async def test_errors_that_are_not_failures_do_not_open_it(self) -> None:
+        refused = System(ValueError())
+        shop = resilient(attempts=1, threshold=1)
+        for _ in range(3):
+            with pytest.raises(ValueError):  # noqa: PT011 - raised by the test
+                await shop.call(refused)
+
+        assert await shop.call(System("well")) == "well"
+
+    async def test_only_consecutive_failures_count(self) -> None:
+        shop = resilient(attempts=1, threshold=2)
+        for outcome in (ConnectionError(), "well", ConnectionError(), "well"):
+            system = System(outcome)
+            if isinstance(outcome, str):
+                assert await shop.call(system) == "well"
+            else:
+                with pytest.raises(ConnectionError):
+                    await shop.call(system)
+
+    async def test_closes_after_a_successful_probe(self) -> None:
+        shop = resilient(attempts=1, threshold=1, recovery=timedelta())
+        with pytest.raises(ConnectionError):
+            await shop.call(System(ConnectionError()))
+
+        assert await shop.call(System("well")) == "well"
+        assert await shop.call(System("well")) == "well"
+
+    async def test_reopens_after_a_failed_probe(self) -> None:
+        # Long enough that no busy machine takes as long between the last two calls.
+        shop = resilient(attempts=1, threshold=3, recovery=timedelta(milliseconds=300))
+        for _ in range(3):
+            with pytest.raises(ConnectionError):
+                await shop.call(System(ConnectionError()))
+        still_down = System(ConnectionError())
+        while not still_down.calls:
+            with pytest.raises((ConnectionError, UnavailableError)):
+                await shop.call(still_down)
+            await asyncio.sleep(0.01)
+
+        with pytest.raises(UnavailableError):
+            await shop.call(System("well"))
+
+    async def test_a_cancelled_call_counts_neither_way(self) -> None:
+        shop = resilient(attempts=1, threshold=2)
+        with pytest.raises(ConnectionError):
+            await shop.call(System(ConnectionError()))
+        hanging = Hanging()
+        task = asyncio.create_task(shop.call(hanging))
+        await hanging.called.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+        with pytest.raises(ConnectionError):
+            await shop.call(System(ConnectionError()))
+        with pytest.raises(UnavailableError):
+            await shop.call(System("well"))
+
+    async def test_counts_streams(self) -> None:
+        shop = resilient(threshold=1)
+        with pytest.raises(ConnectionError):
+            async with shop.guard():
+                raise ConnectionError
+
+        with pytest.raises(UnavailableError):
+            async with shop.guard():
+                pytest.fail("The circuit is open.")
+
+
+class TestObserver:
+    async def test_sees_every_attempt_and_every_refusal(self) -> None:
+        seen: list[tuple[str, type[BaseException] | None]] = []
+
+        def observe(system: str) -> CallFinished:
+            return lambda error: seen.append((system, None if error is None else type(error)))
+
+        calls = resilient(threshold=2)
+        with observe_calls(observe):
+            await calls.call(System(ConnectionError(), "well"))
+            with pytest.raises(UnavailableError):
+                await calls.call(System(ConnectionError()))
+
+        assert seen == [
+            ("shop", ConnectionError),
+            ("shop", None),
+            ("shop", ConnectionError),
+            ("shop", ConnectionError),
+            ("shop", CircuitOpenError),
+        ]
+
+
+class TestBulkhead:
+    async def test_a_full_one_is_neither_retried_nor_a_failure(self) -> None:
+        shop = Resilient(
+            "shop",
+            transient=ConnectionError,
+            threshold=1,
+            bulkhead=Bulkhead("shop", limit=1, max_wait=timedelta()),
+        )
+        system = System("well")
+        async with shop.guard():
+            with pytest.raises(BulkheadFullError):
+                await shop.call(system)
+        assert system.calls == 0
+        assert await shop.call(system) == "well"
+
+    async def test_a_slot_is_free_between_two_attempts(self) -> None:
+        slots = Bulkhead("shop", limit=1, max_wait=timedelta())
+        free: list[bool] = []
+
+        def retry_after(_error: Exception) -> timedelta:
+            free.append(not slots.is_full)
+            return timedelta()
+
+        shop = Resilient("shop", transient=ConnectionError, retry_after=retry_after, bulkhead=slots)
+        await shop.call(System(ConnectionError(), "well"))
+        assert free == [True]
