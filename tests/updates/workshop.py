@@ -32,8 +32,8 @@ NEWSLETTER: dict[str, object] = {
     "kind": "module",
     "settings": [{"name": "NEWSLETTER_KEY", "help": "Opens the newsletter.", "default": ""}],
 }
-# The time of an update grows with the number of files, so most tests use the complete questionnaire and catalog, all wiring
-# files, and these files and folders of the template. The slow tests use the complete template.
+# The time of an update grows with the number of files. So most tests use the complete questionnaire and catalog, all
+# wiring files, and these files and folders of the template. The slow tests use the complete template.
 SMALL = (
     "app/__init__.py", "app/main.py", "app/project_modules.py", "app/project_roles.py", "app/auth/providers",
     "app/core/errors.py", "app/projects", "migrations/versions/projects", "tests/projects",
