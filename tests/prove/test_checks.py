@@ -6,6 +6,7 @@ import pytest
 from omnistack.prove.finding import Finding
 from omnistack.prove.proof import Proof, prove
 from omnistack.prove.source import Source
+from omnistack.shell.errors import OmniError
 from omnistack.template.render import Renderer
 
 MAIN = "template/app/main.py"
@@ -20,9 +21,14 @@ DATA_POLICY = "template/app/projects/data_policy.py"
 REVISION = "template/migrations/versions/projects/projects_0001_projects.py"
 
 
-def found_in(source: Source, changes: dict[str, str | None], check: str) -> tuple[Proof, list[Finding]]:
-    proof = prove(source.changed(changes))
-    return proof, [finding for finding in proof.findings if finding.check == check]
+def proved(known: Proof, changes: dict[str, str | None]) -> Proof:
+    """Prove a changed template; what it has in common with the unchanged one is reused, as for seeded faults."""
+    return prove(known.source.changed(changes), space=known.model.space if known.model else None, known=known)
+
+
+def found_in(known: Proof, changes: dict[str, str | None], check: str) -> tuple[Proof, list[Finding]]:
+    changed = proved(known, changes)
+    return changed, [finding for finding in changed.findings if finding.check == check]
 
 
 def appended(source: Source, path: str, text: str) -> dict[str, str | None]:
@@ -35,14 +41,14 @@ def replaced(source: Source, path: str, old: str, new: str) -> dict[str, str | N
     return {path: re.sub(old, new, text, count=1, flags=re.MULTILINE)}
 
 
-def test_an_import_of_what_only_some_projects_have(source: Source) -> None:
-    proof, (finding, *rest) = found_in(source, appended(source, MAIN, "\nimport app.projects.models\n"), "imports")
+def test_an_import_of_what_only_some_projects_have(source: Source, proof: Proof) -> None:
+    changed, (finding, *rest) = found_in(proof, appended(source, MAIN, "\nimport app.projects.models\n"), "imports")
     assert not rest
     assert finding.file == MAIN
     assert finding.line == len(source.text(MAIN).split("\n")) + 1
     assert finding.message == "imports app.projects.models, which does not exist"
     # The default already shows it: projects is a piece that has a question.
-    assert proof.counterexample(finding) == "-d preset=custom"
+    assert changed.counterexample(finding) == "-d preset=custom"
 
 
 @pytest.mark.parametrize(
@@ -56,13 +62,13 @@ def test_an_import_of_what_only_some_projects_have(source: Source) -> None:
         "from app.users.models import *",
     ],
 )
-def test_imports_of_every_kind(source: Source, line: str) -> None:
-    assert found_in(source, appended(source, MAIN, f"\n{line}\n"), "imports")[1]
+def test_imports_of_every_kind(source: Source, proof: Proof, line: str) -> None:
+    assert found_in(proof, appended(source, MAIN, f"\n{line}\n"), "imports")[1]
 
 
-def test_a_counterexample_is_a_project_that_shows_the_fault(source: Source) -> None:
-    proof, (finding, *_) = found_in(source, appended(source, MAIN, "\nimport app.auth.providers.clerk\n"), "imports")
-    given = dict(pair.split("=") for pair in proof.counterexample(finding).replace("-d ", "").split())
+def test_a_counterexample_is_a_project_that_shows_the_fault(source: Source, proof: Proof) -> None:
+    changed, (finding, *_) = found_in(proof, appended(source, MAIN, "\nimport app.auth.providers.clerk\n"), "imports")
+    given = dict(pair.split("=") for pair in changed.counterexample(finding).replace("-d ", "").split())
     files = Renderer(source.root).render(given)
     assert "app/auth/providers/clerk.py" not in files
 
@@ -123,15 +129,30 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("path", "old", "new", "said"), FAULTS)
-def test_finds(source: Source, path: str, old: str, new: str, said: str) -> None:
-    found = [finding.message for finding in prove(source.changed(replaced(source, path, old, new))).findings]
+def test_finds(proof: Proof, path: str, old: str, new: str, said: str) -> None:
+    found = [finding.message for finding in proved(proof, replaced(proof.source, path, old, new)).findings]
     assert any(said in message for message in found), found
 
 
-def test_a_template_that_does_not_render_is_a_fault(source: Source) -> None:
-    proof = prove(
-        source.changed(appended(source, "template/README.md.jinja", "{% if projects %}{{ nobody }}{% endif %}"))
-    )
-    (finding,) = proof.findings
+@pytest.mark.parametrize(("path", "old", "new", "said"), [FAULTS[5], FAULTS[10], FAULTS[-1]])
+def test_a_complete_proof_finds_the_same(proof: Proof, path: str, old: str, new: str, said: str) -> None:
+    changes = replaced(proof.source, path, old, new)
+    complete = {
+        (found.check, found.file, found.line, found.message) for found in prove(proof.source.changed(changes)).findings
+    }
+    reusing = {(found.check, found.file, found.line, found.message) for found in proved(proof, changes).findings}
+    assert complete == reusing
+    assert any(said in message for *_, message in complete)
+
+
+def test_a_template_that_does_not_render_is_a_fault(source: Source, proof: Proof) -> None:
+    changed = proved(proof, appended(source, "template/README.md.jinja", "{% if projects %}{{ nobody }}{% endif %}"))
+    (finding,) = changed.findings
     assert "nobody is undefined" in finding.message
-    assert "-d projects=true" in proof.counterexample(finding)
+    assert "-d projects=true" in changed.counterexample(finding)
+
+
+def test_a_line_that_names_every_set_of_pieces_is_refused(source: Source, proof: Proof) -> None:
+    every = "{% for piece in catalog if piece.name in chosen %}{{ piece.name }}, {% endfor %}"
+    with pytest.raises(OmniError, match=r"README\.md\.jinja: a line takes too many forms"):
+        proved(proof, appended(source, "template/README.md.jinja", every))

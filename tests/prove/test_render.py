@@ -23,6 +23,11 @@ def template(source: Source, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
+@pytest.fixture(scope="module")
+def renderer(template: Path) -> Renderer:
+    return Renderer(template)
+
+
 def random_answers(template: Path, seed: int) -> dict[str, object]:
     chance = random.Random(seed)  # noqa: S311 - a repeatable choice, no secret
     catalog = load_catalog(template)
@@ -48,18 +53,17 @@ def copied(template: Path, answers: dict[str, object], folder: Path) -> dict[str
     }
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_equals_a_real_copy_byte_for_byte(template: Path, tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize("seed", range(4))
+def test_equals_a_real_copy_byte_for_byte(template: Path, renderer: Renderer, tmp_path: Path, seed: int) -> None:
     answers = random_answers(template, seed)
     expected = copied(template, answers, tmp_path)
-    rendered = Renderer(template).render(answers)
+    rendered = renderer.render(answers)
     assert list(rendered) == list(expected)
     for path, file in rendered.items():
         assert (file.mode & 0o777, file.content) == expected[path], path
 
 
-def test_one_render_leaves_nothing_behind_for_the_next(template: Path) -> None:
-    renderer = Renderer(template)
+def test_one_render_leaves_nothing_behind_for_the_next(template: Path, renderer: Renderer) -> None:
     first = renderer.render({"preset": "minimal"})
     renderer.render({"preset": "custom", "auth": "clerk", "projects": True, "author_email": "me@example.com"})
     assert renderer.render({"preset": "minimal"}) == first == render(template, {"preset": "minimal"})
@@ -77,8 +81,7 @@ def test_refuses_an_answer_as_copier_does(template: Path) -> None:
         render(template, {"project_slug": "No Slug"})
 
 
-def test_a_thousand_renders_take_less_than_two_minutes_of_one_core(template: Path) -> None:
-    renderer = Renderer(template)
+def test_a_thousand_renders_take_less_than_two_minutes_of_one_core(template: Path, renderer: Renderer) -> None:
     renderer.render({})
     drawn = [random_answers(template, seed) for seed in range(20)]
     start = time.process_time()

@@ -1,6 +1,7 @@
 """What a user does who has Copier and nothing of ours: copy, get clear errors, update; without `--trust`."""
 
 import os
+import shutil
 import subprocess
 import sys
 import warnings
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 from copier import run_copy
+
+from tests.conftest import commit_all
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -53,6 +56,18 @@ def test_updates_keep_the_files_that_belong_to_the_project() -> None:
     assert set(mine) < set(kept)
 
 
+@pytest.fixture(scope="module")
+def questions_alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The questions and the catalog without the files to render, which no refused answer reaches."""
+    root = tmp_path_factory.mktemp("questions")
+    shutil.copytree(ROOT / "extensions/catalog", root / "extensions/catalog")
+    shutil.copy2(ROOT / "copier.yml", root)
+    (root / "template").mkdir()
+    (root / "template/main.py").write_text("")
+    commit_all(root, "Questions", first=True)
+    return root
+
+
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
@@ -70,15 +85,11 @@ def test_updates_keep_the_files_that_belong_to_the_project() -> None:
         ("preset=huge", "preset"),
     ],
 )
-def test_a_bad_answer_is_refused_with_its_reason(
-    committed_template: Path, tmp_path: Path, answer: str, says: str
-) -> None:
+def test_a_bad_answer_is_refused_with_its_reason(questions_alone: Path, tmp_path: Path, answer: str, says: str) -> None:
     name, _, value = answer.partition("=")
     # In this process: to start Copier, as below, takes longer than its answer.
     with warnings.catch_warnings(action="ignore"), pytest.raises(ValueError) as refused:  # noqa: PT011 - its text is next
-        run_copy(
-            str(committed_template), tmp_path / "made", data={name: value}, vcs_ref="HEAD", defaults=True, quiet=True
-        )
+        run_copy(str(questions_alone), tmp_path / "made", data={name: value}, vcs_ref="HEAD", defaults=True, quiet=True)
     assert says in str(refused.value)
     assert not (tmp_path / "made").exists()
 

@@ -96,25 +96,47 @@ def test_a_chosen_piece_is_there(name: str) -> None:
             assert f"from app.{piece.module}.module import" in files["app/modules.py"].text
 
 
+@cache
+def words_of(piece: str) -> tuple[str, ...]:
+    """The words that appear nowhere without a piece."""
+    found = CATALOG.piece(piece)
+    words = [*found.owns, *(setting.name for setting in found.settings)]
+    words += [f"app.{found.module}"] if found.module else []
+    # As a whole name, or with a column: docstrings may begin with such a word.
+    return (*words, *(f'"{table}{end}' for table in tables(found) for end in ('"', ".")))
+
+
+@cache
+def words_in(text: str) -> frozenset[str]:
+    """The words of all pieces in a file; most files are the same in many projects."""
+    text = text.replace(FOREIGN_NAME, "")
+    lowered = text.lower()
+    # As in the proof: in a word with a capital letter the case counts.
+    words = {word for piece in CATALOG.names for word in words_of(piece)}
+    return frozenset(word for word in words if word in (lowered if word.islower() else text))
+
+
 @pytest.mark.parametrize("name", SETS)
 def test_of_a_piece_that_is_not_chosen_there_is_nothing(name: str) -> None:
     files = rendering(name).files
     required = {line for piece in chosen(name) for line in (*piece.dependencies, *piece.dev_dependencies)}
     declared = set().union(*requirements(name))
     # The answers file says which answers were given, "no" included.
-    texts = {path: file.text for path, file in files.items() if path != ".copier-answers.yml"}
+    words = {path: words_in(f"{path}\n{file.text}") for path, file in files.items() if path != ".copier-answers.yml"}
+    present = frozenset[str]().union(*words.values())
     for piece in not_chosen(name):
         assert not [file for path in piece.paths for file in files if file == path or file.startswith(f"{path}/")]
         assert not (declared & {*piece.dependencies, *piece.dev_dependencies}) - required
-        words = [*piece.owns, *(setting.name for setting in piece.settings)]
-        words += [f"app.{piece.module}"] if piece.module else []
-        # As a whole name, or with a column: docstrings may begin with such a word.
-        words += [f'"{table}{end}' for table in tables(piece) for end in ('"', ".")]
-        for word in words:
-            # As in the proof: in a word with a capital letter the case counts.
-            said = {path: f"{path}\n{text}".replace(FOREIGN_NAME, "") for path, text in texts.items()}
-            found = [path for path, text in said.items() if word in (text.lower() if word.islower() else text)]
-            assert found == [], f"{piece.name} is not chosen, but {word!r} is in {found}"
+        for word in present.intersection(words_of(piece.name)):
+            found = [path for path in words if word in words[path]]
+            pytest.fail(f"{piece.name} is not chosen, but {word!r} is in {found}")
+
+
+def test_a_word_of_a_piece_is_found_in_a_file() -> None:
+    word = CATALOG.piece("stripe").owns[0]
+    assert word in words_in(f"app/main.py\nimport {word}\n")
+    assert "redis" in words_in("app/main.py\nimport redis\n")
+    assert "redis" not in words_in(f"app/main.py\n{FOREIGN_NAME} = True\n")
 
 
 @pytest.mark.parametrize("name", SETS)

@@ -33,8 +33,13 @@ def rows() -> dict[str, Row]:
     return {row.name: row for row in make_rows(template, strength=2, seed=0)}
 
 
+@cache
+def renderer() -> Renderer:
+    return Renderer(ROOT)
+
+
 def lint(answers: Mapping[str, Answer], folder: Path) -> None:
-    write(Renderer(ROOT).render(answers), folder)
+    write(renderer().render(answers), folder)
     for command in (["check", "--no-cache"], ["format", "--check", "--no-cache"]):
         done = subprocess.run(["ruff", *command, "."], cwd=folder, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout

@@ -29,40 +29,48 @@ def _fast_environment(plain_environment: None) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def releases(tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    """A template with the tags v1.0.0 and v2.0.0. Not to be changed: clone it."""
-    return make_releases(tmp_path_factory.mktemp("releases") / "template")
+    """A small template with the tags v1.0.0 and v2.0.0. Not to be changed: clone it."""
+    return make_releases(tmp_path_factory.mktemp("releases") / "template", complete=False)
 
 
 @pytest.fixture(scope="session")
-def _renders() -> dict[str, Path]:
-    return {}
+def complete_releases(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """The complete template with the tags v1.0.0 and v2.0.0. Not to be changed: clone it."""
+    return make_releases(tmp_path_factory.mktemp("complete") / "template", complete=True)
 
 
 @pytest.fixture(scope="session")
-def fresh(
-    releases: Repository, tmp_path_factory: pytest.TempPathFactory, _renders: dict[str, Path]
-) -> Callable[..., Path]:
+def fresh(releases: Repository, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Render a release with these answers; the same only once, so that the folder is not to be changed."""
+    return _renders(releases, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def complete_fresh(complete_releases: Repository, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """As `fresh`, from the complete template."""
+    return _renders(complete_releases, tmp_path_factory)
+
+
+def _renders(template: Repository, folders: pytest.TempPathFactory) -> Callable[..., Path]:
+    rendered: dict[str, Path] = {}
 
     def render_once(version: str = V1, **answers: str | bool) -> Path:
         key = f"{version} {sorted(answers.items())}"
-        if key not in _renders:
-            folder = tmp_path_factory.mktemp("render") / "project"
+        if key not in rendered:
+            folder = folders.mktemp("render") / "project"
             with warnings.catch_warnings(action="ignore"):
-                run_copy(str(releases.root), folder, data=answers, vcs_ref=version, defaults=True, quiet=True)
-            _renders[key] = folder
-        return _renders[key]
+                run_copy(str(template.root), folder, data=answers, vcs_ref=version, defaults=True, quiet=True)
+            rendered[key] = folder
+        return rendered[key]
 
     return render_once
 
 
 @pytest.fixture(scope="session")
-def python(releases: Repository, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def python(complete_fresh: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Install what a project of every piece needs, without the project, once for all tests."""
     folder = tmp_path_factory.mktemp("environment") / "project"
-    everything = {"preset": "everything"}
-    with warnings.catch_warnings(action="ignore"):
-        run_copy(str(releases.root), folder, data=everything, vcs_ref=V1, defaults=True, quiet=True)
+    shutil.copytree(complete_fresh(preset="everything"), folder)
     run(["uv", "sync", "--quiet", "--no-install-project", "--python", sys.executable], cwd=folder)
     return folder / ".venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
 
@@ -70,9 +78,18 @@ def python(releases: Repository, tmp_path_factory: pytest.TempPathFactory) -> Pa
 @pytest.fixture
 def project(fresh: Callable[..., Path], tmp_path: Path) -> MakeProject:
     """Make a project from a release, committed, with a `.env` and a cache that git ignores."""
+    return _projects(fresh, tmp_path)
 
+
+@pytest.fixture
+def complete_project(complete_fresh: Callable[..., Path], tmp_path: Path) -> MakeProject:
+    """As `project`, from the complete template."""
+    return _projects(complete_fresh, tmp_path)
+
+
+def _projects(fresh: Callable[..., Path], folders: Path) -> MakeProject:
     def make(version: str = V1, folder: str = "project", **answers: str | bool) -> Project:
-        made = Project(tmp_path / folder)
+        made = Project(folders / folder)
         shutil.copytree(fresh(version, **answers), made.root)
         made.start()
         made.write(".git/info/exclude", ".env\n__pycache__/\n")

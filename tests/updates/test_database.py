@@ -13,9 +13,9 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.parametrize("url", ["sqlite+aiosqlite:///./mine.db", ""], ids=["SQLite", "PostgreSQL"])
 def test_projects_goes_and_comes_back_after_the_users_own_revisions(
-    project: MakeProject, python: Path, url: str
+    complete_project: MakeProject, python: Path, url: str
 ) -> None:
-    made = project()
+    made = complete_project()
     database = Database(made, python, url)
     database.app("db", "upgrade")
     database.sql(NEW_USER, NEW_PROJECT)
@@ -49,8 +49,10 @@ def test_projects_goes_and_comes_back_after_the_users_own_revisions(
     assert database.sql("SELECT email FROM users", "SELECT cents FROM invoices") == ["me@example.com", "990"]
 
 
-def test_a_module_added_for_the_first_time_to_a_database_that_has_lived(project: MakeProject, python: Path) -> None:
-    made = project(preset="minimal")
+def test_a_module_added_for_the_first_time_to_a_database_that_has_lived(
+    complete_project: MakeProject, python: Path
+) -> None:
+    made = complete_project(preset="minimal")
     database = Database(made, python, "sqlite+aiosqlite:///./mine.db")
     database.app("db", "upgrade")
     add_own_module(made)

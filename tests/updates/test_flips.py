@@ -81,12 +81,12 @@ class Lived:
 
 @pytest.fixture(scope="module")
 def original(
-    fresh: Callable[..., Path], python: Path, tmp_path_factory: pytest.TempPathFactory
+    complete_fresh: Callable[..., Path], python: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Path, frozenset[str]]:
     """Build upon a project once: its folder, its database and the user's own files."""
     folder = tmp_path_factory.mktemp("lived")
     made = Project(folder / "project")
-    shutil.copytree(fresh(**BARE), made.root)
+    shutil.copytree(complete_fresh(**BARE), made.root)
     made.start()
     before = set(made.files())
     add_own_module(made)
@@ -113,14 +113,14 @@ def lived(original: tuple[Path, Path, frozenset[str]], python: Path, tmp_path: P
 
 @pytest.mark.parametrize("piece", booleans())
 def test_a_piece_added_and_removed_again(
-    lived: Lived, fresh: Callable[..., Path], piece: str, record_property: Callable[[str, object], None]
+    lived: Lived, complete_fresh: Callable[..., Path], piece: str, record_property: Callable[[str, object], None]
 ) -> None:
     before = contents(lived.made.root)
     conflicts = []
     for command, value in (("add", True), ("remove", False)):
         conflicts.append(lived.flip(command, piece))
         assert lived.made.answers()[piece] is value
-        expected = contents(fresh(**lived.answers()))
+        expected = contents(complete_fresh(**lived.answers()))
         assert lived.rendered() == without_own(expected, lived)
     record_property("conflicts", sum(conflicts))
     assert not sum(conflicts)
@@ -131,7 +131,7 @@ def test_a_piece_added_and_removed_again(
 @pytest.mark.parametrize(("port", "provider"), list(providers()))
 def test_a_provider_taken_and_given_back(
     lived: Lived,
-    fresh: Callable[..., Path],
+    complete_fresh: Callable[..., Path],
     port: str,
     provider: str,
     record_property: Callable[[str, object], None],
@@ -144,7 +144,7 @@ def test_a_provider_taken_and_given_back(
     conflicts = []
     for command in (["add", provider], back):
         conflicts.append(lived.flip(*command))
-        assert lived.rendered() == without_own(contents(fresh(**lived.answers())), lived)
+        assert lived.rendered() == without_own(contents(complete_fresh(**lived.answers())), lived)
     record_property("conflicts", sum(conflicts))
     assert not sum(conflicts)
     assert contents(lived.made.root) == before

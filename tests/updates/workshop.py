@@ -32,6 +32,12 @@ NEWSLETTER: dict[str, object] = {
     "kind": "module",
     "settings": [{"name": "NEWSLETTER_KEY", "help": "Opens the newsletter.", "default": ""}],
 }
+# The time of an update grows with the number of files. So most tests use the complete questionnaire and catalog, all
+# wiring files, and these files and folders of the template. The slow tests use the complete template.
+SMALL = (
+    "app/__init__.py", "app/main.py", "app/project_modules.py", "app/project_roles.py", "app/auth/providers",
+    "app/core/errors.py", "app/projects", "migrations/versions/projects", "tests/projects",
+)  # fmt: skip
 SMS_QUESTION = "sms:\n  type: str\n  help: Which sender?\n  choices: [none, sms_log, sms_http]\n  default: none\n\n"
 
 
@@ -147,13 +153,25 @@ def ask(template: Repository, question: str) -> None:
     template.write("copier.yml", questions)
 
 
-def make_releases(root: Path) -> Repository:
-    """This template with a few pieces more, as v1.0.0; and a v2.0.0."""
+def _in_small(path: str) -> bool:
+    """Return whether a path of the template, relative to its folder, belongs to the small template."""
+    return (
+        "/" not in path or path.endswith(".jinja") or any(path == kept or path.startswith(f"{kept}/") for kept in SMALL)
+    )
+
+
+def make_releases(root: Path, *, complete: bool) -> Repository:
+    """This template with a few more pieces, as v1.0.0; and a v2.0.0."""
     template = Repository(root)
-    # What is not committed yet is there too; the tool itself is nothing that a project is rendered from.
-    ignored = shutil.ignore_patterns("__pycache__", "*.pyc", "omnistack")
-    for folder in ("template", "extensions"):
-        shutil.copytree(ROOT / folder, template.root / folder, ignore=ignored)
+    # Uncommitted files are copied too; the tool is not, because no project is rendered from it.
+    ignored = shutil.ignore_patterns("__pycache__", "*.pyc", ".*_cache", "omnistack")
+    shutil.copytree(ROOT / "extensions", template.root / "extensions", ignore=ignored)
+    for file in sorted((ROOT / "template").rglob("*")):
+        path = file.relative_to(ROOT / "template").as_posix()
+        if file.is_file() and not ignored("", [*file.parts]) and (complete or _in_small(path)):
+            target = template.root / "template" / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(file, target)
     shutil.copy(ROOT / "copier.yml", template.root)
     for name, fields in TOYS.items():
         write_piece(template, name, **fields)

@@ -12,6 +12,7 @@ from omnistack.shell.errors import OmniError
 from omnistack.shell.git import git
 from omnistack.shell.process import CommandError
 from omnistack.template.catalog import CATALOG_DIR, QUESTIONS_FILE
+from omnistack.template.yaml_loader import SafeLoader, load_yaml
 
 FOLDERS = ("template", "extensions")
 TOOL = "extensions/omnistack/"
@@ -83,13 +84,13 @@ class Source:
 @lru_cache(maxsize=64)
 def _compose(content: bytes) -> yaml.Node | None:
     """Parse a document into nodes, the slowest step. The values made from them depend on the included files."""
-    return yaml.compose(content, Loader=yaml.SafeLoader)
+    return yaml.compose(content, Loader=SafeLoader)
 
 
 @lru_cache(maxsize=1024)
 def _read_yaml(content: bytes) -> dict[str, Any]:
     """Read a document of the catalog; callers must not change it."""
-    document: dict[str, Any] = yaml.safe_load(content)
+    document: dict[str, Any] = load_yaml(content)
     return document
 
 

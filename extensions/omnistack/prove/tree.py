@@ -22,6 +22,8 @@ from omnistack.template.catalog import Answer
 from omnistack.template.copier_api import PATHSPEC_PATTERN
 
 SKIPPED = {".pyc", ".png", ".ico"}
+FORMS = 256
+"""Maximum number of forms of one line. A line that names the chosen pieces has as many as there are sets of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +66,10 @@ class File:
             return tuple(
                 Line(text, self.cond, number) for number, text in enumerate(plain(self.parts[0]).split("\n"), start=1)
             )
-        return tuple(split_lines(self.parts, self.cond))
+        try:
+            return tuple(split_lines(self.parts, self.cond))
+        except RefusedError as error:
+            raise RefusedError(f"{self.source}: {error.message}", error.hint) from error
 
     @cached_property
     def text(self) -> str:
@@ -240,7 +245,11 @@ type Pending = list[tuple[Cond, str, int, bool]]
 
 
 def split_lines(parts: Iterable[Part], cond: Cond) -> Iterator[Line]:
-    """Split output into lines: a line that reads differently here and there comes once for every form."""
+    """Split output into lines: a line that reads differently here and there comes once for every form.
+
+    Raises:
+        RefusedError: a line has too many forms.
+    """
     nothing = cond & ~cond
     pending: Pending = [(cond, "", 0, False)]
     for part in parts:
@@ -269,4 +278,6 @@ def _joined(pending: Pending, nothing: Cond) -> Pending:
             known = found.get((text, free))
             both = (known[0] | cond, text, known[2] or number, free) if known else (cond, text, number, free)
             found[text, free] = both
+    if len(found) > FORMS:
+        raise RefusedError("a line takes too many forms", "print one line for each piece")
     return list(found.values())

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from omnistack.shell.errors import OmniError
+from omnistack.template.yaml_loader import SafeLoader, load_yaml
 
 CATALOG_DIR = "extensions/catalog"
 QUESTIONS_FILE = "copier.yml"
@@ -236,7 +237,7 @@ def load_catalog(root: Path) -> Catalog:
 def _read_piece(file: Path) -> Piece:
     where = f"{CATALOG_DIR}/{file.name}"
     try:
-        piece = Piece.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+        piece = Piece.model_validate(load_yaml(file.read_text(encoding="utf-8")))
     except yaml.YAMLError as error:
         raise OmniError(f"{where} is not valid YAML: {_first_line(error)}", "correct the file") from error
     except ValidationError as error:
@@ -250,7 +251,7 @@ def _read_piece(file: Path) -> Piece:
     return piece
 
 
-class _QuestionsLoader(yaml.SafeLoader):
+class _QuestionsLoader(SafeLoader):
     """A loader of `copier.yml` that skips Copier's `!include`."""
 
 

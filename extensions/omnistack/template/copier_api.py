@@ -6,6 +6,7 @@ change to a new version of Copier, adapt this module and run them.
 """
 
 from functools import cached_property
+from typing import Any
 
 from copier._jinja_ext import SandboxedEnvironment, UnsetError, get_yield_context
 from copier._main import Worker, _pathspec_pattern, as_operation
@@ -17,6 +18,8 @@ from copier._types import MISSING, Phase
 from copier._user_data import AnswersMap, Question
 from copier._vcs import get_repo
 
+from omnistack.template.yaml_loader import load_configuration
+
 __all__ = [
     "MISSING",
     "PATHSPEC_PATTERN",
@@ -25,6 +28,7 @@ __all__ = [
     "FolderTemplate",
     "Phase",
     "Question",
+    "QuickTemplate",
     "SandboxedEnvironment",
     "SettingsModel",
     "Subproject",
@@ -41,7 +45,17 @@ PATHSPEC_PATTERN: str = _pathspec_pattern
 """The pattern style of the library pathspec by which Copier reads `_exclude`."""
 
 
-class FolderTemplate(CopierTemplate):
+class QuickTemplate(CopierTemplate):
+    """A template whose questions and catalog are read by libyaml."""
+
+    @cached_property
+    def _raw_config(self) -> dict[str, Any]:
+        files = list(self.local_abspath.glob("copier.y*ml"))
+        loaded = load_configuration(files[0]) if len(files) == 1 else None
+        return super()._raw_config if loaded is None else loaded
+
+
+class FolderTemplate(QuickTemplate):
     """A template that is read from a folder: no clone, no version."""
 
     @cached_property

@@ -17,7 +17,7 @@ from plumbum import ProcessExecutionError
 from omnistack.shell.errors import OmniError
 from omnistack.shell.git import isolation
 from omnistack.shell.process import error_line
-from omnistack.template.copier_api import CopierTemplate, SandboxedEnvironment, Subproject, Worker
+from omnistack.template.copier_api import CopierTemplate, QuickTemplate, SandboxedEnvironment, Subproject, Worker
 
 
 @contextmanager
@@ -83,7 +83,7 @@ def _using(repository: Path) -> Iterator[None]:
         _Worker.templates.clear()
 
 
-class _ClonedTemplate(CopierTemplate):
+class _ClonedTemplate(QuickTemplate):
     """A template that is cloned from a folder, under the URL that a project records."""
 
     repository: ClassVar[Path | None] = None
