@@ -9,7 +9,7 @@ from app.core.db.database import Database, create_database
 from app.core.jobs.event_bus import EventBus
 from app.core.jobs.in_process import InProcessQueue
 from app.core.jobs.names import by_job_name
-from app.core.manifest import Job, Module, ModuleList, PlanLevels, modules_of
+from app.core.manifest import DeclaredChannels, Job, Module, ModuleList, PlanLevels, modules_of
 from app.core.ports.queue import JobFunction
 from app.core.runtime import Runtime
 
@@ -36,7 +36,7 @@ def create_runtime(
 
     Raises:
         ConfigurationError: names every invalid setting at once.
-        ValueError: the core is missing, or two inbox handlers or levels have the same name.
+        ValueError: the core is missing, or two inbox handlers, levels or channels have the same name.
         UserError: a module's `setup` refuses the application.
     """
     loaded = load_settings(settings_classes(modules)) if loaded is None else loaded
@@ -48,6 +48,7 @@ def create_runtime(
         runtime.provide(cls, value)
     runtime.provide(ModuleList, ModuleList(tuple(modules)))
     runtime.provide(PlanLevels, PlanLevels.of(modules))
+    runtime.provide(DeclaredChannels, DeclaredChannels.of(modules))
     runtime.queue = InProcessQueue(runtime, jobs_of(modules))
     runtime.events = EventBus(runtime, [subscriber for module in modules for subscriber in module.subscribers])
     handlers: list[JobFunction] = []

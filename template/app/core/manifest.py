@@ -312,6 +312,26 @@ class PlanLevels:
 
 
 @dataclass(frozen=True, slots=True)
+class DeclaredChannels:
+    """The channels of all modules, as a resource of the runtime."""
+
+    channels: tuple[Channel, ...]
+
+    @classmethod
+    def of(cls, modules: Sequence[Module]) -> Self:
+        """Collect the channels.
+
+        Raises:
+            ValueError: two modules declare the same pattern.
+        """
+        channels = tuple(channel for module in modules for channel in module.channels)
+        patterns = [channel.pattern for channel in channels]
+        if len(set(patterns)) < len(patterns):
+            raise ValueError(f"Two modules declare the same channel; rename one of them: {', '.join(patterns)}.")
+        return cls(channels)
+
+
+@dataclass(frozen=True, slots=True)
 class ModuleList:
     """The modules that a runtime consists of, as a resource of the runtime."""
 

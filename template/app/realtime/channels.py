@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from app.core.manifest import Channel, Module
+from app.core.manifest import Channel
 from app.core.ports.realtime import ChannelUser, Everyone, Recipients, UserChannel
 from app.core.runtime import Runtime
 from app.kit.user_error import UserError
@@ -49,20 +49,12 @@ class Channels:
     """The channels that the modules declare.
 
     Raises:
-        UserError: a pattern is malformed, or declared twice.
+        UserError: a pattern is malformed.
     """
 
     def __init__(self, declared: Iterable[Channel]) -> None:
-        self._patterns = [(_compiled(channel.pattern), channel) for channel in declared]
-        patterns = [expression.pattern for expression, _ in self._patterns]
-        if len(set(patterns)) < len(patterns):
-            raise UserError("Two modules declare channels with the same pattern. Rename one of them.")
-        self.declared = tuple(channel for _, channel in self._patterns)
-
-    @classmethod
-    def of(cls, modules: Iterable[Module]) -> "Channels":
-        """Collect the channels of all modules."""
-        return cls(channel for module in modules for channel in module.channels)
+        self.declared = tuple(declared)
+        self._patterns = [(_compiled(channel.pattern), channel) for channel in self.declared]
 
     def find(self, name: str, user_id: UUID) -> Subscribable | None:
         """Return the channel that a client names, or `None` if there is none."""

@@ -6,6 +6,7 @@ import click
 
 from app.core.commands import CommandLine
 from app.core.config.settings import core_settings
+from app.core.manifest import DeclaredChannels
 from app.realtime.asyncapi import document
 from app.realtime.channels import Channels
 
@@ -22,4 +23,5 @@ def schema(context: click.Context) -> None:
     command_line = context.find_object(CommandLine)
     if command_line is None:
         raise RuntimeError("This command runs below the command `app`.")
-    click.echo(json.dumps(document(core_settings(), Channels.of(command_line.modules)), indent=2))
+    channels = Channels(DeclaredChannels.of(command_line.modules).channels)
+    click.echo(json.dumps(document(core_settings(), channels), indent=2))

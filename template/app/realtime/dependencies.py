@@ -3,7 +3,9 @@
 from typing import Annotated
 
 from fastapi import Depends
+from fastapi.security import HTTPAuthorizationCredentials
 
+from app.auth.bearer import BearerToken
 from app.core.http.dependencies import RuntimeDep
 from app.realtime.hub import Hub
 
@@ -14,3 +16,5 @@ async def hub_of(runtime: RuntimeDep) -> Hub:
 
 
 HubDep = Annotated[Hub, Depends(hub_of)]
+
+TokenDep = Annotated[HTTPAuthorizationCredentials | None, Depends(BearerToken())]

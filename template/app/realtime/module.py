@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from app.auth.bearer import HandshakeTokens
-from app.core.manifest import Module, modules_of
+from app.core.manifest import DeclaredChannels, Module
 from app.core.runtime import Runtime
 from app.realtime.channels import Channels
 from app.realtime.commands import realtime
@@ -21,7 +21,7 @@ from app.realtime.tickets import Tickets
 
 def _setup(runtime: Runtime) -> None:
     tickets = Tickets(runtime, f"{runtime.settings.API_V1_STR}/app/ws")
-    runtime.provide(Channels, Channels.of(modules_of(runtime)))
+    runtime.provide(Channels, Channels(runtime.resource(DeclaredChannels).channels))
     runtime.provide(Tickets, tickets)
     runtime.provide(HandshakeTokens, tickets)
 

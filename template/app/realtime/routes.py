@@ -2,12 +2,10 @@
 
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, WebSocket, status
-from fastapi.security import HTTPAuthorizationCredentials
+from fastapi import APIRouter, WebSocket, status
 
-from app.auth.bearer import BearerToken, accept
+from app.auth.bearer import accept
 from app.core.errors import UnauthorizedError
 from app.core.http.dependencies import RuntimeDep
 from app.core.http.server.state import drain_of
@@ -15,7 +13,7 @@ from app.core.ports.streams import StreamsUnavailableError
 from app.core.runtime import Runtime
 from app.realtime import limits
 from app.realtime.connection import Connection, room_of
-from app.realtime.dependencies import HubDep
+from app.realtime.dependencies import HubDep, TokenDep
 from app.realtime.errors import TooManyConnectionsError
 from app.realtime.handshake import check_origin, expiry_of
 from app.realtime.hub import Hub
@@ -26,8 +24,6 @@ from app.realtime.tickets import LIFETIME, Tickets
 from app.users.dependencies import CurrentUser
 
 router = APIRouter(prefix="/ws")
-
-TokenDep = Annotated[HTTPAuthorizationCredentials | None, Depends(BearerToken())]
 
 
 @router.websocket("")

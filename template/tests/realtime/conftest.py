@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from app.core.manifest import modules_of
 from app.core.runtime import Runtime
 from app.main import create_app
 from app.modules import MODULES
@@ -22,7 +21,7 @@ async def site(live_runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> AsyncI
     """A server on a loopback port, with background work and two kinds of channels."""
     monkeypatch.setattr(relay_module, "RETRY_DELAY", 0.05)
     rooms, streams, hub = Rooms(), BreakableStreams(), live_runtime.resource(Hub)
-    live_runtime.provide(Channels, Channels.of([*modules_of(live_runtime), rooms_module(rooms)]))
+    live_runtime.provide(Channels, Channels(rooms_module(rooms).channels))
     live_runtime.streams = streams
     relay, monitor = live_runtime.resource(Relay), Monitor(live_runtime, hub)
     app = create_app(MODULES, runtime=live_runtime)

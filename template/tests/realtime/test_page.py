@@ -30,7 +30,7 @@ async def test_the_examples_work(site: Site) -> None:
         "rooms_of": rooms_of,
     }
     assert run_examples("realtime.md", names) == 2
-    site.runtime.provide(Channels, Channels.of([names["module"]]))
+    site.runtime.provide(Channels, Channels(names["module"].channels))
 
     async with opened(site.url, headers) as client:
         await client.subscribe("user")

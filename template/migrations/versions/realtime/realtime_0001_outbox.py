@@ -12,7 +12,7 @@ from alembic import op
 revision: str = "realtime_0001"
 down_revision: str | Sequence[str] | None = None
 branch_labels: str | Sequence[str] | None = ("realtime",)
-depends_on: str | Sequence[str] | None = ("core_0001",)
+depends_on: str | Sequence[str] | None = ("users_0001",)
 
 
 def upgrade() -> None:
