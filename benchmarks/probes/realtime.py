@@ -145,7 +145,7 @@ async def main() -> None:
     for kind in ("bare", "ours"):
         figures |= await fan(kind, tokens)
         figures |= await idle(kind, tokens)
-    print(json.dumps(figures))  # noqa: T201 - a program
+    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

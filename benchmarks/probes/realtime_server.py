@@ -32,10 +32,10 @@ def resident() -> int:
 
 async def obey(commands: Commands) -> None:
     """Execute commands until the input ends."""
-    print(json.dumps("ready"), flush=True)  # noqa: T201 - a program
+    print(json.dumps("ready"), flush=True)
     while line := await asyncio.to_thread(sys.stdin.readline):
         name, _, count = line.strip().partition(" ")
-        print(json.dumps(await commands[name](int(count or 0))), flush=True)  # noqa: T201 - a program
+        print(json.dumps(await commands[name](int(count or 0))), flush=True)
 
 
 async def memory(_: int) -> int:
