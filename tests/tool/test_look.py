@@ -93,7 +93,7 @@ def test_it_is_quick_because_copier_is_not_imported() -> None:
         ),
         (
             ".env.example",
-            "the settings of core, auth, crypto, redis, audit_log, clerk, email, jobs, storage, local, resend,",
+            "the settings of core, auth, crypto, redis, audit_log, clerk, email, jobs, storage, admin, local, resend,",
         ),
         (".copier-answers.yml", "filled from: all answers."),
         (".env", ".env: yours:"),
