@@ -153,7 +153,7 @@ def test_the_answers_of_a_preset_can_be_changed_one_by_one(new: Open, work: Path
     terminal.types(UP, ENTER)  # to the last entry, the list of modules
     terminal.sees("Enter to continue")
     terminal.types(UP, UP, SPACE, ENTER)  # without jobs, the last but one
-    terminal.sees("Modules and infrastructure: Redis, Stripe, Projects, Feature flags, Toolbox")
+    terminal.sees("Modules and infrastructure: Redis, Stripe, Projects, Administration, Feature flags, Toolbox")
     terminal.types(ENTER)
     terminal.answers("Create this project?")
     assert terminal.ends() == 0
