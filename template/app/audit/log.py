@@ -24,7 +24,7 @@ from app.audit.models import (
 from app.audit.sealing import SealingKeys, link, new_salt, origin_digest
 from app.core.context import RequestContext, current_request
 from app.core.db.commit_writers import write_before_commit
-from app.core.db.database import READ_ONLY
+from app.core.db.database import READ_ONLY, insert_if_absent
 from app.core.db.log_audit import LogAudit, shown_changes
 from app.core.db.models import utc_now
 from app.core.observability.change_redaction import shown_text
@@ -67,9 +67,7 @@ class AuditLog:
         await self.lines.record(session, entry)
 
     async def _write(self, session: AsyncSession, entries: Sequence[Row]) -> None:
-        start = {"start": random.randrange(CHAINS)}  # noqa: S311 - spreads the load
-        free = (await session.execute(_FREE_CHAIN, start)).one_or_none()
-        chain, sequence, previous = free or (await session.execute(_NEXT_CHAIN, start)).one()
+        chain, sequence, previous = await _lock_chain(session)
         key, rows = self.keys.current, []
         for number, entry in enumerate(entries, sequence + 1):
             place = {"id": uuid7(), "created_at": utc_now(), "chain": chain, "sequence": number, "key_id": key.id}
@@ -83,6 +81,18 @@ class AuditLog:
             update(AuditChain).where(col(AuditChain.chain) == chain).values(head),
             execution_options={"synchronize_session": False},
         )
+
+
+async def _lock_chain(session: AsyncSession) -> tuple[int, int, str]:
+    """Return a chain's number, last sequence and last hash. No other transaction adds to it until this one ends."""
+    start = {"start": random.randrange(CHAINS)}  # noqa: S311 - spreads the load
+    for statement in (_FREE_CHAIN, _NEXT_CHAIN):
+        if row := (await session.execute(statement, start)).one_or_none():
+            return row[0], row[1], row[2]
+    for number in range(CHAINS):
+        await insert_if_absent(session, AuditChain, AuditChain(chain=number).model_dump(), unique=["chain"])
+    row = (await session.execute(_NEXT_CHAIN, start)).one()
+    return row[0], row[1], row[2]
 
 
 def _values(entry: AuditEntry, context: RequestContext | None) -> Row:

@@ -125,15 +125,17 @@ class TestChains:
     async def test_a_locked_chain_is_left_alone(self, live_runtime: Runtime, one_chain: None) -> None:  # noqa: ARG002 - all would take this one
         if live_runtime.database.engine.dialect.name != "postgresql":
             return  # One transaction at a time.
+        await record(live_runtime, "first")
         async with live_runtime.database.transaction() as session:
             await session.execute(select(AuditChain).where(col(AuditChain.chain) == 0).with_for_update())
             await asyncio.wait_for(record(live_runtime, "other"), timeout=5)
 
-        assert [entry.chain for entry in await entries(live_runtime)] == [1]
+        assert [entry.chain for entry in await entries(live_runtime)] == [0, 1]
 
     async def test_if_all_chains_are_locked_a_writer_waits(self, live_runtime: Runtime) -> None:
         if live_runtime.database.engine.dialect.name != "postgresql":
             return  # One transaction at a time.
+        await record(live_runtime, "first")
         async with live_runtime.database.transaction() as session:
             locked = await session.scalars(select(AuditChain).with_for_update())
             assert len(locked.all()) == CHAINS

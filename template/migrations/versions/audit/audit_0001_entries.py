@@ -14,8 +14,6 @@ down_revision: str | Sequence[str] | None = None
 branch_labels: str | Sequence[str] | None = ("audit",)
 depends_on: str | Sequence[str] | None = ("core_0001", "users_0001")
 
-CHAINS = 8
-
 # An entry cannot be changed, except that its client and its user agent are erased with their user. It can be deleted
 # once it is 90 days old.
 POSTGRESQL = (
@@ -114,7 +112,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_audit_entries_target_type_target_id_id"), "audit_entries", target)
     op.create_index(op.f("ix_audit_entries_action_id"), "audit_entries", ["action", "id"])
     op.create_index(op.f("ix_audit_entries_request_id"), "audit_entries", ["request_id"])
-    chains = op.create_table(
+    op.create_table(
         "audit_chains",
         sa.Column("chain", sa.Integer(), nullable=False, autoincrement=False),
         sa.Column("sequence", sa.BigInteger(), nullable=False),
@@ -124,8 +122,6 @@ def upgrade() -> None:
         sa.Column("trimmed_seal", sa.String(64), nullable=False),
         sa.PrimaryKeyConstraint("chain", name=op.f("pk_audit_chains")),
     )
-    empty = {"sequence": 0, "hash": "", "trimmed_sequence": 0, "trimmed_hash": "", "trimmed_seal": ""}
-    op.bulk_insert(chains, [{"chain": chain, **empty} for chain in range(CHAINS)])
     for statement in POSTGRESQL if op.get_bind().dialect.name == "postgresql" else SQLITE:
         op.execute(statement)
 

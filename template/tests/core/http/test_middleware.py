@@ -218,6 +218,7 @@ class TestCors:
             "X-RateLimit-Remaining",
             "X-RateLimit-Reset",
             "Retry-After",
+            "X-Impersonation",
         }
 
     @pytest.mark.parametrize("chunked", [False, True])
