@@ -39,7 +39,7 @@ class SpamReason(StrEnum):
 
 
 class DeliveryKind(StrEnum):
-    """What is sent because of a message."""
+    """The kind of a delivery."""
 
     NOTIFICATION = "notification"
     """An email to ADMIN_EMAIL."""
@@ -116,7 +116,7 @@ class ContactDelivery(Entity, table=True):
 
 
 class ConfirmedRecipient(SQLModel, table=True):
-    """A mailbox that a confirmation was sent to, so that nobody can fill it with confirmations.
+    """A mailbox that a confirmation was sent to, to limit their number.
 
     Attributes:
         recipient: the pseudonym of the mailbox (`app.contact.recipients`).

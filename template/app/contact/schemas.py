@@ -70,7 +70,7 @@ PageUrl = Annotated[str, AfterValidator(_page)]
 
 
 class Source(BaseModel):
-    """Where the visitor came from. Long values are cut, and URLs are stored without their query."""
+    """The visitor's campaign and pages. Long values are cut, and URLs are stored without their query."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -122,7 +122,7 @@ class ContactReceived(BaseModel):
 
 
 class ContactStatus(BaseModel):
-    """What a form needs in order to be shown and sent."""
+    """The required fields and the token of a form."""
 
     form_token: str = Field(description="Send it with the message. Valid for 24 hours, for one message.")
     required: list[str] = Field(

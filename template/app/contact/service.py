@@ -39,7 +39,7 @@ def required_fields(settings: ContactSettings) -> list[str]:
 async def submit(runtime: Runtime, session: AsyncSession, data: ContactSubmit) -> UUID:
     """Store a message and plan its emails and its webhook, as part of the session's transaction.
 
-    Spam is stored as well, and its sender is told the same, so that programs learn nothing.
+    Spam is stored as well, with the same response, so that programs learn nothing.
 
     Returns:
         The id of the message. It is the same if the message was received before.

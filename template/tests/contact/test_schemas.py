@@ -1,4 +1,4 @@
-"""What a message may contain."""
+"""The fields of a message."""
 
 import pytest
 from pydantic import ValidationError
