@@ -181,7 +181,7 @@ def test_the_table_says_how_many(run: Run, monkeypatch: pytest.MonkeyPatch) -> N
     out.cache_clear()
     done = run("matrix", "--strength", "1")
     assert re.search(r"^\d+ answer sets$", done.out, re.MULTILINE)
-    assert re.search(r"^ *saas .* redis jobs stripe projects toolbox *$", done.out, re.MULTILINE)
+    assert re.search(r"^ *saas .* redis jobs stripe projects websocket toolbox *$", done.out, re.MULTILINE)
 
 
 def test_the_table_is_read_in_a_narrow_terminal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
