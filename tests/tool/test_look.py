@@ -90,13 +90,16 @@ def test_it_is_quick_because_copier_is_not_imported() -> None:
         (
             "app/modules.py",
             (
-                "module of core, auth, crypto, redis, users, websocket, email, jobs, plans, projects, storage, payments, "
-                "stripe.\n"
+                "module of core, auth, crypto, redis, users, websocket, email, jobs, plans, projects, storage, "
+                "payments, stripe.\n"
             ),
         ),
         (
             ".env.example",
-            ("the settings of core, auth, crypto, redis, websocket, clerk, email, jobs, storage, local, resend, s3.\n"),
+            (
+                "the settings of core, auth, crypto, redis, websocket, clerk, email, jobs, storage, local, resend, "
+                "stripe, s3.\n"
+            ),
         ),
         (".copier-answers.yml", "filled from: all answers."),
         (".env", ".env: yours:"),
