@@ -14,6 +14,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from app.core.http.server.limits import ConnectionLimits
+from app.core.http.server.protocol import LimitedConfig
+from app.core.http.server.server import LimitedServer
+from app.core.ports.realtime import Everyone
+from app.core.ports.streams import NewMessage, Retention
+from app.main import create_app
+from app.realtime.settings import RealtimeSettings
+from websockets.asyncio.server import ServerConnection, broadcast, serve
+from websockets.exceptions import ConnectionClosed
+
 type Commands = dict[str, Callable[[int], Awaitable[object]]]
 
 PAUSE = 0.2
@@ -46,14 +56,6 @@ async def memory(_: int) -> int:
 
 async def ours(port: int) -> None:
     """Run the project's server."""
-    from app.core.http.server.limits import ConnectionLimits
-    from app.core.http.server.protocol import LimitedConfig
-    from app.core.http.server.server import LimitedServer
-    from app.core.ports.realtime import Everyone
-    from app.core.ports.streams import NewMessage, Retention
-    from app.main import create_app
-    from app.realtime.settings import RealtimeSettings
-
     app = create_app()
     runtime = app.state.runtime
     limits = ConnectionLimits(max_connections=20_000)
@@ -82,9 +84,6 @@ async def ours(port: int) -> None:
 
 async def bare(port: int) -> None:
     """Run a server of `websockets` as it comes, without compression."""
-    from websockets.asyncio.server import ServerConnection, broadcast, serve
-    from websockets.exceptions import ConnectionClosed
-
     connections: set[ServerConnection] = set()
 
     async def handle(connection: ServerConnection) -> None:

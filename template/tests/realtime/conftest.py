@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from app.core.runtime import Runtime
+from app.dev.chosen_services import DEV_SERVICES
 from app.main import create_app
 from app.modules import MODULES
 from app.realtime import relay as relay_module
@@ -14,6 +15,9 @@ from app.realtime.monitor import Monitor
 from app.realtime.relay import Relay
 from tests.conftest import make_client, sign_in_to
 from tests.realtime.server import BreakableStreams, Rooms, Site, rooms_module, serving
+
+# Needs a server through which processes share events.
+collect_ignore = [] if any(service.is_shared() for service in DEV_SERVICES) else ["test_faults.py"]
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import random
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, ExitStack, suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -144,13 +144,11 @@ class Company:
 
 def shared_server(stack: AsyncExitStack, folder: Path) -> tuple[str, str]:
     """Start the server that processes share, and return the setting that names it and the path of its socket."""
-    for service in DEV_SERVICES:
-        with ExitStack() as own:
-            for setting, value in own.enter_context(service.run(folder / service.name, "")).items():
-                if value.startswith(SOCKET):
-                    stack.enter_context(own.pop_all())
-                    return setting, value.removeprefix(SOCKET)
-    raise LookupError("No server is shared by processes.")
+    service = next(each for each in DEV_SERVICES if each.is_shared())
+    for setting, value in stack.enter_context(service.run(folder / service.name, "")).items():
+        if value.startswith(SOCKET):
+            return setting, value.removeprefix(SOCKET)
+    raise LookupError("The shared server has no Unix socket.")
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ class DevService:
             server isn't installed on this machine.
         find: return those settings if another process runs the server on the folder.
         without: the message for the developer if the server isn't installed: how the application works without it.
+        is_shared: return whether this machine has the server and processes of the application share data through it.
         started: the message for the developer after a start, if any. `{SETTING}` stands for a setting's value.
     """
 
@@ -27,3 +28,4 @@ class DevService:
     find: Callable[[Path], Mapping[str, str] | None]
     without: str = ""
     started: str = ""
+    is_shared: Callable[[], bool] = lambda: False

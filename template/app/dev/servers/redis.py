@@ -7,7 +7,7 @@ from typing import Final, cast
 
 from app.core.config.settings import load_settings
 from app.dev.servers.dev_service import DevService
-from app.dev.servers.redis_server import private_server, running_server
+from app.dev.servers.redis_server import installed, private_server, running_server
 from app.redis.settings import RedisSettings
 
 SETTING: Final = "REDIS_URL"
@@ -34,5 +34,6 @@ dev_service = DevService(
     is_wanted=_is_wanted,
     run=_run,
     find=_find,
+    is_shared=lambda: installed() is not None,
     without="REDIS_URL is not set and redis-server is not on the PATH: cache and rate limits are kept in memory.",
 )
