@@ -20,7 +20,7 @@ TOLERANCE: Final = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Bought:
-    """What an invoice paid for: the plan and the seats."""
+    """The plan and the seats that an invoice paid for."""
 
     plan: Plan | None
     quantity: int
