@@ -11,6 +11,7 @@ from sqlalchemy.pool import QueuePool
 from app.core.config.settings import Settings
 from app.core.db.database import create_database
 from app.core.lifecycle import running
+from app.core.ports.plans import FreePlan
 from app.core.runtime import Runtime
 from app.main import create_app
 from app.modules import MODULES
@@ -29,7 +30,7 @@ POOL = 5
 async def served_runtime(
     fakes: dict[str, FakeLLM], databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Runtime]:
-    """A runtime with a small pool."""
+    """A runtime with a small pool and no quotas."""
     assert fakes
     monkeypatch.setenv("DB_POOL_SIZE", str(POOL))
     monkeypatch.setenv("RATE_LIMIT_AI", "1000/minute")
@@ -38,7 +39,10 @@ async def served_runtime(
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(databases.fresh())
         made = make_runtime(create_database(Settings().with_database(url)))
-        yield await stack.enter_async_context(running(made, background=False))
+        started = await stack.enter_async_context(running(made, background=False))
+        # The plans of a project may allow fewer requests than these tests send.
+        started.plans = FreePlan()
+        yield started
 
 
 @pytest.fixture
@@ -124,11 +128,12 @@ async def test_open_streams_hold_no_database_connection(
     headers = await served_sign_in()
     asked = [asyncio.ensure_future(browser.send(asking(browser, headers), stream=True)) for _ in range(STREAMS)]
     answers = await asyncio.gather(*asked)
+    # First the responses: a refused one never opens a stream.
+    assert [answer.status_code for answer in answers] == [200] * STREAMS
     await fake.until_open(STREAMS)
     pool = served_runtime.database.engine.pool
     assert isinstance(pool, QueuePool)
 
-    assert [answer.status_code for answer in answers] == [200] * STREAMS
     assert pool.checkedout() == 0
     assert (await browser.get(READY)).status_code == 200
 
