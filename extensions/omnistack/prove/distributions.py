@@ -55,6 +55,7 @@ NEEDED = {
     "pre-commit-hooks": Need("commands of pre-commit", r"entry: uv run .*(-fixer|check-)", ".pre-commit-config.yaml"),
     "pytest-asyncio": Need("a plugin of pytest", r"asyncio_mode"),
     "pytest-socket": Need("a plugin of pytest", r"--(disable-socket|allow-hosts)|pytest_socket|socket_enabled"),
+    "pytest-timeout": Need("a plugin of pytest", r"^timeout = \d+$", "pyproject.toml"),
     "ruff": Need("a command of the lint", r"^\[lint\]|\[tool\.ruff", ""),
     "tzdata": Need("zoneinfo reads it where the system has no time zones", r"\bzoneinfo\b", "app/", dev=False),
     "uvloop": Need("uvicorn runs on it where it is installed", r"\buvicorn\b", "app/", dev=False),
