@@ -12,6 +12,8 @@ from omnistack.prove.filters import Filters
 from omnistack.prove.space import Cond, Space
 from omnistack.prove.values import Algebra, Choice, FailureError, Missing, Part, RefusedError, Seq, Text, Value
 
+ELEMENTS = 1024
+"""Maximum length of a list to which a template adds elements: a loop that adds them again and again is refused."""
 BINARY: dict[type[nodes.Node], Callable[[Value, Value], Value]] = {
     nodes.Add: operator.add,
     nodes.Sub: operator.sub,
@@ -134,7 +136,10 @@ class Expressions:
                 return left + right
             # The left list is kept unconditioned, even where this is not reached. So its common part with a variable's
             # old value is recognised as common.
-            return Seq((*self.algebra.items(left, self.algebra.everything), *self.algebra.items(right, cond)))
+            joined = (*self.algebra.items(left, self.algebra.everything), *self.algebra.items(right, cond))
+            if len(joined) > ELEMENTS:
+                raise RefusedError("a list of the template grows too long", "add each element once")
+            return Seq(joined)
         return self.algebra.lift(cond, function, left, right)
 
     def _list(self, node: nodes.List | nodes.Tuple, scope: Scope, cond: Cond) -> Value:

@@ -5,9 +5,9 @@ the library that Copier uses. So the tree follows only from the files that Copie
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import PurePosixPath
 from unicodedata import normalize
 
@@ -114,6 +114,7 @@ class Tree:
         self._below = f"{configuration.get('_subdirectory', '') or '.'}/".removeprefix("./")
         self._suffix = configuration.get("_templates_suffix", ".jinja")
         self._patterns = self._read_patterns()
+        self._matching = _matcher(tuple(line for _, line, _ in self._patterns))
         self.files = {file.path: file for file in sorted(self._files(), key=lambda file: file.path)}
 
     def _read_patterns(self) -> list[tuple[Cond, str, bool]]:
@@ -135,9 +136,9 @@ class Tree:
     def excluded(self, path: str) -> Cond:
         """Return the condition under which `_exclude` leaves a path out."""
         cond = self.space.nothing
-        for here, line, excludes in self._patterns:
-            if matches(line, path):
-                cond = cond | here if excludes else cond & ~here
+        for place in self._matching(path):
+            here, _, excludes = self._patterns[place]
+            cond = cond | here if excludes else cond & ~here
         return cond
 
     def _files(self) -> Iterator[File]:
@@ -212,6 +213,12 @@ def matching_lines(text: str, pattern: str) -> tuple[int, ...]:
 def matches(line: str, path: str) -> bool:
     """Return whether a line of `_exclude` names a path."""
     return _pattern(line).match_file(path)
+
+
+@lru_cache(maxsize=64)
+def _matcher(lines: tuple[str, ...]) -> Callable[[str], tuple[int, ...]]:
+    """Return which lines of `_exclude` name a path; most templates that are tried have the same lines."""
+    return cache(lambda path: tuple(place for place, line in enumerate(lines) if matches(line, path)))
 
 
 @lru_cache(maxsize=1 << 12)

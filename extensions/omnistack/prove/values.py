@@ -7,6 +7,7 @@ but must not decide anything else. Values that cannot be combined exactly are re
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from omnistack.prove.space import Cond, Space
@@ -62,6 +63,16 @@ class Seq:
     """A list of plain values, each present under its condition."""
 
     items: tuple[tuple[Cond, Value], ...]
+
+    @cached_property
+    def texts(self) -> dict[str, tuple[Cond, ...]] | None:
+        """The conditions of each element; none if there are other elements than texts."""
+        found: dict[str, list[Cond]] = {}
+        for cond, element in self.items:
+            if not isinstance(element, str):
+                return None
+            found.setdefault(element, []).append(cond)
+        return {element: tuple(conditions) for element, conditions in found.items()}
 
 
 @dataclass(frozen=True)
@@ -223,6 +234,8 @@ class Algebra:
         """Return the condition under which a value is in a list."""
         if not isinstance(container, Seq):
             return self.lift(cond, lambda value, container: value in container, value, container)
+        if isinstance(value, str) and container.texts is not None:
+            return self.flag(self.space.union(inner & cond for inner in container.texts.get(value, ())))
         found = (
             inner & known
             for known, option in self.options(value, cond)
