@@ -89,13 +89,17 @@ def test_it_is_quick_because_copier_is_not_imported() -> None:
         ("README.md", "README.md: in every project; filled from: project_name."),
         (
             "app/modules.py",
-            "module of core, auth, crypto, redis, users, email, feature_flags, jobs, plans, projects, storage, payments, "
-            "stripe.\n",
+            (
+                "module of core, auth, crypto, redis, users, websocket, audit_log, contact, email, feature_flags, "
+                "impersonation, jobs, plans, projects, storage, admin, payments, stripe.\n"
+            ),
         ),
         (
             ".env.example",
-            "the settings of core, auth, crypto, redis, audit_log, clerk, contact, email, jobs, storage, admin, local, "
-            "resend, stripe, s3.\n",
+            (
+                "the settings of core, auth, crypto, redis, websocket, audit_log, clerk, contact, email, jobs, storage, "
+                "admin, local, resend, stripe, s3.\n"
+            ),
         ),
         (".copier-answers.yml", "filled from: all answers."),
         (".env", ".env: yours:"),

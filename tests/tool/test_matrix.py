@@ -181,7 +181,11 @@ def test_the_table_says_how_many(run: Run, monkeypatch: pytest.MonkeyPatch) -> N
     out.cache_clear()
     done = run("matrix", "--strength", "1")
     assert re.search(r"^\d+ answer sets$", done.out, re.MULTILINE)
-    assert re.search(r"^ *saas .* redis jobs stripe projects admin toolbox *$", done.out, re.MULTILINE)
+    assert re.search(
+        r"^ *saas .* redis jobs stripe contact projects websocket admin feature_flags toolbox *$",
+        done.out,
+        re.MULTILINE,
+    )
 
 
 def test_the_table_is_read_in_a_narrow_terminal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

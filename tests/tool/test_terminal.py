@@ -134,7 +134,7 @@ def test_custom_asks_for_a_provider_a_port_and_one_list_of_the_rest(new: Open, w
     terminal.answers("Email provider")
     terminal.answers("File storage")
     terminal.sees("Modules and infrastructure")
-    terminal.types(DOWN, DOWN, DOWN, SPACE, ENTER)  # past Stripe, App Store and Google Play
+    terminal.types(DOWN, DOWN, DOWN, DOWN, SPACE, ENTER)  # past Stripe, App Store, Google Play and Contact form
     terminal.answers("Create this project?")
     assert terminal.ends() == 0
     answers = recorded(work)
@@ -153,7 +153,7 @@ def test_the_answers_of_a_preset_can_be_changed_one_by_one(new: Open, work: Path
     terminal.types(UP, ENTER)  # to the last entry, the list of modules
     terminal.sees("Enter to continue")
     terminal.types(UP, UP, SPACE, ENTER)  # without jobs, the last but one
-    terminal.sees("Modules and infrastructure: Redis, Stripe, Projects, Administration, Feature flags, Toolbox")
+    terminal.sees("Modules and infrastructure: Redis, Stripe, Contact form, Projects, WebSocket, Administration")
     terminal.types(ENTER)
     terminal.answers("Create this project?")
     assert terminal.ends() == 0
