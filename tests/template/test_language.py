@@ -35,8 +35,6 @@ PROSE = ("README.md", "CONTRIBUTING.md", "copier.yml", "docs/guide/*.md", "exten
 RENDERED_PROSE = ("README.md.jinja", "docs/*.md", "docs/*.jinja", "Makefile.jinja", ".env.example.jinja")
 CODE = ("template/app/**/*.py", "extensions/omnistack/**/*.py")
 TESTS = ("template/tests/**/*.py",)
-UNREVISED_TESTS = ("stripe", "apple_iap", "google_iap", "usage_billing", "payments", "plans")
-"""Folders of `template/tests` whose test names are still to be revised."""
 SPOKEN = re.compile(r"routes|schemas|commands|/cli/|/shell/|errors")
 """Files whose docstrings users read: in the API's documentation and in `--help`."""
 OPENINGS = re.compile(
@@ -116,7 +114,6 @@ def test_names_of_tests_are_plain() -> None:
         f"{path.relative_to(ROOT)}: {name}"
         for pattern in TESTS
         for path in ROOT.glob(pattern)
-        if path.relative_to(ROOT / "template/tests").parts[0] not in UNREVISED_TESTS
         for name in re.findall(r"def (test_\w+)", path.read_text(encoding="utf-8"))
         if TEST_NAMES.search(name)
     ]

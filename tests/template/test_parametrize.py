@@ -24,13 +24,15 @@ def changing_ids(code: str) -> Iterator[int]:
     for decorator, name in decorators:
         if not name.endswith("parametrize"):
             continue
-        named = any(keyword.arg == "ids" and not _is_range(keyword.value) for keyword in decorator.keywords)
+        named = any(keyword.arg == "ids" and not _is_fixed(keyword.value) for keyword in decorator.keywords)
         values = decorator.args[1:]
         if any(_changes(value, shown=named) for value in values):
             yield decorator.lineno
 
 
-def _is_range(ids: ast.expr) -> bool:
+def _is_fixed(ids: ast.expr) -> bool:
+    if isinstance(ids, ast.List | ast.Tuple):
+        return all(isinstance(each, ast.Constant) for each in ids.elts)
     return isinstance(ids, ast.Call) and ast.unparse(ids.func) == "range"
 
 
@@ -53,6 +55,7 @@ def _changes(value: ast.expr, *, shown: bool) -> bool:
         ("'a', [{'exp': time.time()}], ids=str", True),
         ("'a', [{'exp': time.time()}, utc_now()]", False),
         ("'a', [{'exp': time.time()}], ids=range(1)", False),
+        ("'a', [{'exp': time.time()}], ids=['now']", False),
         ("'a', [1, 'b']", False),
     ],
 )

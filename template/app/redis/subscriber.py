@@ -22,7 +22,7 @@ RECONNECT_DELAY: Final = 0.25
 SUBSCRIBE_AT_ONCE: Final = 500
 
 type _Listeners = dict[StreamListener, str]
-"""What each listener calls the stream."""
+"""The name of the stream for each listener."""
 
 
 class Subscriber:

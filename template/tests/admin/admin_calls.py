@@ -1,4 +1,4 @@
-"""How to call the admin routes for the inbox."""
+"""Calls of the admin routes for the inbox."""
 
 from typing import Final
 from uuid import uuid4

@@ -22,7 +22,7 @@ async def admin(sign_in: SignIn) -> dict[str, str]:
 
 @pytest.fixture
 def audit(runtime: Runtime) -> MemoryAudit:
-    """What is recorded."""
+    """Recorded audit entries."""
     runtime.audit = audit = MemoryAudit()
     return audit
 

@@ -60,7 +60,7 @@ class Paint(BaseModel):
     color: Color
 
 
-class CarQuery(ListQuery):
+class CarFilters(ListQuery):
     """The query of the list of cars."""
 
     search: Annotated[str | None, Field(description="Part of a name.")] = None
@@ -73,7 +73,7 @@ router = APIRouter(prefix="/cars")
 
 
 @router.get("")
-async def list_cars(query: Annotated[CarQuery, Query()]) -> Page[CarRead]:
+async def list_cars(query: Annotated[CarFilters, Query()]) -> Page[CarRead]:
     """List cars."""
     raise NotImplementedError
 

@@ -32,7 +32,7 @@ async def test_a_purchase_is_stored(postman: Postman, app_store: AppStore) -> No
     assert stored.sandbox
 
 
-async def test_only_what_is_needed_is_kept(postman: Postman, app_store: AppStore) -> None:
+async def test_only_the_needed_fields_are_kept(postman: Postman, app_store: AppStore) -> None:
     with app_store.changing() as state:
         item = state.buy(MONTHLY, account="0198f2a8-0000-7000-8000-000000000001")
     (event,) = await postman.deliver()

@@ -207,7 +207,7 @@ class TestRefused:
         assert code(await link(client, await sign_in(), signed)) == (404, "NOT_FOUND")
 
     @pytest.mark.parametrize("text", ["", "a.b", "A" * 40_000, "a.b.c d", None])
-    async def test_what_is_no_jws(self, client: httpx.AsyncClient, sign_in: SignIn, text: str | None) -> None:
+    async def test_a_text_that_is_no_jws(self, client: httpx.AsyncClient, sign_in: SignIn, text: str | None) -> None:
         response = await client.post(LINK, json={"signed_transaction": text}, headers=await sign_in())
 
         assert code(response) == (422, "VALIDATION_ERROR")

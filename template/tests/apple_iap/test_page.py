@@ -37,7 +37,7 @@ def constant(text: str) -> str:
 
 
 @pytest.mark.usefixtures("command_runtime")
-async def test_the_commands_print_what_the_page_shows() -> None:
+async def test_the_commands_print_the_output_on_the_page() -> None:
     steps = re.findall(r"^\$ uv run app (.*)\n((?:[^$].*\n)+)", block("console"), re.MULTILINE)
     assert len(steps) == 5
     for command, shown in steps:
@@ -45,7 +45,7 @@ async def test_the_commands_print_what_the_page_shows() -> None:
         assert constant(result.stdout) == constant(shown)
 
 
-async def test_the_link_answers_what_the_page_shows(
+async def test_the_link_answers_as_the_page_shows(
     client: httpx.AsyncClient, sign_in: SignIn, app_store: AppStore
 ) -> None:
     signed = app_store.signed_transaction(app_store.state.buy(MONTHLY))

@@ -82,7 +82,7 @@ def item(postman: Postman, app_store: AppStore) -> Subscription:  # noqa: ARG001
     ],
     ids=range(16),
 )
-async def test_access_lasts_until_the_end_of_what_was_paid(
+async def test_access_lasts_until_the_end_of_the_paid_period(
     postman: Postman, item: Subscription, steps: tuple[Step, ...], status: Status, plan: str
 ) -> None:
     stored = await stored_after(postman, item, *steps)

@@ -30,7 +30,7 @@ async def entries(runtime: Runtime) -> Sequence[AuditRecord]:
 
 
 async def problems(runtime: Runtime) -> list[str]:
-    """What a verification finds."""
+    """Findings of a verification."""
     reports = await verify(runtime.database, runtime.resource(SealingKeys))
     return [problem for report in reports for problem in report.problems]
 

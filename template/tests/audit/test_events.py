@@ -1,4 +1,4 @@
-"""What the audit log has an entry of: refused tokens, roles, erasure, bulk statements."""
+"""Entries of the audit log: refused tokens, roles, erasure, bulk statements."""
 
 from uuid import UUID
 

@@ -168,7 +168,7 @@ class TestTheDatabase:
 
         assert not await problems(live_runtime)
 
-    async def test_deletes_what_is_older_than_90_days(
+    async def test_deletes_entries_older_than_90_days(
         self, live_runtime: Runtime, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         for days in (91, 89):

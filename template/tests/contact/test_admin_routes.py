@@ -46,7 +46,7 @@ def impersonated(runtime: Runtime, email: str) -> dict[str, str]:
 
 
 class TestList:
-    async def test_shows_messages_and_what_became_of_their_deliveries(
+    async def test_shows_messages_and_the_states_of_their_deliveries(
         self, client: httpx.AsyncClient, runtime: Runtime, outbox: Outbox, admin: dict[str, str]
     ) -> None:
         spam = await send(client, filled_form(runtime, age=0, name="Bot"))

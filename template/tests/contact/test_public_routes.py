@@ -92,7 +92,7 @@ class TestSend:
         del body[field]
         assert problems(await client.post(CONTACT, json=body)) == [field]
 
-    async def test_refuses_a_message_without_what_the_settings_require(
+    async def test_refuses_a_message_without_the_fields_that_the_settings_require(
         self, client: httpx.AsyncClient, runtime: Runtime
     ) -> None:
         configure(runtime, CONTACT_REQUIRE_SUBJECT=True, CONTACT_REQUIRE_PHONE=True)

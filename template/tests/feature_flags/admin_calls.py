@@ -1,4 +1,4 @@
-"""How to call the admin routes for feature flags."""
+"""Calls of the admin routes for feature flags."""
 
 from typing import Any, Final
 from uuid import UUID, uuid4

@@ -52,7 +52,7 @@ class TestCheck:
         assert (await client.get(f"{ADMIN}/check/sale", headers=admin)).json()["reason"] == "not_started"
 
     @pytest.mark.parametrize("path", ["check/none", "key/none", "check/editor?user_id=" + str(UUID(int=7))])
-    async def test_what_does_not_exist_is_not_found(
+    async def test_a_missing_flag_is_not_found(
         self, runtime: Runtime, client: httpx.AsyncClient, admin: dict[str, str], path: str
     ) -> None:
         await create_flag(runtime, "editor", ALL)

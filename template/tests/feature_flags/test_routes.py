@@ -251,7 +251,7 @@ class TestUsers:
 
         assert code(answer) == (422, "VALIDATION_ERROR")
 
-    async def test_nobody_is_added_if_one_does_not_exist(
+    async def test_no_user_is_added_if_one_does_not_exist(
         self, runtime: Runtime, client: httpx.AsyncClient, admin: dict[str, str], user_id: UUID
     ) -> None:
         path = f"{ADMIN}/{(await create_flag(runtime, 'editor', {'listed': True})).id}"

@@ -70,7 +70,7 @@ class TestFlagRule:
         ],
         ids=lambda rule: str(rule)[:30],
     )
-    def test_rejects_what_would_match_by_mistake(self, rule: dict[str, Any]) -> None:
+    def test_rejects_rules_that_would_match_by_mistake(self, rule: dict[str, Any]) -> None:
         with pytest.raises(ValidationError):
             FlagRule.model_validate(rule)
 

@@ -43,7 +43,7 @@ def test_a_purchase_is_reported_to_the_webhook(control: httpx.Client, received: 
     assert bought["product"] == YEARLY
 
 
-def test_what_is_not_acknowledged_in_time_is_refunded(control: httpx.Client, google_play: GooglePlay) -> None:
+def test_a_purchase_not_acknowledged_in_time_is_refunded(control: httpx.Client, google_play: GooglePlay) -> None:
     control.post("/subscriptions", json={"product": MONTHLY})
     control.post("/clock", json={"seconds": 4 * 86400})
 

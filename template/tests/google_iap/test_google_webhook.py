@@ -44,7 +44,7 @@ async def test_a_purchase_gives_its_plan(
     assert item.acknowledged
 
 
-async def test_only_what_is_needed_is_kept(runtime: Runtime, postman: Postman, google_play: GooglePlay) -> None:
+async def test_only_the_needed_fields_are_kept(runtime: Runtime, postman: Postman, google_play: GooglePlay) -> None:
     with google_play.changing() as state:
         item = state.buy(MONTHLY)
     (event,) = await postman.deliver()

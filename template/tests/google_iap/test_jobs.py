@@ -115,7 +115,7 @@ class TestAcknowledgement:
 
         assert item.acknowledged
 
-    async def test_what_the_app_acknowledged_is_left_alone(self, postman: Postman, runtime: Runtime) -> None:
+    async def test_purchases_that_the_app_acknowledged_stay_untouched(self, postman: Postman, runtime: Runtime) -> None:
         user = await add_user(runtime)
         with postman.store.changing() as state:
             item = state.buy(MONTHLY, account=str(user))

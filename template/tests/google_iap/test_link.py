@@ -136,7 +136,7 @@ class TestRefused:
         assert await stored_purchase(runtime, "made-up.token") is None
 
     @pytest.mark.parametrize("text", ["", "a b", "A" * 1025, "a/b", "ä", None, 5])
-    async def test_what_is_no_purchase_token(
+    async def test_a_text_that_is_no_purchase_token(
         self, client: httpx.AsyncClient, sign_in: SignIn, text: str | int | None
     ) -> None:
         response = await client.post(LINK, json={"purchase_token": text}, headers=await sign_in())

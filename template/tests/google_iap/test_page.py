@@ -37,7 +37,7 @@ def constant(text: str) -> str:
 
 
 @pytest.mark.usefixtures("command_runtime")
-async def test_the_commands_print_what_the_page_shows(google_play: GooglePlay) -> None:
+async def test_the_commands_print_the_output_on_the_page(google_play: GooglePlay) -> None:
     steps = re.findall(r"^\$ uv run app (.*)\n((?:[^$].*\n)+)", block("console"), re.MULTILINE)
     assert len(steps) == 5
     for command, shown in steps:
@@ -48,7 +48,7 @@ async def test_the_commands_print_what_the_page_shows(google_play: GooglePlay) -
         assert constant(result.stdout.replace(id_, ID)) == constant(shown)
 
 
-async def test_the_link_answers_what_the_page_shows(
+async def test_the_link_answers_as_the_page_shows(
     client: httpx.AsyncClient, sign_in: SignIn, google_play: GooglePlay
 ) -> None:
     response = await link(client, await sign_in(), google_play.state.buy(MONTHLY).token)

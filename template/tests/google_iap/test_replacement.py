@@ -172,7 +172,7 @@ async def test_the_first_user_of_a_purchase_keeps_it(
     assert await plan_of(runtime, await identity(client, thief)) == "free"
 
 
-async def test_a_reconciliation_ends_what_a_crash_left(
+async def test_a_reconciliation_ends_leftovers_of_a_crash(
     runtime: Runtime, postman: Postman, user: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconciliation, "CONCURRENCY", 1)

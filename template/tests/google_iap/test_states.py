@@ -72,7 +72,7 @@ def item(postman: Postman, google_play: GooglePlay) -> Subscription:  # noqa: AR
     ],
     ids=range(9),
 )
-async def test_access_lasts_until_the_end_of_what_was_paid(
+async def test_access_lasts_until_the_end_of_the_paid_period(
     postman: Postman, item: Subscription, steps: tuple[Step, ...], status: Status
 ) -> None:
     stored = await stored_after(postman, item, *steps)

@@ -1,4 +1,4 @@
-"""How to call the admin routes for impersonation."""
+"""Calls of the admin routes for impersonation."""
 
 from typing import Final
 

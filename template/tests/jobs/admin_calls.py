@@ -1,4 +1,4 @@
-"""How to call the admin routes for jobs."""
+"""Calls of the admin routes for jobs."""
 
 from typing import Final
 

@@ -55,7 +55,7 @@ class TestSpend:
         await blocks.spend(user_id, "api_calls")
         assert await remaining(database, limited, user_id) == 950 - 47
 
-    async def test_lets_through_exactly_what_the_plan_allows(
+    async def test_lets_exactly_the_limit_of_the_plan_through(
         self, blocks: Blocks, limited: Limited, user_id: UUID, database: Database
     ) -> None:
         for _ in range(1000):

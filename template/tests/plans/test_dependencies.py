@@ -194,7 +194,7 @@ class TestApiCalls:
 
 
 class TestDocument:
-    async def test_describes_what_is_required(self, things: FastAPI) -> None:
+    async def test_describes_the_requirement(self, things: FastAPI) -> None:
         paths = things.openapi()["paths"]
         responses = paths[f"{API}/things/exports"]["post"]["responses"]
         assert responses["402"]["content"]["application/json"]["schema"]["$ref"].endswith("/ErrorResponse")
@@ -207,7 +207,7 @@ class TestDocument:
 
 
 class TestCheckRoutes:
-    def test_names_what_plans_toml_does_not_have(self) -> None:
+    def test_names_entries_missing_in_plans_toml(self) -> None:
         wrong = APIRouter(prefix="/wrong")
         for path, needed in (
             ("/plan", RequirePlan("gold")),

@@ -59,7 +59,7 @@ async def test_exactly_ten_rows_are_added_though_each_request_reserves_before(
         assert await reading.scalar(seats) == LIMIT
 
 
-async def test_what_fails_is_given_back_and_nothing_twice(live_runtime: Runtime, live_user_id: UUID) -> None:
+async def test_failed_work_is_given_back_once(live_runtime: Runtime, live_user_id: UUID) -> None:
     plans = limit(live_runtime).plans
 
     async def request(number: int) -> None:

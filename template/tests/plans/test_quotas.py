@@ -31,7 +31,7 @@ async def used(session: AsyncSession, plans: Plans, user_id: UUID, resource: str
 
 
 class TestCounter:
-    async def test_lets_through_what_the_plan_allows(
+    async def test_lets_the_limit_of_the_plan_through(
         self, session: AsyncSession, limited: Limited, user_id: UUID
     ) -> None:
         limited.clock.now = JANUARY
@@ -74,9 +74,7 @@ class TestCounter:
                 await limited.plans.give_back(session, await limited.plans.reserve(session, user_id, resource))
             assert len(seen) == 2, seen
 
-    async def test_settles_with_what_was_really_used(
-        self, session: AsyncSession, limited: Limited, user_id: UUID
-    ) -> None:
+    async def test_settles_with_the_real_use(self, session: AsyncSession, limited: Limited, user_id: UUID) -> None:
         less = await limited.plans.reserve(session, user_id, "ai_requests", 5)
         more = await limited.plans.reserve(session, user_id, "ai_requests", 5)
         await limited.plans.settle(session, less, 2)
@@ -200,7 +198,9 @@ async def add_seats(session: AsyncSession, number: int) -> list[User]:
 
 
 class TestMeasuredLevel:
-    async def test_counts_what_existed_before(self, session: AsyncSession, measured: Limited, user_id: UUID) -> None:
+    async def test_counts_rows_that_existed_before(
+        self, session: AsyncSession, measured: Limited, user_id: UUID
+    ) -> None:
         await add_seats(session, 9)
         assert await measured.plans.remaining(session, user_id, "seats") == 1
 
@@ -219,9 +219,7 @@ class TestMeasuredLevel:
                 await measured.plans.reserve(session, user_id, "seats")
             assert refused.value.details["used"] == 12
 
-    async def test_what_is_deleted_stops_counting_by_itself(
-        self, session: AsyncSession, measured: Limited, user_id: UUID
-    ) -> None:
+    async def test_deleted_rows_stop_counting(self, session: AsyncSession, measured: Limited, user_id: UUID) -> None:
         await measured.plans.reserve(session, user_id, "seats", 10)
         added = await add_seats(session, 10)
         await session.delete(added[0])
@@ -233,7 +231,7 @@ class TestMeasuredLevel:
         with pytest.raises(QuotaExceededError):
             await measured.plans.reserve(session, user_id, "seats")
 
-    async def test_what_was_added_without_a_reservation_counts(
+    async def test_rows_added_without_a_reservation_count(
         self, session: AsyncSession, measured: Limited, user_id: UUID
     ) -> None:
         await measured.plans.reserve(session, user_id, "seats")

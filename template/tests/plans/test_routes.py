@@ -33,7 +33,7 @@ class TestPlans:
 
 
 class TestUsage:
-    async def test_lists_what_is_used_and_what_is_left(
+    async def test_lists_the_used_and_the_remaining_quota(
         self, client: httpx.AsyncClient, sign_in: SignIn, limited: Limited, user_id: UUID, runtime: Runtime
     ) -> None:
         limited.clock.now = datetime(2027, 1, 31, 12, tzinfo=UTC)

@@ -36,7 +36,7 @@ TIMEOUT = 10.0
 
 @dataclass
 class Rooms:
-    """Who may enter which room; a stand-in for the table of a module."""
+    """Members of each room; stands for the table of a module."""
 
     members: dict[str, set[UUID]] = field(default_factory=dict)
 

@@ -1,4 +1,4 @@
-"""Who may connect, and with which credentials."""
+"""Credentials with which a client may connect."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""What clients get that come back, and presence."""
+"""Missed events of clients that reconnect, and presence."""
 
 import asyncio
 from datetime import timedelta
@@ -13,7 +13,7 @@ def numbered(first: int, count: int) -> list[dict[str, object]]:
 
 
 class TestHistory:
-    async def test_a_client_that_comes_back_gets_what_it_missed(self, site: Site) -> None:
+    async def test_a_client_that_reconnects_gets_the_missed_events(self, site: Site) -> None:
         _, headers = await site.user()
         async with opened(site.url, headers) as client:
             await client.subscribe("everyone")
@@ -81,7 +81,7 @@ class TestHistory:
 
             assert (await client.expect("gap"))["offset"] == 1
 
-    async def test_what_was_not_heard_is_read(self, site: Site) -> None:
+    async def test_unheard_events_are_read(self, site: Site) -> None:
         _, headers = await site.user()
         async with opened(site.url, headers) as client:
             await client.subscribe("everyone")

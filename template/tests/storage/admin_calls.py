@@ -1,4 +1,4 @@
-"""How to call the admin routes for files."""
+"""Calls of the admin routes for files."""
 
 from typing import Final
 from uuid import UUID, uuid4

@@ -233,7 +233,7 @@ class TestAttacks:
     async def test_no_session_id_that_is_none(self, buyer: Buyer, session_id: str) -> None:
         assert (await buyer.sync(session_id)).status_code in {404, 422}
 
-    async def test_nobody_buys_without_a_token(self, buyer: Buyer) -> None:
+    async def test_a_purchase_needs_a_token(self, buyer: Buyer) -> None:
         buyer.headers = {}
         assert (await buyer.checkout()).status_code == 401
 

@@ -63,7 +63,7 @@ class TestMoneyBack:
         assert (await only(buyer))["current"] == plan
 
     @pytest.mark.parametrize("disputed", [False, True])
-    async def test_of_an_upgrade_leaves_what_the_period_paid_for(self, buyer: Buyer, disputed: bool) -> None:  # noqa: FBT001
+    async def test_of_an_upgrade_leaves_the_plan_that_the_period_paid_for(self, buyer: Buyer, disputed: bool) -> None:  # noqa: FBT001
         await buyer.subscribe(plan="pro", quantity=3)
         await advance(buyer, "+1month", "+1day")
         paid = await only(buyer)

@@ -40,7 +40,7 @@ def drop_events(buyer: Buyer) -> None:
 
 
 class TestReconcile:
-    async def test_finds_what_no_event_reported(self, live_buyer: Buyer) -> None:
+    async def test_finds_changes_that_no_event_reported(self, live_buyer: Buyer) -> None:
         await live_buyer.buy(plan="enterprise")
         drop_events(live_buyer)
         (first,) = await reconcile(live_buyer.runtime)
@@ -53,7 +53,7 @@ class TestReconcile:
         assert report.metrics["subscriptions_drift_repaired"] == 1
         assert report.metrics["subscriptions_active"] == 1
 
-    async def test_ends_what_ended_unnoticed(self, live_buyer: Buyer) -> None:
+    async def test_ends_subscriptions_that_ended_unnoticed(self, live_buyer: Buyer) -> None:
         await live_buyer.subscribe(plan="enterprise")
         (subscription,) = live_buyer.fake.account.all(StripeSubscription)
         live_buyer.fake.account.objects["subscription"].pop(subscription.id)

@@ -91,7 +91,7 @@ class TestChange:
         assert response.status_code == 200, response.text
         return dict(response.json())
 
-    async def test_costs_what_the_preview_showed(self, buyer: Buyer) -> None:
+    async def test_costs_as_much_as_the_preview_showed(self, buyer: Buyer) -> None:
         await buyer.subscribe(plan="pro")
         await advance(buyer, "+1month")
         invoices = len(buyer.fake.account.all(Invoice))
@@ -130,7 +130,7 @@ class TestChange:
         response = await buyer.post("/change", {"plan": "enterprise", "proration_date": at})
         assert (response.status_code, response.json()["error"]["code"]) == (400, "PREVIEW_EXPIRED")
 
-    async def test_to_what_is_not_sold_is_an_error(self, buyer: Buyer) -> None:
+    async def test_to_a_plan_that_is_not_sold_is_an_error(self, buyer: Buyer) -> None:
         await buyer.subscribe(plan="pro")
         for wanted in ({"plan": "free"}, {"plan": "pro", "quantity": -1}, {"plan": "pro", "quantity": 10**9}):
             assert (await buyer.get("/change", **wanted)).status_code in {400, 422}
@@ -170,7 +170,7 @@ class TestRenewal:
 
 
 class TestPause:
-    async def test_ends_access_with_what_was_paid(self, buyer: Buyer) -> None:
+    async def test_ends_access_with_the_paid_period(self, buyer: Buyer) -> None:
         paid = await buyer.subscribe(plan="enterprise")
         (subscription,) = buyer.fake.account.all(Subscription)
         api = buyer.runtime.resource(StripeApi)

@@ -1,4 +1,4 @@
-"""How to call the admin routes for usage."""
+"""Calls of the admin routes for usage."""
 
 from typing import Final
 from uuid import UUID

@@ -36,7 +36,9 @@ class TestReconcile:
         # Stripe sums up with a delay: younger usage is not compared.
         assert await reconcile(runtime) == (0, [])
 
-    async def test_reports_what_stripe_has_not_counted(self, runtime: Runtime, sent: StripeFake, customer: str) -> None:
+    async def test_reports_usage_that_stripe_has_not_counted(
+        self, runtime: Runtime, sent: StripeFake, customer: str
+    ) -> None:
         sent.account.meter_events.pop()
         with capture_logs() as logs:
             _, (drift,) = await reconcile(runtime, until=utc_now() + SOON)
@@ -44,7 +46,7 @@ class TestReconcile:
         assert drift.counted in {5, 7}
         assert logs[0]["event"] == "usage_drift"
 
-    async def test_tolerates_what_is_on_its_way(self, runtime: Runtime, sent: StripeFake, user_id: UUID) -> None:
+    async def test_tolerates_usage_on_its_way(self, runtime: Runtime, sent: StripeFake, user_id: UUID) -> None:
         await record(runtime, user_id, 3)
         last = (await records(runtime))[2]
         await send_due(runtime)

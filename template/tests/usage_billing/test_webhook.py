@@ -70,7 +70,7 @@ class TestReport:
         await runtime.queue.drain()
 
     @pytest.mark.parametrize("event", [{"id": 7}, [], {"type": METER_ERRORS}, "text"])
-    async def test_refuses_what_is_no_event(self, client: httpx.AsyncClient, event: object) -> None:
+    async def test_refuses_a_body_that_is_no_event(self, client: httpx.AsyncClient, event: object) -> None:
         assert (await post(client, event)).status_code == 400
 
     async def test_refuses_another_signature(self, client: httpx.AsyncClient) -> None:

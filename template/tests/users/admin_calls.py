@@ -1,4 +1,4 @@
-"""How to call the admin routes for users."""
+"""Calls of the admin routes for users."""
 
 from typing import Final
 

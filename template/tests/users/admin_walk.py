@@ -27,7 +27,7 @@ ADMIN: Final = "/api/v1/admin"
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """What a call may use.
+    """Resources of a call.
 
     Attributes:
         headers: of an administrator.

@@ -1,7 +1,7 @@
 """Statements for the figures on the administrators' dashboard. Their cost does not grow with the table.
 
     figures=(
-        Figure(name="projects", query=total_rows(Project)),
+        Figure(name="invoices", query=total_rows(Invoice)),
         Figure(name="projects_created", query=rows_by_day(Project)),
         Figure(name="projects_by_state", query=rows_by(col(Project.state), ProjectState)),
     )

@@ -9,10 +9,10 @@ from app.core.ports.audit import AuditEntry
 
 
 class LogAudit:
-    """An audit trail that logs one line per entry, under the logger `app.audit`, once the change is committed."""
+    """An audit trail that logs one line per entry, under the logger `audit`, once the change is committed."""
 
     def __init__(self) -> None:
-        self._log = structlog.stdlib.get_logger("app.audit")
+        self._log = structlog.stdlib.get_logger("audit")
 
     async def record(self, session: AsyncSession, entry: AuditEntry) -> None:
         """See `Audit.record`."""

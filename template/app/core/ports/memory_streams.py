@@ -20,7 +20,7 @@ class _Stream:
     expires: float
     messages: deque[StreamMessage]
     ids: dict[str, float] = field(default_factory=dict)
-    """When each recent message was appended."""
+    """Times at which the recent messages were appended."""
 
 
 class MemoryStreams:

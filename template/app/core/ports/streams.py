@@ -47,7 +47,7 @@ class NewMessage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Retention:
-    """How much of a stream is kept.
+    """Limits of a stream's history.
 
     Attributes:
         messages: the latest so many.

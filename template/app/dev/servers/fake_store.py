@@ -105,7 +105,7 @@ type Subscriptions[Store] = Callable[[Store, str, list[str], dict[str, object]],
 
 
 class FakeStoreServer[Store: FakeStore[Any, Any]](ABC):
-    """Serves a fake store on the loopback interface, in a thread of its own, until the end of the `with` block.
+    """Serve a fake store on the loopback interface, in a thread of its own, until the end of the `with` block.
 
     Args:
         port: 0 for any free one.

@@ -94,9 +94,7 @@ async def test_lists_are_paged_from_the_newest(client: stripe.StripeClient) -> N
     assert [one.id for one in before.data] == [made[2], made[1]]
 
 
-async def test_expand_replaces_ids_by_objects_and_adds_what_is_left_out(
-    client: stripe.StripeClient, shop: Shop
-) -> None:
+async def test_expand_replaces_ids_by_objects_and_adds_omitted_fields(client: stripe.StripeClient, shop: Shop) -> None:
     subscription = await shop.buy()
 
     shown = await client.v1.subscriptions.retrieve_async(

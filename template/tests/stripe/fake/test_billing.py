@@ -117,7 +117,7 @@ async def test_cancelling_at_the_end_of_the_period_can_be_taken_back(fake: Strip
     assert (await shop.subscription(subscription.id)).status == "canceled"
 
 
-async def test_the_preview_is_what_the_change_costs(fake: StripeFake, shop: Shop) -> None:
+async def test_the_preview_equals_the_cost_of_the_change(fake: StripeFake, shop: Shop) -> None:
     subscription = await shop.buy()
     fake.advance("+10days")
     item = item_of(subscription).id

@@ -13,7 +13,7 @@ async def control(fake: StripeFake, path: str, body: dict[str, object], key: str
         return await http.post(f"/_fake{path}", json=body)
 
 
-async def test_the_clock_moves_and_says_what_happened(fake: StripeFake, shop: Shop) -> None:
+async def test_the_clock_moves_and_reports_the_events(fake: StripeFake, shop: Shop) -> None:
     subscription = await shop.buy()
     before = fake.account.now
 

@@ -57,7 +57,7 @@ async def test_events_are_signed_and_filtered(
     assert receiver.events[0].request.idempotency_key
 
 
-async def test_an_update_says_what_changed(fake: StripeFake, client: stripe.StripeClient, receiver: Receiver) -> None:
+async def test_an_update_names_the_changes(fake: StripeFake, client: stripe.StripeClient, receiver: Receiver) -> None:
     customer = await client.v1.customers.create_async({"name": "Ann", "email": "ann@example.com"})
     await client.v1.customers.update_async(customer.id, {"name": "Bea"})
 

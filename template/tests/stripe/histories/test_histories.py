@@ -39,7 +39,7 @@ OVERTAKEN: Final[list[Step]] = [
 @example(history=REFUNDED)
 @example(history=UNPAID)
 @given(history=HISTORIES)
-async def test_every_history_converges_and_nobody_has_what_was_not_paid_for(world: World, history: list[Step]) -> None:
+async def test_every_history_converges_without_unpaid_access(world: World, history: list[Step]) -> None:
     await world.begin()
     for step in history:
         await world.survive(step.run(world))

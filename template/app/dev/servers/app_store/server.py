@@ -18,7 +18,7 @@ from app.dev.servers.fake_store import FakeStoreServer
 
 
 class AppStoreServer(FakeStoreServer[AppStore]):
-    """Serves a fake App Store. See `FakeStoreServer`."""
+    """Server of a fake App Store. See `FakeStoreServer`."""
 
     def __init__(self, port: int = 0, *, webhook: str | None = None) -> None:
         super().__init__(port, webhook=webhook)

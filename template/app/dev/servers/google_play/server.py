@@ -22,7 +22,7 @@ ACTIONS: Final = frozenset({"acknowledge", "cancel"})
 
 
 class GooglePlayServer(FakeStoreServer[GooglePlay]):
-    """Serves a fake Google Play. See `FakeStoreServer`."""
+    """Server of a fake Google Play. See `FakeStoreServer`."""
 
     def __init__(self, port: int = 0, *, webhook: str | None = None) -> None:
         super().__init__(port, webhook=webhook)
