@@ -4,7 +4,6 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
-from uuid import UUID
 
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,7 +21,7 @@ from app.audit.models import (
     AuditRecord,
 )
 from app.audit.sealing import SealingKeys, link, new_salt, origin_digest
-from app.core.context import RequestContext, current_request
+from app.core.context import Origin, current_origin
 from app.core.db.commit_writers import write_before_commit
 from app.core.db.database import READ_ONLY, insert_if_absent
 from app.core.db.log_audit import LogAudit, shown_changes
@@ -63,7 +62,7 @@ class AuditLog:
         _check_length("action", entry.action, ACTION_LENGTH)
         _check_length("target_type", entry.target_type, TARGET_TYPE_LENGTH)
         _check_length("target_id", entry.target_id, TARGET_ID_LENGTH)
-        write_before_commit(session, self._write, _values(entry, current_request.get()))
+        write_before_commit(session, self._write, _values(entry, current_origin()))
         await self.lines.record(session, entry)
 
     async def _write(self, session: AsyncSession, entries: Sequence[Row]) -> None:
@@ -95,27 +94,20 @@ async def _lock_chain(session: AsyncSession) -> tuple[int, int, str]:
     return row[0], row[1], row[2]
 
 
-def _values(entry: AuditEntry, context: RequestContext | None) -> Row:
+def _values(entry: AuditEntry, origin: Origin) -> Row:
     """Return the columns that are known before the entry's place in a chain is."""
-    client, user_agent = entry.client, None
-    impersonated_id, request_id = entry.impersonated_id, None
-    if context is not None:
-        request_id = context.request_id[:REQUEST_ID_LENGTH] or None
-        user_agent = shown_text(context.user_agent or "", USER_AGENT_LENGTH) or None
-        if client is None and context.actor is not None:
-            client = context.actor.client or None
-        if impersonated_id is None and context.impersonator_id is not None and context.user_id is not None:
-            impersonated_id = UUID(context.user_id)
+    client = entry.client if entry.client is not None else origin.client
+    user_agent = shown_text(origin.user_agent or "", USER_AGENT_LENGTH) or None
     salt = new_salt()
     return {
         "actor_id": entry.actor_id,
-        "impersonated_id": impersonated_id,
+        "impersonated_id": entry.impersonated_id or origin.impersonated_id,
         "action": entry.action,
         "target_type": entry.target_type,
         "target_id": entry.target_id,
         "details": {name: shown_text(value) for name, value in entry.details.items()},
         "changes": shown_changes(entry),
-        "request_id": request_id,
+        "request_id": origin.request_id and origin.request_id[:REQUEST_ID_LENGTH],
         "client": client,
         "user_agent": user_agent,
         "origin_salt": salt,

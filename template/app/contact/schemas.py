@@ -30,6 +30,8 @@ EXTRA_TEXT_LENGTH: Final = 1000
 MAX_EXTRA_NUMBER: Final = 2**53 - 1
 """Larger integers become floating-point numbers, as in JavaScript (RFC 8259 §6)."""
 SOURCE_LENGTH: Final = 300
+SOURCE_LIMIT: Final = 8192
+"""Maximum length of a value before it is cut: that of a long URL."""
 HONEYPOT_LENGTH: Final = 1000
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
@@ -65,8 +67,8 @@ ExtraText = Annotated[str, Paragraphs(max_length=EXTRA_TEXT_LENGTH)]
 ExtraFields = Annotated[
     dict[ExtraKey, StrictBool | ExtraNumber | FiniteFloat | ExtraText], Field(max_length=MAX_EXTRA_FIELDS)
 ]
-Campaign = Annotated[str, AfterValidator(_shortened)]
-PageUrl = Annotated[str, AfterValidator(_page)]
+Campaign = Annotated[str, Field(max_length=SOURCE_LIMIT), AfterValidator(_shortened)]
+PageUrl = Annotated[str, Field(max_length=SOURCE_LIMIT), AfterValidator(_page)]
 
 
 class Source(BaseModel):

@@ -84,6 +84,35 @@ class RequestContext:
 current_request: ContextVar[RequestContext | None] = ContextVar("current_request", default=None)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Origin:
+    """The origin of a change, for the audit trail. The fields are `None` outside of a request.
+
+    Attributes:
+        client: the pseudonym of the network address.
+        impersonated_id: the user as whom an administrator acts.
+    """
+
+    request_id: str | None = None
+    client: str | None = None
+    user_agent: str | None = None
+    impersonated_id: UUID | None = None
+
+
+def current_origin() -> Origin:
+    """Return the origin of the changes that are being made. Only for records: callers are passed as arguments."""
+    context = current_request.get()
+    if context is None:
+        return Origin()
+    impersonated = context.user_id if context.impersonator_id is not None else None
+    return Origin(
+        request_id=context.request_id or None,
+        client=(context.actor.client or None) if context.actor is not None else None,
+        user_agent=context.user_agent or None,
+        impersonated_id=UUID(impersonated) if impersonated is not None else None,
+    )
+
+
 def current_request_id() -> str | None:
     """Return the id of the current request, or `None` outside of one."""
     context = current_request.get()

@@ -9,11 +9,16 @@ _TABLES = text(
     "SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') "
     "AND NOT c.relispartition AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')"
 )
+# As regprocedure: quoted, and with the types of the arguments.
+_FUNCTIONS = text(
+    "SELECT p.oid::regprocedure::text FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace "
+    "AND p.prokind IN ('f', 'p') AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')"
+)
 _TYPES = text("SELECT typname FROM pg_type WHERE typnamespace = 'public'::regnamespace AND typtype = 'e'")
 
 
 def drop_everything(url: str) -> None:
-    """Drop every table of the database with its rows, and every enum type."""
+    """Drop every table of the database with its rows, and every function and enum type."""
     on_database(url, _drop)
 
 
@@ -26,3 +31,5 @@ def _drop(connection: Connection) -> None:
     for statement, kind in ((_TABLES, "TABLE"), (_TYPES, "TYPE")):
         for name in connection.execute(statement).scalars().all():
             connection.execute(text(f"DROP {kind} IF EXISTS {quote(name)} CASCADE"))
+    for signature in connection.execute(_FUNCTIONS).scalars().all():
+        connection.exec_driver_sql(f"DROP ROUTINE IF EXISTS {signature} CASCADE")

@@ -70,10 +70,16 @@ class TestCurrent:
 class TestReset:
     def test_asks_for_confirmation_and_recreates_the_database(self, url: str) -> None:
         app("db", "upgrade")
-        for statement in ("CREATE TABLE hand_made (id INTEGER)", "INSERT INTO hand_made VALUES (1)"):
+        statements = ["CREATE TABLE hand_made (id INTEGER)", "INSERT INTO hand_made VALUES (1)"]
+        if not url.startswith("sqlite"):
+            statements.append("CREATE FUNCTION \"Hand made\"(INTEGER) RETURNS INTEGER LANGUAGE sql AS 'SELECT 1'")
+        for statement in statements:
             apart(partial(on_database, url, partial(Connection.execute, statement=text(statement))))
         assert app("db", "reset").exit_code == 1
         assert "Nothing to do" in app("db", "upgrade").output
+        assert "Applied users_0001" in app("db", "reset", "--yes").output
+        for statement in statements:
+            apart(partial(on_database, url, partial(Connection.execute, statement=text(statement))))
         assert "Applied users_0001" in app("db", "reset", "--yes").output
         assert app("db", "check").output == "The models and the database agree.\n"
 
