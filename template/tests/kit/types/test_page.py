@@ -3,12 +3,9 @@
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter
 
 from app.core.db.models import metadata
-from app.core.db.money_columns import Currency, MinorUnits
-from tests.kit.types.samples import refuses
-from tests.pages import EXAMPLE, FOLDER, run_examples, undocumented
+from tests.pages import run_examples, undocumented
 
 
 @pytest.fixture(scope="module")
@@ -20,20 +17,6 @@ def examples() -> dict[str, Any]:
         # The other tests know nothing of the tables.
         metadata.remove(names[model].__table__)
     return names
-
-
-def test_the_page_on_modules_uses_the_money_types() -> None:
-    names: dict[str, Any] = {"__name__": "page"}
-    sections = EXAMPLE.findall((FOLDER / "own-module.md").read_text(encoding="utf-8"))[:2]
-    for section in sections:
-        exec(section, names)  # noqa: S102 - this project's documentation
-    table = names["Invoice"].__table__
-    metadata.remove(table)
-    assert [type(table.c[name].type) for name in ("total_minor", "currency")] == [MinorUnits, Currency]
-    invoice = {"name": "March", "total_minor": 990, "currency": "EUR"}
-    assert names["InvoiceCreate"].model_validate(invoice).currency == "EUR"
-    assert refuses(TypeAdapter(names["InvoiceCreate"]), invoice | {"currency": "AAA"})
-    assert refuses(TypeAdapter(names["InvoiceCreate"]), invoice | {"total_minor": -1})
 
 
 def test_the_page_names_every_type() -> None:
