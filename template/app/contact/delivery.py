@@ -5,9 +5,7 @@ a killed process left behind.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from contextvars import Context
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, cast
@@ -27,6 +25,7 @@ from app.core.ports.mail import MailRejectedError
 from app.core.ports.queue import UuidText
 from app.core.runtime import Runtime
 from app.kit.backoff import backoff
+from app.kit.periodic import repeating
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -37,7 +36,6 @@ LEASE: Final = timedelta(seconds=90)
 FIRST_RETRY_DELAY: Final = timedelta(seconds=30)
 MAX_RETRY_DELAY: Final = timedelta(hours=6)
 INTERVAL: Final = timedelta(seconds=30)
-STOP_TIMEOUT: Final = timedelta(seconds=3)
 BATCH: Final = 50
 _NO_SYNC: Final = {"synchronize_session": False}
 _SENDERS: Final = {
@@ -91,30 +89,12 @@ async def retry_failed(runtime: Runtime) -> int:
     return cast("CursorResult[object]", result).rowcount
 
 
-@asynccontextmanager
-async def delivering(runtime: Runtime) -> AsyncIterator[None]:
-    """Send due deliveries at once and then every 30 seconds, until the block ends."""
-    stop = asyncio.Event()
-    task = asyncio.create_task(_deliver_until(stop, runtime), context=Context())
-    try:
-        yield
-    finally:
-        stop.set()
-        # The current attempt may finish. One that is cut off is due again when its lease expires.
-        await asyncio.wait({task}, timeout=STOP_TIMEOUT.total_seconds())
-        task.cancel()
-        await asyncio.wait({task})
+def delivering(runtime: Runtime) -> AbstractAsyncContextManager[None]:
+    """Send due deliveries at once and then every 30 seconds, until the block ends.
 
-
-async def _deliver_until(stop: asyncio.Event, runtime: Runtime) -> None:
-    while not stop.is_set():
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), INTERVAL.total_seconds())
-        try:
-            await deliver_due(runtime, stop)
-        except Exception:
-            # The database may be unavailable or not migrated yet: try again in the next round.
-            logger.exception("contact_sweep_failed")
+    A delivery that is cut off at the end is due again when its lease expires.
+    """
+    return repeating(lambda stop: deliver_due(runtime, stop), interval=INTERVAL, failure="contact_sweep_failed")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

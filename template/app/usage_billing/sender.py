@@ -2,11 +2,11 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
-from contextvars import Context
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import count
 from typing import Final
 
 import stripe
@@ -15,6 +15,7 @@ import structlog
 from app.core.db.models import utc_now
 from app.core.runtime import Runtime
 from app.kit.backoff import backoff
+from app.kit.periodic import repeating
 from app.payments.port import ProviderUnavailableError
 from app.stripe.api import StripeApi
 from app.usage_billing import meter_api, statements
@@ -28,7 +29,6 @@ BATCH: Final = 100
 CONCURRENCY: Final = 10
 UNPARK_EVERY: Final = 10
 """Number of intervals between two checks of parked records."""
-STOP_TIMEOUT: Final = timedelta(seconds=3)
 UNIQUE_FOR: Final = timedelta(hours=23)
 """Stripe counts a repeated identifier once for at least 24 hours. Later, an attempt could count usage twice."""
 FIRST_RETRY_DELAY: Final = timedelta(seconds=2)
@@ -91,34 +91,19 @@ async def send_due(runtime: Runtime, stop: asyncio.Event | None = None, timing: 
     return sent
 
 
-@asynccontextmanager
-async def sending(runtime: Runtime, timing: SenderTiming = DEFAULT_TIMING) -> AsyncIterator[None]:
-    """Send due records every few seconds until the block ends."""
-    stop = asyncio.Event()
-    task = asyncio.create_task(_send_until(stop, runtime, timing), context=Context())
-    try:
-        yield
-    finally:
-        stop.set()
-        # The current batch may finish. A batch that is cut off is due again when its lease expires.
-        await asyncio.wait({task}, timeout=STOP_TIMEOUT.total_seconds())
-        task.cancel()
-        await asyncio.wait({task})
+def sending(runtime: Runtime, timing: SenderTiming = DEFAULT_TIMING) -> AbstractAsyncContextManager[None]:
+    """Send due records every few seconds until the block ends.
 
+    Records that are cut off at the end are due again when their lease expires.
+    """
+    rounds = count()
 
-async def _send_until(stop: asyncio.Event, runtime: Runtime, timing: SenderTiming) -> None:
-    rounds = 0
-    while not stop.is_set():
-        try:
-            if rounds % UNPARK_EVERY == 0:
-                await statements.unpark(runtime.database)
-            await send_due(runtime, stop, timing)
-        except Exception:
-            # The database may be unavailable or not migrated yet: try again in the next round.
-            logger.exception("usage_not_sent")
-        rounds += 1
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), timing.interval.total_seconds())
+    async def send(stop: asyncio.Event) -> None:
+        if next(rounds) % UNPARK_EVERY == 0:
+            await statements.unpark(runtime.database)
+        await send_due(runtime, stop, timing)
+
+    return repeating(send, interval=timing.interval, failure="usage_not_sent")
 
 
 async def _sendable(runtime: Runtime, claims: Sequence[Claim]) -> list[Claim]:

@@ -1,13 +1,10 @@
 """The inbox sweeper: processes events that are due for a retry, and those that a killed process left behind."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from contextvars import Context
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Final
 
-import structlog
 from sqlalchemy import select
 from sqlmodel import col
 
@@ -15,11 +12,9 @@ from app.core.db.models import utc_now
 from app.core.inbox.models import InboxEvent, InboxStatus
 from app.core.inbox.service import MAX_ATTEMPTS, process_inbox_event, set_where
 from app.core.runtime import Runtime
-
-logger = structlog.stdlib.get_logger(__name__)
+from app.kit.periodic import repeating
 
 INTERVAL: Final = timedelta(seconds=30)
-STOP_TIMEOUT: Final = timedelta(seconds=3)
 BATCH: Final = 100
 LOST: Final = "The process ended during the last attempt."
 
@@ -44,27 +39,9 @@ async def sweep(runtime: Runtime, stop: asyncio.Event | None = None) -> None:
             return
 
 
-@asynccontextmanager
-async def sweeping(runtime: Runtime) -> AsyncIterator[None]:
-    """Sweep at once and then every 30 seconds, until the block ends."""
-    stop = asyncio.Event()
-    task = asyncio.create_task(_sweep_until(stop, runtime), context=Context())
-    try:
-        yield
-    finally:
-        stop.set()
-        # The current event may finish. An event that is cut off is due again when its lease expires.
-        await asyncio.wait({task}, timeout=STOP_TIMEOUT.total_seconds())
-        task.cancel()
-        await asyncio.wait({task})
+def sweeping(runtime: Runtime) -> AbstractAsyncContextManager[None]:
+    """Sweep at once and then every 30 seconds, until the block ends.
 
-
-async def _sweep_until(stop: asyncio.Event, runtime: Runtime) -> None:
-    while not stop.is_set():
-        try:
-            await sweep(runtime, stop)
-        except Exception:
-            # The database may be unavailable or not migrated yet: try again in the next round.
-            logger.exception("inbox_sweep_failed")
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), INTERVAL.total_seconds())
+    An event that is cut off at the end is due again when its lease expires.
+    """
+    return repeating(lambda stop: sweep(runtime, stop), interval=INTERVAL, failure="inbox_sweep_failed")

@@ -16,6 +16,7 @@ from app.core.inbox.models import InboxStatus
 from app.core.inbox.service import MAX_ATTEMPTS
 from app.core.inbox.sweeper import sweep, sweeping
 from app.core.runtime import Runtime
+from app.kit import periodic
 from app.migrate.migrations import upgrade
 from tests.core.inbox.shop import Shop, events, let_come_due, make_tables, only_event, shop_in_process, sold, tell
 from tests.databases import Databases
@@ -138,7 +139,7 @@ class TestSweeping:
         assert len(await sold(runtime)) == 3
 
     async def test_stops_soon_when_a_handler_hangs(self, runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(inbox_sweeper, "STOP_TIMEOUT", timedelta(milliseconds=10))
+        monkeypatch.setattr(periodic, "STOP_TIMEOUT", timedelta(milliseconds=10))
         shop = runtime.resource(Shop)
         shop.hangs = True
         await tell(runtime)
