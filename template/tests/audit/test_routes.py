@@ -69,7 +69,7 @@ class TestList:
             ({"target_type": "user", "target_id": "1"}, {"user.updated"}),
             ({"action": "none"}, set()),
         ],
-        ids=str,
+        ids=["action", "actions", "action and target", "target type", "target", "nothing"],
     )
     async def test_filters(
         self, client: httpx.AsyncClient, runtime: Runtime, admin: dict[str, str], query: dict[str, str], found: set[str]

@@ -71,7 +71,7 @@ def columns_to_users() -> Iterator[Column[Any]]:
 
 @pytest.mark.every_module
 class TestEveryModule:
-    @pytest.mark.parametrize("column", [*columns_to_users()], ids=str)
+    @pytest.mark.parametrize("column", sorted(columns_to_users(), key=str), ids=str)
     def test_declares_personal_data_for_each_column_that_refers_to_users(self, column: Column[Any]) -> None:
         asked = [part.belongs(uuid4()) for part in PARTS if part.model.__table__ is column.table]  # type: ignore[attr-defined]
         columns = {element for condition in asked for element in visitors.iterate(condition)}
