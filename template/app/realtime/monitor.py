@@ -41,7 +41,7 @@ class Monitor:
     def __init__(self, runtime: Runtime, hub: Hub) -> None:
         self._runtime = runtime
         self._hub = hub
-        self._access = AccessWatch(runtime.database)
+        self._access = AccessWatch(runtime)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -74,7 +74,7 @@ class Monitor:
         await self._authorize_again(now)
 
     async def watch_access(self) -> None:
-        """Close the connections of users who have been deactivated, or whose rights have changed."""
+        """Close the connections of users who have been deactivated, or whose rights have changed or ended."""
         if connections := self._hub.connections:
             await self._access.look(connections)
 
