@@ -205,6 +205,20 @@ class TestToken:
             assert 0 < notice["expires_in"] <= 2
             assert await client.closed() == 4401
 
+    async def test_a_slow_authorization_does_not_extend_it(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(monitor, "AUTHORIZE_INTERVAL", 0.0)
+        user_id, headers = await site.user()
+        await site.user("other@example.com")
+        site.rooms.members["1"] = {user_id}
+        token = {"Authorization": f"Bearer {self.token(site, 3, 'other@example.com')}"}
+
+        async with opened(site.url, headers) as client, opened(site.url, token) as other:
+            await client.subscribe("room:1")
+            site.rooms.hold.clear()
+            async with asyncio.timeout(6):
+                assert await other.closed() == 4401
+            site.rooms.hold.set()
+
     async def test_a_new_token_continues_the_connection(self, site: Site) -> None:
         await site.user()
 
