@@ -57,7 +57,7 @@ class AccessWatch:
                 by_impersonation.setdefault(impersonation_id, []).append(connection)
             for id_ in {connection.caller.id, connection.caller.actor_id}:
                 by_user.setdefault(id_, []).append(connection)
-        await self._look_at_impersonations(by_impersonation)
+        await self._look_at_impersonated(by_impersonation)
         await self._look_at_new(by_user)
         self._looks += 1
         if self._looks % FULL_LOOK == 0:
@@ -72,8 +72,8 @@ class AccessWatch:
         self._digests = digests
         self._known = {id_: state for id_, state in self._known.items() if id_ in by_user}
 
-    async def _look_at_impersonations(self, by_impersonation: Mapping[UUID, list[Connection]]) -> None:
-        """Close the connections of administrators whose impersonations have ended."""
+    async def _look_at_impersonated(self, by_impersonation: Mapping[UUID, list[Connection]]) -> None:
+        """Close the connections of each impersonation that has ended."""
         check = self._runtime.resource(CallerSources).impersonation_check
         if not by_impersonation or check is None:
             return

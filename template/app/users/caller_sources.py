@@ -14,7 +14,7 @@ type CallerSource = Callable[[Runtime, HTTPConnection, Identity], Awaitable[Call
 """Return the caller whom a verified token stands for. It raises a `GenuineTokenError` if there is none."""
 
 type ImpersonationCheck = Callable[[Runtime, Collection[UUID]], Awaitable[Collection[UUID]]]
-"""Return those of the impersonations that are in effect."""
+"""Return the ids whose impersonation is in effect."""
 
 
 @dataclass(slots=True)
