@@ -1,5 +1,6 @@
 """The conditions under which an impersonation is in effect, as SQL."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -80,4 +81,13 @@ async def find_impersonated(database: Database, impersonation_id: UUID, identity
         updated_at=updated_at,
         assurance=identity.assurance,
         impersonator_id=admin_id,
+        impersonation_id=impersonation_id,
     )
+
+
+async def find_in_effect(database: Database, impersonation_ids: Collection[UUID]) -> Collection[UUID]:
+    """Return those of the impersonations that are in effect."""
+    now = utc_now()
+    statement = select(col(Impersonation.id)).where(col(Impersonation.id).in_(impersonation_ids), is_in_effect(now))
+    async with database.reading() as session:
+        return (await session.scalars(statement)).all()

@@ -8,13 +8,16 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, func, select
 
-from app.core.db.database import Database
+from app.core.runtime import Runtime
 from app.realtime.close_codes import ACCESS_CHANGED, DEACTIVATED, TOKEN_EXPIRED, Close
 from app.realtime.connection import Connection
+from app.users.caller_sources import CallerSources
 from app.users.models import users
 
 CHUNK: Final = 1000
 """Users of a statement."""
+FULL_LOOK: Final = 10
+"""Every so many looks compares every account: a change that commits after a newer one does not alter the digest."""
 
 _IDS: Final = users.c.id.in_(bindparam("ids", expanding=True))
 _DIGEST: Final = select(func.count(), func.max(users.c.updated_at)).where(_IDS, users.c.is_active)
@@ -38,18 +41,27 @@ class AccessWatch:
     A look costs one statement for 1,000 users. It does not depend on messages between processes, which can be lost.
     """
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._database = runtime.database
         self._known: dict[UUID, _State] = {}
         self._digests: dict[tuple[UUID, ...], tuple[int, datetime | None]] = {}
+        self._looks = 0
 
     async def look(self, connections: Iterable[Connection]) -> None:
         """Close the connections whose users have been deactivated or erased, or have other rights than before."""
         by_user: dict[UUID, list[Connection]] = {}
+        by_impersonation: dict[UUID, list[Connection]] = {}
         for connection in connections:
+            if (impersonation_id := connection.caller.impersonation_id) is not None:
+                by_impersonation.setdefault(impersonation_id, []).append(connection)
             for id_ in {connection.caller.id, connection.caller.actor_id}:
                 by_user.setdefault(id_, []).append(connection)
+        await self._look_at_impersonated(by_impersonation)
         await self._look_at_new(by_user)
+        self._looks += 1
+        if self._looks % FULL_LOOK == 0:
+            self._digests.clear()
         ids = sorted(by_user)
         digests = {}
         for chunk in (tuple(ids[start : start + CHUNK]) for start in range(0, len(ids), CHUNK)):
@@ -59,6 +71,15 @@ class AccessWatch:
                 await self._compare(chunk, by_user)
         self._digests = digests
         self._known = {id_: state for id_, state in self._known.items() if id_ in by_user}
+
+    async def _look_at_impersonated(self, by_impersonation: Mapping[UUID, list[Connection]]) -> None:
+        """Close the connections of each impersonation that has ended."""
+        check = self._runtime.resource(CallerSources).impersonation_check
+        if not by_impersonation or check is None:
+            return
+        for id_ in by_impersonation.keys() - await check(self._runtime, list(by_impersonation)):
+            for connection in by_impersonation[id_]:
+                connection.close(TOKEN_EXPIRED)
 
     async def _look_at_new(self, by_user: Mapping[UUID, list[Connection]]) -> None:
         """Compare accounts with what they were when their users connected."""

@@ -41,12 +41,18 @@ class Monitor:
     def __init__(self, runtime: Runtime, hub: Hub) -> None:
         self._runtime = runtime
         self._hub = hub
-        self._access = AccessWatch(runtime.database)
+        self._access = AccessWatch(runtime)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Work until the end of the block."""
-        work = ((self.beat, 1.0), (self.watch_access, ACCESS_INTERVAL), (self.renew, PRESENCE_INTERVAL))
+        work = (
+            (self.beat, 1.0),
+            (self.watch_access, ACCESS_INTERVAL),
+            # Apart from the heartbeats and the expiry of tokens, which a module's slow authorization must not delay.
+            (self.authorize_again, 1.0),
+            (self.renew, PRESENCE_INTERVAL),
+        )
         tasks = [asyncio.create_task(_repeat(step, interval), context=Context()) for step, interval in work]
         try:
             yield
@@ -71,10 +77,9 @@ class Monitor:
                 connection.spoke_at = now - random.uniform(0, HEARTBEAT_INTERVAL / 10)  # noqa: S311 - no secret
                 connection.push(_PING)
             _check_expiry(connection, wall)
-        await self._authorize_again(now)
 
     async def watch_access(self) -> None:
-        """Close the connections of users who have been deactivated, or whose rights have changed."""
+        """Close the connections of users who have been deactivated, or whose rights have changed or ended."""
         if connections := self._hub.connections:
             await self._access.look(connections)
 
@@ -87,7 +92,9 @@ class Monitor:
             await self._hub.roster.renew(followed)
         await self._hub.keep()
 
-    async def _authorize_again(self, now: float) -> None:
+    async def authorize_again(self) -> None:
+        """Authorize the subscriptions again whose last authorization is too long ago."""
+        now = time.monotonic()
         for connection in self._hub.connections:
             due = [
                 subscription

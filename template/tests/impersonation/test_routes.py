@@ -19,6 +19,7 @@ from app.core.runtime import Runtime
 from app.impersonation.models import EndReason, Impersonation
 from app.impersonation.service import close_ended
 from app.impersonation.tokens import ISSUER
+from app.users.caller_sources import CallerSources
 from app.users.dependencies import private
 from app.users.erasure import erase_user
 from app.users.models import users
@@ -155,6 +156,18 @@ class TestEnd:
         assert [each["user_id"] for each in answer.json()["items"]] == [str(user.id)]
         assert code(await client.get(ME, headers=acting)) == (401, "IMPERSONATION_ENDED")
         assert (await client.post(STOP, headers=admin.headers)).json() == {"items": []}
+
+    async def test_stop_ends_what_outlives_a_request(
+        self, client: httpx.AsyncClient, runtime: Runtime, acting: dict[str, str], admin: Person
+    ) -> None:
+        check = runtime.resource(CallerSources).impersonation_check
+        id_ = UUID(claims_of(acting)["jti"])
+        assert check is not None
+        before = await check(runtime, [id_, uuid4()])
+        await client.post(STOP, headers=admin.headers)
+
+        assert [*before] == [id_]
+        assert [*await check(runtime, [id_])] == []
 
     async def test_another_administrator_stops_it_by_its_id(
         self, client: httpx.AsyncClient, people: People, acting: dict[str, str]

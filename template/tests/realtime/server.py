@@ -36,12 +36,22 @@ TIMEOUT = 10.0
 
 @dataclass
 class Rooms:
-    """Members of each room; stands for the table of a module."""
+    """Members of each room; stands for the table of a module.
+
+    Attributes:
+        hold: cleared while the table does not answer.
+    """
 
     members: dict[str, set[UUID]] = field(default_factory=dict)
+    hold: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        """Answer at once."""
+        self.hold.set()
 
     async def admits(self, _runtime: Runtime, user: ChannelUser, parameters: Any) -> bool:  # noqa: ANN401
         """Whether the user is in the room."""
+        await self.hold.wait()
         return user.id in self.members.get(parameters["id"], set())
 
 

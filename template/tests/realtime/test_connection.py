@@ -2,16 +2,21 @@
 
 import asyncio
 import signal
+from collections.abc import Collection
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import delete, update
 
 from app.auth.local import mint
 from app.core.ports.realtime import Everyone, UserChannel
+from app.core.runtime import Runtime
 from app.realtime import connection, limits, monitor, session
+from app.realtime.access import FULL_LOOK
+from app.users.caller_sources import CallerSources
 from app.users.models import user_identities, users
 from app.users.roles import Role
 from tests.realtime.server import Site, opened
@@ -200,6 +205,20 @@ class TestToken:
             assert 0 < notice["expires_in"] <= 2
             assert await client.closed() == 4401
 
+    async def test_a_slow_authorization_does_not_extend_it(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(monitor, "AUTHORIZE_INTERVAL", 0.0)
+        user_id, headers = await site.user()
+        await site.user("other@example.com")
+        site.rooms.members["1"] = {user_id}
+        token = {"Authorization": f"Bearer {self.token(site, 3, 'other@example.com')}"}
+
+        async with opened(site.url, headers) as client, opened(site.url, token) as other:
+            await client.subscribe("room:1")
+            site.rooms.hold.clear()
+            async with asyncio.timeout(6):
+                assert await other.closed() == 4401
+            site.rooms.hold.set()
+
     async def test_a_new_token_continues_the_connection(self, site: Site) -> None:
         await site.user()
 
@@ -273,6 +292,43 @@ class TestAccount:
             await change(site, user_id, tokens_valid_from=site.now())
 
             assert await client.closed() == 4401
+
+    async def test_a_change_that_commits_after_a_newer_one_is_noticed(self, site: Site) -> None:
+        user_id, headers = await site.user()
+        other_id, others = await site.user("other@example.com")
+
+        async with opened(site.url, headers) as client, opened(site.url, others):
+            await site.looked()
+            await change(site, other_id, full_name="Ada")
+            await site.monitor.watch_access()
+            await change(site, user_id, role=Role.ADMIN.value, updated_at=site.now() - timedelta(minutes=1))
+            for _ in range(FULL_LOOK):
+                await site.monitor.watch_access()
+
+            assert await client.closed() == 4000
+
+    async def test_the_end_of_an_impersonation_ends_its_connections(
+        self, site: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        _, headers = await site.user()
+        _, others = await site.user("other@example.com")
+        ended, running = uuid4(), uuid4()
+        in_effect = {ended, running}
+
+        async def check(_runtime: Runtime, ids: Collection[UUID]) -> Collection[UUID]:
+            return in_effect & set(ids)
+
+        monkeypatch.setattr(site.runtime.resource(CallerSources), "impersonation_check", check)
+        async with opened(site.url, headers) as client, opened(site.url, others) as other:
+            for each, id_ in zip(site.hub.connections, (ended, running), strict=True):
+                each.caller = replace(each.caller, impersonation_id=id_)
+            await site.monitor.watch_access()
+            in_effect.remove(ended)
+
+            async with asyncio.timeout(2):
+                assert await client.closed() == 4401
+            await other.send(type="ping")
+            await other.expect("pong")
 
 
 class TestSlowReader:
