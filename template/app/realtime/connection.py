@@ -120,6 +120,10 @@ class Connection:
         """Return whether the client has not read a message in time."""
         return self._writer is not None and now - self._writing_since > SEND_TIMEOUT
 
+    def release(self) -> None:
+        """Let the serving task finish: it has stopped serving, and is no longer cancelled."""
+        self._serving = None
+
     async def end(self) -> None:
         """Wait until the connection is closed, and stop writing."""
         if self._closing is not None:

@@ -40,6 +40,10 @@ class Hub:
         """The open connections."""
         return tuple(self._subscriptions)
 
+    def has(self, connection: Connection) -> bool:
+        """Return whether a connection is open."""
+        return connection in self._subscriptions
+
     def subscriptions_of(self, connection: Connection) -> tuple[Subscription, ...]:
         """Return the subscriptions of a connection."""
         return tuple(self._subscriptions.get(connection, {}).values())

@@ -87,7 +87,11 @@ class Monitor:
         """Renew the leases of connections and of presence, and keep the history of followed channels."""
         streams = self._runtime.streams
         for connection in self._hub.connections:
-            await streams.enter(connection.room, [connection.id], LEASE)
+            if self._hub.has(connection):
+                await streams.enter(connection.room, [connection.id], LEASE)
+            if not self._hub.has(connection):
+                # It was closed meanwhile, and must not count for the length of a lease.
+                await streams.leave(connection.room, [connection.id])
         for followed in self._hub.rooms:
             await self._hub.roster.renew(followed)
         await self._hub.keep()

@@ -32,8 +32,7 @@ class Roster:
         followed.members[user] += 1
         with suppress(StreamsUnavailableError):
             if followed.members[user] == 1:
-                await self._runtime.streams.enter(followed.name, [self._member(user)], LEASE)
-                await self._runtime.streams.note(followed.name, PRESENCE)
+                await self._announce(followed, user)
             await self.refresh(followed)
 
     async def leave(self, followed: FollowedStream, subscription: Subscription) -> None:
@@ -44,13 +43,14 @@ class Roster:
             return
         del followed.members[user]
         with suppress(StreamsUnavailableError):
-            await self._runtime.streams.leave(followed.name, [self._member(user)])
-            await self._runtime.streams.note(followed.name, PRESENCE)
+            await self._announce(followed, user)
 
     async def renew(self, followed: FollowedStream) -> None:
         """Renew the leases of this process's subscribers, and report users whose leases have expired."""
-        if followed.members:
-            await self._runtime.streams.enter(followed.name, [self._member(user) for user in followed.members], LEASE)
+        async with followed.entering:
+            if followed.members:
+                members = [self._member(user) for user in followed.members]
+                await self._runtime.streams.enter(followed.name, members, LEASE)
         await self.refresh(followed)
 
     async def refresh(self, followed: FollowedStream) -> None:
@@ -65,6 +65,16 @@ class Roster:
             if not subscription.sees_presence:
                 subscription.sees_presence = True
                 connection.send(everyone)
+
+    async def _announce(self, followed: FollowedStream, user: str) -> None:
+        """Enter or leave the room, whichever is right by now, and have every process look."""
+        # One at a time: a late "leave" must not end the presence of a user who has reconnected meanwhile.
+        async with followed.entering:
+            if user in followed.members:
+                await self._runtime.streams.enter(followed.name, [self._member(user)], LEASE)
+            else:
+                await self._runtime.streams.leave(followed.name, [self._member(user)])
+        await self._runtime.streams.note(followed.name, PRESENCE)
 
     def _member(self, user: str) -> str:
         return f"{user} {self._process}"

@@ -37,6 +37,7 @@ async def connect(websocket: WebSocket, user: CurrentUser, token: TokenDep, runt
         await accept(websocket)
         await Session(runtime, hub, websocket, connection).run()
     finally:
+        connection.release()
         await hub.remove(connection)
         await connection.end()
         with suppress(StreamsUnavailableError):

@@ -45,6 +45,7 @@ class FollowedStream:
         is_behind: whether something arrived that does not follow `end`.
         members: this process's connections for each present user.
         present: the ids of all present users, as last sent.
+        entering: held while this process changes its own members of the room.
     """
 
     name: str
@@ -57,6 +58,7 @@ class FollowedStream:
     repair: asyncio.Task[None] | None = None
     members: Counter[str] = field(default_factory=Counter)
     present: frozenset[str] = frozenset()
+    entering: asyncio.Lock = field(default_factory=asyncio.Lock)
     quoted: str = ""
 
     def __post_init__(self) -> None:

@@ -12,9 +12,10 @@ import pytest
 from sqlalchemy import delete, update
 
 from app.auth.local import mint
+from app.core.ports.memory_streams import MemoryStreams
 from app.core.ports.realtime import Everyone, UserChannel
 from app.core.runtime import Runtime
-from app.realtime import connection, limits, monitor, session
+from app.realtime import close_codes, connection, limits, monitor, session
 from app.realtime.access import FULL_LOOK
 from app.users.caller_sources import CallerSources
 from app.users.models import user_identities, users
@@ -33,6 +34,21 @@ MALFORMED = (
     '{"type":"subscribe","channel":"everyone","offset":1e400}',
     "[" * 5000,
 )
+
+
+class SlowEnter(MemoryStreams):
+    """Streams that an "enter" reaches only while `arrives` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent, self.arrives = asyncio.Event(), asyncio.Event()
+        self.arrives.set()
+
+    async def enter(self, room: str, members: Collection[str], lifetime: timedelta) -> None:
+        if not self.arrives.is_set():
+            self.sent.set()
+            await self.arrives.wait()
+        await super().enter(room, members, lifetime)
 
 
 async def change(site: Site, user_id: UUID, **values: Any) -> None:  # noqa: ANN401
@@ -351,6 +367,45 @@ class TestSlowReader:
             slow.websocket.transport.resume_reading()
 
             assert await slow.closed() == 1013
+
+
+class TestCount:
+    async def test_a_renewal_does_not_revive_a_closed_connection(self, site: Site) -> None:
+        site.streams.inner = streams = SlowEnter()
+        _, headers = await site.user()
+        other, others = await site.user("other@example.com")
+        async with opened(site.url, headers):
+            async with opened(site.url, others):
+                streams.arrives.clear()
+                renewal = asyncio.create_task(site.renew())
+                await streams.sent.wait()
+            await site.until(lambda: len(site.hub.connections) == 1)
+            await asyncio.sleep(0.1)
+            streams.arrives.set()
+            await renewal
+
+            assert not await streams.members(connection.room_of(other))
+
+    async def test_a_connection_that_fails_while_it_is_closed_is_not_counted(
+        self, site: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        user_id, headers = await site.user()
+
+        async def fail(*_: object) -> None:
+            await asyncio.sleep(0.2)
+            raise RuntimeError
+
+        async with opened(site.url, headers) as client:
+            (one,) = site.hub.connections
+            monkeypatch.setattr(one._websocket, "close", fail)  # noqa: SLF001 - the connection is broken
+            one.close(close_codes.TOO_SLOW)
+            client.websocket.transport.abort()
+            await site.until(lambda: not site.hub.connections)
+            await one.end()
+            await asyncio.sleep(0.1)
+
+        assert not one.was_cut
+        assert not await site.runtime.streams.members(connection.room_of(user_id))
 
 
 async def test_many_clients_connect_and_leave_at_once(site: Site) -> None:

@@ -1,8 +1,10 @@
 """Missed events of clients that reconnect, and presence."""
 
 import asyncio
+from collections.abc import Collection
 from datetime import timedelta
 
+from app.core.ports.memory_streams import MemoryStreams
 from app.core.ports.realtime import Everyone
 from app.core.ports.streams import Position
 from tests.realtime.server import Site, opened
@@ -10,6 +12,20 @@ from tests.realtime.server import Site, opened
 
 def numbered(first: int, count: int) -> list[dict[str, object]]:
     return [{"type": "number", "number": number} for number in range(first, first + count)]
+
+
+class SlowLeave(MemoryStreams):
+    """Streams to which a "leave" takes a while, as on a connection of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent, self.arrives = asyncio.Event(), asyncio.Event()
+
+    async def leave(self, room: str, members: Collection[str]) -> None:
+        if room == "channel:lobby:1":
+            self.sent.set()
+            await self.arrives.wait()
+        await super().leave(room, members)
 
 
 class TestHistory:
@@ -131,6 +147,26 @@ class TestPresence:
                 assert (await second.expect("presence"))["present"] == [str(mine)]
             await client.send(type="ping")
             await client.expect("pong")
+
+    async def test_a_late_leave_does_not_end_the_presence_of_a_user_who_is_back(self, site: Site) -> None:
+        site.streams.inner = streams = SlowLeave()
+        mine, headers = await site.user()
+        async with opened(site.url, headers) as client:
+            await client.subscribe("lobby:1")
+            await client.expect("presence")
+        await streams.sent.wait()
+
+        async with opened(site.url, headers) as client:
+            await client.subscribe("lobby:1")
+            followed = next(iter(site.hub.rooms))
+            await site.until(lambda: str(mine) in followed.members)
+            streams.arrives.set()
+            await client.expect("presence")
+            await client.send(type="ping")
+            await client.expect("pong")
+            present = await streams.members("channel:lobby:1")
+
+        assert [member.partition(" ")[0] for member in present] == [str(mine)]
 
     async def test_users_of_a_killed_process_leave(self, site: Site) -> None:
         _, headers = await site.user()

@@ -21,15 +21,15 @@ MAX_DEPTH: Final = 4
 SENSITIVE: Final = frozenset(
     {
         "address",
-        "birthday",
+        "apikey",
         "birthdate",
+        "birthday",
         "body",
         "card",
         "city",
         "comment",
         "cookie",
         "credential",
-        "credentials",
         "description",
         "email",
         "fingerprint",
@@ -44,12 +44,16 @@ SENSITIVE: Final = frozenset(
         "name",
         "nickname",
         "note",
-        "notes",
+        "otp",
+        "passcode",
         "passphrase",
+        "passwd",
         "password",
         "phone",
         "pin",
+        "pincode",
         "postcode",
+        "pwd",
         "secret",
         "seed",
         "signature",
@@ -59,13 +63,12 @@ SENSITIVE: Final = frozenset(
         "text",
         "title",
         "token",
-        "tokens",
         "url",
         "username",
         "zip",
     }
 )
-"""Words in the names of fields whose values are not shown."""
+"""Words in the names of fields whose values are not shown, also in the plural."""
 SENSITIVE_PAIRS: Final = ("api_key", "access_key", "private_key", "secret_key", "signing_key", "encryption_key")
 
 _WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
@@ -90,7 +93,14 @@ def shown_text(text: str, limit: int = MAX_TEXT) -> str:
 def _is_sensitive(name: str) -> bool:
     words = [word.lower() for word in _WORDS.findall(name)]
     joined = "_".join(words)
-    return not SENSITIVE.isdisjoint(words) or any(pair in joined for pair in SENSITIVE_PAIRS)
+    return any(not SENSITIVE.isdisjoint(_singulars(word)) for word in words) or any(
+        pair in joined for pair in SENSITIVE_PAIRS
+    )
+
+
+def _singulars(word: str) -> tuple[str, ...]:
+    """Return the words of which a word may be a form: `cities` of `citi` or `city`, `notes` of `not` or `note`."""
+    return word, word.removesuffix("s"), word.removesuffix("es"), re.sub("ies$", "y", word)
 
 
 def _shown(value: object, depth: int) -> Shown:
