@@ -1,5 +1,8 @@
 """The caller of a request with a token of an impersonation."""
 
+from collections.abc import Collection
+from uuid import UUID
+
 from starlette.requests import HTTPConnection
 
 from app.auth.port import Identity
@@ -10,7 +13,7 @@ from app.core.observability.pseudonym import pseudonym
 from app.core.ports.audit import AuditEntry
 from app.core.runtime import Runtime
 from app.impersonation.errors import ImpersonationEndedError
-from app.impersonation.queries import find_impersonated
+from app.impersonation.queries import find_impersonated, find_in_effect
 from app.impersonation.tokens import impersonation_id
 from app.users.caller import Caller
 
@@ -39,3 +42,8 @@ async def impersonated_caller(runtime: Runtime, connection: HTTPConnection, iden
         async with runtime.database.transaction() as session:
             await runtime.audit.record(session, entry)
     return caller
+
+
+async def ended_impersonations(runtime: Runtime, ids: Collection[UUID]) -> frozenset[UUID]:
+    """Return which of the impersonations are no longer in effect."""
+    return frozenset(ids) - await find_in_effect(runtime.database, ids)

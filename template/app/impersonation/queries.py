@@ -1,5 +1,6 @@
 """The conditions under which an impersonation is in effect, as SQL."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -80,4 +81,11 @@ async def find_impersonated(database: Database, impersonation_id: UUID, identity
         updated_at=updated_at,
         assurance=identity.assurance,
         impersonator_id=admin_id,
+        impersonation_id=impersonation_id,
     )
+
+
+async def find_in_effect(database: Database, ids: Collection[UUID]) -> frozenset[UUID]:
+    """Return which of the impersonations are in effect."""
+    statement = select(col(Impersonation.id)).where(col(Impersonation.id).in_(ids), is_in_effect(utc_now()))
+    return frozenset(row[0] for row in await database.fetch(statement, {}))

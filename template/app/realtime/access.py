@@ -8,9 +8,10 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, func, select
 
-from app.core.db.database import Database
+from app.core.runtime import Runtime
 from app.realtime.close_codes import ACCESS_CHANGED, DEACTIVATED, TOKEN_EXPIRED, Close
 from app.realtime.connection import Connection
+from app.users.caller_sources import CallerSources
 from app.users.models import users
 
 CHUNK: Final = 1000
@@ -38,13 +39,16 @@ class AccessWatch:
     A look costs one statement for 1,000 users. It does not depend on messages between processes, which can be lost.
     """
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._database = runtime.database
         self._known: dict[UUID, _State] = {}
         self._digests: dict[tuple[UUID, ...], tuple[int, datetime | None]] = {}
 
     async def look(self, connections: Iterable[Connection]) -> None:
-        """Close the connections whose users have been deactivated or erased, or have other rights than before."""
+        """Close the connections whose user or impersonation may not go on, or have other rights than before."""
+        connections = tuple(connections)
+        await self._close_ended(connections)
         by_user: dict[UUID, list[Connection]] = {}
         for connection in connections:
             for id_ in {connection.caller.id, connection.caller.actor_id}:
@@ -59,6 +63,17 @@ class AccessWatch:
                 await self._compare(chunk, by_user)
         self._digests = digests
         self._known = {id_: state for id_, state in self._known.items() if id_ in by_user}
+
+    async def _close_ended(self, connections: Iterable[Connection]) -> None:
+        """Close the connections whose impersonation has ended."""
+        ids = {each.caller.impersonation_id for each in connections} - {None}
+        if not ids:
+            return
+        sources = self._runtime.resource(CallerSources)
+        ended = await sources.find_ended(self._runtime, [id_ for id_ in ids if id_ is not None])
+        for connection in connections:
+            if connection.caller.impersonation_id in ended:
+                connection.close(TOKEN_EXPIRED)
 
     async def _look_at_new(self, by_user: Mapping[UUID, list[Connection]]) -> None:
         """Compare accounts with what they were when their users connected."""

@@ -41,7 +41,7 @@ class Monitor:
     def __init__(self, runtime: Runtime, hub: Hub) -> None:
         self._runtime = runtime
         self._hub = hub
-        self._access = AccessWatch(runtime.database)
+        self._access = AccessWatch(runtime)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -17,6 +17,7 @@ class Caller:
         assurance: how far the token's session can be trusted.
         permissions: those of the role.
         impersonator_id: the administrator who acts as this user, if one does.
+        impersonation_id: the impersonation in which the administrator acts.
         client: the pseudonym of the network address, for the audit trail.
     """
 
@@ -30,6 +31,7 @@ class Caller:
     assurance: Assurance = field(default_factory=Assurance)
     permissions: frozenset[str] = frozenset()
     impersonator_id: UUID | None = None
+    impersonation_id: UUID | None = None
     client: str = ""
 
     @property

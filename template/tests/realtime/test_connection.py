@@ -2,16 +2,20 @@
 
 import asyncio
 import signal
+from collections.abc import Collection
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import delete, update
 
 from app.auth.local import mint
 from app.core.ports.realtime import Everyone, UserChannel
+from app.core.runtime import Runtime
 from app.realtime import connection, limits, monitor, session
+from app.users.caller_sources import CallerSources
 from app.users.models import user_identities, users
 from app.users.roles import Role
 from tests.realtime.server import Site, opened
@@ -255,6 +259,26 @@ class TestAccount:
                 await writing.execute(delete(users).where(users.c.id == user_id))
 
             assert await client.closed() == 4403
+
+    async def test_an_ended_impersonation_is_cut_off(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        _, headers = await site.user()
+        ended: set[UUID] = set()
+
+        async def ended_of(_runtime: Runtime, ids: Collection[UUID]) -> frozenset[UUID]:
+            return frozenset(ended.intersection(ids))
+
+        monkeypatch.setattr(site.runtime.resource(CallerSources), "find_ended", ended_of)
+        async with opened(site.url, headers) as client:
+            await site.looked()
+            (open_connection,) = site.hub.connections
+            impersonation_id = uuid4()
+            open_connection.caller = replace(open_connection.caller, impersonation_id=impersonation_id)
+            await client.send(type="ping")
+            await client.expect("pong")
+
+            ended.add(impersonation_id)
+
+            assert await client.closed() == 4401
 
     async def test_another_role_has_the_client_reconnect(self, site: Site) -> None:
         user_id, headers = await site.user()
