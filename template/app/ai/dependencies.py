@@ -29,7 +29,8 @@ async def llm_router(runtime: RuntimeDep) -> LLMRouter:
 
 async def answer_service(request: Request, runtime: RuntimeDep, user: CurrentUser) -> AnswerService:
     """Return the service for the current user's request."""
-    return AnswerService(request, runtime, user.id, AnswerLimits.of(runtime.resource(AISettings)))
+    limits = AnswerLimits.of(runtime.resource(AISettings))
+    return AnswerService(request, runtime, user.id, limits, user.impersonation_id)
 
 
 ProvidersDep = Annotated[Providers, Depends(providers)]

@@ -16,9 +16,10 @@ from app.ai.disconnect import while_connected
 from app.ai.errors import AITimeoutError, ConcurrencyLimitError
 from app.ai.port import Completion, Part
 from app.ai.settings import AISettings
-from app.core.errors import ServiceUnavailableError
+from app.core.errors import ServiceUnavailableError, UnauthorizedError
 from app.core.ports.plans import Reservation
 from app.core.runtime import Runtime
+from app.users.caller_sources import CallerSources
 from app.users.errors import AccountDeactivatedError
 from app.users.identities import is_active_user
 
@@ -77,6 +78,7 @@ class AnswerService:
     runtime: Runtime
     user_id: UUID
     limits: AnswerLimits
+    impersonation_id: UUID | None = None
 
     async def complete(self, ask: Callable[[], Coroutine[object, object, Completion]]) -> Completion:
         """Return the complete answer.
@@ -133,16 +135,25 @@ class AnswerService:
         return f"ai:{self.user_id}"
 
     async def _check_access(self) -> None:
-        """Raise an error if the user has been deactivated or deleted since the request began."""
+        """Raise an error if the user was deactivated or deleted, or the impersonation ended, since the start."""
         try:
             async with asyncio.timeout(ACCESS_CHECK_TIMEOUT):
                 active = await is_active_user(self.runtime.database, self.user_id)
+                ended = await self._impersonation_has_ended()
         except (SQLAlchemyError, ServiceUnavailableError, OSError) as error:
             # An outage of the database doesn't end answers; they have a deadline.
             logger.warning("ai_access_check_failed", error=type(error).__name__)
             return
         if not active:
             raise AccountDeactivatedError
+        if ended:
+            raise UnauthorizedError
+
+    async def _impersonation_has_ended(self) -> bool:
+        if self.impersonation_id is None:
+            return False
+        sources = self.runtime.resource(CallerSources)
+        return bool(await sources.find_ended(self.runtime, [self.impersonation_id]))
 
     def _metered(self) -> AbstractAsyncContextManager[Reservation]:
         return self.runtime.metered(self.user_id, RESOURCE)

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Row, inspect, select
+from sqlalchemy import Row, func, inspect, or_, select
 from sqlmodel import col
 
 from app.audit.models import AuditChain, AuditRecord
@@ -14,6 +14,15 @@ from app.core.db.database import Database
 BATCH: Final = 1000
 MAX_PROBLEMS: Final = 20
 """Maximum number of problems that are reported for one chain."""
+
+# In one statement, so that entries which are being written are not reported.
+_STRAYS: Final = (
+    select(col(AuditRecord.chain), func.min(col(AuditRecord.sequence)))
+    .join(AuditChain, col(AuditChain.chain) == col(AuditRecord.chain), isouter=True)
+    .where(or_(col(AuditChain.chain).is_(None), col(AuditRecord.sequence) > col(AuditChain.sequence)))
+    .group_by(col(AuditRecord.chain))
+    .order_by(col(AuditRecord.chain))
+)
 
 type Checkpoint = dict[str, tuple[int, str]]
 """The sequence and the hash of the last entry of each chain."""
@@ -58,9 +67,20 @@ async def verify(database: Database, keys: SealingKeys, checkpoint: Checkpoint |
             if now.trimmed_sequence != chain.trimmed_sequence:
                 report = await _verify_chain(database, keys, now, (checkpoint or {}).get(str(chain.chain)))
         reports.append(report)
+    await _check_strays(database, reports)
     expected = set(checkpoint or {}) - {str(report.chain) for report in reports}
     reports += [ChainReport(chain=int(chain), problems=[f"chain {chain}: it is missing"]) for chain in sorted(expected)]
     return reports
+
+
+async def _check_strays(database: Database, reports: list[ChainReport]) -> None:
+    """Report entries behind the end of their chain, and of chains that do not exist."""
+    by_chain = {report.chain: report for report in reports}
+    for chain, sequence in await database.fetch(_STRAYS, {}):
+        if chain not in by_chain:
+            by_chain[chain] = ChainReport(chain=chain)
+            reports.append(by_chain[chain])
+        by_chain[chain].add(f"entry {sequence} and later ones are not part of it")
 
 
 async def take_checkpoint(database: Database) -> Checkpoint:

@@ -44,6 +44,6 @@ async def impersonated_caller(runtime: Runtime, connection: HTTPConnection, iden
     return caller
 
 
-async def impersonations_in_effect(runtime: Runtime, impersonation_ids: Collection[UUID]) -> Collection[UUID]:
-    """See `ImpersonationCheck`."""
-    return await find_in_effect(runtime.database, impersonation_ids)
+async def ended_impersonations(runtime: Runtime, ids: Collection[UUID]) -> frozenset[UUID]:
+    """Return which of the impersonations are no longer in effect."""
+    return frozenset(ids) - await find_in_effect(runtime.database, ids)

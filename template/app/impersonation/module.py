@@ -7,7 +7,7 @@ from app.auth.authenticator import Authenticator
 from app.core.manifest import Module
 from app.core.runtime import Runtime
 from app.impersonation.admin_routes import router as admin_router
-from app.impersonation.callers import impersonated_caller, impersonations_in_effect
+from app.impersonation.callers import ended_impersonations, impersonated_caller
 from app.impersonation.data_policy import FIGURES, PERSONAL_DATA, REPORT_METRICS, RETENTION
 from app.impersonation.models import Impersonation
 from app.impersonation.sweeper import sweeping
@@ -22,7 +22,7 @@ async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
     runtime.resource(Authenticator).accept(ISSUER, tokens)
     sources = runtime.resource(CallerSources)
     sources.by_provider[ISSUER] = impersonated_caller
-    sources.impersonation_check = impersonations_in_effect
+    sources.find_ended = ended_impersonations
     yield
 
 

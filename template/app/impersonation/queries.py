@@ -85,9 +85,7 @@ async def find_impersonated(database: Database, impersonation_id: UUID, identity
     )
 
 
-async def find_in_effect(database: Database, impersonation_ids: Collection[UUID]) -> Collection[UUID]:
-    """Return those of the impersonations that are in effect."""
-    now = utc_now()
-    statement = select(col(Impersonation.id)).where(col(Impersonation.id).in_(impersonation_ids), is_in_effect(now))
-    async with database.reading() as session:
-        return (await session.scalars(statement)).all()
+async def find_in_effect(database: Database, ids: Collection[UUID]) -> frozenset[UUID]:
+    """Return which of the impersonations are in effect."""
+    statement = select(col(Impersonation.id)).where(col(Impersonation.id).in_(ids), is_in_effect(utc_now()))
+    return frozenset(row[0] for row in await database.fetch(statement, {}))

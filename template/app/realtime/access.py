@@ -49,15 +49,13 @@ class AccessWatch:
         self._looks = 0
 
     async def look(self, connections: Iterable[Connection]) -> None:
-        """Close the connections whose users have been deactivated or erased, or have other rights than before."""
+        """Close the connections whose user or impersonation may not go on, or have other rights than before."""
+        connections = tuple(connections)
+        await self._close_ended(connections)
         by_user: dict[UUID, list[Connection]] = {}
-        by_impersonation: dict[UUID, list[Connection]] = {}
         for connection in connections:
-            if (impersonation_id := connection.caller.impersonation_id) is not None:
-                by_impersonation.setdefault(impersonation_id, []).append(connection)
             for id_ in {connection.caller.id, connection.caller.actor_id}:
                 by_user.setdefault(id_, []).append(connection)
-        await self._look_at_impersonated(by_impersonation)
         await self._look_at_new(by_user)
         self._looks += 1
         if self._looks % FULL_LOOK == 0:
@@ -72,13 +70,14 @@ class AccessWatch:
         self._digests = digests
         self._known = {id_: state for id_, state in self._known.items() if id_ in by_user}
 
-    async def _look_at_impersonated(self, by_impersonation: Mapping[UUID, list[Connection]]) -> None:
-        """Close the connections of each impersonation that has ended."""
-        check = self._runtime.resource(CallerSources).impersonation_check
-        if not by_impersonation or check is None:
+    async def _close_ended(self, connections: Iterable[Connection]) -> None:
+        """Close the connections whose impersonation has ended."""
+        ids = {id_ for each in connections if (id_ := each.caller.impersonation_id) is not None}
+        if not ids:
             return
-        for id_ in by_impersonation.keys() - await check(self._runtime, list(by_impersonation)):
-            for connection in by_impersonation[id_]:
+        ended = await self._runtime.resource(CallerSources).find_ended(self._runtime, ids)
+        for connection in connections:
+            if connection.caller.impersonation_id in ended:
                 connection.close(TOKEN_EXPIRED)
 
     async def _look_at_new(self, by_user: Mapping[UUID, list[Connection]]) -> None:

@@ -17,7 +17,7 @@ class Caller:
         assurance: how far the token's session can be trusted.
         permissions: those of the role.
         impersonator_id: the administrator who acts as this user, if one does.
-        impersonation_id: the impersonation by which they do.
+        impersonation_id: the impersonation in which the administrator acts.
         client: the pseudonym of the network address, for the audit trail.
     """
 

@@ -13,8 +13,12 @@ from app.users.caller import Caller
 type CallerSource = Callable[[Runtime, HTTPConnection, Identity], Awaitable[Caller]]
 """Return the caller whom a verified token stands for. It raises a `GenuineTokenError` if there is none."""
 
-type ImpersonationCheck = Callable[[Runtime, Collection[UUID]], Awaitable[Collection[UUID]]]
-"""Return the ids whose impersonation is in effect."""
+type FindEnded = Callable[[Runtime, Collection[UUID]], Awaitable[frozenset[UUID]]]
+"""Return which ids of `Caller.impersonation_id` are no longer in effect."""
+
+
+async def _none(_runtime: Runtime, _ids: Collection[UUID]) -> frozenset[UUID]:
+    return frozenset()
 
 
 @dataclass(slots=True)
@@ -22,9 +26,8 @@ class CallerSources:
     """The sources by the provider of the identity, as a resource of the runtime. Modules add theirs in a lifespan.
 
     Attributes:
-        impersonation_check: for connections that outlive the request with which they began; `None` if no one is
-            impersonated.
+        find_ended: for work that goes on after a request began.
     """
 
     by_provider: dict[str, CallerSource] = field(default_factory=dict)
-    impersonation_check: ImpersonationCheck | None = None
+    find_ended: FindEnded = _none

@@ -1,8 +1,10 @@
 """Limits of a user's answers in progress."""
 
 import asyncio
+from collections.abc import Collection
+from dataclasses import replace
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -12,7 +14,9 @@ from starlette.requests import Request
 from app.ai.errors import AITimeoutError
 from app.ai.gateway import LLMProvider
 from app.ai.service import AnswerLimits, AnswerService
+from app.core.errors import UnauthorizedError
 from app.core.runtime import Runtime
+from app.users.caller_sources import CallerSources
 from app.users.errors import AccountDeactivatedError
 from app.users.models import User
 from tests.ai.conversation import CONVERSATION
@@ -120,6 +124,27 @@ async def test_a_deactivated_or_deleted_user_has_no_access(
             await session.execute(change)
         with pytest.raises(AccountDeactivatedError):
             await answer.check_access()
+    await answer.rest.aclose()
+    await answer.release()
+
+
+async def test_an_ended_impersonation_has_no_access(
+    answers: AnswerService, llm: LLMProvider, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: set[UUID] = set()
+
+    async def ended_of(_runtime: Runtime, ids: Collection[UUID]) -> frozenset[UUID]:
+        return frozenset(ended.intersection(ids))
+
+    monkeypatch.setattr(runtime.resource(CallerSources), "find_ended", ended_of)
+    impersonation_id = uuid4()
+    answer = await replace(answers, impersonation_id=impersonation_id).stream(lambda: llm.stream(CONVERSATION))
+    await answer.check_access()
+
+    ended.add(impersonation_id)
+
+    with pytest.raises(UnauthorizedError):
+        await answer.check_access()
     await answer.rest.aclose()
     await answer.release()
 

@@ -45,6 +45,11 @@ MANIPULATIONS = {
         "UPDATE audit_entries SET sequence = 2 WHERE sequence = 9",
     ],
     "other chain": ["UPDATE audit_entries SET chain = 1 WHERE sequence = 3"],
+    "deletion of the chains": ["DELETE FROM audit_chains"],
+    "earlier end": [
+        "UPDATE audit_chains SET sequence = 1, hash = (SELECT hash FROM audit_entries WHERE sequence = 1)",
+    ],
+    "earlier beginning and end": ["UPDATE audit_chains SET sequence = 0, hash = trimmed_hash"],
     "other seal": ["UPDATE audit_entries SET seal = hash WHERE sequence = 2"],
 }
 

@@ -13,10 +13,11 @@ from app.impersonation.models import Impersonation
 from app.impersonation.service import close_ended
 from app.main import create_app
 from app.modules import MODULES
+from app.users.caller_sources import CallerSources
 from app.users.roles import Role
 from app.users.service import UserAdministration
 from tests.conftest import ME, SignIn, make_client
-from tests.impersonation.conftest import START, People, code
+from tests.impersonation.conftest import ACTIVE, START, STOP, People, code
 
 
 async def test_of_many_starts_at_once_one_remains(
@@ -50,6 +51,22 @@ async def test_ends_on_every_instance_and_is_closed_once(
         assert code(await live_client.get(ME, headers=acting)) == (401, "IMPERSONATION_ENDED")
         closed = await asyncio.gather(*(close_ended(each) for each in (live_runtime, other_runtime) * 3))
         assert sum(closed) == 1
+
+
+async def test_work_after_a_request_notices_the_end(
+    live_client: httpx.AsyncClient, live_runtime: Runtime, live_sign_in: SignIn
+) -> None:
+    people = People(live_client, live_runtime, live_sign_in)
+    admin = await people.person("admin@example.com", Role.ADMIN)
+    user = await people.person("user@example.com")
+    await people.start(admin, user)
+    (item,) = (await live_client.get(ACTIVE, headers=admin.headers)).json()["items"]
+    id_, sources = UUID(item["id"]), live_runtime.resource(CallerSources)
+    assert not await sources.find_ended(live_runtime, [id_])
+
+    await live_client.post(STOP, headers=admin.headers)
+
+    assert await sources.find_ended(live_runtime, [id_]) == {id_}
 
 
 async def _deactivate(runtime: Runtime, user_id: UUID) -> None:

@@ -160,14 +160,12 @@ class TestEnd:
     async def test_stop_ends_what_outlives_a_request(
         self, client: httpx.AsyncClient, runtime: Runtime, acting: dict[str, str], admin: Person
     ) -> None:
-        check = runtime.resource(CallerSources).impersonation_check
-        id_ = UUID(claims_of(acting)["jti"])
-        assert check is not None
-        before = await check(runtime, [id_, uuid4()])
+        find_ended = runtime.resource(CallerSources).find_ended
+        id_, unknown = UUID(claims_of(acting)["jti"]), uuid4()
+        assert await find_ended(runtime, [id_, unknown]) == {unknown}
         await client.post(STOP, headers=admin.headers)
 
-        assert [*before] == [id_]
-        assert [*await check(runtime, [id_])] == []
+        assert await find_ended(runtime, [id_]) == {id_}
 
     async def test_another_administrator_stops_it_by_its_id(
         self, client: httpx.AsyncClient, people: People, acting: dict[str, str]

@@ -2,24 +2,13 @@
 
 import asyncio
 import signal
-from collections.abc import Collection
-from dataclasses import replace
 from datetime import timedelta
-from typing import Any
-from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import delete, update
 
 from app.auth.local import mint
-from app.core.ports.memory_streams import MemoryStreams
 from app.core.ports.realtime import Everyone, UserChannel
-from app.core.runtime import Runtime
-from app.realtime import close_codes, connection, limits, monitor, session
-from app.realtime.access import FULL_LOOK
-from app.users.caller_sources import CallerSources
-from app.users.models import user_identities, users
-from app.users.roles import Role
+from app.realtime import limits, monitor, session
 from tests.realtime.server import Site, opened
 
 MALFORMED = (
@@ -34,26 +23,6 @@ MALFORMED = (
     '{"type":"subscribe","channel":"everyone","offset":1e400}',
     "[" * 5000,
 )
-
-
-class SlowEnter(MemoryStreams):
-    """Streams that an "enter" reaches only while `arrives` is set."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sent, self.arrives = asyncio.Event(), asyncio.Event()
-        self.arrives.set()
-
-    async def enter(self, room: str, members: Collection[str], lifetime: timedelta) -> None:
-        if not self.arrives.is_set():
-            self.sent.set()
-            await self.arrives.wait()
-        await super().enter(room, members, lifetime)
-
-
-async def change(site: Site, user_id: UUID, **values: Any) -> None:  # noqa: ANN401
-    async with site.runtime.database.transaction() as writing:
-        await writing.execute(update(users).where(users.c.id == user_id).values(**values))
 
 
 class TestChannels:
@@ -265,147 +234,6 @@ class TestToken:
             await client.send(type="authenticate", token=token)
 
             assert await client.closed() == 4401
-
-
-class TestAccount:
-    async def test_a_deactivated_user_is_cut_off_within_a_second(self, site: Site) -> None:
-        user_id, headers = await site.user()
-        _, others = await site.user("other@example.com")
-
-        async with opened(site.url, headers) as client, opened(site.url, others) as other:
-            await site.looked()
-            await change(site, user_id, is_active=False)
-            async with asyncio.timeout(1):
-                assert await client.closed() == 4403
-            await other.send(type="ping")
-            await other.expect("pong")
-
-    async def test_an_erased_user_is_cut_off(self, site: Site) -> None:
-        user_id, headers = await site.user()
-
-        async with opened(site.url, headers) as client:
-            await site.looked()
-            async with site.runtime.database.transaction() as writing:
-                await writing.execute(delete(user_identities).where(user_identities.c.user_id == user_id))
-                await writing.execute(delete(users).where(users.c.id == user_id))
-
-            assert await client.closed() == 4403
-
-    async def test_another_role_has_the_client_reconnect(self, site: Site) -> None:
-        user_id, headers = await site.user()
-
-        async with opened(site.url, headers) as client:
-            await site.looked()
-            await change(site, user_id, role=Role.ADMIN.value)
-
-            assert await client.closed() == 4000
-
-    async def test_revoked_tokens_end_the_connection(self, site: Site) -> None:
-        user_id, headers = await site.user()
-
-        async with opened(site.url, headers) as client:
-            await site.looked()
-            await change(site, user_id, tokens_valid_from=site.now())
-
-            assert await client.closed() == 4401
-
-    async def test_a_change_that_commits_after_a_newer_one_is_noticed(self, site: Site) -> None:
-        user_id, headers = await site.user()
-        other_id, others = await site.user("other@example.com")
-
-        async with opened(site.url, headers) as client, opened(site.url, others):
-            await site.looked()
-            await change(site, other_id, full_name="Ada")
-            await site.monitor.watch_access()
-            await change(site, user_id, role=Role.ADMIN.value, updated_at=site.now() - timedelta(minutes=1))
-            for _ in range(FULL_LOOK):
-                await site.monitor.watch_access()
-
-            assert await client.closed() == 4000
-
-    async def test_the_end_of_an_impersonation_ends_its_connections(
-        self, site: Site, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        _, headers = await site.user()
-        _, others = await site.user("other@example.com")
-        ended, running = uuid4(), uuid4()
-        in_effect = {ended, running}
-
-        async def check(_runtime: Runtime, ids: Collection[UUID]) -> Collection[UUID]:
-            return in_effect & set(ids)
-
-        monkeypatch.setattr(site.runtime.resource(CallerSources), "impersonation_check", check)
-        async with opened(site.url, headers) as client, opened(site.url, others) as other:
-            for each, id_ in zip(site.hub.connections, (ended, running), strict=True):
-                each.caller = replace(each.caller, impersonation_id=id_)
-            await site.monitor.watch_access()
-            in_effect.remove(ended)
-
-            async with asyncio.timeout(2):
-                assert await client.closed() == 4401
-            await other.send(type="ping")
-            await other.expect("pong")
-
-
-class TestSlowReader:
-    async def test_is_closed_and_others_get_every_event(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(connection, "MAX_QUEUED_BYTES", 64 * 1024)
-        _, headers = await site.user()
-        _, others = await site.user("other@example.com")
-        event = {"type": "large", "text": "x" * 60_000}
-
-        async with opened(site.url, headers) as slow, opened(site.url, others) as quick:
-            await slow.subscribe("everyone")
-            await quick.subscribe("everyone")
-            slow.websocket.transport.pause_reading()
-            sent = 0
-            while not any(each.is_closing for each in site.hub.connections):
-                await site.publish(Everyone(), *[event] * 10)
-                for _ in range(10):
-                    sent += 1
-                    assert (await quick.expect("event"))["offset"] == sent
-            slow.websocket.transport.resume_reading()
-
-            assert await slow.closed() == 1013
-
-
-class TestCount:
-    async def test_a_renewal_does_not_revive_a_closed_connection(self, site: Site) -> None:
-        site.streams.inner = streams = SlowEnter()
-        _, headers = await site.user()
-        other, others = await site.user("other@example.com")
-        async with opened(site.url, headers):
-            async with opened(site.url, others):
-                streams.arrives.clear()
-                renewal = asyncio.create_task(site.renew())
-                await streams.sent.wait()
-            await site.until(lambda: len(site.hub.connections) == 1)
-            await asyncio.sleep(0.1)
-            streams.arrives.set()
-            await renewal
-
-            assert not await streams.members(connection.room_of(other))
-
-    async def test_a_connection_that_fails_while_it_is_closed_is_not_counted(
-        self, site: Site, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        user_id, headers = await site.user()
-
-        async def fail(*_: object) -> None:
-            await asyncio.sleep(0.2)
-            raise RuntimeError
-
-        async with opened(site.url, headers) as client:
-            (one,) = site.hub.connections
-            monkeypatch.setattr(one._websocket, "close", fail)  # noqa: SLF001 - the connection is broken
-            one.close(close_codes.TOO_SLOW)
-            client.websocket.transport.abort()
-            await site.until(lambda: not site.hub.connections)
-            await one.end()
-            await asyncio.sleep(0.1)
-
-        assert not one.was_cut
-        assert not await site.runtime.streams.members(connection.room_of(user_id))
 
 
 async def test_many_clients_connect_and_leave_at_once(site: Site) -> None:
