@@ -157,7 +157,7 @@ class TestEnd:
         assert code(await client.get(ME, headers=acting)) == (401, "IMPERSONATION_ENDED")
         assert (await client.post(STOP, headers=admin.headers)).json() == {"items": []}
 
-    async def test_stop_ends_what_outlives_a_request(
+    async def test_stop_ends_work_that_outlives_a_request(
         self, client: httpx.AsyncClient, runtime: Runtime, acting: dict[str, str], admin: Person
     ) -> None:
         find_ended = runtime.resource(CallerSources).find_ended

@@ -1,4 +1,4 @@
-"""Connections of accounts that change, and of impersonations that end."""
+"""Connections of accounts that change, or as which an administrator no longer acts."""
 
 import asyncio
 from collections.abc import Collection
