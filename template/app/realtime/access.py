@@ -14,7 +14,7 @@ from app.realtime.connection import Connection
 from app.users.models import users
 
 CHUNK: Final = 1000
-"""Users of a statement."""
+"""Maximum number of users in one statement."""
 
 _IDS: Final = users.c.id.in_(bindparam("ids", expanding=True))
 _DIGEST: Final = select(func.count(), func.max(users.c.updated_at)).where(_IDS, users.c.is_active)
@@ -33,9 +33,9 @@ class _State:
 
 
 class AccessWatch:
-    """A comparison of the connected users' accounts with what they were.
+    """Detects changes of the connected users' accounts.
 
-    A look costs one statement for 1,000 users. It does not depend on messages between processes, which can be lost.
+    A check costs one statement for 1,000 users. It does not depend on messages between processes, which can be lost.
     """
 
     def __init__(self, database: Database) -> None:
@@ -43,13 +43,13 @@ class AccessWatch:
         self._known: dict[UUID, _State] = {}
         self._digests: dict[tuple[UUID, ...], tuple[int, datetime | None]] = {}
 
-    async def look(self, connections: Iterable[Connection]) -> None:
+    async def check(self, connections: Iterable[Connection]) -> None:
         """Close the connections whose users have been deactivated or erased, or have other rights than before."""
         by_user: dict[UUID, list[Connection]] = {}
         for connection in connections:
             for id_ in {connection.caller.id, connection.caller.actor_id}:
                 by_user.setdefault(id_, []).append(connection)
-        await self._look_at_new(by_user)
+        await self._check_new(by_user)
         ids = sorted(by_user)
         digests = {}
         for chunk in (tuple(ids[start : start + CHUNK]) for start in range(0, len(ids), CHUNK)):
@@ -60,7 +60,7 @@ class AccessWatch:
         self._digests = digests
         self._known = {id_: state for id_, state in self._known.items() if id_ in by_user}
 
-    async def _look_at_new(self, by_user: Mapping[UUID, list[Connection]]) -> None:
+    async def _check_new(self, by_user: Mapping[UUID, list[Connection]]) -> None:
         """Compare accounts with what they were when their users connected."""
         new = [id_ for id_, connections in by_user.items() if any(each.is_new for each in connections)]
         for start in range(0, len(new), CHUNK):
@@ -78,7 +78,7 @@ class AccessWatch:
                 elif connection.is_new and connection.caller.id == id_:
                     connection.is_new = False
                     if state is not None and state.updated_at != connection.caller.updated_at:
-                        # Whatever has changed, it changed after the caller was read.
+                        # The account has changed since the handshake read it.
                         connection.close(ACCESS_CHANGED)
 
     def _verdict(self, id_: UUID, state: _State) -> Close | None:
