@@ -15,9 +15,13 @@ from app.users.caller_sources import CallerSources
 from app.users.models import users
 
 CHUNK: Final = 1000
+<<<<<<< HEAD
 """Users of a statement."""
 FULL_LOOK: Final = 10
 """Every so many looks compares every account: a change that commits after a newer one does not alter the digest."""
+=======
+"""Maximum number of users in one statement."""
+>>>>>>> rv-new1
 
 _IDS: Final = users.c.id.in_(bindparam("ids", expanding=True))
 _DIGEST: Final = select(func.count(), func.max(users.c.updated_at)).where(_IDS, users.c.is_active)
@@ -36,9 +40,9 @@ class _State:
 
 
 class AccessWatch:
-    """A comparison of the connected users' accounts with what they were.
+    """Detects changes of the connected users' accounts.
 
-    A look costs one statement for 1,000 users. It does not depend on messages between processes, which can be lost.
+    A check costs one statement for 1,000 users. It does not depend on messages between processes, which can be lost.
     """
 
     def __init__(self, runtime: Runtime) -> None:
@@ -48,18 +52,27 @@ class AccessWatch:
         self._digests: dict[tuple[UUID, ...], tuple[int, datetime | None]] = {}
         self._looks = 0
 
+<<<<<<< HEAD
     async def look(self, connections: Iterable[Connection]) -> None:
         """Close the connections whose user or impersonation may not go on, or have other rights than before."""
         connections = tuple(connections)
         await self._close_ended(connections)
+=======
+    async def check(self, connections: Iterable[Connection]) -> None:
+        """Close the connections whose users have been deactivated or erased, or have other rights than before."""
+>>>>>>> rv-new1
         by_user: dict[UUID, list[Connection]] = {}
         for connection in connections:
             for id_ in {connection.caller.id, connection.caller.actor_id}:
                 by_user.setdefault(id_, []).append(connection)
+<<<<<<< HEAD
         await self._look_at_new(by_user)
         self._looks += 1
         if self._looks % FULL_LOOK == 0:
             self._digests.clear()
+=======
+        await self._check_new(by_user)
+>>>>>>> rv-new1
         ids = sorted(by_user)
         digests = {}
         for chunk in (tuple(ids[start : start + CHUNK]) for start in range(0, len(ids), CHUNK)):
@@ -70,6 +83,7 @@ class AccessWatch:
         self._digests = digests
         self._known = {id_: state for id_, state in self._known.items() if id_ in by_user}
 
+<<<<<<< HEAD
     async def _close_ended(self, connections: Iterable[Connection]) -> None:
         """Close the connections whose impersonation has ended."""
         ids = {id_ for each in connections if (id_ := each.caller.impersonation_id) is not None}
@@ -81,6 +95,9 @@ class AccessWatch:
                 connection.close(TOKEN_EXPIRED)
 
     async def _look_at_new(self, by_user: Mapping[UUID, list[Connection]]) -> None:
+=======
+    async def _check_new(self, by_user: Mapping[UUID, list[Connection]]) -> None:
+>>>>>>> rv-new1
         """Compare accounts with what they were when their users connected."""
         new = [id_ for id_, connections in by_user.items() if any(each.is_new for each in connections)]
         for start in range(0, len(new), CHUNK):
@@ -98,7 +115,7 @@ class AccessWatch:
                 elif connection.is_new and connection.caller.id == id_:
                     connection.is_new = False
                     if state is not None and state.updated_at != connection.caller.updated_at:
-                        # Whatever has changed, it changed after the caller was read.
+                        # The account has changed since the handshake read it.
                         connection.close(ACCESS_CHANGED)
 
     def _verdict(self, id_: UUID, state: _State) -> Close | None:

@@ -54,7 +54,7 @@ class Connection:
         self.notified_of_expiry = False
         self.is_new = True
         self.connected_at = time.time()
-        self.heard_at = self.spoke_at = time.monotonic()
+        self.heard_at = self.pinged_at = time.monotonic()
         self._websocket = websocket
         self._serving = asyncio.current_task()
         self._loop = asyncio.get_running_loop()
@@ -109,7 +109,7 @@ class Connection:
         return self._cut
 
     def hear(self) -> bool:
-        """Count a message of the client. Return whether it may send that many."""
+        """Count a message of the client. Return whether the client is within its rate limit."""
         now = self.heard_at = time.monotonic()
         earned = (now - self._counted_at) * MESSAGES_PER_SECOND
         self._counted_at = now

@@ -9,7 +9,7 @@ from app.core.manifest import RetentionRule
 from app.realtime.models import RealtimeOutboxEvent
 
 MAX_AGE: Final = timedelta(days=1)
-"""An event that has not reached its stream in this time interests no client any more."""
+"""Age at which an undelivered event is deleted: it is stale for every client."""
 
 RETENTION: Final = (
     RetentionRule(

@@ -1,4 +1,4 @@
-"""Checks before a connection is accepted: the page's origin, the number of connections, and the token's expiry."""
+"""The handshake: check the origin of the page, and read the expiry of the token."""
 
 import re
 
@@ -14,7 +14,7 @@ from app.realtime.errors import OriginNotAllowedError
 def check_origin(connection: HTTPConnection, settings: Settings) -> None:
     """Check the origin of the page that opens the connection (RFC 6455 §10.2). CORS does not cover WebSockets.
 
-    Other clients than browsers send none; their token is enough.
+    Clients other than browsers send no origin; their token is enough.
 
     Raises:
         OriginNotAllowedError: BACKEND_CORS_ORIGINS does not allow the origin.

@@ -10,7 +10,7 @@ MAX_MESSAGE_BYTES: Final = 16 * 1024
 MAX_CHANNELS: Final = 100
 """Channels of a connection."""
 MAX_CONNECTIONS: Final = 20
-"""Connections of a user to one process."""
+"""Connections of a user, to all processes together."""
 MAX_QUEUED_BYTES: Final = 1024 * 1024
 """Bytes that wait for a client that reads slowly."""
 MESSAGES_PER_SECOND: Final = 20
@@ -20,13 +20,13 @@ SEND_TIMEOUT: Final = 10.0
 """Seconds that a client may take to read what fills the connection's buffers."""
 CLOSE_TIMEOUT: Final = 2.0
 HEARTBEAT_INTERVAL: Final = 25.0
-"""Seconds between two messages of the server, so that clients and proxies see that it is alive."""
+"""Seconds between two pings of the server, so that clients and proxies see that it is alive."""
 HEARTBEAT_TIMEOUT: Final = 60.0
 """Seconds after which a client that sends nothing is disconnected."""
 TOKEN_NOTICE: Final = 60.0
 """Seconds before the expiry at which a client is asked for a new token."""
 ACCESS_INTERVAL: Final = 0.5
-"""Seconds between two looks for deactivated users."""
+"""Seconds between two checks for deactivated users."""
 AUTHORIZE_INTERVAL: Final = 60.0
 """Seconds after which a subscription is authorized again."""
 PRESENCE_LEASE: Final = 30.0
@@ -36,4 +36,4 @@ RECONNECT_SPREAD: Final = 5.0
 PAGE_SIZE: Final = 200
 """Events that are read at once."""
 RETRY_DELAY: Final = 1.0
-"""Seconds until what failed is tried again."""
+"""Seconds until a failed operation is retried."""

@@ -62,7 +62,7 @@ class Monitor:
             await asyncio.wait(tasks)
 
     async def beat(self) -> None:
-        """Send heartbeats, ask for new tokens, and close what has ended."""
+        """Send heartbeats, ask for new tokens, and close connections that have timed out or expired."""
         now, wall = time.monotonic(), time.time()
         for connection in self._hub.connections:
             if self._hub.drain.began and not connection.is_closing:
@@ -72,16 +72,16 @@ class Monitor:
                 connection.close(NO_HEARTBEAT)
             elif connection.is_stuck(now):
                 connection.close(TOO_SLOW)
-            elif now - connection.spoke_at >= HEARTBEAT_INTERVAL:
+            elif now - connection.pinged_at >= HEARTBEAT_INTERVAL:
                 # Not all at once: connections that began together drift apart.
-                connection.spoke_at = now - random.uniform(0, HEARTBEAT_INTERVAL / 10)  # noqa: S311 - no secret
+                connection.pinged_at = now - random.uniform(0, HEARTBEAT_INTERVAL / 10)  # noqa: S311 - no secret
                 connection.push(_PING)
             _check_expiry(connection, wall)
 
     async def watch_access(self) -> None:
         """Close the connections of users who have been deactivated, or whose rights have changed or ended."""
         if connections := self._hub.connections:
-            await self._access.look(connections)
+            await self._access.check(connections)
 
     async def renew(self) -> None:
         """Renew the leases of connections and of presence, and keep the history of followed channels."""

@@ -1,4 +1,4 @@
-"""Pass events on from the outbox to their streams: at once after the commit, and later what was left behind."""
+"""Pass events on from the outbox to their streams: right after the commit, or later if a process was killed."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -25,7 +25,7 @@ BATCH: Final = 200
 MAX_PENDING: Final = 10_000
 """Committed events in memory. Beyond that, they are read from the table."""
 SWEEP_INTERVAL: Final = 5.0
-"""Seconds between two looks for events that a killed process has left behind."""
+"""Seconds between two searches for events that a killed process has left behind."""
 LEFT_BEHIND: Final = timedelta(seconds=2)
 FLUSH_TIMEOUT: Final = 3.0
 

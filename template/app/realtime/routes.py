@@ -80,14 +80,14 @@ async def _admit(hub: Hub, connection: Connection, runtime: Runtime) -> None:
     """Add a connection unless the user has too many, in this process or in all of them.
 
     Raises:
-        TooManyConnectionsError: the user has.
+        TooManyConnectionsError: the user has too many connections.
     """
     own = sum(other.caller.id == connection.caller.id for other in hub.connections)
     if own >= limits.MAX_CONNECTIONS:
         raise TooManyConnectionsError
     hub.add(connection)
     with suppress(StreamsUnavailableError):
-        # First in, then counted: of many at once, too many may be refused, but never too few.
+        # Enter before counting: simultaneous connections may all be refused, but never exceed the limit.
         await runtime.streams.enter(connection.room, [connection.id], LEASE)
         if len(await runtime.streams.members(connection.room)) > limits.MAX_CONNECTIONS:
             await hub.remove(connection)

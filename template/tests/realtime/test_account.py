@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import delete, update
 
 from app.core.runtime import Runtime
-from app.realtime.access import FULL_LOOK
+from app.realtime.access import FULL_CHECK
 from app.users.caller_sources import CallerSources
 from app.users.models import user_identities, users
 from app.users.roles import Role
@@ -74,7 +74,7 @@ class TestAccount:
             await change(site, other_id, full_name="Ada")
             await site.monitor.watch_access()
             await change(site, user_id, role=Role.ADMIN.value, updated_at=site.now() - timedelta(minutes=1))
-            for _ in range(FULL_LOOK):
+            for _ in range(FULL_CHECK):
                 await site.monitor.watch_access()
 
             assert await client.closed() == 4000
