@@ -15,13 +15,9 @@ from app.users.caller_sources import CallerSources
 from app.users.models import users
 
 CHUNK: Final = 1000
-<<<<<<< HEAD
-"""Users of a statement."""
-FULL_LOOK: Final = 10
-"""Every so many looks compares every account: a change that commits after a newer one does not alter the digest."""
-=======
 """Maximum number of users in one statement."""
->>>>>>> rv-new1
+FULL_CHECK: Final = 10
+"""Every tenth check compares every account: a change that commits after a newer one does not alter the digest."""
 
 _IDS: Final = users.c.id.in_(bindparam("ids", expanding=True))
 _DIGEST: Final = select(func.count(), func.max(users.c.updated_at)).where(_IDS, users.c.is_active)
@@ -50,29 +46,20 @@ class AccessWatch:
         self._database = runtime.database
         self._known: dict[UUID, _State] = {}
         self._digests: dict[tuple[UUID, ...], tuple[int, datetime | None]] = {}
-        self._looks = 0
+        self._checks = 0
 
-<<<<<<< HEAD
-    async def look(self, connections: Iterable[Connection]) -> None:
-        """Close the connections whose user or impersonation may not go on, or have other rights than before."""
+    async def check(self, connections: Iterable[Connection]) -> None:
+        """Close the connections whose user or impersonation may not continue, or has other rights than before."""
         connections = tuple(connections)
         await self._close_ended(connections)
-=======
-    async def check(self, connections: Iterable[Connection]) -> None:
-        """Close the connections whose users have been deactivated or erased, or have other rights than before."""
->>>>>>> rv-new1
         by_user: dict[UUID, list[Connection]] = {}
         for connection in connections:
             for id_ in {connection.caller.id, connection.caller.actor_id}:
                 by_user.setdefault(id_, []).append(connection)
-<<<<<<< HEAD
-        await self._look_at_new(by_user)
-        self._looks += 1
-        if self._looks % FULL_LOOK == 0:
-            self._digests.clear()
-=======
         await self._check_new(by_user)
->>>>>>> rv-new1
+        self._checks += 1
+        if self._checks % FULL_CHECK == 0:
+            self._digests.clear()
         ids = sorted(by_user)
         digests = {}
         for chunk in (tuple(ids[start : start + CHUNK]) for start in range(0, len(ids), CHUNK)):
@@ -83,7 +70,6 @@ class AccessWatch:
         self._digests = digests
         self._known = {id_: state for id_, state in self._known.items() if id_ in by_user}
 
-<<<<<<< HEAD
     async def _close_ended(self, connections: Iterable[Connection]) -> None:
         """Close the connections whose impersonation has ended."""
         ids = {id_ for each in connections if (id_ := each.caller.impersonation_id) is not None}
@@ -94,10 +80,7 @@ class AccessWatch:
             if connection.caller.impersonation_id in ended:
                 connection.close(TOKEN_EXPIRED)
 
-    async def _look_at_new(self, by_user: Mapping[UUID, list[Connection]]) -> None:
-=======
     async def _check_new(self, by_user: Mapping[UUID, list[Connection]]) -> None:
->>>>>>> rv-new1
         """Compare accounts with what they were when their users connected."""
         new = [id_ for id_, connections in by_user.items() if any(each.is_new for each in connections)]
         for start in range(0, len(new), CHUNK):
