@@ -30,8 +30,9 @@ def test_a_thousand_histories_converge(tmp_path: Path, provider: str) -> None:
     print(f"The seeds are {seeds}.")
 
     def run(seed: int) -> None:
-        # 500 histories each.
-        site.run("uv", "run", "pytest", "-q", HISTORIES[provider], "--hypothesis-seed", str(seed))
+        # 500 histories each, which take longer than a test of the project may.
+        options = ("--timeout", "1200", "--hypothesis-seed", str(seed))
+        site.run("uv", "run", "pytest", "-q", HISTORIES[provider], *options)
 
     with ThreadPoolExecutor() as pool:
         list(pool.map(run, seeds))
