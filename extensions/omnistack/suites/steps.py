@@ -31,6 +31,8 @@ class StepError(OmniError):
     def __init__(self, message: str, output: str) -> None:
         super().__init__(message)
         self.output = output
+        # A test that fails with the error shows its end.
+        self.add_note(output[-6000:])
 
 
 @dataclass(frozen=True)
