@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any, Final
 
@@ -16,7 +17,8 @@ MEDIA_TYPES: Final = {
     ExportFormat.CSV: "text/csv; charset=utf-8; header=present",
     ExportFormat.JSON_LINES: "application/jsonl; charset=utf-8",
 }
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA: Final = re.compile(r"[\s\x00-\x1f\x7f\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r]")
+"""The beginnings that spreadsheets take for a formula, also in full width and behind space (OWASP, "CSV Injection")."""
 
 type Rows = Sequence[Row[*tuple[Any, ...]]]
 
@@ -40,7 +42,7 @@ def _cells(row: Row[*tuple[Any, ...]]) -> list[str]:
 def _cell(value: object) -> str:
     text = "" if value is None else value if isinstance(value, str) else to_json(value).decode()
     # A spreadsheet would run it as a formula.
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+    return f"'{text}" if _FORMULA.match(text) else text
 
 
 def _csv(rows: Iterable[Sequence[str]]) -> bytes:

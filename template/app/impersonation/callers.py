@@ -14,6 +14,7 @@ from app.core.ports.audit import AuditEntry
 from app.core.runtime import Runtime
 from app.impersonation.errors import ImpersonationEndedError
 from app.impersonation.queries import find_impersonated, find_in_effect
+from app.impersonation.service import close_ended
 from app.impersonation.tokens import impersonation_id
 from app.users.caller import Caller
 
@@ -22,10 +23,14 @@ async def impersonated_caller(runtime: Runtime, connection: HTTPConnection, iden
     """Return the impersonated user. A request that may change something is recorded in the audit trail.
 
     Raises:
-        ImpersonationEndedError: the impersonation is not in effect.
+        ImpersonationEndedError: the impersonation is not in effect, or the token is of other people than the row.
     """
     caller = await find_impersonated(runtime.database, impersonation_id(identity), identity)
     if caller is None:
+        # It stays ended, even if both people may take part again.
+        await close_ended(runtime)
+        raise ImpersonationEndedError(identity.subject)
+    if (str(caller.id), str(caller.impersonator_id)) != (identity.subject, identity.assurance.actor):
         raise ImpersonationEndedError(identity.subject)
     method = connection.scope.get("method", "WEBSOCKET")
     if method not in SAFE_METHODS:

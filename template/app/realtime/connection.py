@@ -31,6 +31,12 @@ def frame_of(text: str) -> Frame:
     return {"type": "websocket.send", "text": text}
 
 
+def size_of(text: str) -> int:
+    """Return the number of bytes of a text in UTF-8."""
+    # Known without a look at the text.
+    return len(text) if text.isascii() else len(text.encode())
+
+
 def room_of(user_id: UUID) -> str:
     """Return the room whose members are the user's connections."""
     return f"connections:{user_id}"
@@ -133,7 +139,7 @@ class Connection:
             await asyncio.wait({self._writer})
 
     def _queue(self, frame: Frame) -> None:
-        self._backlog_size += len(frame["text"])
+        self._backlog_size += size_of(frame["text"])
         if self._backlog_size > MAX_QUEUED_BYTES:
             self.close(TOO_SLOW)
         else:
@@ -145,7 +151,7 @@ class Connection:
             while self._backlog:
                 self._writing_since = time.monotonic()
                 frame = self._backlog.popleft()
-                self._backlog_size -= len(frame["text"])
+                self._backlog_size -= size_of(frame["text"])
                 await self._server_send(frame)
         except _GONE:
             # The serving task learns it from the socket.

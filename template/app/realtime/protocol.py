@@ -1,8 +1,8 @@
 """The messages of the protocol: JSON objects in text frames, told apart by their `type`."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from app.core.ports.queue import Json
 from app.core.ports.streams import Position, StreamMessage
@@ -35,6 +35,12 @@ class Subscribe(Message):
     channel: ChannelName
     offset: Offset | None = None
     epoch: Epoch | None = None
+
+    @model_validator(mode="after")
+    def _check_position(self) -> Self:
+        if (self.offset is None) != (self.epoch is None):
+            raise ValueError("A position has an offset and an epoch.")
+        return self
 
     @property
     def position(self) -> Position | None:

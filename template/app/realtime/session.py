@@ -13,7 +13,7 @@ from app.core.ports.streams import StreamsUnavailableError
 from app.core.runtime import Runtime
 from app.realtime.channels import Channels
 from app.realtime.close_codes import ACCESS_CHANGED, INTERNAL, NOT_TEXT, POLICY, TOKEN_EXPIRED, TOO_LARGE
-from app.realtime.connection import Connection, frame_of
+from app.realtime.connection import Connection, frame_of, size_of
 from app.realtime.handshake import expiry_of
 from app.realtime.hub import Hub
 from app.realtime.limits import HEARTBEAT_INTERVAL, MAX_CHANNELS, MAX_MESSAGE_BYTES
@@ -73,7 +73,7 @@ class Session:
         allowed = self._connection.hear()
         if text is None:
             self._connection.close(NOT_TEXT)
-        elif len(text) > MAX_MESSAGE_BYTES:
+        elif size_of(text) > MAX_MESSAGE_BYTES:
             self._connection.close(TOO_LARGE)
         elif not allowed:
             self._connection.close(POLICY)

@@ -7,7 +7,8 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Executable, delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import col
 
@@ -165,6 +166,25 @@ class TestTheDatabase:
         with pytest.raises(DBAPIError, match="final"):
             async with live_runtime.database.transaction() as session:
                 await session.execute(statement)  # type: ignore[call-overload]  # any statement
+
+        assert not await problems(live_runtime)
+
+    async def test_refuses_to_replace_an_entry(self, live_runtime: Runtime) -> None:
+        await record(live_runtime, "first")
+        (entry,) = await entries(live_runtime)
+        row = entry.model_dump() | {"action": "other"}
+        statement = insert(AuditRecord).values(row)
+        if "sqlite" in live_runtime.database.engine.url.drivername:
+            replacement: Executable = statement.prefix_with("OR REPLACE")
+        else:
+            replacement = (
+                postgresql.insert(AuditRecord)
+                .values(row)
+                .on_conflict_do_update(index_elements=["id"], set_={"action": "other"})
+            )
+        with pytest.raises(DBAPIError, match="final"):
+            async with live_runtime.database.transaction() as session:
+                await session.execute(replacement)
 
         assert not await problems(live_runtime)
 

@@ -144,12 +144,14 @@ class TestExport:
     async def test_csv_is_safe_in_a_spreadsheet(
         self, client: httpx.AsyncClient, runtime: Runtime, admin: dict[str, str]
     ) -> None:
-        await add(runtime, target_id="=1+1", details={"reason": 'a "b", c'})
+        formulas = ("=1+1", " =1", "\ufeff=1", "\uff1d1", "\uff20SUM(1)", "-1", "\t1")
+        for formula in (*formulas, "a=1"):
+            await add(runtime, target_id=formula, details={"reason": 'a "b", c'})
         answer = await client.get(LOGS, headers=admin, params={"format": "csv", "target_type": "thing"})
 
-        (row,) = csv.DictReader(io.StringIO(answer.text))
-        assert row["target_id"] == "'=1+1"
-        assert json.loads(row["details"]) == {"reason": 'a "b", c'}
+        rows = [*csv.DictReader(io.StringIO(answer.text))]
+        assert {row["target_id"] for row in rows} == {f"'{formula}" for formula in formulas} | {"a=1"}
+        assert json.loads(rows[0]["details"]) == {"reason": 'a "b", c'}
 
 
 class TestAccess:

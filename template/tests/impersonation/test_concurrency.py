@@ -47,10 +47,10 @@ async def test_ends_on_every_instance_and_is_closed_once(
         assert (await other.get(ME, headers=acting)).json()["id"] == str(user.id)
         await _deactivate(live_runtime, user.id)
 
-        assert code(await other.get(ME, headers=acting)) == (401, "IMPERSONATION_ENDED")
-        assert code(await live_client.get(ME, headers=acting)) == (401, "IMPERSONATION_ENDED")
         closed = await asyncio.gather(*(close_ended(each) for each in (live_runtime, other_runtime) * 3))
         assert sum(closed) == 1
+        assert code(await other.get(ME, headers=acting)) == (401, "IMPERSONATION_ENDED")
+        assert code(await live_client.get(ME, headers=acting)) == (401, "IMPERSONATION_ENDED")
 
 
 async def test_work_after_a_request_notices_the_end(

@@ -19,6 +19,8 @@ MALFORMED = (
     '{"type":"unknown"}',
     '{"type":"subscribe"}',
     '{"type":"subscribe","channel":1}',
+    '{"type":"subscribe","channel":"everyone","offset":1}',
+    '{"type":"subscribe","channel":"everyone","epoch":"1"}',
     '{"type":"subscribe","channel":"everyone","offset":-1}',
     '{"type":"subscribe","channel":"everyone","offset":1e400}',
     "[" * 5000,
@@ -148,6 +150,14 @@ class TestMessages:
 
         async with opened(site.url, headers) as client:
             await client.websocket.send("x" * (limits.MAX_MESSAGE_BYTES + 1))
+
+            assert await client.closed() == 1009
+
+    async def test_the_size_of_a_message_is_in_bytes(self, site: Site) -> None:
+        _, headers = await site.user()
+
+        async with opened(site.url, headers) as client:
+            await client.websocket.send("😀" * (limits.MAX_MESSAGE_BYTES // 4 + 1))
 
             assert await client.closed() == 1009
 
