@@ -130,6 +130,7 @@ def _entry(
         action=action,
         target_type="user",
         target_id=str(impersonation.user_id),
+        impersonated_id=impersonation.user_id,
         client=client,
         details={"impersonation_id": str(impersonation.id), "admin_id": str(impersonation.admin_id), **details},
     )

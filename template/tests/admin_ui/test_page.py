@@ -1,4 +1,4 @@
-"""The examples of docs/admin-ui.md work as they stand there."""
+"""The examples of docs/browser-admin.md work as they stand there."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from tests.pages import run_examples
 
 def test_the_examples_of_the_page() -> None:
     names: dict[str, Any] = {"__name__": __name__}
-    assert run_examples("admin-ui.md", names) == 3
+    assert run_examples("browser-admin.md", names) == 3
 
     (one_line,) = (view for view in DescribedViews.of([names["module"]]).views)
     assert one_line.problem is None

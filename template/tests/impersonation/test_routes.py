@@ -130,7 +130,7 @@ class TestRequests:
         self, client: httpx.AsyncClient, acting: dict[str, str], admin: Person, user: Person
     ) -> None:
         assert (await client.patch(ME, headers=acting, json={"full_name": "Ada"})).status_code == 200
-        query = {"impersonated_id": str(user.id)}
+        query = {"impersonated_id": str(user.id), "action": "impersonation.used"}
         logged = (await client.get("/api/v1/admin/dashboard/audit-logs", headers=admin.headers, params=query)).json()
 
         (entry,) = logged["items"]
@@ -141,7 +141,7 @@ class TestRequests:
         self, client: httpx.AsyncClient, acting: dict[str, str], admin: Person, user: Person
     ) -> None:
         await client.get(ME, headers=acting)
-        query = {"impersonated_id": str(user.id)}
+        query = {"impersonated_id": str(user.id), "action": "impersonation.used"}
         logged = (await client.get("/api/v1/admin/dashboard/audit-logs", headers=admin.headers, params=query)).json()
 
         assert logged["items"] == []
@@ -253,6 +253,7 @@ class TestEnd:
         for entry in logged:
             by_action[entry["action"]].add(entry["details"]["impersonation_id"])
         assert len(by_action["impersonation.started"]) == 5
+        assert {entry["impersonated_id"] for entry in logged} == {str(victim.id) for victim in victims}
         open_ = by_action["impersonation.started"] - by_action["impersonation.ended"]
         assert {each["id"] for each in active["items"]} == open_
         assert {each["admin_id"] for each in active["items"]} == {str(admins[0].id), str(admins[3].id)}
