@@ -91,6 +91,13 @@ FAULTS = [
     ("extensions/catalog/toolbox.yml", r", resilience\]", "]", "offers code to users, but no collection"),
     ("extensions/catalog/resilience.yml", r"always: false", "always: true", "is `always`, but has no module"),
     ("extensions/catalog/property_tests.yml", r"^always: false", "always: true", "is `always`, but has no module"),
+    (
+        "extensions/catalog/audit_log.yml",
+        r", users]",
+        "]",
+        "depends on the migrations of users, which its piece does not",
+    ),
+    ("extensions/catalog/impersonation.yml", r"^always: false", "always: true", "is `always`, but owns words"),
     (DATA_POLICY, r"^PERSONAL_DATA: .*\n", "PERSONAL_DATA = ()\n", "has a path to users, but no Personal"),
     (DATA_POLICY, r"^RETENTION: .*\n", "RETENTION = ()\n", "has soft-deleted rows, but no RetentionRule names it"),
     ("template/app/projects/module.py", r"^    personal_data=.*\n", "", "PERSONAL_DATA is in no manifest"),

@@ -118,10 +118,12 @@ def _check_revision(code: Code, revision: Revision, revisions: dict[str, Revisio
     if not revision.first and revision.labels:
         report(source, 1, "has a branch label, although it is not the first revision of its branch", revision.cond)
     if revision.first:
-        behind = {revisions[name].branch for name in ancestors}
-        for branch in _required(code, revision.branch):
-            if branch not in behind:
-                report(source, 1, f"does not depend on the migrations of {branch}", revision.cond)
+        required = _required(code, revision.branch)
+        for branch in required - {revisions[name].branch for name in ancestors}:
+            report(source, 1, f"does not depend on the migrations of {branch}", revision.cond)
+        for branch in {revisions[name].branch for name in revision.before if name in revisions} - required:
+            message = f"depends on the migrations of {branch}, which its piece does not require"
+            report(source, 1, message, revision.cond)
 
 
 def _required(code: Code, branch: str) -> set[str]:

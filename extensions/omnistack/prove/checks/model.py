@@ -42,6 +42,9 @@ def _check_piece(model: Model, piece: Piece, report: Report) -> None:
         asked = model.asked.get(piece.port or piece.name)
         if asked is not None and (piece.name if piece.port else True) in asked.question.values:
             report(file, _line(model, file, "always:"), "is `always`, but has a question", valid)
+        if piece.owns:
+            message = "is `always`, but owns words: every project has the piece, so they may appear anywhere"
+            report(file, _line(model, file, "owns:"), message, valid)
         if piece.module is None:
             message = "is `always`, but has no module: let the pieces that need it require it"
             report(file, _line(model, file, "always:"), message, valid)
