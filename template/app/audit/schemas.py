@@ -5,10 +5,11 @@ from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.audit.models import ACTION_LENGTH, REQUEST_ID_LENGTH, TARGET_ID_LENGTH, TARGET_TYPE_LENGTH
 from app.core.db.pagination import MAX_LIMIT
+from app.kit.timestamp import Timestamp
 
 Action = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.-]+\*?$", max_length=ACTION_LENGTH)]
 
@@ -38,8 +39,8 @@ class AuditFilters(BaseModel):
     request_id: Annotated[str, StringConstraints(max_length=REQUEST_ID_LENGTH)] | None = Field(
         None, description="The id of the request."
     )
-    since: AwareDatetime | None = Field(None, description="Only entries from this time on.")
-    until: AwareDatetime | None = Field(None, description="Only entries before this time.")
+    since: Timestamp | None = Field(None, description="Only entries from this time on.")
+    until: Timestamp | None = Field(None, description="Only entries before this time.")
 
 
 class AuditQuery(AuditFilters):

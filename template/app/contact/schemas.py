@@ -20,6 +20,7 @@ from app.contact.models import (
 )
 from app.core.db.pagination import ListQuery
 from app.kit.text import Line, Paragraphs, SearchText
+from app.kit.timestamp import Timestamp
 from app.kit.types.email_address import Email
 from app.kit.types.phone_number import PhoneNumber
 from app.kit.urls import HTTP_SCHEMES
@@ -139,8 +140,8 @@ class ContactQuery(ListQuery):
     """The query of the list of messages."""
 
     state: MessageState | None = Field(default=None, description="Only messages in this state.")
-    created_after: datetime | None = Field(default=None, description="Only messages received after this time.")
-    created_before: datetime | None = Field(default=None, description="Only messages received before this time.")
+    created_after: Timestamp | None = Field(default=None, description="Only messages received after this time.")
+    created_before: Timestamp | None = Field(default=None, description="Only messages received before this time.")
     search: SearchText | None = Field(
         default=None, description="Part of a name, an email address, a company, a subject or a message."
     )

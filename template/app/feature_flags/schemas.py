@@ -4,13 +4,14 @@ from datetime import UTC, datetime
 from typing import Annotated, Final, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from app.core.db.pagination import ListQuery
 from app.feature_flags.evaluation import Reason
 from app.feature_flags.models import DESCRIPTION_LENGTH, KEY_LENGTH
 from app.feature_flags.rules import MAX_RULES, FlagRule
 from app.kit.text import Paragraphs, SearchText
+from app.kit.timestamp import Timestamp
 
 MAX_USERS_AT_ONCE: Final = 1000
 EVERYONE: Final = FlagRule(everyone=True)
@@ -31,7 +32,7 @@ Rules = Annotated[
     list[FlagRule],
     Field(max_length=MAX_RULES, description="The flag is on for users whom one of the rules matches."),
 ]
-Time = Annotated[AwareDatetime | None, AfterValidator(_in_utc)]
+Time = Annotated[Timestamp | None, AfterValidator(_in_utc)]
 StartsAt = Annotated[Time, Field(description="The flag is off before this time.")]
 EndsAt = Annotated[Time, Field(description="The flag is off from this time on.")]
 
