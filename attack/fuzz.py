@@ -50,7 +50,8 @@ def _run(target: Target, token: str, work: Path) -> int:
         env=os.environ | {"SECRET_KEY": "0" * 16 + "1" * 16, "PROJECT_NAME": "Attacked"},
     )
     command = [
-        *(sys.executable, "-m", "schemathesis.cli", "run", str(document), "--url", target.url),
+        *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(ROOT / "attack" / "schemathesis.toml")),
+        *("run", str(document), "--url", target.url),
         *("--header", f"Authorization: Bearer {token}"),
         *("--checks", ",".join(CHECKS), "--phases", PHASES, "--max-examples", str(EXAMPLES)),
         *("--generation-deterministic", "--no-shrink"),
