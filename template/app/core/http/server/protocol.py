@@ -126,7 +126,8 @@ class LimitedProtocol(HttpToolsProtocol):
         """See httptools."""
         self._unparsed = self._header_size = 0
         self._begun = True
-        if self._phase is Phase.RESPONSE:
+        # Idle: the rest of a body that was answered early, and the next request, arrived together.
+        if self._phase in {Phase.RESPONSE, Phase.IDLE}:
             self._enter(Phase.HEADERS)
         super().on_message_begin()
 

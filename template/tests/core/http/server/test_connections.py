@@ -51,6 +51,14 @@ class TestConnections:
 
             assert await closed(reader)
 
+    async def test_serve_a_request_that_arrives_with_the_rest_of_a_body_answered_early(self) -> None:
+        async with serving(PATIENT) as server:
+            early = GET.replace(b"GET /", b"POST /unread", 1) + b"Content-Length: 4\r\n\r\n12"
+            reader, writer = await server.send(early)
+            await asyncio.wait_for(reader.readuntil(b"unread"), 10)
+            writer.write(b"34" + GET + b"\r\n")
+            assert await asyncio.wait_for(status_of(reader), 10) == 200
+
 
 class TestDraining:
     async def test_keeps_serving_until_the_delay_has_passed(self) -> None:
