@@ -13,20 +13,19 @@ import httpx
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from sqlalchemy import delete
 
 from app.core.runtime import Runtime
 from app.dev.servers.google_play.objects import State, Subscription
 from app.dev.servers.google_play.store import ApiError, GooglePlay
 from app.google_iap.google_play import GooglePlay as Connection
 from app.google_iap.jobs import poll_voided_google_purchases
-from app.google_iap.models import GooglePurchase, GoogleVoidedOrder, id_of
+from app.google_iap.models import id_of
 from tests.conftest import SignIn
 from tests.core.inbox.shop import handle
 from tests.core.inbox.webhook_contract import drain_inbox
 from tests.google_iap.conftest import Postman, Push, link
 from tests.google_iap.test_states import whole
-from tests.payments.histories import histories
+from tests.payments.histories import histories, undone
 from tests.payments.store_histories import PRODUCTS, Step, StoreWorld, steps, two_buyers
 from tests.payments.store_purchases import MONTHLY
 
@@ -80,13 +79,10 @@ class World(StoreWorld[GooglePlay, Subscription, Push]):
         return [] if item.expires is None else [item.expires]
 
     @override
-    async def begin(self) -> None:
-        await super().begin()
+    def begin(self) -> None:
+        super().begin()
         self.owners.clear()
         self.replaced.clear()
-        async with self.runtime.database.transaction() as session:
-            for model in (GooglePurchase, GoogleVoidedOrder):
-                await session.execute(delete(model))
 
     @override
     def change(self, name: str, first: Any, second: Any) -> None:
@@ -159,18 +155,19 @@ async def world(
 @example(history=OVERTAKEN)
 @given(history=st.lists(STEPS, min_size=3, max_size=14))
 async def test_every_history_converges(world: World, history: list[Step]) -> None:
-    await world.begin()
-    for step in history:
-        await world.step(*step)
-        await world.check()
-    await world.settle()
+    async with undone(world.runtime.database):
+        world.begin()
+        for step in history:
+            await world.step(*step)
+            await world.check()
+        await world.settle()
 
-    await world.check()
-    voided = {each.order for each in world.postman.store.state.voided}
-    for item in world.items:
-        row = await world.stored(item)
-        # A purchase whose notifications were all lost, and that no user linked, is not known.
-        if row is not None:
-            has_access = item.state in PAID | {State.IN_GRACE_PERIOD} and item.order not in voided
-            assert row.access_until == (whole(item.expires) if has_access else None)
-            assert row.product == item.product
+        await world.check()
+        voided = {each.order for each in world.postman.store.state.voided}
+        for item in world.items:
+            row = await world.stored(item)
+            # A purchase whose notifications were all lost, and that no user linked, is not known.
+            if row is not None:
+                has_access = item.state in PAID | {State.IN_GRACE_PERIOD} and item.order not in voided
+                assert row.access_until == (whole(item.expires) if has_access else None)
+                assert row.product == item.product

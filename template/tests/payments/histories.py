@@ -2,11 +2,13 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Final
 
 from hypothesis import HealthCheck, settings
 
+from app.core.db.database import Database
 from app.core.runtime import Runtime
 from app.payments.convergence import converge
 from app.payments.errors import ConcurrentChangeError
@@ -27,6 +29,22 @@ def histories(few: int) -> settings:
         deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
+
+
+@asynccontextmanager
+async def undone(database: Database) -> AsyncIterator[None]:
+    """Undo every change of a history, in a test that is one transaction.
+
+    PostgreSQL locks the id of each savepoint until what is around it ends. Without this, a test of many histories
+    fills the table of locks: "out of shared memory".
+    """
+    async with database.new_session(reading=False) as session:
+        # The session begins its savepoint with its first statement, so it has to get its connection here.
+        await session.connection()
+        try:
+            yield
+        finally:
+            await session.rollback()
 
 
 async def overtake(

@@ -13,9 +13,7 @@ import httpx
 import pytest
 from hypothesis import strategies as st
 from hypothesis.vendor.pretty import RepresentationPrinter
-from sqlalchemy import delete
 
-from app.core.inbox.models import InboxEvent
 from app.core.rate_limiting.port import Verdict
 from app.core.runtime import Runtime
 from app.kit.resilience.resilient import Resilient
@@ -131,14 +129,11 @@ class StoreWorld[S: Store[Any], Item, Letter](ABC):
     def lost(self, letter: Letter) -> None:
         """Note that a notification did not arrive."""
 
-    async def begin(self) -> None:
+    def begin(self) -> None:
         """Forget the last history."""
         self.postman.store.reset()
         self.postman.mailbag.clear()
         self.paid_until.clear()
-        async with self.runtime.database.transaction() as session:
-            for model in (Stored, InboxEvent):
-                await session.execute(delete(model))
 
     async def step(self, name: str, first: Any, second: Any) -> None:  # noqa: ANN401 - of any step
         """Take a step, if it is possible."""

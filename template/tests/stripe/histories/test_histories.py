@@ -9,7 +9,7 @@ from app.dev.servers.stripe.objects.subscriptions import Subscription as AtStrip
 from app.payments.repository import SubscriptionRepository
 from app.payments.store import COPIED
 from app.stripe.provider import StripeProvider
-from tests.payments.histories import histories
+from tests.payments.histories import histories, undone
 from tests.stripe.histories.oracle import RANKS, must_have, must_have_nothing
 from tests.stripe.histories.steps import Buy, Deliver, GiveBack, Overtake, Step, UseCard, Wait
 from tests.stripe.histories.strategies import HISTORIES
@@ -40,16 +40,17 @@ OVERTAKEN: Final[list[Step]] = [
 @example(history=UNPAID)
 @given(history=HISTORIES)
 async def test_every_history_converges_without_unpaid_access(world: World, history: list[Step]) -> None:
-    await world.begin()
-    for step in history:
-        await world.survive(step.run(world))
+    async with undone(world.runtime.database):
+        await world.begin()
+        for step in history:
+            await world.survive(step.run(world))
+            await world.check()
+
+        await world.settle()
+
         await world.check()
-
-    await world.settle()
-
-    await world.check()
-    await check_equal(world)
-    await check_complete(world)
+        await check_equal(world)
+        await check_complete(world)
 
 
 async def check_equal(world: World) -> None:

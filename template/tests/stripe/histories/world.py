@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import httpx
-from sqlalchemy import delete
 from starlette.types import Receive, Scope, Send
 
 from app.core.runtime import Runtime
@@ -15,11 +14,9 @@ from app.dev.servers.stripe.fake import StripeFake
 from app.dev.servers.stripe.webhooks import Message
 from app.kit.resilience.resilient import Resilient
 from app.payments.entitlements import SubscriptionEntitlements
-from app.payments.models import Subscription
 from app.payments.reconciliation import reconcile
 from app.stripe.api import StripeApi
 from app.stripe.errors import is_transient, retry_after
-from app.stripe.models import StripeCustomer
 from tests.conftest import SignIn
 from tests.stripe.conftest import WEBHOOK, Buyer, StripeServer, make_buyer
 from tests.stripe.histories.oracle import Oracle
@@ -78,9 +75,6 @@ class World:
         """Forget the last history."""
         self.wire.requests_left = None
         self._close_circuit()
-        async with self.runtime.database.transaction() as session:
-            await session.execute(delete(Subscription))
-            await session.execute(delete(StripeCustomer))
         fake = self.server.reset(self.server.prepared)
         fake.listen(WEBHOOK)
         self.erased, self.oracle = set(), Oracle()
