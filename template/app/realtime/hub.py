@@ -112,8 +112,11 @@ class Hub:
     async def authorize(self, subscriptions: tuple[Subscription, ...]) -> None:
         """Authorize subscriptions again, and end those that are no longer allowed."""
         for subscription in subscriptions:
-            subscription.authorized_at = time.monotonic()
-            if not await subscription.channel.admits(self._runtime, subscription.connection.caller):
+            began = time.monotonic()
+            if await subscription.channel.admits(self._runtime, subscription.connection.caller):
+                # Only an answer counts: after an error, the next round asks again.
+                subscription.authorized_at = began
+            else:
                 await self.unsubscribe(subscription, forbidden=True)
 
     async def keep(self) -> None:

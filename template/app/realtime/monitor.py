@@ -3,10 +3,11 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import Context
 from datetime import timedelta
+from itertools import batched
 from typing import Final
 
 import structlog
@@ -32,6 +33,7 @@ from app.realtime.protocol import Ping, Reconnect, TokenExpiring
 logger = structlog.stdlib.get_logger(__name__)
 
 LEASE: Final = timedelta(seconds=PRESENCE_LEASE)
+RENEWED_AT_ONCE: Final = 500
 _PING: Final = frame_of(Ping().to_text())
 
 
@@ -85,16 +87,21 @@ class Monitor:
 
     async def renew(self) -> None:
         """Renew the leases of connections and of presence, and keep the history of followed channels."""
-        streams = self._runtime.streams
-        for connection in self._hub.connections:
-            if self._hub.has(connection):
-                await streams.enter(connection.room, [connection.id], LEASE)
-            if not self._hub.has(connection):
-                # It was closed meanwhile, and must not count for the length of a lease.
-                await streams.leave(connection.room, [connection.id])
+        for batch in batched(self._hub.connections, RENEWED_AT_ONCE):
+            await self._renew_leases([connection for connection in batch if self._hub.has(connection)])
         for followed in self._hub.rooms:
             await self._hub.roster.renew(followed)
         await self._hub.keep()
+
+    async def _renew_leases(self, connections: Sequence[Connection]) -> None:
+        rooms: dict[str, list[str]] = {}
+        for connection in connections:
+            rooms.setdefault(connection.room, []).append(connection.id)
+        await self._runtime.streams.enter(rooms, LEASE)
+        for connection in connections:
+            if not self._hub.has(connection):
+                # It was closed meanwhile, and must not count for the length of a lease.
+                await self._runtime.streams.leave(connection.room, [connection.id])
 
     async def authorize_again(self) -> None:
         """Authorize the subscriptions again whose last authorization is too long ago."""

@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -150,9 +150,17 @@ class RedisStreams:
         """See `Streams.note`."""
         await self._call(lambda: self._breaker.client.publish(_key(stream), f"n{note}"))
 
-    async def enter(self, room: str, members: Collection[str], lifetime: timedelta) -> None:
+    async def enter(self, rooms: Mapping[str, Collection[str]], lifetime: timedelta) -> None:
         """See `Streams.enter`."""
-        await self._call(lambda: self._enter([_room(room)], [_milliseconds(lifetime), *members]))
+
+        async def send() -> None:
+            async with self._breaker.client.pipeline(transaction=False) as pipeline:
+                for room, members in rooms.items():
+                    await self._enter([_room(room)], [_milliseconds(lifetime), *members], pipeline)
+                await pipeline.execute()
+
+        if rooms:
+            await self._call(send)
 
     async def leave(self, room: str, members: Collection[str]) -> None:
         """See `Streams.leave`."""

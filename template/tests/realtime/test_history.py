@@ -170,7 +170,7 @@ class TestPresence:
 
     async def test_users_of_a_killed_process_leave(self, site: Site) -> None:
         _, headers = await site.user()
-        await site.runtime.streams.enter("channel:lobby:1", ["killed process"], timedelta(seconds=0.2))
+        await site.runtime.streams.enter({"channel:lobby:1": ["killed process"]}, timedelta(seconds=0.2))
 
         async with opened(site.url, headers) as client:
             await client.subscribe("lobby:1")

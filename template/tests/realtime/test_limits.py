@@ -1,7 +1,7 @@
 """Slow readers, and the limit of connections."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 
 import pytest
@@ -20,11 +20,11 @@ class SlowEnter(MemoryStreams):
         self.sent, self.arrives = asyncio.Event(), asyncio.Event()
         self.arrives.set()
 
-    async def enter(self, room: str, members: Collection[str], lifetime: timedelta) -> None:
+    async def enter(self, rooms: Mapping[str, Collection[str]], lifetime: timedelta) -> None:
         if not self.arrives.is_set():
             self.sent.set()
             await self.arrives.wait()
-        await super().enter(room, members, lifetime)
+        await super().enter(rooms, lifetime)
 
 
 class TestSlowReader:

@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
@@ -74,10 +74,11 @@ class MemoryStreams:
         for listener in tuple(self._listeners.get(stream, ())):
             listener.noted(stream, note)
 
-    async def enter(self, room: str, members: Collection[str], lifetime: timedelta) -> None:
+    async def enter(self, rooms: Mapping[str, Collection[str]], lifetime: timedelta) -> None:
         """See `Streams.enter`."""
         expires = time.monotonic() + lifetime.total_seconds()
-        self._rooms.setdefault(room, {}).update(dict.fromkeys(members, expires))
+        for room, members in rooms.items():
+            self._rooms.setdefault(room, {}).update(dict.fromkeys(members, expires))
 
     async def leave(self, room: str, members: Collection[str]) -> None:
         """See `Streams.leave`."""
