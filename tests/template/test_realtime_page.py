@@ -54,10 +54,12 @@ const realtime = new Realtime({
   url: "ws://127.0.0.1:PORT/api/v1/app/ws",
   token: async () => (await fetch("/token")).text(),
   deactivated: () => report("deactivated"),
+  error: (code) => report(code),
 });
 const event = (event) => report(event.number);
 realtime.subscribe("everyone", { load: () => report("load"), event });
 realtime.subscribe("unknown", { load: () => undefined, event, forbidden: () => report("forbidden") });
+realtime.subscribe("x".repeat(1000), { load: () => undefined, event });
 </script>"""
 USE: Final = """import { Realtime } from "./client.js";
 declare function getAccessToken(): Promise<string>;
@@ -210,12 +212,12 @@ def test_the_client_works_in_a_browser(tmp_path: Path) -> None:
     }
     with pages() as own, browser(f"http://127.0.0.1:{own}/", tmp_path / "chromium"):
         with application(site, port) as process:
-            assert sorted(reported(2)) == ["forbidden", "load"]
+            assert sorted(reported(3)) == ["INVALID_MESSAGE", "forbidden", "load"]
             publish(process, 1, 2, 3)
             assert reported(3) == [1, 2, 3]
         # Its memory is lost: the client has to load the state again.
         with application(site, port) as process:
-            assert reported(1) == ["load"]
+            assert sorted(reported(2)) == ["INVALID_MESSAGE", "load"]
             publish(process, 4)
             assert reported(1) == [4]
             with sqlite3.connect(database) as connection:

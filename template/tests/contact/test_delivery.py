@@ -91,7 +91,8 @@ class TestEmails:
         assert notification.data == {
             "paragraphs": ["One", "Two"],
             "fields": {"Name": "Ada", "Email": ADA["email"]},
-            "other_fields": {"Email": "other@example.com", "utm_source": "x"},
+            "other_fields": {"Email": "other@example.com"},
+            "source": {"utm_source": "x"},
         }
         assert notification.key == f"contact-notification/{id_}"
         assert (confirmation.to, confirmation.reply_to, confirmation.key) == (

@@ -75,7 +75,13 @@ async def serving(app: FastAPI) -> AsyncIterator[tuple[str, LimitedServer]]:
     """The address of a server on the loopback interface, and the server."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = LimitedServer(
-            LimitedConfig(app, limits=ConnectionLimits(drain_delay=60), lifespan="off", log_config=None)
+            LimitedConfig(
+                app,
+                limits=ConnectionLimits(drain_delay=60),
+                lifespan="off",
+                log_config=None,
+                timeout_graceful_shutdown=5,
+            )
         )
         task = asyncio.create_task(server.serve([listening]))
         try:
