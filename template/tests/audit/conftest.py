@@ -22,6 +22,14 @@ async def record(runtime: Runtime, *actions: str, actor_id: UUID | None = None) 
             await runtime.audit.record(session, entry)
 
 
+SQLITE_TRIGGERS = (
+    "audit_entries_are_final",
+    "audit_entries_are_not_deleted",
+    "audit_chains_only_grow",
+    "audit_chains_are_not_deleted",
+)
+
+
 async def entries(runtime: Runtime) -> Sequence[AuditRecord]:
     """Every entry, in the order of the chains."""
     async with runtime.database.reading() as session:
@@ -39,9 +47,9 @@ async def tamper(runtime: Runtime, *statements: str) -> None:
     """Change the database like someone who can also remove its triggers."""
     postgresql = runtime.database.engine.dialect.name == "postgresql"
     off = (
-        ["ALTER TABLE audit_entries DISABLE TRIGGER ALL"]
+        [f"ALTER TABLE {table} DISABLE TRIGGER ALL" for table in ("audit_entries", "audit_chains")]
         if postgresql
-        else [f"DROP TRIGGER IF EXISTS {name}" for name in ("audit_entries_are_final", "audit_entries_are_not_deleted")]
+        else [f"DROP TRIGGER IF EXISTS {name}" for name in SQLITE_TRIGGERS]
     )
     async with runtime.database.transaction() as session:
         for statement in [*off, *statements]:

@@ -169,6 +169,24 @@ class TestTheDatabase:
 
         assert not await problems(live_runtime)
 
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            update(AuditChain).values(sequence=col(AuditChain.sequence) - 1),
+            update(AuditChain).values(trimmed_sequence=-1),
+            update(AuditChain).values(chain=col(AuditChain.chain) + CHAINS),
+            delete(AuditChain),
+        ],
+        ids=["earlier end", "earlier beginning", "other number", "deletion"],
+    )
+    async def test_chains_only_grow(self, live_runtime: Runtime, statement: object) -> None:
+        await record(live_runtime, "first")
+        with pytest.raises(DBAPIError, match="only grow"):
+            async with live_runtime.database.transaction() as session:
+                await session.execute(statement)  # type: ignore[call-overload]  # any statement
+
+        assert not await problems(live_runtime)
+
     async def test_refuses_to_replace_an_entry(self, live_runtime: Runtime) -> None:
         await record(live_runtime, "first")
         (entry,) = await entries(live_runtime)

@@ -15,7 +15,7 @@ branch_labels: str | Sequence[str] | None = ("audit",)
 depends_on: str | Sequence[str] | None = ("core_0001", "users_0001")
 
 # An entry cannot be changed, except that its client and its user agent are erased with their user. It can be deleted
-# once it is 90 days old.
+# once it is 90 days old. A chain stays, and its two ends only move forward.
 POSTGRESQL = (
     """
     CREATE FUNCTION audit_entries_are_final() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -42,6 +42,27 @@ POSTGRESQL = (
     """
     CREATE TRIGGER audit_entries_are_not_truncated BEFORE TRUNCATE ON audit_entries
     FOR EACH STATEMENT EXECUTE FUNCTION audit_entries_are_final()
+    """,
+    """
+    CREATE FUNCTION audit_chains_only_grow() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF TG_OP = 'UPDATE' THEN
+            IF NEW.chain = OLD.chain AND NEW.sequence >= OLD.sequence
+                AND NEW.trimmed_sequence >= OLD.trimmed_sequence THEN
+                RETURN NEW;
+            END IF;
+        END IF;
+        RAISE EXCEPTION 'chains of the audit log only grow' USING ERRCODE = 'insufficient_privilege';
+    END
+    $$
+    """,
+    """
+    CREATE TRIGGER audit_chains_only_grow BEFORE UPDATE OR DELETE ON audit_chains
+    FOR EACH ROW EXECUTE FUNCTION audit_chains_only_grow()
+    """,
+    """
+    CREATE TRIGGER audit_chains_are_not_truncated BEFORE TRUNCATE ON audit_chains
+    FOR EACH STATEMENT EXECUTE FUNCTION audit_chains_only_grow()
     """,
 )
 FINAL_COLUMNS = (
@@ -76,6 +97,19 @@ SQLITE = (
     WHEN OLD.created_at >= strftime('%Y-%m-%d %H:%M:%f', 'now', '-90 days')
     BEGIN
         SELECT RAISE(ABORT, 'entries of the audit log are final');
+    END
+    """,
+    """
+    CREATE TRIGGER audit_chains_only_grow BEFORE UPDATE ON audit_chains
+    WHEN NEW.chain != OLD.chain OR NEW.sequence < OLD.sequence OR NEW.trimmed_sequence < OLD.trimmed_sequence
+    BEGIN
+        SELECT RAISE(ABORT, 'chains of the audit log only grow');
+    END
+    """,
+    """
+    CREATE TRIGGER audit_chains_are_not_deleted BEFORE DELETE ON audit_chains
+    BEGIN
+        SELECT RAISE(ABORT, 'chains of the audit log only grow');
     END
     """,
 )
@@ -130,4 +164,4 @@ def downgrade() -> None:
     op.drop_table("audit_chains")
     op.drop_table("audit_entries")
     if op.get_bind().dialect.name == "postgresql":
-        op.execute("DROP FUNCTION audit_entries_are_final")
+        op.execute("DROP FUNCTION audit_entries_are_final, audit_chains_only_grow")
