@@ -20,10 +20,12 @@ MAX_DEPTH: Final = 4
 
 SENSITIVE: Final = frozenset(
     {
+        "accesstoken",
         "address",
         "apikey",
         "birthdate",
         "birthday",
+        "bearer",
         "body",
         "card",
         "city",
@@ -54,6 +56,7 @@ SENSITIVE: Final = frozenset(
         "pincode",
         "postcode",
         "pwd",
+        "refreshtoken",
         "secret",
         "seed",
         "signature",
@@ -63,13 +66,25 @@ SENSITIVE: Final = frozenset(
         "text",
         "title",
         "token",
+        "totp",
         "url",
         "username",
         "zip",
     }
 )
 """Words in the names of fields whose values are not shown, also in the plural."""
-SENSITIVE_PAIRS: Final = ("api_key", "access_key", "private_key", "secret_key", "signing_key", "encryption_key")
+SENSITIVE_PAIRS: Final = (
+    "api_key",
+    "access_key",
+    "private_key",
+    "secret_key",
+    "signing_key",
+    "encryption_key",
+    "backup_code",
+    "recovery_code",
+    "mfa_code",
+    "verification_code",
+)
 
 _WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 

@@ -20,6 +20,12 @@ from app.core.observability.change_redaction import shown_value
         "notes",
         "pincode",
         "new_passwd",
+        "backup_codes",
+        "recoveryCode",
+        "mfa_code",
+        "totp",
+        "accesstoken",
+        "bearer",
     ],
 )
 def test_a_sensitive_field_is_redacted_in_the_singular_and_in_the_plural(name: str) -> None:
