@@ -7,8 +7,8 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Final
 
@@ -62,6 +62,9 @@ class Throttle(logging.Filter):
         return True
 
 
+THROTTLE: Final = Throttle()
+
+
 @asynccontextmanager
 async def open_tracer(
     settings: Settings, tracing: TracingSettings, *, batch_delay: timedelta = BATCH_DELAY
@@ -92,11 +95,11 @@ async def open_tracer(
         shutdown_on_exit=False,
     )
     provider.add_span_processor(processor)
-    with _throttled():
-        try:
-            yield provider.get_tracer("app")
-        finally:
-            await _shut_down(processor, exporter)
+    _throttle_loggers()
+    try:
+        yield provider.get_tracer("app")
+    finally:
+        await _shut_down(processor, exporter)
 
 
 def _resource(settings: Settings, tracing: TracingSettings) -> dict[str, str]:
@@ -115,17 +118,10 @@ def _resource(settings: Settings, tracing: TracingSettings) -> dict[str, str]:
     return attributes
 
 
-@contextmanager
-def _throttled() -> Iterator[None]:
-    throttle = Throttle()
-    loggers = [logging.getLogger(name) for name in LOGGERS]
-    for logger in loggers:
-        logger.addFilter(throttle)
-    try:
-        yield
-    finally:
-        for logger in loggers:
-            logger.removeFilter(throttle)
+def _throttle_loggers() -> None:
+    """Throttle the libraries' loggers. Never undone: an export that hangs may log after the end of the application."""
+    for name in LOGGERS:
+        logging.getLogger(name).addFilter(THROTTLE)
 
 
 async def _shut_down(processor: BatchSpanProcessor, exporter: OTLPSpanExporter) -> None:
@@ -133,7 +129,7 @@ async def _shut_down(processor: BatchSpanProcessor, exporter: OTLPSpanExporter) 
     loop, done = asyncio.get_running_loop(), asyncio.Event()
 
     def run() -> None:
-        processor.shutdown()
+        processor.shutdown()  # type: ignore[no-untyped-call]
         try:
             loop.call_soon_threadsafe(done.set)
         except RuntimeError:
@@ -146,4 +142,4 @@ async def _shut_down(processor: BatchSpanProcessor, exporter: OTLPSpanExporter) 
         async with asyncio.timeout(SHUTDOWN_TIMEOUT.total_seconds()):
             await done.wait()
     except TimeoutError:
-        exporter.shutdown()
+        exporter.shutdown()  # type: ignore[no-untyped-call]

@@ -11,7 +11,6 @@ from opentelemetry.trace import (
     Link,
     NonRecordingSpan,
     Span,
-    SpanKind,
     Status,
     StatusCode,
     Tracer,
@@ -30,21 +29,14 @@ from app.core.ports.telemetry import (
     TelemetryListener,
 )
 from app.tracing.sampling import Sampler
-from app.tracing.spans import Description, describe_operation
+from app.tracing.spans import KINDS, Description, describe_operation
 from app.tracing.trace_context import parse_traceparent, span_context
 
 NANOSECONDS: Final = 1_000_000_000
 _PENDING: Final = "started"
 """The name of a span until its operation has finished, which knows the route."""
-_ROOTS: Final = (HttpRequest, RealtimeConnection, JobAttempt, InboxAttempt)
-_KINDS: Final = {
-    HttpRequest: SpanKind.SERVER,
-    RealtimeConnection: SpanKind.SERVER,
-    JobAttempt: SpanKind.CONSUMER,
-    InboxAttempt: SpanKind.CONSUMER,
-    AICall: SpanKind.CLIENT,
-    ExternalCall: SpanKind.CLIENT,
-}
+_PARTS: Final = KINDS.keys() - {HttpRequest, RealtimeConnection, JobAttempt, InboxAttempt}
+"""Operations that are a part of another one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,7 +94,7 @@ class TracingListener(TelemetryListener):
             current_trace.set(scope.previous)
             if scope.span is not None:
                 self._end(scope.span, operation)
-        elif current is not None and _is_recorded(current) and not isinstance(operation, _ROOTS):
+        elif current is not None and type(operation) in _PARTS and _is_recorded(current):
             self._record(operation, current)
 
     def _begin_work(self, operation: JobAttempt | InboxAttempt, traceparent: str | None) -> None:
@@ -120,16 +112,15 @@ class TracingListener(TelemetryListener):
 
     def _descend(self, operation: Operation) -> None:
         current = current_trace.get()
-        if current is not None:
-            self._enter(operation, current, sampled=current.sampled, links=())
+        if current is not None and _is_recorded(current):
+            self._enter(operation, current, sampled=True, links=())
 
     def _enter(self, operation: Operation, parent: TraceIds | None, *, sampled: bool, links: Sequence[Link]) -> None:
         span: Span | None = None
         if sampled:
             context = Context() if parent is None else _context_of(parent)
             start = time.time_ns()
-            kind = _KINDS[type(operation)]
-            span = self._tracer.start_span(_PENDING, context, kind, links=links, start_time=start)
+            span = self._tracer.start_span(_PENDING, context, KINDS[type(operation)], links=links, start_time=start)
             made = span.get_span_context()
             trace_id, span_id = f"{made.trace_id:032x}", f"{made.span_id:016x}"
         else:
@@ -148,19 +139,16 @@ class TracingListener(TelemetryListener):
 
     def _end(self, span: Span, operation: Operation) -> None:
         description = describe_operation(operation, "")
-        if description is not None:
-            span.update_name(description.name)
-            _complete(span, description)
+        span.update_name(description.name)
+        _complete(span, description)
         span.end()
 
     def _record(self, operation: Operation, parent: TraceIds) -> None:
         """Make the span of an operation that no other is a part of, after its end."""
         description = describe_operation(operation, self._database())
-        if description is None:
-            return
         end = time.time_ns()
         start = end - int(operation.duration * NANOSECONDS)
-        span = self._tracer.start_span(description.name, _context_of(parent), description.kind, start_time=start)
+        span = self._tracer.start_span(description.name, _context_of(parent), KINDS[type(operation)], start_time=start)
         _complete(span, description)
         span.end(end)
 

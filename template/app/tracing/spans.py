@@ -27,7 +27,20 @@ SERVER_ERROR: Final = 500
 SWITCHING_PROTOCOLS: Final = 101
 FORBIDDEN: Final = 403
 
-type Attributes = dict[str, AttributeValue]
+Attributes = dict[str, AttributeValue]
+
+
+KINDS: Final = {
+    HttpRequest: SpanKind.SERVER,
+    RealtimeConnection: SpanKind.SERVER,
+    JobAttempt: SpanKind.CONSUMER,
+    InboxAttempt: SpanKind.CONSUMER,
+    DatabaseQuery: SpanKind.CLIENT,
+    ExternalCall: SpanKind.CLIENT,
+    AICall: SpanKind.CLIENT,
+    CacheLookup: SpanKind.INTERNAL,
+}
+"""The operations that are spans. A pool checkout is none: it lasts as long as its transaction, and is a metric."""
 
 
 class Description(NamedTuple):
@@ -38,41 +51,42 @@ class Description(NamedTuple):
     """
 
     name: str
-    kind: SpanKind
     attributes: Attributes
     failed: str | None
 
 
-def describe_operation(operation: Operation, database: str) -> Description | None:
-    """Return the description of a finished operation, or `None` if it is no span.
+def describe_operation(operation: Operation, database: str) -> Description:
+    """Return the description of a finished operation of one of the `KINDS`.
 
     Args:
         database: the name of the database system.
     """
-    failed = _type_of(operation.error)
+    name, attributes = operation.kind, Attributes()
     match operation:
         case HttpRequest():
-            return _request(operation)
+            name, attributes = _request(operation)
         case DatabaseQuery():
             name, attributes = _query(operation, database)
-            return Description(name, SpanKind.CLIENT, attributes, failed)
         case RealtimeConnection():
             name, attributes = _connection(operation)
-            return Description(name, SpanKind.SERVER, attributes, failed)
         case CacheLookup():
-            cache: Attributes = {"app.cache.name": operation.name, "app.cache.hit": operation.hit}
-            return Description(f"cache {operation.name}", SpanKind.INTERNAL, cache, failed)
+            name = f"cache {operation.name}"
+            attributes = {"app.cache.name": operation.name, "app.cache.hit": operation.hit}
         case ExternalCall():
-            return Description(f"call {operation.system}", SpanKind.CLIENT, {"peer.service": operation.system}, failed)
+            name, attributes = f"call {operation.system}", {"peer.service": operation.system}
         case AICall():
-            return Description(f"chat {operation.model}", SpanKind.CLIENT, _ai_call(operation), failed)
+            name, attributes = f"chat {operation.model}", _ai_call(operation)
         case JobAttempt():
-            return Description(f"process {operation.name}", SpanKind.CONSUMER, _job(operation), failed)
+            name, attributes = f"process {operation.name}", _job(operation)
         case InboxAttempt():
-            name = f"process webhook {operation.provider}"
-            return Description(name, SpanKind.CONSUMER, _inbox(operation), failed)
-        case _:
-            return None
+            name, attributes = f"process webhook {operation.provider}", _inbox(operation)
+    return Description(name, attributes, _failure(operation))
+
+
+def _failure(operation: Operation) -> str | None:
+    if isinstance(operation, HttpRequest) and operation.error is None and operation.status >= SERVER_ERROR:
+        return str(operation.status)
+    return _type_of(operation.error)
 
 
 def _type_of(error: BaseException | None) -> str | None:
@@ -82,7 +96,7 @@ def _type_of(error: BaseException | None) -> str | None:
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _request(operation: HttpRequest) -> Description:
+def _request(operation: HttpRequest) -> tuple[str, Attributes]:
     method = operation.method if operation.method in KNOWN_METHODS else "_OTHER"
     verb = "HTTP" if method == "_OTHER" else method
     attributes: Attributes = {
@@ -94,10 +108,7 @@ def _request(operation: HttpRequest) -> Description:
         attributes["http.route"] = operation.route
     if operation.user_id is not None:
         attributes["user.id"] = operation.user_id
-    failed = _type_of(operation.error)
-    if failed is None and operation.status >= SERVER_ERROR:
-        failed = str(operation.status)
-    return Description(f"{verb} {operation.route or ''}".strip(), SpanKind.SERVER, attributes, failed)
+    return f"{verb} {operation.route or ''}".strip(), attributes
 
 
 def _query(operation: DatabaseQuery, database: str) -> tuple[str, Attributes]:
