@@ -22,7 +22,6 @@ from app.core.ports.telemetry import (
 from app.tracing.statements import describe
 
 KNOWN_METHODS: Final = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
-AI_PROVIDERS: Final = {"gemini": "gcp.gemini"}
 SERVER_ERROR: Final = 500
 SWITCHING_PROTOCOLS: Final = 101
 FORBIDDEN: Final = 403
@@ -138,7 +137,7 @@ def _connection(operation: RealtimeConnection) -> tuple[str, Attributes]:
 def _ai_call(operation: AICall) -> Attributes:
     attributes: Attributes = {
         "gen_ai.operation.name": "chat",
-        "gen_ai.provider.name": AI_PROVIDERS.get(operation.provider, operation.provider),
+        "gen_ai.provider.name": operation.provider,
         "gen_ai.request.model": operation.model,
         "app.ai.streamed": operation.streamed,
     }

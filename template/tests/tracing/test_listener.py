@@ -77,7 +77,7 @@ def a_job() -> JobAttempt:
 
 
 def streamed() -> AICall:
-    return AICall(provider="openai", model="x", streamed=True)
+    return AICall(provider="lab", model="x", streamed=True)
 
 
 def test_the_trace_ends_with_its_request(spans: Spans) -> None:
