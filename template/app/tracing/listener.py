@@ -54,7 +54,7 @@ class _Scope(TraceIds):
 
 
 class TracingListener(TelemetryListener):
-    """Makes a span of each operation of a recorded trace. Others cost only new ids.
+    """A listener that makes a span of each operation of a recorded trace. Others cost only new ids.
 
     An operation that others may be a part of becomes the current trace (`app.core.context.current_trace`) until it
     finishes. Requests, connections, jobs and inbox attempts begin a trace; jobs and inbox attempts link to the trace

@@ -139,14 +139,14 @@ def _ai_call(operation: AICall) -> Attributes:
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": operation.provider,
         "gen_ai.request.model": operation.model,
-        "app.ai.streamed": operation.streamed,
+        "app.gen_ai.streamed": operation.streamed,
     }
     if operation.input_tokens is not None:
         attributes["gen_ai.usage.input_tokens"] = operation.input_tokens
     if operation.output_tokens is not None:
         attributes["gen_ai.usage.output_tokens"] = operation.output_tokens
     if operation.cost is not None:
-        attributes["app.ai.cost_usd"] = operation.cost
+        attributes["app.gen_ai.cost_usd"] = operation.cost
     return attributes
 
 

@@ -45,7 +45,7 @@ class ReceivedSpan:
 
 @dataclass
 class Collector:
-    """What the server has received, and how it answers.
+    """The state of a receiver: its spans, and its answers.
 
     Attributes:
         url: the base URL, for OTEL_EXPORTER_OTLP_ENDPOINT.

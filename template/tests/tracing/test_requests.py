@@ -101,8 +101,8 @@ async def test_a_call_of_a_model_has_the_attributes_of_genai(trace: Trace, colle
         "gen_ai.request.model": "model-x",
         "gen_ai.usage.input_tokens": 3,
         "gen_ai.usage.output_tokens": 5,
-        "app.ai.streamed": False,
-        "app.ai.cost_usd": 0.25,
+        "app.gen_ai.streamed": False,
+        "app.gen_ai.cost_usd": 0.25,
     }
     assert collector.one("call lab").parent_id == call.span_id
 
