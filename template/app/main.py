@@ -45,7 +45,7 @@ def create_app(modules: Sequence[Module] = MODULES, *, runtime: Runtime | None =
         limited=lambda route: route.template.startswith(f"{public}/") and route.template not in health,
         guards=(guards.app, guards.admin) if guards else (),
     )
-    add_middleware(app, settings, docs=(DOCS,), unlogged=health)
+    add_middleware(app, settings, docs=(DOCS,), sampled=health)
     add_error_handlers(app)
     run_on(app, runtime)
     return app

@@ -11,6 +11,7 @@ from app.cli.dev import dev
 from app.cli.doctor import doctor
 from app.cli.errors import explanation
 from app.cli.inspection import openapi, routes
+from app.cli.logs import logs
 from app.cli.serve import serve
 from app.cli.settings import settings
 from app.cli.token import token
@@ -64,7 +65,7 @@ def cli(ctx: click.Context) -> None:
         ctx.obj = CommandLine(modules=MODULES, database=lambda: servers("app"))
 
 
-for _command in (db, dev, doctor, openapi, routes, serve, settings, token):
+for _command in (db, dev, doctor, logs, openapi, routes, serve, settings, token):
     cli.add_command(_command)
 
 

@@ -45,8 +45,10 @@ class RequestContext:
         "headers",
         "identity",
         "impersonator_id",
+        "queries",
         "rate_limit_headers",
         "request_id",
+        "responded_at",
         "route",
         "server_send",
         "started_at",
@@ -59,6 +61,9 @@ class RequestContext:
         self.started_at = started_at
         self.headers = headers
         """The headers of the request."""
+        self.queries = Queries()
+        self.responded_at: float | None = None
+        """When the response started, by `time.perf_counter()`."""
         self.status: int | None = None
         """The status of the response, once it has started."""
         self.error: BaseException | None = None
@@ -83,6 +88,25 @@ class RequestContext:
         return next((value.decode("latin-1") for name, value in self.headers if name == b"user-agent"), None)
 
 
+class Queries:
+    """The SQL statements of a request or a job.
+
+    Attributes:
+        seconds: their time together.
+    """
+
+    __slots__ = ("count", "seconds")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.seconds = 0.0
+
+    def facts(self) -> dict[str, float]:
+        """Return the fields of a log line."""
+        return {"queries": self.count, "query_ms": round(1000 * self.seconds, 2)}
+
+
+current_queries: ContextVar[Queries | None] = ContextVar("current_queries", default=None)
 current_request: ContextVar[RequestContext | None] = ContextVar("current_request", default=None)
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 import structlog
 from structlog.contextvars import bound_contextvars
 
+from app.core.jobs.job_log import logged_attempt
 from app.core.jobs.options import options_of
 from app.core.observability.error_summary import one_line
 from app.core.ports.queue import JobFunction
@@ -80,7 +81,7 @@ class Runner:
 
     async def _attempt(self, claim: Claim) -> BaseException | None:
         try:
-            with self._runtime.telemetry.observe(_operation(claim)):
+            with self._runtime.telemetry.observe(_operation(claim)), logged_attempt(claim.attempt):
                 await self._call(claim)
         except (Exception, asyncio.CancelledError, SystemExit) as error:
             if is_cancelled():

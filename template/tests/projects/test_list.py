@@ -6,7 +6,7 @@ import pytest
 from app.core.runtime import Runtime
 from tests.conftest import SignIn
 from tests.projects.requests import PROJECTS, code, create
-from tests.statements import statements_of
+from tests.statements import no_repeated_queries, statements_of
 
 
 class TestList:
@@ -85,7 +85,7 @@ class TestList:
         headers = await live_sign_in()
         await create(live_client, headers)
 
-        with statements_of(live_runtime.database) as statements:
+        with statements_of(live_runtime.database) as statements, no_repeated_queries(live_runtime.database):
             answer = await live_client.get(PROJECTS, headers=headers)
 
         assert answer.json()["total"] == 1

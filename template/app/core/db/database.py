@@ -17,6 +17,7 @@ from app.core.db.availability import availability
 from app.core.db.bulk_changes import ON_BULK_CHANGE, BulkListener
 from app.core.db.commit_writers import run_writers
 from app.core.db.engine import NO_TRANSACTION, DatabaseUnavailableError, postgresql_engine, sqlite_engine
+from app.core.db.query_statistics import count_statements
 from app.core.db.reading_session import ReadingSession
 
 if TYPE_CHECKING:
@@ -276,10 +277,12 @@ def create_database(settings: Settings) -> Database:
     url = settings.DATABASE_URL
     if url is None:
         return Database(None)
-    if url.startswith("sqlite"):
-        return Database(sqlite_engine(settings, url))
+    is_sqlite = url.startswith("sqlite")
+    engine = sqlite_engine(settings, url) if is_sqlite else postgresql_engine(settings, url)
+    count_statements(engine.sync_engine, slow_seconds=settings.LOG_SLOW_QUERIES)
+    if is_sqlite:
+        return Database(engine)
     connections = None if settings.DB_USE_NULL_POOL else settings.DB_POOL_SIZE
-    engine = postgresql_engine(settings, url)
     return Database(engine, connections=connections, connect_timeout=settings.DB_CONNECT_TIMEOUT)
 
 

@@ -16,6 +16,8 @@ from app.core.runtime import Runtime
 
 CHECK_TIMEOUT = 2.0
 """Seconds."""
+MIGRATIONS = "migrations"
+"""The name under which pending revisions are reported."""
 
 
 class Health(BaseModel):
@@ -75,6 +77,8 @@ class Readiness:
         self._runtime = runtime
         self._checks = tuple(check for module in modules_of(runtime) for check in module.health_checks)
         self.optional = {check.name for check in self._checks if check.degrades}
+        if runtime.settings.READY_WITH_PENDING_MIGRATIONS:
+            self.optional.add(MIGRATIONS)
         """The checks that may fail while the application still serves."""
         self._run: asyncio.Task[dict[str, str]] | None = None
 
@@ -91,20 +95,21 @@ class Readiness:
 
     async def _run_checks(self) -> dict[str, str]:
         outcomes = await asyncio.gather(*(self._failure(check) for check in self._checks))
-        return {check.name: outcome for check, outcome in zip(self._checks, outcomes, strict=True) if outcome}
+        return dict(outcome for outcome in outcomes if outcome is not None)
 
-    async def _failure(self, check: HealthCheck) -> str | None:
-        """Return the class of the error only: its message may contain addresses and passwords."""
+    async def _failure(self, check: HealthCheck) -> tuple[str, str] | None:
+        """Return what fails, and the class of the error only: its message may contain addresses and passwords."""
         try:
             async with asyncio.timeout(CHECK_TIMEOUT):
                 await check.check(self._runtime)
         except TimeoutError:
-            return "timeout"
+            return check.name, "timeout"
         except PendingRevisionsError as error:
-            return error.message
+            # The database works, but its tables are older than the code.
+            return MIGRATIONS, error.message
         except Exception as error:  # noqa: BLE001 - any error means not ready
             while error.__cause__ is not None and isinstance(error.__cause__, Exception):
                 # The database driver's error says more than SQLAlchemy's, which wraps it.
                 error = error.__cause__
-            return type(error).__name__
+            return check.name, type(error).__name__
         return None

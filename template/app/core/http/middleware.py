@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
 
 from app.core.config.settings import ConfigurationError, Settings
-from app.core.context import SCOPE_KEY, RequestContext, context_of, current_request
+from app.core.context import SCOPE_KEY, RequestContext, context_of, current_queries, current_request
 from app.core.http.body_limit import limited_receive, refuse_declared_size
 from app.core.http.cors import Cors
 from app.core.http.error_handlers import render_app_error, render_internal
@@ -30,6 +30,8 @@ logger = structlog.stdlib.get_logger(__name__)
 
 RESPONSE_STARTS = ("http.response.start", "websocket.http.response.start")
 """The second one refuses a WebSocket."""
+ERRORS = 400
+"""The lowest status of an error."""
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 LOCAL_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?"
 """The origins that may call the API in local where BACKEND_CORS_ORIGINS is empty."""
@@ -65,14 +67,15 @@ DOCS_POLICY = (
 DOCS_CSP = (b"content-security-policy", "; ".join(DOCS_POLICY).encode())
 
 
-def add_middleware(app: FastAPI, settings: Settings, *, docs: Collection[str], unlogged: Collection[str]) -> None:
+def add_middleware(app: FastAPI, settings: Settings, *, docs: Collection[str], sampled: Collection[str]) -> None:
     """Add the middleware.
 
     Args:
         app: the application.
         settings: of the core.
         docs: paths of pages that load scripts.
-        unlogged: paths without a line in the log, such as the health route, which monitoring calls all the time.
+        sampled: paths of which LOG_HEALTH_SAMPLE says how often they are logged: the health routes, which monitoring
+            calls all the time.
     """
     # The middleware that is added last is the outermost.
     app.add_middleware(ErrorBoundary, max_body_size=settings.MAX_BODY_SIZE, max_json_values=settings.MAX_JSON_VALUES)
@@ -87,17 +90,34 @@ def add_middleware(app: FastAPI, settings: Settings, *, docs: Collection[str], u
             expose_headers=EXPOSED,
         )
     app.add_middleware(
-        RequestMiddleware, hsts=settings.is_production, docs=frozenset(docs), unlogged=frozenset(unlogged)
+        RequestMiddleware,
+        hsts=settings.is_production,
+        docs=frozenset(docs),
+        sampled=frozenset(sampled),
+        sample=settings.LOG_HEALTH_SAMPLE,
+        slow_seconds=settings.LOG_SLOW_REQUESTS,
     )
 
 
 class RequestMiddleware:
     """The outer middleware: assigns the request id, adds headers to the response, and logs one line."""
 
-    def __init__(self, app: ASGIApp, *, hsts: bool, docs: frozenset[str], unlogged: frozenset[str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        hsts: bool,
+        docs: frozenset[str],
+        sampled: frozenset[str],
+        sample: int,
+        slow_seconds: float,
+    ) -> None:
         self.app = app
         self._docs = docs
-        self._unlogged = unlogged
+        self._sampled = sampled
+        self._sample = sample
+        self._checks = 0
+        self._slow_seconds = slow_seconds
         common = [*SECURITY_HEADERS, HSTS] if hsts else SECURITY_HEADERS
         self._api_headers = [*common, API_CSP]
         self._docs_headers = [*common, DOCS_CSP]
@@ -119,10 +139,12 @@ class RequestMiddleware:
                 context.status = SWITCHING_PROTOCOLS
             elif message["type"] in RESPONSE_STARTS:
                 context.status = message["status"]
+                context.responded_at = time.perf_counter()
                 message["headers"] = _completed(message.get("headers", ()), context, extra)
             await send(message)
 
         token = current_request.set(context)
+        queries = current_queries.set(context.queries)
         telemetry = scope["app"].state.runtime.telemetry
         operation = start_operation(telemetry, scope, context) if telemetry.listeners else None
         try:
@@ -132,25 +154,39 @@ class RequestMiddleware:
             raise
         finally:
             # Logged first: the line belongs to the trace that the operation's end closes.
-            if path not in self._unlogged:
-                self._log_line(scope, context)
+            self._log_line(scope, context)
             if operation is not None:
                 finish_operation(telemetry, operation, context)
             # Its traceback refers to the context: without the cycle, both are freed at once.
             context.error = None
+            current_queries.reset(queries)
             current_request.reset(token)
 
     def _log_line(self, scope: Scope, context: RequestContext) -> None:
         if scope["type"] != "http":
             return
-        self._log.info(
+        now = time.perf_counter()
+        waited = (context.responded_at or now) - context.started_at
+        is_slow = 0 < self._slow_seconds <= waited
+        status = context.status or CLIENT_CLOSED
+        if scope["path"] in self._sampled and status < ERRORS and not is_slow and not self._is_sampled():
+            return
+        log = self._log.warning if is_slow else self._log.info
+        log(
             "request",
             method=scope["method"],
             path=scope["path"],
             route=context.route.template if context.route else None,
-            status=context.status or CLIENT_CLOSED,
-            duration_ms=round((time.perf_counter() - context.started_at) * 1000, 2),
+            status=status,
+            duration_ms=round((now - context.started_at) * 1000, 2),
+            **context.queries.facts(),
+            **({"slow": True} if is_slow else {}),
         )
+
+    def _is_sampled(self) -> bool:
+        """Return whether this is one of the health checks that are logged."""
+        self._checks += 1
+        return self._sample > 0 and self._checks % self._sample == 0
 
 
 class ErrorBoundary:

@@ -17,6 +17,7 @@ from uuid_utils.compat import uuid7
 
 from app.core.context import current_request_id, traceparent
 from app.core.db.database import after_commit
+from app.core.jobs.job_log import logged_attempt
 from app.core.jobs.names import by_job_name, listed_name
 from app.core.jobs.options import JobOptions, options_of
 from app.core.ports.queue import JobFailedError, JobFunction, Json, Queue, raise_failures, to_json
@@ -188,7 +189,7 @@ class InProcessQueue(Queue):
                     request_id=job.request_id,
                     traceparent=job.traceparent,
                 )
-                with self._runtime.telemetry.observe(operation):
+                with self._runtime.telemetry.observe(operation), logged_attempt(attempt):
                     async with asyncio.timeout(options.timeout.total_seconds()):
                         await self._functions[job.name](self._runtime, *json.loads(job.args))
         except (Exception, asyncio.CancelledError, SystemExit) as error:

@@ -55,11 +55,18 @@ class TestReadiness:
     async def test_names_the_pending_revisions_until_they_are_applied(self, empty: Database) -> None:
         answer = await ready(empty)
         assert answer.status_code == 503
-        assert "core_0001" in error_of(answer)["details"]["database"]
-        assert "app db upgrade" in error_of(answer)["details"]["database"]
+        assert "core_0001" in error_of(answer)["details"]["migrations"]
+        assert "app db upgrade" in error_of(answer)["details"]["migrations"]
         url = empty.engine.url.render_as_string(hide_password=False)
         await asyncio.to_thread(upgrade, url)
         assert (await ready(empty)).status_code == 200
+
+    async def test_is_degraded_by_them_where_that_is_set(
+        self, empty: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("READY_WITH_PENDING_MIGRATIONS", "true")
+        answer = await ready(empty)
+        assert (answer.status_code, answer.json()) == (200, {"status": "degraded", "degraded": ["migrations"]})
 
     async def test_is_checked_until_it_is_satisfied_and_then_no_more(self, fresh: Database) -> None:
         assert (await ready(fresh)).status_code == 200
@@ -79,7 +86,7 @@ class TestReadiness:
             await session.execute(text("ALTER TABLE inbox_events RENAME TO inbox_events_2"))
         answer = await ready(fresh)
         assert answer.status_code == 503
-        assert "inbox_events" in error_of(answer)["details"]["database"]
+        assert "inbox_events" in error_of(answer)["details"]["migrations"]
 
 
 class TestRevisionFiles:

@@ -96,6 +96,8 @@ class TestAccessLog:
             "path": f"{PUBLIC}/things/42",
             "route": f"{PUBLIC}/things/{{id}}",
             "status": 200,
+            "queries": 0,
+            "query_ms": 0.0,
         }
 
     async def test_names_the_user(self, build: Build, log: Log) -> None:
