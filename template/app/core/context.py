@@ -10,6 +10,8 @@ from starlette.requests import HTTPConnection
 from starlette.types import Scope, Send
 
 SCOPE_KEY = "app.request_context"
+TRACEPARENT_LENGTH = 55
+"""Length of a `traceparent` header of version 00."""
 
 
 class MatchedRoute(Protocol):
@@ -82,6 +84,33 @@ class RequestContext:
 
 
 current_request: ContextVar[RequestContext | None] = ContextVar("current_request", default=None)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TraceIds:
+    """The identifiers of the current operation in its distributed trace (W3C trace context).
+
+    Attributes:
+        trace_id: 32 lower-case hexadecimal digits.
+        span_id: 16 lower-case hexadecimal digits.
+        sampled: whether the trace is recorded.
+    """
+
+    trace_id: str
+    span_id: str
+    sampled: bool
+
+
+current_trace: ContextVar[TraceIds | None] = ContextVar("current_trace", default=None)
+"""Set by a telemetry listener that traces requests, jobs and inbox attempts. Without one, it is always `None`."""
+
+
+def traceparent() -> str | None:
+    """Return the `traceparent` header of the current operation (W3C trace context), or `None` if nothing is traced."""
+    trace = current_trace.get()
+    if trace is None:
+        return None
+    return f"00-{trace.trace_id}-{trace.span_id}-{'01' if trace.sampled else '00'}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

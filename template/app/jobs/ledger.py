@@ -30,6 +30,7 @@ class Claim:
     attempt: int
     max_attempts: int
     request_id: str | None
+    traceparent: str | None
 
     @property
     def is_last(self) -> bool:

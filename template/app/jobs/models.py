@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import JSON, Index, Table, text
 from sqlmodel import Field, SQLModel
 
+from app.core.context import TRACEPARENT_LENGTH
 from app.core.db.columns import enum_type
 from app.core.db.models import Entity, metadata, utc_now
 from app.core.observability.error_summary import MAX_REASON
@@ -58,6 +59,7 @@ class Job(Entity, table=True):
     started_at: datetime | None = None
     error: str | None = Field(default=None, max_length=MAX_REASON)
     request_id: str | None = Field(default=None, max_length=MAX_NAME)
+    traceparent: str | None = Field(default=None, max_length=TRACEPARENT_LENGTH)
 
 
 class JobResult(SQLModel, table=True):

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
-from app.core.context import current_request_id
+from app.core.context import current_request_id, traceparent
 from app.core.db.database import after_commit, insert_if_absent
 from app.core.db.models import utc_now
 from app.core.jobs.names import by_job_name, listed_name
@@ -149,6 +149,7 @@ class Outbox(Queue):
             run_at=run_at,
             due_at=self._due(now, run_at),
             request_id=current_request_id(),
+            traceparent=traceparent(),
         )
 
     def _due(self, now: datetime, run_at: datetime) -> datetime:

@@ -174,4 +174,5 @@ def _operation(claim: Claim) -> JobAttempt:
         attempt=claim.attempt,
         is_last=claim.is_last,
         request_id=claim.request_id,
+        traceparent=claim.traceparent,
     )

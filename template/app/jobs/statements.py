@@ -29,7 +29,13 @@ CLAIM: Final = (
         updated_at=_NOW,
     )
     .returning(
-        jobs.c.id, jobs.c.name, jobs.c.args, jobs.c.attempts.label("attempt"), jobs.c.max_attempts, jobs.c.request_id
+        jobs.c.id,
+        jobs.c.name,
+        jobs.c.args,
+        jobs.c.attempts.label("attempt"),
+        jobs.c.max_attempts,
+        jobs.c.request_id,
+        jobs.c.traceparent,
     )
 )
 FINISH: Final = (

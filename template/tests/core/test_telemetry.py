@@ -1,7 +1,7 @@
 """The operations that the parts of a running process report to telemetry listeners."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 
 import pytest
@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.types import Message
 
+from app.core.context import TraceIds, current_trace, traceparent
 from app.core.db.database import Database
 from app.core.inbox.service import receive
 from app.core.jobs.in_process import InProcessQueue
@@ -170,6 +171,19 @@ async def fail_always(_runtime: Runtime) -> None:
     raise LookupError
 
 
+TRACE = TraceIds(trace_id="0af7651916cd43dd8448eb211c80319c", span_id="b7ad6b7169203331", sampled=True)
+
+
+@contextmanager
+def traced() -> Iterator[None]:
+    """Run the block as a part of a trace."""
+    token = current_trace.set(TRACE)
+    try:
+        yield
+    finally:
+        current_trace.reset(token)
+
+
 async def apply(_runtime: Runtime, _session: AsyncSession, payload: Payload) -> None:
     """Fail if the event says so."""
     if payload["fails"]:
@@ -182,8 +196,9 @@ class TestJobs:
         assert isinstance(runtime.queue, InProcessQueue)
         runtime.queue.eager, recorder = False, Recorder()
         with runtime.listen(recorder):
-            async with runtime.database.transaction() as session:
-                job_id = await runtime.queue.enqueue(session, fail_always)
+            with traced():
+                async with runtime.database.transaction() as session:
+                    job_id = await runtime.queue.enqueue(session, fail_always)
             await runtime.queue.drain(raises=False)
 
         attempts = recorder.of(JobAttempt)
@@ -191,6 +206,7 @@ class TestJobs:
             (job_id, "tests.fail_always", LookupError)
         }
         assert [(attempt.attempt, attempt.is_last) for attempt in attempts][-1] == (len(attempts), True)
+        assert {attempt.traceparent for attempt in attempts} == {TRACEPARENT}
 
 
 class TestInbox:
@@ -199,13 +215,23 @@ class TestInbox:
         assert isinstance(runtime.queue, InProcessQueue)
         runtime.queue.eager, recorder = False, Recorder()
         with runtime.listen(recorder):
-            for fails in (False, True):
-                await receive(runtime, provider="shop", event_id=str(fails), payload={"fails": fails}, handler=apply)
+            with traced():
+                for fails in (False, True):
+                    event = {"fails": fails}
+                    await receive(runtime, provider="shop", event_id=str(fails), payload=event, handler=apply)
             await runtime.queue.drain()
 
         attempts = recorder.of(InboxAttempt)
         assert [(each.provider, each.handler, each.attempt) for each in attempts] == [("shop", "tests.apply", 1)] * 2
         assert [type(each.error) for each in attempts] == [type(None), LookupError]
+        assert {each.traceparent for each in attempts} == {TRACEPARENT}
+
+
+class TestTraceparent:
+    def test_is_the_header_of_the_current_trace(self) -> None:
+        assert traceparent() is None
+        with traced():
+            assert traceparent() == TRACEPARENT
 
 
 class TestExternalCalls:

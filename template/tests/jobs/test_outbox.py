@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 from structlog.testing import capture_logs
 
-from app.core.context import RequestContext, current_request
+from app.core.context import RequestContext, TraceIds, current_request, current_trace
 from app.core.db.database import Database
 from app.core.db.models import utc_now
 from app.core.jobs.names import job_name
@@ -170,7 +170,9 @@ class TestDrain:
 
     async def test_reports_its_attempts_to_telemetry(self, runtime: Runtime, work: Work) -> None:
         work.failures, recorder = 1, Recorder()
+        token = current_trace.set(TraceIds(trace_id="0" * 31 + "1", span_id="0" * 15 + "2", sampled=False))
         await enqueue(runtime, fail)
+        current_trace.reset(token)
         with runtime.listen(recorder):
             await runtime.queue.drain()
 
@@ -179,6 +181,7 @@ class TestDrain:
             (job_name(fail), 1, LookupError),
             (job_name(fail), 2, type(None)),
         ]
+        assert {each.traceparent for each in attempts} == {f"00-{1:032x}-{2:016x}-00"}
 
 
 class TestFailure:

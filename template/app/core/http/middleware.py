@@ -131,12 +131,13 @@ class RequestMiddleware:
             context.error = error
             raise
         finally:
+            # Logged first: the line belongs to the trace that the operation's end closes.
+            if path not in self._unlogged:
+                self._log_line(scope, context)
             if operation is not None:
                 finish_operation(telemetry, operation, context)
             # Its traceback refers to the context: without the cycle, both are freed at once.
             context.error = None
-            if path not in self._unlogged:
-                self._log_line(scope, context)
             current_request.reset(token)
 
     def _log_line(self, scope: Scope, context: RequestContext) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy import JSON, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 from uuid_utils.compat import uuid7
 
+from app.core.context import TRACEPARENT_LENGTH
 from app.core.db.columns import enum_type
 from app.core.db.models import utc_now
 
@@ -42,3 +43,4 @@ class InboxEvent(SQLModel, table=True):
     error: str | None = Field(default=None, max_length=500)
     received_at: datetime = Field(default_factory=utc_now)
     processed_at: datetime | None = None
+    traceparent: str | None = Field(default=None, max_length=TRACEPARENT_LENGTH)

@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 from uuid_utils.compat import uuid7
 
+from app.core.context import traceparent
 from app.core.db.database import insert_if_absent
 from app.core.db.models import utc_now
 from app.core.errors import BadRequestError
@@ -71,6 +72,7 @@ async def receive(
     _find(runtime, name)
     id_ = uuid7()
     values = {"id": id_, "provider": provider, "event_id": event_id, "payload": dict(payload), "handler": name}
+    values["traceparent"] = traceparent()
     async with runtime.database.transaction() as session:
         new = await insert_if_absent(session, InboxEvent, values, unique=("provider", "event_id"))
         if new:
@@ -83,7 +85,9 @@ async def process_inbox_event(runtime: Runtime, id_: UuidText) -> None:
     claim = await _claim(runtime, UUID(id_))
     if claim is None:
         return
-    operation = InboxAttempt(provider=claim.provider, handler=claim.handler, attempt=claim.attempt)
+    operation = InboxAttempt(
+        provider=claim.provider, handler=claim.handler, attempt=claim.attempt, traceparent=claim.traceparent
+    )
     try:
         with runtime.telemetry.observe(operation):
             await _handle(runtime, claim)
@@ -148,6 +152,7 @@ class _Claim:
     handler: str
     payload: Payload
     attempt: int
+    traceparent: str | None
 
     @property
     def holds(self) -> tuple[ColumnElement[bool], ...]:
@@ -171,14 +176,27 @@ async def _claim(runtime: Runtime, id_: UUID) -> _Claim | None:
         update(InboxEvent)
         .where(*due)
         .values(attempts=col(InboxEvent.attempts) + 1, next_attempt_at=now + LEASE)
-        .returning(col(InboxEvent.provider), col(InboxEvent.handler), col(InboxEvent.payload), col(InboxEvent.attempts))
+        .returning(
+            col(InboxEvent.provider),
+            col(InboxEvent.handler),
+            col(InboxEvent.payload),
+            col(InboxEvent.attempts),
+            col(InboxEvent.traceparent),
+        )
     )
     async with runtime.database.transaction() as session:
         row = (await session.execute(statement, execution_options=_NO_SYNC)).one_or_none()
     if row is None:
         return None
-    provider, handler, payload, attempt = row
-    return _Claim(id=id_, provider=provider, handler=handler, payload=cast("Payload", payload), attempt=attempt)
+    provider, handler, payload, attempt, trace = row
+    return _Claim(
+        id=id_,
+        provider=provider,
+        handler=handler,
+        payload=cast("Payload", payload),
+        attempt=attempt,
+        traceparent=trace,
+    )
 
 
 async def _handle(runtime: Runtime, claim: _Claim) -> None:

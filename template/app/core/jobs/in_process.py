@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from structlog.contextvars import bind_contextvars
 from uuid_utils.compat import uuid7
 
-from app.core.context import current_request_id
+from app.core.context import current_request_id, traceparent
 from app.core.db.database import after_commit
 from app.core.jobs.names import by_job_name, listed_name
 from app.core.jobs.options import JobOptions, options_of
@@ -42,6 +42,7 @@ class _Job:
     args: str
     delay: float
     request_id: str | None
+    traceparent: str | None
 
 
 class InProcessQueue(Queue):
@@ -87,6 +88,7 @@ class InProcessQueue(Queue):
             args=to_json(name, args),
             delay=max(defer_by.total_seconds(), 0.0) if defer_by else 0.0,
             request_id=current_request_id(),
+            traceparent=traceparent(),
         )
         after_commit(session, lambda: self._submit(job))
         return job.id
@@ -179,7 +181,12 @@ class InProcessQueue(Queue):
         try:
             async with self._slots:
                 operation = JobAttempt(
-                    name=job.name, job_id=job.id, attempt=attempt, is_last=is_last, request_id=job.request_id
+                    name=job.name,
+                    job_id=job.id,
+                    attempt=attempt,
+                    is_last=is_last,
+                    request_id=job.request_id,
+                    traceparent=job.traceparent,
                 )
                 with self._runtime.telemetry.observe(operation):
                     async with asyncio.timeout(options.timeout.total_seconds()):

@@ -16,7 +16,7 @@ from pydantic_core import to_json
 from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 from app.core.config.settings import Settings
-from app.core.context import current_request
+from app.core.context import current_request, current_trace
 from app.core.observability.redaction import redact, safe_traceback
 
 type StandardStream = Literal["stdout", "stderr"]
@@ -67,7 +67,7 @@ def log_to_stderr(settings: Settings) -> Iterator[None]:
 
 
 def add_facts(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-    """Add the timestamp, level, logger, request id and user id."""
+    """Add the timestamp, level, logger, request id, user id, and the ids of the trace and span."""
     # One processor instead of the library's four: this runs for every request.
     record: logging.LogRecord | None = event.get("_record")
     event["timestamp"] = datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
@@ -80,6 +80,9 @@ def add_facts(logger: WrappedLogger, method: str, event: EventDict) -> EventDict
             event["user_id"] = context.user_id
         if context.impersonator_id is not None:
             event["impersonator_id"] = context.impersonator_id
+    trace = current_trace.get()
+    if trace is not None:
+        event["trace_id"], event["span_id"] = trace.trace_id, trace.span_id
     return event
 
 

@@ -123,6 +123,7 @@ class JobAttempt(Operation):
         attempt: counts from 1.
         is_last: whether the job is dead if this attempt fails.
         request_id: the id of the request that enqueued it.
+        traceparent: the trace context of the operation that enqueued it.
     """
 
     kind: ClassVar[str] = "job"
@@ -132,6 +133,7 @@ class JobAttempt(Operation):
     attempt: int
     is_last: bool
     request_id: str | None
+    traceparent: str | None = None
 
 
 @dataclass(kw_only=True, slots=True)
@@ -142,6 +144,7 @@ class InboxAttempt(Operation):
         provider: the name of the system that sent it.
         handler: the handler's name.
         attempt: counts from 1.
+        traceparent: the trace context of the request that received the event.
     """
 
     kind: ClassVar[str] = "inbox"
@@ -149,6 +152,7 @@ class InboxAttempt(Operation):
     provider: str
     handler: str
     attempt: int
+    traceparent: str | None = None
 
 
 @dataclass(kw_only=True, slots=True)

@@ -10,7 +10,7 @@ import structlog
 from fastapi import Depends, Request
 from pydantic import BaseModel
 
-from app.core.context import bind_user
+from app.core.context import TraceIds, bind_user, current_trace
 from tests.core.applications import PUBLIC, Build, client_of, module
 
 USER = UUID("0190c7e2-8f3a-7000-8000-000000000001")
@@ -35,6 +35,7 @@ async def read(id: str) -> dict[str, str]:  # noqa: A002 - the name in the path
 
 
 async def read_signed_in(_: Annotated[None, Depends(signed_in)]) -> dict[str, str]:
+    current_trace.set(TraceIds(trace_id="a" * 32, span_id="b" * 16, sampled=False))
     logger.info("something_done", what=3)
     return {}
 
@@ -164,6 +165,7 @@ class TestOtherLines:
         assert line["request_id"] == answer.headers["x-request-id"]
         assert line["user_id"] == str(USER)
         assert line["what"] == 3
+        assert (line["trace_id"], line["span_id"]) == ("a" * 32, "b" * 16)
 
     async def test_below_the_level_are_left_out(self, build: Build, log: Log) -> None:
         async with client_of(build(SMALL, **DEPLOYED, LOG_LEVEL="WARNING")) as client:
