@@ -33,7 +33,7 @@ def _lines(error: BaseException, seen: set[int]) -> list[str]:
     if origin is not None and id(origin) not in seen:
         lines += [*_lines(origin, seen), "", "which led to:", ""]
     lines += ["Traceback (most recent call last):", "".join(traceback.format_tb(error.__traceback__)).rstrip()]
-    lines.append(f"{type(error).__module__}.{type(error).__qualname__}: {_message(error)}")
+    lines.append(f"{type(error).__module__}.{type(error).__qualname__}: {safe_message(error)}")
     if isinstance(error, BaseExceptionGroup):
         for number, inner in enumerate(error.exceptions, start=1):
             lines += ["", f"no. {number} of {len(error.exceptions)}:", *_lines(inner, seen)]
@@ -48,7 +48,8 @@ def text_of(error: BaseException) -> str:
         return ""
 
 
-def _message(error: BaseException) -> str:
+def safe_message(error: BaseException) -> str:
+    """Return the message of an exception, without e-mail addresses and the data that databases and validators quote."""
     if isinstance(error, ValidationError | ValidationException):
         return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['type']}" for item in error.errors())
     return redact(QUOTED_DATA.split(text_of(error), maxsplit=1)[0].rstrip())

@@ -1,0 +1,64 @@
+"""Exceptions as Sentry shows them: types and places, and messages only where they are known to quote no data."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from sentry_sdk.utils import single_exception_from_error_tuple
+
+from app.core.errors import AppError
+from app.core.observability.redaction import safe_message
+
+MAX_EXCEPTIONS: Final = 10
+MAX_FRAMES: Final = 50
+MAX_MESSAGE: Final = 500
+
+
+def exception_values(error: BaseException, options: Mapping[str, Any], *, messages: bool) -> list[dict[str, Any]]:
+    """Return an exception with its causes, the first cause first, in the form of Sentry's event payload.
+
+    No local variable is part of it. The lines of source code around each frame are.
+
+    Args:
+        options: the client's.
+        messages: whether messages of any exception are included, redacted. By default only those of `AppError` are,
+            which are written for clients: others quote what they were raised for.
+    """
+    chain = list(_chain(error, set()))[:MAX_EXCEPTIONS]
+    return [_value(each, options, messages=messages, is_last=each is error) for each in reversed(chain)]
+
+
+def _chain(error: BaseException, seen: set[int]) -> Iterator[BaseException]:
+    """Yield an exception, those of its group, and those that led to it."""
+    if id(error) in seen:
+        return
+    seen.add(id(error))
+    yield error
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _chain(inner, seen)
+    origin = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if origin is not None:
+        yield from _chain(origin, seen)
+
+
+def _value(error: BaseException, options: Mapping[str, Any], *, messages: bool, is_last: bool) -> dict[str, Any]:
+    mechanism = {"type": "generic", "handled": not is_last}
+    value: dict[str, Any] = single_exception_from_error_tuple(
+        type(error),
+        error,
+        error.__traceback__,
+        client_options=dict(options),
+        mechanism=mechanism,
+    )
+    value["value"] = _message(error, messages=messages)
+    frames = value.get("stacktrace", {}).get("frames", [])
+    if len(frames) > MAX_FRAMES:
+        # The outermost and the innermost ones.
+        value["stacktrace"]["frames"] = [*frames[: MAX_FRAMES // 5], *frames[-MAX_FRAMES * 4 // 5 :]]
+    return value
+
+
+def _message(error: BaseException, *, messages: bool) -> str:
+    if isinstance(error, AppError) or messages:
+        return safe_message(error)[:MAX_MESSAGE]
+    return ""

@@ -1,0 +1,30 @@
+"""Settings of Sentry."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, SecretStr
+from sentry_sdk.utils import BadDsn, Dsn
+
+from app.core.config.settings import ModuleSettings
+
+
+def _dsn(value: SecretStr) -> SecretStr:
+    if (text := value.get_secret_value()) and not _is_dsn(text):
+        raise ValueError("is not a DSN; it looks like https://key@o1.ingest.sentry.io/1, see the project's settings")
+    return value
+
+
+def _is_dsn(text: str) -> bool:
+    try:
+        return bool(Dsn(text).host)
+    except BadDsn:
+        return False
+
+
+class SentrySettings(ModuleSettings):
+    """Where errors are reported, and how much with them."""
+
+    SENTRY_DSN: Annotated[SecretStr, AfterValidator(_dsn)] = SecretStr("")
+    SENTRY_TRACES_SAMPLE_RATE: float = Field(default=0.1, ge=0, le=1, allow_inf_nan=False)
+    SENTRY_RELEASE: str = Field(default="", max_length=200, pattern=r"^[^\s/\\]*$")
+    SENTRY_MESSAGES: bool = False

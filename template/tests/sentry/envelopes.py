@@ -1,0 +1,77 @@
+"""A server that receives what Sentry would: envelopes (https://develop.sentry.dev/sdk/foundations/transport/envelopes/)."""
+
+import gzip
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from sentry_sdk.envelope import Envelope
+
+KEY = "0123456789abcdef0123456789abcdef"
+TIMEOUT = 10.0
+
+
+class Envelopes:
+    """The received envelopes.
+
+    Attributes:
+        raw: their bytes.
+        delay: seconds before the server answers.
+        port: of the server, on the loopback interface.
+    """
+
+    def __init__(self) -> None:
+        self.raw: list[bytes] = []
+        self.delay = 0.0
+        self.port = 0
+
+    @property
+    def dsn(self) -> str:
+        """The address for `SENTRY_DSN`."""
+        return f"http://{KEY}@127.0.0.1:{self.port}/42"
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        """The received payloads of a kind: "event" or "transaction"."""
+        items = [item for raw in tuple(self.raw) for item in Envelope.deserialize(raw).items]
+        return [item.payload.json for item in items if item.type == kind and item.payload.json is not None]
+
+    def wait(self, kind: str, count: int) -> list[dict[str, Any]]:
+        """Return the payloads of a kind once there are so many."""
+        end = time.monotonic() + TIMEOUT
+        while len(found := self.of(kind)) < count:
+            assert time.monotonic() < end, (kind, found)
+            time.sleep(0.01)
+        return found
+
+
+@contextmanager
+def receiving() -> Iterator[Envelopes]:
+    """Run a server to the end of the block."""
+    envelopes = Envelopes()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            assert self.path == "/api/42/envelope/"
+            assert KEY in self.headers["x-sentry-auth"]
+            envelopes.raw.append(gzip.decompress(body) if self.headers["content-encoding"] == "gzip" else body)
+            time.sleep(envelopes.delay)
+            self.send_response(200)
+            self.send_header("content-length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *_: object) -> None:
+            """Log nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    envelopes.port = server.server_port
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    try:
+        yield envelopes
+    finally:
+        server.shutdown()
+        server.server_close()
