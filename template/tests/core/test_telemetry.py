@@ -237,7 +237,8 @@ class TestInbox:
 
     async def test_receipts_are_new_or_duplicates(self, database: Database) -> None:
         runtime = create_runtime([core, Module(name="small", inbox_handlers=(apply,))], database=database)
-        recorder = Recorder()
+        assert isinstance(runtime.queue, InProcessQueue)
+        runtime.queue.eager, recorder = False, Recorder()
         with runtime.listen(recorder):
             for _ in range(2):
                 await receive(runtime, provider="shop", event_id="1", payload={"fails": False}, handler=apply)
