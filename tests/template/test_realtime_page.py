@@ -49,11 +49,14 @@ asyncio.run(main(int(sys.argv[1])))
 """
 HTML: Final = """<!doctype html><meta charset="utf-8"><script type="module">
 import { Realtime } from "/client.js";
-const report = (item) => fetch("/report", { method: "POST", body: JSON.stringify(item) });
+// One after the other: requests at the same time arrive in any order.
+let reports = Promise.resolve();
+const report = (item) => (reports = reports.then(() => fetch("/report", { method: "POST", body: JSON.stringify(item) })));
 const realtime = new Realtime({
   url: "ws://127.0.0.1:PORT/api/v1/app/ws",
   token: async () => (await fetch("/token")).text(),
   deactivated: () => report("deactivated"),
+  error: (code, channel) => report([code, channel]),
 });
 const event = (event) => report(event.number);
 realtime.subscribe("everyone", { load: () => report("load"), event });

@@ -29,8 +29,12 @@ ACCESS_INTERVAL: Final = 0.5
 """Seconds between two checks for deactivated users."""
 AUTHORIZE_INTERVAL: Final = 60.0
 """Seconds after which a subscription is authorized again."""
+AUTHORIZE_TIMEOUT: Final = 5.0
+"""Seconds that a module's authorization may take before it counts as failed."""
 PRESENCE_LEASE: Final = 30.0
 PRESENCE_INTERVAL: Final = 10.0
+RENEWED_AT_ONCE: Final = 500
+"""Connections whose leases are renewed in one round trip."""
 RECONNECT_SPREAD: Final = 5.0
 """Seconds over which clients reconnect after the server stops."""
 PAGE_SIZE: Final = 200

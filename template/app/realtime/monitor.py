@@ -3,10 +3,12 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import Context
 from datetime import timedelta
+from itertools import batched
 from typing import Final
 
 import structlog
@@ -25,6 +27,7 @@ from app.realtime.limits import (
     PRESENCE_INTERVAL,
     PRESENCE_LEASE,
     RECONNECT_SPREAD,
+    RENEWED_AT_ONCE,
     TOKEN_NOTICE,
 )
 from app.realtime.protocol import Ping, Reconnect, TokenExpiring
@@ -85,16 +88,22 @@ class Monitor:
 
     async def renew(self) -> None:
         """Renew the leases of connections and of presence, and keep the history of followed channels."""
-        streams = self._runtime.streams
-        for connection in self._hub.connections:
-            if self._hub.has(connection):
-                await streams.enter(connection.room, [connection.id], LEASE)
-            if not self._hub.has(connection):
-                # It was closed meanwhile, and must not count for the length of a lease.
-                await streams.leave(connection.room, [connection.id])
+        for batch in batched(self._hub.connections, RENEWED_AT_ONCE):
+            await self._renew_connections(batch)
         for followed in self._hub.rooms:
             await self._hub.roster.renew(followed)
         await self._hub.keep()
+
+    async def _renew_connections(self, connections: Sequence[Connection]) -> None:
+        rooms: defaultdict[str, list[str]] = defaultdict(list)
+        renewed = [connection for connection in connections if self._hub.has(connection)]
+        for connection in renewed:
+            rooms[connection.room].append(connection.id)
+        await self._runtime.streams.enter_rooms(rooms, LEASE)
+        for connection in renewed:
+            if not self._hub.has(connection):
+                # It was closed meanwhile, and must not count for the length of a lease.
+                await self._runtime.streams.leave(connection.room, [connection.id])
 
     async def authorize_again(self) -> None:
         """Authorize the subscriptions again whose last authorization is too long ago."""

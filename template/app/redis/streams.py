@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -153,6 +153,18 @@ class RedisStreams:
     async def enter(self, room: str, members: Collection[str], lifetime: timedelta) -> None:
         """See `Streams.enter`."""
         await self._call(lambda: self._enter([_room(room)], [_milliseconds(lifetime), *members]))
+
+    async def enter_rooms(self, rooms: Mapping[str, Collection[str]], lifetime: timedelta) -> None:
+        """See `Streams.enter_rooms`."""
+
+        async def send() -> None:
+            async with self._breaker.client.pipeline(transaction=False) as pipeline:
+                for room, members in rooms.items():
+                    await self._enter([_room(room)], [_milliseconds(lifetime), *members], pipeline)
+                await pipeline.execute()
+
+        if rooms:
+            await self._call(send)
 
     async def leave(self, room: str, members: Collection[str]) -> None:
         """See `Streams.leave`."""

@@ -31,7 +31,7 @@ from app.realtime.relay import Relay
 from app.realtime.settings import RealtimeSettings
 from tests.conftest import ME, SignIn
 
-TIMEOUT = 10.0
+TIMEOUT = 30
 
 
 @dataclass
@@ -40,9 +40,11 @@ class Rooms:
 
     Attributes:
         hold: cleared while the table does not answer.
+        fails: whether the table raises.
     """
 
     members: dict[str, set[UUID]] = field(default_factory=dict)
+    fails: bool = False
     hold: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
@@ -52,6 +54,8 @@ class Rooms:
     async def admits(self, _runtime: Runtime, user: ChannelUser, parameters: Any) -> bool:  # noqa: ANN401
         """Whether the user is in the room."""
         await self.hold.wait()
+        if self.fails:
+            raise OSError
         return user.id in self.members.get(parameters["id"], set())
 
 
@@ -75,7 +79,14 @@ async def serving(app: FastAPI) -> AsyncIterator[tuple[str, LimitedServer]]:
     """The address of a server on the loopback interface, and the server."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = LimitedServer(
-            LimitedConfig(app, limits=ConnectionLimits(drain_delay=60), lifespan="off", log_config=None)
+            LimitedConfig(
+                app,
+                limits=ConnectionLimits(drain_delay=60),
+                lifespan="off",
+                log_config=None,
+                # A connection that a failed test left open must not keep the suite waiting.
+                timeout_graceful_shutdown=TIMEOUT,
+            )
         )
         task = asyncio.create_task(server.serve([listening]))
         try:

@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
@@ -78,6 +78,11 @@ class MemoryStreams:
         """See `Streams.enter`."""
         expires = time.monotonic() + lifetime.total_seconds()
         self._rooms.setdefault(room, {}).update(dict.fromkeys(members, expires))
+
+    async def enter_rooms(self, rooms: Mapping[str, Collection[str]], lifetime: timedelta) -> None:
+        """See `Streams.enter_rooms`."""
+        for room, members in rooms.items():
+            await self.enter(room, members, lifetime)
 
     async def leave(self, room: str, members: Collection[str]) -> None:
         """See `Streams.leave`."""

@@ -1,6 +1,6 @@
 """The port for streams of messages: bounded histories that processes append to and follow."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -119,6 +119,10 @@ class Streams(Protocol):
 
     async def enter(self, room: str, members: Collection[str], lifetime: timedelta) -> None:
         """Add members to a room, or keep them there. A member leaves after `lifetime` without another call."""
+        ...
+
+    async def enter_rooms(self, rooms: Mapping[str, Collection[str]], lifetime: timedelta) -> None:
+        """Add members to several rooms, or keep them there: as `enter`, but at once. Where it fails, some may be added."""
         ...
 
     async def leave(self, room: str, members: Collection[str]) -> None:
