@@ -71,17 +71,14 @@ class Server:
         )
 
     async def answer(self, command: str = "") -> object:
-        """Send a command and return the answer. Other lines are the log."""
+        """Send a command and return the answer."""
         assert self._process.stdin is not None  # noqa: S101 - asked for above
         assert self._process.stdout is not None  # noqa: S101 - asked for above
         if command:
             self._process.stdin.write(f"{command}\n")
             self._process.stdin.flush()
-        while line := await asyncio.to_thread(self._process.stdout.readline):
-            try:
-                return json.loads(line)
-            except ValueError:
-                continue
+        if line := await asyncio.to_thread(self._process.stdout.readline):
+            return json.loads(line)
         raise SystemExit("the server ended")
 
     def end(self) -> None:

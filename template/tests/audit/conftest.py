@@ -1,6 +1,7 @@
 """An audit log on a database of its own, whose transactions really commit."""
 
 from collections.abc import Sequence
+from typing import Final
 from uuid import UUID
 
 import pytest
@@ -12,6 +13,13 @@ from app.audit.sealing import SealingKeys
 from app.audit.verification import verify
 from app.core.ports.audit import AuditEntry
 from app.core.runtime import Runtime
+
+SQLITE_TRIGGERS: Final = (
+    "audit_entries_are_final",
+    "audit_entries_are_not_deleted",
+    "audit_chains_only_grow",
+    "audit_chains_are_not_deleted",
+)
 
 
 async def record(runtime: Runtime, *actions: str, actor_id: UUID | None = None) -> None:
@@ -39,9 +47,9 @@ async def tamper(runtime: Runtime, *statements: str) -> None:
     """Change the database like someone who can also remove its triggers."""
     postgresql = runtime.database.engine.dialect.name == "postgresql"
     off = (
-        ["ALTER TABLE audit_entries DISABLE TRIGGER ALL"]
+        [f"ALTER TABLE {table} DISABLE TRIGGER ALL" for table in ("audit_entries", "audit_chains")]
         if postgresql
-        else [f"DROP TRIGGER IF EXISTS {name}" for name in ("audit_entries_are_final", "audit_entries_are_not_deleted")]
+        else [f"DROP TRIGGER IF EXISTS {name}" for name in SQLITE_TRIGGERS]
     )
     async with runtime.database.transaction() as session:
         for statement in [*off, *statements]:

@@ -79,7 +79,7 @@ class TestEmails:
             filled_form(
                 runtime,
                 message="One\r\n\r\nTwo",
-                extra_fields={"Email": "other@example.com"},
+                extra_fields={"Email": "other@example.com", "utm_source": "typed"},
                 source={"utm_source": "x"},
             ),
         )
@@ -91,7 +91,8 @@ class TestEmails:
         assert notification.data == {
             "paragraphs": ["One", "Two"],
             "fields": {"Name": "Ada", "Email": ADA["email"]},
-            "other_fields": {"Email": "other@example.com", "utm_source": "x"},
+            "other_fields": {"Email": "other@example.com", "utm_source": "typed"},
+            "source": {"utm_source": "x"},
         }
         assert notification.key == f"contact-notification/{id_}"
         assert (confirmation.to, confirmation.reply_to, confirmation.key) == (

@@ -57,7 +57,6 @@ class TestSlowReader:
 
             assert await slow.closed() == 1013
 
-
     async def test_the_bytes_of_a_text_count_and_not_its_characters(
         self, site: Site, monkeypatch: pytest.MonkeyPatch
     ) -> None:

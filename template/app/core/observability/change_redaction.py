@@ -30,6 +30,8 @@ SENSITIVE: Final = frozenset(
         "comment",
         "cookie",
         "credential",
+        "cvc",
+        "cvv",
         "description",
         "email",
         "fingerprint",
@@ -63,13 +65,19 @@ SENSITIVE: Final = frozenset(
         "text",
         "title",
         "token",
+        "totp",
         "url",
         "username",
         "zip",
     }
 )
 """Words in the names of fields whose values are not shown, also in the plural."""
-SENSITIVE_PAIRS: Final = ("api_key", "access_key", "private_key", "secret_key", "signing_key", "encryption_key")
+SENSITIVE_COMPOUNDS: Final = (
+    *(f"{kind}key" for kind in ("api", "access", "private", "secret", "signing", "encryption")),
+    *(f"{kind}token" for kind in ("access", "refresh", "id", "session", "bearer")),
+    *(f"{kind}code" for kind in ("recovery", "backup", "mfa", "otp", "security", "verification", "login", "reset")),
+)
+"""Parts of names, without separators, whose words alone are not sensitive or may be written as one word."""
 
 _WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
@@ -92,9 +100,9 @@ def shown_text(text: str, limit: int = MAX_TEXT) -> str:
 
 def _is_sensitive(name: str) -> bool:
     words = [word.lower() for word in _WORDS.findall(name)]
-    joined = "_".join(words)
+    joined = "".join(words)
     return any(not SENSITIVE.isdisjoint(_singulars(word)) for word in words) or any(
-        pair in joined for pair in SENSITIVE_PAIRS
+        compound in joined for compound in SENSITIVE_COMPOUNDS
     )
 
 

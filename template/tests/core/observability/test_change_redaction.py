@@ -20,6 +20,13 @@ from app.core.observability.change_redaction import shown_value
         "notes",
         "pincode",
         "new_passwd",
+        "recovery_codes",
+        "recoveryCode",
+        "backup_code",
+        "mfa_code",
+        "totp",
+        "accesstoken",
+        "refreshTokens",
     ],
 )
 def test_a_sensitive_field_is_redacted_in_the_singular_and_in_the_plural(name: str) -> None:
@@ -27,6 +34,8 @@ def test_a_sensitive_field_is_redacted_in_the_singular_and_in_the_plural(name: s
     assert shown_value("settings", {name: "hunter2"}) == {name: "[redacted]"}
 
 
-@pytest.mark.parametrize("name", ["status", "roles", "is_active", "percentage", "series", "expires_at", "passes"])
+@pytest.mark.parametrize(
+    "name", ["status", "roles", "is_active", "percentage", "series", "expires_at", "passes", "code"]
+)
 def test_another_field_is_shown(name: str) -> None:
     assert shown_value(name, "open") == "open"
