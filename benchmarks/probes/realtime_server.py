@@ -28,8 +28,8 @@ from websockets.exceptions import ConnectionClosed
 type Commands = dict[str, Callable[[int], Awaitable[object]]]
 
 ANSWERS = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
-"""Standard output. Whatever else is printed, such as emails, goes to standard error: nothing reads it between two answers,
-and a full pipe would stop the server."""
+"""Standard output. Everything else that is printed, such as emails, goes to standard error: nothing reads it between
+two answers, and a full pipe would stop the server."""
 PAUSE = 0.2
 """Seconds between two events, in which every client has received the former."""
 

@@ -52,7 +52,8 @@ HTML: Final = """<!doctype html><meta charset="utf-8"><script type="module">
 import { Realtime } from "/client.js";
 // One after the other: requests at the same time arrive in any order.
 let reports = Promise.resolve();
-const report = (item) => (reports = reports.then(() => fetch("/report", { method: "POST", body: JSON.stringify(item) })));
+const post = (item) => fetch("/report", { method: "POST", body: JSON.stringify(item) });
+const report = (item) => (reports = reports.then(() => post(item)));
 const realtime = new Realtime({
   url: "ws://127.0.0.1:PORT/api/v1/app/ws",
   token: async () => (await fetch("/token")).text(),

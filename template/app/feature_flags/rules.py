@@ -11,6 +11,8 @@ MAX_RULES: Final = 10
 MAX_PLANS: Final = 20
 MAX_PLAN_LENGTH: Final = 50
 
+_EVERYONE: Final = "Every user, and anonymous visitors. Excludes other conditions."
+
 PlanName = Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_]*$", max_length=MAX_PLAN_LENGTH)]
 
 
@@ -22,7 +24,7 @@ class FlagRule(BaseModel):
     everyone: bool = Field(
         default=False,
         exclude_if=operator.not_,
-        description="Every user, and anonymous visitors. Excludes other conditions.",
+        description=_EVERYONE,
     )
     listed: bool = Field(default=False, exclude_if=operator.not_, description="Users in the flag's list.")
     plans: tuple[PlanName, ...] = Field(

@@ -193,7 +193,7 @@ class TestTheDatabase:
     async def test_refuses_to_empty_a_table(self, live_runtime: Runtime, table: str) -> None:
         await record(live_runtime, "first")
         is_postgresql = live_runtime.database.engine.dialect.name == "postgresql"
-        with pytest.raises(DBAPIError, match="final|only grow"):
+        with pytest.raises(DBAPIError, match=r"final|only grow"):
             async with live_runtime.database.transaction() as session:
                 await session.execute(text(f"TRUNCATE {table}" if is_postgresql else f"DELETE FROM {table}"))  # noqa: S608 - a constant
 

@@ -122,7 +122,7 @@ class Streams(Protocol):
         ...
 
     async def enter_rooms(self, rooms: Mapping[str, Collection[str]], lifetime: timedelta) -> None:
-        """Add members to several rooms, or keep them there: as `enter`, but at once. Where it fails, some may be added."""
+        """Add members to several rooms, or keep them there, as `enter` does. If it fails, some may have been added."""
         ...
 
     async def leave(self, room: str, members: Collection[str]) -> None:

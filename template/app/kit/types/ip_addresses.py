@@ -8,7 +8,7 @@ _PRIVATE_V4: Final = (
     IPv4Network("192.0.0.0/24"),  # protocol assignments
     IPv4Network("192.88.99.0/24"),  # 6to4 relays
     IPv4Network("224.0.0.0/3"),  # multicast, and reserved
-    # A public address that leads to a machine's own cloud. The metadata addresses of the others are private or reserved.
+    # A public address that leads to the machine's own cloud. Other clouds' metadata addresses are private or reserved.
     IPv4Network("168.63.129.16/32"),  # Azure's services for virtual machines
 )
 _UNICAST_V6: Final = IPv6Network("2000::/3")
