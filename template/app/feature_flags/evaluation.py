@@ -98,7 +98,7 @@ class FeatureFlags:
         return [key for key in keys if await self.enabled(key, user)]
 
     async def plan_of(self, user_id: UUID) -> str | None:
-        """Return a user's plan, at most five seconds old if the database answers. `None` if it could never be loaded."""
+        """Return a user's plan, at most five seconds old if the database answers; `None` if it was never loaded."""
         return await self._plans.get(user_id)
 
     @contextmanager
