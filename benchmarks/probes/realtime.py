@@ -18,6 +18,7 @@ FANNED, EVENTS, PUBLISHED, IDLE = 1000, 40, 300, 5000
 PER_USER = 20
 AT_ONCE = 50
 _AT = re.compile(rb'"at": ?"([0-9.]+)"')
+_PONG = b'{"type":"pong"}'
 _SUBSCRIBE = b'{"type":"subscribe","channel":"everyone"}'
 
 
@@ -46,10 +47,16 @@ class Client(asyncio.Protocol):
         now = time.perf_counter()
         for at in _AT.findall(data):
             self.delays.append(now - float(at))
+        if b'"ping"' in data:
+            self._send(_PONG)
         if b'"welcome"' in data and self._subscribes:
-            self._transport.write(bytes([0x81, 0x80 | len(_SUBSCRIBE), 0, 0, 0, 0]) + _SUBSCRIBE)
+            self._send(_SUBSCRIBE)
         elif (b'"welcome"' in data or b'"subscribed"' in data) and not self.ready.done():
             self.ready.set_result(None)
+
+    def _send(self, message: bytes) -> None:
+        """Send a short text frame, with a mask of zeros."""
+        self._transport.write(bytes([0x81, 0x80 | len(message), 0, 0, 0, 0]) + message)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.Protocol`."""

@@ -87,7 +87,7 @@ async def ours(port: int) -> None:
 
 
 async def bare(port: int) -> None:
-    """Run a server of `websockets` as it comes, without compression."""
+    """Run a server of `websockets` as it comes, without compression, and without pings, which the clients don't answer."""
     connections: set[ServerConnection] = set()
 
     async def handle(connection: ServerConnection) -> None:
@@ -104,7 +104,7 @@ async def bare(port: int) -> None:
             broadcast(connections, json.dumps(message | {"event": event("fanned")}))
             await asyncio.sleep(PAUSE)
 
-    async with serve(handle, "127.0.0.1", port, compression=None):
+    async with serve(handle, "127.0.0.1", port, compression=None, ping_interval=None):
         await obey({"fan": fan, "memory": memory})
 
 
