@@ -87,7 +87,7 @@ async def ours(port: int) -> None:
 
 
 async def bare(port: int) -> None:
-    """Run a server of `websockets` as it comes, without compression, and without pings, which the clients don't answer."""
+    """Run a server of `websockets` as it comes, without compression and without pings."""
     connections: set[ServerConnection] = set()
 
     async def handle(connection: ServerConnection) -> None:

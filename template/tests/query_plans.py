@@ -1,49 +1,30 @@
-"""Tables with many rows, and the plans of the statements that read them."""
+"""The rows that statements read, on tables with many rows. Only PostgreSQL says how many."""
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import Connection, DateTime, bindparam, event, text
+from sqlalchemy import Connection, event, text
 
 from app.core.db.database import Database
-from app.core.db.models import utc_now
 
-MANY: Final = 100_000
+MANY = 100_000
+KEY = "CAST(lpad(to_hex(n), 32, '0') AS uuid)"
+"""The key of row `n`, as SQL."""
 
-KEYS: Final = {
-    "postgresql": "lpad(to_hex(number), 32, '0')::uuid",
-    "sqlite": "printf('%032x', number)",
-}
-"""A key by its number, in each database's own expression."""
-
-
-async def fill(database: Database, table: str, columns: Mapping[str, str], count: int = MANY) -> None:
-    """Insert rows that are numbered from 1, and update the statistics.
-
-    Args:
-        columns: the SQL expression of each column. `number` is the row's number, `:now` is the time, and `{key}` is a
-            key that belongs to the number.
-    """
-    numbers = f"WITH RECURSIVE n(number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM n WHERE number < {count})"  # noqa: S608
-    key = KEYS[database.engine.dialect.name]
-    values = ", ".join(expression.format(key=key) for expression in columns.values())
-    insert = text(f"INSERT INTO {table} ({', '.join(columns)}) {numbers} SELECT {values} FROM n")  # noqa: S608
-    if ":now" in values:
-        insert = insert.bindparams(bindparam("now", utc_now(), type_=DateTime(timezone=True)))
-    async with database.transaction() as session:
-        await session.execute(insert)
-        await session.execute(text("ANALYZE"))
+type Sent = tuple[str, Any]
+"""A statement and its parameters, as the driver gets them."""
 
 
 @contextmanager
-def selects_of(database: Database) -> Iterator[list[tuple[str, Any]]]:
-    """The reading statements that are sent to the database during the block, with their parameters."""
+def queries_of(database: Database) -> Iterator[list[Sent]]:
+    """The queries that are sent to the database during the block."""
+    seen: list[Sent] = []
     engine = database.engine.sync_engine
-    seen: list[tuple[str, Any]] = []
 
-    def note(_connection: Connection, _cursor: object, statement: str, parameters: Any, *_rest: object) -> None:  # noqa: ANN401
-        if statement.startswith("SELECT"):
+    def note(_connection: Connection, _cursor: object, statement: str, parameters: object, *_rest: object) -> None:
+        if statement.lstrip().upper().startswith(("SELECT", "WITH")):
             seen.append((statement, parameters))
 
     event.listen(engine, "before_cursor_execute", note)
@@ -53,18 +34,38 @@ def selects_of(database: Database) -> Iterator[list[tuple[str, Any]]]:
         event.remove(engine, "before_cursor_execute", note)
 
 
-async def explain(database: Database, statement: str, parameters: Any) -> str:  # noqa: ANN401 - as the driver has them
-    """Return the plan of a statement."""
-    engine = database.engine
-    command = "EXPLAIN" if engine.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
-    async with engine.connect() as connection:
-        rows = await connection.exec_driver_sql(f"{command} {statement}", parameters)
-        return "\n".join(str(row[-1]) for row in rows)
+async def rows_read(database: Database, query: Sent) -> int:
+    """Return the number of rows that the scans of a query return or discard."""
+    statement, parameters = query
+    async with database.new_session(reading=True) as session:
+        connection = await session.connection()
+        plan = (
+            await connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters)
+        ).scalar_one()
+    return sum(scanned_rows((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]))
 
 
-def scans(plan: str, table: str) -> bool:
-    """Whether a plan reads the whole table, instead of rows that an index finds."""
-    lines = plan.splitlines()
-    return any(f"Seq Scan on {table}" in line for line in lines) or any(
-        line.startswith(f"SCAN {table}") and "INDEX" not in line for line in lines
-    )
+def scanned_rows(node: dict[str, Any]) -> Iterator[int]:
+    """Yield the rows of each scan of a table in a plan."""
+    if "Relation Name" in node:
+        yield (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+    for child in node.get("Plans", ()):
+        yield from scanned_rows(child)
+
+
+async def fill(database: Database, table: str, columns: str, values: str, count: int = MANY) -> None:
+    """Insert many rows into a table, and have PostgreSQL count them.
+
+    Args:
+        columns: names of the columns, the first one being the key.
+        values: of the other columns, as SQL; `n` is the row's number.
+    """
+    insert = f"INSERT INTO {table} ({columns}) SELECT {KEY}, {values} FROM generate_series(1, {count}) AS n"  # noqa: S608
+    async with database.transaction() as session:
+        await session.execute(text(insert))
+        await session.execute(text(f"ANALYZE {table}"))
+
+
+def is_postgresql(database: Database) -> bool:
+    """Return whether the database is PostgreSQL."""
+    return database.engine.dialect.name == "postgresql"

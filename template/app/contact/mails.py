@@ -28,7 +28,7 @@ async def send_notification(runtime: Runtime, message: ContactMessage) -> None:
     data = {
         "paragraphs": message.message.replace("\r\n", "\n").split("\n\n"),
         "fields": {label: value for label, value in fields.items() if value is not None},
-        # Under headings of their own: the sender chooses the names of other fields, such as "Email" or "utm_source".
+        # Under a heading of their own: the sender chooses their names, such as "Email".
         "other_fields": message.extra_fields,
         "source": message.source,
     }

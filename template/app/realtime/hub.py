@@ -116,7 +116,7 @@ class Hub:
         Where the authorization fails, the subscription stays, and is due again at once.
         """
         for subscription in subscriptions:
-            started = time.monotonic()
+            began = time.monotonic()
             try:
                 async with asyncio.timeout(AUTHORIZE_TIMEOUT):
                     is_allowed = await subscription.channel.admits(self._runtime, subscription.connection.caller)
@@ -124,7 +124,7 @@ class Hub:
                 subscription.authorized_at = -math.inf
                 logger.warning("realtime_authorization_failed", error=type(error).__name__)
                 continue
-            subscription.authorized_at = started
+            subscription.authorized_at = began
             if not is_allowed:
                 await self.unsubscribe(subscription, forbidden=True)
 

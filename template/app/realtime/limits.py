@@ -33,8 +33,6 @@ AUTHORIZE_TIMEOUT: Final = 5.0
 """Seconds that a module's authorization may take before it counts as failed."""
 PRESENCE_LEASE: Final = 30.0
 PRESENCE_INTERVAL: Final = 10.0
-RENEWED_AT_ONCE: Final = 500
-"""Connections whose leases are renewed in one round trip."""
 RECONNECT_SPREAD: Final = 5.0
 """Seconds over which clients reconnect after the server stops."""
 PAGE_SIZE: Final = 200

@@ -3,7 +3,6 @@
 import asyncio
 import random
 import time
-from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import Context
@@ -27,7 +26,6 @@ from app.realtime.limits import (
     PRESENCE_INTERVAL,
     PRESENCE_LEASE,
     RECONNECT_SPREAD,
-    RENEWED_AT_ONCE,
     TOKEN_NOTICE,
 )
 from app.realtime.protocol import Ping, Reconnect, TokenExpiring
@@ -35,6 +33,7 @@ from app.realtime.protocol import Ping, Reconnect, TokenExpiring
 logger = structlog.stdlib.get_logger(__name__)
 
 LEASE: Final = timedelta(seconds=PRESENCE_LEASE)
+RENEWED_AT_ONCE: Final = 500
 _PING: Final = frame_of(Ping().to_text())
 
 
@@ -89,18 +88,17 @@ class Monitor:
     async def renew(self) -> None:
         """Renew the leases of connections and of presence, and keep the history of followed channels."""
         for batch in batched(self._hub.connections, RENEWED_AT_ONCE):
-            await self._renew_connections(batch)
+            await self._renew_leases([connection for connection in batch if self._hub.has(connection)])
         for followed in self._hub.rooms:
             await self._hub.roster.renew(followed)
         await self._hub.keep()
 
-    async def _renew_connections(self, connections: Sequence[Connection]) -> None:
-        rooms: defaultdict[str, list[str]] = defaultdict(list)
-        renewed = [connection for connection in connections if self._hub.has(connection)]
-        for connection in renewed:
-            rooms[connection.room].append(connection.id)
-        await self._runtime.streams.enter_rooms(rooms, LEASE)
-        for connection in renewed:
+    async def _renew_leases(self, connections: Sequence[Connection]) -> None:
+        rooms: dict[str, list[str]] = {}
+        for connection in connections:
+            rooms.setdefault(connection.room, []).append(connection.id)
+        await self._runtime.streams.enter(rooms, LEASE)
+        for connection in connections:
             if not self._hub.has(connection):
                 # It was closed meanwhile, and must not count for the length of a lease.
                 await self._runtime.streams.leave(connection.room, [connection.id])

@@ -50,7 +50,7 @@ class Roster:
         async with followed.entering:
             if followed.members:
                 members = [self._member(user) for user in followed.members]
-                await self._runtime.streams.enter(followed.name, members, LEASE)
+                await self._runtime.streams.enter({followed.name: members}, LEASE)
         await self.refresh(followed)
 
     async def refresh(self, followed: FollowedStream) -> None:
@@ -71,7 +71,7 @@ class Roster:
         # One at a time: a late "leave" must not end the presence of a user who has reconnected meanwhile.
         async with followed.entering:
             if user in followed.members:
-                await self._runtime.streams.enter(followed.name, [self._member(user)], LEASE)
+                await self._runtime.streams.enter({followed.name: [self._member(user)]}, LEASE)
             else:
                 await self._runtime.streams.leave(followed.name, [self._member(user)])
         await self._runtime.streams.note(followed.name, PRESENCE)

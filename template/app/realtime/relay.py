@@ -29,7 +29,7 @@ SWEEP_INTERVAL: Final = 5.0
 LEFT_BEHIND: Final = timedelta(seconds=2)
 FLUSH_TIMEOUT: Final = 3.0
 
-UNDELIVERED: Final = (
+_LEFT: Final = (
     select(col(RealtimeOutboxEvent.id), col(RealtimeOutboxEvent.stream), col(RealtimeOutboxEvent.data))
     .where(col(RealtimeOutboxEvent.created_at) <= bindparam("until"))
     .order_by(col(RealtimeOutboxEvent.id))
@@ -119,7 +119,7 @@ class Relay:
             age: of events that no process is passing on at this moment.
         """
         while True:
-            rows = await self._runtime.database.fetch(UNDELIVERED, {"until": utc_now() - age})
+            rows = await self._runtime.database.fetch(_LEFT, {"until": utc_now() - age})
             await self._pass_on([NewMessage(str(id_), stream, data) for id_, stream, data in rows])
             if len(rows) < BATCH:
                 return

@@ -88,7 +88,7 @@ async def _admit(hub: Hub, connection: Connection, runtime: Runtime) -> None:
     hub.add(connection)
     with suppress(StreamsUnavailableError):
         # Enter before counting: simultaneous connections may all be refused, but never exceed the limit.
-        await runtime.streams.enter(connection.room, [connection.id], LEASE)
+        await runtime.streams.enter({connection.room: [connection.id]}, LEASE)
         if len(await runtime.streams.members(connection.room)) > limits.MAX_CONNECTIONS:
             await hub.remove(connection)
             await runtime.streams.leave(connection.room, [connection.id])

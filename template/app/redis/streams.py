@@ -150,12 +150,8 @@ class RedisStreams:
         """See `Streams.note`."""
         await self._call(lambda: self._breaker.client.publish(_key(stream), f"n{note}"))
 
-    async def enter(self, room: str, members: Collection[str], lifetime: timedelta) -> None:
+    async def enter(self, rooms: Mapping[str, Collection[str]], lifetime: timedelta) -> None:
         """See `Streams.enter`."""
-        await self._call(lambda: self._enter([_room(room)], [_milliseconds(lifetime), *members]))
-
-    async def enter_rooms(self, rooms: Mapping[str, Collection[str]], lifetime: timedelta) -> None:
-        """See `Streams.enter_rooms`."""
 
         async def send() -> None:
             async with self._breaker.client.pipeline(transaction=False) as pipeline:

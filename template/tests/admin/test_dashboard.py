@@ -1,6 +1,5 @@
 """The dashboard: the figures of every module, cached, for administrators only, in constant time."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, cast
 
@@ -23,6 +22,7 @@ from app.core.runtime import Runtime
 from app.users.models import User
 from app.users.roles import Role
 from tests.conftest import SignIn
+from tests.query_plans import scanned_rows
 from tests.statements import statements_of
 
 STATS = "/api/v1/admin/dashboard/stats"
@@ -166,12 +166,4 @@ def _explain(element: Explained, compiler: SQLCompiler, **options: Any) -> str: 
 async def rows_read(runtime: Runtime, figure: Figure) -> int:
     """The number of rows that the scans of a figure's statement return or discard."""
     ((plan,),) = await runtime.database.fetch(Explained(figure.query(runtime, utc_now())), {})
-    return sum(_scanned(plan[0]["Plan"]))
-
-
-def _scanned(node: dict[str, Any]) -> Iterator[int]:
-    """Yield the rows of each scan of a table in a plan."""
-    if "Relation Name" in node:
-        yield (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
-    for child in node.get("Plans", ()):
-        yield from _scanned(child)
+    return sum(scanned_rows(plan[0]["Plan"]))

@@ -1,7 +1,6 @@
 """An audit log on a database of its own, whose transactions really commit."""
 
 from collections.abc import Sequence
-from typing import Final
 from uuid import UUID
 
 import pytest
@@ -14,13 +13,6 @@ from app.audit.verification import verify
 from app.core.ports.audit import AuditEntry
 from app.core.runtime import Runtime
 
-SQLITE_TRIGGERS: Final = (
-    "audit_entries_are_final",
-    "audit_entries_are_not_deleted",
-    "audit_chains_only_grow",
-    "audit_chains_are_not_deleted",
-)
-
 
 async def record(runtime: Runtime, *actions: str, actor_id: UUID | None = None) -> None:
     """Record entries in one transaction."""
@@ -28,6 +20,14 @@ async def record(runtime: Runtime, *actions: str, actor_id: UUID | None = None) 
         for action in actions:
             entry = AuditEntry(actor_id=actor_id, action=action, target_type="thing", target_id="1", client="c" * 16)
             await runtime.audit.record(session, entry)
+
+
+SQLITE_TRIGGERS = (
+    "audit_entries_are_final",
+    "audit_entries_are_not_deleted",
+    "audit_chains_only_grow",
+    "audit_chains_are_not_deleted",
+)
 
 
 async def entries(runtime: Runtime) -> Sequence[AuditRecord]:

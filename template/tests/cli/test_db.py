@@ -2,6 +2,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from functools import partial
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, text
@@ -9,6 +10,7 @@ from sqlalchemy import Connection, text
 from app.migrate.database_state import on_database
 from tests.cli.test_commands import app, refused
 from tests.databases import Databases, apart
+from tests.migrations.files import without_own_revisions
 
 
 @pytest.fixture(autouse=True)
@@ -31,22 +33,25 @@ class TestDowngrade:
         assert "Reverted users_0001: " in app("db", "downgrade", "base", "--yes").output
         assert app("db", "downgrade", "base").output.startswith("Nothing to do")
 
-    def test_lists_the_lost_tables_and_asks_for_confirmation(self, url: str) -> None:
-        app("db", "upgrade")
-        fields = "id, created_at, updated_at, role, is_active"
-        row = "'00000000-0000-7000-8000-000000000001', '2026-01-01 00:00:00', '2026-01-01 00:00:00', 'user', true"
-        insert = f"INSERT INTO users ({fields}) VALUES ({row})"  # noqa: S608 - constants
-        apart(partial(on_database, url, partial(Connection.execute, statement=text(insert))))
+    def test_lists_the_lost_tables_and_asks_for_confirmation(
+        self, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with without_own_revisions(tmp_path / "migrations", monkeypatch):
+            app("db", "upgrade")
+            fields = "id, created_at, updated_at, role, is_active"
+            row = "'00000000-0000-7000-8000-000000000001', '2026-01-01 00:00:00', '2026-01-01 00:00:00', 'user', true"
+            insert = f"INSERT INTO users ({fields}) VALUES ({row})"  # noqa: S608 - constants
+            apart(partial(on_database, url, partial(Connection.execute, statement=text(insert))))
 
-        asked = app("db", "downgrade", "users_0001")
+            asked = app("db", "downgrade", "users_0001")
 
-        assert asked.exit_code == 1
-        assert "  users_0003 (Roles of the project: the database accepts any name)\n  users_0002 (" in asked.output
-        assert "  column users.tokens_valid_from, 1 row\n" in asked.output
-        assert "Nothing to do" in app("db", "upgrade").output
-        assert "table users, 1 row\n" in app("db", "downgrade", "base").output
-        assert "column" not in app("db", "downgrade", "base").output
-        assert "Reverted users_0003" in app("db", "downgrade", "users_0001", answer="y\n").output
+            assert asked.exit_code == 1
+            assert "  users_0003 (Roles of the project: the database accepts any name)\n  users_0002 (" in asked.output
+            assert "  column users.tokens_valid_from, 1 row\n" in asked.output
+            assert "Nothing to do" in app("db", "upgrade").output
+            assert "table users, 1 row\n" in app("db", "downgrade", "base").output
+            assert "column" not in app("db", "downgrade", "base").output
+            assert "Reverted users_0003" in app("db", "downgrade", "users_0001", answer="y\n").output
 
     def test_refuses_an_unknown_target(self) -> None:
         assert "unknown@base is neither" in refused(app("db", "downgrade", "unknown@base"))

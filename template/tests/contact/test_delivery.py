@@ -79,7 +79,7 @@ class TestEmails:
             filled_form(
                 runtime,
                 message="One\r\n\r\nTwo",
-                extra_fields={"Email": "other@example.com", "utm_source": "typed"},
+                extra_fields={"Email": "other@example.com"},
                 source={"utm_source": "x"},
             ),
         )
@@ -91,7 +91,7 @@ class TestEmails:
         assert notification.data == {
             "paragraphs": ["One", "Two"],
             "fields": {"Name": "Ada", "Email": ADA["email"]},
-            "other_fields": {"Email": "other@example.com", "utm_source": "typed"},
+            "other_fields": {"Email": "other@example.com"},
             "source": {"utm_source": "x"},
         }
         assert notification.key == f"contact-notification/{id_}"

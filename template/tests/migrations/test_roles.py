@@ -16,6 +16,7 @@ def set_role(role: str) -> str:
     return f"UPDATE users SET role = '{role}'"  # noqa: S608 - a constant of the test
 
 
+@pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(("stored", "expected"), [("admin", "admin"), ("support", "user")])
 async def test_keeps_roles_and_downgrades_to_the_built_in_ones(url: str, stored: str, expected: str) -> None:
     def write(connection: Connection) -> None:

@@ -31,7 +31,7 @@ from app.realtime.relay import Relay
 from app.realtime.settings import RealtimeSettings
 from tests.conftest import ME, SignIn
 
-TIMEOUT = 30
+TIMEOUT = 30.0
 
 
 @dataclass
@@ -84,8 +84,7 @@ async def serving(app: FastAPI) -> AsyncIterator[tuple[str, LimitedServer]]:
                 limits=ConnectionLimits(drain_delay=60),
                 lifespan="off",
                 log_config=None,
-                # A connection that a failed test left open must not keep the suite waiting.
-                timeout_graceful_shutdown=TIMEOUT,
+                timeout_graceful_shutdown=5,
             )
         )
         task = asyncio.create_task(server.serve([listening]))

@@ -16,24 +16,21 @@ class SlowEnter(MemoryStreams):
     """Streams that an "enter" reaches only while `arrives` is set.
 
     Attributes:
-        calls: of `enter_rooms`.
+        entered: the rooms of each call.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.sent, self.arrives = asyncio.Event(), asyncio.Event()
         self.arrives.set()
-        self.calls: list[Mapping[str, Collection[str]]] = []
+        self.entered: list[Mapping[str, Collection[str]]] = []
 
-    async def enter_rooms(self, rooms: Mapping[str, Collection[str]], lifetime: timedelta) -> None:
-        self.calls.append(rooms)
-        await super().enter_rooms(rooms, lifetime)
-
-    async def enter(self, room: str, members: Collection[str], lifetime: timedelta) -> None:
+    async def enter(self, rooms: Mapping[str, Collection[str]], lifetime: timedelta) -> None:
+        self.entered.append(rooms)
         if not self.arrives.is_set():
             self.sent.set()
             await self.arrives.wait()
-        await super().enter(room, members, lifetime)
+        await super().enter(rooms, lifetime)
 
 
 class TestSlowReader:
@@ -89,10 +86,10 @@ class TestCount:
         site.streams.inner = streams = SlowEnter()
         user_id, headers = await site.user()
         async with opened(site.url, headers), opened(site.url, headers), opened(site.url, headers):
-            streams.calls.clear()
+            streams.entered.clear()
             await site.renew()
 
-            assert [len(call[connection.room_of(user_id)]) for call in streams.calls] == [2, 1]
+            assert [len(call[connection.room_of(user_id)]) for call in streams.entered] == [2, 1]
 
     async def test_a_renewal_does_not_revive_a_closed_connection(self, site: Site) -> None:
         site.streams.inner = streams = SlowEnter()

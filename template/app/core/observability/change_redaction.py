@@ -20,18 +20,18 @@ MAX_DEPTH: Final = 4
 
 SENSITIVE: Final = frozenset(
     {
+        "accesstoken",
         "address",
         "apikey",
         "birthdate",
         "birthday",
+        "bearer",
         "body",
         "card",
         "city",
         "comment",
         "cookie",
         "credential",
-        "cvc",
-        "cvv",
         "description",
         "email",
         "fingerprint",
@@ -56,6 +56,7 @@ SENSITIVE: Final = frozenset(
         "pincode",
         "postcode",
         "pwd",
+        "refreshtoken",
         "secret",
         "seed",
         "signature",
@@ -72,12 +73,18 @@ SENSITIVE: Final = frozenset(
     }
 )
 """Words in the names of fields whose values are not shown, also in the plural."""
-SENSITIVE_COMPOUNDS: Final = (
-    *(f"{kind}key" for kind in ("api", "access", "private", "secret", "signing", "encryption")),
-    *(f"{kind}token" for kind in ("access", "refresh", "id", "session", "bearer")),
-    *(f"{kind}code" for kind in ("recovery", "backup", "mfa", "otp", "security", "verification", "login", "reset")),
+SENSITIVE_PAIRS: Final = (
+    "api_key",
+    "access_key",
+    "private_key",
+    "secret_key",
+    "signing_key",
+    "encryption_key",
+    "backup_code",
+    "recovery_code",
+    "mfa_code",
+    "verification_code",
 )
-"""Parts of names, without separators, whose words alone are not sensitive or may be written as one word."""
 
 _WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
@@ -100,9 +107,9 @@ def shown_text(text: str, limit: int = MAX_TEXT) -> str:
 
 def _is_sensitive(name: str) -> bool:
     words = [word.lower() for word in _WORDS.findall(name)]
-    joined = "".join(words)
+    joined = "_".join(words)
     return any(not SENSITIVE.isdisjoint(_singulars(word)) for word in words) or any(
-        compound in joined for compound in SENSITIVE_COMPOUNDS
+        pair in joined for pair in SENSITIVE_PAIRS
     )
 
 

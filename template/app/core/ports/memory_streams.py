@@ -74,15 +74,11 @@ class MemoryStreams:
         for listener in tuple(self._listeners.get(stream, ())):
             listener.noted(stream, note)
 
-    async def enter(self, room: str, members: Collection[str], lifetime: timedelta) -> None:
+    async def enter(self, rooms: Mapping[str, Collection[str]], lifetime: timedelta) -> None:
         """See `Streams.enter`."""
         expires = time.monotonic() + lifetime.total_seconds()
-        self._rooms.setdefault(room, {}).update(dict.fromkeys(members, expires))
-
-    async def enter_rooms(self, rooms: Mapping[str, Collection[str]], lifetime: timedelta) -> None:
-        """See `Streams.enter_rooms`."""
         for room, members in rooms.items():
-            await self.enter(room, members, lifetime)
+            self._rooms.setdefault(room, {}).update(dict.fromkeys(members, expires))
 
     async def leave(self, room: str, members: Collection[str]) -> None:
         """See `Streams.leave`."""

@@ -117,12 +117,12 @@ class Streams(Protocol):
         """Send a note to all who follow the stream now."""
         ...
 
-    async def enter(self, room: str, members: Collection[str], lifetime: timedelta) -> None:
-        """Add members to a room, or keep them there. A member leaves after `lifetime` without another call."""
-        ...
+    async def enter(self, rooms: Mapping[str, Collection[str]], lifetime: timedelta) -> None:
+        """Add members to rooms, or keep them there. A member leaves after `lifetime` without another call.
 
-    async def enter_rooms(self, rooms: Mapping[str, Collection[str]], lifetime: timedelta) -> None:
-        """Add members to several rooms, or keep them there, as `enter` does. If it fails, some may have been added."""
+        Args:
+            rooms: the members by room. At most a thousand or so, since a server is asked for all at once.
+        """
         ...
 
     async def leave(self, room: str, members: Collection[str]) -> None:

@@ -52,13 +52,10 @@ def path_inside(root: Path, relative: str) -> Path:
         OutsideRootError: a symbolic link is part of the path. The path of `root` itself may contain some.
     """
     checked = check_relative_path(relative)
-    try:
-        path = root.resolve() / checked
-        real = path.resolve()
-    except RuntimeError:
-        # Python before 3.13 raises this for a loop of symbolic links.
-        path, real = root / checked, None
-    if real != path:
+    folder = root.resolve()
+    path = folder / checked
+    # `Path.resolve` treats a loop of links as an error before Python 3.13, and as a file since.
+    if any(part.is_symlink() for part in (path, *path.parents) if part.is_relative_to(folder) and part != folder):
         raise OutsideRootError(f"{path} leads elsewhere")
     return path
 

@@ -3,13 +3,12 @@
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
-# IANA's special-purpose registries: `is_global` accepts these, in some version of Python or in all.
+# What `is_global` accepts, in some version of Python or in all: IANA's special-purpose registries, and a cloud's own.
 _PRIVATE_V4: Final = (
+    IPv4Network("168.63.129.16/32"),  # Azure's host: credentials and configuration of the virtual machine
     IPv4Network("192.0.0.0/24"),  # protocol assignments
     IPv4Network("192.88.99.0/24"),  # 6to4 relays
     IPv4Network("224.0.0.0/3"),  # multicast, and reserved
-    # A public address that leads to the machine's own cloud. Other clouds' metadata addresses are private or reserved.
-    IPv4Network("168.63.129.16/32"),  # Azure's services for virtual machines
 )
 _UNICAST_V6: Final = IPv6Network("2000::/3")
 _PRIVATE_V6: Final = (

@@ -14,15 +14,8 @@ down_revision: str | Sequence[str] | None = None
 branch_labels: str | Sequence[str] | None = ("audit",)
 depends_on: str | Sequence[str] | None = ("core_0001", "users_0001")
 
-# A chain cannot be deleted, and neither its end nor its beginning moves back.
 # An entry cannot be changed, except that its client and its user agent are erased with their user. It can be deleted
-# once it is 90 days old.
-MOVES_BACK = """
-    NEW.chain <> OLD.chain
-    OR NEW.sequence < OLD.sequence OR (NEW.sequence = OLD.sequence AND NEW.hash <> OLD.hash)
-    OR NEW.trimmed_sequence < OLD.trimmed_sequence
-    OR (NEW.trimmed_sequence = OLD.trimmed_sequence AND NEW.trimmed_hash <> OLD.trimmed_hash)
-"""
+# once it is 90 days old. A chain stays, and its two ends only move forward.
 POSTGRESQL = (
     """
     CREATE FUNCTION audit_entries_are_final() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -50,11 +43,12 @@ POSTGRESQL = (
     CREATE TRIGGER audit_entries_are_not_truncated BEFORE TRUNCATE ON audit_entries
     FOR EACH STATEMENT EXECUTE FUNCTION audit_entries_are_final()
     """,
-    f"""
+    """
     CREATE FUNCTION audit_chains_only_grow() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         IF TG_OP = 'UPDATE' THEN
-            IF NOT ({MOVES_BACK}) THEN
+            IF NEW.chain = OLD.chain AND NEW.sequence >= OLD.sequence
+                AND NEW.trimmed_sequence >= OLD.trimmed_sequence THEN
                 RETURN NEW;
             END IF;
         END IF;
@@ -105,9 +99,9 @@ SQLITE = (
         SELECT RAISE(ABORT, 'entries of the audit log are final');
     END
     """,
-    f"""
+    """
     CREATE TRIGGER audit_chains_only_grow BEFORE UPDATE ON audit_chains
-    WHEN {MOVES_BACK}
+    WHEN NEW.chain != OLD.chain OR NEW.sequence < OLD.sequence OR NEW.trimmed_sequence < OLD.trimmed_sequence
     BEGIN
         SELECT RAISE(ABORT, 'chains of the audit log only grow');
     END
@@ -170,5 +164,4 @@ def downgrade() -> None:
     op.drop_table("audit_chains")
     op.drop_table("audit_entries")
     if op.get_bind().dialect.name == "postgresql":
-        op.execute("DROP FUNCTION audit_entries_are_final")
-        op.execute("DROP FUNCTION audit_chains_only_grow")
+        op.execute("DROP FUNCTION audit_entries_are_final, audit_chains_only_grow")

@@ -172,22 +172,16 @@ class StreamContract:
         assert left.messages == []
 
     async def test_members_come_and_go(self, streams: Streams, others: Streams, stream: str) -> None:
-        await streams.enter(stream, ["one", "two"], HOUR)
-        await others.enter(stream, ["three"], HOUR)
+        await streams.enter({stream: ["one", "two"]}, HOUR)
+        await others.enter({stream: ["three"]}, HOUR)
         await others.leave(stream, ["one", "unknown"])
 
         assert sorted(await streams.members(stream)) == ["three", "two"]
 
-    async def test_members_enter_several_rooms_at_once(self, streams: Streams, others: Streams, stream: str) -> None:
-        await streams.enter_rooms({stream: ["one", "two"], f"{stream}:other": ["one"]}, HOUR)
-        await streams.enter_rooms({}, HOUR)
-
-        assert sorted(await others.members(stream)) == ["one", "two"]
-        assert list(await others.members(f"{stream}:other")) == ["one"]
-
     async def test_a_member_that_does_not_renew_leaves(self, streams: Streams, stream: str) -> None:
-        await streams.enter(stream, ["killed"], timedelta(milliseconds=1))
-        await streams.enter(stream, ["alive"], HOUR)
+        await streams.enter({stream: ["killed"]}, timedelta(milliseconds=1))
+        await streams.enter({stream: ["alive"], f"{stream}:2": ["other"]}, HOUR)
+        assert list(await streams.members(f"{stream}:2")) == ["other"]
         await asyncio.sleep(0.01)
 
         assert list(await streams.members(stream)) == ["alive"]

@@ -19,7 +19,6 @@ class BookingState(StrEnum):
     CONFIRMED = "confirmed"
 
 
-
 class Booking(Entity, SoftDelete, table=True):
     """A booking of a room."""
 
