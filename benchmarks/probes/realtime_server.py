@@ -6,6 +6,7 @@
 
 import asyncio
 import json
+import os
 import resource
 import sys
 import time
@@ -26,6 +27,9 @@ from websockets.exceptions import ConnectionClosed
 
 type Commands = dict[str, Callable[[int], Awaitable[object]]]
 
+ANSWERS = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+"""Standard output. Everything else that is printed, such as emails, goes to standard error: nothing reads it between
+two answers, and a full pipe would stop the server."""
 PAUSE = 0.2
 """Seconds between two events, in which every client has received the former."""
 
@@ -42,10 +46,10 @@ def resident() -> int:
 
 async def obey(commands: Commands) -> None:
     """Execute commands until the input ends."""
-    print(json.dumps("ready"), flush=True)
+    print(json.dumps("ready"), file=ANSWERS, flush=True)
     while line := await asyncio.to_thread(sys.stdin.readline):
         name, _, count = line.strip().partition(" ")
-        print(json.dumps(await commands[name](int(count or 0))), flush=True)
+        print(json.dumps(await commands[name](int(count or 0))), file=ANSWERS, flush=True)
 
 
 async def memory(_: int) -> int:
@@ -83,7 +87,7 @@ async def ours(port: int) -> None:
 
 
 async def bare(port: int) -> None:
-    """Run a server of `websockets` as it comes, without compression."""
+    """Run a server of `websockets` as it comes, without compression and without pings."""
     connections: set[ServerConnection] = set()
 
     async def handle(connection: ServerConnection) -> None:
@@ -100,11 +104,12 @@ async def bare(port: int) -> None:
             broadcast(connections, json.dumps(message | {"event": event("fanned")}))
             await asyncio.sleep(PAUSE)
 
-    async with serve(handle, "127.0.0.1", port, compression=None):
+    async with serve(handle, "127.0.0.1", port, compression=None, ping_interval=None):
         await obey({"fan": fan, "memory": memory})
 
 
 if __name__ == "__main__":
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     asyncio.run({"ours": ours, "bare": bare}[sys.argv[1]](int(sys.argv[2])))

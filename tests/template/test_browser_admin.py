@@ -8,14 +8,14 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from omnistack.shell.process import program
 from omnistack.suites.cell import write
 from omnistack.suites.steps import Site, environment
 from omnistack.template.render import Renderer
-from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Error, Page, Route, expect, sync_playwright
 
 from tests.template.test_first_checkout_page import server
 from tests.template.test_own_module_page import ROOT
@@ -31,6 +31,13 @@ HOSTILE: Final = (
     "javascript:document.title=1",
     "{{constructor.constructor('document.title=1')()}}",
 )
+FAILURES: Final[tuple[dict[str, Any] | None, ...]] = (
+    None,
+    {"status": 502, "content_type": "text/html", "body": "<h1>Bad gateway</h1>"},
+    {"status": 500, "content_type": "application/json", "body": "null"},
+    {"status": 200, "content_type": "application/json", "body": '{"items": ['},
+)
+"""Responses of a failing server or proxy; `None` is a connection that is cut."""
 DARK_BACKGROUND: Final = "rgb(20, 22, 26)"
 PHONE: Final = 390
 """Width of a small phone in pixels."""
@@ -255,6 +262,29 @@ class TestBrowserAdmin:
             expect(page.get_by_role("alert")).to_contain_text("cannot be reached")
         page.get_by_role("button", name="Try again").click()
         expect(page.locator("tbody tr")).to_have_count(len(HOSTILE) + 1)
+
+    @pytest.mark.parametrize("failure", FAILURES)
+    def test_no_view_waits_for_a_response_that_failed(
+        self, backend: Backend, open_admin: Open, failure: dict[str, Any] | None
+    ) -> None:
+        page = open_admin()
+
+        def answer(route: Route) -> None:
+            if failure is None:
+                route.abort()
+            else:
+                route.fulfill(**failure)
+
+        for calls in ("**/admin/dashboard/**", "**/admin/users**"):
+            page.route(calls, answer)
+        sign_in(page, backend.token("admin@example.com"))
+        for place in ("#/", "#/users", "#/users/1", "#/dashboard/audit-logs"):
+            page.evaluate("place => location.hash = place", place)
+            expect(page.get_by_role("alert")).to_be_visible()
+            expect(page.get_by_role("button", name="Try again")).to_have_count(1)
+            expect(page.get_by_text("Loading…")).to_have_count(0)
+            page.evaluate("location.hash = '#/inbox'")
+            expect(page.get_by_role("alert")).to_have_count(0)
 
     def test_fits_a_phone_and_a_dark_room(self, backend: Backend, open_admin: Open) -> None:
         page = open_admin(width=PHONE, dark=True)

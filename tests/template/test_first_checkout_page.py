@@ -18,6 +18,7 @@ from omnistack.suites.cell import write
 from omnistack.suites.steps import Site, environment
 from omnistack.template.render import Renderer
 
+from tests.template.process_output import ProcessOutput
 from tests.template.test_own_module_page import ROOT
 
 BLOCK: Final = re.compile(r"^```(?P<kind>\w+)\n(?P<text>.*?)^```", re.DOTALL | re.MULTILINE)
@@ -65,16 +66,10 @@ def server(site: Site, port: str) -> Iterator[str]:
         text=True,
         start_new_session=True,
     )
-    assert process.stdout is not None
     try:
-        seen = ""
-        while "Ctrl-C" not in seen:
-            line = process.stdout.readline()
-            assert line, seen
-            seen += line
-        yield seen
+        yield ProcessOutput(process).read_until("Ctrl-C", SECONDS)
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=SECONDS)
+        process.wait(SECONDS)
     finally:
         if process.poll() is None:
             kill_group(process)

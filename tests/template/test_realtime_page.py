@@ -19,6 +19,7 @@ from omnistack.suites.cell import write
 from omnistack.suites.steps import Site, environment
 from omnistack.template.render import Renderer
 
+from tests.template.process_output import ProcessOutput
 from tests.template.test_own_module_page import ROOT
 
 PAGE: Final = ROOT / "template" / "docs" / "realtime.md"
@@ -49,7 +50,10 @@ asyncio.run(main(int(sys.argv[1])))
 """
 HTML: Final = """<!doctype html><meta charset="utf-8"><script type="module">
 import { Realtime } from "/client.js";
-const report = (item) => fetch("/report", { method: "POST", body: JSON.stringify(item) });
+// One after the other: requests at the same time arrive in any order.
+let reports = Promise.resolve();
+const post = (item) => fetch("/report", { method: "POST", body: JSON.stringify(item) });
+const report = (item) => (reports = reports.then(() => post(item)));
 const realtime = new Realtime({
   url: "ws://127.0.0.1:PORT/api/v1/app/ws",
   token: async () => (await fetch("/token")).text(),
@@ -139,17 +143,14 @@ def application(site: Site, port: int) -> Iterator[subprocess.Popen[str]]:
         start_new_session=True,
     )
     try:
-        assert process.stdout is not None
-        while "ready" not in process.stdout.readline():
-            assert process.poll() is None
+        ProcessOutput(process).read_until("ready", SECONDS)
         yield process
     finally:
         kill_group(process)
         process.wait()
-        for pipe in (process.stdin, process.stdout):
-            assert pipe is not None
-            with suppress(BrokenPipeError):
-                pipe.close()
+        assert process.stdin is not None
+        with suppress(BrokenPipeError):
+            process.stdin.close()
 
 
 @contextmanager

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 logger = structlog.stdlib.get_logger(__name__)
 
-PLAN_LIFETIME: Final = 30.0
+PLAN_LIFETIME: Final = 5.0
 """Seconds after which a process notices that a user's plan has changed."""
 LIST_LIFETIME: Final = 300.0
 """Seconds for which a process remembers a user's lists. A change of flags ends it at once."""
@@ -98,7 +98,7 @@ class FeatureFlags:
         return [key for key in keys if await self.enabled(key, user)]
 
     async def plan_of(self, user_id: UUID) -> str | None:
-        """Return a user's plan, at most 30 seconds old if the database answers. `None` if it could never be loaded."""
+        """Return a user's plan, at most five seconds old if the database answers; `None` if it was never loaded."""
         return await self._plans.get(user_id)
 
     @contextmanager

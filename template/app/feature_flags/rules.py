@@ -1,6 +1,7 @@
 """The rules of a flag, and the stable hash behind percentages."""
 
 import hashlib
+import operator
 from typing import Annotated, Final, Self
 from uuid import UUID
 
@@ -10,18 +11,27 @@ MAX_RULES: Final = 10
 MAX_PLANS: Final = 20
 MAX_PLAN_LENGTH: Final = 50
 
+_EVERYONE: Final = "Every user, and anonymous visitors. Excludes other conditions."
+
 PlanName = Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_]*$", max_length=MAX_PLAN_LENGTH)]
 
 
 class FlagRule(BaseModel):
-    """Users for whom a flag is on. All conditions of a rule must hold."""
+    """Users for whom a flag is on. All conditions of a rule must hold. A response omits conditions that are not set."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    everyone: bool = Field(default=False, description="Every user, and anonymous visitors. Excludes other conditions.")
-    listed: bool = Field(default=False, description="Users in the flag's list.")
+    everyone: bool = Field(
+        default=False,
+        exclude_if=operator.not_,
+        description=_EVERYONE,
+    )
+    listed: bool = Field(default=False, exclude_if=operator.not_, description="Users in the flag's list.")
     plans: tuple[PlanName, ...] = Field(
-        default=(), max_length=MAX_PLANS, description="Users with one of these plans. Empty: any plan."
+        default=(),
+        max_length=MAX_PLANS,
+        exclude_if=operator.not_,
+        description="Users with one of these plans. Empty: any plan.",
     )
     percentage: float | None = Field(
         default=None,
@@ -29,6 +39,7 @@ class FlagRule(BaseModel):
         le=100,
         allow_inf_nan=False,
         strict=True,
+        exclude_if=lambda value: value is None,
         description="A share of all users. Growing it never removes a user.",
     )
 

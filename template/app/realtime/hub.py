@@ -1,6 +1,7 @@
 """The subscriptions of this process: every event reaches every subscription once and in order, or it gets a `gap`."""
 
 import asyncio
+import math
 import time
 from collections.abc import Coroutine
 from contextvars import Context
@@ -12,7 +13,7 @@ from app.core.ports.streams import GapError, Position, StreamMessage, StreamsUna
 from app.core.runtime import Runtime
 from app.realtime.channels import Subscribable
 from app.realtime.connection import Connection, frame_of
-from app.realtime.limits import PAGE_SIZE, RETRY_DELAY
+from app.realtime.limits import AUTHORIZE_TIMEOUT, PAGE_SIZE, RETRY_DELAY
 from app.realtime.notes import PRESENCE, RECHECK
 from app.realtime.presence import Roster
 from app.realtime.protocol import Subscribed, Unsubscribed, event_text
@@ -110,13 +111,21 @@ class Hub:
             self._repair(followed)
 
     async def authorize(self, subscriptions: tuple[Subscription, ...]) -> None:
-        """Authorize subscriptions again, and end those that are no longer allowed."""
+        """Authorize subscriptions again, and end those that are no longer allowed.
+
+        Where the authorization fails, the subscription stays, and is due again at once.
+        """
         for subscription in subscriptions:
             began = time.monotonic()
-            if await subscription.channel.admits(self._runtime, subscription.connection.caller):
-                # Only an answer counts: after an error, the next round asks again.
-                subscription.authorized_at = began
-            else:
+            try:
+                async with asyncio.timeout(AUTHORIZE_TIMEOUT):
+                    is_allowed = await subscription.channel.admits(self._runtime, subscription.connection.caller)
+            except Exception as error:  # noqa: BLE001 - a module's function: the other subscriptions must not wait for it
+                subscription.authorized_at = -math.inf
+                logger.warning("realtime_authorization_failed", error=type(error).__name__)
+                continue
+            subscription.authorized_at = began
+            if not is_allowed:
                 await self.unsubscribe(subscription, forbidden=True)
 
     async def keep(self) -> None:

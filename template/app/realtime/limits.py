@@ -29,6 +29,8 @@ ACCESS_INTERVAL: Final = 0.5
 """Seconds between two checks for deactivated users."""
 AUTHORIZE_INTERVAL: Final = 60.0
 """Seconds after which a subscription is authorized again."""
+AUTHORIZE_TIMEOUT: Final = 5.0
+"""Seconds that a module's authorization may take before it counts as failed."""
 PRESENCE_LEASE: Final = 30.0
 PRESENCE_INTERVAL: Final = 10.0
 RECONNECT_SPREAD: Final = 5.0

@@ -8,7 +8,7 @@ from app.core.manifest import DeclaredChannels, Module
 from app.core.runtime import Runtime
 from app.realtime.channels import Channels
 from app.realtime.commands import realtime
-from app.realtime.data_policy import RETENTION
+from app.realtime.data_policy import FIGURES, REPORT_METRICS, RETENTION
 from app.realtime.hub import Hub
 from app.realtime.models import RealtimeOutboxEvent
 from app.realtime.monitor import Monitor
@@ -59,4 +59,6 @@ module = Module(
     background=_background,
     commands=(realtime,),
     retention=RETENTION,
+    metrics=REPORT_METRICS,
+    figures=FIGURES,
 )

@@ -34,8 +34,7 @@ class TestCreate:
 
         assert answer.status_code == 201, answer.text
         flag = answer.json()
-        empty = {"everyone": False, "listed": False, "plans": [], "percentage": None}
-        assert flag["rules"] == [{**empty, "listed": True}, {**empty, "plans": ["pro"], "percentage": 10}]
+        assert flag["rules"] == [{"listed": True}, {"plans": ["pro"], "percentage": 10}]
         assert (flag["key"], flag["description"]) == ("new-editor", "For testers and a tenth of all subscribers.")
         assert (flag["enabled"], flag["user_count"]) == (True, 0)
         assert (flag["starts_at"], flag["ends_at"]) == (TIME, "2027-01-01T11:00:00Z")

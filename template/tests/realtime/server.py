@@ -31,7 +31,7 @@ from app.realtime.relay import Relay
 from app.realtime.settings import RealtimeSettings
 from tests.conftest import ME, SignIn
 
-TIMEOUT = 10.0
+TIMEOUT = 30.0
 
 
 @dataclass
@@ -40,9 +40,11 @@ class Rooms:
 
     Attributes:
         hold: cleared while the table does not answer.
+        fails: whether the table raises.
     """
 
     members: dict[str, set[UUID]] = field(default_factory=dict)
+    fails: bool = False
     hold: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
@@ -52,6 +54,8 @@ class Rooms:
     async def admits(self, _runtime: Runtime, user: ChannelUser, parameters: Any) -> bool:  # noqa: ANN401
         """Whether the user is in the room."""
         await self.hold.wait()
+        if self.fails:
+            raise OSError
         return user.id in self.members.get(parameters["id"], set())
 
 

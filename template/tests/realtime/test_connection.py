@@ -103,6 +103,23 @@ class TestChannels:
 
             assert (await client.expect("unsubscribed"))["reason"] == "forbidden"
 
+    async def test_a_failed_authorization_is_repeated_and_holds_up_no_other(self, site: Site) -> None:
+        user_id, headers = await site.user()
+        site.rooms.members = {"1": {user_id}, "2": {user_id}}
+
+        async with opened(site.url, headers) as client:
+            await client.subscribe("room:1")
+            await client.subscribe("room:2")
+            site.rooms.members.clear()
+            site.rooms.fails = True
+            (one,) = site.hub.connections
+            await site.hub.authorize(site.hub.subscriptions_of(one))
+            assert len(site.hub.subscriptions_of(one)) == 2
+            site.rooms.fails = False
+
+            ended = [await client.expect("unsubscribed") for _ in range(2)]
+            assert [each["channel"] for each in ended] == ["room:1", "room:2"]
+
     async def test_a_channel_can_be_left_and_entered_again(self, site: Site) -> None:
         _, headers = await site.user()
 

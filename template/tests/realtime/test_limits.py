@@ -8,19 +8,25 @@ import pytest
 
 from app.core.ports.memory_streams import MemoryStreams
 from app.core.ports.realtime import Everyone
-from app.realtime import close_codes, connection
+from app.realtime import close_codes, connection, monitor
 from tests.realtime.server import Site, opened
 
 
 class SlowEnter(MemoryStreams):
-    """Streams that an "enter" reaches only while `arrives` is set."""
+    """Streams that an "enter" reaches only while `arrives` is set.
+
+    Attributes:
+        entered: the rooms of each call.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.sent, self.arrives = asyncio.Event(), asyncio.Event()
         self.arrives.set()
+        self.entered: list[Mapping[str, Collection[str]]] = []
 
     async def enter(self, rooms: Mapping[str, Collection[str]], lifetime: timedelta) -> None:
+        self.entered.append(rooms)
         if not self.arrives.is_set():
             self.sent.set()
             await self.arrives.wait()
@@ -48,8 +54,43 @@ class TestSlowReader:
 
             assert await slow.closed() == 1013
 
+    async def test_the_bytes_of_a_text_count_and_not_its_characters(
+        self, site: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        text = "ü" * 100
+        _, headers = await site.user()
+        async with opened(site.url, headers) as client:
+            (one,) = site.hub.connections
+            arrives = asyncio.Event()
+
+            async def blocked(_: object) -> None:
+                await arrives.wait()
+
+            monkeypatch.setattr(one, "_server_send", blocked)
+            monkeypatch.setattr(connection, "MAX_QUEUED_BYTES", 2 * len(text))
+            one.push(connection.frame_of("taken by the server"))
+            one.push(connection.frame_of(text))
+            assert not one.is_closing
+            one.push(connection.frame_of("a"))
+            assert one.is_closing
+            arrives.set()
+
+            assert await client.closed() == 1013
+
 
 class TestCount:
+    async def test_connections_are_renewed_in_one_call_for_each_batch(
+        self, site: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(monitor, "RENEWED_AT_ONCE", 2)
+        site.streams.inner = streams = SlowEnter()
+        user_id, headers = await site.user()
+        async with opened(site.url, headers), opened(site.url, headers), opened(site.url, headers):
+            streams.entered.clear()
+            await site.renew()
+
+            assert [len(call[connection.room_of(user_id)]) for call in streams.entered] == [2, 1]
+
     async def test_a_renewal_does_not_revive_a_closed_connection(self, site: Site) -> None:
         site.streams.inner = streams = SlowEnter()
         _, headers = await site.user()

@@ -94,7 +94,8 @@ class TestSlowIssuer:
             turns += 1
 
         assert await waiting == "unavailable"
-        assert turns > 10
+        # A download that blocks the loop leaves one turn. A busy machine leaves few.
+        assert turns > 1
 
     async def test_the_default_threads_are_not_used(self, keys: KeySet, issuer: Issuer) -> None:
         loop = asyncio.get_running_loop()

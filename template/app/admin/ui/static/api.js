@@ -40,16 +40,17 @@ export function tokenExpiry() {
  * Send a request to an admin route and return the JSON of the response.
  *
  * Throws an `ApiError` if the API refuses it, and an `AbortError` if `signal` aborts it. If the token is refused, the
- * administrator signs in again and the request is repeated, unless `retry` is false.
+ * administrator signs in again and the request is repeated once, unless `retry` is false.
  */
 export async function request(method, path, options = {}) {
   const response = await accepted(method, path, options);
-  return response.status === 204 ? null : await response.json();
+  return response.status === 204 ? null : await body(response, options.signal, () => response.json());
 }
 
 /** Return the file that a GET route answers with. */
 export async function download(path, query) {
-  return await (await accepted("GET", path, { query, timeout: DOWNLOAD_TIMEOUT })).blob();
+  const response = await accepted("GET", path, { query, timeout: DOWNLOAD_TIMEOUT });
+  return await body(response, undefined, () => response.blob());
 }
 
 async function accepted(method, path, { query = {}, body, signal, retry = true, timeout = TIMEOUT }) {
@@ -57,7 +58,8 @@ async function accepted(method, path, { query = {}, body, signal, retry = true, 
   const response = await send(method, address, body, signal, timeout);
   if (response.status === 401 && retry && renew !== null) {
     await renew((await failure(response)).message);
-    return accepted(method, path, { query, body, signal, timeout });
+    // Once: a route that refuses every token must not ask for one again and again.
+    return accepted(method, path, { query, body, signal, timeout, retry: false });
   }
   if (!response.ok) throw await failure(response);
   return response;
@@ -85,6 +87,19 @@ async function send(method, address, body, signal, timeout) {
       message: slow
         ? "The server did not answer in time. Check whether the change was made before you repeat it."
         : "The server cannot be reached. Check the connection and try again.",
+    });
+  }
+}
+
+/** Return what `read` makes of the body of a response. Throws an `ApiError` if it is cut off or not JSON. */
+async function body(response, signal, read) {
+  try {
+    return await read();
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new ApiError(response.status, {
+      message: "The server's response is incomplete or damaged. Check whether a change was made before you repeat it.",
+      request_id: response.headers.get("X-Request-ID") ?? "",
     });
   }
 }

@@ -8,7 +8,7 @@ import { errorPanel } from "./errors.js";
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
 /** Show the overview in an element. */
-export async function homePage(main, ui, signal) {
+export async function homePage(main, ui, { signal, reload }) {
   const statistics = h("div", {}, ui.statistics && h("p", { class: "hint", role: "status" }, "Loading…"));
   const cards = ui.views.map((view) =>
     h("a", { class: "card", href: `#${view.path}` }, h("strong", {}, view.title), about(view)),
@@ -18,7 +18,7 @@ export async function homePage(main, ui, signal) {
   try {
     fill(statistics, figures(await request("GET", ui.statistics, { signal })));
   } catch (error) {
-    if (!signal.aborted) fill(statistics, errorPanel(error));
+    if (!signal.aborted) fill(statistics, errorPanel(error, reload));
   }
 }
 

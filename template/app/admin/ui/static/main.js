@@ -24,7 +24,7 @@ async function show() {
   showMenu(place?.view);
   document.title = place ? `${place.view.title} – ${PRODUCT}` : PRODUCT;
   try {
-    if (place === null) await homePage(main, ui, signal);
+    if (place === null) await homePage(main, ui, { signal, reload: show });
     else if (place.view.problem !== null) throw new Error(place.view.problem);
     else if (place.key === null) await tablePage(main, place.view, place.query, { signal, reload: show });
     else await itemPage(main, place.view, place.key, { signal, reload: show });
