@@ -175,7 +175,7 @@ def _observe_calls(telemetry: Telemetry) -> AbstractContextManager[None]:
         operation = telemetry.start(ExternalCall(system=system))
 
         def finish(report: CallReport) -> None:
-            operation.circuit = report.circuit
+            operation.circuit, operation.is_refused = report.circuit, report.is_refused
             telemetry.finish(operation, report.error)
 
         return finish

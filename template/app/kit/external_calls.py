@@ -12,10 +12,12 @@ class CallReport:
     Attributes:
         error: why it failed; `None` if it succeeded.
         circuit: the state of the system's circuit after the call; `None` without a circuit breaker.
+        is_refused: whether no call was made, because the circuit is open or every slot is in use.
     """
 
     error: BaseException | None = None
     circuit: str | None = None
+    is_refused: bool = False
 
 
 type CallFinished = Callable[[CallReport], None]

@@ -63,9 +63,7 @@ class MetricsDirectory:
         return id_
 
     def files(self) -> list[str]:
-        """Fold the files of dead processes, and return the paths of all files that have to be added up. Call it in
-        `locked`.
-        """
+        """Fold the files of dead processes, and return the files to add up. Call it while the lock is held."""
         self._fold()
         return [str(path) for path in sorted(self.path.glob("*.db")) if path.stat().st_size >= MIN_FILE_SIZE]
 
@@ -153,13 +151,19 @@ def _add_up(sources: Sequence[Path], target: Path) -> None:
     for source in sources:
         if not source.exists() or source.stat().st_size < MIN_FILE_SIZE:
             continue
-        for key, value, _timestamp, _position in MmapedDict.read_all_values_from_file(str(source)):
+        for key, value in _values_of(source):
             totals[key] += value
     target.unlink(missing_ok=True)
-    written = MmapedDict(str(target))
+    written = MmapedDict(str(target))  # type: ignore[no-untyped-call]  # as are the others of this class
     for key, value in totals.items():
-        written.write_value(key, value, 0.0)
-    written.close()
+        written.write_value(key, value, 0.0)  # type: ignore[no-untyped-call]
+    written.close()  # type: ignore[no-untyped-call]
+
+
+def _values_of(path: Path) -> Iterator[tuple[str, float]]:
+    values = MmapedDict.read_all_values_from_file(str(path))  # type: ignore[no-untyped-call]
+    for key, value, _timestamp, _position in values:
+        yield key, value
 
 
 def _create_private(path: Path) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
-from prometheus_client.metrics_core import Metric
 from sqlalchemy.engine import make_url
 
 from app.core.config.settings import Settings
@@ -87,11 +87,17 @@ class Exposition:
 
     async def _render(self) -> bytes:
         await self.sampler.refresh()
-        return await asyncio.to_thread(self._collect)
+        return await asyncio.to_thread(lambda: render(self.directory, self.sampler.families()))
 
-    def _collect(self) -> bytes:
-        with self.directory.locked():
-            families = list(MultiProcessCollector.merge(self.directory.files()))
-        registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Families([*families, *self.sampler.families()]))
-        return generate_latest(registry)
+
+def render(directory: MetricsDirectory, others: Iterable[Metric]) -> bytes:
+    """Return the metrics of all processes, and others, in Prometheus' text format.
+
+    Raises:
+        DirectoryBusyError: another process holds the directory's lock for too long.
+    """
+    with directory.locked():
+        recorded = MultiProcessCollector.merge(directory.files())  # type: ignore[no-untyped-call]  # untyped library
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Families([*recorded, *others]))
+    return generate_latest(registry)

@@ -146,5 +146,5 @@ def instruments_in(path: Path) -> Instruments:
     """
     id_ = MetricsDirectory(path).register()
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(path)
-    values.ValueClass = values.MultiProcessValue(process_identifier=lambda: id_)
+    values.ValueClass = values.MultiProcessValue(lambda: id_)  # type: ignore[no-untyped-call]
     return Instruments()

@@ -22,7 +22,6 @@ from app.core.ports.telemetry import (
     WebhookDelivery,
     WebhookReceipt,
 )
-from app.kit.resilience.errors import UnavailableError
 from app.metrics.instruments import Instruments
 
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"})
@@ -139,7 +138,7 @@ class MetricsListener(TelemetryListener):
         match operation.error:
             case None:
                 outcome = "success"
-            case UnavailableError():
+            case _ if operation.is_refused:
                 outcome = "refused"
             case TimeoutError():
                 outcome = "timeout"

@@ -1,4 +1,4 @@
-"""Numbers that are read from the database: seldom, by one process at a time, and shared by all processes of a machine."""
+"""Numbers from the database: read seldom, by one process at a time, and shared by the processes of a machine."""
 
 import asyncio
 import json

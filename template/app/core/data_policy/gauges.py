@@ -1,4 +1,4 @@
-"""Statements for the gauges that monitoring reads (`app.core.manifest.Gauge`). Their cost does not grow with the table."""
+"""Statements for gauges (`app.core.manifest.Gauge`). Their cost does not grow with the table."""
 
 from collections.abc import Callable
 from datetime import datetime

@@ -168,12 +168,15 @@ class ExternalCall(Operation):
         system: the name of the other system.
         circuit: the state of its circuit after the call: `closed`, `half_open` or `open`; set when the call finishes.
             `None` if no circuit breaker protects the call.
+        is_refused: whether no call was made, because the circuit is open or every slot is in use; set when the call
+            finishes.
     """
 
     kind: ClassVar[str] = "external_call"
 
     system: str
     circuit: str | None = None
+    is_refused: bool = False
 
 
 @dataclass(kw_only=True, slots=True)

@@ -65,9 +65,11 @@ class CircuitBreaker:
         with reported_call(self.name) as report:
             store = shared_circuits() or self._own
             call_id = secrets.token_hex(8)
-            report.circuit = CircuitState.OPEN
-            admission = await self._admit(store, call_id)
-            report.circuit = admission.state
+            try:
+                admission = await self._admit(store, call_id)
+            except CircuitOpenError:
+                report.circuit, report.is_refused = CircuitState.OPEN, True
+                raise
             try:
                 yield
             except BaseException as error:

@@ -115,7 +115,7 @@ class TestObserver:
         seen: list[tuple[str, type[BaseException] | None]] = []
 
         def observe(system: str) -> CallFinished:
-            return lambda error: seen.append((system, None if error is None else type(error)))
+            return lambda report: seen.append((system, None if report.error is None else type(report.error)))
 
         calls = resilient(threshold=2)
         with observe_calls(observe):
