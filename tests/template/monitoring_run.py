@@ -7,6 +7,7 @@ import asyncio
 import base64
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -20,7 +21,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
-from app.dev.servers.children import command_line, start, stop
 from app.dev.servers.postgres import private_postgres
 from app.dev.servers.redis_server import private_server
 from app.dev.servers.stripe.webhooks import signature
@@ -35,7 +35,6 @@ MONITORING: Final = Path("monitoring")
 WAIT: Final = 60.0
 LOAD_SECONDS: Final = 12.0
 WORKERS: Final = 2
-MADE_TO_FIRE: Final = {"ApplicationNotScraped", "JobsDead"}
 APP: Final = str(Path(sys.executable).with_name("app"))
 
 
@@ -63,7 +62,9 @@ def answers(url: str) -> bool:
 
 
 @contextmanager
-def running(name: str, command: list[str], folder: Path, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def running(
+    name: str, command: list[str], folder: Path, environment: Mapping[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program to the end of the block, or until it is stopped; its output goes to a file."""
     with (folder / f"{name}.log").open("wb") as log:
         process = subprocess.Popen(command, env=dict(environment), stdout=log, stderr=subprocess.STDOUT)
@@ -112,7 +113,7 @@ def configure(folder: Path, ports: Mapping[str, int]) -> Path:
     config.write_text(text)
     for name, port in ports.items():
         targets = copy / "targets" / f"{name}.yml"
-        targets.write_text(json.dumps([{"targets": [f"127.0.0.1:{port}"]}]))
+        targets.write_text(re.sub(r'"\w+:\d+"', f'"127.0.0.1:{port}"', targets.read_text()))
     for rules in (copy / "rules").glob("*.yml"):
         lines = rules.read_text().splitlines()
         rules.write_text("\n".join("        for: 1s" if line.startswith("        for: ") else line for line in lines))
@@ -146,7 +147,12 @@ class Load:
         while time.monotonic() < deadline:
             for path in ("/app/projects", "/app/users/me", "/public/nowhere", "/admin/dashboard/stats"):
                 await client.get(path, headers=admin if path.startswith("/admin") else None)
-            body = {"id": f"evt_{secrets.token_hex(8)}", "object": "event", "type": "customer.updated", "data": {"object": {}}}
+            body = {
+                "id": f"evt_{secrets.token_hex(8)}",
+                "object": "event",
+                "type": "customer.updated",
+                "data": {"object": {}},
+            }
             content = json.dumps(body | {"created": int(time.time()), "livemode": False, "api_version": None}).encode()
             sign = {"stripe-signature": signature(content, STRIPE_SECRET, int(time.time()))}
             (await client.post("/public/webhooks/stripe", content=content, headers=sign)).raise_for_status()
@@ -221,20 +227,20 @@ def application(environment: Mapping[str, str], *arguments: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else sys.exit(done.stderr)
 
 
-def settings(database: str, redis: str, ai: str, crm: str, folder: Path, worker_port: int) -> dict[str, str]:
+def settings(urls: Mapping[str, str], folder: Path, worker_port: int) -> dict[str, str]:
     """Return the environment of the application."""
     return dict(os.environ) | {
         "ENVIRONMENT": "local",
         "PROJECT_NAME": "Observed",
         "SECRET_KEY": secrets.token_hex(32),
-        "DATABASE_URL": database,
-        "REDIS_URL": redis,
+        "DATABASE_URL": urls["database"],
+        "REDIS_URL": urls["redis"],
         "METRICS_TOKEN": TOKEN,
         "METRICS_DIR": str(folder / "metrics"),
         "METRICS_PORT": str(worker_port),
         "OPENAI_API_KEY": "key",
-        "OPENAI_BASE_URL": f"{ai}/v1",
-        "CONTACT_WEBHOOK_URL": f"{crm.replace('127.0.0.1', 'localhost')}/",
+        "OPENAI_BASE_URL": f"{urls['ai']}/v1",
+        "CONTACT_WEBHOOK_URL": f"{urls['crm'].replace('127.0.0.1', 'localhost')}/",
         "CONTACT_WEBHOOK_SECRET": f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}",
         "STRIPE_WEBHOOK_SECRET": STRIPE_SECRET,
         "ADMIN_EMAIL": "admin@example.com",
@@ -252,7 +258,8 @@ def main() -> None:
         ai = stack.enter_context(fake(answer_prompt))
         crm = stack.enter_context(fake(lambda _: Reply()))
         ports = {"server": unused_port(), "worker": unused_port()}
-        environment = settings(postgres.url("postgres"), redis, ai.url, crm.url, folder, ports["worker"])
+        urls = {"database": postgres.url("postgres"), "redis": redis, "ai": ai.url, "crm": crm.url}
+        environment = settings(urls, folder, ports["worker"])
         application(environment, "db", "upgrade")
         url = f"http://127.0.0.1:{ports['server']}"
         serve = [APP, "serve", "--port", str(ports["server"]), "--workers", str(WORKERS)]
@@ -260,7 +267,9 @@ def main() -> None:
         stack.enter_context(running("worker", [APP, "worker"], folder, environment))
         until(lambda: answers(f"{url}/api/v1/public/health/ready"), (folder / "server.log").read_text()[-2000:])
         prometheus = scrape(stack, folder, ports)
-        user, admin = (application(environment, "token", "--email", f"{name}@example.com") for name in ("user", "admin"))
+        user, admin = (
+            application(environment, "token", "--email", f"{name}@example.com") for name in ("user", "admin")
+        )
         httpx.get(f"{url}/api/v1/app/users/me", headers={"Authorization": f"Bearer {admin}"}).raise_for_status()
         application(environment, "user", "grant", "admin@example.com", "admin")
         asyncio.run(Load(url, user, admin).run())
@@ -291,11 +300,10 @@ def scrape(stack: ExitStack, folder: Path, ports: Mapping[str, int]) -> Promethe
 
 def check(prometheus: Prometheus) -> None:
     """Fail if a query has no data, or if an alert fires."""
-    missing = dict(panels())
     queries = list(panels())
     deadline = time.monotonic() + 10
     while True:
-        missing = {f"{name}: {query}": "" for name, query in queries if not prometheus.has_data(query)}
+        missing = [f"{name}: {query}" for name, query in queries if not prometheus.has_data(query)]
         if not missing or time.monotonic() > deadline:
             break
         time.sleep(1)
