@@ -61,6 +61,13 @@ class Volume(Strict):
     """The setting that contains the path."""
 
 
+class ContainerSetting(Strict):
+    """A setting that the application's containers have another value of than other environments."""
+
+    name: str
+    value: str
+
+
 class Piece(Strict):
     """Anything that can be chosen."""
 
@@ -86,6 +93,9 @@ class Piece(Strict):
     # The only optional keys.
     processes: list[Process] = []
     volumes: list[Volume] = []
+    compose_files: list[str] = []
+    """Those of its paths that `compose.yaml` includes."""
+    container_settings: list[ContainerSetting] = []
     offers: list[str] = []
     """Those of its paths that exist for the user's own code: nothing in the application has to import them."""
     dev_servers: list[str] = []

@@ -11,8 +11,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.types import Message
 
-from app.core.context import TraceIds, current_trace, traceparent
 from app.core.config.settings import Settings
+from app.core.context import TraceIds, current_trace, traceparent
 from app.core.db.database import Database, create_database
 from app.core.db.engine import DatabaseUnavailableError
 from app.core.inbox.service import receive
@@ -263,7 +263,6 @@ class TestInbox:
                 await receive(runtime, provider="shop", event_id="1", payload={"fails": False}, handler=apply)
         receipts = recorder.of(WebhookReceipt)
         assert [(receipt.provider, receipt.is_new) for receipt in receipts] == [("shop", True), ("shop", False)]
-
 
 
 class TestTraceparent:

@@ -46,6 +46,7 @@ def check_services(code: Code, report: Report) -> None:
         _check_started(code, compose, services, wanted, report)
         _check_processes(code, compose, services, report)
     _check_volumes(code, report)
+    _check_containers(code, report)
     if MAKEFILE in code.tree.files:
         _check_targets(code, code.tree.files[MAKEFILE], report)
     if WORKFLOW in code.tree.files:
@@ -88,6 +89,22 @@ def _check_volumes(code: Code, report: Report) -> None:
             there = code.space.union(line.cond for line in file.matching(rf"^{pattern}$"))
             report(file.source, 1, f"lacks a line of a chosen piece's volume: {pattern}", cond & ~there)
             report(file.source, 1, f"has a line of a volume that no chosen piece needs: {pattern}", there & ~cond)
+
+
+def _check_containers(code: Code, report: Report) -> None:
+    """Check that compose includes the files of the chosen pieces and has their settings, and no others."""
+    file = code.tree.files.get(COMPOSE)
+    for piece in code.tree.model.pieces.values():
+        chosen = code.tree.model.chosen[piece.name]
+        lines = [rf"  - path: {re.escape(path)}" for path in piece.compose_files]
+        lines += [f'    {one.name}: "{re.escape(one.value)}"' for one in piece.container_settings]
+        for line in lines if file is not None else ():
+            there = code.space.union(each.cond for each in file.matching(rf"^{line}$"))
+            report(file.source, 1, f"lacks a line of a chosen piece: {line}", chosen & ~there)
+            report(file.source, 1, f"has a line of a piece that is not chosen: {line}", there & ~chosen)
+        for path in piece.compose_files:
+            exists = code.tree.files[path].cond if path in code.tree.files else code.space.nothing
+            report(f"{CATALOG_DIR}/{piece.name}.yml", 1, f"includes {path}, which does not exist", chosen & ~exists)
 
 
 def _check_runner(code: Code, file: File, service: str, wanted: Cond, report: Report) -> None:

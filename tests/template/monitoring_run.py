@@ -1,0 +1,317 @@
+"""Runs inside a rendered project of everything: its servers and its worker under load, scraped by a real Prometheus.
+
+Prints the panels without data and the alerts that fail or fire, and exits with 1 if there are any.
+"""
+
+import asyncio
+import base64
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+from app.dev.servers.postgres import private_postgres
+from app.dev.servers.redis_server import private_server
+from app.dev.servers.stripe.webhooks import signature
+from tests.fakes.llm import Says
+from tests.fakes.openai import OpenAIDialect
+from tests.fakes.server import FakeServer, Received, Reply
+from websockets.asyncio.client import connect
+
+TOKEN: Final = secrets.token_urlsafe(32)
+STRIPE_SECRET: Final = f"whsec_{secrets.token_hex(16)}"
+MONITORING: Final = Path("monitoring")
+WAIT: Final = 60.0
+LOAD_SECONDS: Final = 12.0
+WORKERS: Final = 2
+APP: Final = str(Path(sys.executable).with_name("app"))
+
+
+def unused_port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def until(condition: Callable[[], bool], message: str) -> None:
+    """Wait until the condition is met."""
+    deadline = time.monotonic() + WAIT
+    while not condition():
+        if time.monotonic() > deadline:
+            sys.exit(message)
+        time.sleep(0.1)
+
+
+def answers(url: str) -> bool:
+    """Return whether the URL is answered with success."""
+    with suppress(httpx.HTTPError):
+        return httpx.get(url, timeout=2).is_success
+    return False
+
+
+@contextmanager
+def running(
+    name: str, command: list[str], folder: Path, environment: Mapping[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program to the end of the block, or until it is stopped; its output goes to a file."""
+    with (folder / f"{name}.log").open("wb") as log:
+        process = subprocess.Popen(command, env=dict(environment), stdout=log, stderr=subprocess.STDOUT)
+    try:
+        yield process
+    finally:
+        end(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Stop a program."""
+    process.terminate()
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def fake(answer: Callable[[Received], Reply]) -> Iterator[FakeServer]:
+    """Run a server of another system."""
+    server = FakeServer(answer)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def answer_prompt(request: Received) -> Reply:
+    """Answer as OpenAI."""
+    dialect = OpenAIDialect()
+    asked = dialect.understand(request.method, request.path, request.headers, json.loads(request.body))
+    body = json.dumps(dialect.whole(asked, Says())).encode()
+    return Reply(body=body, headers={"content-type": "application/json"})
+
+
+def configure(folder: Path, ports: Mapping[str, int]) -> Path:
+    """Copy the project's configuration of Prometheus, with this machine's addresses and short intervals."""
+    copy = folder / "prometheus"
+    shutil.copytree(MONITORING / "prometheus", copy)
+    (folder / "token").write_text(TOKEN)
+    config = copy / "prometheus.yml"
+    text = config.read_text().replace("15s", "1s").replace("/run/secrets/metrics_token", str(folder / "token"))
+    config.write_text(text)
+    for name, port in ports.items():
+        targets = copy / "targets" / f"{name}.yml"
+        targets.write_text(re.sub(r'"\w+:\d+"', f'"127.0.0.1:{port}"', targets.read_text()))
+    for rules in (copy / "rules").glob("*.yml"):
+        lines = rules.read_text().splitlines()
+        rules.write_text("\n".join("        for: 1s" if line.startswith("        for: ") else line for line in lines))
+    subprocess.run(["promtool", "check", "config", str(config)], check=True, stdout=subprocess.DEVNULL)
+    return config
+
+
+class Load:
+    """Requests to the application that use every part of it that has a dashboard."""
+
+    def __init__(self, url: str, token: str, admin: str) -> None:
+        self._url = url
+        self._token = token
+        self._admin = admin
+
+    async def run(self) -> None:
+        """Send requests for LOAD_SECONDS."""
+        deadline = time.monotonic() + LOAD_SECONDS
+        headers = {"Authorization": f"Bearer {self._token}"}
+        async with httpx.AsyncClient(base_url=f"{self._url}/api/v1", headers=headers, timeout=20) as client:
+            form = (await client.get("/public/contact/status")).raise_for_status().json()["form_token"]
+            await asyncio.gather(
+                self._connect(deadline),
+                self._write(client, form),
+                *(self._read(client, deadline, number) for number in range(4)),
+                self._prompt(client, deadline),
+            )
+
+    async def _read(self, client: httpx.AsyncClient, deadline: float, number: int) -> None:
+        admin = {"Authorization": f"Bearer {self._admin}"}
+        while time.monotonic() < deadline:
+            for path in ("/app/projects", "/app/users/me", "/public/nowhere", "/admin/dashboard/stats"):
+                await client.get(path, headers=admin if path.startswith("/admin") else None)
+            body = {
+                "id": f"evt_{secrets.token_hex(8)}",
+                "object": "event",
+                "type": "customer.updated",
+                "data": {"object": {}},
+            }
+            content = json.dumps(body | {"created": int(time.time()), "livemode": False, "api_version": None}).encode()
+            sign = {"stripe-signature": signature(content, STRIPE_SECRET, int(time.time()))}
+            (await client.post("/public/webhooks/stripe", content=content, headers=sign)).raise_for_status()
+            await asyncio.sleep(0.1 * number)
+
+    async def _prompt(self, client: httpx.AsyncClient, deadline: float) -> None:
+        while time.monotonic() < deadline:
+            answer = await client.post("/app/ai/completions", json={"prompt": "Hello", "provider": "openai"})
+            answer.raise_for_status()
+            await asyncio.sleep(0.5)
+
+    async def _write(self, client: httpx.AsyncClient, form: str) -> None:
+        # The form takes messages that are sent at once for spam.
+        await asyncio.sleep(4)
+        body = {"form_token": form, "name": "Ann", "email": "ann@example.com", "message": "Hello there"}
+        (await client.post("/public/contact", json=body)).raise_for_status()
+
+    async def _connect(self, deadline: float) -> None:
+        url = f"{self._url.replace('http', 'ws', 1)}/api/v1/app/ws"
+        headers = {"Authorization": f"Bearer {self._token}"}
+        async with connect(url, additional_headers=headers):
+            while time.monotonic() < deadline:
+                async with connect(url, additional_headers=headers):
+                    await asyncio.sleep(1)
+
+
+class Prometheus:
+    """The API of a running Prometheus."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def get(self, path: str, **parameters: str) -> Any:  # noqa: ANN401 - JSON
+        """Return the data of an answer."""
+        answer = httpx.get(f"{self._url}/api/v1/{path}", params=parameters, timeout=10).json()
+        return answer["data"] if answer["status"] == "success" else sys.exit(str(answer))
+
+    def up(self) -> bool:
+        """Return whether all targets are scraped."""
+        targets = self.get("targets")["activeTargets"]
+        return bool(targets) and all(target["health"] == "up" for target in targets)
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """Return the alerts with their state, and fail if the evaluation of a rule fails."""
+        rules = [rule for group in self.get("rules")["groups"] for rule in group["rules"]]
+        bad = [f"{rule['name']}: {rule.get('lastError')}" for rule in rules if rule["health"] == "err"]
+        if bad or not rules:
+            sys.exit(f"Rules that cannot be evaluated: {bad}")
+        return [rule for rule in rules if rule["type"] == "alerting"]
+
+    def firing(self) -> set[str]:
+        """Return the names of the alerts that fire."""
+        return {alert["name"] for alert in self.alerts() if alert["state"] == "firing"}
+
+    def has_data(self, expression: str) -> bool:
+        """Return whether an expression has a number."""
+        result = self.get("query", query=expression.replace("$__rate_interval", "30s"))["result"]
+        return any(series["value"][1] != "NaN" for series in result)
+
+
+def panels() -> Iterator[tuple[str, str]]:
+    """Return the name and the expression of each query of each panel."""
+    for file in sorted((MONITORING / "grafana" / "dashboards").glob("*.json")):
+        for panel in json.loads(file.read_text())["panels"]:
+            for target in panel["targets"]:
+                yield f"{file.stem}: {panel['title']}", target["expr"]
+
+
+def application(environment: Mapping[str, str], *arguments: str) -> str:
+    """Run a command of the application, and return its output."""
+    done = subprocess.run([APP, *arguments], env=dict(environment), capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else sys.exit(done.stderr)
+
+
+def settings(urls: Mapping[str, str], folder: Path, worker_port: int) -> dict[str, str]:
+    """Return the environment of the application."""
+    return dict(os.environ) | {
+        "ENVIRONMENT": "local",
+        "PROJECT_NAME": "Observed",
+        "SECRET_KEY": secrets.token_hex(32),
+        "DATABASE_URL": urls["database"],
+        "REDIS_URL": urls["redis"],
+        "METRICS_TOKEN": TOKEN,
+        "METRICS_DIR": str(folder / "metrics"),
+        "METRICS_PORT": str(worker_port),
+        "OPENAI_API_KEY": "key",
+        "OPENAI_BASE_URL": f"{urls['ai']}/v1",
+        "CONTACT_WEBHOOK_URL": f"{urls['crm'].replace('127.0.0.1', 'localhost')}/",
+        "CONTACT_WEBHOOK_SECRET": f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}",
+        "STRIPE_WEBHOOK_SECRET": STRIPE_SECRET,
+        "ADMIN_EMAIL": "admin@example.com",
+        "RATE_LIMIT_DEFAULT": "1000000/minute",
+        "RATE_LIMIT_AI": "1000000/minute",
+    }
+
+
+def main() -> None:
+    """Start everything, and check each panel and each alert."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="monitoring-")))
+        postgres = stack.enter_context(private_postgres(folder / "postgres" / "data", durable=False))
+        redis = stack.enter_context(private_server(folder / "redis"))
+        ai = stack.enter_context(fake(answer_prompt))
+        crm = stack.enter_context(fake(lambda _: Reply()))
+        ports = {"server": unused_port(), "worker": unused_port()}
+        urls = {"database": postgres.url("postgres"), "redis": redis, "ai": ai.url, "crm": crm.url}
+        environment = settings(urls, folder, ports["worker"])
+        application(environment, "db", "upgrade")
+        url = f"http://127.0.0.1:{ports['server']}"
+        serve = [APP, "serve", "--port", str(ports["server"]), "--workers", str(WORKERS)]
+        server = stack.enter_context(running("server", serve, folder, environment))
+        stack.enter_context(running("worker", [APP, "worker"], folder, environment))
+        until(lambda: answers(f"{url}/api/v1/public/health/ready"), (folder / "server.log").read_text()[-2000:])
+        prometheus = scrape(stack, folder, ports)
+        user, admin = (
+            application(environment, "token", "--email", f"{name}@example.com") for name in ("user", "admin")
+        )
+        httpx.get(f"{url}/api/v1/app/users/me", headers={"Authorization": f"Bearer {admin}"}).raise_for_status()
+        application(environment, "user", "grant", "admin@example.com", "admin")
+        asyncio.run(Load(url, user, admin).run())
+        check(prometheus)
+        end(server)
+        until(lambda: "ApplicationNotScraped" in prometheus.firing(), "ApplicationNotScraped does not fire")
+
+
+def scrape(stack: ExitStack, folder: Path, ports: Mapping[str, int]) -> Prometheus:
+    """Start Prometheus, and wait until it scrapes all targets."""
+    config, port = configure(folder, ports), unused_port()
+    command = [
+        "prometheus",
+        f"--config.file={config}",
+        f"--storage.tsdb.path={folder / 'tsdb'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+    ]
+    stack.enter_context(running("prometheus", command, folder, os.environ))
+    until(lambda: answers(f"http://127.0.0.1:{port}/-/ready"), "Prometheus does not start.")
+    prometheus = Prometheus(f"http://127.0.0.1:{port}")
+    deadline = time.monotonic() + WAIT
+    while not prometheus.up():
+        if time.monotonic() > deadline:
+            sys.exit(f"A target is not scraped: {prometheus.get('targets')['activeTargets']}")
+        time.sleep(0.5)
+    return prometheus
+
+
+def check(prometheus: Prometheus) -> None:
+    """Fail if a query has no data, or if an alert fires."""
+    queries = list(panels())
+    deadline = time.monotonic() + 10
+    while True:
+        missing = [f"{name}: {query}" for name, query in queries if not prometheus.has_data(query)]
+        if not missing or time.monotonic() > deadline:
+            break
+        time.sleep(1)
+    firing = prometheus.firing()
+    sys.stdout.write(f"{len(queries)} queries, {len(prometheus.alerts())} alerts\n")
+    if missing or firing:
+        sys.exit("\n".join([*(f"No data: {name}" for name in missing), *(f"Fires: {name}" for name in sorted(firing))]))
+
+
+if __name__ == "__main__":
+    main()
