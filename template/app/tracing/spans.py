@@ -152,7 +152,7 @@ def _ai_call(operation: AICall) -> Attributes:
 
 def _job(operation: JobAttempt) -> Attributes:
     attributes: Attributes = {
-        "messaging.system": "app.jobs",
+        "messaging.system": "queue",
         "messaging.operation.type": "process",
         "messaging.operation.name": "process",
         "messaging.destination.name": operation.name,
@@ -167,7 +167,7 @@ def _job(operation: JobAttempt) -> Attributes:
 
 def _inbox(operation: InboxAttempt) -> Attributes:
     return {
-        "messaging.system": "app.inbox",
+        "messaging.system": "inbox",
         "messaging.operation.type": "process",
         "messaging.operation.name": "process",
         "messaging.destination.name": operation.provider,
