@@ -39,7 +39,8 @@ def check_listings(code: Code, report: Report) -> None:
 
 def _check_piece(tree: Tree, file: File, piece: Piece, report: Report) -> None:
     chosen, told = tree.model.chosen[piece.name], tree.space.nothing
-    pages = sorted(path for path in piece.paths if path.startswith("docs/"))
+    # A page in a folder below is linked from its piece's own page.
+    pages = sorted(path for path in piece.paths if re.fullmatch(r"docs/[^/]+\.md", path))
     for line in file.matching(rf"^- \*\*{re.escape(piece.label)}\*\*"):
         told = told | line.cond
         if sorted(LINK.findall(line.text)) != pages:
