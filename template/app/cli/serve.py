@@ -5,6 +5,8 @@ import os
 import click
 
 GRACE_SECONDS = 30
+WORKER_SECONDS = 30
+"""The longest silence of a worker process that does not count as its death."""
 LOCAL_HOSTS = {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1", "": "127.0.0.1", "::1": "[::1]"}  # noqa: S104 - only compared
 """Hosts for links to a server that listens on these addresses."""
 
@@ -49,5 +51,7 @@ def serve(*, host: str, port: int, workers: int) -> None:
         server_header=False,
         lifespan="on",
         timeout_graceful_shutdown=GRACE_SECONDS,
+        # On a busy machine, importing the application takes longer than uvicorn's 5 seconds.
+        timeout_worker_healthcheck=WORKER_SECONDS,
         ws_max_size=settings.MAX_BODY_SIZE,
     )
