@@ -18,6 +18,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", ".")
     session.run("uv", "lock", "--check")
     session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", ".github/workflows/ci.yml")
+    session.run("actionlint", ".github/workflows/ci.yml")
 
 
 @nox.session

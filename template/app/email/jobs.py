@@ -23,17 +23,26 @@ logger = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _UserEmail:
+class UserEmail:
+    """An email to a user.
+
+    Attributes:
+        subject: a single line.
+        template: the name of a template.
+        data: of the template. `name` and `has_account` are added.
+        idempotency_key: identifies the email, such as `invoice/7`, so that a retry doesn't send it twice.
+    """
+
     subject: str
     template: str
-    data: dict[str, object]
+    data: Mapping[str, object]
     idempotency_key: str
 
 
 async def send_welcome_email(runtime: Runtime, user_id: UuidText) -> None:
     """Send the welcome email, once per user if the provider supports idempotency keys."""
     subject = f"Welcome to {runtime.settings.PROJECT_NAME}"
-    await _send_to_user(runtime, user_id, _UserEmail(subject, "welcome", {}, f"welcome/{user_id}"))
+    await send_to_user(runtime, user_id, UserEmail(subject, "welcome", {}, f"welcome/{user_id}"))
 
 
 async def send_password_reset_email(runtime: Runtime, user_id: UuidText, url: str, minutes: int) -> None:
@@ -46,7 +55,7 @@ async def send_password_reset_email(runtime: Runtime, user_id: UuidText, url: st
     subject = f"Choose a new password for {runtime.settings.PROJECT_NAME}"
     digest = hashlib.sha256(url.encode()).hexdigest()
     data: dict[str, object] = {"url": url, "minutes": minutes}
-    await _send_to_user(runtime, user_id, _UserEmail(subject, "password_reset", data, f"password-reset/{digest}"))
+    await send_to_user(runtime, user_id, UserEmail(subject, "password_reset", data, f"password-reset/{digest}"))
 
 
 async def send_notification_email(
@@ -67,10 +76,14 @@ async def send_notification_email(
         "label": notification.get("label"),
     }
     key = f"notification/{notification_id}/{user_id}"
-    await _send_to_user(runtime, user_id, _UserEmail(title, "notification", data, key))
+    await send_to_user(runtime, user_id, UserEmail(title, "notification", data, key))
 
 
-async def _send_to_user(runtime: Runtime, user_id: str, email: _UserEmail) -> None:
+async def send_to_user(runtime: Runtime, user_id: str, email: UserEmail) -> None:
+    """Send an email to a user's current address. Call this from a job, which is retried while the provider is down.
+
+    Nothing is sent to a deactivated user or one without an address.
+    """
     async with runtime.database.reading() as session:
         found = await session.execute(
             select(users.c.email, users.c.full_name).where(users.c.id == UUID(user_id), users.c.is_active)
