@@ -18,6 +18,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", ".")
     session.run("uv", "lock", "--check")
     session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", ".github/workflows/ci.yml")
+    session.run("actionlint", ".github/workflows/ci.yml")
 
 
 @nox.session
@@ -72,7 +73,9 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def attack(session: nox.Session) -> None:
-    """Attack a rendered project: generated requests (schemathesis), then a frozen PostgreSQL and Redis.
+    """Attack a rendered project: generated requests (schemathesis), then faults of what it depends on.
+
+    The faults: an issuer whose JWKS is away, slow, huge or rotated, a full disk, a frozen PostgreSQL and Redis.
 
     `-- --only fuzz` runs one part, `-- --project DIR` attacks an installed project instead of a new one.
     """

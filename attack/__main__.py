@@ -6,8 +6,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from attack.disk import fill_disk
 from attack.faults import freeze_servers
 from attack.fuzz import fuzz
+from attack.issuer import misbehave
 from attack.servers import render, running
 
 
@@ -26,6 +28,7 @@ def main() -> None:
             if arguments.only != "faults":
                 failed += fuzz(target, work)
             if arguments.only != "fuzz":
+                failed += misbehave(target) + fill_disk(target)
                 failed += freeze_servers(target)
         log = target.log.read_text(encoding="utf-8", errors="replace")
     if "Traceback (most recent call last)" in log or "unhandled" in log:

@@ -40,6 +40,7 @@ class Target:
         postgres: the process id of the PostgreSQL server.
         redis: the process id of the Redis server, or `None` if this machine has none.
         log: the server's log.
+        environment: the server's environment variables.
     """
 
     url: str
@@ -49,6 +50,7 @@ class Target:
     postgres: int
     redis: int | None
     log: Path
+    environment: dict[str, str]
 
 
 def render(folder: Path, preset: str) -> Path:
@@ -80,7 +82,7 @@ def running(project: Path, work: Path) -> Iterator[Target]:
         app = str(project / ".venv" / "bin" / "app")
         subprocess.run([app, "db", "upgrade"], cwd=project, env=environment, check=True, stdout=subprocess.DEVNULL)
         port, log = unused_port(), work / "server.log"
-        url = stack.enter_context(_server(app, project, environment, port=port, log=log))
+        url, _ = stack.enter_context(serve(project, environment, port=port, log=log))
         user, admin = (_token(app, project, environment, f"{name}@example.com", url) for name in ("user", "admin"))
         grant = [app, "user", "grant", "admin@example.com", "admin"]
         subprocess.run(grant, cwd=project, env=environment, check=True, stdout=subprocess.DEVNULL)
@@ -92,11 +94,14 @@ def running(project: Path, work: Path) -> Iterator[Target]:
             postgres=int((data / "postmaster.pid").read_text(encoding="ascii").split()[0]),
             redis=None if redis is None else redis[1],
             log=log,
+            environment=environment,
         )
 
 
 @contextmanager
-def _server(app: str, project: Path, environment: dict[str, str], *, port: int, log: Path) -> Iterator[str]:
+def serve(project: Path, environment: dict[str, str], *, port: int, log: Path) -> Iterator[tuple[str, int]]:
+    """Serve a rendered project to the end of the block; yield its URL and the server's process id."""
+    app = str(project / ".venv" / "bin" / "app")
     url = f"http://127.0.0.1:{port}"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -107,7 +112,7 @@ def _server(app: str, project: Path, environment: dict[str, str], *, port: int, 
                 wait_until_ready(url, START_TIMEOUT)
             except NotReadyError as error:
                 raise SystemExit(f"{error}\n{log.read_text(encoding='utf-8', errors='replace')[-2000:]}") from error
-            yield url
+            yield url, process.pid
         finally:
             _stop(process)
 
@@ -141,10 +146,21 @@ def get(url: str, *, token: str | None = None, timeout: float = 5.0) -> tuple[in
     Raises:
         OSError: no complete answer within the timeout.
     """
-    request = urllib.request.Request(url, headers={} if token is None else {"Authorization": f"Bearer {token}"})  # noqa: S310 - always http
+    return send("GET", url, headers={} if token is None else {"Authorization": f"Bearer {token}"}, timeout=timeout)
+
+
+def send(
+    method: str, url: str, *, headers: dict[str, str], content: bytes | None = None, timeout: float = 5.0
+) -> tuple[int, object]:
+    """Return the status and the decoded JSON of a request, whatever the status is; `None` for an empty body.
+
+    Raises:
+        OSError: no complete answer within the timeout.
+    """
+    request = urllib.request.Request(url, content, headers, method=method)  # noqa: S310 - always http
     try:
         with urllib.request.urlopen(request, timeout=timeout) as response:  # noqa: S310 - always http
-            return response.status, json.load(response)
+            return response.status, json.loads(response.read() or b"null")
     except urllib.error.HTTPError as error:
         with error:
             return error.code, json.load(error)

@@ -58,6 +58,21 @@ def test_workflows_of_this_repository_are_safe() -> None:
     run("zizmor", "--offline", "--no-progress", ".github", folder=ROOT)
 
 
+def test_workflows_are_linted(project: Path) -> None:
+    for folder in (project, ROOT):
+        files = [str(file) for file in (folder / ".github" / "workflows").iterdir()]
+        assert files
+        run("actionlint", "-no-color", *files, folder=folder)
+
+
+def test_a_faulty_workflow_is_found(project: Path) -> None:
+    workflow = project / ".github" / "workflows" / "ci.yml"
+    faulty = workflow.read_text(encoding="utf-8").replace("runs-on:", "needs: [missing]\n    runs-on:", 1)
+    workflow.write_text(faulty, encoding="utf-8")
+    with pytest.raises(AssertionError, match="missing"):
+        run("actionlint", "-no-color", str(workflow), folder=project)
+
+
 def test_the_dockerfile_is_linted(project: Path) -> None:
     run("hadolint", "Dockerfile", folder=project)
 

@@ -10,7 +10,7 @@ from copier import run_copy
 
 from tests.updates.test_update import contents
 from tests.updates.test_versions import moved
-from tests.updates.workshop import MakeProject, Project, Repository, write_piece
+from tests.updates.workshop import V2, MakeProject, Project, Repository, write_piece
 
 CURRENT = "--vcs-ref=:current:"
 
@@ -38,6 +38,24 @@ def test_they_do_what_omnistack_does(project: MakeProject, plain: list[str], com
     assert copier_update(theirs, *plain) == 0
     assert ours.omnistack(*command).status == 0
     assert contents(theirs.root) == contents(ours.root)
+
+
+def test_a_template_folder_of_another_machine_is_replaced_by_a_url_as_the_page_says(
+    releases: Repository, project: MakeProject
+) -> None:
+    made = project()
+    made.edit(".copier-answers.yml", f"_src_path: {made.answers()['_src_path']}", "_src_path: /home/ada/omnistack")
+    made.commit("Rendered on another machine")
+    command = [sys.executable, "-m", "copier", "update", "--defaults", "--quiet"]
+    failed = subprocess.run(command, cwd=made.root, capture_output=True, text=True, check=False)
+    assert failed.returncode != 0
+    assert failed.stderr.rstrip().endswith("Local template must be a directory.")
+    # Whoever opens the file that Copier reads finds what to do.
+    assert "set it to the URL of the template's git repository" in made.read(".copier-answers.yml")
+    made.edit(".copier-answers.yml", "_src_path: /home/ada/omnistack", f"_src_path: git+{releases.root.as_uri()}")
+    made.commit("The template's URL")
+    assert copier_update(made) == 0
+    assert made.answers()["_commit"] == V2
 
 
 def test_without_a_version_an_answer_also_updates_as_the_page_warns(project: MakeProject) -> None:

@@ -18,6 +18,9 @@ class Preview:
     version: str
     answers: Mapping[str, Answer]
     pieces: tuple[str, ...]
+    """The pieces that answers choose."""
+    internal: int
+    """The number of pieces that every project has, or that the chosen ones require."""
     dependencies: tuple[str, ...]
     services: tuple[str, ...]
     files: int
@@ -28,11 +31,13 @@ class Preview:
 def preview(template: Template, evaluation: Evaluation, rendered: Path) -> Preview:
     """Summarise a project from its answers and its rendered files."""
     pieces = tuple(template.catalog.piece(name) for name in evaluation.chosen)
+    selectable = tuple(piece.name for piece in pieces if piece.question in template.catalog.questions)
     files = rendered_files(rendered)
     return Preview(
         version=describe_version(template),
         answers=evaluation.answers,
-        pieces=evaluation.chosen,
+        pieces=selectable,
+        internal=len(pieces) - len(selectable),
         dependencies=_unique(dependency for piece in pieces for dependency in piece.dependencies),
         services=_unique(service for piece in pieces for service in piece.services),
         files=len(files),
@@ -51,7 +56,7 @@ def show(shown: Preview, destination: Path, catalog: Catalog) -> None:
     rows = {
         "template": shown.version,
         "answers": _answers(shown.answers, catalog),
-        "pieces": ", ".join(shown.pieces),
+        "pieces": f"{', '.join(shown.pieces) or 'none'}; and {shown.internal} internal pieces",
         "files": f"{shown.files} ({max(1, round(shown.size / 1024))} kB)",
         "packages": f"{len(shown.dependencies)} direct: {', '.join(shown.dependencies)}",
         "services": ", ".join(shown.services) or "none",

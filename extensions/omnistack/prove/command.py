@@ -6,15 +6,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from omnistack.shell.errors import OmniError
-from omnistack.shell.git import git
 from omnistack.shell.options import TemplateOption
-from omnistack.shell.process import CommandError
 from omnistack.shell.progress import err, out
 from omnistack.template.source import open_template
 
@@ -52,7 +49,7 @@ def prove_command(
             "--sample", metavar="N", min=0, help="Render N random answer sets and compare them with the proof."
         ),
     ] = 0,
-    seed: Annotated[str, typer.Option(help="Seed of the random draws. Default: the template's commit.")] = "",
+    seed: Annotated[str, typer.Option(help="Seed of the random draws. Default: a digest of the template.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Run the proof and print what it shows."""
@@ -67,7 +64,7 @@ def prove_command(
         with _progress("Proving", 0) as show:
             result.proof = proof = prove(source, show=lambda _name: show(0))
         result.prove_seconds = result.lap()
-        result.seed = seed or _commit(opened.root)
+        result.seed = seed or source.digest
         if rendered and proof.model is not None:
             with _progress("Rendering", rendered) as show:
                 result.sampled = sample(source, proof.model, rendered, result.seed, show)
@@ -121,13 +118,6 @@ class Result:
         """The numbers of seeded faults that were found, of all seeded faults, and of changes without effect."""
         counts = Counter(verdict.outcome for verdict in self.verdicts or ())
         return counts["killed"], counts["killed"] + counts["survived"], counts["equivalent"]
-
-
-def _commit(root: Path) -> str:
-    try:
-        return git(root, "rev-parse", "HEAD")
-    except CommandError:
-        return "no commit"
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,14 @@ class Source:
     def questionnaire(self) -> dict[str, bytes]:
         """The files that determine the answers and the chosen pieces: all except the rendered ones."""
         return {path: content for path, content in self.files.items() if not path.startswith("template/")}
+
+    @property
+    def digest(self) -> str:
+        """A digest of all files. A merge that changes none of them has the same one, unlike its commit."""
+        total = sha256()
+        for path, content in sorted(self.files.items()):
+            total.update(sha256(path.encode()).digest() + sha256(content).digest())
+        return total.hexdigest()
 
     def changed(self, changes: Mapping[str, str | None]) -> "Source":
         """Return the same template with some files written anew, or without them."""

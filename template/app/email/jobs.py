@@ -6,34 +6,16 @@ queue stores no addresses.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from uuid import UUID
-
-import structlog
-from sqlalchemy import select
 
 from app.core.ports.queue import UuidText
 from app.core.runtime import Runtime
-from app.email.errors import EmailRejectedError
-from app.email.mailer import get_mailer
-from app.email.rendering import greeting_name
-from app.users.models import users
-
-logger = structlog.stdlib.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _UserEmail:
-    subject: str
-    template: str
-    data: dict[str, object]
-    idempotency_key: str
+from app.email.user_email import UserEmail, send_to_user
 
 
 async def send_welcome_email(runtime: Runtime, user_id: UuidText) -> None:
     """Send the welcome email, once per user if the provider supports idempotency keys."""
     subject = f"Welcome to {runtime.settings.PROJECT_NAME}"
-    await _send_to_user(runtime, user_id, _UserEmail(subject, "welcome", {}, f"welcome/{user_id}"))
+    await send_to_user(runtime, user_id, UserEmail(subject, "welcome", {}, f"welcome/{user_id}"))
 
 
 async def send_password_reset_email(runtime: Runtime, user_id: UuidText, url: str, minutes: int) -> None:
@@ -46,7 +28,7 @@ async def send_password_reset_email(runtime: Runtime, user_id: UuidText, url: st
     subject = f"Choose a new password for {runtime.settings.PROJECT_NAME}"
     digest = hashlib.sha256(url.encode()).hexdigest()
     data: dict[str, object] = {"url": url, "minutes": minutes}
-    await _send_to_user(runtime, user_id, _UserEmail(subject, "password_reset", data, f"password-reset/{digest}"))
+    await send_to_user(runtime, user_id, UserEmail(subject, "password_reset", data, f"password-reset/{digest}"))
 
 
 async def send_notification_email(
@@ -67,23 +49,4 @@ async def send_notification_email(
         "label": notification.get("label"),
     }
     key = f"notification/{notification_id}/{user_id}"
-    await _send_to_user(runtime, user_id, _UserEmail(title, "notification", data, key))
-
-
-async def _send_to_user(runtime: Runtime, user_id: str, email: _UserEmail) -> None:
-    async with runtime.database.reading() as session:
-        found = await session.execute(
-            select(users.c.email, users.c.full_name).where(users.c.id == UUID(user_id), users.c.is_active)
-        )
-        user = found.one_or_none()
-    if user is None or user.email is None:
-        logger.info("email_skipped", template=email.template, reason="no active user with an address")
-        return
-    data = {"has_account": True, "name": greeting_name(user.full_name), **email.data}
-    try:
-        await get_mailer(runtime).send(
-            user.email, email.subject, email.template, data, idempotency_key=email.idempotency_key
-        )
-    except EmailRejectedError as error:
-        # Not raised: a retry by the queue would be rejected as well.
-        logger.error("email_rejected", template=email.template, code=error.code)  # noqa: TRY400 - no traceback helps
+    await send_to_user(runtime, user_id, UserEmail(title, "notification", data, key))
