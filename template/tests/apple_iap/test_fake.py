@@ -6,33 +6,28 @@ import pytest
 from app.dev.servers.app_store.server import AppStoreServer
 from app.dev.servers.app_store.store import AppStore
 from tests.fakes.server import FakeServer
-from tests.payments.store_fake import FakeStoreContract, control, received
+from tests.payments.store_fake import FakeStoreContract
 from tests.payments.store_purchases import MONTHLY, YEARLY
-
-__all__ = ["control", "received"]
-
-
-@pytest.fixture
-def store(app_store: AppStore) -> AppStore:
-    return app_store
-
-
-@pytest.fixture
-def store_server(app_store_server: AppStoreServer) -> AppStoreServer:
-    return app_store_server
 
 
 class TestFake(FakeStoreContract):
     """The fake App Store."""
 
+    @pytest.fixture
+    def store(self, app_store: AppStore) -> AppStore:
+        return app_store
 
-def test_a_purchase_is_reported_to_the_webhook(control: httpx.Client, received: FakeServer) -> None:
-    bought = control.post("/subscriptions", json={"product": YEARLY}).json()
-    control.post("/clock", json={"seconds": 400 * 86400})
+    @pytest.fixture
+    def store_server(self, app_store_server: AppStoreServer) -> AppStoreServer:
+        return app_store_server
 
-    assert [request.path for request in received.requests] == ["/webhook"] * 2
-    assert bought["product"] == YEARLY
-    assert control.get("/subscriptions").json()["subscriptions"][0]["expires"] > bought["expires"]
+    def test_a_purchase_is_reported_to_the_webhook(self, control: httpx.Client, received: FakeServer) -> None:
+        bought = control.post("/subscriptions", json={"product": YEARLY}).json()
+        control.post("/clock", json={"seconds": 400 * 86400})
+
+        assert [request.path for request in received.requests] == ["/webhook"] * 2
+        assert bought["product"] == YEARLY
+        assert control.get("/subscriptions").json()["subscriptions"][0]["expires"] > bought["expires"]
 
 
 def test_the_api_needs_a_token(app_store: AppStore) -> None:

@@ -7,42 +7,37 @@ import pytest
 from app.dev.servers.google_play.server import GooglePlayServer
 from app.dev.servers.google_play.store import GooglePlay
 from tests.fakes.server import FakeServer
-from tests.payments.store_fake import FakeStoreContract, control, received
+from tests.payments.store_fake import FakeStoreContract
 from tests.payments.store_purchases import MONTHLY, YEARLY
 
 PURCHASES = "/androidpublisher/v3/applications/com.example.app/purchases"
 
 
-__all__ = ["control", "received"]
-
-
-@pytest.fixture
-def store(google_play: GooglePlay) -> GooglePlay:
-    return google_play
-
-
-@pytest.fixture
-def store_server(google_play_server: GooglePlayServer) -> GooglePlayServer:
-    return google_play_server
-
-
 class TestFake(FakeStoreContract):
     """The fake Google Play."""
 
+    @pytest.fixture
+    def store(self, google_play: GooglePlay) -> GooglePlay:
+        return google_play
 
-def test_a_purchase_is_reported_to_the_webhook(control: httpx.Client, received: FakeServer) -> None:
-    bought = control.post("/subscriptions", json={"product": YEARLY}).json()
+    @pytest.fixture
+    def store_server(self, google_play_server: GooglePlayServer) -> GooglePlayServer:
+        return google_play_server
 
-    assert [request.path for request in received.requests] == ["/webhook"]
-    assert bought["product"] == YEARLY
+    def test_a_purchase_is_reported_to_the_webhook(self, control: httpx.Client, received: FakeServer) -> None:
+        bought = control.post("/subscriptions", json={"product": YEARLY}).json()
 
+        assert [request.path for request in received.requests] == ["/webhook"]
+        assert bought["product"] == YEARLY
 
-def test_a_purchase_not_acknowledged_in_time_is_refunded(control: httpx.Client, google_play: GooglePlay) -> None:
-    control.post("/subscriptions", json={"product": MONTHLY})
-    control.post("/clock", json={"seconds": 4 * 86400})
+    def test_a_purchase_not_acknowledged_in_time_is_refunded(
+        self, control: httpx.Client, google_play: GooglePlay
+    ) -> None:
+        control.post("/subscriptions", json={"product": MONTHLY})
+        control.post("/clock", json={"seconds": 4 * 86400})
 
-    assert control.get("/subscriptions").json()["subscriptions"][0]["state"] == "expired"
-    assert len(google_play.state.voided) == 1
+        assert control.get("/subscriptions").json()["subscriptions"][0]["state"] == "expired"
+        assert len(google_play.state.voided) == 1
 
 
 def test_the_api_needs_a_token(google_play: GooglePlay) -> None:

@@ -1,7 +1,4 @@
-"""The fakes of the app stores over HTTP: the tests that all of them pass.
-
-A test module imports the fixtures and inherits from `FakeStoreContract`.
-"""
+"""The fakes of the app stores over HTTP: the tests that all of them pass."""
 
 from collections.abc import Iterator
 from typing import Any, Protocol
@@ -35,27 +32,35 @@ class StoreServer(Protocol):
     webhook: str | None
 
 
-@pytest.fixture
-def received(store_server: StoreServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
-    """An application that accepts every notification."""
-
-    def accept(_request: Received) -> Reply:
-        return Reply(status=202)
-
-    with serving(accept) as server:
-        monkeypatch.setattr(store_server, "webhook", f"{server.url}/webhook")
-        yield server
-
-
-@pytest.fixture
-def control(store: Store) -> Iterator[httpx.Client]:
-    """The routes that control the fake."""
-    with httpx.Client(base_url=f"{store.url}/_fake") as client:
-        yield client
-
-
 class FakeStoreContract:
-    """The tests of every fake store. The fixtures `store` and `store_server` return the fake."""
+    """The tests of every fake store. A subclass overrides the fixtures `store` and `store_server`."""
+
+    @pytest.fixture
+    def store(self) -> Store:
+        """The fake, without subscriptions."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def store_server(self) -> StoreServer:
+        """Its server."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def received(self, store_server: StoreServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
+        """An application that accepts every notification."""
+
+        def accept(_request: Received) -> Reply:
+            return Reply(status=202)
+
+        with serving(accept) as server:
+            monkeypatch.setattr(store_server, "webhook", f"{server.url}/webhook")
+            yield server
+
+    @pytest.fixture
+    def control(self, store: Store) -> Iterator[httpx.Client]:
+        """The routes that control the fake."""
+        with httpx.Client(base_url=f"{store.url}/_fake") as client:
+            yield client
 
     def test_it_says_which_settings_connect_to_it(self, store: Store, control: httpx.Client) -> None:
         assert control.get("/settings").json() == store.settings
