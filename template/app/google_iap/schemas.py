@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.google_iap.wire import MAX_TOKEN
+from app.google_iap.wire import Token
 
 
 class GooglePurchaseLink(BaseModel):
@@ -13,11 +13,6 @@ class GooglePurchaseLink(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     purchase_token: Annotated[
-        str,
-        Field(
-            min_length=1,
-            max_length=MAX_TOKEN,
-            pattern=r"^[A-Za-z0-9._~-]+$",
-            description="The token of the purchase: `Purchase.getPurchaseToken()` of the Play Billing Library.",
-        ),
+        Token,
+        Field(description="The token of the purchase: `Purchase.getPurchaseToken()` of the Play Billing Library."),
     ]

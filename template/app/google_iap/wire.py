@@ -14,8 +14,9 @@ MAX_TOKEN: Final = 1024
 """Characters of a purchase token. Google's have about 150."""
 MAX_ORDER_ID: Final = 100
 
-Token = Annotated[str, Field(min_length=1, max_length=MAX_TOKEN)]
-OrderId = Annotated[str, Field(max_length=MAX_ORDER_ID)]
+Token = Annotated[str, Field(max_length=MAX_TOKEN, pattern=r"^[A-Za-z0-9._~-]*[A-Za-z0-9_~-][A-Za-z0-9._~-]*$")]
+"""A purchase token. It is a segment of a URL, so it is not `.` or `..`, which would lead to another address."""
+OrderId = Annotated[str, Field(max_length=MAX_ORDER_ID, pattern=r"^[!-~]*$")]
 Present = dict[str, object] | None
 """An object whose presence is the statement."""
 

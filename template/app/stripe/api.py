@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         CustomerUpdateParams,
         InvoiceCreatePreviewParams,
         InvoiceListParams,
+        SubscriptionCancelParams,
         SubscriptionListParams,
         SubscriptionUpdateParams,
     )
@@ -125,9 +126,11 @@ class StripeApi:
         await self.call(lambda client: client.v1.subscriptions.resume_async(id_, {}, _options(None)))
 
     async def cancel_subscription(self, id_: str) -> None:
-        """End a subscription at once. Does nothing if it has ended, or doesn't exist."""
+        """End a subscription at once, and invoice its metered usage. Do nothing if it has ended, or doesn't exist."""
+        params: SubscriptionCancelParams = {"invoice_now": True}
+        options = _options(f"cancel/{id_}")
         try:
-            await self.call(lambda client: client.v1.subscriptions.cancel_async(id_, {}, _options(f"cancel/{id_}")))
+            await self.call(lambda client: client.v1.subscriptions.cancel_async(id_, params, options))
         except stripe.InvalidRequestError as error:
             if not is_missing(error):
                 raise

@@ -23,11 +23,11 @@ async def report(api: StripeApi, claim: Claim) -> None:
     params: MeterEventCreateParams = {
         "event_name": claim.meter,
         "payload": {"stripe_customer_id": str(claim.customer_id), "value": str(claim.quantity)},
-        "identifier": str(claim.id),
+        "identifier": claim.identifier,
         "timestamp": int(claim.occurred_at.timestamp()),
     }
     # Error reports name records by this key.
-    options: RequestOptions = {"idempotency_key": str(claim.id)}
+    options: RequestOptions = {"idempotency_key": claim.identifier}
     await api.call(lambda client: client.v1.billing.meter_events.create_async(params, options))
 
 

@@ -45,13 +45,16 @@ class UsageLedger:
             # Written with the transaction's other rows, in one statement.
             session.add(row)
         else:
-            await insert_if_absent(session, UsageRecord, row.model_dump(), unique=("meter", "key"))
+            await insert_if_absent(session, UsageRecord, row.model_dump(), unique=("user_id", "meter", "key"))
 
 
 def _check(meter: str, quantity: int, key: str | None, at: datetime, now: datetime) -> None:
-    if not 0 < quantity <= MAX_QUANTITY:
-        raise ValueError(f"The quantity of {meter} must be 1 to {MAX_QUANTITY}: {quantity}.")
-    if key is not None and not 0 < len(key) <= KEY_LENGTH:
-        raise ValueError(f"The key of {meter} must have 1 to {KEY_LENGTH} characters.")
+    # A quantity that another module has calculated may be a fraction or NaN, whatever its annotation says.
+    if type(quantity) is not int or not 0 < quantity <= MAX_QUANTITY:
+        raise ValueError(f"The quantity of {meter} must be a whole number from 1 to {MAX_QUANTITY}: {quantity!r}.")
+    if key is not None and not (0 < len(key) <= KEY_LENGTH and key.isprintable()):
+        raise ValueError(f"The key of {meter} must have 1 to {KEY_LENGTH} printable characters.")
+    if at.tzinfo is None:
+        raise ValueError(f"The time of the usage of {meter} has no time zone: {at}.")
     if not now - OLDEST <= at <= now + CLOCK_SKEW:
         raise ValueError(f"The usage of {meter} must be at most {OLDEST.days} days old and not in the future: {at}.")

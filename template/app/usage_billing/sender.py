@@ -54,6 +54,8 @@ class SenderTiming:
 
 DEFAULT_TIMING: Final = SenderTiming()
 _MISSING_METER: Final = frozenset({"no_meter", "archived_meter"})
+_TOO_EARLY: Final = "timestamp_in_future"
+"""Stripe's clock is behind this machine's by more than five minutes. The usage counts once Stripe's has caught up."""
 
 
 @dataclass(slots=True)
@@ -160,6 +162,8 @@ async def _send_one(api: StripeApi, claim: Claim, outcomes: _Outcomes) -> None:
             outcomes.sent.append(claim)
         elif error.code in _MISSING_METER:
             outcomes.misconfigured[str(error.code)].append(claim)
+        elif error.code == _TOO_EARLY:
+            outcomes.failed[_TOO_EARLY].append(claim)
         else:
             outcomes.rejected[error.code or type(error).__name__].append(claim)
     else:

@@ -35,6 +35,12 @@ class Claim:
     customer_id: str | None
     attempt: int
     first_attempt_at: datetime
+    resends: int = 0
+
+    @property
+    def identifier(self) -> str:
+        """The identifier of this usage at Stripe, which counts it once."""
+        return f"{self.id}.{self.resends}" if self.resends else str(self.id)
 
 
 async def claim(database: Database, limit: int, lease: timedelta) -> list[Claim]:
@@ -67,14 +73,15 @@ async def claim(database: Database, limit: int, lease: timedelta) -> list[Claim]
     statement: Executable = claimed.returning(
         *(col(UsageRecord.id), col(UsageRecord.meter), col(UsageRecord.quantity), col(UsageRecord.occurred_at)),
         *(col(UsageRecord.customer_id), col(UsageRecord.attempts).label("attempt")),
-        col(UsageRecord.first_attempt_at),
+        *(col(UsageRecord.first_attempt_at), col(UsageRecord.resends)),
     )
     return [Claim(**row._mapping) for row in await database.execute(statement, {})]  # noqa: SLF001 - public
 
 
 async def mark_sent(database: Database, ids: Collection[UUID]) -> None:
-    """Mark records as counted by Stripe, even if their claims have expired."""
-    await _set(database, update(UsageRecord).where(col(UsageRecord.id).in_(ids)), state=UsageState.SENT, reason=None)
+    """Mark records as counted by Stripe, even if their claims have expired. A report of a late rejection prevails."""
+    accepted = update(UsageRecord).where(col(UsageRecord.id).in_(ids), col(UsageRecord.state) != UsageState.REJECTED)
+    await _set(database, accepted, state=UsageState.SENT, reason=None)
 
 
 async def park(database: Database, claims: Sequence[Claim]) -> None:
@@ -113,15 +120,20 @@ async def send_again_in(session: AsyncSession, ids: Collection[UUID]) -> int:
     closed = (UsageState.REJECTED, UsageState.UNCLEAR)
     statement = update(UsageRecord).where(col(UsageRecord.id).in_(ids), col(UsageRecord.state).in_(closed))
     fresh = {"attempts": 0, "first_attempt_at": None, "customer_id": None, "reason": None}
-    values = fresh | {"state": UsageState.PENDING, "due_at": utc_now()}
+    values = fresh | {"state": UsageState.PENDING, "due_at": utc_now(), "resends": col(UsageRecord.resends) + 1}
     result = await session.execute(statement.values(**values), execution_options=_NO_SYNC)
     return cast("CursorResult[object]", result).rowcount
 
 
-async def reject(database: Database, ids: Collection[UUID], reason: str) -> int:
-    """Mark records as not counted that Stripe had accepted first, and return how many."""
+async def reject(database: Database, sent: Collection[tuple[UUID, int]], reason: str) -> int:
+    """Mark records as not counted that Stripe had accepted first, and return how many.
+
+    Args:
+        sent: the ids, each with the number of resends. A record that was sent again since then stays as it is.
+    """
     accepted = (UsageState.SENT, UsageState.PENDING)
-    statement = update(UsageRecord).where(col(UsageRecord.id).in_(ids), col(UsageRecord.state).in_(accepted))
+    named = tuple_(col(UsageRecord.id), col(UsageRecord.resends)).in_(sent)
+    statement = update(UsageRecord).where(named, col(UsageRecord.state).in_(accepted))
     return await _set(database, statement, state=UsageState.REJECTED, reason=reason[:REASON_LENGTH])
 
 

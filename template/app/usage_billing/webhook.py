@@ -103,8 +103,8 @@ async def apply_meter_error_report(runtime: Runtime, payload: dict[str, Json]) -
     report = _read(await meter_api.error_report(runtime.resource(StripeApi), str(payload["id"])))
     for error in report.data.reason.error_types:
         await _store(runtime, report, error)
-        ids = [id_ for sample in error.sample_errors if (id_ := _record_id(sample.request.identifier)) is not None]
-        rejected = await statements.reject(runtime.database, ids, error.code)
+        named = [sent for sample in error.sample_errors if (sent := _record_of(sample.request.identifier)) is not None]
+        rejected = await statements.reject(runtime.database, named, error.code)
         logger.error("usage_rejected_late", code=error.code, reported=error.error_count, known=rejected)
 
 
@@ -132,7 +132,9 @@ async def _store(runtime: Runtime, report: _Report, error: _ErrorType) -> None:
         await insert_if_absent(session, MeterErrorReport, values, unique=("event_id", "code"))
 
 
-def _record_id(identifier: str) -> UUID | None:
+def _record_of(identifier: str) -> tuple[UUID, int] | None:
+    """Return the id and the number of resends, see `Claim.identifier`."""
+    id_, _, resends = identifier.partition(".")
     with suppress(ValueError):
-        return UUID(identifier)
+        return UUID(id_), int(resends or "0")
     return None

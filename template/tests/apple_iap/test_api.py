@@ -1,6 +1,6 @@
 """The App Store Server API: its errors, and what each means for a subscription."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -19,8 +19,11 @@ from app.dev.servers.fake_http import Delivery
 from app.payments.port import ProviderUnavailableError
 from tests.apple_iap.conftest import Postman
 from tests.core.inbox.webhook_contract import drain_inbox
-from tests.fakes.server import FakeServer, Received, Reply, serving
+from tests.fakes.server import FakeServer, Reply
+from tests.payments.store_answers import Answers, answers, server
 from tests.payments.store_purchases import MONTHLY
+
+__all__ = ["answers", "server"]
 
 UNKNOWN = "2000000999999999"
 
@@ -31,29 +34,9 @@ async def api(app_store: AppStore) -> AsyncIterator[AppStoreApi]:  # noqa: ARG00
         yield opened
 
 
-class Answers:
-    """A server that gives the same response to each request."""
-
-    def __init__(self) -> None:
-        self.reply = Reply()
-
-    def __call__(self, _request: Received) -> Reply:
-        return self.reply
-
-    def error(self, status: int, code: int) -> None:
-        body = f'{{"errorCode": {code}, "errorMessage": "It failed."}}'.encode()
-        self.reply = Reply(status=status, body=body, headers={"Content-Type": "application/json"})
-
-
-@pytest.fixture
-def answers() -> Answers:
-    return Answers()
-
-
-@pytest.fixture
-def server(answers: Answers) -> Iterator[FakeServer]:
-    with serving(answers) as started:
-        yield started
+def error(code: int) -> dict[str, object]:
+    """Return an error as the App Store Server API describes it."""
+    return {"errorCode": code, "errorMessage": "It failed."}
 
 
 @pytest.fixture
@@ -96,7 +79,7 @@ async def test_only_the_subscription_itself_is_returned(api: AppStoreApi, app_st
 async def test_a_temporary_error_is_retried_and_changes_nothing(
     faulty: AppStoreApi, server: FakeServer, answers: Answers, status: int, code: int
 ) -> None:
-    answers.error(status, code)
+    answers.error(status, error(code))
     with pytest.raises(ProviderUnavailableError, match=str(code)):
         await faulty.subscription(UNKNOWN)
 
@@ -107,7 +90,7 @@ async def test_a_temporary_error_is_retried_and_changes_nothing(
 async def test_an_error_that_names_an_unknown_purchase_is_believed(
     faulty: AppStoreApi, server: FakeServer, answers: Answers, status: int, code: int
 ) -> None:
-    answers.error(status, code)
+    answers.error(status, error(code))
 
     assert await faulty.subscription(UNKNOWN) is None
     assert [request.path.split("/")[1] for request in server.requests] == ["production", "sandbox"]

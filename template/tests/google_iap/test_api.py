@@ -1,7 +1,6 @@
 """The Google Play Developer API: its errors, and what each means for a subscription."""
 
-import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import httpx
@@ -12,8 +11,11 @@ from app.dev.servers.google_play.store import PAGE, ApiError, GooglePlay
 from app.google_iap.api import GooglePlayApi, open_api
 from app.google_iap.settings import GooglePlaySettings
 from app.payments.port import ProviderUnavailableError
-from tests.fakes.server import FakeServer, Received, Reply, serving
+from tests.fakes.server import FakeServer, Reply
+from tests.payments.store_answers import Answers, answers, server
 from tests.payments.store_purchases import MONTHLY
+
+__all__ = ["answers", "server"]
 
 TOKEN = "unknown-token.AO-J1Oy"
 
@@ -22,31 +24,6 @@ TOKEN = "unknown-token.AO-J1Oy"
 async def api(google_play: GooglePlay) -> AsyncIterator[GooglePlayApi]:  # noqa: ARG001 - the order matters
     async with open_api(GooglePlaySettings()) as opened:
         yield opened
-
-
-class Answers:
-    """A server that gives the same response to each request for a purchase."""
-
-    def __init__(self) -> None:
-        self.reply = Reply()
-
-    def __call__(self, _request: Received) -> Reply:
-        return self.reply
-
-    def error(self, status: int, reason: str, message: str = "It failed.") -> None:
-        body = json.dumps(ApiError(status, reason, message).body).encode()
-        self.reply = Reply(status=status, body=body, headers={"Content-Type": "application/json"})
-
-
-@pytest.fixture
-def answers() -> Answers:
-    return Answers()
-
-
-@pytest.fixture
-def server(answers: Answers) -> Iterator[FakeServer]:
-    with serving(answers) as started:
-        yield started
 
 
 @pytest.fixture
@@ -112,7 +89,7 @@ async def test_a_token_that_expired_long_ago_is_none(api: GooglePlayApi, google_
 async def test_an_error_that_names_an_unknown_token_is_believed(
     faulty: GooglePlayApi, answers: Answers, status: int, reason: str, message: str
 ) -> None:
-    answers.error(status, reason, message)
+    answers.error(status, ApiError(status, reason, message).body)
 
     assert await faulty.subscription(TOKEN) is None
 
@@ -131,7 +108,7 @@ async def test_an_error_that_names_an_unknown_token_is_believed(
 async def test_other_errors_change_nothing(
     faulty: GooglePlayApi, server: FakeServer, answers: Answers, status: int, reason: str
 ) -> None:
-    answers.error(status, reason)
+    answers.error(status, ApiError(status, reason).body)
     with pytest.raises(ProviderUnavailableError):
         await faulty.subscription(TOKEN)
 
@@ -142,7 +119,7 @@ async def test_other_errors_change_nothing(
 async def test_a_temporary_error_is_retried(
     faulty: GooglePlayApi, server: FakeServer, answers: Answers, status: int
 ) -> None:
-    answers.error(status, "backendError")
+    answers.error(status, ApiError(status, "backendError").body)
     with pytest.raises(ProviderUnavailableError, match=str(status)):
         await faulty.subscription(TOKEN)
 
@@ -184,7 +161,7 @@ async def test_a_refused_connection_names_no_token(faulty: GooglePlayApi, server
 async def test_a_refused_service_account_is_explained(
     faulty: GooglePlayApi, answers: Answers, google_play: GooglePlay
 ) -> None:
-    answers.error(401, "authError")
+    answers.error(401, ApiError(401, "authError").body)
     with pytest.raises(ProviderUnavailableError, match="GOOGLE_PLAY_SERVICE_ACCOUNT_JSON"):
         await faulty.subscription(TOKEN)
     google_play.token_fault = 400

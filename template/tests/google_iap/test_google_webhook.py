@@ -27,6 +27,21 @@ from tests.google_iap.conftest import WEBHOOK, Postman, stored_purchase
 from tests.payments.store_purchases import MONTHLY, identity, plan_of
 
 
+def encoded(kind: str, **content: object) -> str:
+    """Return the data of a message about a purchase in this app."""
+    return base64.b64encode(json.dumps({"packageName": "com.example.app", kind: content}).encode()).decode()
+
+
+def changed(token: str) -> str:
+    """Return the data of a message about a subscription."""
+    return encoded("subscriptionNotification", notificationType=4, purchaseToken=token)
+
+
+def voided(order: str) -> str:
+    """Return the data of a message about a voided order."""
+    return encoded("voidedPurchaseNotification", purchaseToken="a-token", orderId=order, productType=1)
+
+
 async def test_a_purchase_gives_its_plan(
     client: httpx.AsyncClient, runtime: Runtime, sign_in: SignIn, postman: Postman, google_play: GooglePlay
 ) -> None:
@@ -180,8 +195,12 @@ class TestRefused:
             base64.b64encode(b"{}").decode(),
             base64.b64encode(b'{"packageName": "com.example.app", "subscriptionNotification": 5}').decode(),
             base64.b64encode(b"[" * 20_000).decode(),
+            changed("../purchases"),
+            changed(".."),
+            changed("a\0b"),
+            voided("GPA.1\0"),
         ],
-        ids=range(8),
+        ids=range(12),
     )
     async def test_data_that_is_not_a_notification(self, postman: Postman, runtime: Runtime, data: str) -> None:
         body = json.dumps({"message": {"messageId": "1", "data": data}}).encode()

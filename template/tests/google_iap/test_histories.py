@@ -52,9 +52,20 @@ STEPS: Final = steps(
     [1, 4, 8, 31, 61],
     st.tuples(st.sampled_from(["buy", "order"]), st.sampled_from([None, 0, 1]), st.sampled_from(PRODUCTS)),
     st.tuples(st.just("replace"), st.integers(0, 5), st.sampled_from(PRODUCTS)),
+    st.tuples(st.just("transfer"), st.integers(0, 5), st.sampled_from([0, 1])),
     st.tuples(st.just("outage"), st.none(), st.none()),
 )
 OVERTAKEN: Final[list[Step]] = [("buy", 0, MONTHLY), ("deliver", 0, None), ("overtake", 0, ("revoke", 0, None))]
+TRANSFERRED: Final[list[Step]] = [
+    ("buy", 0, MONTHLY),
+    ("deliver", 0, None),
+    ("transfer", 0, 1),
+    ("link", 0, 0),
+    ("link", 1, 1),
+    ("transfer", 1, 0),
+    ("deliver", 0, None),
+]
+"""Google Play changes no purchase's account: another user replaces it by a purchase of their own."""
 
 
 @dataclass(repr=False)
@@ -96,11 +107,14 @@ class World(StoreWorld[GooglePlay, Subscription, Push]):
             item = self.items[first % len(self.items)]
             if item.state not in CHANGES.get(name, LIVE):
                 return
-            if name in {"replace", "resubscribe"}:
+            if name in {"replace", "resubscribe", "transfer"}:
                 # A purchase is replaced once.
                 if item.token in self.replaced:
                     return
                 self.replaced.add(item.token)
+            if name == "transfer":
+                state.buy(item.product, account=str(self.users[second]), test=item.test, linked=item.token)
+                return
             getattr(state, name)(item, *([second] if second else []))
 
     @override
@@ -153,6 +167,7 @@ async def world(
 
 @histories(5)
 @example(history=OVERTAKEN)
+@example(history=TRANSFERRED)
 @given(history=st.lists(STEPS, min_size=3, max_size=14))
 async def test_every_history_converges(world: World, history: list[Step]) -> None:
     async with undone(world.runtime.database):

@@ -135,7 +135,7 @@ class TestRefused:
         assert code(await link(client, await sign_in(), "made-up.token")) == (404, "NOT_FOUND")
         assert await stored_purchase(runtime, "made-up.token") is None
 
-    @pytest.mark.parametrize("text", ["", "a b", "A" * 1025, "a/b", "ä", None, 5])
+    @pytest.mark.parametrize("text", ["", "a b", "A" * 1025, "a/b", ".", "..", "ä", None, 5])
     async def test_a_text_that_is_no_purchase_token(
         self, client: httpx.AsyncClient, sign_in: SignIn, text: str | int | None
     ) -> None:

@@ -1,17 +1,20 @@
 """The examples in docs/usage-billing.md work as they are."""
 
+import ast
 import re
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import select
 
 from app.core.runtime import Runtime
 from app.usage_billing.data_policy import KEPT
 from app.usage_billing.meters import Meters
 from app.usage_billing.models import UsageState
 from app.usage_billing.recorder import OLDEST, UsageLedger
+from app.users.models import User
 from tests.usage_billing.conftest import records
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "usage-billing.md").read_text(encoding="utf-8")
@@ -40,6 +43,19 @@ async def test_usage_is_recorded(runtime: Runtime, user_id: UUID) -> None:
     await example(0)["summarise"](runtime, user_id, "one two three")
     (row,) = await records(runtime)
     assert (row.meter, row.quantity) == ("ai_tokens", 3)
+
+
+async def test_usage_is_recorded_in_the_shell(runtime: Runtime, user_id: UUID) -> None:
+    text = [block["text"] for block in BLOCK.finditer(PAGE) if block["kind"] == "python"][2]
+    async with runtime.database.transaction() as session:
+        user = await session.get(User, user_id)
+        assert user is not None
+        user.email = "me@example.com"
+        await session.flush()
+        names: dict[str, Any] = {"runtime": runtime, "session": session, "select": select, "User": User}
+        work = eval(compile(text, "shell", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)  # noqa: S307 - a page of this project
+        await work
+    assert [row.quantity for row in await records(runtime)] == [3_000_000]
 
 
 async def test_a_job_is_billed_once(runtime: Runtime, user_id: UUID) -> None:

@@ -1,14 +1,16 @@
 """The ledger."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
+import httpx
 import pytest
 
 from app.core.db.models import utc_now
 from app.core.ports.usage import UnbilledUsage, UsageRecorder
 from app.core.runtime import Runtime
 from app.usage_billing.models import UsageState
+from tests.conftest import ME, SignIn
 from tests.usage_billing.conftest import METER, record, records
 
 
@@ -34,6 +36,14 @@ class TestRecord:
         await record(runtime, user_id, 7, key="job-2")
         assert [row.quantity for row in await records(runtime)] == [5, 7]
 
+    async def test_a_key_belongs_to_its_user(
+        self, client: httpx.AsyncClient, runtime: Runtime, sign_in: SignIn, user_id: UUID
+    ) -> None:
+        other = UUID((await client.get(ME, headers=await sign_in(email="bob@example.com"))).json()["id"])
+        await record(runtime, other, 5, key="job-1")
+        await record(runtime, user_id, 7, key="job-1")
+        assert [(row.user_id, row.quantity) for row in await records(runtime)] == [(other, 5), (user_id, 7)]
+
     @pytest.mark.parametrize(
         ("values", "error"),
         [
@@ -41,7 +51,14 @@ class TestRecord:
             ({"quantity": 0}, ValueError),
             ({"quantity": -1}, ValueError),
             ({"quantity": 10**12 + 1}, ValueError),
+            ({"quantity": 1.5}, ValueError),
+            ({"quantity": float("nan")}, ValueError),
+            ({"quantity": float("inf")}, ValueError),
+            ({"quantity": True}, ValueError),
             ({"key": ""}, ValueError),
+            ({"key": "job\0"}, ValueError),
+            ({"key": "job\ud800"}, ValueError),
+            ({"at": datetime(2026, 11, 28)}, ValueError),  # noqa: DTZ001 - a mistake
             ({"key": "x" * 201}, ValueError),
             ({"at": utc_now() + timedelta(minutes=10)}, ValueError),
             ({"at": utc_now() - timedelta(days=35)}, ValueError),

@@ -170,6 +170,46 @@ class TestRejected:
         stripe_fake.account.objects["billing.meter"] = meters
         assert await send(runtime) == 1
 
+    async def test_waits_until_stripe_s_clock_has_caught_up(
+        self, runtime: Runtime, stripe_fake: StripeFake, customer: str, user_id: UUID
+    ) -> None:
+        assert customer
+        await record(runtime, user_id, 5)
+        await age(runtime, occurred_at=utc_now() + timedelta(minutes=8))
+        assert await send_due(runtime) == 0
+        (row,) = await records(runtime)
+        assert (row.state, row.reason) == (PENDING, "timestamp_in_future")
+        stripe_fake.advance("+1day")
+        assert await send(runtime) == 1
+
+    async def test_stays_rejected_if_the_report_is_faster_than_the_answer(
+        self, runtime: Runtime, customer: str, user_id: UUID
+    ) -> None:
+        assert customer
+        await record(runtime, user_id, 5)
+        (claim,) = await statements.claim(runtime.database, 1, LEASE)
+        assert await statements.reject(runtime.database, [(claim.id, claim.resends)], "late") == 1
+        await statements.mark_sent(runtime.database, [claim.id])
+        assert await states(runtime) == [UsageState.REJECTED]
+
+    async def test_counts_once_it_is_sent_again_after_a_late_rejection(
+        self, runtime: Runtime, stripe_fake: StripeFake, customer: str, user_id: UUID
+    ) -> None:
+        """Stripe has seen the identifier, and would ignore it for a day."""
+        assert customer
+        await record(runtime, user_id, 5)
+        (row,) = await records(runtime)
+        stripe_fake.account.rejected_identifiers.add(str(row.id))
+        assert await send_due(runtime) == 1
+        assert await statements.reject(runtime.database, [(row.id, 0)], "late") == 1
+        assert counted(stripe_fake) == []
+
+        assert await statements.send_again(runtime.database, [row.id]) == 1
+        assert await send_due(runtime) == 1
+        assert (await states(runtime), counted(stripe_fake)) == ([SENT], [5])
+        # A second report of the first attempt changes nothing.
+        assert await statements.reject(runtime.database, [(row.id, 0)], "late") == 0
+
     async def test_is_too_old_for_stripe(self, runtime: Runtime, customer: str, user_id: UUID) -> None:
         assert customer
         await record(runtime, user_id, 5)

@@ -27,12 +27,14 @@ class UsageRecorder(Protocol):
             user_id: the user who is billed.
             meter: the name of a declared meter.
             quantity: how much was used.
-            key: identifies the usage for the meter, so that work that is repeated, such as a job, is billed once.
+            key: identifies the usage of the user and the meter, so that work that is repeated, such as a job, is billed
+                once.
             at: when it was used, instead of now.
 
         Raises:
             LookupError: the meter isn't declared.
-            ValueError: the quantity is not positive or too large, the key is too long, or the time is in the future.
+            ValueError: the quantity is not a whole number, not positive or too large, the key is too long or not
+                printable, or the time has no time zone, is in the future or too long ago.
         """
         ...
 

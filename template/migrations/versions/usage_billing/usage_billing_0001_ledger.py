@@ -31,6 +31,7 @@ def upgrade() -> None:
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("first_attempt_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("customer_id", sa.String(255), nullable=True),
+        sa.Column("resends", sa.Integer(), nullable=False),
         sa.Column("reason", sa.String(500), nullable=True),
         sa.CheckConstraint(
             "state IN ('pending', 'parked', 'sent', 'rejected', 'unclear')",
@@ -41,7 +42,7 @@ def upgrade() -> None:
             ["user_id"], ["users.id"], ondelete="CASCADE", name=op.f("fk_usage_records_user_id_users")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_usage_records")),
-        sa.UniqueConstraint("meter", "key", name=op.f("uq_usage_records_meter_key")),
+        sa.UniqueConstraint("user_id", "meter", "key", name=op.f("uq_usage_records_user_id_meter_key")),
     )
     op.create_index(
         op.f("ix_usage_records_user_id_meter_occurred_at"), "usage_records", ["user_id", "meter", "occurred_at"]

@@ -1,5 +1,7 @@
 """Usage that is reported and billed."""
 
+from decimal import Decimal
+
 import pytest
 import stripe
 
@@ -99,3 +101,31 @@ async def test_usage_is_billed_at_the_end_of_the_period(
     invoices = await shop.invoices()
     assert [one.amount_paid for one in invoices] == [1500, 1000]
     assert sorted((line.quantity, line.amount) for line in invoices[0].lines.data) == [(1, 1000), (100, 500)]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_usage_is_billed_when_the_subscription_ends(
+    fake: StripeFake, shop: Shop, meter: stripe.billing.Meter, *, at_once: bool
+) -> None:
+    """A price of a fraction of a cent counts as well."""
+    price = await shop.client.v1.prices.create_async(
+        {
+            "product": shop.product,
+            "currency": "usd",
+            "unit_amount_decimal": Decimal("0.25"),
+            "recurring": {"interval": "month", "usage_type": "metered", "meter": meter.id},
+        }
+    )
+    method = await shop.client.v1.payment_methods.attach_async("pm_card_visa", {"customer": shop.customer})
+    bought = await shop.client.v1.subscriptions.create_async(
+        {"customer": shop.customer, "items": [{"price": price.id}], "default_payment_method": method.id}
+    )
+    await report(shop, 1002, identifier="a")
+    if at_once:
+        await shop.client.v1.subscriptions.cancel_async(bought.id, {"invoice_now": True})
+    else:
+        await shop.client.v1.subscriptions.update_async(bought.id, {"cancel_at_period_end": True})
+        fake.advance("+32days")
+
+    invoices = await shop.invoices()
+    assert [(line.quantity, line.amount) for line in invoices[0].lines.data] == [(1002, 251)]

@@ -87,7 +87,7 @@ def _line(account: Account, params: Params) -> LineItem:
         raise invalid("You must provide at least one recurring price in `subscription` mode.", params.name("price"))
     if quantity is None and not price.is_metered:
         raise invalid("Quantity is required.", params.name("quantity"), code="parameter_missing")
-    amount = (price.unit_amount or 0) * (quantity or 0)
+    amount = price.amount_of(quantity)
     return LineItem(
         id=account.new_id("li"),
         amount_discount=0,

@@ -78,7 +78,7 @@ def _move_trial_end(subscription: Subscription, trial_end: int) -> None:
 
 
 def cancel(call: Call) -> Answer:
-    """End a subscription now; with `prorate`, unused time becomes credit."""
+    """End a subscription now. With `prorate`, unused time becomes credit. Only `invoice_now` invoices metered usage."""
     subscription, params, account = call.one(Subscription), call.params, call.account
     prorate, invoice_now = params.boolean("prorate") is True, params.boolean("invoice_now") is True
     details = params.group("cancellation_details")
@@ -89,10 +89,10 @@ def cancel(call: Call) -> Answer:
     subscription.cancellation_details.comment = comment
     subscription.cancellation_details.feedback = feedback
     lines = changes.unused(account, subscription) if prorate else []
+    lines += lifecycle.usage_lines(account, subscription)
     lifecycle.end(account, subscription, reason="cancellation_requested")
-    if lines and invoice_now:
-        invoice = invoicing.draft(account, subscription, lines, "subscription_update")
-        lifecycle.finalize_and_collect(account, invoicing.keep(account, invoice))
+    if invoice_now:
+        lifecycle.invoice_end(account, subscription, lines)
     return subscription
 
 

@@ -111,7 +111,7 @@ def _prorations(account: Account, items: list[SubscriptionItem], at: int, *, cre
     lines = []
     for item in items:
         start, end = item.current_period_start, item.current_period_end
-        amount = round((item.price.unit_amount or 0) * (item.quantity or 0) * (end - at) / (end - start))
+        amount = round(item.price.amount_of(item.quantity) * (end - at) / (end - start))
         if item.price.is_metered or end <= at:
             continue
         what = "Unused" if credit else "Remaining"
@@ -131,7 +131,7 @@ def _restart(account: Account, subscription: Subscription, at: int) -> list[Invo
         quantity = item.quantity or 0
         period = Period(start=at, end=item.current_period_end)
         text = f"{quantity} x {invoicing.product_name(account, item)}"
-        lines.append(invoicing.line(account, item, (item.price.unit_amount or 0) * quantity, period, text))
+        lines.append(invoicing.line(account, item, item.price.amount_of(quantity), period, text))
     return lines
 
 

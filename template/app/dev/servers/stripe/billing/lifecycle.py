@@ -50,7 +50,7 @@ def start(account: Account, subscription: Subscription, *, on_session: bool, aut
 
 def _period_line(account: Account, item: SubscriptionItem) -> InvoiceLine:
     quantity = item.quantity or 0
-    amount = (item.price.unit_amount or 0) * quantity
+    amount = item.price.amount_of(quantity)
     period = Period(start=item.current_period_start, end=item.current_period_end)
     text = f"{quantity} x {invoicing.product_name(account, item)}"
     return invoicing.line(account, item, amount, period, text)
@@ -65,9 +65,23 @@ def _usage_line(account: Account, item: SubscriptionItem, customer: str) -> Invo
     period = Period(start=item.current_period_start, end=item.current_period_end)
     quantity = used(account, item.price, customer, period.start, period.end)
     text = f"{quantity} x {invoicing.product_name(account, item)} (used until {day_text(period.end)})"
-    made = invoicing.line(account, item, (item.price.unit_amount or 0) * quantity, period, text)
+    made = invoicing.line(account, item, item.price.amount_of(quantity), period, text)
     made.quantity = quantity
     return made
+
+
+def usage_lines(account: Account, subscription: Subscription) -> list[InvoiceLine]:
+    """Return the lines for the metered usage of the current period. A trial's usage is free."""
+    if subscription.status == "trialing":
+        return []
+    return [_usage_line(account, item, subscription.customer) for item in subscription.items if item.price.is_metered]
+
+
+def invoice_end(account: Account, subscription: Subscription, lines: list[InvoiceLine]) -> None:
+    """Make the final invoice of a subscription that has ended, if there is anything to pay or to credit."""
+    if any(line.amount for line in lines):
+        invoice = invoicing.draft(account, subscription, lines, "subscription_update")
+        finalize_and_collect(account, invoicing.keep(account, invoice))
 
 
 def renewal_lines(account: Account, subscription: Subscription, pending: list[InvoiceLine]) -> list[InvoiceLine]:
@@ -75,10 +89,8 @@ def renewal_lines(account: Account, subscription: Subscription, pending: list[In
 
     Metered usage is invoiced for the period that ends, everything else for the one that begins.
     """
-    lines = list(pending)
+    lines = [*pending, *usage_lines(account, subscription)]
     for item in subscription.items:
-        if item.price.is_metered and subscription.status != "trialing":
-            lines.append(_usage_line(account, item, subscription.customer))
         item.current_period_start = item.current_period_end
         item.current_period_end = period_end(item.current_period_start, item.price, subscription.billing_cycle_anchor)
         if not item.price.is_metered:
@@ -89,7 +101,9 @@ def renewal_lines(account: Account, subscription: Subscription, pending: list[In
 def renew(account: Account, subscription: Subscription) -> None:
     """Begin the next period, at its time: end the subscription, or make the next invoice."""
     if subscription.cancel_at_period_end:
+        lines = usage_lines(account, subscription)
         end(account, subscription, reason="cancellation_requested")
+        invoice_end(account, subscription, lines)
         return
     has_card = invoicing.default_card(account, subscription.id) is not None
     if subscription.status == "trialing" and not has_card and _end_without_card(account, subscription):

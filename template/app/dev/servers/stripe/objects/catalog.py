@@ -1,6 +1,7 @@
 """Products, prices, coupons and promotion codes."""
 
 from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Decimal
 from typing import ClassVar, Literal
 
 from app.dev.servers.stripe.objects.base import HIDDEN, Json, Metadata, Resource
@@ -78,6 +79,15 @@ class Price(Resource):
     def is_metered(self) -> bool:
         """Whether the amount depends on a meter."""
         return self.recurring is not None and self.recurring.usage_type == "metered"
+
+    @property
+    def exact_amount(self) -> Decimal:
+        """The price of one unit, which may be a fraction of the currency's smallest unit."""
+        return Decimal(self.unit_amount_decimal or self.unit_amount or 0)
+
+    def amount_of(self, quantity: int | None) -> int:
+        """Return the price of a quantity, rounded to the currency's smallest unit."""
+        return int((self.exact_amount * (quantity or 0)).to_integral_value(ROUND_HALF_UP))
 
 
 @dataclass(kw_only=True)

@@ -10,7 +10,7 @@ from app.dev.servers.stripe.cards import CARDS, Outcome, TestCard, by_last4
 from app.dev.servers.stripe.errors import invalid
 from app.dev.servers.stripe.objects.customers import Customer
 from app.dev.servers.stripe.objects.hosted import CheckoutSession, LineItem
-from app.dev.servers.stripe.pages.html import date, error_text, money, page, total_table
+from app.dev.servers.stripe.pages.html import date, error_text, exact_money, money, page, total_table
 from app.dev.servers.stripe.params import Params
 
 _CANCEL = '<button class="quiet" name="action" value="cancel" formnovalidate>Cancel and go back</button>'
@@ -63,7 +63,7 @@ def _amount(line: LineItem) -> str:
     if recurring is not None and recurring.interval_count == 1:
         each = f"per {recurring.interval}"
     if line.price.is_metered:
-        return f"{money(line.price.unit_amount or 0, line.currency)} per unit used"
+        return f"{exact_money(line.price.exact_amount, line.currency)} per unit used"
     return f"{money(line.amount_subtotal, line.currency)} {each}"
 
 

@@ -1,6 +1,7 @@
 """The frame of the fake's pages, and how they show money."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from html import escape
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,13 @@ def money(amount: int, currency: str) -> str:
     sign, amount = ("-" if amount < 0 else ""), abs(amount)
     number = f"{amount:,}" if currency in _NO_DECIMALS else f"{amount / 100:,.2f}"
     return f"{sign}{number} {currency.upper()}"
+
+
+def exact_money(amount: Decimal, currency: str) -> str:
+    """Return an amount in the smallest unit of a currency as text, with every decimal place it has."""
+    if amount == int(amount):
+        return money(int(amount), currency)
+    return f"{amount if currency in _NO_DECIMALS else amount / 100:f} {currency.upper()}"
 
 
 def date(moment: int) -> str:
