@@ -10,6 +10,8 @@ from sqlalchemy import Connection, event, text
 from app.core.db.database import Database
 
 MANY = 100_000
+KEY = "CAST(lpad(to_hex(n), 32, '0') AS uuid)"
+"""The key of row `n`, as SQL."""
 
 type Sent = tuple[str, Any]
 """A statement and its parameters, as the driver gets them."""
@@ -58,8 +60,7 @@ async def fill(database: Database, table: str, columns: str, values: str, count:
         columns: names of the columns, the first one being the key.
         values: of the other columns, as SQL; `n` is the row's number.
     """
-    key = "CAST(lpad(to_hex(n), 32, '0') AS uuid)"
-    insert = f"INSERT INTO {table} ({columns}) SELECT {key}, {values} FROM generate_series(1, {count}) AS n"  # noqa: S608
+    insert = f"INSERT INTO {table} ({columns}) SELECT {KEY}, {values} FROM generate_series(1, {count}) AS n"  # noqa: S608
     async with database.transaction() as session:
         await session.execute(text(insert))
         await session.execute(text(f"ANALYZE {table}"))
