@@ -11,12 +11,9 @@ from typing import Final
 
 import structlog
 from prometheus_client.core import GaugeMetricFamily
-from sqlalchemy.exc import SQLAlchemyError
 
-from app.core.data_policy.statistics import compute_figures
+from app.core.data_policy.statistics import compute_figures, compute_gauges
 from app.core.db.models import utc_now
-from app.core.errors import ServiceUnavailableError
-from app.core.manifest import modules_of
 from app.core.runtime import Runtime
 from app.metrics.directory import DirectoryBusyError, MetricsDirectory
 
@@ -36,6 +33,14 @@ class Series:
     help: str
     labels: Sequence[str]
     rows: Sequence[tuple[Sequence[str], float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The metrics that were read. If the reading is not complete, the earlier values of the others stay."""
+
+    series: Sequence[Series]
+    is_complete: bool
 
 
 @dataclass(kw_only=True, slots=True)
@@ -78,7 +83,7 @@ class Source:
 
     name: str
     interval: float
-    read: Callable[[Runtime, datetime], Awaitable[list[Series]]]
+    read: Callable[[Runtime, datetime], Awaitable[Reading]]
 
 
 class Sampler:
@@ -147,11 +152,15 @@ class Sampler:
         sample.attempted_at = time.time()
         try:
             async with asyncio.timeout(SAMPLE_TIMEOUT):
-                sample.series = await source.read(self._runtime, utc_now())
-        except (SQLAlchemyError, ServiceUnavailableError, TimeoutError) as error:
+                reading = await source.read(self._runtime, utc_now())
+        except Exception as error:  # noqa: BLE001 - whatever fails, the earlier values stay, with their age
             logger.warning("metrics_sample_failed", sample=source.name, error=type(error).__name__)
         else:
-            sample.read_at = time.time()
+            names = {series.name for series in reading.series}
+            sample.series = [*reading.series, *(series for series in sample.series if series.name not in names)]
+            if reading.is_complete:
+                sample.series = list(reading.series)
+                sample.read_at = time.time()
         sample.store(path)
 
     def _is_due(self, source: Source) -> bool:
@@ -162,48 +171,33 @@ class Sampler:
         return self._directory.path / f"{source.name}.json"
 
 
-async def read_gauges(runtime: Runtime, now: datetime) -> list[Series]:
+async def read_gauges(runtime: Runtime, now: datetime) -> Reading:
     """Read the gauges of all modules. Each statement takes a connection for itself only."""
-    return [
-        Series(
-            name=gauge.name,
-            help=gauge.help,
-            labels=gauge.labels,
-            rows=[
-                ([str(label) for label in row[: len(gauge.labels)]], _number(row[len(gauge.labels)], now))
-                for row in await runtime.database.fetch(gauge.query(runtime, now), {})
-            ],
-        )
-        for module in modules_of(runtime)
-        for gauge in module.gauges
+    results = await compute_gauges(runtime, now)
+    series = [
+        Series(name=result.gauge.name, help=result.gauge.help, labels=result.gauge.labels, rows=result.rows)
+        for result in results
+        if result.rows is not None
     ]
+    return Reading(series, is_complete=len(series) == len(results))
 
 
-def _number(value: object, now: datetime) -> float:
-    """Return a number as it is, and of a time its age in seconds."""
-    match value:
-        case None:
-            return 0.0
-        case datetime():
-            return max(0.0, (now - value).total_seconds())
-        case _:
-            return float(str(value))
-
-
-async def read_figures(runtime: Runtime, now: datetime) -> list[Series]:
+async def read_figures(runtime: Runtime, now: datetime) -> Reading:
     """Read the business figures of all modules. Of a series by day, only today's number has a stable label."""
     today = f"{now.astimezone(UTC):%Y-%m-%d}"
+    figures = await compute_figures(runtime, now)
     rows = [
         (
             [figure.module, figure.name, "today" if value.label == today else value.label, figure.unit],
             float(value.value),
         )
-        for figure in await compute_figures(runtime, now)
+        for figure in figures
         for value in figure.values or ()
         if value.label == today or not _is_day(value.label)
     ]
     text = "Business figures: those of the administrators' dashboard."
-    return [Series(name="app_figure", help=text, labels=("module", "figure", "label", "unit"), rows=rows)]
+    series = Series(name="app_figure", help=text, labels=("module", "figure", "label", "unit"), rows=rows)
+    return Reading([series], is_complete=all(figure.values is not None for figure in figures))
 
 
 def _is_day(label: str) -> bool:

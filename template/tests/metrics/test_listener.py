@@ -178,10 +178,10 @@ class TestWork:
         assert scrape.total("app_email_send_duration_seconds_count") == 1
 
     def test_tokens_and_cost_of_models_are_added_up(self, recording: Recording) -> None:
-        call = {"provider": "fake", "model": "small", "streamed": False}
-        recording.report(
-            AICall(**call, input_tokens=100, output_tokens=7, cost=0.25), AICall(**call, input_tokens=1), AICall(**call)
-        )
+        first, second, third = (AICall(provider="fake", model="small", streamed=False) for _ in range(3))
+        first.input_tokens, first.output_tokens, first.cost = 100, 7, 0.25
+        second.input_tokens = 1
+        recording.report(first, second, third)
         scrape = recording.scrape()
         assert scrape.total("gen_ai_client_token_usage_sum", gen_ai_token_type="input") == 101
         assert scrape.total("gen_ai_client_token_usage_sum", gen_ai_token_type="output") == 7

@@ -116,7 +116,7 @@ def processes(databases: Databases, folder: Path) -> Iterator[Processes]:
 
 @contextmanager
 def load(port: int) -> Iterator[list[int]]:
-    """Send requests until the end of the block, or until the server is killed, and collect the statuses of the answers."""
+    """Send requests until the end of the block or of the server, and collect the statuses of the answers."""
     statuses: list[int] = []
     stop = threading.Event()
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import literal, select
+from sqlalchemy import CompoundSelect, Select, literal, select, text, true, union_all
 
 from app.core.config.settings import Settings
 from app.core.db.database import Database, create_database
@@ -15,36 +15,36 @@ from app.core.inbox.models import InboxEvent, InboxStatus
 from app.core.lifecycle import create_runtime
 from app.core.manifest import Figure, Gauge, Module
 from app.core.module import module as core
-from app.core.ports.telemetry import DatabaseQuery
 from app.core.runtime import Runtime
 from app.metrics.directory import MetricsDirectory
 from app.metrics.exposition import render
-from app.metrics.samples import Sampler, Series, Source, read_figures, read_gauges
-from tests.core.telemetry import Recorder
+from app.metrics.samples import Reading, Sampler, Source, read_figures, read_gauges
 from tests.metrics.scrapes import Scrape
 
 NOBODY_LISTENS = "postgresql+asyncpg://user:password@127.0.0.1:1/none"
 ALWAYS = (Source("gauges", 0.0, read_gauges),)
+INCOMPLETE = Module(
+    name="incomplete",
+    gauges=(Gauge(name="app_none", help="None.", query=lambda _runtime, _now: text("SELECT * FROM nowhere")),),
+)
 SELDOM = (Source("gauges", 3600.0, read_gauges),)
+_reads: list[datetime] = []
+
+
+def _read_colours(_runtime: Runtime, now: datetime) -> Select[str, int]:
+    _reads.append(now)
+    return select(literal("red"), literal(4))
+
+
+def _painted(_runtime: Runtime, now: datetime) -> CompoundSelect[str, int, bool]:
+    rows = {f"{now:%Y-%m-%d}": 7, "2001-02-03": 1, "walls": 2}
+    return union_all(*(select(literal(label), literal(number), true()) for label, number in rows.items()))
+
+
 colours = Module(
     name="colours",
-    gauges=(
-        Gauge(
-            name="app_colours",
-            help="Colours.",
-            query=lambda _runtime, _now: select(literal("red"), literal(4)),
-            labels=("colour",),
-        ),
-    ),
-    figures=(
-        Figure(
-            name="painted",
-            query=lambda _runtime, now: select(literal(f"{now:%Y-%m-%d}"), literal(7), literal(True)).union_all(
-                select(literal("2001-02-03"), literal(1), literal(True)),
-                select(literal("walls"), literal(2), literal(True)),
-            ),
-        ),
-    ),
+    gauges=(Gauge(name="app_colours", help="Colours.", query=_read_colours, labels=("colour",)),),
+    figures=(Figure(name="painted", query=_painted),),
 )
 
 
@@ -76,12 +76,11 @@ async def test_gauges_are_read_with_their_labels(runtime: Runtime, folder: Path)
 
 async def test_scrapes_of_all_processes_share_one_read(runtime: Runtime, folder: Path) -> None:
     samplers = [Sampler(runtime, MetricsDirectory(folder), SELDOM) for _ in range(3)]
-    recorder, gauges = Recorder(), len(core.gauges) + len(colours.gauges)
-    with runtime.listen(recorder):
-        await asyncio.gather(*(sampler.refresh() for sampler in samplers for _ in range(5)))
-        for sampler in samplers:
-            await sampler.refresh()
-    assert len(recorder.of(DatabaseQuery)) == gauges
+    _reads.clear()
+    await asyncio.gather(*(sampler.refresh() for sampler in samplers for _ in range(5)))
+    for sampler in samplers:
+        await sampler.refresh()
+    assert len(_reads) == 1
     assert {scrape(sampler, folder).total("app_colours") for sampler in samplers} == {4}
 
 
@@ -101,9 +100,9 @@ async def test_earlier_values_are_kept_while_the_database_is_away(
 async def test_a_read_that_hangs_delays_no_scrape_for_long(
     runtime: Runtime, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def hang(_runtime: Runtime, _now: datetime) -> list[Series]:
+    async def hang(_runtime: Runtime, _now: datetime) -> Reading:
         await asyncio.Event().wait()
-        return []
+        return Reading([], is_complete=True)
 
     monkeypatch.setattr("app.metrics.samples.SCRAPE_PATIENCE", 0.01)
     sampler = Sampler(runtime, MetricsDirectory(folder), [Source("gauges", 0.0, hang)])
@@ -144,3 +143,12 @@ async def test_of_figures_by_day_only_today_has_a_label(runtime: Runtime, folder
     assert found.total("app_figure", label="today", **labels) == 7
     assert found.total("app_figure", label="walls", **labels) == 2
     assert "2001-02-03" not in found.values("app_figure", "label")
+
+
+async def test_a_gauge_that_fails_does_not_hide_the_others(live_runtime: Runtime, folder: Path) -> None:
+    runtime = create_runtime([core, INCOMPLETE, colours], database=live_runtime.database)
+    sampler = Sampler(runtime, MetricsDirectory(folder), ALWAYS)
+    await sampler.refresh()
+    found = scrape(sampler, folder)
+    assert found.total("app_colours", colour="red") == 4
+    assert found.total("app_metrics_sample_success", sample="gauges") == 0
