@@ -6,7 +6,7 @@ from typing import Any, Final
 from sentry_sdk.utils import single_exception_from_error_tuple
 
 from app.core.errors import AppError
-from app.core.observability.redaction import safe_message
+from app.core.observability.redaction import safe_message, text_of
 
 MAX_EXCEPTIONS: Final = 10
 MAX_FRAMES: Final = 50
@@ -18,17 +18,16 @@ MIN_SECRET: Final = 6
 
 
 class Messages:
-    """Redacts messages of exceptions: e-mail addresses, the data that databases quote, and the given secrets."""
+    """Redaction of messages: e-mail addresses, the data that databases quote, and messages that contain a secret."""
 
     def __init__(self, secrets: Collection[str]) -> None:
-        self._secrets = sorted((secret for secret in secrets if len(secret) >= MIN_SECRET), key=len, reverse=True)
+        self._secrets = [secret for secret in secrets if len(secret) >= MIN_SECRET]
 
     def of(self, error: BaseException) -> str:
         """Return the redacted message of an exception."""
-        text = safe_message(error)
-        for secret in self._secrets:
-            text = text.replace(secret, "[secret]")
-        return text[:MAX_MESSAGE]
+        text = text_of(error)
+        # The whole message: the redaction of addresses could leave a part of a secret.
+        return "[secret]" if any(secret in text for secret in self._secrets) else safe_message(error)[:MAX_MESSAGE]
 
 
 def exception_values(

@@ -56,7 +56,7 @@ class SentryListener:
         elif _is_fault(operation, operation.error):
             self._reporter.report(operation.error, trail)
 
-    def logged(self, logger: WrappedLogger, level: str, fields: EventDict) -> None:
+    def logged(self, _logger: WrappedLogger, level: str, fields: EventDict) -> None:
         """Note a log line as a step, and report the exception of an error. See `LogObserver`."""
         name = str(fields.get("logger", ""))
         if name.startswith(SENDING):

@@ -22,7 +22,7 @@ async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
     if not settings.SENTRY_DSN.get_secret_value():
         yield
         return
-    reporter = Reporter(settings, runtime.settings, _secrets(runtime))
+    reporter = Reporter(settings, runtime.settings, secret_values(runtime))
     loop = asyncio.get_running_loop()
     earlier = loop.get_exception_handler()
     loop.set_exception_handler(_handler(reporter, earlier))
@@ -40,7 +40,7 @@ async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
         await asyncio.to_thread(reporter.close)
 
 
-def _secrets(runtime: Runtime) -> set[str]:
+def secret_values(runtime: Runtime) -> set[str]:
     """Return the values of all secret settings."""
     found: set[str] = set()
     for cls in (cls for module in modules_of(runtime) for cls in module.settings):

@@ -18,12 +18,14 @@ from app.core.lifecycle import create_runtime, running, settings_classes
 from app.core.manifest import Module, modules_of
 from app.core.module import module as core
 from app.core.observability.change_redaction import SENSITIVE
-from app.core.ports.telemetry import JobAttempt
+from app.core.ports.telemetry import InboxAttempt, JobAttempt
 from app.core.runtime import Runtime
 from app.kit.user_error import UserError
 from app.modules import MODULES
 from app.sentry.client import installed_release
+from app.sentry.exceptions import MIN_SECRET, Messages
 from app.sentry.module import module as sentry
+from app.sentry.module import secret_values
 from tests.conftest import ME, SignIn
 from tests.sentry.conftest import PUBLIC
 from tests.sentry.envelopes import Envelopes
@@ -152,10 +154,15 @@ class TestScrubbing:
     ) -> None:
         monkeypatch.setenv("SENTRY_MESSAGES", "true")
         with pytest.raises(LookupError):
-            await _fail_in(LookupError(f"no order of ada@example.com at {envelopes.dsn}"))
-
+            await _fail_in(LookupError("no order of ada@example.com"))
         (event,) = envelopes.wait("event", 1)
-        assert event["exception"]["values"][-1]["value"] == "no order of [email] at [secret]"
+        assert event["exception"]["values"][-1]["value"] == "no order of [email]"
+
+    async def test_messages_never_contain_a_secret_setting(self, runtime: Runtime) -> None:
+        secrets = {secret for secret in secret_values(runtime) if len(secret) >= MIN_SECRET}
+        assert secrets
+        for secret in secrets:
+            assert Messages(secrets).of(LookupError(f"refused: {secret}")) == "[secret]"
 
 
 def _secrets() -> list[str]:
@@ -234,6 +241,19 @@ class TestWork:
         assert event["transaction"] == event["tags"]["job"] == "tests.send_invoice"
         assert event["exception"]["values"][-1]["type"] == "LookupError"
 
+    async def test_a_webhook_event_has_its_provider_and_its_job(self, envelopes: Envelopes, runtime: Runtime) -> None:
+        error = LookupError()
+        job = runtime.telemetry.start(_last_attempt())
+        attempt = runtime.telemetry.start(InboxAttempt(provider="shop", handler="shop.paid", attempt=5))
+        runtime.telemetry.finish(attempt, error)
+        logger.error("inbox_event_failed", exc_info=error)
+        runtime.telemetry.finish(job)
+
+        (event,) = envelopes.wait("event", 1)
+        assert event["transaction"] == event["tags"]["handler"] == "shop.paid"
+        assert (event["tags"]["provider"], event["tags"]["job"]) == ("shop", "shop.order")
+        assert event["tags"]["request_id"] == "request-1"
+
 
 class TestLogs:
     @pytest.mark.usefixtures("runtime")
@@ -250,10 +270,10 @@ class TestLogs:
 
     @pytest.mark.usefixtures("runtime")
     async def test_messages_of_libraries_are_no_breadcrumbs(self, envelopes: Envelopes, runtime: Runtime) -> None:
-        with pytest.raises(ZeroDivisionError), runtime.telemetry.observe(_last_attempt()):
-            logger.info("order_placed", address="needle")
-            logging.getLogger("library").warning("GET /needle")
-            raise ZeroDivisionError
+        operation = runtime.telemetry.start(_last_attempt())
+        logger.info("order_placed", address="needle")
+        logging.getLogger("library").warning("GET /needle")
+        runtime.telemetry.finish(operation, ZeroDivisionError())
 
         (event,) = envelopes.wait("event", 1)
         crumbs = event["breadcrumbs"]["values"]
@@ -265,11 +285,11 @@ class TestLogs:
 
     @pytest.mark.usefixtures("runtime")
     async def test_the_distributed_trace_is_found(self, envelopes: Envelopes, runtime: Runtime) -> None:
-        with pytest.raises(ZeroDivisionError), runtime.telemetry.observe(_last_attempt()):
-            token = current_trace.set(TraceIds(trace_id="a" * 32, span_id="b" * 16, sampled=True))
-            logger.info("order_placed")
-            current_trace.reset(token)
-            raise ZeroDivisionError
+        operation = runtime.telemetry.start(_last_attempt())
+        token = current_trace.set(TraceIds(trace_id="a" * 32, span_id="b" * 16, sampled=True))
+        logger.info("order_placed")
+        current_trace.reset(token)
+        runtime.telemetry.finish(operation, ZeroDivisionError())
 
         (event,) = envelopes.wait("event", 1)
         assert event["tags"]["trace_id"] == event["contexts"]["trace"]["trace_id"] == "a" * 32
