@@ -5,6 +5,7 @@ from typing import Final
 
 from app.contact.models import ContactMessage
 from app.contact.settings import ContactSettings
+from app.core.ports.telemetry import WebhookDelivery
 from app.core.runtime import Runtime
 from app.kit.external_calls import reported_call
 from app.kit.outbound_http import OutboundHttp
@@ -38,7 +39,7 @@ async def send_webhook(runtime: Runtime, message: ContactMessage) -> None:
         "content-type": "application/json",
         **settings.webhook_signer.sign(f"contact_{message.id.hex}", body),
     }
-    with reported_call("contact_webhook"):
+    with runtime.telemetry.observe(WebhookDelivery(sender="contact")), reported_call("contact_webhook"):
         status = await runtime.resource(OutboundHttp).post(settings.CONTACT_WEBHOOK_URL, body, headers)
         if status == GONE:
             raise UndeliverableError("The CRM answers 410 Gone.")

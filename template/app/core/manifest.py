@@ -54,6 +54,10 @@ type AuthorizeChannel = Callable[[Runtime, ChannelUser, Mapping[str, str]], Awai
 type CountQuery = Callable[[datetime, datetime], Select[int]]
 """Return the counting statement for the period from the first argument until before the second."""
 
+type GaugeQuery = Callable[[Runtime, datetime], Executable]
+"""Return the statement for the present time. Its rows are the values of the labels, and a number, or a time
+of which the age in seconds is the number. Further columns are ignored."""
+
 type FigureQuery = Callable[[Runtime, datetime], Executable]
 """Return the statement for the present time. Its rows are a label, a number, and whether the number is exact."""
 
@@ -191,6 +195,24 @@ class Figure:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Gauge:
+    """A number in the database that monitoring reads every few seconds. Contains no personal data.
+
+    Attributes:
+        name: such as `app_jobs`, with the unit at the end: `app_jobs_oldest_age_seconds`. Unique.
+        help: one sentence.
+        query: returns the statement for the present time: see `GaugeQuery`. Its cost must not grow with the table:
+            `app.core.data_policy.figures` and `app.core.data_policy.gauges` have such statements.
+        labels: their names. Each has few values, all of them known to the code.
+    """
+
+    name: str
+    help: str
+    query: GaugeQuery
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PlanLevel:
     """A quantity of a user that the plan limits, such as the number of projects.
 
@@ -255,6 +277,7 @@ class Module:
         retention: its rows that expire.
         metrics: its numbers in the daily report.
         figures: its figures on the administrators' dashboard.
+        gauges: its numbers that monitoring reads.
         levels: its quantities that plans limit.
         admin_views: its tables in the browser admin (`app.core.admin_view`).
         channels: its channels of realtime events.
@@ -286,6 +309,7 @@ class Module:
     retention: tuple[RetentionRule, ...] = ()
     metrics: tuple[ReportMetric, ...] = ()
     figures: tuple[Figure, ...] = ()
+    gauges: tuple[Gauge, ...] = ()
     levels: tuple[PlanLevel, ...] = ()
     admin_views: tuple[AdminView, ...] = ()
     channels: tuple[Channel, ...] = ()

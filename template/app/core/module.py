@@ -8,7 +8,7 @@ from app.core.data_policy.daily_report import generate_daily_report
 from app.core.data_policy.retention import cleanup_old_data
 from app.core.db.schema_version import require_migrated
 from app.core.inbox.commands import inbox
-from app.core.inbox.data_policy import FIGURES, REPORT_METRICS, RETENTION
+from app.core.inbox.data_policy import FIGURES, GAUGES, REPORT_METRICS, RETENTION
 from app.core.inbox.models import InboxEvent
 from app.core.inbox.service import process_inbox_event
 from app.core.inbox.sweeper import sweeping
@@ -35,4 +35,5 @@ module = Module(
     retention=RETENTION,
     metrics=REPORT_METRICS,
     figures=FIGURES,
+    gauges=GAUGES,
 )

@@ -26,12 +26,12 @@ from app.core.ports.plans import FreePlan, Plans, Reservation
 from app.core.ports.queue import Queue
 from app.core.ports.realtime import NoRealtime, Realtime
 from app.core.ports.streams import Streams
-from app.core.ports.telemetry import ExternalCall, Telemetry, TelemetryListener
+from app.core.ports.telemetry import ExternalCall, PoolWait, Telemetry, TelemetryListener
 from app.core.ports.usage import UnbilledUsage, UsageRecorder
 from app.core.ports.user_files import NoUserFiles, UserFiles
 from app.core.rate_limiting.memory import MemoryLimiter
 from app.core.rate_limiting.port import Limiter
-from app.kit.external_calls import CallFinished, observe_calls
+from app.kit.external_calls import CallFinished, CallReport, observe_calls
 
 
 class Ports(TypedDict, total=False):
@@ -81,6 +81,7 @@ class Runtime:
         """Connect telemetry and the audit trail with the objects that report operations outside of the runtime."""
         self.telemetry = Telemetry(self._observe_database, _observe_calls)
         self.database.on_bulk_change = self._audit_bulk_change
+        self.database.observe_wait = lambda: self.telemetry.observe(PoolWait())
 
     def provide[T](self, key: type[T], value: T) -> None:
         """Make a module's own object available to its routes and jobs."""
@@ -172,7 +173,12 @@ class Runtime:
 def _observe_calls(telemetry: Telemetry) -> AbstractContextManager[None]:
     def start(system: str) -> CallFinished:
         operation = telemetry.start(ExternalCall(system=system))
-        return lambda error: telemetry.finish(operation, error)
+
+        def finish(report: CallReport) -> None:
+            operation.circuit, operation.is_refused = report.circuit, report.is_refused
+            telemetry.finish(operation, report.error)
+
+        return finish
 
     return observe_calls(start)
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import structlog
 from uuid_utils.compat import uuid7
 
+from app.core.ports.telemetry import EmailDelivery, Telemetry
 from app.core.runtime import Runtime
 from app.email.errors import InvalidAddressError
 from app.email.port import Attachment, EmailProvider, EmailResult, Message, Sender
@@ -21,8 +22,11 @@ class Mailer:
     A provider may be slow: don't hold a database connection during a call, or enqueue a job of `app.email.jobs`.
     """
 
-    def __init__(self, provider: EmailProvider, templates: Templates, sender: Sender) -> None:
+    def __init__(
+        self, provider: EmailProvider, templates: Templates, sender: Sender, telemetry: Telemetry | None = None
+    ) -> None:
         self._provider = provider
+        self._telemetry = telemetry or Telemetry()
         self._templates = templates
         self.sender = sender
 
@@ -135,7 +139,12 @@ class Mailer:
         """Hand the message to the provider. `to` maps each address as given to its form on the wire."""
         addresses = tuple(dict.fromkeys(to.values()))
         idempotency_key = check_idempotency_key(str(uuid7()) if key is None else key)
-        outcomes = await self._provider.send(message, addresses, key=idempotency_key)
+        delivery = EmailDelivery()
+        with self._telemetry.observe(delivery):
+            outcomes = await self._provider.send(message, addresses, key=idempotency_key)
+            delivery.provider = outcomes[0].provider
+            delivery.sent = sum(outcome.sent for outcome in outcomes)
+            delivery.failed = len(outcomes) - delivery.sent
         by_address = dict(zip(addresses, outcomes, strict=True))
         results = [replace(by_address[address], to=given) for given, address in to.items()]
         sent = [result for result in results if result.sent]

@@ -27,7 +27,7 @@ async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
     folders = template_folders(other.name for other in modules_of(runtime))
     templates = Templates(project, base_url=runtime.settings.PUBLIC_URL, folders=folders)
     async with spec.open(runtime) as provider:
-        mailer = Mailer(provider, templates, sender)
+        mailer = Mailer(provider, templates, sender, runtime.telemetry)
         runtime.provide(Mailer, mailer)
         with runtime.override(mail=MailerPort(mailer)):
             yield

@@ -10,7 +10,8 @@ from sqlmodel import col
 
 from app.core.data_policy.daily_report import rows, rows_since
 from app.core.data_policy.figures import rows_by, rows_by_day
-from app.core.manifest import Figure, PersonalData, ReportMetric, RetentionRule
+from app.core.data_policy.gauges import oldest
+from app.core.manifest import Figure, Gauge, PersonalData, ReportMetric, RetentionRule
 from app.core.runtime import Runtime
 from app.jobs.models import Job, JobState
 from app.jobs.settings import JobsSettings
@@ -49,7 +50,27 @@ REPORT_METRICS: Final = (
     ReportMetric(name="jobs_waiting", count=rows(Job, col(Job.state) == JobState.WAITING)),
 )
 
+_UNFINISHED: Final = rows_by(col(Job.state), [state for state in JobState if state != JobState.DONE])
+
 FIGURES: Final = (
-    Figure(name="jobs", query=rows_by(col(Job.state), [state for state in JobState if state != JobState.DONE])),
+    Figure(name="jobs", query=_UNFINISHED),
     Figure(name="jobs_created", query=rows_by_day(Job)),
+)
+
+GAUGES: Final = (
+    Gauge(
+        name="app_jobs",
+        help="Jobs by state. Counted up to 10,000.",
+        query=_UNFINISHED,
+        labels=("state",),
+    ),
+    Gauge(
+        name="app_jobs_oldest_age_seconds",
+        help="Time for which the oldest due job has been waiting; 0 if none is due.",
+        query=oldest(
+            col(Job.run_at),
+            lambda now: and_(col(Job.state) == JobState.WAITING, col(Job.run_at) <= now),
+            order_by=col(Job.id),
+        ),
+    ),
 )

@@ -14,7 +14,7 @@ from app.jobs.arq_broker import ArqBroker
 from app.jobs.broker import Broker, InProcessBroker, WorkerOptions
 from app.jobs.commands import crons, jobs, worker
 from app.jobs.crons import crons_of
-from app.jobs.data_policy import FIGURES, PERSONAL_DATA, REPORT_METRICS, RETENTION
+from app.jobs.data_policy import FIGURES, GAUGES, PERSONAL_DATA, REPORT_METRICS, RETENTION
 from app.jobs.models import Job, JobResult, JobState
 from app.jobs.outbox import Outbox
 from app.jobs.settings import JobsSettings
@@ -79,6 +79,7 @@ module = Module(
     retention=RETENTION,
     metrics=REPORT_METRICS,
     figures=FIGURES,
+    gauges=GAUGES,
     admin_views=(
         AdminView(
             title="Jobs",

@@ -2,10 +2,27 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
-type CallFinished = Callable[[BaseException | None], None]
+
+@dataclass(slots=True)
+class CallReport:
+    """The outcome of a call.
+
+    Attributes:
+        error: why it failed; `None` if it succeeded.
+        circuit: the state of the system's circuit after the call; `None` without a circuit breaker.
+        is_refused: whether no call was made, because the circuit is open or every slot is in use.
+    """
+
+    error: BaseException | None = None
+    circuit: str | None = None
+    is_refused: bool = False
+
+
+type CallFinished = Callable[[CallReport], None]
 type CallObserver = Callable[[str], CallFinished]
-"""Called with the system's name when a call starts. Returns a callback for its end, with the error or `None`."""
+"""Called with the system's name when a call starts. Returns a callback for its end."""
 
 _observers: list[CallObserver] = []
 
@@ -21,18 +38,18 @@ def observe_calls(observer: CallObserver) -> Iterator[None]:
 
 
 @contextmanager
-def reported_call(system: str) -> Iterator[None]:
-    """Report the block as a call to another system."""
+def reported_call(system: str) -> Iterator[CallReport]:
+    """Report the block as a call to another system. The block may complete the report."""
+    report = CallReport()
     if not _observers:
-        yield
+        yield report
         return
     finished = [observer(system) for observer in _observers]
-    outcome: BaseException | None = None
     try:
-        yield
+        yield report
     except BaseException as error:
-        outcome = error
+        report.error = error
         raise
     finally:
         for call in reversed(finished):
-            call(outcome)
+            call(report)

@@ -11,8 +11,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.types import Message
 
+from app.core.config.settings import Settings
 from app.core.context import TraceIds, current_trace, traceparent
-from app.core.db.database import Database
+from app.core.db.database import Database, create_database
+from app.core.db.engine import DatabaseUnavailableError
 from app.core.inbox.service import receive
 from app.core.jobs.in_process import InProcessQueue
 from app.core.lifecycle import create_runtime, running
@@ -28,13 +30,16 @@ from app.core.ports.telemetry import (
     JobAttempt,
     Operation,
     PoolCheckout,
+    PoolWait,
     RealtimeConnection,
     TelemetryListener,
+    WebhookReceipt,
 )
 from app.core.runtime import Runtime
 from app.kit.external_calls import reported_call
 from tests.core.applications import PUBLIC, Build, client_of, module
 from tests.core.telemetry import Recorder
+from tests.databases import Databases
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -141,6 +146,29 @@ class TestQueries:
                 assert [operation.kind for operation in recorder.open] == ["pool"]
         assert [checkout.in_use for checkout in recorder.of(PoolCheckout)] == [1]
 
+    async def test_wait_for_the_connection(self, live_runtime: Runtime) -> None:
+        recorder, telemetry = Recorder(), live_runtime.telemetry
+        with live_runtime.listen(recorder):
+            await live_runtime.database.fetch(text("SELECT 1"), {})
+        await live_runtime.database.fetch(text("SELECT 1"), {})
+        assert [wait.error for wait in recorder.of(PoolWait)] == [None]
+        assert not telemetry.listeners
+
+    async def test_wait_for_the_turn_of_a_transaction(self, databases: Databases) -> None:
+        recorder = Recorder()
+        # With two connections, one transaction at a time may write.
+        made = create_database(Settings().with_database(databases.shared))
+        database = Database(made.engine, connections=2, connect_timeout=0.01)
+        runtime = create_runtime([core], database=database)
+        with runtime.listen(recorder):
+            async with database.transaction() as session:
+                await session.execute(text("SELECT 1"))
+                with pytest.raises(DatabaseUnavailableError):
+                    async with database.transaction():
+                        pytest.fail("The other transaction has the only turn.")
+        await made.dispose()
+        assert [type(wait.error) for wait in recorder.of(PoolWait) if wait.error is not None] == [TimeoutError]
+
 
 @cached("reports.count", ttl=timedelta(minutes=1))
 async def count_reports(_runtime: Runtime, owner: str) -> int:
@@ -225,6 +253,16 @@ class TestInbox:
         assert [(each.provider, each.handler, each.attempt) for each in attempts] == [("shop", "tests.apply", 1)] * 2
         assert [type(each.error) for each in attempts] == [type(None), LookupError]
         assert {each.traceparent for each in attempts} == {TRACEPARENT}
+
+    async def test_receipts_are_new_or_duplicates(self, database: Database) -> None:
+        runtime = create_runtime([core, Module(name="small", inbox_handlers=(apply,))], database=database)
+        assert isinstance(runtime.queue, InProcessQueue)
+        runtime.queue.eager, recorder = False, Recorder()
+        with runtime.listen(recorder):
+            for _ in range(2):
+                await receive(runtime, provider="shop", event_id="1", payload={"fails": False}, handler=apply)
+        receipts = recorder.of(WebhookReceipt)
+        assert [(receipt.provider, receipt.is_new) for receipt in receipts] == [("shop", True), ("shop", False)]
 
 
 class TestTraceparent:

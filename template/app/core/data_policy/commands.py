@@ -7,7 +7,7 @@ import click
 from app.core.commands import with_runtime
 from app.core.data_policy.daily_report import make_report
 from app.core.data_policy.retention import cleanup_old_data
-from app.core.data_policy.statistics import compute_figures
+from app.core.data_policy.statistics import compute_figures, compute_gauges
 from app.core.db.models import utc_now
 from app.core.runtime import Runtime
 
@@ -34,11 +34,16 @@ async def report(runtime: Runtime, day: datetime | None) -> None:
 @click.command()
 @with_runtime
 async def stats(runtime: Runtime) -> None:
-    """Show the figures of every module. `~` marks an estimate or a lower bound."""
-    for figure in await compute_figures(runtime, utc_now()):
+    """Show the figures and the gauges of every module. `~` marks an estimate or a lower bound."""
+    now = utc_now()
+    for figure in await compute_figures(runtime, now):
         click.echo(f"{figure.name} ({figure.unit})" + ("" if figure.values is not None else ": not available"))
         for label, value, is_exact in figure.values or ():
             click.echo(f"  {label}: {'' if is_exact else '~'}{value}")
+    for result in await compute_gauges(runtime, now):
+        click.echo(result.gauge.name + ("" if result.rows is not None else ": not available"))
+        for labels, number in result.rows or ():
+            click.echo(f"  {', '.join(labels) or 'total'}: {number:g}")
 
 
 def _yesterday() -> date:

@@ -1,16 +1,17 @@
-"""Statistics: the figures of every module, each by one statement."""
+"""Statistics: the figures and the gauges of every module, each by one statement."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
+from sqlalchemy import Executable, Row
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.db.engine import DatabaseUnavailableError
 from app.core.errors import ServiceUnavailableError
-from app.core.manifest import Figure, modules_of
+from app.core.manifest import Figure, Gauge, modules_of
 from app.core.runtime import Runtime
 
 logger = structlog.stdlib.get_logger(__name__)
@@ -34,6 +35,14 @@ class FigureResult:
     values: Sequence[FigureValue] | None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GaugeResult:
+    """The numbers of a gauge, each with the values of its labels; `None` if its statement has failed."""
+
+    gauge: Gauge
+    rows: Sequence[tuple[Sequence[str], float]] | None
+
+
 async def compute_figures(runtime: Runtime, now: datetime) -> list[FigureResult]:
     """Compute the figures of all modules. One that fails does not hide the others.
 
@@ -47,12 +56,50 @@ async def compute_figures(runtime: Runtime, now: datetime) -> list[FigureResult]
     ]
 
 
+async def compute_gauges(runtime: Runtime, now: datetime) -> list[GaugeResult]:
+    """Compute the gauges of all modules. One that fails does not hide the others.
+
+    Raises:
+        DatabaseUnavailableError: no database connection was free in time, or it broke.
+    """
+    return [
+        GaugeResult(gauge=gauge, rows=await _rows(runtime, gauge, now))
+        for module in modules_of(runtime)
+        for gauge in module.gauges
+    ]
+
+
+async def _rows(runtime: Runtime, gauge: Gauge, now: datetime) -> list[tuple[list[str], float]] | None:
+    rows = await _fetch(runtime, gauge.name, gauge.query(runtime, now))
+    if rows is None:
+        return None
+    number = len(gauge.labels)
+    return [([str(label) for label in row[:number]], _number(row[number], now)) for row in rows]
+
+
+def _number(value: object, now: datetime) -> float:
+    """Return a number as it is, and of a time its age in seconds."""
+    match value:
+        case None:
+            return 0.0
+        case datetime():
+            return max(0.0, (now - value).total_seconds())
+        case _:
+            return float(str(value))
+
+
 async def _values(runtime: Runtime, figure: Figure, now: datetime) -> list[FigureValue] | None:
+    rows = await _fetch(runtime, figure.name, figure.query(runtime, now))
+    if rows is None:
+        return None
+    return [FigureValue(str(label), int(value), bool(is_exact)) for label, value, is_exact in rows]
+
+
+async def _fetch(runtime: Runtime, name: str, statement: Executable) -> Sequence[Row[*tuple[Any, ...]]] | None:
     try:
-        rows = await runtime.database.fetch(figure.query(runtime, now), {})
+        return await runtime.database.fetch(statement, {})
     except DatabaseUnavailableError:
         raise
     except (SQLAlchemyError, ServiceUnavailableError) as error:
-        logger.warning("figure_not_available", name=figure.name, error=type(error).__name__)
+        logger.warning("figure_not_available", name=name, error=type(error).__name__)
         return None
-    return [FigureValue(str(label), int(value), bool(is_exact)) for label, value, is_exact in rows]

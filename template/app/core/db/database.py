@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -68,6 +68,8 @@ class Database:
         """Whether the database is known to have every revision of this code."""
         self.on_bulk_change: BulkListener | None = None
         """Called for each statement that writes many rows, in its transaction."""
+        self.observe_wait: Callable[[], AbstractContextManager[None]] = nullcontext
+        """Called when a transaction has to wait for its turn. Returns a context manager around the wait."""
         # One statement needs no transaction; a BEGIN and a COMMIT around it would triple the round trips.
         self._autocommit_engine = engine and engine.execution_options(**_autocommit_options(engine))
         writers = None if connections is None else max(1, connections - -(-connections // READERS_SHARE))
@@ -173,8 +175,9 @@ class Database:
             yield
             return
         try:
-            async with asyncio.timeout(self._connect_timeout):
-                await self._writers.acquire()
+            with self.observe_wait() if self._writers.locked() else nullcontext():
+                async with asyncio.timeout(self._connect_timeout):
+                    await self._writers.acquire()
         except TimeoutError as error:
             raise DatabaseUnavailableError from error
         try:

@@ -7,9 +7,9 @@ from typing import Any, Final
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExecutionContext
-from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
 
-from app.core.ports.telemetry import DatabaseQuery, PoolCheckout, Telemetry
+from app.core.ports.telemetry import DatabaseQuery, PoolCheckout, PoolWait, Telemetry
 
 _KEY: Final = "telemetry"
 
@@ -24,7 +24,25 @@ def observe_engine(engine: Engine, telemetry: Telemetry) -> Iterator[None]:
     with ExitStack() as stack:
         for name in ("before_cursor_execute", "after_cursor_execute", "handle_error", "checkout", "checkin"):
             stack.enter_context(_attached(engine, name, getattr(observer, name)))
+        stack.enter_context(_waits_reported(engine, telemetry))
         yield
+
+
+@contextmanager
+def _waits_reported(engine: Engine, telemetry: Telemetry) -> Iterator[None]:
+    """Report how long the pool takes to provide a connection: no event marks the beginning of that wait."""
+    pool = engine.pool
+    connect = pool.connect
+
+    def connect_and_report() -> PoolProxiedConnection:
+        with telemetry.observe(PoolWait()):
+            return connect()
+
+    pool.connect = connect_and_report  # type: ignore[method-assign]  # restored below
+    try:
+        yield
+    finally:
+        del pool.connect
 
 
 @contextmanager

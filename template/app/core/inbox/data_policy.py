@@ -1,4 +1,4 @@
-"""Retention of inbox events, and their metrics in the daily report."""
+"""Retention of inbox events, and their numbers for the daily report, administrators and monitoring."""
 
 from datetime import timedelta
 from typing import Final
@@ -8,8 +8,9 @@ from sqlmodel import col
 
 from app.core.data_policy.daily_report import rows, rows_since
 from app.core.data_policy.figures import rows_by
+from app.core.data_policy.gauges import oldest
 from app.core.inbox.models import InboxEvent, InboxStatus
-from app.core.manifest import Figure, ReportMetric, RetentionRule
+from app.core.manifest import Figure, Gauge, ReportMetric, RetentionRule
 
 KEEP_DONE: Final = timedelta(days=30)
 """Retention of a processed event: longer than any provider repeats it."""
@@ -32,3 +33,21 @@ REPORT_METRICS: Final = (
 )
 
 FIGURES: Final = (Figure(name="webhooks", query=rows_by(col(InboxEvent.status), InboxStatus)),)
+
+GAUGES: Final = (
+    Gauge(
+        name="app_inbox_events",
+        help="Inbound webhook events by status. Counted up to 10,000.",
+        query=rows_by(col(InboxEvent.status), [status for status in InboxStatus if status != InboxStatus.DONE]),
+        labels=("status",),
+    ),
+    Gauge(
+        name="app_inbox_oldest_age_seconds",
+        help="Time since the oldest pending inbound event arrived; 0 if there is none.",
+        query=oldest(
+            col(InboxEvent.received_at),
+            lambda _now: col(InboxEvent.status) == InboxStatus.PENDING,
+            order_by=col(InboxEvent.next_attempt_at),
+        ),
+    ),
+)

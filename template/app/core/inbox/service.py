@@ -29,7 +29,7 @@ from app.core.jobs.names import job_name
 from app.core.manifest import InboxHandler, InboxJob, Payload, modules_of
 from app.core.observability.error_summary import one_line
 from app.core.ports.queue import Json, UuidText
-from app.core.ports.telemetry import InboxAttempt
+from app.core.ports.telemetry import InboxAttempt, WebhookReceipt
 from app.core.runtime import Runtime
 from app.kit.backoff import backoff
 
@@ -73,10 +73,13 @@ async def receive(
     id_ = uuid7()
     values = {"id": id_, "provider": provider, "event_id": event_id, "payload": dict(payload), "handler": name}
     values["traceparent"] = traceparent()
-    async with runtime.database.transaction() as session:
-        new = await insert_if_absent(session, InboxEvent, values, unique=("provider", "event_id"))
-        if new:
-            await runtime.queue.enqueue(session, process_inbox_event, str(id_), job_id=f"inbox:{id_}")
+    receipt = WebhookReceipt(provider=provider)
+    with runtime.telemetry.observe(receipt):
+        async with runtime.database.transaction() as session:
+            new = await insert_if_absent(session, InboxEvent, values, unique=("provider", "event_id"))
+            if new:
+                await runtime.queue.enqueue(session, process_inbox_event, str(id_), job_id=f"inbox:{id_}")
+        receipt.is_new = new
     return new
 
 

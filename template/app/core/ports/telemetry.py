@@ -87,6 +87,13 @@ class DatabaseQuery(Operation):
 
 
 @dataclass(kw_only=True, slots=True)
+class PoolWait(Operation):
+    """The wait for a database connection, until the pool provides one. Also the wait of a transaction for its turn."""
+
+    kind: ClassVar[str] = "pool_wait"
+
+
+@dataclass(kw_only=True, slots=True)
 class PoolCheckout(Operation):
     """A database connection that is out of the pool, from checkout until it is returned.
 
@@ -163,11 +170,62 @@ class ExternalCall(Operation):
 
     Attributes:
         system: the name of the other system.
+        circuit: the state of its circuit after the call: `closed`, `half_open` or `open`; set when the call finishes.
+            `None` if no circuit breaker protects the call.
+        is_refused: whether no call was made, because the circuit is open or every slot is in use; set when the call
+            finishes.
     """
 
     kind: ClassVar[str] = "external_call"
 
     system: str
+    circuit: str | None = None
+    is_refused: bool = False
+
+
+@dataclass(kw_only=True, slots=True)
+class EmailDelivery(Operation):
+    """The delivery of an email to the provider, for one or more recipients.
+
+    Attributes:
+        provider: the provider's name, set when the delivery finishes.
+        sent: the number of recipients for whom the provider accepted the email, set when the delivery finishes.
+        failed: the number of the others.
+    """
+
+    kind: ClassVar[str] = "email"
+
+    provider: str = "unknown"
+    sent: int = 0
+    failed: int = 0
+
+
+@dataclass(kw_only=True, slots=True)
+class WebhookReceipt(Operation):
+    """The storing of an inbound webhook event with a valid signature.
+
+    Attributes:
+        provider: the name of the system that sent it.
+        is_new: whether the event had not been received before, set when the event is stored.
+    """
+
+    kind: ClassVar[str] = "webhook_receipt"
+
+    provider: str
+    is_new: bool = False
+
+
+@dataclass(kw_only=True, slots=True)
+class WebhookDelivery(Operation):
+    """One attempt at sending an outbound webhook.
+
+    Attributes:
+        sender: the name of the module that sends it.
+    """
+
+    kind: ClassVar[str] = "webhook_delivery"
+
+    sender: str
 
 
 @dataclass(kw_only=True, slots=True)

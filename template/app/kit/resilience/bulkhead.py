@@ -52,7 +52,8 @@ class Bulkhead:
                 async with asyncio.timeout(self._max_wait):
                     await self._slots.acquire()
             except TimeoutError:
-                with reported_call(self.name):
+                with reported_call(self.name) as report:
+                    report.is_refused = True
                     raise BulkheadFullError(self.name, self.limit) from None
         else:
             await self._slots.acquire()

@@ -62,16 +62,20 @@ class CircuitBreaker:
         Raises:
             CircuitOpenError: the circuit is open.
         """
-        with reported_call(self.name):
+        with reported_call(self.name) as report:
             store = shared_circuits() or self._own
             call_id = secrets.token_hex(8)
-            admission = await self._admit(store, call_id)
+            try:
+                admission = await self._admit(store, call_id)
+            except CircuitOpenError:
+                report.circuit, report.is_refused = CircuitState.OPEN, True
+                raise
             try:
                 yield
             except BaseException as error:
-                await self._record(store, call_id, admission, self._outcome(error))
+                report.circuit = await self._record(store, call_id, admission, self._outcome(error))
                 raise
-            await self._record(store, call_id, admission, Outcome.SUCCESS)
+            report.circuit = await self._record(store, call_id, admission, Outcome.SUCCESS)
 
     def is_failure(self, error: Exception) -> bool:
         """Return whether the error counts as a failure of the system."""
@@ -90,13 +94,15 @@ class CircuitBreaker:
             raise CircuitOpenError(self.name, retry_after=admission.retry_after)
         return admission
 
-    async def _record(self, store: CircuitStore, call_id: str, admission: Admission, outcome: Outcome) -> None:
+    async def _record(self, store: CircuitStore, call_id: str, admission: Admission, outcome: Outcome) -> CircuitState:
+        """Record the outcome, and return the state of the circuit after it."""
         nothing_to_record = outcome is Outcome.ABANDONED or (outcome is Outcome.SUCCESS and not admission.failures)
         if admission.state is CircuitState.CLOSED and nothing_to_record:
-            return
+            return admission.state
         state = await store.record(self._policy, call_id, outcome)
         if state is not None:
             logger.warning("circuit_changed", system=self.name, state=state.value)
+        return admission.state if state is None else state
 
     def _outcome(self, error: BaseException) -> Outcome:
         # A refused call to another system says nothing about this one.

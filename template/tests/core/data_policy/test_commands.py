@@ -83,3 +83,4 @@ async def test_stats_shows_the_figures_of_every_module(runtime: Runtime) -> None
     shown = (await app("stats")).stdout.splitlines()
 
     assert shown[shown.index("webhooks (count)") + 1] == "  pending: 2"
+    assert shown[shown.index("app_inbox_events") + 1] == "  pending: 2"

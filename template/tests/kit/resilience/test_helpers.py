@@ -191,7 +191,7 @@ class TestBulkhead:
         seen: list[tuple[str, type[BaseException] | None]] = []
 
         def observe(system: str) -> CallFinished:
-            return lambda error: seen.append((system, None if error is None else type(error)))
+            return lambda report: seen.append((system, None if report.error is None else type(report.error)))
 
         slots = Bulkhead("printer", limit=1, max_wait=max_wait)
         with observe_calls(observe):

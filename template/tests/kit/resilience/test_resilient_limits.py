@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.kit.external_calls import CallFinished, observe_calls
+from app.kit.external_calls import CallFinished, CallReport, observe_calls
 from app.kit.resilience.bulkhead import Bulkhead
 from app.kit.resilience.errors import BulkheadFullError, CircuitOpenError, UnavailableError
 from app.kit.resilience.resilient import Resilient
@@ -113,9 +113,14 @@ class TestCircuit:
 class TestObserver:
     async def test_sees_every_attempt_and_every_refusal(self) -> None:
         seen: list[tuple[str, type[BaseException] | None]] = []
+        circuits: list[tuple[str | None, bool]] = []
 
         def observe(system: str) -> CallFinished:
-            return lambda error: seen.append((system, None if error is None else type(error)))
+            def finish(report: CallReport) -> None:
+                seen.append((system, None if report.error is None else type(report.error)))
+                circuits.append((report.circuit, report.is_refused))
+
+            return finish
 
         calls = resilient(threshold=2)
         with observe_calls(observe):
@@ -130,6 +135,8 @@ class TestObserver:
             ("shop", ConnectionError),
             ("shop", CircuitOpenError),
         ]
+        closed, opened = ("closed", False), ("open", False)
+        assert circuits == [closed, closed, closed, opened, ("open", True)]
 
 
 class TestBulkhead:

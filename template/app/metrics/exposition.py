@@ -1,0 +1,103 @@
+"""The exposition of the metrics of all processes in Prometheus' text format."""
+
+import asyncio
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+from sqlalchemy.engine import make_url
+
+from app.core.config.settings import Settings
+from app.core.errors import ServiceUnavailableError
+from app.core.runtime import Runtime
+from app.metrics.directory import DirectoryBusyError, MetricsDirectory
+from app.metrics.samples import Sampler
+from app.metrics.settings import MetricsSettings
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def directory_path(runtime: Runtime) -> Path:
+    """Return the directory that all processes of this application on this machine share."""
+    chosen = runtime.resource(MetricsSettings).METRICS_DIR
+    return chosen or Path(tempfile.gettempdir()) / f"metrics-{os.geteuid()}-{_application_id(runtime.settings)}"
+
+
+def _application_id(settings: Settings) -> str:
+    """Return a short id of the application: its name, its environment and its database, without credentials."""
+    url = make_url(settings.DATABASE_URL) if settings.DATABASE_URL else None
+    database = (url.host, url.port, url.database) if url else ()
+    facts = repr((settings.PROJECT_NAME, settings.ENVIRONMENT.value, *database))
+    return hashlib.sha256(facts.encode()).hexdigest()[:12]
+
+
+class _Families(Collector):
+    """Metrics that were collected already."""
+
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = tuple(families)
+
+    def collect(self) -> Iterable[Metric]:
+        """See `Collector.collect`."""
+        return self._families
+
+
+class Exposition:
+    """The answer to scrapes. Scrapes at the same time share one answer."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._answer: asyncio.Task[bytes] | None = None
+
+    @cached_property
+    def directory(self) -> MetricsDirectory:
+        """The shared directory."""
+        return MetricsDirectory(directory_path(self._runtime))
+
+    @cached_property
+    def sampler(self) -> Sampler:
+        """The numbers from the database."""
+        return Sampler(self._runtime, self.directory)
+
+    async def text(self) -> bytes:
+        """Return all metrics.
+
+        Raises:
+            ServiceUnavailableError: another process holds the directory's lock for too long.
+        """
+        if self._answer is None or self._answer.done():
+            self._answer = asyncio.create_task(self._render())
+        try:
+            # A client that disconnects does not cancel the answer for the others.
+            return await asyncio.shield(self._answer)
+        except DirectoryBusyError:
+            raise ServiceUnavailableError("The metrics are being read by another process. Try again.") from None
+
+    async def close(self) -> None:
+        """End what is under way."""
+        await self.sampler.close()
+
+    async def _render(self) -> bytes:
+        await self.sampler.refresh()
+        return await asyncio.to_thread(lambda: render(self.directory, self.sampler.families()))
+
+
+def render(directory: MetricsDirectory, others: Iterable[Metric]) -> bytes:
+    """Return the metrics of all processes, and others, in Prometheus' text format.
+
+    Raises:
+        DirectoryBusyError: another process holds the directory's lock for too long.
+    """
+    with directory.locked():
+        recorded = MultiProcessCollector.merge(directory.files())  # type: ignore[no-untyped-call]  # untyped library
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Families([*recorded, *others]))
+    return generate_latest(registry)

@@ -1,0 +1,169 @@
+"""The telemetry listener that records operations. Every label has a bounded set of values."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from prometheus_client import Histogram
+
+from app.core.ports.telemetry import (
+    AICall,
+    CacheLookup,
+    DatabaseQuery,
+    EmailDelivery,
+    ExternalCall,
+    HttpRequest,
+    InboxAttempt,
+    JobAttempt,
+    Operation,
+    PoolCheckout,
+    PoolWait,
+    RealtimeConnection,
+    TelemetryListener,
+    WebhookDelivery,
+    WebhookReceipt,
+)
+from app.metrics.instruments import Instruments
+
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"})
+OTHER_METHOD: Final = "_OTHER"
+UNMATCHED: Final = "unmatched"
+STATEMENTS: Final = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
+CIRCUIT_STATES: Final = {"closed": 0, "half_open": 1, "open": 2}
+
+
+def outcome_of(operation: Operation) -> str:
+    """Return the label for the outcome of an operation."""
+    return "success" if operation.error is None else "error"
+
+
+class MetricsListener(TelemetryListener):
+    """A listener that adds each finished operation to the metrics.
+
+    Attributes:
+        active_requests, connections_in_use, realtime_connections: numbers of operations that are running.
+    """
+
+    def __init__(self, instruments: Instruments) -> None:
+        self._traffic = instruments.traffic
+        self._work = instruments.work
+        self.active_requests = 0
+        self.connections_in_use = 0
+        self.realtime_connections = 0
+        self._series: dict[tuple[object, ...], Any] = {}
+        """The series of metrics by their labels: looking them up in the library takes longer than counting."""
+        self._record: Mapping[type[Operation], Callable[[Any], None]] = {
+            HttpRequest: self._request,
+            RealtimeConnection: self._connection,
+            DatabaseQuery: self._query,
+            PoolWait: self._wait,
+            PoolCheckout: self._use,
+            CacheLookup: self._lookup,
+            JobAttempt: self._job,
+            InboxAttempt: self._inbox,
+            WebhookReceipt: self._receipt,
+            ExternalCall: self._call,
+            AICall: self._ai_call,
+            EmailDelivery: self._email,
+            WebhookDelivery: self._webhook,
+        }
+
+    def started(self, operation: Operation) -> None:
+        """See `TelemetryListener.started`."""
+        self._count_running(operation, 1)
+
+    def finished(self, operation: Operation) -> None:
+        """See `TelemetryListener.finished`."""
+        self._count_running(operation, -1)
+        record = self._record.get(type(operation))
+        if record is not None:
+            record(operation)
+
+    def _count_running(self, operation: Operation, change: int) -> None:
+        match operation:
+            case PoolCheckout():
+                self.connections_in_use += change
+            case HttpRequest():
+                self.active_requests += change
+            case RealtimeConnection():
+                self.realtime_connections += change
+
+    def _observe(self, metric: Histogram, operation: Operation, *labels: str) -> None:
+        key = (metric, *labels)
+        series = self._series.get(key)
+        if series is None:
+            series = self._series[key] = metric.labels(*labels)
+        series.observe(operation.duration)
+
+    def _request(self, operation: HttpRequest) -> None:
+        key = ("request", operation.method, operation.route, operation.status)
+        series = self._series.get(key)
+        if series is None:
+            method = operation.method if operation.method in METHODS else OTHER_METHOD
+            route = operation.route or UNMATCHED
+            series = self._traffic.requests.labels(method, route, str(operation.status))
+            if method != OTHER_METHOD:
+                self._series[key] = series
+        series.observe(operation.duration)
+
+    def _connection(self, operation: RealtimeConnection) -> None:
+        outcome = outcome_of(operation) if operation.accepted else "refused"
+        self._observe(self._traffic.realtime_durations, operation, operation.route or UNMATCHED, outcome)
+
+    def _query(self, operation: DatabaseQuery) -> None:
+        word = operation.statement[:6].upper()
+        self._observe(self._traffic.queries, operation, word if word in STATEMENTS else "OTHER", outcome_of(operation))
+
+    def _wait(self, operation: PoolWait) -> None:
+        self._observe(self._traffic.pool_waits, operation, outcome_of(operation))
+
+    def _use(self, operation: PoolCheckout) -> None:
+        self._traffic.pool_uses.observe(operation.duration)
+
+    def _lookup(self, operation: CacheLookup) -> None:
+        self._traffic.cache_lookups.labels(operation.name, "hit" if operation.hit else "miss").inc()
+
+    def _job(self, operation: JobAttempt) -> None:
+        outcome = "success" if operation.error is None else "dead" if operation.is_last else "retry"
+        self._observe(self._work.jobs, operation, operation.name, outcome)
+
+    def _inbox(self, operation: InboxAttempt) -> None:
+        self._observe(self._work.inbox_attempts, operation, operation.provider, outcome_of(operation))
+
+    def _receipt(self, operation: WebhookReceipt) -> None:
+        if operation.error is None:
+            result = "new" if operation.is_new else "duplicate"
+            self._work.inbox_received.labels(operation.provider, result).inc()
+
+    def _call(self, operation: ExternalCall) -> None:
+        match operation.error:
+            case None:
+                outcome = "success"
+            case _ if operation.is_refused:
+                outcome = "refused"
+            case TimeoutError():
+                outcome = "timeout"
+            case _:
+                outcome = "error"
+        self._observe(self._work.external_calls, operation, operation.system, outcome)
+        if operation.circuit is not None:
+            self._work.circuits.labels(operation.system).set(CIRCUIT_STATES[operation.circuit])
+
+    def _ai_call(self, operation: AICall) -> None:
+        model = (operation.provider, operation.model)
+        self._observe(self._work.ai_calls, operation, *model, outcome_of(operation))
+        if operation.input_tokens is not None:
+            self._work.ai_tokens.labels(*model, "input").observe(operation.input_tokens)
+        if operation.output_tokens is not None:
+            self._work.ai_tokens.labels(*model, "output").observe(operation.output_tokens)
+        if operation.cost is not None:
+            self._work.ai_cost.labels(*model).inc(max(operation.cost, 0))
+
+    def _email(self, operation: EmailDelivery) -> None:
+        self._observe(self._work.email_calls, operation, operation.provider, outcome_of(operation))
+        if operation.sent:
+            self._work.emails.labels(operation.provider, "success").inc(operation.sent)
+        if operation.failed:
+            self._work.emails.labels(operation.provider, "error").inc(operation.failed)
+
+    def _webhook(self, operation: WebhookDelivery) -> None:
+        self._observe(self._work.webhooks, operation, operation.sender, outcome_of(operation))

@@ -1,0 +1,126 @@
+"""The shared directory: processes that are killed, and what is left of them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.samples import Sample
+
+from app.kit.user_error import UserError
+from app.metrics import directory as directories
+from app.metrics.directory import DirectoryBusyError, MetricsDirectory
+
+PROCESS = """
+import os, sys
+from pathlib import Path
+from app.metrics.instruments import instruments_in
+metrics = instruments_in(Path(sys.argv[1]))
+metrics.traffic.cache_lookups.labels("sample", "hit").inc(3)
+metrics.work.jobs.labels("sample", "success").observe(0.02)
+metrics.processes.running.labels("server").set(1)
+print("ready", flush=True)
+sys.stdin.readline()
+"""
+COUNTER = "app_cache_lookups_total"
+BUCKET = "app_job_duration_seconds_bucket"
+RUNNING = "app_processes"
+
+
+class Process:
+    """A process that has written metrics and runs until it is killed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", PROCESS, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if line == b"ready\n":
+                return
+        pytest.fail("The process has ended.")
+
+    def kill(self) -> None:
+        """End it without any cleanup."""
+        self.process.kill()
+        self.process.communicate()
+
+
+def samples(folder: Path) -> list[Sample]:
+    """Return what a scrape would read."""
+    directory = MetricsDirectory(folder)
+    with directory.locked():
+        merged = MultiProcessCollector.merge(directory.files())  # type: ignore[no-untyped-call]  # untyped library
+        return [sample for family in merged for sample in family.samples]
+
+
+def total(folder: Path, name: str, **labels: str) -> float:
+    """Return the sum of the samples with this name and these labels."""
+    return sum(one.value for one in samples(folder) if one.name == name and labels.items() <= one.labels.items())
+
+
+class TestDeadProcesses:
+    def test_keep_their_totals_and_lose_their_gauges(self, folder: Path) -> None:
+        first, second = Process(folder), Process(folder)
+        assert (total(folder, COUNTER), total(folder, RUNNING)) == (6, 2)
+        first.kill()
+        assert (total(folder, COUNTER), total(folder, RUNNING)) == (6, 1)
+        second.kill()
+        third = Process(folder)
+        assert (total(folder, COUNTER), total(folder, RUNNING)) == (9, 1)
+        assert total(folder, BUCKET, le="0.05") == total(folder, BUCKET, le="+Inf") == 3
+        assert total(folder, BUCKET, le="0.01") == 0
+        third.kill()
+
+    def test_leave_no_more_than_one_pair_of_files(self, folder: Path) -> None:
+        for _ in range(3):
+            Process(folder).kill()
+        assert total(folder, COUNTER) == 9
+        assert {path.name for path in folder.glob("*.db")} == {"counter_folded3.db", "histogram_folded3.db"}
+        assert not list(folder.glob("*.lock"))
+
+    @pytest.mark.parametrize("step", ["_add_up", "_delete", "_write_state"])
+    def test_are_counted_once_if_the_folding_process_dies(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch, step: str
+    ) -> None:
+        Process(folder).kill()
+        Process(folder).kill()
+        with monkeypatch.context() as patch:
+            owner = directories if step == "_add_up" else MetricsDirectory
+            original, calls = getattr(owner, step), []
+
+            def die(*args: object, **kwargs: object) -> None:
+                calls.append(step)
+                # The first deletion precedes the folding; the second sum is that of histograms.
+                if step == "_write_state" or len(calls) > 1:
+                    raise SystemExit
+                original(*args, **kwargs)
+
+            patch.setattr(owner, step, die)
+            with pytest.raises(SystemExit):
+                total(folder, COUNTER)
+        assert total(folder, COUNTER) == total(folder, COUNTER) == 6
+        assert total(folder, BUCKET, le="+Inf") == 2
+
+    def test_that_were_killed_while_creating_a_file_do_no_harm(self, folder: Path) -> None:
+        Process(folder).kill()
+        (folder / "1-aa.lock").touch()
+        (folder / "counter_1-aa.db").touch()
+        assert total(folder, COUNTER) == 3
+
+
+class TestDirectory:
+    def test_is_private(self, folder: Path) -> None:
+        MetricsDirectory(folder)
+        assert folder.stat().st_mode & 0o077 == 0
+
+    def test_is_refused_if_it_is_a_link(self, folder: Path, tmp_path: Path) -> None:
+        folder.symlink_to(tmp_path)
+        with pytest.raises(UserError, match="METRICS_DIR"):
+            MetricsDirectory(folder)
+
+    def test_that_is_locked_is_given_up(self, folder: Path) -> None:
+        directory = MetricsDirectory(folder)
+        with directory.locked(), pytest.raises(DirectoryBusyError), MetricsDirectory(folder).locked(timeout=0.05):
+            pytest.fail("Another one holds the lock.")
