@@ -16,6 +16,10 @@ EXCEPTIONS = {
     "google.auth": "google-auth",
     "google.genai": "google-genai",
     "dotenv": "python-dotenv",
+    "opentelemetry": "opentelemetry-api",
+    "opentelemetry.exporter.otlp.proto.http": "opentelemetry-exporter-otlp-proto-http",
+    "opentelemetry.proto": "opentelemetry-proto",
+    "opentelemetry.sdk": "opentelemetry-sdk",
 }
 """Modules whose distribution has another name; a test compares them with installed metadata."""
 

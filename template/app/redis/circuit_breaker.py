@@ -11,6 +11,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
+from app.kit.external_calls import reported_call
 from app.redis.connection import TIMEOUT
 
 logger = structlog.stdlib.get_logger(__name__)
@@ -62,7 +63,8 @@ class CircuitBreaker:
         if self._probing is not None:
             raise RedisUnavailableError
         try:
-            return await self._once(command)
+            with reported_call("redis"):
+                return await self._once(command)
         except (RedisError, OSError, TimeoutError) as error:
             if _concerns_one_key(error):
                 logger.error("redis_command_rejected", error=str(error).partition(" ")[0])  # noqa: TRY400 - no traceback helps

@@ -1,0 +1,185 @@
+"""The telemetry listener that makes spans."""
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from opentelemetry.context import Context
+from opentelemetry.trace import (
+    Link,
+    NonRecordingSpan,
+    Span,
+    Status,
+    StatusCode,
+    Tracer,
+    set_span_in_context,
+)
+
+from app.core.context import TraceIds, current_trace
+from app.core.ports.telemetry import (
+    AICall,
+    ExternalCall,
+    HttpRequest,
+    InboxAttempt,
+    JobAttempt,
+    Operation,
+    RealtimeConnection,
+    TelemetryListener,
+)
+from app.tracing.sampling import Sampler
+from app.tracing.spans import KINDS, Description, describe_operation
+from app.tracing.trace_context import parse_traceparent, span_context
+
+NANOSECONDS: Final = 1_000_000_000
+_PENDING: Final = "started"
+"""The name of a span until its operation has finished, which knows the route."""
+_PARTS: Final = KINDS.keys() - {HttpRequest, RealtimeConnection, JobAttempt, InboxAttempt}
+"""Operations that are a part of another one."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Scope(TraceIds):
+    """The current trace during an operation that others may be a part of.
+
+    Attributes:
+        span: the operation's span. `None` if the trace is not recorded.
+        previous: the current trace before the operation.
+    """
+
+    operation: Operation
+    span: Span | None
+    previous: TraceIds | None
+
+
+class TracingListener(TelemetryListener):
+    """A listener that makes a span of each operation of a recorded trace. Others cost only new ids.
+
+    An operation that others may be a part of becomes the current trace (`app.core.context.current_trace`) until it
+    finishes. Requests, connections, jobs and inbox attempts begin a trace; jobs and inbox attempts link to the trace
+    that caused them, so that a trace ends with its request.
+
+    Args:
+        database: returns the name of the database system, such as `postgresql`.
+    """
+
+    def __init__(self, tracer: Tracer, sampler: Sampler, database: Callable[[], str]) -> None:
+        self._tracer = tracer
+        self._sampler = sampler
+        self._database = database
+
+    def started(self, operation: Operation) -> None:
+        """See `TelemetryListener.started`."""
+        match operation:
+            case HttpRequest():
+                parent = parse_traceparent(operation.traceparent)
+                self._begin(operation, parent, sampled=self._sampler.samples_request(parent))
+            case RealtimeConnection():
+                self._begin(operation, None, sampled=self._sampler.samples_request(None))
+            case JobAttempt():
+                self._begin_work(operation, operation.traceparent)
+            case InboxAttempt():
+                self._begin_work(operation, operation.traceparent)
+            case AICall(streamed=False) | ExternalCall():
+                self._descend(operation)
+            case _:
+                return
+
+    def finished(self, operation: Operation) -> None:
+        """See `TelemetryListener.finished`."""
+        current = current_trace.get()
+        scope = _find_scope(current, operation)
+        if scope is not None:
+            current_trace.set(scope.previous)
+            if scope.span is not None:
+                self._end(scope.span, operation)
+        elif current is not None and type(operation) in _PARTS and _is_recorded(current):
+            self._record(operation, current)
+
+    def _begin_work(self, operation: JobAttempt | InboxAttempt, traceparent: str | None) -> None:
+        """Begin a job or an inbox attempt. An inbox attempt within a recorded job is a part of the job's trace."""
+        origin = parse_traceparent(traceparent)
+        links = [Link(span_context(origin, is_remote=True))] if origin is not None else []
+        current = current_trace.get()
+        if current is not None and isinstance(operation, InboxAttempt):
+            self._enter(operation, current, sampled=current.sampled, links=links)
+        else:
+            self._enter(operation, None, sampled=self._sampler.samples_work(origin), links=links)
+
+    def _begin(self, operation: Operation, parent: TraceIds | None, *, sampled: bool) -> None:
+        self._enter(operation, parent, sampled=sampled, links=())
+
+    def _descend(self, operation: Operation) -> None:
+        current = current_trace.get()
+        if current is not None and _is_recorded(current):
+            self._enter(operation, current, sampled=True, links=())
+
+    def _enter(self, operation: Operation, parent: TraceIds | None, *, sampled: bool, links: Sequence[Link]) -> None:
+        span: Span | None = None
+        if sampled:
+            context = Context() if parent is None else _context_of(parent)
+            start = time.time_ns()
+            span = self._tracer.start_span(_PENDING, context, KINDS[type(operation)], links=links, start_time=start)
+            made = span.get_span_context()
+            trace_id, span_id = f"{made.trace_id:032x}", f"{made.span_id:016x}"
+        else:
+            trace_id = _new_id(128) if parent is None else parent.trace_id
+            span_id = _new_id(64)
+        current_trace.set(
+            _Scope(
+                trace_id=trace_id,
+                span_id=span_id,
+                sampled=sampled,
+                operation=operation,
+                span=span,
+                previous=current_trace.get(),
+            )
+        )
+
+    def _end(self, span: Span, operation: Operation) -> None:
+        description = describe_operation(operation, "")
+        span.update_name(description.name)
+        _complete(span, description)
+        span.end()
+
+    def _record(self, operation: Operation, parent: TraceIds) -> None:
+        """Make the span of an operation that no other is a part of, after its end."""
+        description = describe_operation(operation, self._database())
+        end = time.time_ns()
+        start = end - int(operation.duration * NANOSECONDS)
+        span = self._tracer.start_span(description.name, _context_of(parent), KINDS[type(operation)], start_time=start)
+        _complete(span, description)
+        span.end(end)
+
+
+def _find_scope(current: TraceIds | None, operation: Operation) -> _Scope | None:
+    """Return the operation's own scope, which is not the current one if an abandoned stream is still open."""
+    while isinstance(current, _Scope):
+        if current.operation is operation:
+            return current
+        current = current.previous
+    return None
+
+
+def _is_recorded(current: TraceIds) -> bool:
+    # A task that outlives its request is no part of it: a trace ends.
+    return current.sampled and (not isinstance(current, _Scope) or current.span is None or current.span.is_recording())
+
+
+def _context_of(parent: TraceIds) -> Context:
+    if isinstance(parent, _Scope) and parent.span is not None:
+        return set_span_in_context(parent.span, Context())
+    return set_span_in_context(NonRecordingSpan(span_context(parent, is_remote=True)), Context())
+
+
+def _complete(span: Span, description: Description) -> None:
+    span.set_attributes(description.attributes)
+    if description.failed is not None:
+        span.set_attribute("error.type", description.failed)
+        span.set_status(Status(StatusCode.ERROR))
+
+
+def _new_id(bits: int) -> str:
+    # Zero is not a valid id.
+    return f"{random.getrandbits(bits) or 1:0{bits // 4}x}"

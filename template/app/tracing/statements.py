@@ -1,0 +1,49 @@
+"""SQL statements as attributes of spans: without values, and short."""
+
+import re
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+MAX_TEXT: Final = 2_000
+MAX_ANALYSED: Final = 20_000
+"""Characters of a statement that are looked at: statements of many rows grow without a limit."""
+_VALUES: Final = re.compile(
+    r"""(?P<identifier>"(?:[^"]|"")*")|[eE]?'(?:[^'\\]|''|\\.)*(?:'|$)"""
+    r"""|(?P<tag>\$[A-Za-z_]*\$).*?(?:(?P=tag)|$)|(?P<name>[A-Za-z_$:][\w$]*)|\d[\w.]*|--[^\n]*|/\*.*?(?:\*/|$)""",
+    re.DOTALL,
+)
+_LISTS: Final = re.compile(r"\((?:\s*(?:\?|\$\d+|:\w+)(?:::\w+)?\s*,){2,}\s*(?:\?|\$\d+|:\w+)(?:::\w+)?\s*\)")
+_TARGET: Final = re.compile(r"""\b(?:FROM|INTO|UPDATE|JOIN)\s+(?:ONLY\s+)?((?:"?\w+"?\.)?"?\w+"?)""", re.IGNORECASE)
+_OPERATION: Final = re.compile(r"\s*([A-Za-z]+)")
+
+
+class Statement(NamedTuple):
+    """A statement as it is shown in a span.
+
+    Attributes:
+        operation: its first word, such as `SELECT`.
+        summary: the operation and the first table, such as `SELECT projects`.
+        text: the SQL with `?` in place of literals, at most `MAX_TEXT` characters.
+    """
+
+    operation: str
+    summary: str
+    text: str
+
+
+@lru_cache(maxsize=1024)
+def describe(sql: str) -> Statement:
+    """Return a statement without literals, comments, and the length of its lists."""
+    text = _VALUES.sub(_without_value, sql[:MAX_ANALYSED])
+    text = " ".join(_LISTS.sub("(?, …)", text).split())[:MAX_TEXT]
+    first = _OPERATION.match(text)
+    operation = first[1].upper() if first else "SQL"
+    target = _TARGET.search(text)
+    table = target[1].replace('"', "") if target else ""
+    return Statement(operation, f"{operation} {table}".strip(), text)
+
+
+def _without_value(match: re.Match[str]) -> str:
+    if match["identifier"] or match["name"]:
+        return match[0]
+    return " " if match[0].startswith(("--", "/*")) else "?"

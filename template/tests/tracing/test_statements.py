@@ -1,0 +1,36 @@
+"""SQL in spans: no values, bounded, few names."""
+
+import pytest
+
+from app.tracing.statements import MAX_TEXT, describe
+
+SECRET = "hidden"
+
+
+@pytest.mark.parametrize(
+    ("sql", "summary", "text"),
+    [
+        ("SELECT id FROM projects WHERE id = $1", "SELECT projects", "SELECT id FROM projects WHERE id = $1"),
+        ("select 1", "SELECT", "select ?"),
+        ("UPDATE users SET a='it''s hidden'", "UPDATE users", "UPDATE users SET a=?"),
+        ("UPDATE users SET a = E'\\'hidden'", "UPDATE users", "UPDATE users SET a = ?"),
+        ("UPDATE users SET a = $x$hidden 'y'$x$, b = 2", "UPDATE users", "UPDATE users SET a = ?, b = ?"),
+        ("UPDATE users SET a = 'hidden", "UPDATE users", "UPDATE users SET a = ?"),
+        ('DELETE FROM "odd 1" WHERE a = 1.5e3', "DELETE odd", 'DELETE FROM "odd 1" WHERE a = ?'),
+        ("INSERT INTO t (a) VALUES (0xFF)", "INSERT t", "INSERT INTO t (a) VALUES (?)"),
+        ("SELECT a FROM t WHERE b IN ($1, $2, $3, $4)", "SELECT t", "SELECT a FROM t WHERE b IN (?, …)"),
+        ("SELECT a FROM t WHERE b IN (?, ?, ?)", "SELECT t", "SELECT a FROM t WHERE b IN (?, …)"),
+        ("SELECT a -- hidden\nFROM t /* hidden */", "SELECT t", "SELECT a FROM t"),
+        ("", "SQL", ""),
+        ("(((", "SQL", "((("),
+    ],
+)
+def test_has_no_values(sql: str, summary: str, text: str) -> None:
+    statement = describe(sql)
+    assert (statement.summary, statement.text) == (summary, text)
+    assert SECRET not in repr(statement)
+
+
+def test_is_bounded() -> None:
+    assert len(describe("SELECT " + "a, " * 100_000).text) <= MAX_TEXT
+    assert SECRET not in describe("SELECT '" + "x" * 50_000 + SECRET).text
