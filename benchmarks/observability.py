@@ -45,9 +45,7 @@ def measure(folders: dict[str, Path], *, seconds: float = 2, rounds: int = 5) ->
             server = stack.enter_context(http.running_server(project, "rendered.py", f"{http.API}/public/health"))
             headers = http.fill_projects(project, server)
             path = f"{http.API}/app/projects"
-            targets.append(
-                http.Target(name=variant, server=server, path=path, goal=GOALS[variant], headers=headers)
-            )
+            targets.append(http.Target(name=variant, server=server, path=path, goal=GOALS[variant], headers=headers))
         http.report(targets, http.take_turns(targets, seconds, rounds))
 
 
