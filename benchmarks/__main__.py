@@ -18,9 +18,8 @@ def new(folder: Path, preset: str, *answers: str) -> Path:
 def main() -> None:
     """Measure from the first command to the last request."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures what is made here.")
-    parser.add_argument(
-        "--only", choices=("start", "http", "jobs", "realtime", "observability"), help="a part of it; if not set, all"
-    )
+    parts = ("start", "http", "jobs", "realtime", "observability")
+    parser.add_argument("--only", choices=parts, help="a part of it; if not set, all")
     only = parser.parse_args().only
     with tempfile.TemporaryDirectory(prefix="omnistack-bench-") as temporary:
         if only in {None, "start"}:

@@ -97,8 +97,8 @@ def test_it_is_quick_because_copier_is_not_imported() -> None:
         (
             ".env.example",
             (
-                "the settings of core, metrics, sentry, auth, crypto, redis, websocket, audit_log, clerk, contact, email, "
-                "jobs, storage, admin, local, resend, stripe, s3.\n"
+                "the settings of core, metrics, sentry, auth, crypto, redis, websocket, audit_log, clerk, contact, "
+                "email, jobs, storage, admin, local, resend, stripe, s3.\n"
             ),
         ),
         (".copier-answers.yml", "filled from: all answers."),
