@@ -129,12 +129,12 @@ def _targets(project: Project, bare: Server, rendered: Server) -> list[Target]:
     return targets
 
 
-def fill_projects(project: Project, server: Server) -> dict[str, str]:
+def fill_projects(project: Project, server: Server, count: int = PROJECTS) -> dict[str, str]:
     """Create the projects of a user, and return the user's headers."""
     command = project.command("sign_in.py")
     token = subprocess.run(command, env=project.environment, capture_output=True, text=True, check=True).stdout
     headers = {"Authorization": f"Bearer {token}"}
-    for number in range(PROJECTS):
+    for number in range(count):
         _request("POST", server.port, f"{API}/app/projects", {**headers, **JSON}, {"name": f"No. {number}"})
     return headers
 
