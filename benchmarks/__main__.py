@@ -5,12 +5,12 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from benchmarks import http, jobs, realtime, start
+from benchmarks import http, jobs, observability, realtime, start
 
 
-def new(folder: Path, preset: str) -> Path:
+def new(folder: Path, preset: str, *answers: str) -> Path:
     """Make and install a project."""
-    command = ["omnistack", "new", str(folder), "--preset", preset, "--defaults"]
+    command = ["omnistack", "new", str(folder), "--preset", preset, *answers, "--defaults"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return folder
 
@@ -18,7 +18,8 @@ def new(folder: Path, preset: str) -> Path:
 def main() -> None:
     """Measure from the first command to the last request."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures what is made here.")
-    parser.add_argument("--only", choices=("start", "http", "jobs", "realtime"), help="a part of it; if not set, all")
+    parts = ("start", "http", "jobs", "realtime", "observability")
+    parser.add_argument("--only", choices=parts, help="a part of it; if not set, all")
     only = parser.parse_args().only
     with tempfile.TemporaryDirectory(prefix="omnistack-bench-") as temporary:
         if only in {None, "start"}:
@@ -26,7 +27,12 @@ def main() -> None:
             start.measure_first_answer(Path(temporary) / "started")
             start.measure_import(minimal)
             start.count_packages(minimal)
-        if only != "start":
+        if only in {None, "observability"}:
+            variants = observability.VARIANTS
+            observability.measure(
+                {each: new(Path(temporary) / each, "everything", *observability.answers_of(each)) for each in variants}
+            )
+        if only not in {"start", "observability"}:
             everything = new(Path(temporary) / "everything", "everything")
         if only in {None, "http"}:
             http.measure(everything)

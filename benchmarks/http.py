@@ -103,17 +103,17 @@ def measure(folder: Path, *, seconds: float = 2, rounds: int = 5) -> None:
         "PROJECT_NAME": "Benchmark",
         "ENVIRONMENT": "local",
         "SECRET_KEY": secrets.token_hex(32),
-        "RATE_LIMIT_DEFAULT": "1000000000/day",
+        "RATE_LIMIT_DEFAULT": "off",
     }
     project = Project(folder=folder, environment=environment)
     with contextlib.ExitStack() as stack:
-        bare = stack.enter_context(_server(project, "bare.py", "/bare"))
-        rendered = stack.enter_context(_server(project, "rendered.py", f"{API}/public/health"))
+        bare = stack.enter_context(running_server(project, "bare.py", "/bare"))
+        rendered = stack.enter_context(running_server(project, "rendered.py", f"{API}/public/health"))
         targets = _targets(project, bare, rendered)
         if (folder / "app" / "redis").is_dir() and shutil.which("redis-server"):
-            shared = stack.enter_context(_server(project, "rendered.py", f"{API}/public/health", "redis"))
+            shared = stack.enter_context(running_server(project, "rendered.py", f"{API}/public/health", "redis"))
             targets.insert(3, Target(name="the same, limits in Redis", server=shared, path=TRIVIAL, goal=0.3))
-        _report(targets, _take_turns(targets, seconds, rounds))
+        report(targets, take_turns(targets, seconds, rounds))
 
 
 def _targets(project: Project, bare: Server, rendered: Server) -> list[Target]:
@@ -123,17 +123,24 @@ def _targets(project: Project, bare: Server, rendered: Server) -> list[Target]:
         Target(name="trivial route, everything on", server=rendered, path=TRIVIAL, goal=0.5),
     ]
     if (project.folder / "app" / "projects").is_dir():
-        command = project.command("sign_in.py")
-        token = subprocess.run(command, env=project.environment, capture_output=True, text=True, check=True).stdout
-        headers = {"Authorization": f"Bearer {token}"}
+        headers = fill_projects(project, rendered)
         path = f"{API}/app/projects"
-        for number in range(PROJECTS):
-            _request("POST", rendered.port, path, {**headers, **JSON}, {"name": f"No. {number}"})
         targets.append(Target(name=f"list of {PROJECTS}", server=rendered, path=path, goal=0.045, headers=headers))
     return targets
 
 
-def _take_turns(targets: list[Target], seconds: float, rounds: int) -> dict[str, list[Round]]:
+def fill_projects(project: Project, server: Server, count: int = PROJECTS) -> dict[str, str]:
+    """Create the projects of a user, and return the user's headers."""
+    command = project.command("sign_in.py")
+    token = subprocess.run(command, env=project.environment, capture_output=True, text=True, check=True).stdout
+    headers = {"Authorization": f"Bearer {token}"}
+    for number in range(count):
+        _request("POST", server.port, f"{API}/app/projects", {**headers, **JSON}, {"name": f"No. {number}"})
+    return headers
+
+
+def take_turns(targets: list[Target], seconds: float, rounds: int) -> dict[str, list[Round]]:
+    """Drive the targets in turn."""
     results: dict[str, list[Round]] = {target.name: [] for target in targets}
     for target in targets:
         _drive(target, 1)
@@ -150,7 +157,8 @@ def _drive(target: Target, seconds: float) -> Round:
     return Round(rate=rate, processor_seconds=spent / (rate * seconds))
 
 
-def _report(targets: list[Target], results: dict[str, list[Round]]) -> None:
+def report(targets: list[Target], results: dict[str, list[Round]]) -> None:
+    """Print one line per target, as shares of the first."""
     sys.stdout.write(f"{'':30}{'best':>10}{'share':>9}{'goal':>8}{'by processor time':>20}\n")
     base = results[targets[0].name]
     best = max(round_.rate for round_ in base)
@@ -164,7 +172,8 @@ def _report(targets: list[Target], results: dict[str, list[Round]]) -> None:
 
 
 @contextlib.contextmanager
-def _server(project: Project, probe: str, path: str, *arguments: str) -> Iterator[Server]:
+def running_server(project: Project, probe: str, path: str, *arguments: str) -> Iterator[Server]:
+    """Run one of `probes/` until the block ends."""
     port = _free_port()
     command = project.command(probe, str(port), *arguments)
     process = subprocess.Popen(command, cwd=project.folder, env=project.environment, stdout=subprocess.DEVNULL)

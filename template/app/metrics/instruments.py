@@ -10,7 +10,7 @@ from prometheus_client import Counter, Gauge, Histogram, values
 from app.metrics.directory import MetricsDirectory
 
 REQUEST_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
-"""The buckets of OpenTelemetry's semantic conventions for HTTP servers."""
+"""The buckets of the semantic conventions for HTTP servers."""
 DATABASE_SECONDS: Final = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10)
 """The buckets of the semantic conventions for database clients."""
 WORK_SECONDS: Final = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300)

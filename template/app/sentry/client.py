@@ -1,5 +1,6 @@
 """The connection to Sentry."""
 
+from collections.abc import Collection
 from importlib.metadata import entry_points
 from typing import Final, cast
 
@@ -7,22 +8,26 @@ from sentry_sdk import Client
 from sentry_sdk.types import Event
 
 from app.core.config.settings import Settings
-from app.core.ports.telemetry import Operation
 from app.sentry.events import error_event, transaction_event
-from app.sentry.exceptions import exception_values
+from app.sentry.exceptions import Messages, exception_values
 from app.sentry.settings import SentrySettings
 from app.sentry.trail import Trail
 
 FLUSH_SECONDS: Final = 2.0
 """The longest time that the end of a process waits for its last events."""
 _REPORTED: Final = "__reported_to_sentry__"
+_TRAIL: Final = "__sentry_trail__"
 
 
 class Reporter:
-    """Sends events in a thread of its own. A full queue drops events; nothing waits for Sentry, and nothing raises."""
+    """A client that sends events in a thread of its own. Nothing waits for Sentry: a full queue drops events.
 
-    def __init__(self, settings: SentrySettings, core: Settings) -> None:
-        self._messages = settings.SENTRY_MESSAGES
+    Args:
+        secrets: values that no message may contain.
+    """
+
+    def __init__(self, settings: SentrySettings, core: Settings, secrets: Collection[str]) -> None:
+        self._messages = Messages(secrets) if settings.SENTRY_MESSAGES else None
         self._client = Client(
             dsn=settings.SENTRY_DSN.get_secret_value(),
             release=settings.SENTRY_RELEASE or installed_release(),
@@ -34,26 +39,38 @@ class Reporter:
             include_local_variables=False,
             max_request_body_size="never",
             max_breadcrumbs=0,
-            # Neither the host's name nor a proxy or a release from the environment.
+            # The SDK would use the host's name.
             server_name="",
             shutdown_timeout=FLUSH_SECONDS,
         )
 
-    def report(self, error: BaseException, operation: Operation | None = None, trail: Trail | None = None) -> None:
-        """Report an exception, once."""
-        if hasattr(error, _REPORTED):
+    def report(self, error: BaseException, trail: Trail | None = None) -> None:
+        """Report an exception, once, with the request or the job of the trail."""
+        if _is_reported(error):
             return
         error.__dict__[_REPORTED] = True
-        values = exception_values(error, self._client.options, messages=self._messages)
-        self._client.capture_event(cast("Event", error_event(values, operation, trail)))
+        trail = error.__dict__.pop(_TRAIL, trail)
+        values = exception_values(error, self._client.options, self._messages)
+        self._client.capture_event(cast("Event", error_event(values, trail)))
 
-    def report_transaction(self, operation: Operation, trail: Trail) -> None:
+    @staticmethod
+    def remember(error: BaseException, trail: Trail) -> None:
+        """Keep the trail of an exception that may be reported later, when its trail has ended."""
+        error.__dict__.setdefault(_TRAIL, trail)
+
+    def report_transaction(self, trail: Trail) -> None:
         """Report a request or a job with its steps."""
-        self._client.capture_event(cast("Event", transaction_event(operation, trail)))
+        self._client.capture_event(cast("Event", transaction_event(trail)))
 
     def close(self) -> None:
         """Send what is left, for a limited time. Blocks."""
         self._client.close(timeout=FLUSH_SECONDS)
+
+
+def _is_reported(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup) and all(_is_reported(inner) for inner in error.exceptions):
+        return True
+    return _REPORTED in error.__dict__
 
 
 def installed_release() -> str | None:

@@ -1,38 +1,37 @@
 """Report unexpected errors, and a sample of transactions, to Sentry."""
 
-import asyncio
+import logging
 import random
+import sys
+import time
+from typing import Final
 
-from app.core.errors import AppError
+from structlog.typing import EventDict, WrappedLogger
+
 from app.core.ports.telemetry import HttpRequest, InboxAttempt, JobAttempt, Operation, PoolCheckout, RealtimeConnection
-from app.kit.user_error import UserError
 from app.sentry.client import Reporter
-from app.sentry.trail import Trail, current_trail
+from app.sentry.faults import is_expected, is_fault_of_job
+from app.sentry.trail import LogLine, Trail, current_trail
 
-EXPECTED: tuple[type[BaseException], ...] = (
-    AppError,
-    UserError,
-    asyncio.CancelledError,
-    GeneratorExit,
-    KeyboardInterrupt,
-    SystemExit,
-)
-"""Answers to clients, and ends of processes: no faults of the application."""
 Subject = HttpRequest | JobAttempt | InboxAttempt | RealtimeConnection
+ERRORS: Final = ("error", "exception", "critical")
+ACCESS_LOG: Final = "app.access"
+SENDING: Final = ("sentry_sdk", "urllib3")
+"""Loggers of the connection to Sentry: their errors cannot be reported over it."""
 
 
 class SentryListener:
-    """A listener to operations. See `TelemetryListener`."""
+    """A listener to operations (see `TelemetryListener`) and to log lines."""
 
     def __init__(self, reporter: Reporter, *, sample_rate: float) -> None:
         self._reporter = reporter
         self._sample_rate = sample_rate
 
     def started(self, operation: Operation) -> None:
-        """Begin to follow a request, a job or a webhook event."""
+        """Begin to follow a request, a connection, a job or a webhook event."""
         if isinstance(operation, Subject):
             sampled = not isinstance(operation, RealtimeConnection) and random.random() < self._sample_rate  # noqa: S311
-            trail = Trail(sampled=sampled)
+            trail = Trail(operation, sampled=sampled, parent=current_trail.get())
             trail.token = current_trail.set(trail)
 
     def finished(self, operation: Operation) -> None:
@@ -40,23 +39,55 @@ class SentryListener:
         trail = current_trail.get()
         if trail is None:
             return
-        if not isinstance(operation, Subject):
+        if operation is not trail.subject:
             if not isinstance(operation, PoolCheckout):
-                trail.steps.append(operation)
+                trail.add(operation)
             return
         if trail.token is not None:
             current_trail.reset(trail.token)
-        if operation.error is not None and _is_fault(operation, operation.error):
-            self._reporter.report(operation.error, operation, trail)
         if trail.sampled and not _is_health_check(operation):
-            self._reporter.report_transaction(operation, trail)
+            self._reporter.report_transaction(trail)
+        if operation.error is None:
+            # Tasks that outlive the request still refer to the trail.
+            trail.steps.clear()
+        elif isinstance(operation, InboxAttempt):
+            # The inbox logs the error of the last attempt only, after it has finished.
+            self._reporter.remember(operation.error, trail)
+        elif _is_fault(operation, operation.error):
+            self._reporter.report(operation.error, trail)
+
+    def logged(self, _logger: WrappedLogger, level: str, fields: EventDict) -> None:
+        """Note a log line as a step, and report the exception of an error. See `LogObserver`."""
+        name = str(fields.get("logger", ""))
+        if name.startswith(SENDING):
+            return
+        trail = current_trail.get()
+        if trail is not None:
+            trail.follow_trace()
+            if name != ACCESS_LOG:
+                # Events of the application are constant names. Messages of libraries may quote data.
+                text = "" if "_record" in fields else str(fields.get("event", ""))
+                trail.add(LogLine(started_at=time.perf_counter(), level=level, logger=name, event=text))
+        if level in ERRORS and (error := _exception_of(fields)) is not None and not is_expected(error):
+            self._reporter.report(error, trail)
+
+
+def _exception_of(fields: EventDict) -> BaseException | None:
+    """Return the exception that a log line is about."""
+    record = fields.get("_record")
+    source: object = record.exc_info if isinstance(record, logging.LogRecord) else fields.get("exc_info")
+    if isinstance(source, tuple):
+        source = source[1]
+    if isinstance(source, BaseException):
+        return source
+    return sys.exception() if source is True else None
 
 
 def _is_fault(operation: Operation, error: BaseException) -> bool:
     if isinstance(operation, JobAttempt):
         # An attempt that is repeated is not reported: most errors of jobs are outages of other systems.
-        return operation.is_last and not isinstance(error, asyncio.CancelledError)
-    return not isinstance(error, EXPECTED)
+        return operation.is_last and is_fault_of_job(error)
+    return not is_expected(error)
 
 
 def _is_health_check(operation: Operation) -> bool:

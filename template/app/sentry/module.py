@@ -5,10 +5,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from app.core.manifest import Module
+from pydantic import SecretStr
+
+from app.core.manifest import Module, modules_of
+from app.core.observability.logging import observing_log
 from app.core.runtime import Runtime
 from app.sentry.client import Reporter
-from app.sentry.listener import EXPECTED, SentryListener
+from app.sentry.faults import is_expected
+from app.sentry.listener import SentryListener
 from app.sentry.settings import SentrySettings
 
 
@@ -18,16 +22,17 @@ async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
     if not settings.SENTRY_DSN.get_secret_value():
         yield
         return
-    reporter = Reporter(settings, runtime.settings)
+    reporter = Reporter(settings, runtime.settings, secret_values(runtime))
     loop = asyncio.get_running_loop()
     earlier = loop.get_exception_handler()
     loop.set_exception_handler(_handler(reporter, earlier))
     try:
-        with runtime.listen(SentryListener(reporter, sample_rate=settings.SENTRY_TRACES_SAMPLE_RATE)):
+        listener = SentryListener(reporter, sample_rate=settings.SENTRY_TRACES_SAMPLE_RATE)
+        with runtime.listen(listener), observing_log(listener.logged):
             yield
     except BaseException as error:
         # The start of a later module, or a command.
-        if not isinstance(error, EXPECTED):
+        if not is_expected(error):
             reporter.report(error)
         raise
     finally:
@@ -35,12 +40,22 @@ async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
         await asyncio.to_thread(reporter.close)
 
 
+def secret_values(runtime: Runtime) -> set[str]:
+    """Return the values of all secret settings."""
+    found: set[str] = set()
+    for cls in (cls for module in modules_of(runtime) for cls in module.settings):
+        for value in vars(runtime.resource(cls)).values():
+            values = value if isinstance(value, tuple) else (value,)
+            found |= {each.get_secret_value() for each in values if isinstance(each, SecretStr)}
+    return found
+
+
 def _handler(reporter: Reporter, earlier: Any) -> Any:  # noqa: ANN401 - as asyncio types them
-    """Return a handler for exceptions that no code was waiting for, such as those of forgotten tasks."""
+    """Return a handler for exceptions that no code waits for, such as those of forgotten tasks."""
 
     def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
-        if isinstance(error, BaseException) and not isinstance(error, EXPECTED):
+        if isinstance(error, BaseException) and not is_expected(error):
             reporter.report(error)
         if earlier is None:
             loop.default_exception_handler(context)

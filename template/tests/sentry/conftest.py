@@ -51,6 +51,7 @@ def envelopes(monkeypatch: pytest.MonkeyPatch, sample_rate: str) -> Iterator[Env
     """What is sent to Sentry."""
     with receiving() as server:
         monkeypatch.setenv("SENTRY_DSN", server.dsn)
+        monkeypatch.setenv("RATE_LIMIT_DEFAULT", "off")
         monkeypatch.setenv("SENTRY_TRACES_SAMPLE_RATE", sample_rate)
         monkeypatch.setenv("SENTRY_RELEASE", "shop@1.2.3")
         yield server

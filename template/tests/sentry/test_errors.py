@@ -3,25 +3,52 @@
 import asyncio
 import gc
 import json
+import logging
+import time
 
 import httpx
 import pytest
+import structlog
 
 from app.core.config.settings import ConfigurationError
+from app.core.context import TraceIds, current_trace
+from app.core.errors import NotFoundError
 from app.core.jobs.in_process import InProcessQueue
 from app.core.lifecycle import create_runtime, running, settings_classes
 from app.core.manifest import Module, modules_of
 from app.core.module import module as core
+from app.core.observability.change_redaction import SENSITIVE
+from app.core.ports.telemetry import InboxAttempt, JobAttempt
 from app.core.runtime import Runtime
 from app.kit.user_error import UserError
 from app.modules import MODULES
 from app.sentry.client import installed_release
+from app.sentry.exceptions import MIN_SECRET, Messages
 from app.sentry.module import module as sentry
+from app.sentry.module import secret_values
 from tests.conftest import ME, SignIn
 from tests.sentry.conftest import PUBLIC
 from tests.sentry.envelopes import Envelopes
 
 ORDER = f"{PUBLIC}/shop/orders"
+FIELDS = {
+    "breadcrumbs",
+    "contexts",
+    "environment",
+    "event_id",
+    "exception",
+    "level",
+    "platform",
+    "release",
+    "request",
+    "sdk",
+    "server_name",
+    "tags",
+    "timestamp",
+    "transaction",
+}
+
+logger = structlog.stdlib.get_logger(__name__)
 
 
 class TestRequests:
@@ -34,8 +61,8 @@ class TestRequests:
         (event,) = envelopes.wait("event", 1)
         route = f"{ORDER}/{{id}}"
         assert event["transaction"] == f"POST {route}"
-        assert event["request"] == {"method": "POST", "url": route}
-        assert event["tags"] == {"request_id": response.headers["x-request-id"], "status": "500"}
+        assert event["request"] == {"method": "POST", "url": route, "headers": {"content-length": "0"}}
+        assert event["tags"] == {"request_id": response.headers["x-request-id"]}
         assert (event["release"], event["environment"], event["level"]) == ("shop@1.2.3", "local", "error")
         cause, error = event["exception"]["values"]
         assert [cause["type"], error["type"]] == ["LookupError", "RuntimeError"]
@@ -64,9 +91,10 @@ class TestRequests:
 
         (event,) = envelopes.wait("event", 1)
         assert event["user"] == {"id": me}
-        crumbs = event["breadcrumbs"]["values"]
-        assert crumbs[-1]["category"] == "db"
-        assert "SELECT" in crumbs[-1]["message"]
+        *_, query, line = event["breadcrumbs"]["values"]
+        assert query["category"] == "db"
+        assert "SELECT" in query["message"]
+        assert (line["category"], line["message"]) == ("app.core.http.middleware", "unhandled_error")
 
     async def test_answers_to_clients_are_not_reported(
         self, shop_client: httpx.AsyncClient, envelopes: Envelopes
@@ -84,20 +112,37 @@ class TestScrubbing:
     async def test_no_secret_and_no_personal_field_is_sent(
         self, shop_client: httpx.AsyncClient, runtime: Runtime, envelopes: Envelopes
     ) -> None:
-        needles = [f"needle-{name}" for name in _secrets() + _personal_fields(runtime)]
-        assert len(needles) > 10
-        for needle in needles:
+        names = sorted({*_secrets(), *_personal_fields(runtime), *SENSITIVE})
+        assert len(names) > 50
+        for name in names:
+            needle = f"needle-{name}"
             response = await shop_client.post(
-                f"{ORDER}/{needle}-id?text={needle}-query",
-                json={"name": needle, needle: "x"},
-                headers={"authorization": f"Bearer {needle}", "cookie": needle, "x-own": needle},
+                f"{ORDER}/{needle}-id?text={needle}&{name}={needle}",
+                json={name: needle, needle: "x"},
+                headers={
+                    "authorization": f"Bearer {needle}",
+                    "cookie": f"{name}={needle}",
+                    f"x-{name.replace('_', '-')}": needle,
+                    "user-agent": needle,
+                    "referer": f"https://example.com/{needle}",
+                    "content-type": f"application/json; {name}={needle}",
+                    "x-request-id": f"request-{len(name)}",
+                },
             )
             assert response.status_code == 500
 
-        envelopes.wait("event", len(needles))
+        envelopes.wait("event", len(names))
         sent = b"".join(envelopes.raw)
         assert b"RuntimeError" in sent
         assert b"needle" not in sent
+
+    async def test_events_have_the_documented_fields_only(
+        self, shop_client: httpx.AsyncClient, envelopes: Envelopes
+    ) -> None:
+        await shop_client.post(f"{ORDER}/7")
+        (event,) = envelopes.wait("event", 1)
+        assert event.keys() == FIELDS
+        assert event["contexts"].keys() == {"trace"}
 
     async def test_the_dsn_is_in_no_event(self, shop_client: httpx.AsyncClient, envelopes: Envelopes) -> None:
         await shop_client.post(f"{ORDER}/7")
@@ -110,9 +155,14 @@ class TestScrubbing:
         monkeypatch.setenv("SENTRY_MESSAGES", "true")
         with pytest.raises(LookupError):
             await _fail_in(LookupError("no order of ada@example.com"))
-
         (event,) = envelopes.wait("event", 1)
         assert event["exception"]["values"][-1]["value"] == "no order of [email]"
+
+    async def test_messages_never_contain_a_secret_setting(self, runtime: Runtime) -> None:
+        secrets = {secret for secret in secret_values(runtime) if len(secret) >= MIN_SECRET}
+        assert secrets
+        for secret in secrets:
+            assert Messages(secrets).of(LookupError(f"refused: {secret}")) == "[secret]"
 
 
 def _secrets() -> list[str]:
@@ -191,9 +241,70 @@ class TestWork:
         assert event["transaction"] == event["tags"]["job"] == "tests.send_invoice"
         assert event["exception"]["values"][-1]["type"] == "LookupError"
 
+    async def test_a_webhook_event_has_its_provider_and_its_job(self, envelopes: Envelopes, runtime: Runtime) -> None:
+        error = LookupError()
+        job = runtime.telemetry.start(_last_attempt())
+        attempt = runtime.telemetry.start(InboxAttempt(provider="shop", handler="shop.paid", attempt=5))
+        runtime.telemetry.finish(attempt, error)
+        logger.error("inbox_event_failed", exc_info=error)
+        runtime.telemetry.finish(job)
+
+        (event,) = envelopes.wait("event", 1)
+        assert event["transaction"] == event["tags"]["handler"] == "shop.paid"
+        assert (event["tags"]["provider"], event["tags"]["job"]) == ("shop", "shop.order")
+        assert event["tags"]["request_id"] == "request-1"
+
+
+class TestLogs:
+    @pytest.mark.usefixtures("runtime")
+    async def test_a_logged_exception_is_reported_once(self, envelopes: Envelopes) -> None:
+        for error in (LookupError(), NotFoundError("Nothing here."), ExceptionGroup("", [UserError("Set it.")])):
+            logger.error("cron_failed", exc_info=error)
+            logger.error("cron_failed", exc_info=error)
+            logging.getLogger("library").error("failed", exc_info=error)
+        logger.warning("retried", exc_info=KeyError())
+        logging.getLogger("library").error("failed", exc_info=ValueError())
+
+        events = envelopes.wait("event", 2)
+        assert [each["exception"]["values"][-1]["type"] for each in events] == ["LookupError", "ValueError"]
+
+    @pytest.mark.usefixtures("runtime")
+    async def test_messages_of_libraries_are_no_breadcrumbs(self, envelopes: Envelopes, runtime: Runtime) -> None:
+        operation = runtime.telemetry.start(_last_attempt())
+        logger.info("order_placed", address="needle")
+        logging.getLogger("library").warning("GET /needle")
+        runtime.telemetry.finish(operation, ZeroDivisionError())
+
+        (event,) = envelopes.wait("event", 1)
+        crumbs = event["breadcrumbs"]["values"]
+        assert [(each["category"], each["message"]) for each in crumbs] == [
+            ("tests.sentry.test_errors", "order_placed"),
+            ("library", ""),
+        ]
+        assert "needle" not in json.dumps(crumbs)
+
+    @pytest.mark.usefixtures("runtime")
+    async def test_the_distributed_trace_is_found(self, envelopes: Envelopes, runtime: Runtime) -> None:
+        operation = runtime.telemetry.start(_last_attempt())
+        token = current_trace.set(TraceIds(trace_id="a" * 32, span_id="b" * 16, sampled=True))
+        logger.info("order_placed")
+        current_trace.reset(token)
+        runtime.telemetry.finish(operation, ZeroDivisionError())
+
+        (event,) = envelopes.wait("event", 1)
+        assert event["tags"]["trace_id"] == event["contexts"]["trace"]["trace_id"] == "a" * 32
+
+
+def _last_attempt() -> JobAttempt:
+    return JobAttempt(name="shop.order", job_id="1", attempt=3, is_last=True, request_id="request-1")
+
 
 class TestAvailability:
     async def test_a_dead_sentry_costs_nothing(self, shop_client: httpx.AsyncClient, envelopes: Envelopes) -> None:
         envelopes.delay = 60.0
-        for _ in range(30):
+        started = time.perf_counter()
+        for _ in range(150):
             assert (await shop_client.post(f"{ORDER}/7")).status_code == 500
+        assert time.perf_counter() - started < envelopes.delay / 2
+        # The queue was full: the first envelope still waits for its response.
+        assert len(envelopes.raw) == 1

@@ -5,8 +5,8 @@ No line contains a query string, a body, or a person's e-mail or network address
 
 import logging
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from io import StringIO
 from typing import ClassVar, Literal, TextIO
@@ -21,6 +21,9 @@ from app.core.observability.redaction import redact, safe_traceback
 
 type StandardStream = Literal["stdout", "stderr"]
 
+type LogObserver = Callable[[WrappedLogger, str, EventDict], None]
+"""A function that gets the logger, the level and the fields of every log line before it is rendered."""
+
 LIBRARIES = ("uvicorn",)
 """Loggers that follow LOG_LEVEL. The others log from WARNING on, since some log URLs at INFO."""
 
@@ -34,7 +37,7 @@ def configure_logging(settings: Settings, *, stream: StandardStream = "stdout") 
     """
     _Output.stream = stream
     level = logging.DEBUG if settings.DEBUG else logging.getLevelNamesMapping()[settings.LOG_LEVEL]
-    common: list[Processor] = [structlog.contextvars.merge_contextvars, add_facts, escape_event]
+    common: list[Processor] = [structlog.contextvars.merge_contextvars, add_facts, notify_observers, escape_event]
     last: list[Processor]
     if settings.is_local:
         # rich, a dependency of development tools, would take a second per traceback and show local variables.
@@ -86,6 +89,27 @@ def add_facts(logger: WrappedLogger, method: str, event: EventDict) -> EventDict
     return event
 
 
+@contextmanager
+def observing_log(observer: LogObserver) -> Iterator[None]:
+    """Call a function for every log line of the process, in the task that logs it, until the block ends.
+
+    It must neither block nor change the fields. Its exceptions are ignored: a log line must not fail.
+    """
+    _Observers.all = (*_Observers.all, observer)
+    try:
+        yield
+    finally:
+        _Observers.all = tuple(other for other in _Observers.all if other is not observer)
+
+
+def notify_observers(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """Call the observers."""
+    for observer in _Observers.all:
+        with suppress(Exception):
+            observer(logger, method, event)
+    return event
+
+
 def escape_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Escape control characters, which paths and headers may contain and a terminal would interpret."""
     for name, value in event.items():
@@ -126,6 +150,12 @@ def _write(line: str) -> None:
     except (OSError, ValueError):
         # The reader is gone, or the disk is full: no reason to fail a request.
         return
+
+
+class _Observers:
+    """The observers of log lines."""
+
+    all: ClassVar[tuple[LogObserver, ...]] = ()
 
 
 class _Output:

@@ -1,0 +1,29 @@
+"""Faults of the application, as opposed to expected exceptions."""
+
+import asyncio
+from typing import Final
+
+from app.core.errors import AppError
+from app.kit.user_error import UserError
+
+EXPECTED: Final[tuple[type[BaseException], ...]] = (
+    AppError,
+    UserError,
+    asyncio.CancelledError,
+    GeneratorExit,
+    KeyboardInterrupt,
+    SystemExit,
+)
+"""Responses to clients, instructions to operators, and ends of tasks and processes."""
+
+
+def is_expected(error: BaseException) -> bool:
+    """Whether an exception, or every exception of a group, is expected."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(is_expected(inner) for inner in error.exceptions)
+    return isinstance(error, EXPECTED)
+
+
+def is_fault_of_job(error: BaseException) -> bool:
+    """Whether the exception of a job's last attempt is a fault. An `AppError` is: no client gets it as a response."""
+    return isinstance(error, AppError) or not is_expected(error)
