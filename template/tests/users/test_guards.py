@@ -79,4 +79,5 @@ class TestSchema:
 
         for path, operations in app.openapi()["paths"].items():
             for operation in operations.values():
-                assert operation.get("security", []) == ([{"token": []}] if path.startswith(private) else []), path
+                # A public route may have a token of its own kind.
+                assert ({"token": []} in operation.get("security", [])) is path.startswith(private), path

@@ -52,9 +52,12 @@ def path_inside(root: Path, relative: str) -> Path:
         OutsideRootError: a symbolic link is part of the path. The path of `root` itself may contain some.
     """
     checked = check_relative_path(relative)
-    folder = root.resolve()
+    try:
+        folder = root.resolve()
+    except RuntimeError:
+        raise OutsideRootError(f"{root} leads nowhere") from None
     path = folder / checked
-    # `Path.resolve` treats a loop of links as an error before Python 3.13, and as a file since.
+    # Not by `Path.resolve`, which takes a loop of links for a file since Python 3.13.
     if any(part.is_symlink() for part in (path, *path.parents) if part.is_relative_to(folder) and part != folder):
         raise OutsideRootError(f"{path} leads elsewhere")
     return path
