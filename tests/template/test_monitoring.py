@@ -5,11 +5,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from dashboards.__main__ import FOLDER
-from dashboards.pages import DASHBOARDS
 from omnistack.suites.cell import write
 from omnistack.suites.steps import Site, environment
 from omnistack.template.render import Renderer
+
+from dashboards.__main__ import FOLDER
+from dashboards.pages import DASHBOARDS
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = Path(__file__).with_name("monitoring_run.py")

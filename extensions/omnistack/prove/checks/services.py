@@ -98,7 +98,9 @@ def _check_containers(code: Code, report: Report) -> None:
         chosen = code.tree.model.chosen[piece.name]
         lines = [rf"  - path: {re.escape(path)}" for path in piece.compose_files]
         lines += [f'    {one.name}: "{re.escape(one.value)}"' for one in piece.container_settings]
-        for line in lines if file is not None else ():
+        for line in lines:
+            if file is None:
+                break
             there = code.space.union(each.cond for each in file.matching(rf"^{line}$"))
             report(file.source, 1, f"lacks a line of a chosen piece: {line}", chosen & ~there)
             report(file.source, 1, f"has a line of a piece that is not chosen: {line}", there & ~chosen)
