@@ -10,7 +10,6 @@ from typing import Any, Final
 import click
 import pytest
 import yaml
-from prometheus_client.registry import CollectorRegistry
 
 from app.cli.main import cli
 from app.core.manifest import Module
@@ -26,6 +25,8 @@ NOT_A_NAME: Final = re.compile(r'"[^"]*"|\{[^{}]*\}|\[[^\]]*\]|\b(?:by|without|o
 NAME: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*(?!\s*\()\b(?!\s*\()")
 OPERATORS: Final = {"and", "or", "unless", "bool"}
 GRID: Final = 24
+SUFFIXES: Final = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_count", "_sum")}
+"""The samples of each type of metric."""
 EXAMPLE_ID: Final = "00000000-0000-7000-8000-000000000000"
 
 
@@ -42,10 +43,8 @@ def exposed() -> set[str]:
         for group in (instruments.traffic, instruments.work, instruments.processes)
         for metric in vars(group).values()
     ]
-    registry = CollectorRegistry()
-    for metric in metrics:
-        registry.register(metric)
-    names = {name for metric in metrics for name in registry._get_names(metric)}  # noqa: SLF001 - the library's own list
+    families = [family for metric in metrics for family in metric.describe()]
+    names = {f"{family.name}{suffix}" for family in families for suffix in SUFFIXES[family.type]}
     gauges = {gauge.name for module in MODULES if isinstance(module, Module) for gauge in module.gauges}
     return names | gauges | SAMPLES
 
