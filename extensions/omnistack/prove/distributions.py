@@ -64,6 +64,7 @@ NEEDED = {
     "pytest-timeout": Need("a plugin of pytest", r"^timeout = \d+$", "pyproject.toml"),
     "types-pyyaml": Need("mypy reads the types of PyYAML from it", r"^import yaml$", "tests/"),
     "ruff": Need("a command of the lint", r"^\[lint\]|\[tool\.ruff", ""),
+    "types-pyyaml": Need("mypy reads the types of PyYAML from it", r"^import yaml$"),
     "tzdata": Need("zoneinfo reads it where the system has no time zones", r"\bzoneinfo\b", "app/", dev=False),
     "uvloop": Need("uvicorn runs on it where it is installed", r"\buvicorn\b", "app/", dev=False),
     "watchfiles": Need("uvicorn reloads with it", r"\breload\b|watchfiles", "app/"),

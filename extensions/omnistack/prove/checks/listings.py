@@ -9,6 +9,8 @@ from omnistack.prove.space import Cond, Conditions, Space
 from omnistack.prove.tree import File, Tree
 from omnistack.template.catalog import Piece, Setting
 
+PAGE = re.compile(r"docs/[^/]+\.md")
+"""The pages that the indexes list; those of a folder are linked from one of these."""
 README, INDEX, SETTINGS = "README.md", "docs/README.md", "docs/settings.md"
 MODELS, MODELS_OF = "app/ai/models.toml", "extensions/models"
 HEADING = re.compile(r"(#+) \S")
@@ -24,7 +26,7 @@ def check_listings(code: Code, report: Report) -> None:
         if README in tree.files:
             _check_piece(tree, tree.files[README], piece, report)
     for path in tree.files:
-        if re.fullmatch(r"docs/[^/]+\.md", path) and path != INDEX:
+        if PAGE.fullmatch(path) and path != INDEX:
             _check_linked(tree, path, report)
     if SETTINGS in tree.files:
         _check_settings(tree, tree.files[SETTINGS], report)
@@ -39,8 +41,7 @@ def check_listings(code: Code, report: Report) -> None:
 
 def _check_piece(tree: Tree, file: File, piece: Piece, report: Report) -> None:
     chosen, told = tree.model.chosen[piece.name], tree.space.nothing
-    # A page in a folder below is linked from its piece's own page.
-    pages = sorted(path for path in piece.paths if re.fullmatch(r"docs/[^/]+\.md", path))
+    pages = sorted(path for path in piece.paths if PAGE.fullmatch(path))
     for line in file.matching(rf"^- \*\*{re.escape(piece.label)}\*\*"):
         told = told | line.cond
         if sorted(LINK.findall(line.text)) != pages:
