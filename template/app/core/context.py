@@ -166,6 +166,11 @@ def current_origin() -> Origin:
     )
 
 
+def observed_request() -> RequestContext | None:
+    """Return the context of the current request, for telemetry listeners: code that serves it gets it as an argument."""
+    return current_request.get()
+
+
 def current_request_id() -> str | None:
     """Return the id of the current request, or `None` outside of one."""
     context = current_request.get()

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from app.core.context import RequestContext, current_request
+from app.core.context import RequestContext, observed_request
 from app.core.ports.telemetry import HttpRequest, InboxAttempt, JobAttempt, Operation, RealtimeConnection
 from app.sentry.trail import Trail
 
@@ -71,7 +71,7 @@ def _describe(trail: Trail) -> Event:
 def _identity(operation: Operation) -> Event:
     match operation:
         case HttpRequest() | RealtimeConnection():
-            context = current_request.get()
+            context = observed_request()
             # The operation has its route and its user when it has finished. An error is often logged before.
             if context is not None and context.request_id != operation.request_id:
                 context = None
