@@ -62,7 +62,6 @@ NEEDED = {
     "pytest-asyncio": Need("a plugin of pytest", r"asyncio_mode"),
     "pytest-socket": Need("a plugin of pytest", r"--(disable-socket|allow-hosts)|pytest_socket|socket_enabled"),
     "pytest-timeout": Need("a plugin of pytest", r"^timeout = \d+$", "pyproject.toml"),
-    "types-pyyaml": Need("mypy reads the types of PyYAML from it", r"^import yaml$", "tests/"),
     "ruff": Need("a command of the lint", r"^\[lint\]|\[tool\.ruff", ""),
     "types-pyyaml": Need("mypy reads the types of PyYAML from it", r"^import yaml$"),
     "tzdata": Need("zoneinfo reads it where the system has no time zones", r"\bzoneinfo\b", "app/", dev=False),

@@ -167,7 +167,7 @@ def current_origin() -> Origin:
 
 
 def observed_request() -> RequestContext | None:
-    """Return the context of the current request, for telemetry listeners: code that serves it gets it as an argument."""
+    """Return the context of the current request, for telemetry listeners. Other code gets it as an argument."""
     return current_request.get()
 
 
