@@ -20,7 +20,7 @@ type Line = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Filters:
-    """What a line has to match. `None` matches every line."""
+    """The conditions that a line has to meet. `None` is met by every line."""
 
     request_id: str | None = None
     user_id: str | None = None

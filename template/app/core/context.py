@@ -63,7 +63,7 @@ class RequestContext:
         """The headers of the request."""
         self.queries = Queries()
         self.responded_at: float | None = None
-        """When the response started, by `time.perf_counter()`."""
+        """The start of the response, by `time.perf_counter()`."""
         self.status: int | None = None
         """The status of the response, once it has started."""
         self.error: BaseException | None = None

@@ -22,7 +22,7 @@ def _is_dsn(text: str) -> bool:
 
 
 class SentrySettings(ModuleSettings):
-    """Where errors are reported, and how much with them."""
+    """The project in Sentry, and how much is reported to it."""
 
     SENTRY_DSN: Annotated[SecretStr, AfterValidator(_dsn)] = SecretStr("")
     SENTRY_TRACES_SAMPLE_RATE: float = Field(default=0.1, ge=0, le=1, allow_inf_nan=False)

@@ -39,7 +39,7 @@ class UsageRecord(Entity, table=True):
         due_at: when it may be sent next. While a process sends it, the end of that process's lease.
         customer_id: the customer at Stripe, fixed by the first attempt.
         first_attempt_at: from then on, Stripe knows the id for at least 24 hours.
-        resends: how often it was made due again after Stripe had not counted it. Part of the identifier, since Stripe
+        repeats: how often it was made due again after Stripe had not counted it. Part of the identifier, since Stripe
             ignores an identifier that it rejected late.
         reason: why the last attempt failed.
     """
@@ -68,7 +68,7 @@ class UsageRecord(Entity, table=True):
     attempts: int = 0
     first_attempt_at: datetime | None = None
     customer_id: str | None = Field(default=None, max_length=ID_LENGTH)
-    resends: int = 0
+    repeats: int = 0
     reason: str | None = Field(default=None, max_length=REASON_LENGTH)
 
 

@@ -35,12 +35,12 @@ class Claim:
     customer_id: str | None
     attempt: int
     first_attempt_at: datetime
-    resends: int = 0
+    repeats: int = 0
 
     @property
     def identifier(self) -> str:
         """The identifier of this usage at Stripe, which counts it once."""
-        return f"{self.id}.{self.resends}" if self.resends else str(self.id)
+        return f"{self.id}.{self.repeats}" if self.repeats else str(self.id)
 
 
 async def claim(database: Database, limit: int, lease: timedelta) -> list[Claim]:
@@ -73,7 +73,7 @@ async def claim(database: Database, limit: int, lease: timedelta) -> list[Claim]
     statement: Executable = claimed.returning(
         *(col(UsageRecord.id), col(UsageRecord.meter), col(UsageRecord.quantity), col(UsageRecord.occurred_at)),
         *(col(UsageRecord.customer_id), col(UsageRecord.attempts).label("attempt")),
-        *(col(UsageRecord.first_attempt_at), col(UsageRecord.resends)),
+        *(col(UsageRecord.first_attempt_at), col(UsageRecord.repeats)),
     )
     return [Claim(**row._mapping) for row in await database.execute(statement, {})]  # noqa: SLF001 - public
 
@@ -120,7 +120,7 @@ async def send_again_in(session: AsyncSession, ids: Collection[UUID]) -> int:
     closed = (UsageState.REJECTED, UsageState.UNCLEAR)
     statement = update(UsageRecord).where(col(UsageRecord.id).in_(ids), col(UsageRecord.state).in_(closed))
     fresh = {"attempts": 0, "first_attempt_at": None, "customer_id": None, "reason": None}
-    values = fresh | {"state": UsageState.PENDING, "due_at": utc_now(), "resends": col(UsageRecord.resends) + 1}
+    values = fresh | {"state": UsageState.PENDING, "due_at": utc_now(), "repeats": col(UsageRecord.repeats) + 1}
     result = await session.execute(statement.values(**values), execution_options=_NO_SYNC)
     return cast("CursorResult[object]", result).rowcount
 
@@ -129,10 +129,10 @@ async def reject(database: Database, sent: Collection[tuple[UUID, int]], reason:
     """Mark records as not counted that Stripe had accepted first, and return how many.
 
     Args:
-        sent: the ids, each with the number of resends. A record that was sent again since then stays as it is.
+        sent: the ids, each with the number of repeats. A record that was sent again since then stays as it is.
     """
     accepted = (UsageState.SENT, UsageState.PENDING)
-    named = tuple_(col(UsageRecord.id), col(UsageRecord.resends)).in_(sent)
+    named = tuple_(col(UsageRecord.id), col(UsageRecord.repeats)).in_(sent)
     statement = update(UsageRecord).where(named, col(UsageRecord.state).in_(accepted))
     return await _set(database, statement, state=UsageState.REJECTED, reason=reason[:REASON_LENGTH])
 

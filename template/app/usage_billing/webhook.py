@@ -133,8 +133,8 @@ async def _store(runtime: Runtime, report: _Report, error: _ErrorType) -> None:
 
 
 def _record_of(identifier: str) -> tuple[UUID, int] | None:
-    """Return the id and the number of resends, see `Claim.identifier`."""
-    id_, _, resends = identifier.partition(".")
+    """Return the id and the number of repeats, see `Claim.identifier`."""
+    id_, _, repeats = identifier.partition(".")
     with suppress(ValueError):
-        return UUID(id_), int(resends or "0")
+        return UUID(id_), int(repeats or "0")
     return None

@@ -1,4 +1,4 @@
-"""What the listener makes of operations: the right series, with labels of few values."""
+"""Operations become the right series, with labels of few values."""
 
 from pathlib import Path
 

@@ -31,7 +31,7 @@ SUFFIXES: Final = {
     "histogram": ("_bucket", "_count", "_sum"),
     "summary": ("_count", "_sum"),
 }
-"""What follows the name of a family in the names of its samples, by its type."""
+"""The endings of the samples of a family, by its type."""
 EXAMPLE_ID: Final = "00000000-0000-7000-8000-000000000000"
 
 

@@ -48,7 +48,7 @@ def sample_rate() -> str:
 
 @pytest.fixture(autouse=True)
 def envelopes(monkeypatch: pytest.MonkeyPatch, sample_rate: str) -> Iterator[Envelopes]:
-    """What is sent to Sentry."""
+    """The reports that are sent to Sentry."""
     with receiving() as server:
         monkeypatch.setenv("SENTRY_DSN", server.dsn)
         monkeypatch.setenv("RATE_LIMIT_DEFAULT", "off")

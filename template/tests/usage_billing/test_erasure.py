@@ -19,7 +19,7 @@ def last_invoice(buyer: Buyer) -> list[tuple[int | None, int]]:
     return [(line.quantity, line.amount) for line in newest.lines]
 
 
-async def test_the_last_invoice_contains_what_was_used(
+async def test_the_last_invoice_contains_the_usage(
     client: httpx.AsyncClient, runtime: Runtime, sign_in: SignIn, stripe_server: StripeServer
 ) -> None:
     buyer = await make_buyer(client, runtime, await prepare(stripe_server, runtime), sign_in)

@@ -188,7 +188,7 @@ class TestRejected:
         assert customer
         await record(runtime, user_id, 5)
         (claim,) = await statements.claim(runtime.database, 1, LEASE)
-        assert await statements.reject(runtime.database, [(claim.id, claim.resends)], "late") == 1
+        assert await statements.reject(runtime.database, [(claim.id, claim.repeats)], "late") == 1
         await statements.mark_sent(runtime.database, [claim.id])
         assert await states(runtime) == [UsageState.REJECTED]
 

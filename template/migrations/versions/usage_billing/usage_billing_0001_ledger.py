@@ -31,7 +31,7 @@ def upgrade() -> None:
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("first_attempt_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("customer_id", sa.String(255), nullable=True),
-        sa.Column("resends", sa.Integer(), nullable=False),
+        sa.Column("repeats", sa.Integer(), nullable=False),
         sa.Column("reason", sa.String(500), nullable=True),
         sa.CheckConstraint(
             "state IN ('pending', 'parked', 'sent', 'rejected', 'unclear')",
