@@ -71,6 +71,7 @@ def running(project: Path, work: Path) -> Iterator[Target]:
             "PROJECT_NAME": "Attacked",
             "DATABASE_URL": database.format("attack"),
             "SECRET_KEY": secrets.token_hex(32),
+            "METRICS_TOKEN": secrets.token_hex(32),
             # Requests are refused by limits otherwise, before the code behind them is reached.
             "RATE_LIMIT_DEFAULT": "1000000/minute",
             "RATE_LIMIT_AUTH": "1000000/minute",
