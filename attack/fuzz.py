@@ -5,8 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from attack.servers import OK, ROOT, Target, get
+from attack.servers import OK, ROOT, Target, get, send
 
+FIRST_ERROR = 400
 EXAMPLES = 40
 """Generated requests of each operation in each phase."""
 PHASES = "examples,coverage,fuzzing,stateful"
@@ -29,6 +30,7 @@ CHECKS = (
 def fuzz(target: Target, work: Path) -> list[str]:
     """Attack with the token of an administrator, then with that of a user. Return what failed."""
     failed = []
+    _, me = get(f"{target.url}/api/v1/app/users/me", token=target.user)
     for name, token in (("administrator", target.admin), ("user", target.user)):
         sys.stdout.write(f"schemathesis, as {name}\n")
         sys.stdout.flush()
@@ -37,7 +39,18 @@ def fuzz(target: Target, work: Path) -> list[str]:
         status, _ = get(f"{target.url}/api/v1/app/users/me", token=token)
         if status != OK:
             failed.append(f"the {name}'s token is answered with {status} afterwards: not everything was reached")
+        _restore(target, me)
     return failed
+
+
+def _restore(target: Target, user: object) -> None:
+    """Activate the user again, whom the administrator may have deactivated."""
+    if not isinstance(user, dict):
+        raise SystemExit(f"The user was not found: {user}")
+    url = f"{target.url}/api/v1/admin/users/{user['id']}/activate"
+    status, body = send("POST", url, headers={"Authorization": f"Bearer {target.admin}"})
+    if status >= FIRST_ERROR:
+        raise SystemExit(f"The user cannot be activated again: {status} {body}")
 
 
 def _run(target: Target, token: str, work: Path) -> int:

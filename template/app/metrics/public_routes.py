@@ -28,7 +28,7 @@ class MetricsResponse(Response):
     media_type = CONTENT_TYPE
 
 
-@router.get("", response_class=MetricsResponse)
+@router.get("", response_class=Response, responses={200: {"content": {CONTENT_TYPE: {}}}})
 async def read_metrics(
     runtime: RuntimeDep, token: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Response:
