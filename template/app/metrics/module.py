@@ -1,18 +1,13 @@
 """Metrics for Prometheus, of all processes of a machine."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from app.core.http.health import Readiness
 from app.core.manifest import Module
 from app.core.runtime import Runtime
-from app.metrics.exposition import Exposition, directory_path
-from app.metrics.instruments import instruments_in
-from app.metrics.listener import MetricsListener
-from app.metrics.port import serve_port
-from app.metrics.process import measure_process
+from app.metrics.exposition import Exposition
 from app.metrics.public_routes import router
+from app.metrics.recording import recording
 from app.metrics.settings import MetricsSettings
 
 
@@ -24,26 +19,6 @@ async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
         yield
     finally:
         await exposition.close()
-
-
-@asynccontextmanager
-async def recording(runtime: Runtime) -> AsyncIterator[None]:
-    """Record the operations of this process until the end of the block."""
-    settings = runtime.resource(MetricsSettings)
-    instruments = await asyncio.to_thread(instruments_in, directory_path(runtime))
-    listener = MetricsListener(instruments)
-    serves_http = runtime.find_resource(Readiness) is not None
-    role = "server" if serves_http else "worker"
-    tasks = [asyncio.create_task(measure_process(runtime, instruments, listener, role))]
-    if settings.METRICS_PORT is not None and not serves_http:
-        tasks.append(asyncio.create_task(serve_port(runtime, settings.METRICS_HOST, settings.METRICS_PORT)))
-    try:
-        with runtime.listen(listener):
-            yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 module = Module(

@@ -12,7 +12,7 @@ from app.core.lifecycle import create_runtime, running
 from app.core.module import module as core
 from app.main import create_app
 from app.metrics.module import module as metrics
-from app.metrics.module import recording
+from app.metrics.recording import recording
 from app.metrics.settings import MetricsSettings
 from tests.core.applications import PUBLIC, client_of, error_of
 from tests.metrics.scrapes import Scrape
