@@ -48,7 +48,8 @@ def raise_limits(folder: Path) -> None:
         return
     copy = folder / "plans.toml"
     text = plans.FILE.read_text(encoding="utf-8")
-    copy.write_text(re.sub(r"^limits = .*$", lambda line: re.sub(r"= [\d_]+", f"= {10**9}", line[0]), text, flags=re.M))
+    raised = re.sub(r"^limits = .*$", lambda line: re.sub(r"= [\d_]+", f"= {10**9}", line[0]), text, flags=re.MULTILINE)
+    copy.write_text(raised, encoding="utf-8")
     load = plans.PlanCatalog.load
     plans.PlanCatalog.load = lambda **options: load(copy, **options)
 
