@@ -150,7 +150,7 @@ def instruments_in(path: Path) -> Instruments:
         id_ = MetricsDirectory(path).register()
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(path)
         # The library has no other way to choose the class of its files.
-        values.MmapedDict = AllocatedDict  # type: ignore[assignment]
+        values.MmapedDict = AllocatedDict  # type: ignore[assignment, attr-defined]
         values.ValueClass = values.MultiProcessValue(lambda: id_)  # type: ignore[no-untyped-call]
         return Instruments()
     except OSError as error:

@@ -317,7 +317,9 @@ class TestValuesThatJsonCannotRepresent:
     async def test_of_a_library_hide_its_arguments(self, build: Build, capfd: pytest.CaptureFixture[str]) -> None:
         async with client_of(build(SMALL, **DEPLOYED)):
             # Not by the logger: pytest's own handler would raise.
-            record = logging.LogRecord("library", logging.WARNING, "file.py", 7, "%d rows", ("of ann@example.com",), None)
+            record = logging.LogRecord(
+                "library", logging.WARNING, "file.py", 7, "%d rows", ("of ann@example.com",), None
+            )
             next(each for each in logging.getLogger().handlers if "observability" in type(each).__module__).emit(record)
         written = capfd.readouterr()
 
