@@ -1,10 +1,10 @@
-"""SQL in spans: no values, bounded, few names."""
+"""SQL in logs and telemetry: no values, bounded, few names."""
 
 import sys
 
 import pytest
 
-from app.tracing.statements import MAX_TEXT, describe
+from app.core.observability.statements import MAX_TEXT, describe
 
 SECRET = "hidden"
 

@@ -1,4 +1,4 @@
-"""SQL statements as attributes of spans: without values, and short."""
+"""SQL statements for logs and telemetry: without values, and short."""
 
 import re
 from functools import lru_cache
@@ -18,7 +18,7 @@ _OPERATION: Final = re.compile(r"\s*([A-Za-z]+)")
 
 
 class Statement(NamedTuple):
-    """A statement as it is shown in a span.
+    """A statement without values.
 
     Attributes:
         operation: its first word, such as `SELECT`.
