@@ -122,11 +122,18 @@ class Container:
             return [str(self._compose.image(self.name) / "app-command"), *arguments]
         return [sys.executable if program == "python" else program, *arguments]
 
-    def run(self, words: Sequence[str]) -> int:
+    def program(self, text: str) -> str:
+        """Return a program from standard input with the container's address."""
+        return text.replace("127.0.0.1", self._address)
+
+    def run(self, words: Sequence[str], variables: Sequence[str]) -> int:
         """Run a command to its end, and return its exit code."""
-        return subprocess.run(
-            self.command(words), cwd=self._folder(), env=self.environment(), check=False, stdin=subprocess.DEVNULL
-        ).returncode
+        environment = self.environment() | dict(variable.split("=", 1) for variable in variables)
+        text = None if sys.stdin.isatty() else self.program(sys.stdin.read())
+        done = subprocess.run(
+            self.command(words), cwd=self._folder(), env=environment, check=False, input=text, text=True
+        )
+        return done.returncode
 
     def start(self) -> None:
         """Start the process."""
@@ -216,7 +223,7 @@ def options() -> argparse.ArgumentParser:
         "stop": (),
         "rm": ("--stop", "--force"),
         "logs": ("--no-color",),
-        "ps": (),
+        "ps": ("--services",),
         "run": ("--rm", "--no-TTY"),
         "exec": ("--no-TTY",),
     }
@@ -224,6 +231,10 @@ def options() -> argparse.ArgumentParser:
         command = commands.add_parser(name)
         for flag in flags:
             command.add_argument(flag, action="store_true")
+        if name == "exec":
+            command.add_argument("--env", action="append", default=[])
+        if name == "ps":
+            command.add_argument("--status")
         if name == "up":
             command.add_argument("--wait-timeout", type=float, default=60.0)
         if name == "logs":
@@ -237,7 +248,7 @@ def lines(compose: Compose) -> Iterator[str]:
     for name in compose.active():
         container = Container(compose, name)
         if container.external or container.pid is not None:
-            yield f"{name} running"
+            yield name
 
 
 def execute(compose: Compose, chosen: Mapping[str, Any]) -> int:
@@ -259,7 +270,7 @@ def execute(compose: Compose, chosen: Mapping[str, Any]) -> int:
         case "ps":
             print("\n".join(lines(compose)))
         case "run" | "exec":
-            return Container(compose, names[0]).run(names[1:])
+            return Container(compose, names[0]).run(names[1:], chosen.get("env", []))
     return 0
 
 

@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed
 
 RATE: Final = 50
 """Requests per second."""
+READS: Final = ("/app/projects?limit=5", "/public/health", "/app/users/me")
 RESTARTING: Final = 1012
 CREATED: Final = 201
 PROXY_TIMEOUT: Final = 20.0
@@ -76,7 +77,7 @@ class Load:
         self.sent += 1
         try:
             if number % 5:
-                path = ("/app/projects?limit=5", "/public/health", "/app/users/me", "/public/health/ready")[number % 4]
+                path = READS[number % len(READS)]
                 answer = await client.get(f"/api/v1{path}")
             else:
                 answer = await client.post("/api/v1/app/projects", json={"name": f"Project {number}"})

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-STREAM_SECONDS: Final = 14.0
+STREAM_SECONDS: Final = 20.0
 ADDRESSES: Final = ("app-blue", "app-green", "worker-blue", "worker-green", "release", "caddy")
 EXPANDED: Final = "SELECT count(*) FROM information_schema.columns WHERE column_name = 'nickname'"
 HALF_APPLIED: Final = "SELECT count(*) FROM information_schema.tables WHERE table_name = 'half_applied'"
+HANDLER: Final = '    """Render the `HTTPException` of Starlette, FastAPI or a route."""\n'
 COMMAND: Final = """\
 #!{python}
 import sys
@@ -58,7 +59,7 @@ FAIL_HALFWAY: Final = MIGRATION.format(
 
 
 def make(project: Path, work: Path) -> None:
-    """Write the releases v1 to v5, the program `docker`, and the names of the containers' addresses."""
+    """Write the releases v1 to v6, the program `docker`, and the names of the containers' addresses."""
     for name in ("bin", "containers", "logs", "home", "volumes"):
         (work / name).mkdir()
     changes: dict[str, tuple[Callable[[Path], None], ...]] = {
@@ -66,7 +67,8 @@ def make(project: Path, work: Path) -> None:
         "v2": (expand,),
         "v3": (expand, fail_halfway),
         "v4": (expand, never_serve),
-        "v5": (expand, fail_smoke_test),
+        "v5": (expand, fail_alone),
+        "v6": (expand, fail_behind_proxy),
     }
     for name, functions in changes.items():
         folder = work / "images" / name
@@ -112,6 +114,12 @@ def never_serve(folder: Path) -> None:
     replace(folder / "app/cli/serve.py", "    from app.core.config", "    raise SystemExit(3)\n    from app.core.config")
 
 
-def fail_smoke_test(folder: Path) -> None:
-    """Let a route answer with an error that readiness does not notice."""
-    replace(folder / "app/core/http/health.py", "    return _HEALTHY\n", "    return Response(status_code=500)\n")
+def fail_alone(folder: Path) -> None:
+    """Let unknown routes fail, which readiness does not notice."""
+    replace(folder / "app/core/http/error_handlers.py", HANDLER, f"{HANDLER}    return render_internal(request.scope)\n")
+
+
+def fail_behind_proxy(folder: Path) -> None:
+    """Let unknown routes fail, but only behind a proxy."""
+    condition = '    if "x-forwarded-for" in request.headers:\n        return render_internal(request.scope)\n'
+    replace(folder / "app/core/http/error_handlers.py", HANDLER, HANDLER + condition)

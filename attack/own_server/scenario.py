@@ -13,6 +13,7 @@ import signal
 import ssl
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -26,11 +27,10 @@ import jwt
 from app.dev.servers.postgres import private_postgres
 from app.dev.servers.redis_server import private_server
 from own_server import releases
-from own_server.load import Load, Socket, Stream, Target
+from own_server.load import RESTARTING, Load, Socket, Stream, Target
 from tests.fakes.llm import Says
 from tests.fakes.openai import OpenAIDialect
 from tests.fakes.server import FakeServer, Received, Reply
-import threading
 
 DOMAIN: Final = "api.example.test"
 ISSUER: Final = "https://issuer.example.test"
@@ -70,17 +70,26 @@ class Server:
             *arguments,
             cwd="/",
             env=dict(self.environment),
+            stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
         )
 
-    async def run(self, *arguments: str, code: int = 0) -> str:
-        """Run a command of `own-server/deploy` to its end, and return its output."""
-        process = await self.start(*arguments)
-        output, _ = await process.communicate()
-        text = output.decode(errors="replace")
-        require(process.returncode == code, f"deploy {arguments} exited with {process.returncode}:\n{text}")
+    async def run(self, *arguments: str, code: int = 0, steps: Mapping[str, asyncio.Event] | None = None) -> str:
+        """Run a command of `own-server/deploy` to its end, and return its output.
+
+        Args:
+            steps: events that are set when a line with the text is printed.
+        """
+        process, text = await self.start(*arguments), ""
+        assert process.stdout is not None
+        async for line in process.stdout:
+            text += line.decode(errors="replace")
+            for step, event in (steps or {}).items():
+                if step in text:
+                    event.set()
+        require(await process.wait() == code, f"deploy {arguments} exited with {process.returncode}:\n{text}")
         return text
 
     async def scalar(self, query: str) -> object:
@@ -107,13 +116,20 @@ class Scenario:
         require(answer.status_code == OK, f"the health route answered {answer.status_code}")
         return str(answer.json()["status"])
 
-    async def under_load(self, name: str, *arguments: str, code: int = 0, says: str = "") -> None:
+    async def under_load(
+        self,
+        name: str,
+        *arguments: str,
+        code: int = 0,
+        says: str = "",
+        steps: Mapping[str, asyncio.Event] | None = None,
+    ) -> None:
         """Run a command of `deploy` under load, and require that no request fails."""
         load = Load(target=self._target)
         started = time.monotonic()
         async with load.running():
             await asyncio.sleep(1)
-            output = await self._server.run(*arguments, code=code)
+            output = await self._server.run(*arguments, code=code, steps=steps)
             await asyncio.sleep(1)
         require(says in output, f"{name}: {says!r} is not in\n{output}")
         self.check(load, name, started)
@@ -155,18 +171,25 @@ class Scenario:
     async def deploy_with_streams(self) -> None:
         """Deploy while an event stream and a WebSocket are open."""
         stream, socket = Stream(target=self._target), Socket(target=self._target)
-        listening = asyncio.create_task(socket.run())
-        reading = asyncio.create_task(stream.read())
-        while not stream.arrived or not socket.welcomes:
-            require(not reading.done() and not listening.done(), f"no stream: {reading}, {listening}")
-            await asyncio.sleep(0.05)
-        await self.under_load("deployment of v2", "deploy", "v2")
-        await asyncio.wait_for(reading, 40)
+        starts, drains = asyncio.Event(), asyncio.Event()
+
+        async def read() -> float:
+            await starts.wait()
+            reading = asyncio.create_task(stream.read())
+            await drains.wait()
+            drained = time.monotonic()
+            await asyncio.wait_for(reading, 40)
+            return drained
+
+        listening, reading = asyncio.create_task(socket.run()), asyncio.create_task(read())
+        await self.under_load("deployment of v2", "deploy", "v2", steps={" Start ": starts, " Drain ": drains})
+        drained = await reading
         require(stream.complete, "the event stream was cut")
-        spread = stream.arrived[-1] - stream.arrived[0]
-        require(spread > releases.STREAM_SECONDS / 2, f"the event stream was buffered: {spread:.1f} s")
-        require(socket.welcomes > 1 and set(socket.codes) == {1012}, f"WebSocket: {socket}")
+        before = sum(moment < drained for moment in stream.arrived)
+        require(0 < before < len(stream.arrived), f"the event stream was buffered, or too short: {stream}, {drained}")
+        require(socket.welcomes > 1 and set(socket.codes) == {RESTARTING}, f"WebSocket: {socket}")
         listening.cancel()
+        spread = stream.arrived[-1] - stream.arrived[0]
         say(f"event stream of {spread:.1f} s is complete; WebSocket: closed with 1012, connected again after {socket.gap:.1f} s")
         require(await self.serves() == "v2", "v2 does not serve")
         require(await self._server.scalar(releases.EXPANDED) == 1, "v2's migration has not run")
@@ -179,12 +202,13 @@ class Scenario:
         await self.under_load("release that does not start", "deploy", "v4", code=1, says="is not ready")
         require(await self.serves() == "v2", "v2 does not serve after a release that does not start")
         await self.under_load("image that does not exist", "deploy", "v9", code=1, says="cannot be pulled")
-        await self.under_load("failed smoke test", "deploy", "v5", code=1, says="v2 serves again")
-        require(await self.serves() == "v2", "v2 does not serve after a failed smoke test")
+        await self.under_load("failed smoke test", "deploy", "v5", code=1, says="The smoke test of v5 failed")
+        await self.under_load("failed smoke test through the proxy", "deploy", "v6", code=1, says="v2 serves again")
+        require(await self.serves() == "v2", "v2 does not serve after failed smoke tests")
 
     async def roll_back(self) -> None:
         """Go back to the previous release, on the newer schema."""
-        await self.under_load("rollback to v1", "rollback", says="v1 serves.")
+        await self.under_load("rollback to v1", "rollback", "v1", says="v1 serves.")
         require(await self.serves() == "v1", "v1 does not serve")
         require(await self._server.scalar(releases.EXPANDED) == 1, "the rollback has changed the schema")
 
@@ -290,7 +314,7 @@ def prepare(project: Path, work: Path, urls: Mapping[str, str]) -> tuple[Server,
         "PATH": f"{work / 'bin'}:{os.environ['PATH']}",
         "HOME": str(work),
         "STAND_IN_DIR": str(work),
-        "CURL_CA_BUNDLE": str(ca),
+        "SMOKE_TEST_CA": str(ca),
         "READY_TIMEOUT": "60",
     }
     claims = {"iss": ISSUER, "aud": "served", "sub": "ann", "email": "ann@example.com", "email_verified": True}
