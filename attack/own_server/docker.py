@@ -137,7 +137,7 @@ class Container:
 
     def start(self) -> None:
         """Start the process."""
-        with self.log.open("ab") as log:
+        with self.log.open("wb") as log:
             process = subprocess.Popen(
                 self.command(self.definition["command"]),
                 cwd=self._folder(),
@@ -163,14 +163,16 @@ class Container:
         return done.returncode == 0
 
     def stop(self) -> None:
-        """Send SIGTERM; kill the process after the grace period, and record that."""
-        pid = self.pid
-        if pid is None:
-            return
+        """Send SIGTERM, and wait for the end."""
+        if (pid := self.pid) is not None:
+            os.kill(pid, signal.SIGTERM)
+            self.wait(pid)
+
+    def wait(self, pid: int) -> None:
+        """Wait until the process has ended; kill it after the grace period, and record that."""
         found = SECONDS.fullmatch(str(self.definition.get("stop_grace_period", "10s")))
         assert found is not None
         deadline = time.monotonic() + int(found[1])
-        os.kill(pid, signal.SIGTERM)
         while self.pid is not None and time.monotonic() < deadline:
             time.sleep(0.05)
         if self.pid is not None:
@@ -196,17 +198,17 @@ def up(compose: Compose, names: Sequence[str], *, recreate: bool, timeout: float
                 raise Refused(f"container {container.name} exited")
             if time.monotonic() > deadline:
                 raise Refused(f"container {container.name} is unhealthy")
-            time.sleep(0.2)
+            time.sleep(0.5)
 
 
 def stop_all(compose: Compose, names: Sequence[str]) -> None:
     """Stop services at the same time, as docker does."""
     containers = [Container(compose, name) for name in names]
-    for container in containers:
-        if container.pid is not None:
-            os.kill(container.pid, signal.SIGTERM)
-    for container in containers:
-        container.stop()
+    running = [(container, pid) for container in containers if (pid := container.pid) is not None]
+    for _, pid in running:
+        os.kill(pid, signal.SIGTERM)
+    for container, pid in running:
+        container.wait(pid)
 
 
 def options() -> argparse.ArgumentParser:

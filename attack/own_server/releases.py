@@ -59,7 +59,7 @@ FAIL_HALFWAY: Final = MIGRATION.format(
 
 
 def make(project: Path, work: Path) -> None:
-    """Write the releases v1 to v6, the program `docker`, and the names of the containers' addresses."""
+    """Write the releases v1 to v5, the program `docker`, and the names of the containers' addresses."""
     for name in ("bin", "containers", "logs", "home", "volumes"):
         (work / name).mkdir()
     changes: dict[str, tuple[Callable[[Path], None], ...]] = {
@@ -67,8 +67,7 @@ def make(project: Path, work: Path) -> None:
         "v2": (expand,),
         "v3": (expand, fail_halfway),
         "v4": (expand, never_serve),
-        "v5": (expand, fail_alone),
-        "v6": (expand, fail_behind_proxy),
+        "v5": (expand, fail_behind_proxy),
     }
     for name, functions in changes.items():
         folder = work / "images" / name
@@ -114,12 +113,7 @@ def never_serve(folder: Path) -> None:
     replace(folder / "app/cli/serve.py", "    from app.core.config", "    raise SystemExit(3)\n    from app.core.config")
 
 
-def fail_alone(folder: Path) -> None:
-    """Let unknown routes fail, which readiness does not notice."""
-    replace(folder / "app/core/http/error_handlers.py", HANDLER, f"{HANDLER}    return render_internal(request.scope)\n")
-
-
 def fail_behind_proxy(folder: Path) -> None:
-    """Let unknown routes fail, but only behind a proxy."""
+    """Let unknown routes fail, but only behind a proxy, which readiness does not notice."""
     condition = '    if "x-forwarded-for" in request.headers:\n        return render_internal(request.scope)\n'
     replace(folder / "app/core/http/error_handlers.py", HANDLER, HANDLER + condition)

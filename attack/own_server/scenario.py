@@ -202,8 +202,7 @@ class Scenario:
         await self.under_load("release that does not start", "deploy", "v4", code=1, says="is not ready")
         require(await self.serves() == "v2", "v2 does not serve after a release that does not start")
         await self.under_load("image that does not exist", "deploy", "v9", code=1, says="cannot be pulled")
-        await self.under_load("failed smoke test", "deploy", "v5", code=1, says="The smoke test of v5 failed")
-        await self.under_load("failed smoke test through the proxy", "deploy", "v6", code=1, says="v2 serves again")
+        await self.under_load("failed smoke test through the proxy", "deploy", "v5", code=1, says="v2 serves again")
         require(await self.serves() == "v2", "v2 does not serve after failed smoke tests")
 
     async def roll_back(self) -> None:
@@ -304,6 +303,8 @@ def prepare(project: Path, work: Path, urls: Mapping[str, str]) -> tuple[Server,
         "RATE_LIMIT_DEFAULT": "1000000/minute",
         "RATE_LIMIT_AI": "1000000/minute",
         "STORAGE_PROVIDER": "local",
+        # Shorter than by default, to save time.
+        "HTTP_DRAIN_DELAY": "3",
     }
     (folder / ".env").write_text("".join(f"{name}='{value}'\n" for name, value in settings.items()))
     files = work / "files"
