@@ -5,7 +5,6 @@ import io
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from hashlib import sha256
-from io import BufferedReader
 from typing import IO, Final
 
 from app.backup.archive import READ_SIZE
@@ -71,7 +70,7 @@ class BucketFolder:
         return newest_first(iter(found))
 
     @contextmanager
-    def open(self, name: str) -> Iterator[BufferedReader]:
+    def open(self, name: str) -> Iterator[IO[bytes]]:
         """See `Destination.open`."""
         content = self._portal.iterate(self._store.download(self._key(name)))
 

@@ -88,7 +88,7 @@ def _major(folder: Path) -> int | None:
         timeout=VERSION_TIMEOUT,
         env=_kept(),
     )
-    # "pg_dump (PostgreSQL) 18.6 (Debian 18.6-1)"
+    # It prints, for example: pg_dump (PostgreSQL) 18.6 (Debian 18.6-1).
     number = done.stdout.partition(") ")[2].partition(".")[0]
     return int(number) if number.isdigit() else None
 
@@ -103,8 +103,8 @@ def connection_variables(url: str) -> dict[str, str]:
     """
     if is_behind_pooler(url):
         raise BackupError(
-            "DATABASE_URL leads to a pooler in transaction mode, through which PostgreSQL cannot be dumped or restored. "
-            "Run this command with a direct URL: DATABASE_URL=postgresql://… app backup …"
+            "DATABASE_URL leads to a pooler in transaction mode, through which PostgreSQL cannot be dumped. Run this "
+            "command with a direct URL: DATABASE_URL=postgresql://… app backup …"
         )
     parsed = make_url(url)
     variables = _kept() | _hosts(parsed)
@@ -112,9 +112,9 @@ def connection_variables(url: str) -> dict[str, str]:
         if value:
             variables[name] = str(value)
     for parameter, name in PARAMETERS.items():
-        value = parsed.query.get(parameter)
-        if isinstance(value, str):
-            variables[name] = value
+        given = parsed.query.get(parameter)
+        if isinstance(given, str):
+            variables[name] = given
     if variables.get("PGSSLMODE", "").startswith("verify-") and "PGSSLROOTCERT" not in variables:
         variables["PGSSLROOTCERT"] = ssl.get_default_verify_paths().cafile or "system"
     return {**variables, "PGAPPNAME": "backup", "PGCONNECT_TIMEOUT": str(CONNECT_TIMEOUT)}

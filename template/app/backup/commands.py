@@ -24,7 +24,7 @@ IDENTITY: Final = click.option(
     "--identity",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="The file of the secret key, if it is encrypted.",
+    help="The secret key's file, if it is encrypted.",
 )
 DATABASE_ONLY: Final = click.option("--database-only", is_flag=True, help="Leave out the stored files.")
 

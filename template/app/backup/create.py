@@ -83,6 +83,7 @@ def _write(
         database=DatabaseContents(
             kind=taken.kind,
             server_version=taken.server_version,
+            extensions=taken.extensions,
             revisions=taken.revisions,
             tables=dict(taken.tables),
             size=dump.size,

@@ -6,8 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from io import BufferedReader
-from typing import Final, Protocol
+from typing import IO, Final, Protocol
 
 from app.backup.archive import READ_SIZE
 from app.backup.errors import BackupError, DamagedError
@@ -64,7 +63,7 @@ class Destination(Protocol):
         """Return the complete backups, the newest first."""
         ...
 
-    def open(self, name: str) -> AbstractContextManager[BufferedReader]:
+    def open(self, name: str) -> AbstractContextManager[IO[bytes]]:
         """Open a backup for reading."""
         ...
 
@@ -90,7 +89,7 @@ class BackupFile:
 
     shown: str
     name: str
-    open: Callable[[], AbstractContextManager[BufferedReader]]
+    open: Callable[[], AbstractContextManager[IO[bytes]]]
     checksum: Callable[[], str | None]
 
     @classmethod

@@ -3,7 +3,7 @@
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, cast
 
 import pyrage
 
@@ -63,7 +63,7 @@ def encrypted(source: Stage, recipients: Sequence[pyrage.x25519.Recipient]) -> S
 
     def write(target: IO[bytes]) -> None:
         try:
-            pyrage.encrypt_io(source, target, recipients)
+            pyrage.encrypt_io(_binary(source), _binary(target), recipients)
         except Exception:
             # The library replaces errors of the streams by its own.
             if source.error is not None:
@@ -75,7 +75,7 @@ def encrypted(source: Stage, recipients: Sequence[pyrage.x25519.Recipient]) -> S
     return Stage(write)
 
 
-def decrypted(source: io.BufferedReader, identities: Sequence[pyrage.x25519.Identity]) -> Stage:
+def decrypted(source: IO[bytes], identities: Sequence[pyrage.x25519.Identity]) -> Stage:
     """Return the decrypted bytes of a stream. Each chunk of 64 KiB is authenticated before it is passed on.
 
     Raises:
@@ -86,8 +86,8 @@ def decrypted(source: io.BufferedReader, identities: Sequence[pyrage.x25519.Iden
     def write(target: IO[bytes]) -> None:
         reader = _Reader(source)
         try:
-            pyrage.decrypt_io(reader, target, identities)
-        except Exception as error:
+            pyrage.decrypt_io(_binary(reader), _binary(target), identities)
+        except Exception as error:  # noqa: BLE001 - of the streams too
             raise _explained(error, reader) from None
 
     return Stage(write)
@@ -96,7 +96,7 @@ def decrypted(source: io.BufferedReader, identities: Sequence[pyrage.x25519.Iden
 class _Reader:
     """A stream for the library, which replaces the errors of its stream by its own."""
 
-    def __init__(self, source: io.BufferedReader) -> None:
+    def __init__(self, source: IO[bytes]) -> None:
         self._source = source
         self.error: Exception | None = None
 
@@ -108,13 +108,16 @@ class _Reader:
             raise
 
 
+def _binary(stream: object) -> io.BufferedIOBase:
+    """Return a stream for the library, which only calls `read` or `write`."""
+    return cast("io.BufferedIOBase", stream)
+
+
 def _explained(error: Exception, reader: _Reader) -> Exception:
     if reader.error is not None:
         return reader.error
     if isinstance(error, BrokenPipeError):
         return error
     if "No matching keys" in str(error):
-        return BackupError(
-            "The identity does not match: the backup was encrypted for another key. Nothing was changed."
-        )
+        return BackupError("The identity does not match: the backup is encrypted for another key. Nothing was changed.")
     return DamagedError("it was changed, or is incomplete (its encryption cannot be verified)")

@@ -7,9 +7,8 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
-from io import BufferedReader
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from app.backup.archive import READ_SIZE
 from app.backup.destination import CHECKSUM_SUFFIX, StoredBackup, checksum_line, name_taken, newest_first, parse_name
@@ -88,7 +87,7 @@ class Folder:
             return newest_first(parse_name(path.name, path.stat().st_size) for path in files)
 
     @contextmanager
-    def open(self, name: str) -> Iterator[BufferedReader]:
+    def open(self, name: str) -> Iterator[IO[bytes]]:
         """See `Destination.open`."""
         with self._errors():
             file = (self._path / name).open("rb", buffering=READ_SIZE)

@@ -10,6 +10,7 @@ FORMAT: Final = 1
 type Count = Annotated[int, Field(ge=0, lt=2**63)]
 type Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 type Revision = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+type ExtensionName = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,63}$")]
 type TableName = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[^\x00-\x1f\"\\$']+$")]
 type ShortText = Annotated[str, Field(max_length=200)]
 
@@ -29,6 +30,7 @@ class DatabaseContents(Contents):
     Attributes:
         kind: a dump in pg_dump's custom format, or a SQLite database file.
         server_version: of the database.
+        extensions: PostgreSQL's extensions in the schema `public`, which the dump needs and does not contain.
         revisions: the newest applied revision of each branch of the migrations.
         tables: the number of rows of each table, at the moment of the dump.
         size: in bytes.
@@ -37,6 +39,7 @@ class DatabaseContents(Contents):
 
     kind: Literal["postgresql", "sqlite"]
     server_version: ShortText
+    extensions: tuple[ExtensionName, ...] = ()
     revisions: tuple[Revision, ...]
     tables: dict[TableName, Count]
 

@@ -14,7 +14,9 @@ _TABLES: Final = text(
     "AND NOT c.relispartition AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e') "
     "ORDER BY c.relname"
 )
-_EXTENSIONS: Final = text("SELECT extname FROM pg_extension WHERE extnamespace = 'public'::regnamespace")
+_EXTENSIONS: Final = text(
+    "SELECT extname FROM pg_extension WHERE extnamespace = 'public'::regnamespace ORDER BY extname"
+)
 
 
 async def server_version(connection: AsyncConnection) -> tuple[int, str]:
@@ -29,9 +31,9 @@ async def table_names(connection: AsyncConnection) -> list[str]:
     return list((await connection.execute(_TABLES)).scalars())
 
 
-async def extensions(connection: AsyncConnection) -> list[str]:
+async def extensions(connection: AsyncConnection) -> tuple[str, ...]:
     """Return the names of the extensions that are installed into the schema."""
-    return list((await connection.execute(_EXTENSIONS)).scalars())
+    return tuple((await connection.execute(_EXTENSIONS)).scalars())
 
 
 async def row_counts(connection: AsyncConnection) -> dict[str, int]:

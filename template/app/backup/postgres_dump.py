@@ -4,7 +4,7 @@ import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import IO, Final
 
 from sqlalchemy import text
 
@@ -44,13 +44,13 @@ async def postgres_snapshot(url: str) -> AsyncIterator[Snapshot]:
                 "--no-owner",
                 "--no-privileges",
                 "--schema=public",
-                *(f"--extension={name}" for name in await extensions(connection)),
                 f"--snapshot={snapshot}",
                 f"--lock-wait-timeout={LOCK_TIMEOUT}s",
             ]
             yield Snapshot(
                 kind="postgresql",
                 server_version=version,
+                extensions=await extensions(connection),
                 revisions=await current_revisions(connection),
                 tables=await row_counts(connection),
                 dump=lambda: _output(command, variables),
@@ -75,7 +75,7 @@ def _output(command: Sequence[str], variables: dict[str, str]) -> Iterator[bytes
             process.stdout.close()
 
 
-def last_message(errors: "tempfile._TemporaryFileWrapper[bytes]") -> str:
+def last_message(errors: IO[bytes]) -> str:
     """Return the last line of a program's standard error. It names tables, but shows no rows."""
     errors.seek(0)
     lines = errors.read(64 * 1024).decode(errors="replace").strip().splitlines()

@@ -1,13 +1,14 @@
 """Restore a dump into a PostgreSQL database, in one transaction: all of it, or nothing.
 
-pg_restore turns the dump into SQL, and psql runs it between a BEGIN and a COMMIT that is sent only once the whole backup
-has been checked. A transaction can thereby replace the previous tables as well: if anything fails, they remain.
+pg_restore turns the dump into SQL. psql runs it between a BEGIN and a COMMIT that is sent only once the whole backup
+has been checked. The same transaction drops the previous tables: if anything fails, they remain.
 """
 
 import re
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from threading import Thread
 from typing import IO, Final
 
@@ -87,11 +88,11 @@ class PostgresRestore:
         programs: of the server's version or newer.
         variables: see `connection_variables`.
         server_major: the server's version.
-        replace: whether to drop the objects of the schema `public` first, in the same transaction.
+        extensions: the extensions that the dump needs.
     """
 
     def __init__(
-        self, programs: ClientPrograms, variables: dict[str, str], *, server_major: int, replace: bool
+        self, programs: ClientPrograms, variables: dict[str, str], *, server_major: int, extensions: Sequence[str]
     ) -> None:
         self._messages = {name: tempfile.TemporaryFile() for name in ("psql", "pg_restore")}  # noqa: SIM115 - `close`
         self._removed = [
@@ -114,14 +115,14 @@ class PostgresRestore:
             env=variables,
         )
         self._restore = subprocess.Popen(  # noqa: S603
-            [programs.path("pg_restore"), "--no-owner", "--no-privileges", "--file=-"],
+            [programs.path("pg_restore"), "--no-owner", "--no-privileges", "--schema=public", "--file=-"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._messages["pg_restore"],
             env=variables,
         )
         self._pump = Thread(target=self._pass_on, daemon=True)
-        self._send((BEGIN + (DROP if replace else "")).encode())
+        self._send((BEGIN + DROP + _creating(extensions)).encode())
         self._pump.start()
 
     def write(self, content: bytes) -> None:
@@ -158,11 +159,9 @@ class PostgresRestore:
         self._pump.join()
         for stream in (self._psql.stdin, self._restore.stdin, self._restore.stdout, *self._messages.values()):
             if stream is not None:
-                try:
+                # It may have buffered bytes for a program that has ended.
+                with suppress(BrokenPipeError):
                     stream.close()
-                except BrokenPipeError:
-                    # It had buffered bytes for a program that has ended.
-                    continue
 
     def _pass_on(self) -> None:
         source = self._restore.stdout
@@ -176,8 +175,8 @@ class PostgresRestore:
                         chunk = chunk.replace(line, b"", 1)
                     first = False
                 _input(self._psql).write(chunk)
-        except BrokenPipeError:
-            # psql has stopped at an error. Without a reader, pg_restore stops as well.
+        except (BrokenPipeError, ValueError):
+            # psql has stopped at an error, or was closed. Without a reader, pg_restore stops as well.
             source.close()
 
     def _send(self, script: bytes) -> None:
@@ -190,10 +189,8 @@ class PostgresRestore:
     def _fail(self) -> None:
         stop(self._restore)
         self._pump.join()
-        try:
+        with suppress(BrokenPipeError):
             _input(self._psql).close()
-        except BrokenPipeError:
-            pass
         self._psql.wait()
         reason = _reason(self._messages["psql"]) or f"pg_restore failed: {last_message(self._messages['pg_restore'])}"
         raise BackupError(f"The restore failed and was rolled back. {reason} The database is as it was before.")
@@ -204,10 +201,14 @@ def _input(process: subprocess.Popen[bytes]) -> IO[bytes]:
     return process.stdin
 
 
+def _creating(extensions: Sequence[str]) -> str:
+    return "".join(f'CREATE EXTENSION IF NOT EXISTS "{name}" WITH SCHEMA public;\n' for name in extensions)
+
+
 def _counting(tables: Mapping[str, int]) -> str:
     """Return a statement that fails if a table has another number of rows. The manifest's names are restricted."""
     checks = "".join(
-        f'    IF (SELECT count(*) FROM public."{name}") <> {count} THEN\n'
+        f'    IF (SELECT count(*) FROM public."{name}") <> {count} THEN\n'  # noqa: S608 - see above
         "        RAISE EXCEPTION 'wrong number of rows' USING ERRCODE = 'XX902';\n    END IF;\n"
         for name, count in tables.items()
     )

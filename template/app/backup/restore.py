@@ -12,7 +12,7 @@ from app.backup.context import BackupContext
 from app.backup.create import is_sqlite
 from app.backup.destination import BackupFile
 from app.backup.errors import BackupError
-from app.backup.manifest import Manifest
+from app.backup.manifest import DatabaseContents, Manifest
 from app.backup.postgres_catalog import filled_tables, server_version
 from app.backup.postgres_restore import PostgresRestore
 from app.backup.sqlite_database import SqliteRestore, connect, database_path
@@ -75,16 +75,16 @@ def restore_backup(
     if not replace:
         _require_empty(context)
     with ExitStack() as stack:
-        database = stack.enter_context(open_restore(context, context.database_url, replace=True))
+        database = stack.enter_context(open_restore(context, context.database_url, manifest.database))
         files = None
         if manifest.files is not None and manifest.files.copied and not database_only:
             if context.stores is None:
                 raise BackupError(
-                    "The backup contains stored files, and this application has no storage. Restore the database alone: "
-                    "--database-only"
+                    "The backup contains stored files, and this application has no storage. Pass --database-only."
                 )
             files = FilesRestore(context.portal, stack.enter_context(context.portal.enter(context.stores.open())))
         manifest = read_backup(backup, Receiving(database, files), identity)
+        database.end()
         database.commit(manifest.database.tables)
     return RestoredBackup(
         manifest=manifest,
@@ -136,21 +136,24 @@ def check_compatible(manifest: Manifest, url: str) -> None:
     if unknown:
         more = f" and {len(unknown) - MAX_NAMED} more" if len(unknown) > MAX_NAMED else ""
         raise BackupError(
-            f"The backup has revisions that this release does not know: {', '.join(unknown[:MAX_NAMED])}{more}. Restore "
-            f"it with the release that wrote it (version {manifest.version}) or a newer one. Nothing was changed."
+            f"The backup has revisions that this release does not know: {', '.join(unknown[:MAX_NAMED])}{more}. Use "
+            f"the release that wrote it (version {manifest.version}) or a newer one. Nothing was changed."
         )
 
 
 @contextmanager
-def open_restore(context: BackupContext, url: str, *, replace: bool) -> Iterator[DatabaseRestore]:
-    """Begin a restore of the database, and undo it at the end of the block unless it was committed."""
+def open_restore(context: BackupContext, url: str, contents: DatabaseContents) -> Iterator[DatabaseRestore]:
+    """Begin a restore of the database, and undo it at the end of the block unless it was committed.
+
+    It replaces all tables.
+    """
     database: DatabaseRestore
     if is_sqlite(url):
         database = SqliteRestore(url)
     else:
         major = context.portal.call(_server_major(url))
         database = PostgresRestore(
-            client_programs(major), connection_variables(url), server_major=major, replace=replace
+            client_programs(major), connection_variables(url), server_major=major, extensions=contents.extensions
         )
     try:
         yield database

@@ -12,6 +12,7 @@ class Snapshot:
     Attributes:
         kind: PostgreSQL or SQLite.
         server_version: its version.
+        extensions: the names of PostgreSQL's extensions in the schema `public`.
         revisions: the newest applied revision of each branch of the migrations.
         tables: the number of rows of each table.
         dump: yields the dump.
@@ -19,6 +20,7 @@ class Snapshot:
 
     kind: Literal["postgresql", "sqlite"]
     server_version: str
+    extensions: tuple[str, ...] = ()
     revisions: tuple[str, ...]
     tables: Mapping[str, int]
     dump: Callable[[], Iterator[bytes]]

@@ -30,11 +30,10 @@ def sqlite_snapshot(url: str) -> Iterator[Snapshot]:
     if not path.is_file():
         raise BackupError(f"The database {path} does not exist. Check DATABASE_URL.")
     with _copy_file(path) as copy:
-        with closing(connect(path)) as source, closing(connect(copy)) as target:
-            with _errors("The backup was not written."):
-                source.backup(target)
-                # One file, without a log beside it.
-                target.execute("PRAGMA journal_mode=DELETE")
+        with _errors("The backup was not written."), closing(connect(path)) as source, closing(connect(copy)) as target:
+            source.backup(target)
+            # One file, without a log beside it.
+            target.execute("PRAGMA journal_mode=DELETE")
         with closing(connect(copy)) as connection:
             tables, revisions = row_counts(connection), current_revisions(connection)
         yield Snapshot(

@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import IO
 
 from app.backup.archive import READ_SIZE
 from app.backup.archive_reader import Discard, Receiver, read_archive
@@ -36,17 +37,17 @@ def verify_backup(backup: BackupFile, identity: Path | None) -> Manifest:
 def is_encrypted(backup: BackupFile) -> bool:
     """Return whether age encrypted the file."""
     with backup.open() as file:
-        return file.peek(len(MAGIC)).startswith(MAGIC)
+        return file.read(len(MAGIC)) == MAGIC
 
 
 @contextmanager
-def _opened(backup: BackupFile, identity: Path | None) -> Iterator[io.BufferedReader]:
+def _opened(backup: BackupFile, identity: Path | None) -> Iterator[IO[bytes]]:
     with ExitStack() as stack:
-        file = stack.enter_context(backup.open())
-        if not file.peek(len(MAGIC)).startswith(MAGIC):
-            yield file
+        if not is_encrypted(backup):
+            yield stack.enter_context(backup.open())
             return
         if identity is None:
             raise BackupError(f"{backup.name} is encrypted. Name the file of its secret key: --identity FILE")
+        file = stack.enter_context(backup.open())
         stage = stack.enter_context(decrypted(file, read_identities(identity)))
         yield stack.enter_context(io.BufferedReader(stage, READ_SIZE))

@@ -150,7 +150,7 @@ class LocalDisk:
             self.path(key).unlink(missing_ok=True)
 
     def walk(self, prefix: str) -> Iterator[StoredObject]:
-        """Yield the objects in a folder; an empty prefix stands for the root. Other files, such as `.DS_Store`, don't count."""
+        """Yield the objects in a folder; an empty prefix stands for the root. Files without a valid key are skipped."""
         for folder, folders, names in (self.path(prefix) if prefix else self.root).walk():
             # Unfinished uploads lie in a folder whose name begins with a dot.
             folders[:] = sorted(name for name in folders if not name.startswith("."))
