@@ -26,13 +26,15 @@ class BucketFolder:
         store: the open bucket.
         prefix: the folder in it, without slashes at its ends; empty for the bucket itself.
         shown: its URL.
+        project: the project's name in file names.
     """
 
-    def __init__(self, portal: Portal, store: FileStore, *, prefix: str, shown: str) -> None:
+    def __init__(self, portal: Portal, store: FileStore, *, prefix: str, shown: str, project: str) -> None:
         self._portal = portal
         self._store = store
         self._prefix = prefix
         self._shown = shown
+        self._project = project
 
     @property
     def shown(self) -> str:
@@ -67,7 +69,7 @@ class BucketFolder:
                 folder, _, name = item.key.rpartition("/")
                 if folder == self._prefix:
                     found.append(parse_name(name, item.size))
-        return newest_first(iter(found))
+        return newest_first(iter(found), self._project)
 
     @contextmanager
     def open(self, name: str) -> Iterator[IO[bytes]]:

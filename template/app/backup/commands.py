@@ -1,20 +1,28 @@
 """Commands of backups: `app backup …`."""
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import click
 
+from app.backup import retention
 from app.backup.context import BackupContext
 from app.backup.create import CreatedBackup, create_backup
 from app.backup.encryption import new_identity
 from app.backup.errors import BackupError
+from app.backup.extract import extract_dump
+from app.backup.heartbeat import heartbeat_file
 from app.backup.manifest import Manifest, shown_time
 from app.backup.portal import Portal
 from app.backup.restore import restore_backup
+from app.backup.retention import prune_backups
+from app.backup.schedule import Schedule, command_line
+from app.backup.trial import try_restore
 from app.backup.verify import is_encrypted, verify_backup
 from app.core.commands import CommandLine
 from app.core.lifecycle import create_runtime
@@ -27,6 +35,13 @@ IDENTITY: Final = click.option(
     help="The secret key's file, if it is encrypted.",
 )
 DATABASE_ONLY: Final = click.option("--database-only", is_flag=True, help="Leave out the stored files.")
+
+KEEP_DAILY: Final = click.option(
+    "--keep-daily", type=click.IntRange(1), default=retention.KEEP_DAILY, show_default=True, help="Days to keep."
+)
+KEEP_WEEKLY: Final = click.option(
+    "--keep-weekly", type=click.IntRange(0), default=retention.KEEP_WEEKLY, show_default=True, help="Weeks to keep."
+)
 
 
 @click.group()
@@ -100,13 +115,20 @@ def restore(file: str, *, identity: Path | None, replace: bool, database_only: b
 @backup.command()
 @click.argument("file")
 @IDENTITY
-def verify(file: str, *, identity: Path | None) -> None:
-    """Check a backup without changing anything.
+@click.option("--restore", "trial", is_flag=True, help="Restore it into a temporary database, which is dropped again.")
+def verify(file: str, *, identity: Path | None, trial: bool) -> None:
+    """Check a backup. The database and the stored files don't change.
 
     FILE: a path, s3://bucket/folder/name, a name in BACKUP_DIR, or `latest`.
+
+    An encrypted backup is compared with its checksum; its contents are checked with --identity.
     """
-    with open_context(database=False) as context, context.backup(file) as found:
+    with open_context(database=trial) as context, context.backup(file) as found:
         has_checksum = found.verify_checksum()
+        if trial:
+            contents = _contents(try_restore(context, found, identity))
+            click.echo(f"{found.shown} was restored into a temporary database: {contents}.")
+            return
         if identity is None and is_encrypted(found):
             if not has_checksum:
                 raise BackupError(f"{found.name} is encrypted and has no checksum file. Pass --identity FILE.")
@@ -129,6 +151,71 @@ def list_backups(place: str | None) -> None:
             click.echo(f"{each.name}  {shown_time(each.created_at)}  {each.size} bytes  {mark}")
         if not found:
             click.echo(f"No backups in {destination.shown}.", err=True)
+
+
+@backup.command()
+@click.argument("place", required=False)
+@KEEP_DAILY
+@KEEP_WEEKLY
+def prune(place: str | None, *, keep_daily: int, keep_weekly: int) -> None:
+    """Delete old backups in PLACE.
+
+    PLACE: a folder or s3://bucket/folder. Default: BACKUP_DIR.
+
+    The newest backup of each of the last days and weeks remains. Nothing is deleted before a remaining one has been
+    compared with its checksum.
+    """
+    with open_context(database=False) as context, context.destination(place) as destination:
+        pruned = prune_backups(destination, daily=keep_daily, weekly=keep_weekly)
+        for each in pruned.damaged:
+            click.echo(f"{each.name} is damaged or has no checksum.", err=True)
+        click.echo(f"Deleted {len(pruned.deleted)} backups, {len(pruned.kept)} remain.")
+
+
+@backup.command()
+@click.option("--to", "place", metavar="DIR|s3://…", help="A folder, or s3://bucket/folder. Default: BACKUP_DIR.")
+@DATABASE_ONLY
+@KEEP_DAILY
+@KEEP_WEEKLY
+@click.option("--at", default="03:00", show_default=True, metavar="HH:MM", help="Time of the day, in UTC.")
+@click.option(
+    "--deadline", type=click.FloatRange(1), default=3600.0, show_default=True, help="Maximum seconds of each step."
+)
+def schedule(
+    place: str | None, *, database_only: bool, keep_daily: int, keep_weekly: int, at: str, deadline: float
+) -> None:
+    """Write a backup and delete old ones, every day until SIGTERM.
+
+    Starts with a backup if the newest one is older than a day. After a failure, tries again every 15 minutes. The health
+    check of its container is `python -m app.backup.heartbeat`, which fails after a failed backup.
+    """
+    try:
+        time = datetime.strptime(at, "%H:%M").time()  # noqa: DTZ007 - a time without a date
+    except ValueError:
+        raise click.BadParameter(f"{at} is not a time like 03:00.", param_hint="--at") from None
+    with open_context(database=False) as context:
+        with context.destination(place) as destination:
+            newest = next((each.created_at for each in destination.backups()), None)
+        create_options = [*(["--to", place] if place else []), *(["--database-only"] if database_only else [])]
+        prune_options = [f"--keep-daily={keep_daily}", f"--keep-weekly={keep_weekly}", *([place] if place else [])]
+        steps = [command_line("create", *create_options), command_line("prune", *prune_options)]
+        service = Schedule(at=time, commands=steps, deadline=deadline, heartbeat=heartbeat_file())
+        signal.signal(signal.SIGTERM, lambda *_: service.stop.set())
+        service.serve(newest)
+
+
+@backup.command()
+@click.argument("file")
+@click.argument("target", type=click.Path(path_type=Path))
+@IDENTITY
+def extract(file: str, target: Path, *, identity: Path | None) -> None:
+    """Write the dump in a backup to TARGET, for pg_restore or sqlite3.
+
+    FILE: a path, s3://bucket/folder/name, a name in BACKUP_DIR, or `latest`.
+    """
+    with open_context(database=False) as context, context.backup(file) as found:
+        manifest = extract_dump(found, target, identity)
+    click.echo(f"Wrote {target}: {_contents(manifest)}.")
 
 
 @backup.command("new-key")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from app.backup.bucket import BucketFolder
-from app.backup.destination import BackupFile, Destination, is_backup_name
+from app.backup.destination import BackupFile, Destination, slug
 from app.backup.errors import BackupError
 from app.backup.folder import Folder
 from app.backup.portal import Portal
@@ -44,6 +44,11 @@ class BackupContext:
         """The stores of files, unless the application has none."""
         return self.runtime.find_resource(FileStores)
 
+    @property
+    def project(self) -> str:
+        """The project's name in file names."""
+        return slug(self.runtime.settings.PROJECT_NAME)
+
     @contextmanager
     def destination(self, place: str | None) -> Iterator[Destination]:
         """Open a folder, or a folder in a bucket; by default the one of the settings.
@@ -53,7 +58,7 @@ class BackupContext:
         """
         place = place or self.settings.BACKUP_DIR
         if not place.startswith(BUCKET_SCHEME):
-            yield Folder(Path(place))
+            yield Folder(Path(place), self.project)
             return
         match = _BUCKET_URL.fullmatch(place)
         if match is None:
@@ -65,7 +70,11 @@ class BackupContext:
             )
         with self.portal.enter(open_bucket(match["bucket"])) as store:
             yield BucketFolder(
-                self.portal, store, prefix=(match["path"] or "").strip("/"), shown=place.removesuffix("/")
+                self.portal,
+                store,
+                prefix=(match["path"] or "").strip("/"),
+                shown=place.removesuffix("/"),
+                project=self.project,
             )
 
     @contextmanager
@@ -81,12 +90,12 @@ class BackupContext:
         elif Path(name).is_file():
             path = Path(name)
             place, name = str(path.parent), path.name
-            yield BackupFile.of(Folder(path.parent), name)
+            yield BackupFile.of(Folder(path.parent, self.project), name)
             return
         with self.destination(place) as destination:
             found = destination.backups()
             if name == LATEST:
                 name = found[0].name if found else ""
-            if not is_backup_name(name) or name not in {backup.name for backup in found}:
+            if name not in {backup.name for backup in found}:
                 raise BackupError(f"{destination.shown} has no backup {name or LATEST}. `app backup list` lists them.")
             yield BackupFile.of(destination, name)

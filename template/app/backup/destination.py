@@ -24,12 +24,14 @@ class StoredBackup:
 
     Attributes:
         name: of the file.
+        project: the project's name in it.
         size: in bytes.
         created_at: from its name.
         encrypted: whether age encrypted it.
     """
 
     name: str
+    project: str
     size: int
     created_at: datetime
     encrypted: bool
@@ -60,7 +62,7 @@ class Destination(Protocol):
         ...
 
     def backups(self) -> list[StoredBackup]:
-        """Return the complete backups, the newest first."""
+        """Return the complete backups of this project, the newest first."""
         ...
 
     def open(self, name: str) -> AbstractContextManager[IO[bytes]]:
@@ -126,13 +128,12 @@ class BackupFile:
 
 def backup_name(project: str, time: datetime, *, encrypted: bool) -> str:
     """Return the file name of a backup."""
-    slug = re.sub(r"[^a-z0-9]+", "-", project.lower()).strip("-")[:60].strip("-") or "app"
-    return f"{slug}-{time.astimezone(UTC).strftime(TIME)}.tar{'.age' if encrypted else ''}"
+    return f"{slug(project)}-{time.astimezone(UTC).strftime(TIME)}.tar{'.age' if encrypted else ''}"
 
 
-def is_backup_name(name: str) -> bool:
-    """Return whether a file has the name of a backup."""
-    return parse_name(name, 0) is not None
+def slug(project: str) -> str:
+    """Return the name of a project in file names."""
+    return re.sub(r"[^a-z0-9]+", "-", project.lower()).strip("-")[:60].strip("-") or "app"
 
 
 def parse_name(name: str, size: int) -> StoredBackup | None:
@@ -144,7 +145,9 @@ def parse_name(name: str, size: int) -> StoredBackup | None:
         created_at = datetime.strptime(match["time"], TIME).replace(tzinfo=UTC)
     except ValueError:
         return None
-    return StoredBackup(name=name, size=size, created_at=created_at, encrypted=match["age"] is not None)
+    return StoredBackup(
+        name=name, project=match["project"], size=size, created_at=created_at, encrypted=match["age"] is not None
+    )
 
 
 def checksum_line(name: str, digest: str) -> str:
@@ -152,9 +155,9 @@ def checksum_line(name: str, digest: str) -> str:
     return f"{digest}  {name}\n"
 
 
-def newest_first(found: Iterator[StoredBackup | None]) -> list[StoredBackup]:
-    """Return the backups among the files of a destination, the newest first."""
-    backups = [backup for backup in found if backup is not None]
+def newest_first(found: Iterator[StoredBackup | None], project: str) -> list[StoredBackup]:
+    """Return a project's backups among the files of a destination, the newest first."""
+    backups = [backup for backup in found if backup is not None and backup.project == project]
     return sorted(backups, key=lambda backup: (backup.created_at, backup.name), reverse=True)
 
 

@@ -22,10 +22,16 @@ MAX_CHECKSUM: Final = 1024
 
 
 class Folder:
-    """See `Destination`. Only this user may read the folder and the files that it creates."""
+    """See `Destination`. Only this user may read the folder and the files that it creates.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: the folder, created when it is first written to.
+        project: the project's name in file names.
+    """
+
+    def __init__(self, path: Path, project: str) -> None:
         self._path = path
+        self._project = project
 
     @property
     def shown(self) -> str:
@@ -84,7 +90,7 @@ class Folder:
             return []
         with self._errors():
             files = [path for path in self._path.iterdir() if path.is_file() and not path.is_symlink()]
-            return newest_first(parse_name(path.name, path.stat().st_size) for path in files)
+            return newest_first((parse_name(path.name, path.stat().st_size) for path in files), self._project)
 
     @contextmanager
     def open(self, name: str) -> Iterator[IO[bytes]]:

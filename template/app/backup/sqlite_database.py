@@ -70,17 +70,29 @@ class SqliteRestore:
             if connection.execute("PRAGMA quick_check").fetchone() != ("ok",):
                 raise BackupError("The database in the backup is damaged. Nothing was changed.")
 
+    def check(self, tables: Mapping[str, int]) -> None:
+        """Compare the number of rows of every table.
+
+        Raises:
+            BackupError: they differ.
+        """
+        with closing(connect(self._copy)) as source:
+            if row_counts(source) != dict(tables):
+                raise BackupError("The tables in the backup have other numbers of rows than its manifest.")
+
     def commit(self, tables: Mapping[str, int]) -> None:
         """Replace the database's content, in one transaction, if every table has its number of rows.
 
         Raises:
             BackupError: others use the database, or the numbers differ.
         """
-        with closing(connect(self._copy)) as source:
-            if row_counts(source) != dict(tables):
-                raise BackupError("The tables in the backup have other numbers of rows than its manifest.")
-            with closing(connect(self._path)) as target, _errors("The database is as it was before."):
-                source.backup(target)
+        self.check(tables)
+        with (
+            _errors("The database is as it was before."),
+            closing(connect(self._copy)) as source,
+            closing(connect(self._path)) as target,
+        ):
+            source.backup(target)
 
     def close(self) -> None:
         """Remove the copy."""
