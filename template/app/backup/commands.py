@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
@@ -186,8 +187,8 @@ def schedule(
 ) -> None:
     """Write a backup and delete old ones, every day until SIGTERM.
 
-    Starts with a backup if the newest one is older than a day. After a failure, tries again every 15 minutes. The health
-    check of its container is `python -m app.backup.heartbeat`, which fails after a failed backup.
+    Starts with a backup if the newest one is older than a day. After a failure, tries again every 15 minutes. The
+    health check of its container is `python -m app.backup.heartbeat`, which fails after a failed backup.
     """
     try:
         time = datetime.strptime(at, "%H:%M").time()  # noqa: DTZ007 - a time without a date
@@ -200,7 +201,8 @@ def schedule(
         prune_options = [f"--keep-daily={keep_daily}", f"--keep-weekly={keep_weekly}", *([place] if place else [])]
         steps = [command_line("create", *create_options), command_line("prune", *prune_options)]
         service = Schedule(at=time, commands=steps, deadline=deadline, heartbeat=heartbeat_file())
-        signal.signal(signal.SIGTERM, lambda *_: service.stop.set())
+        # An exception ends the current wait, and the running step with it.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         service.serve(newest)
 
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from datetime import time as time_of_day
 from pathlib import Path
-from threading import Event
-from typing import Final
+from typing import Final, NoReturn
 
 import structlog
 
@@ -33,14 +32,14 @@ def next_run(now: datetime, at: time_of_day) -> datetime:
 
 @dataclass(kw_only=True)
 class Schedule:
-    """Runs commands once a day, each in a process of its own, until `stop` is set.
+    """Runs commands once a day, each in a process of its own. An exception in the main thread ends them and it.
 
     Attributes:
         at: the time of the day, in UTC.
         commands: run one after the other; the first one that fails ends the run, and it is repeated later.
         deadline: seconds after which a command is stopped. It counts as failed.
         heartbeat: the file that shows that this process is alive, and whether its last run failed.
-        stop: ends the process.
+        sleep: waits for some seconds.
         now: returns the current time.
         failed: whether the last run failed.
     """
@@ -49,37 +48,34 @@ class Schedule:
     commands: Sequence[Sequence[str]]
     deadline: float
     heartbeat: Path
-    stop: Event = field(default_factory=Event)
+    sleep: Callable[[float], None] = time.sleep
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     failed: bool = field(default=False, init=False)
 
-    def serve(self, newest: datetime | None) -> None:
+    def serve(self, newest: datetime | None) -> NoReturn:
         """Run the commands every day, and after a failure every 15 minutes.
 
         Args:
             newest: the time of the newest backup.
         """
         due = self.now() if newest is None or self.now() - newest > MAX_AGE else next_run(self.now(), self.at)
-        while not self.stop.is_set():
+        while True:
             self._beat()
             remaining = (due - self.now()).total_seconds()
             if remaining > 0:
-                self.stop.wait(min(remaining, HEARTBEAT_INTERVAL))
+                self.sleep(min(remaining, HEARTBEAT_INTERVAL))
                 continue
             self.failed = not all(self._run(command) for command in self.commands)
             due = next_run(self.now(), self.at)
             if self.failed:
                 due = min(due, self.now() + RETRY_DELAY)
-        self.heartbeat.unlink(missing_ok=True)
 
     def _run(self, command: Sequence[str]) -> bool:
         """Run a command with the deadline, and return whether it succeeded."""
-        if self.stop.is_set():
-            return False
         began = time.monotonic()
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603 - our own command line
         try:
-            while process.poll() is None and not self.stop.is_set() and time.monotonic() - began < self.deadline:
+            while process.poll() is None and time.monotonic() - began < self.deadline:
                 self._beat()
                 _wait(process, min(HEARTBEAT_INTERVAL, self.deadline))
         finally:
