@@ -23,11 +23,13 @@ from app.backup.portal import Portal
 from app.backup.restore import restore_backup
 from app.backup.retention import prune_backups
 from app.backup.schedule import Schedule, command_line
+from app.backup.settings import BackupSettings
 from app.backup.trial import try_restore
 from app.backup.verify import is_encrypted, verify_backup
 from app.core.commands import CommandLine
 from app.core.lifecycle import create_runtime
 from app.core.observability.logging import log_to_stderr
+from app.core.ports.file_stores import FileStores
 
 IDENTITY: Final = click.option(
     "--identity",
@@ -69,7 +71,13 @@ def open_context(*, database: bool = True) -> Iterator[BackupContext]:
         if database and not url:
             raise BackupError("DATABASE_URL is not set. Set it in the environment or in .env.")
         with log_to_stderr(runtime.settings), Portal() as portal:
-            yield BackupContext(runtime=runtime, portal=portal, database_url=url or "")
+            yield BackupContext(
+                project_name=runtime.settings.PROJECT_NAME,
+                settings=runtime.resource(BackupSettings),
+                stores=runtime.find_resource(FileStores),
+                portal=portal,
+                database_url=url or "",
+            )
 
 
 @backup.command()

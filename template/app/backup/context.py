@@ -14,7 +14,6 @@ from app.backup.folder import Folder
 from app.backup.portal import Portal
 from app.backup.settings import BUCKET_SCHEME, BackupSettings
 from app.core.ports.file_stores import FileStores
-from app.core.runtime import Runtime
 
 LATEST: Final = "latest"
 _BUCKET_URL: Final = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<path>[A-Za-z0-9_./-]*))?")
@@ -25,29 +24,23 @@ class BackupContext:
     """The settings and the open connections of a command.
 
     Attributes:
-        runtime: has the settings and the resources. Its lifespans are not open.
+        project_name: PROJECT_NAME.
+        settings: the settings of backups.
+        stores: the stores of files; `None` if the application has none.
         portal: runs coroutines.
-        database_url: of the database.
+        database_url: of the database; empty if the command doesn't need it.
     """
 
-    runtime: Runtime
+    project_name: str
+    settings: BackupSettings
+    stores: FileStores | None
     portal: Portal
     database_url: str
 
     @property
-    def settings(self) -> BackupSettings:
-        """The settings of backups."""
-        return self.runtime.resource(BackupSettings)
-
-    @property
-    def stores(self) -> FileStores | None:
-        """The stores of files, unless the application has none."""
-        return self.runtime.find_resource(FileStores)
-
-    @property
     def project(self) -> str:
         """The project's name in file names."""
-        return slug(self.runtime.settings.PROJECT_NAME)
+        return slug(self.project_name)
 
     @contextmanager
     def destination(self, place: str | None) -> Iterator[Destination]:

@@ -42,7 +42,7 @@ def create_backup(context: BackupContext, destination: Destination, *, database_
     manifests: list[Manifest] = []
     with destination.lock(), snapshot(context) as taken:
         created_at = datetime.now(UTC).replace(microsecond=0)
-        name = backup_name(context.runtime.settings.PROJECT_NAME, created_at, encrypted=bool(recipient_value))
+        name = backup_name(context.project_name, created_at, encrypted=bool(recipient_value))
 
         def write(target: IO[bytes]) -> None:
             manifests.append(_write(context, target, taken, created_at, database_only=database_only))
@@ -77,7 +77,7 @@ def _write(
     dump = writer.database(taken.dump())
     stores = None if database_only else context.stores
     manifest = Manifest(
-        project=context.runtime.settings.PROJECT_NAME[:200],
+        project=context.project_name[:200],
         version=_version(),
         created_at=created_at,
         database=DatabaseContents(
