@@ -34,7 +34,7 @@ ODD_POSTGRES = (
     ),
     (
         'INSERT INTO "Odd table" (bytes, number, list, document, mood, time, text) VALUES '
-        "('\\x00ff', 1e-30, '{a,NULL,\"b\\\\\"}', '{\"a\": [1, null]}', 'it''s bad', 'infinity', E'a\\n\\\\.\\t ü€😀'), "
+        "('\\x00ff', 1e-30, '{a,NULL,\"b\\\\\"}', '{\"a\": [1, null]}', 'it''s bad', 'infinity', E'a\\n\\\\.\\t ü😀'), "
         "(NULL, 'NaN', '{}', 'null', NULL, NULL, ''), (NULL, NULL, NULL, NULL, NULL, NULL, '\\N')"
     ),
     'CREATE VIEW odd_view AS SELECT count(*) AS rows FROM "Odd table"',

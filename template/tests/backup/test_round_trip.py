@@ -37,8 +37,9 @@ async def test_a_restored_database_is_equal_row_by_row_and_the_application_start
         assert ready.status_code == 200, ready.text
         known = await sign_in_to(runtime, client)(email="user0@example.com")
         new = await sign_in_to(runtime, client)(email="new@example.com")
-        assert (await client.get(ME, headers=known)).json()["id"] in str(before["users"])
-        assert (await client.get(ME, headers=new)).json()["id"] not in str(before["users"])
+        ids = str(before["users"]).replace("-", "")
+        assert (await client.get(ME, headers=known)).json()["id"].replace("-", "") in ids
+        assert (await client.get(ME, headers=new)).json()["id"].replace("-", "") not in ids
     # The sequence goes on where it was.
     await execute(empty, "INSERT INTO \"Odd table\" (text) VALUES ('next')")
     assert len((await rows(empty))["Odd table"]) == len(before["Odd table"]) + 1

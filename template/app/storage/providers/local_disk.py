@@ -156,7 +156,7 @@ class LocalDisk:
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for name in sorted(names):
                 key = (folder / name).relative_to(self.root).as_posix()
-                found = self.find(key) if is_key(key) else None
+                found = self.find(key) if is_key(key) and not (folder / name).is_symlink() else None
                 if found is not None:
                     yield found
 
