@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 STREAM_SECONDS: Final = 20.0
-ADDRESSES: Final = ("app-blue", "app-green", "worker-blue", "worker-green", "release", "caddy")
+ADDRESSES: Final = ("app-blue", "app-green", "worker-blue", "worker-green", "release", "backup", "caddy")
 EXPANDED: Final = "SELECT count(*) FROM information_schema.columns WHERE column_name = 'nickname'"
 HALF_APPLIED: Final = "SELECT count(*) FROM information_schema.tables WHERE table_name = 'half_applied'"
 HANDLER: Final = '    """Render the `HTTPException` of Starlette, FastAPI or a route."""\n'

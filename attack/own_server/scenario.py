@@ -239,6 +239,18 @@ class Scenario:
         require(not killed.exists(), f"killed after the grace period: {killed.exists() and killed.read_text()}")
         say(f"{rows} rows written, none lost or written twice; no container was killed")
 
+    async def restore(self) -> None:
+        """Lose all projects, and restore the backup."""
+        before = await self._server.scalar("SELECT count(*) FROM projects")
+        await self._server.run("compose", "run", "--rm", "--no-TTY", "release", "app", "backup", "create")
+        await self._server.scalar("DELETE FROM projects RETURNING 1")
+        started = time.monotonic()
+        output = await self._server.run("restore", "latest")
+        require("latest has been restored" in output, output)
+        rows = await self._server.scalar("SELECT count(*) FROM projects")
+        require(rows == before and await self.serves() == "v2", f"{before} projects before, {rows} after the restore")
+        say(f"restore from the backup: {rows} rows again, after {time.monotonic() - started:.1f} s")
+
     async def run(self) -> None:
         """Run all steps."""
         await self.first()
@@ -248,6 +260,7 @@ class Scenario:
         await self.roll_back()
         await self.interrupt()
         await self.finish()
+        await self.restore()
 
 
 def answer_prompt(request: Received) -> Reply:
@@ -305,11 +318,14 @@ def prepare(project: Path, work: Path, urls: Mapping[str, str]) -> tuple[Server,
         "STORAGE_PROVIDER": "local",
         # Shorter than by default, to save time.
         "HTTP_DRAIN_DELAY": "3",
+        "SERVER_WORKERS": "1",
     }
     (folder / ".env").write_text("".join(f"{name}='{value}'\n" for name, value in settings.items()))
     files = work / "files"
     files.mkdir()
+    (work / "backups").mkdir()
     overrides = {"DATABASE_URL": urls["database"], "REDIS_URL": urls["redis"], "STORAGE_LOCAL_PATH": str(files)}
+    overrides["BACKUP_DIR"] = str(work / "backups")
     (work / "environment.json").write_text(json.dumps(overrides))
     environment = {
         "PATH": f"{work / 'bin'}:{os.environ['PATH']}",
