@@ -1,8 +1,8 @@
 """A `docker` for machines without an engine: it runs the services of compose.production.yaml as processes.
 
-It understands the commands of `own-server/deploy`, and nothing else. An image is a folder with a release; a container is a
-process with a loopback address of its own, so it runs in a network namespace (`namespace.py`). PostgreSQL and Redis run
-already. The environment variable STAND_IN_DIR names the folder of images, containers, logs and settings.
+It understands the commands of `own-server/deploy`, and nothing else. An image is a folder with a release; a container is
+a process with a loopback address of its own, so it runs in a network namespace (`namespace.py`). PostgreSQL and Redis
+run already. The environment variable STAND_IN_DIR names the folder of images, containers, logs and settings.
 """
 
 import argparse
@@ -24,7 +24,6 @@ from dotenv import dotenv_values
 ROOT: Final = Path(os.environ["STAND_IN_DIR"])
 EXTERNAL: Final = ("postgres", "redis")
 VARIABLE: Final = re.compile(r"\$\{(\w+)(?:(:[-?])([^}]*))?\}")
-SECONDS: Final = re.compile(r"(\d+)s")
 
 
 class Refused(SystemExit):
@@ -170,9 +169,8 @@ class Container:
 
     def wait(self, pid: int) -> None:
         """Wait until the process has ended; kill it after the grace period, and record that."""
-        found = SECONDS.fullmatch(str(self.definition.get("stop_grace_period", "10s")))
-        assert found is not None
-        deadline = time.monotonic() + int(found[1])
+        grace = str(self.definition.get("stop_grace_period", "10s"))
+        deadline = time.monotonic() + int(grace.removesuffix("s"))
         while self.pid is not None and time.monotonic() < deadline:
             time.sleep(0.05)
         if self.pid is not None:

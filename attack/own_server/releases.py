@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-STREAM_SECONDS: Final = 20.0
 ADDRESSES: Final = ("app-blue", "app-green", "worker-blue", "worker-green", "release", "backup", "caddy")
 EXPANDED: Final = "SELECT count(*) FROM information_schema.columns WHERE column_name = 'nickname'"
 HALF_APPLIED: Final = "SELECT count(*) FROM information_schema.tables WHERE table_name = 'half_applied'"
@@ -88,7 +87,8 @@ def make(project: Path, work: Path) -> None:
 def replace(file: Path, old: str, new: str) -> None:
     """Replace a text that the file contains."""
     text = file.read_text(encoding="utf-8")
-    assert old in text, f"{file} does not contain {old}"
+    if old not in text:
+        raise SystemExit(f"{file} does not contain {old}")
     file.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
@@ -110,10 +110,12 @@ def fail_halfway(folder: Path) -> None:
 
 def never_serve(folder: Path) -> None:
     """Let the server exit before it listens."""
-    replace(folder / "app/cli/serve.py", "    from app.core.config", "    raise SystemExit(3)\n    from app.core.config")
+    replace(
+        folder / "app/cli/serve.py", "    from app.core.config", "    raise SystemExit(3)\n    from app.core.config"
+    )
 
 
 def fail_behind_proxy(folder: Path) -> None:
-    """Let unknown routes fail, but only behind a proxy, which readiness does not notice."""
+    """Let unknown routes fail behind a proxy, which readiness does not notice."""
     condition = '    if "x-forwarded-for" in request.headers:\n        return render_internal(request.scope)\n'
     replace(folder / "app/core/http/error_handlers.py", HANDLER, HANDLER + condition)

@@ -1,104 +1,36 @@
-"""Deploys, fails and goes back under load. Runs inside a rendered project's environment: `python -m own_server.scenario`.
+"""Deploys, fails and goes back under load: `python -m own_server.scenario PROJECT EMPTY_FOLDER`.
 
-The arguments: the rendered project, and an empty folder. `namespace.py` starts it in namespaces of its own, where the ports
-and host names of production are free.
+Runs inside a rendered project's environment, in namespaces of its own (`namespace.py`), where the ports and host names of
+production are free.
 """
 
 import asyncio
 import json
 import os
-import secrets
-import shutil
 import signal
-import ssl
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import asyncpg
 import httpx
-import jwt
 from app.dev.servers.postgres import private_postgres
 from app.dev.servers.redis_server import private_server
 from own_server import releases
 from own_server.load import RESTARTING, Load, Socket, Stream, Target
+from own_server.server import DOMAIN, URL, Server, prepare, require, say
 from tests.fakes.llm import Says
 from tests.fakes.openai import OpenAIDialect
 from tests.fakes.server import FakeServer, Received, Reply
 
-DOMAIN: Final = "api.example.test"
-ISSUER: Final = "https://issuer.example.test"
-URL: Final = f"https://{DOMAIN}"
 OK: Final = 200
 LIMITED: Final = 429
-
-
-class Failed(SystemExit):
-    """Something did not happen as it has to."""
-
-
-def require(condition: object, message: str) -> None:
-    """Fail unless the condition is met."""
-    if not condition:
-        raise Failed(f"FAILED: {message}")
-
-
-def say(text: str) -> None:
-    """Print a line of the report."""
-    sys.stdout.write(f"{time.strftime('%H:%M:%S')} {text}\n")
-    sys.stdout.flush()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Server:
-    """The server's folder, and the environment of its commands."""
-
-    folder: Path
-    environment: Mapping[str, str]
-    database: str
-
-    async def start(self, *arguments: str) -> asyncio.subprocess.Process:
-        """Start a command of `own-server/deploy`."""
-        return await asyncio.create_subprocess_exec(
-            self.folder / "own-server" / "deploy",
-            *arguments,
-            cwd="/",
-            env=dict(self.environment),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
-        )
-
-    async def run(self, *arguments: str, code: int = 0, steps: Mapping[str, asyncio.Event] | None = None) -> str:
-        """Run a command of `own-server/deploy` to its end, and return its output.
-
-        Args:
-            steps: events that are set when a line with the text is printed.
-        """
-        process, text = await self.start(*arguments), ""
-        assert process.stdout is not None
-        async for line in process.stdout:
-            text += line.decode(errors="replace")
-            for step, event in (steps or {}).items():
-                if step in text:
-                    event.set()
-        require(await process.wait() == code, f"deploy {arguments} exited with {process.returncode}:\n{text}")
-        return text
-
-    async def scalar(self, query: str) -> object:
-        """Return the value of a query."""
-        connection = await asyncpg.connect(self.database)
-        try:
-            return await connection.fetchval(query)
-        finally:
-            await connection.close()
+STREAM_PACE: Final = 0.03
+"""Seconds between two bytes of an event stream, until FINISH_STREAM is set."""
+FINISH_STREAM: Final = threading.Event()
 
 
 class Scenario:
@@ -138,9 +70,10 @@ class Scenario:
         """Require that no request failed, and report."""
         seconds = time.monotonic() - started
         shown = "\n".join(load.failures[:10])
+        rate, slowest = load.sent / seconds, load.slowest * 1000
         say(
-            f"{name}: {load.sent} requests in {seconds:.1f} s ({load.sent / seconds:.0f}/s), {len(load.failures)} failed, "
-            f"slowest {load.slowest * 1000:.0f} ms"
+            f"{name}: {load.sent} requests in {seconds:.1f} s ({rate:.0f}/s), {len(load.failures)} failed, "
+            f"slowest {slowest:.0f} ms"
         )
         require(not load.failures, f"{name}:\n{shown}")
         self._created += load.created
@@ -150,8 +83,10 @@ class Scenario:
         output = await self._server.run("deploy", "v1")
         require("v1 serves." in output, output)
         require(await self.serves() == "v1", "v1 does not serve")
-        answer = httpx.get(f"http://{DOMAIN}/api/v1/public/health?a=1", trust_env=False)
-        require(answer.headers["location"] == f"{URL}/api/v1/public/health?a=1", f"no redirect to TLS: {answer.headers}")
+        path = "/api/v1/public/health?a=1"
+        async with httpx.AsyncClient(trust_env=False) as client:
+            answer = await client.get(f"http://{DOMAIN}{path}")
+        require(answer.headers["location"] == f"{URL}{path}", f"no redirect to TLS: {answer.headers}")
         say("first deployment: v1 serves over TLS, and HTTP is redirected")
 
     async def client_addresses(self) -> None:
@@ -161,7 +96,8 @@ class Scenario:
             transport = httpx.AsyncHTTPTransport(local_address=address, verify=self._target.tls)
             async with httpx.AsyncClient(transport=transport) as client:
                 headers = {"Authorization": "Bearer wrong", "X-Forwarded-For": forged}
-                return (await client.get(f"{URL}/api/v1/app/users/me", headers=headers)).status_code
+                answer = await client.get(f"{URL}/api/v1/app/users/me", headers=headers)
+                return int(answer.status_code)
 
         codes = [await refused("127.0.0.21", f"192.0.2.{number}") for number in range(7)]
         require(codes[0] != LIMITED and codes[-1] == LIMITED, f"a forged address evades the rate limit: {codes}")
@@ -178,6 +114,8 @@ class Scenario:
             reading = asyncio.create_task(stream.read())
             await drains.wait()
             drained = time.monotonic()
+            await asyncio.sleep(2)
+            FINISH_STREAM.set()
             await asyncio.wait_for(reading, 40)
             return drained
 
@@ -190,7 +128,7 @@ class Scenario:
         require(socket.welcomes > 1 and set(socket.codes) == {RESTARTING}, f"WebSocket: {socket}")
         listening.cancel()
         spread = stream.arrived[-1] - stream.arrived[0]
-        say(f"event stream of {spread:.1f} s is complete; WebSocket: closed with 1012, connected again after {socket.gap:.1f} s")
+        say(f"event stream of {spread:.1f} s is complete; WebSocket: 1012, connected again after {socket.gap:.1f} s")
         require(await self.serves() == "v2", "v2 does not serve")
         require(await self._server.scalar(releases.EXPANDED) == 1, "v2's migration has not run")
 
@@ -217,7 +155,7 @@ class Scenario:
         started = time.monotonic()
         async with load.running():
             process = await self._server.start("deploy", "v2")
-            assert process.stdout is not None
+            assert process.stdout is not None  # noqa: S101 - a pipe
             async for line in process.stdout:
                 if b" Start " in line:
                     break
@@ -268,77 +206,8 @@ def answer_prompt(request: Received) -> Reply:
     dialect = OpenAIDialect()
     asked = dialect.understand(request.method, request.path, request.headers, json.loads(request.body))
     body = "".join(dialect.events(asked, Says(texts=[f"Word {number} " for number in range(20)]))).encode()
-    pace = (threading.Event(), releases.STREAM_SECONDS / len(body))
-    return Reply(body=body, headers={"content-type": "text/event-stream"}, pace=pace)
-
-
-def certificate(folder: Path) -> tuple[Path, Path, Path]:
-    """Make a certificate authority and a certificate for the domain; return the authority, the certificate and its key."""
-    ca, ca_key, request, key, signed = (folder / name for name in ("ca.pem", "ca.key", "req.pem", "key.pem", "cert.pem"))
-    extension = folder / "extension"
-    extension.write_text(f"subjectAltName=DNS:{DOMAIN}\n")
-    new = ["openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    commands = (
-        [*new, "-x509", "-days", "2", "-subj", "/CN=Test CA", "-keyout", str(ca_key), "-out", str(ca)],
-        [*new, "-subj", f"/CN={DOMAIN}", "-keyout", str(key), "-out", str(request)],
-        ["openssl", "x509", "-req", "-in", str(request), "-CA", str(ca), "-CAkey", str(ca_key), "-days", "1"]
-        + ["-extfile", str(extension), "-out", str(signed)],
-    )
-    for command in commands:
-        subprocess.run(command, check=True, capture_output=True)
-    return ca, signed, key
-
-
-def prepare(project: Path, work: Path, urls: Mapping[str, str]) -> tuple[Server, Target]:
-    """Write the server's files as docs/deploy-own-server.md says."""
-    folder = work / "server"
-    folder.mkdir()
-    shutil.copytree(project / "own-server", folder / "own-server")
-    shutil.copy2(project / "compose.production.yaml", folder)
-    ca, signed, key = certificate(work)
-    certificates = folder / "own-server" / "caddy" / "certificates"
-    certificates.mkdir()
-    (certificates / "own.caddy").write_text(f"tls {signed} {key}\n")
-    secret = secrets.token_hex(32)
-    settings = {
-        "ENVIRONMENT": "production",
-        "PROJECT_NAME": "Served",
-        "SERVER_DOMAIN": DOMAIN,
-        "SERVER_IMAGE": "registry.example.test/served",
-        "SECRET_KEY": secret,
-        "OAUTH_ISSUER": ISSUER,
-        "OAUTH_AUDIENCE": "served",
-        "POSTGRES_PASSWORD": secrets.token_hex(16),
-        "REDIS_PASSWORD": secrets.token_hex(16),
-        "METRICS_TOKEN": secrets.token_hex(32),
-        "OPENAI_API_KEY": "key",
-        "OPENAI_BASE_URL": f"{urls['ai']}/v1",
-        "RATE_LIMIT_DEFAULT": "1000000/minute",
-        "RATE_LIMIT_AI": "1000000/minute",
-        "STORAGE_PROVIDER": "local",
-        # Shorter than by default, to save time.
-        "HTTP_DRAIN_DELAY": "3",
-        "SERVER_WORKERS": "1",
-    }
-    (folder / ".env").write_text("".join(f"{name}='{value}'\n" for name, value in settings.items()))
-    files = work / "files"
-    files.mkdir()
-    (work / "backups").mkdir()
-    overrides = {"DATABASE_URL": urls["database"], "REDIS_URL": urls["redis"], "STORAGE_LOCAL_PATH": str(files)}
-    overrides["BACKUP_DIR"] = str(work / "backups")
-    (work / "environment.json").write_text(json.dumps(overrides))
-    environment = {
-        "PATH": f"{work / 'bin'}:{os.environ['PATH']}",
-        "HOME": str(work),
-        "STAND_IN_DIR": str(work),
-        "SMOKE_TEST_CA": str(ca),
-        "READY_TIMEOUT": "60",
-    }
-    claims = {"iss": ISSUER, "aud": "served", "sub": "ann", "email": "ann@example.com", "email_verified": True}
-    now = int(time.time())
-    token = jwt.encode(claims | {"iat": now, "exp": now + 3600}, secret, algorithm="HS256")
-    target = Target(url=URL, token=token, tls=ssl.create_default_context(cafile=ca))
-    return Server(folder=folder, environment=environment, database=urls["plain"]), target
+    headers = {"content-type": "text/event-stream"}
+    return Reply(body=body, headers=headers, pace=(FINISH_STREAM, STREAM_PACE))
 
 
 def main(project: Path, work: Path) -> None:

@@ -1,7 +1,7 @@
-"""Checks a release from inside its container: first alone, then through the proxy. Add requests that matter to your users.
+"""Checks a release from inside its container: first alone, then through the proxy.
 
-`own-server/deploy` passes this file to the container's Python, with two arguments: `alone`, `reached` or `proxy`, and the
-slot. If a check fails, the earlier release goes on serving.
+`own-server/deploy` passes this file to the container's Python, with two arguments: `alone`, `reached` or `proxy`, and
+the slot. If a check fails, the earlier release goes on serving. Add requests that matter to your users.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""A rendered project on its own server survives deployments, failures and a rollback under load, behind the real Caddy."""
+"""A rendered project on its own server survives deployments, failures and a rollback under load, behind Caddy."""
 
 import os
 import shutil
