@@ -1,7 +1,7 @@
 """Deploys, fails and goes back under load: `python -m own_server.scenario PROJECT EMPTY_FOLDER`.
 
-Runs inside a rendered project's environment, in namespaces of its own (`namespace.py`), where the ports and host names of
-production are free.
+Runs inside a rendered project's environment, in namespaces of its own (`namespace.py`), where the ports and host names
+of production are free.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from tests.fakes.server import FakeServer, Received, Reply
 
 OK: Final = 200
 LIMITED: Final = 429
-STREAM_PACE: Final = 0.03
+STREAM_PACE: Final = 0.004
 """Seconds between two bytes of an event stream, until FINISH_STREAM is set."""
 FINISH_STREAM: Final = threading.Event()
 
