@@ -1,8 +1,8 @@
 """A `docker` for machines without an engine: it runs the services of compose.production.yaml as processes.
 
-It understands the commands of `own-server/deploy`, and nothing else. An image is a folder with a release. A container is
-a process with a loopback address of its own, in a network namespace (`namespace.py`). PostgreSQL and Redis run already.
-The environment variable STAND_IN_DIR names the folder of images, containers, logs and settings.
+It understands the commands of `own-server/deploy`, and nothing else. An image is a folder with a release. A container
+is a process with a loopback address of its own, in a network namespace (`namespace.py`). PostgreSQL and Redis run
+already. The environment variable STAND_IN_DIR names the folder of images, containers, logs and settings.
 """
 
 import argparse
