@@ -12,6 +12,7 @@ from omnistack.template.render import Renderer
 MAIN = "template/app/main.py"
 CORE = "extensions/catalog/core.yml"
 COMPOSE = "template/compose.yaml.jinja"
+PRODUCTION = "template/compose.production.yaml.jinja"
 WORKFLOW = "template/.github/workflows/ci.yml.jinja"
 EMAIL = "template/app/email/settings.py"
 MAKEFILE = "template/Makefile.jinja"
@@ -111,6 +112,14 @@ FAULTS = [
         " | selectattr('proc",
         "starts worker, which",
     ),
+    (MAKEFILE, r"^include \{\{ file \}\}\n", "", "does not include own-server/make.mk, of a chosen piece"),
+    (
+        PRODUCTION,
+        r"^  \{\{ process\.name \}\}-green:",
+        "  {{ process.name }}-red:",
+        "lacks a line of a chosen piece:   worker-gr",
+    ),
+    (PRODUCTION, r"\$\{SERVER_IMAGE\}", "${SERVER_PICTURE}", "reads SERVER_PICTURE from .env"),
     (WORKFLOW, r"in catalog \| selectattr\('name', 'in', chosen\) ", "in catalog ", "which no chosen piece needs"),
     (WORKFLOW, r"\{\{ piece\.runner\(\) -\}\}\n", "", "does not provide redis to the tests"),
     (

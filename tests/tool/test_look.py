@@ -90,15 +90,15 @@ def test_it_is_quick_because_copier_is_not_imported() -> None:
         (
             "app/modules.py",
             (
-                "module of core, metrics, sentry, auth, crypto, redis, users, websocket, audit_log, contact, "
+                "module of core, metrics, sentry, auth, backup, crypto, redis, users, websocket, audit_log, contact, "
                 "email, feature_flags, impersonation, jobs, plans, projects, storage, admin, payments, stripe.\n"
             ),
         ),
         (
             ".env.example",
             (
-                "the settings of core, metrics, sentry, auth, crypto, redis, websocket, audit_log, clerk, contact, "
-                "email, jobs, storage, admin, local, resend, stripe, s3.\n"
+                "the settings of core, metrics, sentry, auth, backup, crypto, own_server, redis, websocket, "
+                "audit_log, clerk, contact, email, jobs, storage, admin, local, resend, stripe, s3.\n"
             ),
         ),
         (".copier-answers.yml", "filled from: all answers."),

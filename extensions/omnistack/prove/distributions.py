@@ -63,9 +63,16 @@ NEEDED = {
     "pytest-socket": Need("a plugin of pytest", r"--(disable-socket|allow-hosts)|pytest_socket|socket_enabled"),
     "pytest-timeout": Need("a plugin of pytest", r"^timeout = \d+$", "pyproject.toml"),
     "ruff": Need("a command of the lint", r"^\[lint\]|\[tool\.ruff", ""),
+    "pyrage-stubs": Need("mypy reads the types of pyrage from it", r"^import pyrage$"),
     "types-pyyaml": Need("mypy reads the types of PyYAML from it", r"^import yaml$"),
     "tzdata": Need("zoneinfo reads it where the system has no time zones", r"\bzoneinfo\b", "app/", dev=False),
     "uvloop": Need("uvicorn runs on it where it is installed", r"\buvicorn\b", "app/", dev=False),
+    "websockets": Need(
+        "uvicorn's protocol, from which the server's is derived, imports it",
+        r"\bwebsockets_sansio_impl\b",
+        "app/",
+        dev=False,
+    ),
     "watchfiles": Need("uvicorn reloads with it", r"\breload\b|watchfiles", "app/"),
 }
 """The only exceptions: other declared distributions must be imported. If the pattern occurs, it must be declared."""

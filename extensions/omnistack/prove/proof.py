@@ -21,6 +21,7 @@ from omnistack.prove.checks.model import check_model
 from omnistack.prove.checks.module_files import check_module_files
 from omnistack.prove.checks.names import check_names
 from omnistack.prove.checks.owns import check_owns
+from omnistack.prove.checks.production import check_production
 from omnistack.prove.checks.providers import check_providers
 from omnistack.prove.checks.services import check_services
 from omnistack.prove.checks.settings import check_settings
@@ -52,6 +53,7 @@ CHECKS: dict[str, Check] = {
     "fixtures": check_fixtures,
     "links": check_links,
     "owns": check_owns,
+    "production": check_production,
     "services": check_services,
     "names": check_names,
     "contracts": check_contracts,

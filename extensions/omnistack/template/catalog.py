@@ -100,6 +100,10 @@ class Piece(Strict):
     compose_files: list[str] = []
     """Those of its paths that `compose.yaml` includes."""
     container_settings: list[ContainerSetting] = []
+    makefiles: list[str] = []
+    """Those of its paths that `Makefile` includes."""
+    programs: list[str] = []
+    """Programs of the image: the names of files in `extensions/programs/`."""
     offers: list[str] = []
     """Those of its paths that exist for the user's own code: nothing in the application has to import them."""
     dev_servers: list[str] = []

@@ -29,9 +29,14 @@ def check_key(key: str) -> str:
     Raises:
         InvalidKeyError: the key is invalid.
     """
-    if len(key) > MAX_KEY_LENGTH or not _KEY.fullmatch(key):
+    if not is_key(key):
         raise InvalidKeyError
     return key
+
+
+def is_key(value: str) -> bool:
+    """Return whether this is a valid key."""
+    return len(value) <= MAX_KEY_LENGTH and _KEY.fullmatch(value) is not None
 
 
 def new_key(owner_id: UUID) -> str:

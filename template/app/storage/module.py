@@ -12,10 +12,11 @@ from app.storage.admin_routes import FILES
 from app.storage.admin_routes import router as admin_router
 from app.storage.commands import files
 from app.storage.data_policy import FIGURES, LEVELS, PERSONAL_DATA, REPORT_METRICS
+from app.storage.file_stores import provide_file_stores, selected
 from app.storage.jobs import delete_file, remove_orphans, sweep_files
 from app.storage.models import File
 from app.storage.object_store import ObjectStore
-from app.storage.port import LOCAL, StorageProviderSpec
+from app.storage.port import LOCAL
 from app.storage.providers.registry import PROVIDERS
 from app.storage.routes import router
 from app.storage.settings import SELECTION, StorageSettings
@@ -38,7 +39,7 @@ async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
     if settings.STORAGE_PROVIDER == LOCAL != SELECTION.chosen and not settings.is_local:
         # Intended while files are moved to the other provider, otherwise a mistake.
         logger.warning("storage_is_local", chosen=SELECTION.chosen)
-    piece = _selected(runtime)
+    piece = selected(runtime)
     async with piece.open(runtime) as provider:
         store = ObjectStore(
             provider, max_upload_size=settings.MAX_UPLOAD_SIZE, rejects_spent_links=piece.rejects_spent_links
@@ -48,13 +49,8 @@ async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
             yield
 
 
-def _selected(runtime: Runtime) -> StorageProviderSpec:
-    name = runtime.resource(StorageSettings).STORAGE_PROVIDER
-    return next(provider for provider in PROVIDERS if provider.name == name)
-
-
 async def _check(runtime: Runtime) -> None:
-    await _selected(runtime).check(runtime)
+    await selected(runtime).check(runtime)
 
 
 module = Module(
@@ -67,6 +63,7 @@ module = Module(
     jobs=(delete_file, sweep_files, remove_orphans),
     crons=(Cron(function=sweep_files, minute=17), Cron(function=remove_orphans, minute=41, hour=3)),
     health_checks=(HealthCheck(name="storage", check=_check, degrades=True),),
+    setup=provide_file_stores,
     lifespan=_lifespan,
     commands=(files,),
     personal_data=PERSONAL_DATA,

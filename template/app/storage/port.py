@@ -99,7 +99,7 @@ class Storage(Protocol):
         ...
 
     def list_files(self, prefix: str) -> AsyncIterator[Sequence[StoredObject]]:
-        """Yield all objects in the folder `prefix`, in batches."""
+        """Yield all objects in the folder `prefix`, in batches. An empty prefix lists every object of the store."""
         ...
 
     async def presign_upload(
@@ -129,6 +129,7 @@ class StorageProviderSpec:
         open: opens the store when the application starts and closes it when the application stops.
         public_router: the routes behind its links, if this application serves them itself.
         check: raises if the store works but needs attention, such as a disk that is nearly full.
+        open_bucket: opens another bucket with the same credentials, by its name, for large objects such as backups.
         rejects_spent_links: whether an upload link stays unusable after the uploaded file has been deleted.
     """
 
@@ -137,4 +138,5 @@ class StorageProviderSpec:
     open: Callable[[Runtime], AbstractAsyncContextManager[Storage]]
     public_router: APIRouter | None = None
     check: Callable[[Runtime], Awaitable[None]] = _healthy
+    open_bucket: Callable[[Runtime, str], AbstractAsyncContextManager[Storage]] | None = None
     rejects_spent_links: bool = False

@@ -20,6 +20,7 @@ WORKFLOW = ".github/workflows/ci.yml"
 SERVICES_DIR = "extensions/services"
 DEPLOY = {"render.yaml", "railway.json", "railway.toml", "fly.toml"}
 """Files that describe a deployment with its services."""
+PROGRAMS_DIR = "extensions/programs"
 SPEAKS_OF = {"postgres": r"postgres", "redis": r"redis|keyvalue"}
 
 type Names = dict[str, tuple[Cond, int]]
@@ -46,6 +47,7 @@ def check_services(code: Code, report: Report) -> None:
         _check_started(code, compose, services, wanted, report)
         _check_processes(code, compose, services, report)
     _check_volumes(code, report)
+    _check_programs(code, report)
     _check_containers(code, report)
     if MAKEFILE in code.tree.files:
         _check_targets(code, code.tree.files[MAKEFILE], report)
@@ -89,6 +91,21 @@ def _check_volumes(code: Code, report: Report) -> None:
             there = code.space.union(line.cond for line in file.matching(rf"^{pattern}$"))
             report(file.source, 1, f"lacks a line of a chosen piece's volume: {pattern}", cond & ~there)
             report(file.source, 1, f"has a line of a volume that no chosen piece needs: {pattern}", there & ~cond)
+
+
+def _check_programs(code: Code, report: Report) -> None:
+    """Check that the image contains the programs of the chosen pieces, and no others."""
+    file = code.tree.files.get(DOCKERFILE)
+    chosen = Conditions[str](code.space)
+    for piece in code.tree.model.pieces.values():
+        for program in piece.programs:
+            chosen.add(program, code.tree.model.chosen[piece.name])
+    for program, cond in chosen.items() if file is not None else ():
+        for macro in ("stage", "install"):
+            for line in filter(None, code.tree.model.macro(f"{PROGRAMS_DIR}/{program}.jinja", macro).splitlines()):
+                there = code.space.union(each.cond for each in file.matching(rf"^{re.escape(line)}$"))
+                report(file.source, 1, f"lacks a line of a chosen piece's program: {line}", cond & ~there)
+                report(file.source, 1, f"has a line of a program that no chosen piece needs: {line}", there & ~cond)
 
 
 def _check_containers(code: Code, report: Report) -> None:

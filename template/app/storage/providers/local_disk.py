@@ -14,7 +14,7 @@ from stat import S_ISREG
 from typing import IO, Final
 
 from app.kit.types.file_path import path_inside
-from app.storage.keys import check_key
+from app.storage.keys import check_key, is_key
 from app.storage.port import ObjectMissingError, StoredObject
 
 PARTIAL: Final = ".partial"
@@ -150,10 +150,13 @@ class LocalDisk:
             self.path(key).unlink(missing_ok=True)
 
     def walk(self, prefix: str) -> Iterator[StoredObject]:
-        """Yield the objects in a folder."""
-        for folder, _, names in self.path(prefix).walk():
+        """Yield the objects in a folder; an empty prefix stands for the root. Files without a valid key are skipped."""
+        for folder, folders, names in (self.path(prefix) if prefix else self.root).walk():
+            # Unfinished uploads lie in a folder whose name begins with a dot.
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
             for name in sorted(names):
-                found = self.find((folder / name).relative_to(self.root).as_posix())
+                key = (folder / name).relative_to(self.root).as_posix()
+                found = self.find(key) if is_key(key) and not (folder / name).is_symlink() else None
                 if found is not None:
                     yield found
 

@@ -77,8 +77,12 @@ class LocalStorage:
     async def list_files(self, prefix: str) -> AsyncIterator[Sequence[StoredObject]]:
         """See `Storage.list_files`."""
         with _port_errors():
-            found = await asyncio.to_thread(lambda: list(self.disk.walk(prefix)))
-        for batch in batched(found, BATCH_SIZE):
+            batches = await asyncio.to_thread(lambda: batched(self.disk.walk(prefix), BATCH_SIZE))
+        while True:
+            with _port_errors():
+                batch = await asyncio.to_thread(next, batches, ())
+            if not batch:
+                return
             yield batch
 
     async def presign_upload(

@@ -12,7 +12,7 @@ from app.core.runtime import Runtime
 from app.kit.urls import OptionalServerUrl
 from app.storage.port import Storage, StorageProviderSpec
 from app.storage.providers.s3_protocol_links import Credentials
-from app.storage.providers.s3_protocol_storage import BUCKET_NAME, Bucket, S3ProtocolStorage
+from app.storage.providers.s3_protocol_storage import BUCKET_NAME, LARGE_PART_SIZE, Bucket, S3ProtocolStorage
 
 NAME: Final = "r2"
 REGION: Final = "auto"
@@ -37,11 +37,20 @@ def bucket_url(settings: R2Settings) -> str:
 
 @asynccontextmanager
 async def _open(runtime: Runtime) -> AsyncIterator[Storage]:
-    settings = runtime.resource(R2Settings)
+    yield S3ProtocolStorage(NAME, _bucket(runtime.resource(R2Settings)))
+
+
+@asynccontextmanager
+async def _open_bucket(runtime: Runtime, name: str) -> AsyncIterator[Storage]:
+    settings = runtime.resource(R2Settings).model_copy(update={"R2_BUCKET": name})
+    yield S3ProtocolStorage(NAME, _bucket(settings), part_size=LARGE_PART_SIZE)
+
+
+def _bucket(settings: R2Settings) -> Bucket:
     credentials = Credentials(
         access_key_id=settings.R2_ACCESS_KEY_ID, secret_access_key=settings.R2_SECRET_ACCESS_KEY, region=REGION
     )
-    yield S3ProtocolStorage(NAME, Bucket(url=bucket_url(settings), credentials=credentials))
+    return Bucket(url=bucket_url(settings), credentials=credentials)
 
 
-provider = StorageProviderSpec(name=NAME, settings=R2Settings, open=_open)
+provider = StorageProviderSpec(name=NAME, settings=R2Settings, open=_open, open_bucket=_open_bucket)

@@ -12,7 +12,7 @@ from app.core.runtime import Runtime
 from app.kit.urls import OptionalServerUrl
 from app.storage.port import Storage, StorageProviderSpec
 from app.storage.providers.s3_protocol_links import Credentials
-from app.storage.providers.s3_protocol_storage import BUCKET_NAME, Bucket, S3ProtocolStorage
+from app.storage.providers.s3_protocol_storage import BUCKET_NAME, LARGE_PART_SIZE, Bucket, S3ProtocolStorage
 
 NAME: Final = "s3"
 
@@ -39,13 +39,22 @@ def bucket_url(settings: S3Settings) -> str:
 
 @asynccontextmanager
 async def _open(runtime: Runtime) -> AsyncIterator[Storage]:
-    settings = runtime.resource(S3Settings)
+    yield S3ProtocolStorage(NAME, _bucket(runtime.resource(S3Settings)))
+
+
+@asynccontextmanager
+async def _open_bucket(runtime: Runtime, name: str) -> AsyncIterator[Storage]:
+    settings = runtime.resource(S3Settings).model_copy(update={"AWS_S3_BUCKET": name})
+    yield S3ProtocolStorage(NAME, _bucket(settings), part_size=LARGE_PART_SIZE)
+
+
+def _bucket(settings: S3Settings) -> Bucket:
     credentials = Credentials(
         access_key_id=settings.AWS_ACCESS_KEY_ID,
         secret_access_key=settings.AWS_SECRET_ACCESS_KEY,
         region=settings.AWS_REGION,
     )
-    yield S3ProtocolStorage(NAME, Bucket(url=bucket_url(settings), credentials=credentials))
+    return Bucket(url=bucket_url(settings), credentials=credentials)
 
 
-provider = StorageProviderSpec(name=NAME, settings=S3Settings, open=_open)
+provider = StorageProviderSpec(name=NAME, settings=S3Settings, open=_open, open_bucket=_open_bucket)

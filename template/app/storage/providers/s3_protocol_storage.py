@@ -28,6 +28,8 @@ BUCKET_NAME: Final = r"^([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?$"
 CHUNK_SIZE: Final = 256 * 1024
 PART_SIZE: Final = 5 * 1024 * 1024
 """Smaller objects are sent in one request, larger ones in parts of this size, the minimum of the protocol."""
+LARGE_PART_SIZE: Final = 16 * 1024 * 1024
+"""For objects of up to 160 GB, such as backups."""
 MAX_CONCURRENT_PARTS: Final = 2
 BATCH_SIZE: Final = 1000
 
@@ -61,10 +63,12 @@ class S3ProtocolStorage:
     Args:
         name: the provider's name, for the log.
         bucket: holds all objects.
+        part_size: of uploads in parts, in bytes. An object has up to 10,000 parts.
     """
 
-    def __init__(self, name: str, bucket: Bucket) -> None:
+    def __init__(self, name: str, bucket: Bucket, *, part_size: int = PART_SIZE) -> None:
         self.bucket = bucket
+        self._part_size = part_size
         self._name = name
         self._calls = Resilient(name, transient=is_transient, timeout=REQUEST_TIMEOUT)
         self._store = _store(bucket, timeout=REQUEST_TIMEOUT, retries=0)
@@ -120,7 +124,7 @@ class S3ProtocolStorage:
         """See `Storage.list_files`."""
         with port_errors(self._name):
             async with self._guarded():
-                async for batch in obstore.list(self._streams, prefix, chunk_size=BATCH_SIZE):
+                async for batch in obstore.list(self._streams, prefix or None, chunk_size=BATCH_SIZE):
                     yield [
                         StoredObject(key=item["path"], size=item["size"], modified_at=item["last_modified"])
                         for item in batch
@@ -167,7 +171,7 @@ class S3ProtocolStorage:
                     key,
                     content,
                     attributes={"Content-Type": content_type},
-                    chunk_size=PART_SIZE,
+                    chunk_size=self._part_size,
                     max_concurrency=MAX_CONCURRENT_PARTS,
                 )
 

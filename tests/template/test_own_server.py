@@ -1,0 +1,92 @@
+"""A rendered project on its own server survives deployments, failures and a rollback under load, behind Caddy."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from omnistack.suites.cell import write
+from omnistack.suites.steps import Site, environment
+from omnistack.template.catalog import load_catalog
+from omnistack.template.render import Renderer
+
+from attack.own_server.namespace import command_line
+
+ROOT = Path(__file__).resolve().parents[2]
+PIECES = ("redis", "jobs", "openai", "projects", "websocket", "metrics", "own_server")
+
+
+@pytest.mark.slow
+def test_deployments_under_load_lose_no_request(tmp_path: Path) -> None:
+    for program in ("caddy", "unshare", "ip", "flock", "openssl", "redis-server"):
+        assert shutil.which(program), f"Install {program} (.ci/run does)"
+    project, work = tmp_path / "project", tmp_path / "work"
+    work.mkdir()
+    answers = {"preset": "custom", "storage": "local", **dict.fromkeys(PIECES, True)}
+    write(Renderer(ROOT).render(answers), project)
+    variables = environment("", types_cache=tmp_path / "types", bytecode=tmp_path / "bytecode")
+    Site(folder=project, environment=variables).run("uv", "sync", "--quiet")
+    python = str(project / ".venv" / "bin" / "python")
+    command = command_line(work, [python, "-m", "own_server.scenario", str(project), str(work)])
+    done = subprocess.run(
+        command,
+        cwd=project,
+        env=variables | {"PYTHONPATH": os.pathsep.join([str(ROOT / "attack"), str(project)])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+
+
+def seconds(pattern: str, text: str) -> float:
+    found = re.search(pattern, text)
+    assert found is not None, f"{pattern} is not in the text"
+    return float(found[1])
+
+
+def default(name: str) -> float:
+    settings = [setting for piece in load_catalog(ROOT).pieces for setting in piece.settings]
+    return float(next(setting.default or "" for setting in settings if setting.name == name))
+
+
+def test_timeouts_of_the_proxy_and_of_docker_fit_those_of_the_application() -> None:
+    caddy = (ROOT / "template/own-server/caddy/Caddyfile").read_text(encoding="utf-8")
+    serve = (ROOT / "template/app/cli/serve.py").read_text(encoding="utf-8")
+    compose = (ROOT / "template/compose.production.yaml.jinja").read_text(encoding="utf-8")
+    assert seconds(r"keepalive (\d+)s", caddy) < default("HTTP_KEEP_ALIVE_TIMEOUT")
+    interval, delay = seconds(r"health_interval (\d+)s", caddy), default("HTTP_DRAIN_DELAY")
+    assert interval < delay
+    assert seconds(r"stop_grace_period: (40)s", compose) > delay + seconds(r"GRACE_SECONDS = (\d+)", serve)
+
+
+@pytest.mark.parametrize("pieces", [{}, {"redis": True, "jobs": True, "storage": "local", "metrics": True}])
+def test_the_compose_file_is_valid_and_hardened(pieces: dict[str, object], tmp_path: Path) -> None:
+    write(Renderer(ROOT).render({"preset": "custom", "own_server": True, **pieces}), tmp_path)
+    file = tmp_path / "compose.production.yaml"
+    subprocess.run(["check-jsonschema", "--builtin-schema", "vendor.compose-spec", str(file)], check=True)
+    services = yaml.safe_load(file.read_text(encoding="utf-8"))["services"]
+    for name, service in services.items():
+        assert service["read_only"], name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["logging"]["options"]["max-size"], name
+        assert service["deploy"]["resources"]["limits"]["memory"], name
+        assert service["restart"] == ("no" if name == "release" else "unless-stopped"), name
+        assert "build" not in service, name
+        assert ("ports" in service) == (name == "caddy"), name
+
+
+def test_the_page_names_only_commands_and_settings_that_exist() -> None:
+    page = (ROOT / "template/docs/deploy-own-server.md").read_text(encoding="utf-8")
+    script = (ROOT / "template/own-server/deploy").read_text(encoding="utf-8")
+    targets = (ROOT / "template/own-server/make.mk").read_text(encoding="utf-8")
+    settings = {setting.name for piece in load_catalog(ROOT).pieces for setting in piece.settings}
+    commands = set(re.findall(r"own-server/deploy ([a-z]+)", page))
+    assert commands
+    assert all(f"\n  {command})" in script for command in commands)
+    assert all(f"\n{target}:" in targets for target in re.findall(r"(?:`|^ *)make ([a-z-]+)", page, re.MULTILINE))
+    assert set(re.findall(r"\b[A-Z]+_[A-Z_]+\b", page)) - {"SMOKE_TEST_CA"} <= settings
