@@ -46,7 +46,8 @@ BEGIN
         ) AS statement
         FROM pg_class c
         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
-            AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
+            -- Extensions' objects (e) remain, and internal ones (i), such as an identity's sequence, go with their owner.
+            AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype IN ('e', 'i'))
     LOOP
         EXECUTE found.statement;
     END LOOP;
@@ -54,7 +55,7 @@ BEGIN
         SELECT format('DROP ROUTINE IF EXISTS %s CASCADE', p.oid::regprocedure) AS statement
         FROM pg_proc p
         WHERE p.pronamespace = 'public'::regnamespace
-            AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
+            AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype IN ('e', 'i'))
     LOOP
         EXECUTE found.statement;
     END LOOP;
