@@ -46,7 +46,7 @@ BEGIN
         ) AS statement
         FROM pg_class c
         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
-            -- Extensions' objects (e) remain, and internal ones (i), such as an identity's sequence, go with their owner.
+            -- Extensions' objects (e) remain. Internal ones (i), such as an identity's sequence, go with their owner.
             AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype IN ('e', 'i'))
     LOOP
         EXECUTE found.statement;
