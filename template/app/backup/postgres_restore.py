@@ -49,7 +49,8 @@ BEGIN
             -- Extensions' objects (e) remain. Internal ones (i), such as an identity's sequence, go with their owner.
             AND NOT EXISTS (
                 SELECT FROM pg_depend d
-                WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.objsubid = 0 AND d.deptype IN ('e', 'i')
+                WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.objsubid = 0
+                    AND d.deptype IN ('e', 'i')
             )
     LOOP
         EXECUTE found.statement;
