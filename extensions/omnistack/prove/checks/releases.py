@@ -19,7 +19,8 @@ ENVIRONMENTS = ("staging", "production")
 def check_releases(code: Code, report: Report) -> None:
     """Check the files of CI against the `release` and the `release_settings` of the pieces."""
     pieces = code.tree.model.pieces.values()
-    released = code.space.union(code.tree.model.chosen[one.name] for one in pieces if one.release and one.release.deploy)
+    platforms = [piece.name for piece in pieces if piece.release is not None and piece.release.deploy]
+    released = code.space.union(code.tree.model.chosen[name] for name in platforms)
     for piece in pieces:
         _check_key(code, piece, report)
         chosen = code.tree.model.chosen[piece.name]

@@ -118,7 +118,8 @@ def _check_runner(code: Code, file: File, service: str, wanted: Cond, report: Re
         there.add(line.text, line.cond)
     for step in filter(str.strip, steps.splitlines()):
         found = there[step]
-        report(file.source, 1, f"does not provide {service} to the tests, which a chosen piece needs", file.cond & wanted & ~found)
+        missing = file.cond & wanted & ~found
+        report(file.source, 1, f"does not provide {service} to the tests, which a chosen piece needs", missing)
         report(file.source, 1, f"provides {service} to the tests, which no chosen piece needs", found & ~wanted)
 
 
