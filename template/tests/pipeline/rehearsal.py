@@ -48,9 +48,11 @@ def main(*, base: str | None, only_fill: bool) -> None:
 
 
 def last_release() -> str | None:
-    """Return the newest tag of a release before this commit."""
-    tags = git("tag", "--list", "v*", "--sort=-creatordate", "--merged", "HEAD^").splitlines()
-    return tags[0] if tags else None
+    """Return the nearest tag of a release before this commit."""
+    try:
+        return git("describe", "--tags", "--abbrev=0", "--match", "v*", "HEAD^")
+    except UserError:
+        return None
 
 
 def rehearse(base: str, runner: Sequence[str] = UV_RUN) -> None:
@@ -76,14 +78,18 @@ def rehearse(base: str, runner: Sequence[str] = UV_RUN) -> None:
         click.echo(run_in(here, [*runner, *DATABASE, "upgrade"], variables).strip())
         click.echo(run_in(here, [*runner, *DATABASE, "check"], variables).strip())
         after = asyncio.run(count_rows(server.url()))
-    lost = [
+    if lost := lost_rows(before, after):
+        raise UserError("Migrations deleted rows of:\n  " + "\n  ".join(lost))
+    click.echo(f"{sum(before.values())} rows of {base} in {len(before)} tables were migrated.")
+
+
+def lost_rows(before: Counts, after: Counts) -> list[str]:
+    """Describe the tables that still exist and have fewer rows, one line each."""
+    return [
         f"{name}: {before[name]} before, {after[name]} now"
         for name in sorted(before.keys() & after.keys())
         if after[name] < before[name]
     ]
-    if lost:
-        raise UserError("Migrations deleted rows of:\n  " + "\n  ".join(lost))
-    click.echo(f"{sum(before.values())} rows of {base} in {len(before)} tables were migrated.")
 
 
 async def count_rows(url: str) -> Counts:
@@ -102,7 +108,7 @@ def _table_names(connection: Connection) -> list[str]:
     return inspect(connection).get_table_names()
 
 
-assert MODULES  # noqa: S101 - importing the manifests has imported the tables
+assert MODULES  # importing the manifests has imported the tables
 
 
 if __name__ == "__main__":

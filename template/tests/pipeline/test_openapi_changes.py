@@ -23,6 +23,10 @@ ITEM: Json = {
 }
 
 
+INPUT: Json = copy.deepcopy(ITEM)
+INPUT["properties"]["parent"] = {"$ref": "#/components/schemas/Input"}
+
+
 def content(name: str) -> Json:
     return {"content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}}
 
@@ -40,7 +44,7 @@ BASE: Json = {
             "get": {"operationId": "list", "security": [{"bearer": []}], "responses": {"200": content("Item")}},
         }
     },
-    "components": {"schemas": {"Item": ITEM, "Input": copy.deepcopy(ITEM), "Error": {"type": "object"}}},
+    "components": {"schemas": {"Item": ITEM, "Input": INPUT, "Error": {"type": "object"}}},
 }
 
 type Change = Callable[[Json], object]
@@ -102,7 +106,10 @@ BREAKS: dict[str, tuple[Change, str]] = {
         lambda d: (schema(d, "Input").update(additionalProperties=False), schema(d, "Input")["properties"].pop("kind")),
         "body.kind: is no longer accepted",
     ),
-    "response field removed": (lambda d: schema(d, "Item")["properties"].pop("kind"), "200.kind: is no longer returned"),
+    "response field removed": (
+        lambda d: schema(d, "Item")["properties"].pop("kind"),
+        "200.kind: is no longer returned",
+    ),
     "response field optional": (lambda d: schema(d, "Item").update(required=[]), "200.name: is no longer always ret"),
     "response nullable": (
         lambda d: schema(d, "Item")["properties"].update(name={"anyOf": [{"type": "string"}, {"type": "null"}]}),

@@ -10,9 +10,7 @@ from tests.fakes.server import Received, Reply, serving
 from tests.pipeline.platform import BROKEN, Platform
 
 
-def test_the_application_passes(
-    databases: Databases, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_application_passes(databases: Databases, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with served(databases, tmp_path, RELEASE="abc123") as server:
         smoke = SmokeTest(f"http://127.0.0.1:{server.port}/", interval=0.05)
         smoke.run("abc123", wait=60)
@@ -23,7 +21,7 @@ def test_the_application_passes(
 def test_an_earlier_release_that_still_answers_fails(tmp_path: Path) -> None:
     platform = Platform(state=tmp_path / "state")
     platform.state.write_text("one", encoding="utf-8")
-    with serving(platform.answer) as server, pytest.raises(UserError, match="did not answer with release two .* one"):
+    with serving(platform.answer) as server, pytest.raises(UserError, match=r"did not answer with release two .* one"):
         SmokeTest(server.url, interval=0.01).run("two", wait=0.05)
 
 

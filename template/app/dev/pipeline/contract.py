@@ -57,11 +57,16 @@ def check_contract(base: str, runner: Sequence[str] = UV_RUN) -> bool:
     click.echo(f"Breaking changes of the API since {base}:")
     for change in changes:
         click.echo(f"  {change}")
-    if ACCEPTED.search(git("log", "--format=%B", f"{base}..HEAD")):
+    if is_announced(base):
         click.echo("Accepted: a commit announces them with BREAKING CHANGE.")
         return False
     click.echo("Keep the old form beside the new one, or announce the change in a commit: `BREAKING CHANGE: <why>`.")
     return True
+
+
+def is_announced(base: str) -> bool:
+    """Return whether a commit since `base` announces a breaking change."""
+    return ACCEPTED.search(git("log", "--format=%B", f"{base}..HEAD")) is not None
 
 
 def _document(folder: Path, runner: Sequence[str]) -> Json:

@@ -84,24 +84,18 @@ class Release:
 @click.option("--image", "repository", required=True, help="The image's name, without its tag.")
 @click.option("--release", required=True, help="The release: the image's tag.")
 @click.option("--wait", default=WAIT, show_default=True, help="Seconds until the release has to answer.")
-def main(target: str, environment: str, url: str, repository: str, release: str, wait: float) -> None:
-    """Release an image to TARGET, a section of release.toml. `after` runs what follows a release."""
+def main(*, target: str, environment: str, url: str, repository: str, release: str, wait: float) -> None:
+    """Release an image to TARGET, a section of release.toml, and run the `after` commands of all sections."""
     variables = dict(os.environ)
     subject = f"{repository.rpartition('/')[2]} {release[:12]} on {target}, {environment}"
     try:
-        commands = read_targets(Path.cwd()).get(target)
-        if commands is None:
-            raise UserError(f"release.toml has no section {target}.")
-        if not url:
-            raise UserError(f"{target.upper()}_URL is not set. docs/ci.md says where to set secrets and variables.")
-        smoke = SmokeTest(url)
         one = Release(
             target=target,
-            commands=commands,
+            commands=_commands(target, url),
             repository=repository,
             release=release,
             environment=environment,
-            smoke=smoke,
+            smoke=SmokeTest(url),
             wait=wait,
         )
         one.run(variables)
@@ -111,6 +105,15 @@ def main(target: str, environment: str, url: str, repository: str, release: str,
         raise click.ClickException(str(error)) from error
     notify(variables.get(NOTIFY), f"Released: {subject}.")
     click.echo(f"Released: {subject}.")
+
+
+def _commands(target: str, url: str) -> Commands:
+    commands = read_targets(Path.cwd()).get(target)
+    if commands is None:
+        raise UserError(f"release.toml has no section {target}.")
+    if not url:
+        raise UserError(f"{target.upper()}_URL is not set. docs/ci.md says where to set secrets and variables.")
+    return commands
 
 
 def _run_after(one: Release, variables: Mapping[str, str]) -> None:

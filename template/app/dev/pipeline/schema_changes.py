@@ -1,6 +1,7 @@
 """Breaking changes between two JSON schemas of an OpenAPI document."""
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
@@ -37,27 +38,27 @@ class SchemaChanges:
             new: the schema that replaces it.
             where: the place, which each line begins with.
         """
-        names = str(old.get("$ref", "")), str(new.get("$ref", ""))
-        if all(names):
-            # A schema that refers to itself is compared once.
-            if names in self._seen:
-                return
-            self._seen.add(names)
         before, after = _variants(old, self.old_document), _variants(new, self.new_document)
-        yield from self._compare_variants(before, after, where)
+        yield from self._compare_variants(before.keys(), after.keys(), where)
         for kind in before.keys() & after.keys():
-            yield from self._compare(before[kind], after[kind], where)
+            (old_name, old_one), (new_name, new_one) = before[kind], after[kind]
+            if old_name and new_name:
+                # A schema that contains itself is compared once.
+                if (old_name, new_name) in self._seen:
+                    continue
+                self._seen.add((old_name, new_name))
+            yield from self._compare(old_one, new_one, where)
 
-    def _compare_variants(self, before: dict[str, Json], after: dict[str, Json], where: str) -> Iterator[str]:
+    def _compare_variants(self, before: AbstractSet[str], after: AbstractSet[str], where: str) -> Iterator[str]:
         if ANY in after and self.direction is Direction.REQUEST:
             return
         if ANY in before and self.direction is Direction.RESPONSE:
             return
         if self.direction is Direction.REQUEST:
-            for kind in sorted(before.keys() - after.keys()):
+            for kind in sorted(before - after):
                 yield f"{where}: no longer accepts {kind}"
         else:
-            for kind in sorted(after.keys() - before.keys()):
+            for kind in sorted(after - before):
                 yield f"{where}: may now be {kind}"
 
     def _compare(self, old: Json, new: Json, where: str) -> Iterator[str]:
@@ -93,7 +94,9 @@ def _narrowed(old: Json, new: Json, where: str) -> Iterator[str]:
         if allowed_before is None:
             yield f"{where}: accepts only {', '.join(map(str, allowed_after))}"
         else:
-            yield from (f"{where}: no longer accepts {value!r}" for value in allowed_before if value not in allowed_after)
+            yield from (
+                f"{where}: no longer accepts {value!r}" for value in allowed_before if value not in allowed_after
+            )
     for key in UPPER_LIMITS:
         if key in new and (key not in old or new[key] < old[key]):
             yield f"{where}: {key} is now {new[key]}"
@@ -111,15 +114,18 @@ def _allowed(schema: Json) -> list[Any] | None:
     return schema.get("enum")
 
 
-def _variants(schema: Json, document: Json) -> dict[str, Json]:
-    """Return the alternatives of a schema by their kind: the JSON type, and for one of several objects its name."""
+def _variants(schema: Json, document: Json) -> dict[str, tuple[str, Json]]:
+    """Return the alternatives of a schema by their kind: the JSON type, and for one of several objects its name.
+
+    Each comes with the name of its schema, which is empty for one without a name.
+    """
     flat = list(_flatten(schema, document, name=""))
     objects = sum(one.get("type") == "object" for _, one in flat)
-    found: dict[str, Json] = {}
+    found: dict[str, tuple[str, Json]] = {}
     for name, one in flat:
         types = one.get("type", ANY)
         for kind in [types] if isinstance(types, str) else types:
-            found[name if kind == "object" and objects > 1 and name else str(kind)] = one
+            found[name if kind == "object" and objects > 1 and name else str(kind)] = name, one
     return found
 
 
