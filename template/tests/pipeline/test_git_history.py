@@ -28,6 +28,8 @@ def history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     copy_project(folder)
     shutil.copytree(ROOT / "tests", folder / "tests", ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.chdir(folder)
+    # The second process in a folder finds its files compiled.
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=":")
     git("init", "--quiet", "--initial-branch", "main")
     git("add", "--all")

@@ -45,7 +45,7 @@ class _Operation:
 
     def _security(self, index: int) -> bool:
         operation = (self._old, self._new)[index]
-        schemes: list[Json] = operation.get("security", self._documents[index].get("security", []))
+        schemes = operation.get("security", self._documents[index].get("security")) or []
         return bool(schemes) and {} not in schemes
 
     def _changes(self, direction: Direction) -> SchemaChanges:
