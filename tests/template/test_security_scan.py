@@ -133,12 +133,12 @@ class Vulnerabilities(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         pass
 
-    def do_POST(self) -> None:  # noqa: N802 - the base class calls it so
+    def do_POST(self) -> None:
         queries = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["queries"]
         known = {"vulns": [{"id": "TEST-1", "modified": "2026-01-01T00:00:00Z"}]}
         self._reply({"results": [known if query["package"]["name"] == "click" else {} for query in queries]})
 
-    def do_GET(self) -> None:  # noqa: N802 - the base class calls it so
+    def do_GET(self) -> None:
         affected = [{"package": {"ecosystem": "PyPI", "name": "click"}, "versions": ["8.3.0"]}]
         self._reply({"id": "TEST-1", "modified": "2026-01-01T00:00:00Z", "summary": "Made up", "affected": affected})
 
