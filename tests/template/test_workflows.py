@@ -40,12 +40,14 @@ release:
 
 
 def template_with(platforms: tuple[str, ...], folder: Path) -> Path:
-    """A template with further pieces."""
-    # Copier includes no file from outside of the template's folder.
+    """Make a template with further pieces."""
+    # Copier reads no file outside of the template's folder. Of the project, only the files of CI are rendered.
     shutil.copy(ROOT / "copier.yml", folder)
     shutil.copytree(ROOT / "extensions" / "services", folder / "extensions" / "services")
     catalog = Path(shutil.copytree(ROOT / "extensions" / "catalog", folder / "extensions" / "catalog"))
-    (folder / "template").symlink_to(ROOT / "template")
+    shutil.copytree(ROOT / "template" / ".github", folder / "template" / ".github")
+    for name in (".gitlab-ci.yml.jinja", "release.toml.jinja", "renovate.json"):
+        shutil.copy(ROOT / "template" / name, folder / "template")
     for name in platforms:
         text = PIECE.format(name=name, secret=f"{name.upper()}_TOKEN")
         (catalog / f"{name}.yml").write_text(text, encoding="utf-8")
