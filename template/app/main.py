@@ -34,7 +34,7 @@ def create_app(modules: Sequence[Module] = MODULES, *, runtime: Runtime | None =
     settings = runtime.settings
     public = f"{settings.API_V1_STR}/public"
     app = _empty_app(settings)
-    health = add_health_routes(app, public)
+    health = add_health_routes(app, public, release=settings.RELEASE)
     add_root_route(app, health[0])
     if app.openapi_url:
         add_docs_routes(app)

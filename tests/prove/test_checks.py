@@ -123,6 +123,26 @@ FAULTS = [
     (WORKFLOW, r"in catalog \| selectattr\('name', 'in', chosen\) ", "in catalog ", "which no chosen piece needs"),
     (WORKFLOW, r"\{\{ piece\.runner\(\) -\}\}\n", "", "does not provide redis to the tests"),
     (
+        "template/Dockerfile.jinja",
+        r"^ENV \{\{ setting \}\}=\$RELEASE\n",
+        "",
+        "a chosen piece's release: ENV SENTRY_RELEASE=$RELEASE",
+    ),
+    (
+        "template/release.toml.jinja",
+        r"^\[\{\{ piece\.name \}\}\]\n",
+        "",
+        "lacks a line of a chosen piece's release: [sentry]",
+    ),
+    ("extensions/catalog/sentry.yml", r"rollback: \[\]", "rollback: [x]", "needs both `deploy` and `rollback`"),
+    (
+        CORE,
+        r"release_settings: \[RELEASE\]",
+        "release_settings: [RELEASES]",
+        "RELEASES, which is not one of its settings",
+    ),
+    (WORKFLOW, r"pipeline\.contract ", "pipeline.contracts ", "runs app.dev.pipeline.contracts, which does not exist"),
+    (
         "extensions/catalog/email_calls.yml",
         r"requires: \[email, console, ",
         "requires: [email, ",

@@ -1,12 +1,18 @@
 """Scanners of secrets, workflows and Dockerfiles find nothing in a rendered project, nor in this repository.
 
-Bandit is not among them: ruff's S rules are the same checks, and lint runs them.
+Whether a scanner can fail is shown by a seeded fault, for each that runs without a network.
 """
 
+import json
 import re
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import override
 
 import pytest
 import yaml
@@ -66,7 +72,7 @@ def test_workflows_are_linted(project: Path) -> None:
 
 
 def test_a_faulty_workflow_is_found(project: Path) -> None:
-    workflow = project / ".github" / "workflows" / "ci.yml"
+    workflow = project / ".github" / "workflows" / "deploy.yml"
     faulty = workflow.read_text(encoding="utf-8").replace("runs-on:", "needs: [missing]\n    runs-on:", 1)
     workflow.write_text(faulty, encoding="utf-8")
     with pytest.raises(AssertionError, match="missing"):
@@ -88,7 +94,7 @@ def test_actions_are_pinned_by_hash_and_say_their_version(project: Path) -> None
     for folder in (project, ROOT):
         for workflow in (folder / ".github" / "workflows").iterdir():
             lines = [line.strip().removeprefix("- ") for line in workflow.read_text(encoding="utf-8").splitlines()]
-            uses = [line for line in lines if line.startswith("uses: ")]
+            uses = [line for line in lines if line.startswith("uses: ") and not line.startswith("uses: $/")]
             assert uses
             assert [line for line in uses if not PINNED.match(line)] == []
 
@@ -96,3 +102,90 @@ def test_actions_are_pinned_by_hash_and_say_their_version(project: Path) -> None
 def test_dependabot_updates_each_ecosystem_of_a_project(project: Path) -> None:
     updates = yaml.safe_load((project / ".github" / "dependabot.yml").read_text(encoding="utf-8"))["updates"]
     assert {update["package-ecosystem"] for update in updates} == {"uv", "github-actions", "docker"}
+
+
+BANDIT = ("bandit", "--recursive", "--quiet", "--severity-level", "high", "app", "migrations")
+
+
+def test_the_code_has_no_fault_that_bandit_finds(project: Path) -> None:
+    run(*BANDIT, folder=project)
+
+
+def test_a_fault_in_the_code_is_found(project: Path) -> None:
+    text = "import subprocess\n\n\ndef show(name: str) -> None:\n    subprocess.run(f'ls {name}', shell=True)\n"
+    (project / "app" / "faulty.py").write_text(text, encoding="utf-8")
+    with pytest.raises(AssertionError, match="B602"):
+        run(*BANDIT, folder=project)
+
+
+def test_an_unsafe_workflow_is_found(project: Path) -> None:
+    workflow = project / ".github" / "workflows" / "ci.yml"
+    text = workflow.read_text(encoding="utf-8").replace("- run: uv sync", "- run: echo ${{ github.head_ref }}", 1)
+    workflow.write_text(text, encoding="utf-8")
+    with pytest.raises(AssertionError, match="template-injection"):
+        run("zizmor", "--offline", "--no-progress", ".github", folder=project)
+
+
+class Vulnerabilities(BaseHTTPRequestHandler):
+    """OSV's API, which knows one vulnerability, of one package."""
+
+    @override
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_POST(self) -> None:
+        queries = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["queries"]
+        known = {"vulns": [{"id": "TEST-1", "modified": "2026-01-01T00:00:00Z"}]}
+        self._reply({"results": [known if query["package"]["name"] == "click" else {} for query in queries]})
+
+    def do_GET(self) -> None:
+        affected = [{"package": {"ecosystem": "PyPI", "name": "click"}, "versions": ["8.3.0"]}]
+        self._reply({"id": "TEST-1", "modified": "2026-01-01T00:00:00Z", "summary": "Made up", "affected": affected})
+
+    def _reply(self, body: object) -> None:
+        content = json.dumps(body).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+
+@contextmanager
+def vulnerability_service() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Vulnerabilities) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+
+
+@pytest.mark.parametrize(("package", "found"), [("click", True), ("idna", False)])
+def test_a_vulnerable_dependency_is_found(package: str, found: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a case
+    lock = f"""version = 1
+requires-python = ">=3.12"
+
+[[package]]
+name = "project"
+version = "0"
+source = {{ virtual = "." }}
+dependencies = [{{ name = "{package}" }}]
+
+[package.metadata]
+requires-dist = [{{ name = "{package}" }}]
+
+[[package]]
+name = "{package}"
+version = "8.3.0"
+source = {{ registry = "https://packages.invalid/simple" }}
+"""
+    (tmp_path / "uv.lock").write_text(lock, encoding="utf-8")
+    project = f'[project]\nname = "project"\nversion = "0"\nrequires-python = ">=3.12"\ndependencies = ["{package}"]\n'
+    (tmp_path / "pyproject.toml").write_text(project, encoding="utf-8")
+    with vulnerability_service() as url:
+        done = subprocess.run(
+            ["uv", "audit", "--frozen", "--service-url", url], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+    assert (done.returncode != 0) is found, done.stdout + done.stderr
+    assert ("TEST-1" in done.stdout + done.stderr) is found

@@ -60,6 +60,7 @@ NEEDED = {
     "pre-commit": Need("a command; its configuration is rendered", r"^repos:", ".pre-commit-config.yaml"),
     "pre-commit-hooks": Need("commands of pre-commit", r"entry: uv run .*(-fixer|check-)", ".pre-commit-config.yaml"),
     "pytest-asyncio": Need("a plugin of pytest", r"asyncio_mode"),
+    "pytest-cov": Need("pytest's option --cov", r"--cov=app"),
     "pytest-socket": Need("a plugin of pytest", r"--(disable-socket|allow-hosts)|pytest_socket|socket_enabled"),
     "pytest-timeout": Need("a plugin of pytest", r"^timeout = \d+$", "pyproject.toml"),
     "ruff": Need("a command of the lint", r"^\[lint\]|\[tool\.ruff", ""),

@@ -11,7 +11,7 @@ from omnistack.prove.checks.data_policy import check_data_policy
 from omnistack.prove.checks.dependencies import check_dependencies
 from omnistack.prove.checks.direction import check_direction
 from omnistack.prove.checks.fixtures import check_fixtures
-from omnistack.prove.checks.imports import check_imports, check_reached
+from omnistack.prove.checks.imports import check_imports, check_programs, check_reached
 from omnistack.prove.checks.links import check_links
 from omnistack.prove.checks.listings import check_listings
 from omnistack.prove.checks.manifest import check_manifest
@@ -23,6 +23,7 @@ from omnistack.prove.checks.names import check_names
 from omnistack.prove.checks.owns import check_owns
 from omnistack.prove.checks.production import check_production
 from omnistack.prove.checks.providers import check_providers
+from omnistack.prove.checks.releases import check_releases
 from omnistack.prove.checks.services import check_services
 from omnistack.prove.checks.settings import check_settings
 from omnistack.prove.checks.splices import check_splices
@@ -41,6 +42,7 @@ CHECKS: dict[str, Check] = {
     "splices": check_splices,
     "imports": check_imports,
     "reach": check_reached,
+    "programs": check_programs,
     "direction": check_direction,
     "dependencies": check_dependencies,
     "settings": check_settings,
@@ -55,6 +57,7 @@ CHECKS: dict[str, Check] = {
     "owns": check_owns,
     "production": check_production,
     "services": check_services,
+    "releases": check_releases,
     "names": check_names,
     "contracts": check_contracts,
     "listings": check_listings,

@@ -72,6 +72,27 @@ class ContainerSetting(Strict):
     value: str
 
 
+class Release(Strict):
+    """What a CI pipeline runs for a piece when it releases an image.
+
+    Commands run without a shell; `$NAME` is replaced by a variable of the environment. Besides the piece's own
+    `secrets` and `variables` there are IMAGE, RELEASE, ENVIRONMENT and URL.
+    """
+
+    setup: list[str]
+    """Commands that install the platform's program on the runner."""
+    deploy: list[str]
+    """Commands that release IMAGE and return when the platform has accepted it."""
+    rollback: list[str]
+    """Commands that return to the earlier image, which is then IMAGE."""
+    after: list[str]
+    """Commands after a release that passed its smoke test."""
+    secrets: list[str]
+    """Secrets of the CI environment that the commands read."""
+    variables: list[str]
+    """Variables of the CI environment that the commands read."""
+
+
 class Piece(Strict):
     """Anything that can be chosen."""
 
@@ -108,6 +129,10 @@ class Piece(Strict):
     """Those of its paths that exist for the user's own code: nothing in the application has to import them."""
     dev_servers: list[str] = []
     """The files in `app/dev/servers/` that define a `dev_service`, which `app dev` runs."""
+    release_settings: list[str] = []
+    """Those of its settings that the image sets to the name of its release."""
+    release: Release | None = None
+    """What CI runs to release an image, for a platform, or after a release."""
     is_port: bool = Field(default=False, exclude=True)
     """Whether it has the name of a port: then answers choose its providers. Computed, not written in the file."""
 

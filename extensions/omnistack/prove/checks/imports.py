@@ -1,5 +1,7 @@
 """Imports: a module, and the very name that is imported from it, exist wherever the importing line does."""
 
+import re
+
 from omnistack.prove.code import Code, Module
 from omnistack.prove.facts import Import, Reference
 from omnistack.prove.finding import Report
@@ -39,12 +41,31 @@ FOUND_BY_NAME = ("test_", "conftest", "admin_calls.py")
 """Files of tests that no test imports: pytest finds them, and `tests/users/admin_walk.py`."""
 
 
+PROGRAM = re.compile(r"\bpython -m ((?:app|tests)(?:\.\w+)+)")
+"""A program of the project in a command of CI, of the Makefile, or in the documentation."""
+
+
+def check_programs(code: Code, report: Report) -> None:
+    """Check that a program that a command names exists wherever the command does."""
+    for file in code.tree.files.values():
+        if file.name.endswith(".py"):
+            continue
+        for line in file.matching(PROGRAM.pattern):
+            for name in PROGRAM.findall(line.text):
+                missing = line.cond & ~code.exists(name)
+                report(file.source, line.number, f"runs {name}, which does not exist", missing)
+
+
 def check_reached(code: Code, report: Report) -> None:
     """Check that every file of the application is imported by another one of it, and that tests use their helpers.
+
+    A program is reached by the command that runs it, in a file that is neither Python nor documentation.
 
     What a piece offers to the user's own code has to be imported by a test or by the application.
     """
     inside, of_tests = _reached(code, {"app", "migrations"}), _reached(code, {"tests"})
+    _add_programs(code, inside)
+    _add_programs(code, of_tests)
     offers = tuple(path for piece in code.tree.model.pieces.values() for path in piece.offers)
     for module in code:
         if module.file.name == "__init__.py" or module.name in ENTRIES or module.name.endswith(f".{OFFERED}"):
@@ -72,6 +93,14 @@ def _reached(code: Code, roots: set[str]) -> Conditions[str]:
         for target, lines in module.facts.modules:
             reached.add(target, module.at(lines))
     return reached
+
+
+def _add_programs(code: Code, reached: Conditions[str]) -> None:
+    for file in code.tree.files.values():
+        if not file.name.endswith((".py", ".md")):
+            for line in file.matching(PROGRAM.pattern):
+                for name in PROGRAM.findall(line.text):
+                    reached.add(name, line.cond)
 
 
 def _check_import(code: Code, module: Module, found: Import, report: Report) -> None:

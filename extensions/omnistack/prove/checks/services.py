@@ -16,7 +16,8 @@ from omnistack.template.catalog import CATALOG_DIR
 COMPOSE = "compose.yaml"
 MAKEFILE = "Makefile"
 DOCKERFILE = "Dockerfile"
-WORKFLOW = ".github/workflows/ci.yml"
+RUNNERS = {".github/workflows/ci.yml": "runner", ".gitlab-ci.yml": "gitlab_runner"}
+"""The files of CI, and the macro of a service's lines in them."""
 SERVICES_DIR = "extensions/services"
 DEPLOY = {"render.yaml", "railway.json", "railway.toml", "fly.toml"}
 """Files that describe a deployment with its services."""
@@ -51,9 +52,9 @@ def check_services(code: Code, report: Report) -> None:
     _check_containers(code, report)
     if MAKEFILE in code.tree.files:
         _check_targets(code, code.tree.files[MAKEFILE], report)
-    if WORKFLOW in code.tree.files:
+    for path in RUNNERS.keys() & code.tree.files.keys():
         for service, cond in wanted.items():
-            _check_runner(code, code.tree.files[WORKFLOW], service, cond, report)
+            _check_runner(code, code.tree.files[path], service, cond, report)
 
 
 def _check_processes(code: Code, file: File, services: Names, report: Report) -> None:
@@ -130,13 +131,14 @@ def _check_containers(code: Code, report: Report) -> None:
 
 def _check_runner(code: Code, file: File, service: str, wanted: Cond, report: Report) -> None:
     """Check that CI provides the services that the tests need, and no others."""
-    steps = code.tree.model.macro(f"{SERVICES_DIR}/{service}.jinja", "runner")
+    steps = code.tree.model.macro(f"{SERVICES_DIR}/{service}.jinja", RUNNERS[file.path])
     there = Conditions[str](code.space)
     for line in file.lines:
         there.add(line.text, line.cond)
     for step in filter(str.strip, steps.splitlines()):
         found = there[step]
-        report(file.source, 1, f"does not provide {service} to the tests, which a chosen piece needs", wanted & ~found)
+        missing = file.cond & wanted & ~found
+        report(file.source, 1, f"does not provide {service} to the tests, which a chosen piece needs", missing)
         report(file.source, 1, f"provides {service} to the tests, which no chosen piece needs", found & ~wanted)
 
 

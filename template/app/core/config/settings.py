@@ -190,6 +190,7 @@ class Settings(ModuleSettings):
     PROJECT_NAME: Annotated[str, Field(min_length=1), AfterValidator(_one_line)]
     DEBUG: Annotated[bool, AfterValidator(_not_in_production)] = False
     LOG_LEVEL: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    RELEASE: str = Field(default="", max_length=128, pattern=r"^[\w.+:@/-]*$")
     LOG_SLOW_QUERIES: float = Field(default=0.5, ge=0, le=3600, allow_inf_nan=False)
     LOG_SLOW_REQUESTS: float = Field(default=2, ge=0, le=3600, allow_inf_nan=False)
     LOG_HEALTH_SAMPLE: int = Field(default=0, ge=0)
