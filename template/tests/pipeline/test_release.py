@@ -147,3 +147,10 @@ def test_a_notification_that_is_refused_does_not_show_its_address(
     assert done.exit_code == 0
     assert "was not delivered" in done.output
     assert "secret-part" not in done.output
+
+
+def test_two_dollar_signs_are_one(platform: Platform, tmp_path: Path) -> None:
+    write(platform, setup=[f"bash -c 'printf %s \"$$TOKEN\" > {tmp_path}/key'"])
+    with serving(platform.answer) as server:
+        assert release(server, "one").exit_code == 0
+    assert (tmp_path / "key").read_text(encoding="utf-8") == "secret"
