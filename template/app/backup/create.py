@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import packages_distributions, version
 from typing import IO
 
@@ -42,6 +42,9 @@ def create_backup(context: BackupContext, destination: Destination, *, database_
     manifests: list[Manifest] = []
     with destination.lock(), snapshot(context) as taken:
         created_at = datetime.now(UTC).replace(microsecond=0)
+        taken_times = {backup.created_at for backup in destination.backups()}
+        while created_at in taken_times:
+            created_at += timedelta(seconds=1)
         name = backup_name(context.project_name, created_at, encrypted=bool(recipient_value))
 
         def write(target: IO[bytes]) -> None:

@@ -163,4 +163,4 @@ def newest_first(found: Iterator[StoredBackup | None], project: str) -> list[Sto
 
 def name_taken(name: str) -> BackupError:
     """Return the error for a name that exists already."""
-    return BackupError(f"{name} exists already: another backup began in the same second. Try again.")
+    return BackupError(f"{name} exists already: another command wrote it at the same time. Try again.")

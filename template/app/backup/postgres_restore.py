@@ -46,7 +46,12 @@ BEGIN
         ) AS statement
         FROM pg_class c
         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
-            AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
+            -- Extensions' objects (e) remain. Internal ones (i), such as an identity's sequence, go with their owner.
+            AND NOT EXISTS (
+                SELECT FROM pg_depend d
+                WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.objsubid = 0
+                    AND d.deptype IN ('e', 'i')
+            )
     LOOP
         EXECUTE found.statement;
     END LOOP;
@@ -54,7 +59,10 @@ BEGIN
         SELECT format('DROP ROUTINE IF EXISTS %s CASCADE', p.oid::regprocedure) AS statement
         FROM pg_proc p
         WHERE p.pronamespace = 'public'::regnamespace
-            AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
+            AND NOT EXISTS (
+                SELECT FROM pg_depend d
+                WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype IN ('e', 'i')
+            )
     LOOP
         EXECUTE found.statement;
     END LOOP;
@@ -63,7 +71,10 @@ BEGIN
         FROM pg_type t
         WHERE t.typnamespace = 'public'::regnamespace AND (t.typtype IN ('e', 'd', 'r')
             OR (t.typtype = 'c' AND EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c')))
-            AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = t.oid AND d.deptype = 'e')
+            AND NOT EXISTS (
+                SELECT FROM pg_depend d
+                WHERE d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e'
+            )
     LOOP
         EXECUTE found.statement;
     END LOOP;

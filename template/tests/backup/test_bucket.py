@@ -1,8 +1,9 @@
 """Backups in a bucket, and of files in a bucket."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -82,7 +83,7 @@ def context(
 def put(context: BackupContext, key: str, content: bytes) -> None:
     """Store a file in the application's bucket."""
 
-    async def chunks():  # type: ignore[no-untyped-def]  # noqa: ANN202
+    async def chunks() -> AsyncIterator[bytes]:
         yield content
 
     assert context.stores is not None
@@ -110,7 +111,7 @@ async def test_a_backup_goes_to_a_bucket_and_comes_back(context: BackupContext, 
 
 
 def test_a_large_backup_is_sent_in_parts_and_a_failed_one_is_not_visible(context: BackupContext) -> None:
-    def fail(target):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    def fail(target: IO[bytes]) -> None:
         target.write(bytes(LARGE))
         raise BackupError("pg_dump failed.")
 

@@ -127,3 +127,7 @@ def test_backups_of_different_times_have_different_names(source: str, tmp_path: 
     first = make(source, tmp_path, None)
     assert first.name.startswith("test-co-20")
     assert first.name.endswith("Z.tar")
+
+
+def test_two_backups_in_a_second_have_different_names(source: str, tmp_path: Path) -> None:
+    assert len({make(source, tmp_path, None).name for _ in range(3)}) == 3

@@ -21,7 +21,7 @@ def check_direction(code: Code, report: Report) -> None:
         own.rstrip("/"): piece.name for piece in sorted(pieces, key=lambda piece: piece.name) for own in piece.paths
     }
     owners = {module.name: owner(paths, module.file.path) for module in code}
-    required = {name: _required(code, name) for name in {CORE, *owners.values()}}
+    required = {name: _required(code, name) for name in {CORE, *owners.values(), *paths.values()}}
     for module in code:
         if module.name.startswith("migrations"):
             continue
@@ -36,7 +36,9 @@ def check_direction(code: Code, report: Report) -> None:
             mine, theirs = owners[module.name], owners[target.name]
             # Whether the imports of the core's tests and the command line exist is left to the check of imports.
             lax = mine == CORE or (module.name.startswith("tests") and code.tree.model.pieces[theirs].always)
-            allowed = lax or _may(required, mine, theirs) or (wires and mine in required[theirs])
+            # A file in another piece's folder exists only if both pieces are chosen.
+            both = {mine, *hosts(paths, module.file.path)}
+            allowed = lax or any(_may(required, one, theirs) for one in both) or (wires and mine in required[theirs])
             if problem is None and not allowed:
                 problem = f"belongs to {mine}, which does not require {theirs}"
             if problem is not None:
@@ -50,6 +52,13 @@ def owner(paths: Mapping[str, str], path: str) -> str:
             return paths[path]
         path = path.rpartition("/")[0]
     return CORE
+
+
+def hosts(paths: Mapping[str, str], path: str) -> set[str]:
+    """Return the pieces that a file's folders belong to."""
+    folders = path.split("/")[:-1]
+    parents = ("/".join(folders[:length]) for length in range(1, len(folders) + 1))
+    return {paths[parent] for parent in parents if parent in paths}
 
 
 def _target(code: Code, found: Import) -> Module | None:

@@ -100,7 +100,9 @@ def _check_programs(code: Code, report: Report) -> None:
     for piece in code.tree.model.pieces.values():
         for program in piece.programs:
             chosen.add(program, code.tree.model.chosen[piece.name])
-    for program, cond in chosen.items() if file is not None else ():
+    if file is None:
+        return
+    for program, cond in chosen.items():
         for macro in ("stage", "install"):
             for line in filter(None, code.tree.model.macro(f"{PROGRAMS_DIR}/{program}.jinja", macro).splitlines()):
                 there = code.space.union(each.cond for each in file.matching(rf"^{re.escape(line)}$"))
