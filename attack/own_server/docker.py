@@ -105,7 +105,8 @@ class Container:
         given |= json.loads((ROOT / "environment.json").read_text(encoding="utf-8"))
         temporary = ROOT / "tmp" / self.name
         temporary.mkdir(parents=True, exist_ok=True)
-        given |= {"TMPDIR": str(temporary), "XDG_DATA_HOME": str(ROOT / "volumes")}
+        given |= {"TMPDIR": str(temporary)}
+        given |= dict.fromkeys(("XDG_CONFIG_HOME", "XDG_DATA_HOME"), str(ROOT / "volumes"))
         return {name: value.replace("0.0.0.0", self._address) for name, value in given.items() if value is not None}  # noqa: S104 - replaced
 
     def command(self, words: Sequence[str]) -> list[str]:
