@@ -32,7 +32,7 @@ def next_run(now: datetime, at: time_of_day) -> datetime:
 
 @dataclass(kw_only=True)
 class Schedule:
-    """Runs commands once a day, each in a process of its own. An exception in the main thread ends them and it.
+    """Commands that run once a day, each in a process of its own. An exception in the main thread ends them and it.
 
     Attributes:
         at: the time of the day, in UTC.
