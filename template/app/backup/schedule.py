@@ -18,7 +18,7 @@ logger = structlog.stdlib.get_logger(__name__)
 
 RETRY_DELAY: Final = timedelta(minutes=15)
 MAX_AGE: Final = timedelta(hours=24)
-"""When the process starts and the newest backup is older than this, it makes one at once."""
+"""The age of the newest backup beyond which the process makes one when it starts."""
 STOP_TIMEOUT: Final = 20.0
 STEP: Final = 4
 """The index of a command's name in its command line."""
