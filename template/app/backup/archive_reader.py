@@ -29,7 +29,7 @@ CUT: Final = "it is incomplete: its end is missing"
 
 
 class Receiver(Protocol):
-    """Takes the contents of a backup while it is read. They are checked only when the whole backup was read."""
+    """A receiver of a backup's contents while it is read. They are checked only when the whole backup was read."""
 
     def database(self, content: bytes) -> None:
         """Take a part of the dump."""

@@ -29,7 +29,7 @@ class FileChangedError(BackupError):
 
 
 class ArchiveWriter:
-    """Writes a backup: the database, the files or their list, and the manifest, in this order."""
+    """A writer of a backup: the database, the files or their list, and the manifest, in this order."""
 
     def __init__(self, target: IO[bytes]) -> None:
         self._target = target

@@ -233,7 +233,7 @@ def extract(file: str, target: Path, *, identity: Path | None) -> None:
 def new_key(file: Path) -> None:
     """Write a new secret key to FILE, and print its public key.
 
-    Set BACKUP_AGE_RECIPIENT to the public key. Keep FILE away from the server: without it, nobody can read the backups.
+    Set BACKUP_AGE_RECIPIENT to the public key. Keep FILE away from the server: without it, the backups cannot be read.
     """
     identity, public = new_identity()
     try:

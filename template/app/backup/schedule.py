@@ -18,7 +18,7 @@ logger = structlog.stdlib.get_logger(__name__)
 
 RETRY_DELAY: Final = timedelta(minutes=15)
 MAX_AGE: Final = timedelta(hours=24)
-"""When the process starts and the newest backup is older than this, it makes one at once."""
+"""The age of the newest backup beyond which the process makes one when it starts."""
 STOP_TIMEOUT: Final = 20.0
 STEP: Final = 4
 """The index of a command's name in its command line."""
@@ -32,7 +32,7 @@ def next_run(now: datetime, at: time_of_day) -> datetime:
 
 @dataclass(kw_only=True)
 class Schedule:
-    """Runs commands once a day, each in a process of its own. An exception in the main thread ends them and it.
+    """Commands that run once a day, each in a process of its own. An exception in the main thread ends them and it.
 
     Attributes:
         at: the time of the day, in UTC.

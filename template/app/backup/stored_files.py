@@ -57,7 +57,7 @@ def _chained(first: bytes, content: Iterator[bytes]) -> Iterator[bytes]:
 
 
 class FilesRestore:
-    """Writes the stored files of a backup into the selected store. Files that it has already are skipped."""
+    """A restore of stored files into the selected store. Files that it has already are skipped."""
 
     def __init__(self, portal: Portal, store: FileStore) -> None:
         self._portal = portal

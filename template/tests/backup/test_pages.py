@@ -23,7 +23,7 @@ ENDLESS: Final = ("app backup schedule", "python -m app.backup.heartbeat", "app 
 
 
 class Shell:
-    """Runs the commands of a page, `app` in this process and the others in a shell."""
+    """A shell for the commands of a page; `app` runs in this process."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self._monkeypatch = monkeypatch

@@ -1,4 +1,4 @@
-"""What only PostgreSQL can do wrong. On SQLite, these tests have nothing to check."""
+"""Failures that only PostgreSQL has. On SQLite, these tests have nothing to check."""
 
 import os
 import subprocess

@@ -16,7 +16,7 @@ AT = time(3, 0)
 
 
 class EndError(Exception):
-    """Ends the endless loop."""
+    """The end of the endless loop."""
 
 
 class Clock:
