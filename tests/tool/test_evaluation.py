@@ -27,9 +27,9 @@ def test_defaults_are_a_whole_set(questionnaire: Questionnaire) -> None:
     assert (made.answers["preset"], made.answers["projects"]) == ("saas", True)
     assert " ".join(made.chosen) == (
         "core metrics property_tests resilience selection sentry timestamps webhook_signatures auth crypto custom "
-        "input_types outbound_http redis toolbox users websocket audit_log contact email feature_flags impersonation "
-        "jobs plans projects storage admin console email_calls email_http local payments remote_storage resend "
-        "s3_protocol stripe s3"
+        "input_types outbound_http pipeline redis toolbox users websocket audit_log contact email feature_flags "
+        "github_actions impersonation jobs plans projects storage admin console email_calls email_http local payments "
+        "remote_storage resend s3_protocol stripe s3"
     )
 
 

@@ -182,7 +182,7 @@ def test_the_table_says_how_many(run: Run, monkeypatch: pytest.MonkeyPatch) -> N
     done = run("matrix", "--strength", "1")
     assert re.search(r"^\d+ answer sets$", done.out, re.MULTILINE)
     assert re.search(
-        r"^ *saas .* redis jobs stripe contact projects websocket admin feature_flags toolbox metrics sentry *$",
+        r"^ *saas .* redis jobs stripe contact projects websocket admin feature_flags toolbox metrics sentry github_actions *$",
         done.out,
         re.MULTILINE,
     )
