@@ -82,7 +82,7 @@ class Exposition:
             raise ServiceUnavailableError("The metrics are being read by another process. Try again.") from None
 
     async def close(self) -> None:
-        """End what is under way."""
+        """Cancel a read that is running."""
         await self.sampler.close()
 
     async def _render(self) -> bytes:
