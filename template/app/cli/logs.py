@@ -31,6 +31,7 @@ class Filters:
     level: str = "debug"
     since: str | None = None
     until: str | None = None
+    min_status: int = 0
     slow: bool = False
 
     def match(self, line: Line) -> bool:
@@ -43,7 +44,7 @@ class Filters:
             return False
         if self.route is not None and self.route not in str(line.get("route")):
             return False
-        if _severity(line) < LEVELS.index(self.level):
+        if _severity(line) < LEVELS.index(self.level) or _status(line) < self.min_status:
             return False
         time = str(line.get("timestamp", ""))
         if (self.since is not None and time < self.since) or (self.until is not None and time >= self.until):
@@ -58,6 +59,7 @@ class Filters:
 @click.option("--trace-id", help="Only lines of this trace.")
 @click.option("--job", help="Only lines of the job with this name or id.")
 @click.option("--route", help="Only lines whose route contains this text.")
+@click.option("--min-status", type=int, default=0, help="Only requests with this status or a higher one, such as 500.")
 @click.option("--event", help="Only lines of this event, such as job_failed.")
 @click.option("--level", type=click.Choice(LEVELS), default="debug", help="Only lines of this level and above.")
 @click.option("--since", help="Only lines from this time on, such as 2026-01-31T12:00 (UTC).")
@@ -66,29 +68,35 @@ class Filters:
 @click.option("--json", "as_json", is_flag=True, help="Print the matching lines unchanged.")
 @click.option("--fields", is_flag=True, help="Explain the fields, and read nothing.")
 def logs(*, file: BinaryIO, as_json: bool, fields: bool, **filters: Any) -> None:  # noqa: ANN401 - see Filters
-    r"""Show the JSON lines of the log readably. Reads FILE, or standard input as long as it is open.
+    """Show the JSON lines of the log readably. Reads FILE, or standard input as long as it is open.
 
     \b
         docker compose logs --no-log-prefix --follow app | app logs --level warning
         app logs --request-id 01a220f0bad9777e90585d130294f762 app.log
+        app logs --min-status 500 app.log
         app logs --fields
 
     Lines that are not JSON are shown as they are, unless a filter is given.
-    """
+    """  # noqa: D301 - click needs the character, not the escape sequence
     if fields:
         _explain()
         return
     wanted = Filters(**filters)
     shows_all = wanted == Filters()
+    has_json = has_other = False
     with suppress(BrokenPipeError, KeyboardInterrupt):
         for raw in _lines(file):
             line = _parsed(raw)
+            has_json |= line is not None
+            has_other |= line is None
             if line is None and not shows_all:
                 continue
             if line is not None and not wanted.match(line):
                 continue
             text = raw.decode(errors="replace").rstrip("\r\n")
             click.echo(_safe(text) if line is None else text if as_json else _readable(line))
+        if has_other and not has_json and not shows_all:
+            click.echo("No line is JSON, so the filters match none. In local, use grep.", err=True)
         return
     # The reader of the output is gone: nothing is left to say, not even at the interpreter's end.
     sys.stderr.close()
@@ -112,6 +120,11 @@ def _parsed(raw: bytes) -> Line | None:
 def _severity(line: Line) -> int:
     level = line.get("level")
     return LEVELS.index(level) if level in LEVELS else LEVELS.index("info")
+
+
+def _status(line: Line) -> int:
+    status = line.get("status")
+    return status if isinstance(status, int) else 0
 
 
 def _readable(line: Line) -> str:

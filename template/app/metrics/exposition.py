@@ -90,7 +90,7 @@ class Exposition:
             raise ServiceUnavailableError("The metrics directory cannot be used. Restart the application.") from None
 
     async def close(self) -> None:
-        """End what is under way."""
+        """Cancel a read that is running."""
         await self.sampler.close()
 
     async def _render(self) -> bytes:

@@ -1,4 +1,4 @@
-"""Numbers from the database: read seldom, by one process at a time, and shared by the processes of a machine."""
+"""Numbers from the database, which one process at a time reads for all processes of a machine."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ logger = structlog.stdlib.get_logger(__name__)
 
 SAMPLE_TIMEOUT: Final = 5.0
 """Seconds that one read of a sample may take."""
-SCRAPE_PATIENCE: Final = 2.0
+SCRAPE_TIMEOUT: Final = 2.0
 """Seconds for which a scrape waits for new values before it is answered with the earlier ones."""
 
 
@@ -87,7 +87,7 @@ class Source:
 
 
 class Sampler:
-    """The samples of one machine. Only a scrape causes a read."""
+    """The samples that the processes of one machine share. Only a scrape starts a read."""
 
     def __init__(self, runtime: Runtime, directory: MetricsDirectory, sources: Sequence[Source] | None = None) -> None:
         self._runtime = runtime
@@ -96,13 +96,13 @@ class Sampler:
         self._reading: asyncio.Task[None] | None = None
 
     async def refresh(self) -> None:
-        """Read what is due, but wait no longer than SCRAPE_PATIENCE. A read continues after that."""
+        """Read the samples that are due. Wait at most SCRAPE_TIMEOUT; the read continues in the background."""
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read_due())
-        await asyncio.wait([self._reading], timeout=SCRAPE_PATIENCE)
+        await asyncio.wait([self._reading], timeout=SCRAPE_TIMEOUT)
 
     async def close(self) -> None:
-        """End a read that is under way."""
+        """Cancel a read that is running."""
         if self._reading is not None:
             self._reading.cancel()
             await asyncio.wait([self._reading])

@@ -34,14 +34,15 @@ def _set_up(runtime: Runtime) -> None:
     measures = {name: level.measure for name, level in runtime.resource(PlanLevels).by_resource.items()}
     catalog = PlanCatalog.load(measures=measures)
     check_routes(modules, catalog)
-    if catalog.unlimited_levels:
-        logger.warning("plans_without_limit", levels=catalog.unlimited_levels, hint="Declare them in plans.toml.")
     runtime.provide(PlanCatalog, catalog)
     runtime.provide(Blocks, Blocks(runtime))
 
 
 @asynccontextmanager
 async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
+    # Not in `_set_up`, which runs before logging is configured: the line would be on the standard output of commands.
+    if levels := runtime.resource(PlanCatalog).unlimited_levels:
+        logger.warning("plans_without_limit", levels=levels, hint="Declare them in plans.toml.")
     try:
         yield
     finally:

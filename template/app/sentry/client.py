@@ -14,7 +14,7 @@ from app.sentry.settings import SentrySettings
 from app.sentry.trail import Trail
 
 FLUSH_SECONDS: Final = 2.0
-"""The longest time that the end of a process waits for its last events."""
+"""Maximum number of seconds that a stopping process waits for its last events to be sent."""
 _REPORTED: Final = "__reported_to_sentry__"
 _TRAIL: Final = "__sentry_trail__"
 
@@ -55,7 +55,7 @@ class Reporter:
 
     @staticmethod
     def remember(error: BaseException, trail: Trail) -> None:
-        """Keep the trail of an exception that may be reported later, when its trail has ended."""
+        """Store the trail with the exception, for a report that is made after the trail has ended."""
         error.__dict__.setdefault(_TRAIL, trail)
 
     def report_transaction(self, trail: Trail) -> None:
@@ -63,7 +63,7 @@ class Reporter:
         self._client.capture_event(cast("Event", transaction_event(trail)))
 
     def close(self) -> None:
-        """Send what is left, for a limited time. Blocks."""
+        """Send the queued events, for at most `FLUSH_SECONDS`. Blocks."""
         self._client.close(timeout=FLUSH_SECONDS)
 
 

@@ -14,16 +14,16 @@ EXPECTED: Final[tuple[type[BaseException], ...]] = (
     KeyboardInterrupt,
     SystemExit,
 )
-"""Responses to clients, instructions to operators, and ends of tasks and processes."""
+"""Exceptions that become responses, messages for operators, or the end of a task or a process."""
 
 
 def is_expected(error: BaseException) -> bool:
-    """Whether an exception, or every exception of a group, is expected."""
+    """Return whether an exception, or every exception of a group, is expected."""
     if isinstance(error, BaseExceptionGroup):
         return all(is_expected(inner) for inner in error.exceptions)
     return isinstance(error, EXPECTED)
 
 
 def is_fault_of_job(error: BaseException) -> bool:
-    """Whether the exception of a job's last attempt is a fault. An `AppError` is: no client gets it as a response."""
+    """Return whether the exception of a job's last attempt is a fault. An `AppError` is: it becomes no response."""
     return isinstance(error, AppError) or not is_expected(error)

@@ -34,7 +34,7 @@ from app.tracing.trace_context import parse_traceparent, span_context
 
 NANOSECONDS: Final = 1_000_000_000
 _PENDING: Final = "started"
-"""The name of a span until its operation has finished, which knows the route."""
+"""The name of a span until its operation has finished: only then is the route known."""
 _PARTS: Final = KINDS.keys() - {HttpRequest, RealtimeConnection, JobAttempt, InboxAttempt}
 """Operations that are a part of another one."""
 
@@ -54,7 +54,9 @@ class _Scope(TraceIds):
 
 
 class TracingListener(TelemetryListener):
-    """A listener that makes a span of each operation of a recorded trace. Others cost only new ids.
+    """A listener that makes a span of each operation of a recorded trace.
+
+    In a trace that is not recorded, operations that begin a trace only get new ids.
 
     An operation that others may be a part of becomes the current trace (`app.core.context.current_trace`) until it
     finishes. Requests, connections, jobs and inbox attempts begin a trace; jobs and inbox attempts link to the trace
@@ -154,7 +156,7 @@ class TracingListener(TelemetryListener):
 
 
 def _find_scope(current: TraceIds | None, operation: Operation) -> _Scope | None:
-    """Return the operation's own scope, which is not the current one if an abandoned stream is still open."""
+    """Return the operation's own scope. A stream that was abandoned may have left another one above it."""
     while isinstance(current, _Scope):
         if current.operation is operation:
             return current
@@ -163,7 +165,7 @@ def _find_scope(current: TraceIds | None, operation: Operation) -> _Scope | None
 
 
 def _is_recorded(current: TraceIds) -> bool:
-    # A task that outlives its request is no part of it: a trace ends.
+    # A task may outlive its request. The trace has ended then, so the task is not recorded.
     return current.sampled and (not isinstance(current, _Scope) or current.span is None or current.span.is_recording())
 
 

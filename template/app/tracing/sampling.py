@@ -1,4 +1,4 @@
-"""The decision which traces are recorded.
+"""The sampling decision: which traces are recorded.
 
 A caller of a public API chooses its `traceparent` freely, so neither its flag nor its trace id may decide alone: both
 would let a stranger have every request recorded. Requests that ask to be recorded are, up to a budget per second; the

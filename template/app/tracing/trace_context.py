@@ -1,6 +1,6 @@
 """The header `traceparent` of W3C trace context: https://www.w3.org/TR/trace-context/.
 
-By default, no other system gets it: the ids tell a third party nothing that it needs.
+By default, it is sent to no other system: third parties do not need the ids.
 """
 
 import re

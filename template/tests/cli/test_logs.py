@@ -45,6 +45,8 @@ def shown(*options: str, text: str | bytes = TEXT) -> list[str]:
         (["--job", "users.send"], [2]),
         (["--job", "j"], [2]),
         (["--route", "health"], [1]),
+        (["--min-status", "200"], [0]),
+        (["--min-status", "500"], []),
         (["--event", "job_failed"], [2]),
         (["--level", "warning"], [1, 2, 3]),
         (["--since", "2026-01-01T00:00:02"], [2, 3]),
@@ -114,3 +116,18 @@ def test_the_page_has_the_same_table() -> None:
     page = (Path(__file__).parents[2] / "docs" / "logs.md").read_text(encoding="utf-8")
     rows = [f"| `{field.name}` | {field.kind} | {field.lines} | {field.meaning} |" for field in LOG_FIELDS]
     assert "\n".join(rows) in page
+
+
+def test_the_examples_of_the_help_are_lines_of_their_own() -> None:
+    lines = [line.strip() for line in shown("--help")]
+    assert "app logs --fields" in lines
+    assert not any("\\b" in line for line in lines)
+
+
+def test_a_filter_says_that_lines_of_local_are_not_json() -> None:
+    readable = "2026-01-01T00:00:00.000Z [info     ] request [app.access] request_id=a"
+    result = CliRunner().invoke(cli, ["logs", "--request-id", "a"], input=readable)
+    assert result.stdout == ""
+    assert "use grep" in result.stderr
+    assert CliRunner().invoke(cli, ["logs"], input=readable).stderr == ""
+    assert CliRunner().invoke(cli, ["logs", "--request-id", "none"], input=TEXT).stderr == ""

@@ -1,4 +1,4 @@
-"""Numbers from the database: read seldom, shared by processes, and kept while the database is away."""
+"""Numbers from the database: shared by processes, and kept while the database is away."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import CompoundSelect, Select, literal, select, text, true, union_all
+from sqlmodel import col
 
 from app.core.config.settings import Settings
+from app.core.data_policy.figures import rows_where
+from app.core.data_policy.gauges import count_where
+from app.core.data_policy.statistics import compute_gauges
 from app.core.db.database import Database, create_database
 from app.core.db.models import utc_now
 from app.core.inbox.models import InboxEvent, InboxStatus
@@ -25,7 +29,12 @@ NOBODY_LISTENS = "postgresql+asyncpg://user:password@127.0.0.1:1/none"
 ALWAYS = (Source("gauges", 0.0, read_gauges),)
 INCOMPLETE = Module(
     name="incomplete",
-    gauges=(Gauge(name="app_none", help="None.", query=lambda _runtime, _now: text("SELECT * FROM nowhere")),),
+    gauges=(
+        Gauge(name="app_none", help="None.", query=lambda _runtime, _now: text("SELECT * FROM nowhere")),
+        Gauge(name="app_text", help="A text, no number.", query=rows_where(InboxEvent)),
+        Gauge(name="app_short", help="No number.", query=lambda _runtime, _now: select(literal("a")), labels=("a",)),
+    ),
+    figures=(Figure(name="short", query=lambda _runtime, _now: select(literal("a"))),),
 )
 SELDOM = (Source("gauges", 3600.0, read_gauges),)
 _reads: list[datetime] = []
@@ -104,7 +113,7 @@ async def test_a_read_that_hangs_delays_no_scrape_for_long(
         await asyncio.Event().wait()
         return Reading([], is_complete=True)
 
-    monkeypatch.setattr("app.metrics.samples.SCRAPE_PATIENCE", 0.01)
+    monkeypatch.setattr("app.metrics.samples.SCRAPE_TIMEOUT", 0.01)
     sampler = Sampler(runtime, MetricsDirectory(folder), [Source("gauges", 0.0, hang)])
     async with asyncio.timeout(5):
         await sampler.refresh()
@@ -133,6 +142,12 @@ async def test_the_age_of_the_oldest_pending_event_is_read(runtime: Runtime, fol
     found = scrape(sampler, folder)
     assert 120 <= found.total("app_inbox_oldest_age_seconds") < 150
     assert found.total("app_inbox_events", status="pending") == 2
+    pending = Gauge(
+        name="app_x", help="x", query=count_where(InboxEvent, col(InboxEvent.status) == InboxStatus.PENDING)
+    )
+    counted = create_runtime([core, Module(name="x", gauges=(pending,))], database=runtime.database)
+    (result,) = [result for result in await compute_gauges(counted, utc_now()) if result.gauge is pending]
+    assert result.rows == [([], 2)]
 
 
 async def test_of_figures_by_day_only_today_has_a_label(runtime: Runtime, folder: Path) -> None:
@@ -147,8 +162,10 @@ async def test_of_figures_by_day_only_today_has_a_label(runtime: Runtime, folder
 
 async def test_a_gauge_that_fails_does_not_hide_the_others(live_runtime: Runtime, folder: Path) -> None:
     runtime = create_runtime([core, INCOMPLETE, colours], database=live_runtime.database)
-    sampler = Sampler(runtime, MetricsDirectory(folder), ALWAYS)
+    sampler = Sampler(runtime, MetricsDirectory(folder), (*ALWAYS, Source("figures", 0.0, read_figures)))
     await sampler.refresh()
     found = scrape(sampler, folder)
     assert found.total("app_colours", colour="red") == 4
+    assert found.total("app_figure", figure="painted", label="walls") == 2
     assert found.total("app_metrics_sample_success", sample="gauges") == 0
+    assert found.total("app_metrics_sample_success", sample="figures") == 0

@@ -5,7 +5,12 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import Select, func, select
+from structlog.testing import capture_logs
 
+from app.core.lifecycle import create_runtime, running
+from app.core.manifest import Module, PlanLevel
+from app.core.runtime import Runtime
+from app.modules import MODULES
 from app.plans.catalog import PlanCatalog, PlansFileError
 from app.users.models import User
 from tests.plans.conftest import PLANS
@@ -114,3 +119,14 @@ class TestLoad:
     def test_reports_a_missing_file(self, tmp_path: Path) -> None:
         with pytest.raises(PlansFileError, match="No such file"):
             PlanCatalog.load(tmp_path / "plans.toml")
+
+
+async def test_a_level_without_a_limit_is_logged_at_the_start_and_not_by_commands_that_start_nothing(
+    live_runtime: Runtime,
+) -> None:
+    level = PlanLevel(resource="unheard_of", measure=lambda _user_id: select(func.count()))
+    with capture_logs() as logs:
+        runtime = create_runtime((*MODULES, Module(name="other", levels=(level,))), database=live_runtime.database)
+        assert logs == []
+        async with running(runtime, background=False):
+            assert "unheard_of" in next(log["levels"] for log in logs if log["event"] == "plans_without_limit")

@@ -4,11 +4,18 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, inspect, select
+from sqlalchemy import ColumnElement, func, inspect, literal, select
 from sqlalchemy.orm import Mapped
+from sqlmodel import SQLModel
 
 from app.core.data_policy.figures import MAX_COUNTED
 from app.core.manifest import GaugeQuery
+
+
+def count_where(model: type[SQLModel], *where: ColumnElement[bool]) -> GaugeQuery:
+    """Count the rows that meet the conditions, up to `MAX_COUNTED`. An index must cover the conditions."""
+    rows = select(literal(1)).select_from(model).where(*where).limit(MAX_COUNTED).subquery()
+    return lambda _runtime, _now: select(func.count()).select_from(rows)
 
 
 def oldest(

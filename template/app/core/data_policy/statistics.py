@@ -1,16 +1,14 @@
 """Statistics: the figures and the gauges of every module, each by one statement."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import structlog
-from sqlalchemy import Executable, Row
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Row
 
 from app.core.db.engine import DatabaseUnavailableError
-from app.core.errors import ServiceUnavailableError
 from app.core.manifest import Figure, Gauge, modules_of
 from app.core.runtime import Runtime
 
@@ -70,11 +68,12 @@ async def compute_gauges(runtime: Runtime, now: datetime) -> list[GaugeResult]:
 
 
 async def _rows(runtime: Runtime, gauge: Gauge, now: datetime) -> list[tuple[list[str], float]] | None:
-    rows = await _fetch(runtime, gauge.name, gauge.query(runtime, now))
-    if rows is None:
-        return None
     number = len(gauge.labels)
-    return [([str(label) for label in row[:number]], _number(row[number], now)) for row in rows]
+
+    def read(row: Row[*tuple[Any, ...]]) -> tuple[list[str], float]:
+        return [str(label) for label in row[:number]], _number(row[number], now)
+
+    return await _read(runtime, gauge, now, read)
 
 
 def _number(value: object, now: datetime) -> float:
@@ -89,17 +88,20 @@ def _number(value: object, now: datetime) -> float:
 
 
 async def _values(runtime: Runtime, figure: Figure, now: datetime) -> list[FigureValue] | None:
-    rows = await _fetch(runtime, figure.name, figure.query(runtime, now))
-    if rows is None:
-        return None
-    return [FigureValue(str(label), int(value), bool(is_exact)) for label, value, is_exact in rows]
+    def read(row: Row[*tuple[Any, ...]]) -> FigureValue:
+        label, value, is_exact = row
+        return FigureValue(str(label), int(value), bool(is_exact))
+
+    return await _read(runtime, figure, now, read)
 
 
-async def _fetch(runtime: Runtime, name: str, statement: Executable) -> Sequence[Row[*tuple[Any, ...]]] | None:
+async def _read[T](
+    runtime: Runtime, source: Figure | Gauge, now: datetime, read: Callable[[Row[*tuple[Any, ...]]], T]
+) -> list[T] | None:
     try:
-        return await runtime.database.fetch(statement, {})
+        return [read(row) for row in await runtime.database.fetch(source.query(runtime, now), {})]
     except DatabaseUnavailableError:
         raise
-    except (SQLAlchemyError, ServiceUnavailableError) as error:
-        logger.warning("figure_not_available", name=name, error=type(error).__name__)
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with one statement must not hide the others
+        logger.warning("figure_not_available", name=source.name, error=type(error).__name__)
         return None

@@ -91,9 +91,10 @@ class DatabaseQuery(Operation):
 
 @dataclass(kw_only=True, slots=True)
 class PoolWait(Operation):
-    """A wait of at least `NOTABLE_WAIT` for a connection of the pool, one that failed, or a transaction's for its turn.
+    """A wait for a connection of the pool, or of a transaction for its turn.
 
-    That of a connection is reported when it ends. `PoolCheckout.waited` has the shorter ones.
+    A wait for a connection is reported when it ends, if it took at least `NOTABLE_WAIT` or failed. Shorter ones are
+    only in `PoolCheckout.waited`.
     """
 
     kind: ClassVar[str] = "pool_wait"

@@ -63,16 +63,16 @@ async def test_cleanup_prints_the_number_of_deleted_rows(runtime: Runtime) -> No
 async def test_report_shows_a_day(runtime: Runtime) -> None:
     await change_events(runtime, received_at=datetime(2026, 3, 1, 12, tzinfo=UTC))
 
-    shown = (await app("report", "--day", "2026-03-01")).output.splitlines()
+    shown = (await app("report", "--day", "2026-03-01")).stdout.splitlines()
 
     assert shown[0] == "2026-03-01"
     assert "  inbox_received: 2" in shown
-    assert "  inbox_received: 0" in (await app("report", "--day", "2026-03-02")).output.splitlines()
+    assert "  inbox_received: 0" in (await app("report", "--day", "2026-03-02")).stdout.splitlines()
 
 
 async def test_report_shows_yesterday(runtime: Runtime) -> None:
     del runtime
-    shown = (await app("report")).output.splitlines()
+    shown = (await app("report")).stdout.splitlines()
 
     assert shown[0] == (utc_now() - timedelta(days=1)).date().isoformat()
     assert "  inbox_received: 0" in shown
