@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from app.cli.database import database_url
+from app.cli.db_production import migrate_production, migration_log
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 @click.group()
 def db() -> None:
     """Create and change the database's tables."""
+
+
+db.add_command(migrate_production)
+db.add_command(migration_log)
 
 
 @db.command()
@@ -34,7 +39,7 @@ def upgrade() -> None:
         said.append(line)
         click.echo(line)
 
-    newer_than = None if database_settings().is_local else _models
+    newer_than = None if database_settings().is_local else models
     with database_url("app db upgrade") as url:
         migrations.upgrade(url, say=say, newer_than=newer_than)
     if not said:
@@ -202,7 +207,7 @@ def history() -> None:
         click.echo(f"{mark:<8} {found.name_of(it):<16} {it.revision:<20} {it.doc}")
 
 
-def _models() -> "MetaData":
+def models() -> "MetaData":
     """Return every table of every module."""
     from app.core.db.models import metadata
     from app.modules import MODULES
