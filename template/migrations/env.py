@@ -145,7 +145,9 @@ async def connect_and_migrate(url: str) -> None:
                 if getattr(error.orig, "sqlstate", None) not in RETRIED or attempt == LOCK_ATTEMPTS:
                     raise
                 if retrying is not None:
-                    retrying(f"Another session holds the table. Attempt {attempt + 1} of {LOCK_ATTEMPTS} in {attempt} s.")
+                    retrying(
+                        f"Another session holds the table. Attempt {attempt + 1} of {LOCK_ATTEMPTS} in {attempt} s."
+                    )
                 await asyncio.sleep(attempt)
     finally:
         await engine.dispose()

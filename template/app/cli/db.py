@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 import click
 
 from app.cli.database import database_url
-from app.cli.db_production import migrate_production, migration_log
+from app.cli.db_production import lint_revisions, migrate_production, migration_log, schema
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import TextIO
 
     from alembic.script import Script
     from sqlalchemy import MetaData
@@ -22,6 +23,8 @@ def db() -> None:
 
 db.add_command(migrate_production)
 db.add_command(migration_log)
+db.add_command(lint_revisions)
+db.add_command(schema)
 
 
 @db.command()
@@ -150,13 +153,21 @@ def reset(*, yes: bool) -> None:
 
 
 @db.command()
-def check() -> None:
+@click.option(
+    "--against",
+    type=click.File(encoding="utf-8"),
+    help="Also check that the release whose `app db schema` wrote this file can work with the database.",
+)
+def check(*, against: "TextIO | None") -> None:
     """Compare the models with the database. Fails if they differ."""
+    from app.cli.db_production import require_served
     from app.kit.user_error import UserError
     from app.migrate import differences
 
     with database_url("app db check") as url:
         found = differences.differences(url)
+        if against is not None:
+            require_served(url, against.read())
     for line in found.notes:
         click.echo(line)
     if found.lines:

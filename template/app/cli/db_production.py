@@ -1,6 +1,6 @@
 """`app db migrate-production` and `app db log`: migrate a database that is in use."""
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
@@ -9,10 +9,17 @@ from app.cli.database import database_url
 if TYPE_CHECKING:
     from app.migrate.production import Plan
 
-REFUSED: Final = 3
-"""The exit code after a failed check: nothing was changed."""
-STOPPED: Final = 4
-"""The exit code after a failed revision: those before it are applied."""
+
+class _Refused(click.ClickException):
+    """A check failed: nothing was changed."""
+
+    exit_code = 3
+
+
+class _Stopped(click.ClickException):
+    """A revision failed: those before it are applied."""
+
+    exit_code = 4
 
 
 @click.command("migrate-production")
@@ -37,9 +44,8 @@ def migrate_production(*, yes: bool, dry_run: bool, ignore: tuple[str, ...]) -> 
             else:
                 _migrate(url, yes=yes, dry_run=dry_run, ignore=ignore)
         except (RefusedError, StoppedError) as error:
-            shown = click.ClickException(str(error))
-            shown.exit_code = REFUSED if isinstance(error, RefusedError) else STOPPED
-            raise shown from error
+            failure = _Refused if isinstance(error, RefusedError) else _Stopped
+            raise failure(str(error)) from error
 
 
 def _migrate(url: str, *, yes: bool, dry_run: bool, ignore: tuple[str, ...]) -> None:
@@ -116,3 +122,63 @@ def migration_log(*, limit: int) -> None:
         lines = on_database(url, partial(log.entries, limit=limit))
     for line in lines or ["Nothing has been run by `app db migrate-production` yet."]:
         click.echo(line)
+
+
+@click.command("lint")
+def lint_revisions() -> None:
+    """Judge all revisions with squawk: locks that stop a table's users, and changes that break a running release.
+
+    Needs no database. A rule that a revision may break stands in its `accepted`, with the reason.
+    """
+    from app.cli.database import has_dev_servers
+    from app.kit.user_error import UserError
+    from app.migrate.script_files import branches, configuration
+
+    if not has_dev_servers():
+        raise UserError("`app db lint` needs the development dependencies, which the image does not have.")
+    from app.dev.squawk import judge
+
+    found = branches(configuration("postgresql+asyncpg://", needs_metadata=False))
+    problems = judge(found.revisions)
+    if problems:
+        raise UserError("\n".join(problems))
+    click.echo(f"squawk accepts all {len(found.revisions)} revisions.")
+
+
+@click.command("schema")
+def schema() -> None:
+    """Print the columns of this release's models as JSON, for `app db check --against` of the next release."""
+    import json
+
+    from app.cli.db import models
+    from app.migrate.release_schema import release_schema
+
+    click.echo(json.dumps(release_schema(models()), indent=1))
+
+
+def require_served(url: str, text: str) -> None:
+    """Check that a release can work with the database.
+
+    Args:
+        url: the DATABASE_URL.
+        text: the output of that release's `app db schema`.
+
+    Raises:
+        UserError: it cannot, or the text is something else.
+    """
+    from functools import partial
+
+    from pydantic import TypeAdapter, ValidationError
+
+    from app.kit.user_error import UserError
+    from app.migrate.database_state import on_database
+    from app.migrate.production import TWO_RELEASES
+    from app.migrate.release_schema import ReleaseSchema, broken
+
+    try:
+        release = TypeAdapter[ReleaseSchema](ReleaseSchema).validate_json(text)
+    except ValidationError as error:
+        raise UserError("The file is not the output of `app db schema`.") from error
+    reasons = on_database(url, partial(broken, release=release))
+    if reasons:
+        raise UserError("\n".join([*reasons, TWO_RELEASES]))

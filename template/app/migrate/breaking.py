@@ -1,10 +1,10 @@
 """The statements of pending revisions that would break the running release, found without running them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-from app.migrate.release_schema import ReleaseSchema
+from app.migrate.release_schema import ColumnUse, ReleaseSchema
 from app.migrate.statements import without_comments
 
 ALTER: Final = re.compile(r"ALTER TABLE (?:IF EXISTS )?(?:ONLY )?(?:public\.)?(\w+) (.*)", re.IGNORECASE)
@@ -30,10 +30,13 @@ def _reasons(statement: str, release: ReleaseSchema) -> Iterator[str]:
     if (match := DROP_TABLE.match(statement)) and match[1] in release:
         yield f"It drops the table {match[1]}, which the running release uses."
     match = ALTER.match(statement)
-    if match is None or match[1] not in release:
-        return
-    table, actions = match.groups()
-    columns = release[table]
+    if match is not None and match[1] in release:
+        table, actions = match.groups()
+        yield from _removed(table, actions, release[table])
+        yield from _required(table, actions, release[table])
+
+
+def _removed(table: str, actions: str, columns: Mapping[str, ColumnUse]) -> Iterator[str]:
     for renamed in RENAME_TABLE.finditer(actions):
         yield f"It renames the table {table}, which the running release uses, to {renamed[1]}."
     for dropped in DROP_COLUMN.finditer(actions):
@@ -42,6 +45,9 @@ def _reasons(statement: str, release: ReleaseSchema) -> Iterator[str]:
     for renamed in RENAME_COLUMN.finditer(actions):
         if renamed[1] in columns:
             yield f"It renames {table}.{renamed[1]}, which the running release uses, to {renamed[2]}."
+
+
+def _required(table: str, actions: str, columns: Mapping[str, ColumnUse]) -> Iterator[str]:
     for required in SET_NOT_NULL.finditer(actions):
         if required[1] not in columns or columns[required[1]]["nullable"]:
             yield f"It makes {table}.{required[1]} NOT NULL, and the running release may leave it empty."

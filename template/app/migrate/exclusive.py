@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, cast
 
 from sqlalchemy import Connection, text
 
@@ -42,4 +42,4 @@ def migrating_process(connection: Connection) -> int | None:
         "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = :high AND objid = :low "
         "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) LIMIT 1"
     )
-    return connection.scalar(statement, {"high": LOCK >> 32, "low": LOCK & 0xFFFFFFFF})
+    return cast("int | None", connection.scalar(statement, {"high": LOCK >> 32, "low": LOCK & 0xFFFFFFFF}))

@@ -13,18 +13,32 @@ from app.migrate.release_schema import ReleaseSchema
 LOG: Final = "migration_log"
 RELEASES: Final = "migration_releases"
 TABLES: Final = frozenset({LOG, RELEASES})
-CREATE: Final = (
-    f"CREATE TABLE IF NOT EXISTS {LOG} (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, revision text NOT NULL, "
-    "state text NOT NULL, started_at timestamptz NOT NULL DEFAULT clock_timestamp(), finished_at timestamptz, "
-    "detail text)",
-    f"CREATE TABLE IF NOT EXISTS {RELEASES} (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, "
-    "recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(), models jsonb NOT NULL)",
+CREATE: Final = f"""
+CREATE TABLE IF NOT EXISTS {LOG} (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    revision text NOT NULL,
+    state text NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    finished_at timestamptz,
+    detail text
+);
+CREATE TABLE IF NOT EXISTS {RELEASES} (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    models jsonb NOT NULL
 )
+"""
+ENTRIES: Final = f"""
+SELECT to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC  ' || rpad(state, 12) || revision
+    || coalesce('  ' || round(extract(epoch FROM finished_at - started_at), 1) || ' s', '')
+    || coalesce('  ' || detail, '')
+FROM {LOG} ORDER BY id DESC LIMIT :limit
+"""  # noqa: S608 - a constant
 
 
 def create_tables(connection: Connection) -> None:
     """Create the tables that don't exist, and mark entries of runs that were killed as interrupted."""
-    for statement in CREATE:
+    for statement in CREATE.split(";"):
         connection.execute(text(statement))
     connection.execute(
         text(f"UPDATE {LOG} SET state = 'interrupted', finished_at = clock_timestamp() WHERE state = 'started'")  # noqa: S608 - a constant
@@ -49,12 +63,7 @@ def entries(connection: Connection, limit: int) -> list[str]:
     """Return the newest entries as lines, the newest first."""
     if not _exists(connection, LOG):
         return []
-    statement = text(
-        "SELECT to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC  ' || rpad(state, 12) "
-        "|| revision || coalesce('  ' || round(extract(epoch FROM finished_at - started_at), 1) || ' s', '') "
-        f"|| coalesce('  ' || detail, '') FROM {LOG} ORDER BY id DESC LIMIT :limit"  # noqa: S608 - a constant
-    )
-    return list(connection.scalars(statement, {"limit": limit}))
+    return list(connection.scalars(text(ENTRIES), {"limit": limit}))
 
 
 def running_release(connection: Connection) -> ReleaseSchema | None:

@@ -1,4 +1,4 @@
-"""Migrate a PostgreSQL database that is in use: check first, apply one revision after another, stop at the first doubt."""
+"""Migrate a PostgreSQL database that is in use: check, apply one revision after another, stop at the first doubt."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -102,7 +102,10 @@ def _checked(connection: Connection, pending: list[Script], sql: dict[str, str])
     built = {name for statements in sql.values() for name in concurrent_indexes(statements)}
     invalid = indexes.invalid_indexes(connection)
     found += [
-        Doubt("invalid-index", f"The index {name} is invalid, and no pending revision builds it. Run: REINDEX INDEX CONCURRENTLY {name};")
+        Doubt(
+            "invalid-index",
+            f"The index {name} is invalid, and no pending revision builds it. Run: REINDEX INDEX CONCURRENTLY {name};",
+        )
         for name in invalid
         if name not in built
     ]

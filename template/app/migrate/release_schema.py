@@ -28,9 +28,7 @@ RANKS: Final = {"SMALLINT": 1, "INTEGER": 2, "BIGINT": 3}
 
 def release_schema(models: MetaData) -> ReleaseSchema:
     """Return the columns of the models."""
-    return {
-        table.name: {column.name: _use(column) for column in table.columns} for table in models.sorted_tables
-    }
+    return {table.name: {column.name: _use(column) for column in table.columns} for table in models.sorted_tables}
 
 
 def broken(connection: Connection, release: Mapping[str, Mapping[str, ColumnUse]]) -> list[str]:
