@@ -27,10 +27,11 @@ def exclusive(url: str) -> Iterator[bool]:
         connection = engine.connect()
         try:
             opened = runner.run(connection.start())
-            for name in ("idle_in_transaction_session_timeout", "statement_timeout"):
-                runner.run(opened.execute(text(f"SET LOCAL {name} = 0")))
             statement = text("SELECT pg_try_advisory_xact_lock(:key)")
-            yield bool(runner.run(opened.scalar(statement, {"key": PRODUCTION_LOCK})))
+            is_free = bool(runner.run(opened.scalar(statement, {"key": PRODUCTION_LOCK})))
+            # After a SELECT, the connection would keep its snapshot, for which CREATE INDEX CONCURRENTLY waits.
+            runner.run(opened.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0")))
+            yield is_free
         finally:
             runner.run(connection.close())
             runner.run(engine.dispose())

@@ -90,7 +90,7 @@ async def servers(databases: Databases, tmp_path_factory: pytest.TempPathFactory
         await opened.close()
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 async def url(servers: Databases, folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
     """The URL of a database whose one table, `things`, a revision has created. It is DATABASE_URL."""
     shutil.rmtree(folder / "versions")
@@ -153,7 +153,7 @@ class TestApply:
 
     async def test_continues_after_it_was_killed(self, url: str, folder: Path) -> None:
         write_file(folder, "bbb", "aaa", add("first"))
-        write_file(folder, "ccc", "bbb", 'op.execute("LOCK TABLE things; SELECT pg_advisory_xact_lock(1)")')
+        write_file(folder, "ccc", "bbb", 'op.execute("SELECT pg_advisory_xact_lock(1)")')
         patched = (
             "from pathlib import Path; from app.migrate import script_files; from app.cli.main import cli; "
             f"script_files.MIGRATIONS = Path({str(folder)!r}); cli({list(COMMAND)!r})"
@@ -350,7 +350,7 @@ class TestSqlite:
 async def until(url: str, statement: str) -> None:
     """Wait until a statement returns a true value."""
     engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
-    async with engine.connect() as connection:
+    async with asyncio.timeout(20), engine.connect() as connection:
         while not await connection.scalar(text(statement)):
             pass
     await engine.dispose()
