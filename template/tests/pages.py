@@ -2,10 +2,12 @@
 
 import re
 from pathlib import Path
+from textwrap import dedent
 from typing import Any, Final
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / "docs"
 EXAMPLE: Final = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+SHELL: Final = re.compile(r"^(?P<indent> *)```(?:bash|sh)\n(?P<code>.*?)^(?P=indent)```", re.DOTALL | re.MULTILINE)
 
 
 def run_examples(page: str, names: dict[str, Any]) -> int:
@@ -22,6 +24,17 @@ def run_examples(page: str, names: dict[str, Any]) -> int:
     for number, example in enumerate(examples, 1):
         exec(compile(example, f"{page}, example {number}", "exec"), names)  # noqa: S102 - this project's documentation
     return len(examples)
+
+
+def shell_commands(page: str) -> list[str]:
+    """Return the commands in the shell examples of a page, one after the other, without comments.
+
+    Args:
+        page: the file's name.
+    """
+    text = (FOLDER / page).read_text(encoding="utf-8")
+    code = "\n".join(dedent(match["code"]) for match in SHELL.finditer(text)).replace("\\\n", " ")
+    return [line.strip() for line in code.splitlines() if line.strip() and not line.lstrip().startswith("#")]
 
 
 def undocumented(page: str, package: str) -> list[str]:

@@ -37,6 +37,8 @@ class Setting(Strict):
     """Whether it is a secret, of which `omnistack new` writes a new one to `.env`."""
     required: bool = False
     """Whether it must be set outside local; for a provider's setting, where that provider is selected."""
+    rotation: str | None = None
+    """How to replace it without downtime, for a secret."""
 
 
 class Process(Strict):
