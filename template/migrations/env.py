@@ -14,15 +14,15 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.core.db.engine import command_engine
 from app.migrate import comparison
+from app.migrate.exclusive import LOCK
 
-LOCK = 7_310_579_264_381
-"""The key of the advisory lock: any number, the same in every process, so that two that migrate take turns."""
 TURN_TIMEOUT = 600
 """Seconds to wait for another process that migrates."""
 LOCK_TIMEOUT = 5
 """Seconds that a statement waits for a lock on a table. Later queries queue behind it, so it gives up soon."""
 LOCK_ATTEMPTS = 6
-LOCK_NOT_AVAILABLE = "55P03"
+RETRIED = {"55P03", "40P01"}
+"""SQLSTATEs after which a transaction is tried again: lock timeout and deadlock."""
 SQLITE_BUSY_TIMEOUT = 60_000
 """Milliseconds to wait for another process that migrates."""
 
@@ -109,6 +109,9 @@ def migrate(connection: Connection) -> None:
             connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
             connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}s'"))
         context.run_migrations()
+        before_commit = cast("Callable[[Connection], None] | None", attributes.get("before_commit"))
+        if before_commit is not None:
+            before_commit(connection)
 
 
 def begin_at_once(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
@@ -130,6 +133,7 @@ async def connect_and_migrate(url: str) -> None:
         event.listen(engine.sync_engine, "begin", lock_sqlite)
     attributes = context.config.attributes
     say = cast("Callable[[str], None] | None", attributes.get("report"))
+    retrying = cast("Callable[[str], None] | None", attributes.get("retrying"))
     try:
         for attempt in range(1, LOCK_ATTEMPTS + 1):
             attributes["reported"] = []
@@ -138,8 +142,12 @@ async def connect_and_migrate(url: str) -> None:
                     await connection.run_sync(migrate)
                 break
             except DBAPIError as error:
-                if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE or attempt == LOCK_ATTEMPTS:
+                if getattr(error.orig, "sqlstate", None) not in RETRIED or attempt == LOCK_ATTEMPTS:
                     raise
+                if retrying is not None:
+                    retrying(
+                        f"Another session holds the table. Attempt {attempt + 1} of {LOCK_ATTEMPTS} in {attempt} s."
+                    )
                 await asyncio.sleep(attempt)
     finally:
         await engine.dispose()

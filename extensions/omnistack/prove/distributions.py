@@ -65,6 +65,7 @@ NEEDED = {
     "pytest-timeout": Need("a plugin of pytest", r"^timeout = \d+$", "pyproject.toml"),
     "ruff": Need("a command of the lint", r"^\[lint\]|\[tool\.ruff", ""),
     "pyrage-stubs": Need("mypy reads the types of pyrage from it", r"^import pyrage$"),
+    "squawk-cli": Need("`app db lint` runs its program", r"get_path\(\"scripts\"\)\) / \"squawk\"", "app/dev/"),
     "types-pyyaml": Need("mypy reads the types of PyYAML from it", r"^import yaml$"),
     "tzdata": Need("zoneinfo reads it where the system has no time zones", r"\bzoneinfo\b", "app/", dev=False),
     "uvloop": Need("uvicorn runs on it where it is installed", r"\buvicorn\b", "app/", dev=False),

@@ -41,6 +41,8 @@ class Setting(Strict):
     """Whether most deployments set it, though the application starts without it."""
     service: str | None = None
     """The service whose address it is. A platform that starts the service sets it."""
+    rotation: str | None = None
+    """How to replace it without downtime, for a secret."""
 
 
 class Process(Strict):

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 import click
 
 from app.cli.database import database_url
+from app.cli.db_production import lint_revisions, migrate_production, migration_log, schema
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import TextIO
 
     from alembic.script import Script
     from sqlalchemy import MetaData
@@ -17,6 +19,12 @@ if TYPE_CHECKING:
 @click.group()
 def db() -> None:
     """Create and change the database's tables."""
+
+
+db.add_command(migrate_production)
+db.add_command(migration_log)
+db.add_command(lint_revisions)
+db.add_command(schema)
 
 
 @db.command()
@@ -34,7 +42,7 @@ def upgrade() -> None:
         said.append(line)
         click.echo(line)
 
-    newer_than = None if database_settings().is_local else _models
+    newer_than = None if database_settings().is_local else models
     with database_url("app db upgrade") as url:
         migrations.upgrade(url, say=say, newer_than=newer_than)
     if not said:
@@ -145,13 +153,21 @@ def reset(*, yes: bool) -> None:
 
 
 @db.command()
-def check() -> None:
+@click.option(
+    "--against",
+    type=click.File(encoding="utf-8"),
+    help="Also check that the release whose `app db schema` wrote this file can work with the database.",
+)
+def check(*, against: "TextIO | None") -> None:
     """Compare the models with the database. Fails if they differ."""
+    from app.cli.db_production import require_served
     from app.kit.user_error import UserError
     from app.migrate import differences
 
     with database_url("app db check") as url:
         found = differences.differences(url)
+        if against is not None:
+            require_served(url, against.read())
     for line in found.notes:
         click.echo(line)
     if found.lines:
@@ -202,7 +218,7 @@ def history() -> None:
         click.echo(f"{mark:<8} {found.name_of(it):<16} {it.revision:<20} {it.doc}")
 
 
-def _models() -> "MetaData":
+def models() -> "MetaData":
     """Return every table of every module."""
     from app.core.db.models import metadata
     from app.modules import MODULES

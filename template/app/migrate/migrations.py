@@ -68,6 +68,19 @@ def upgrade(url: str, *, say: Say | None = None, newer_than: Callable[[], MetaDa
     return report.count
 
 
+def pending(url: str) -> list[Script]:
+    """Return the revisions that `upgrade` would apply, in order.
+
+    Raises:
+        UserError: the database has revisions whose files are missing.
+    """
+    found = branches(configuration(url, needs_metadata=False))
+    heads = current_heads(url)
+    require_known(found, heads)
+    applied = found.applied(heads)
+    return [it for it in found.revisions if it.revision not in applied]
+
+
 def downgrade(url: str, target: str, *, say: Say | None = None) -> int:
     """Revert revisions.
 

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from sqlalchemy import Column, Table
 
+from app.core.db.models import metadata
+from app.migrate import migration_log
+
 KINDS = {
     "table": "table",
     "column": "column",
@@ -49,6 +52,8 @@ class Provenance:
     def created(self, item: object, name: str, kind: str) -> bool:
         """Return whether a revision has created the object, and otherwise remember it as foreign."""
         table = str(item.table.name) if isinstance(item, Column) else None
+        if (kind == "table" and name in migration_log.TABLES) or (table is not None and _is_retired(table, name)):
+            return False
         if kind == "column":
             known = (table, name) in self._columns
         else:
@@ -61,6 +66,12 @@ class Provenance:
             owner = table or getattr(getattr(item, "table", None), "name", None)
             self.foreign[f"{KINDS.get(kind, kind)} {name}{f' of {owner}' if owner else ''}"] = None
         return False
+
+
+def _is_retired(table: str, column: str) -> bool:
+    """Return whether a model declares that it no longer uses a column, which a later release drops."""
+    model = metadata.tables.get(table)
+    return model is not None and column in model.info.get("retired", ())
 
 
 def _tables(tree: ast.AST) -> Iterator[str]:

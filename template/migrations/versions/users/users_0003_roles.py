@@ -13,6 +13,10 @@ revision: str = "users_0003"
 down_revision: str | Sequence[str] | None = "users_0002"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
+accepted = {
+    "ban-drop-constraint": "Without it, every release can still write the values that it wrote before.",
+    "changing-column-type": "A longer VARCHAR: PostgreSQL changes the catalog only and rewrites no row.",
+}
 
 
 def upgrade() -> None:
