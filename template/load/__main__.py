@@ -136,13 +136,16 @@ def _send(run: Run, folder: Path, url: str) -> None:
     locustfile = str(Path(__file__).with_name("locustfile.py"))
     report = str(REPORTS / "report.html")
     command = [sys.executable, "-m", "locust", "--locustfile", locustfile, "--headless", "--host", url]
-    command += ["--html", report, "--loglevel", "WARNING", "--stop-timeout", "10"]
+    command += ["--html", report, "--loglevel", "WARNING", "--only-summary", "--stop-timeout", "10"]
     environment = {**os.environ, RUN_VARIABLE: str(plan), "PYTHONPATH": str(PROJECT)}
-    done = subprocess.run(  # noqa: S603 - our own command line
-        command, env=environment, cwd=folder, stdout=subprocess.DEVNULL, check=False
-    )
+    log = REPORTS / "locust.log"
+    with log.open("wb") as output:
+        done = subprocess.run(  # noqa: S603 - our own command line
+            command, env=environment, cwd=folder, stdout=output, stderr=output, check=False
+        )
     if not Path(run.result).exists():
-        raise UserError(f"Locust ended with {done.returncode} and has measured nothing.")
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-10:]
+        raise UserError("\n".join([f"Locust ended with {done.returncode} and measured nothing:", *lines]))
 
 
 def _judge(profile: Profile, result: Result, samples: Sequence[Sample], p95: Mapping[str, float]) -> list[str]:

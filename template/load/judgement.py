@@ -52,7 +52,7 @@ def judge_errors(result: Result) -> list[str]:
     if not failures:
         return []
     most = sorted(result.errors.items(), key=lambda item: -item[1])[:5]
-    return [f"{failures} of {result.requests} requests failed.", *(f"  {count} × {error}" for error, count in most)]
+    return [f"{failures} of {result.requests} requests failed.", *(f"  {count} times {error}" for error, count in most)]
 
 
 def judge_thresholds(result: Result, p95: Mapping[str, float]) -> list[str]:
@@ -86,7 +86,7 @@ def judge_leaks(samples: Sequence[Sample], result: Result) -> list[str]:
     problems = []
     if growth > MIN_GROWTH and growth / requests > MIN_GROWTH_PER_REQUEST:
         problems.append(
-            f"The memory grew by {growth / MEBIBYTE:.0f} MiB in {seconds:.0f} s, {growth / requests:.0f} bytes a request."
+            f"The memory grew by {growth / MEBIBYTE:.0f} MiB in {seconds:.0f} s, {growth / requests:.0f} bytes per request."
         )
     quarter = max(1, len(judged) // 4)
     for name in ("descriptors", "connections"):

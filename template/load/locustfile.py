@@ -7,7 +7,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any, Final, override
 
@@ -15,7 +14,7 @@ from locust import FastHttpUser, LoadTestShape, between, events
 from locust.env import Environment
 
 from load.chosen import SCENARIOS
-from load.run import LIMITED, RUN_VARIABLE, WINDOW, Result, Route, Run, Window, percentile
+from load.run import LIMITED, RUN_VARIABLE, WINDOW, WARM_UP, Result, Route, Run, Window, percentile
 from load.scenario import Scenario, Step, StepStoppedError
 
 RUN: Final = Run.read(Path(os.environ[RUN_VARIABLE]))
@@ -28,6 +27,8 @@ FAILURES: Final[dict[tuple[str, str], int]] = defaultdict(int)
 ERRORS: Final[dict[str, int]] = defaultdict(int)
 ENDED: Final[list[tuple[float, float]]] = []
 """The time and the duration of each request."""
+BEGAN: Final[list[float]] = [0.0]
+"""The last item is the time at which the test started."""
 
 
 class ScenarioUser(FastHttpUser):
@@ -60,7 +61,7 @@ class ScenarioUser(FastHttpUser):
         headers: Mapping[str, str] | None = None,
         anonymous: bool = False,
         expected: tuple[int, ...] = (200,),
-    ) -> Any:
+    ) -> Any:  # noqa: ANN401 - JSON
         """See `Session.send`."""
         sent = dict(headers or {}) | ({} if anonymous else {"Authorization": f"Bearer {self.token}"})
         options: dict[str, Any] = {"json": json} if json is not None else {"data": content} if content else {}
@@ -156,6 +157,8 @@ def record(
 ) -> None:
     """Record a request."""
     key = (context.get("scenario", ""), name)
+    if exception is None and time.monotonic() < BEGAN[-1] + WARM_UP:
+        return
     seconds = response_time / 1000
     TIMES[key].append(seconds)
     if exception is not None:
@@ -167,17 +170,18 @@ def record(
 
 @events.test_start.add_listener
 def begin(environment: Environment, **_: object) -> None:
-    """Write the measurements once the test ends."""
-    events.test_stop.add_listener(partial(write_result, time.monotonic()))
+    """Note the time."""
+    BEGAN.append(time.monotonic())
     # A run's thresholds decide whether it failed, not single requests.
     environment.process_exit_code = 0
 
 
-def write_result(began: float, **_: object) -> None:
+@events.test_stop.add_listener
+def write_result(**_: object) -> None:
     """Write the measurements."""
     by_window: dict[int, list[float]] = defaultdict(list)
     for ended, seconds in ENDED:
-        by_window[int((ended - began) / WINDOW)].append(seconds)
+        by_window[int((ended - BEGAN[-1]) / WINDOW)].append(seconds)
     windows = tuple(
         Window(start=number * WINDOW, requests=len(times), p99=percentile(times, 0.99))
         for number, times in sorted(by_window.items())

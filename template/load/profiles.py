@@ -30,7 +30,8 @@ class Profile:
         users: the default number of users.
         seconds: the default duration.
         p95_factor: by how much the thresholds of the scenarios are multiplied.
-        judges_leaks: whether the run also fails on growing memory, connections and descriptors, and on slower responses.
+        judges_leaks: whether the run also fails on growing memory, connections and descriptors, and on a drift of the
+            response times.
     """
 
     name: str
@@ -53,5 +54,5 @@ class Profile:
 
 STEADY: Final = Profile(name="steady", users=20, seconds=30)
 SPIKE: Final = Profile(name="spike", users=10, seconds=60, p95_factor=3.0)
-SOAK: Final = Profile(name="soak", users=20, seconds=120, judges_leaks=True)
+SOAK: Final = Profile(name="soak", users=20, seconds=120, p95_factor=3.0, judges_leaks=True)
 PROFILES: Final = {profile.name: profile for profile in (STEADY, SPIKE, SOAK)}

@@ -11,6 +11,8 @@ RUN_VARIABLE: Final = "LOAD_RUN"
 """The environment variable with the path of the run's file."""
 WINDOW: Final = 5.0
 """Seconds of a window: the response times of each window are recorded separately."""
+WARM_UP: Final = 5.0
+"""Seconds in which the first requests fill caches and pools. Only failures are recorded in them."""
 LIMITED: Final = " (limited)"
 """The end of the name of requests that a plan's limit or a rate limit refused."""
 

@@ -55,7 +55,7 @@ class Tool(Strict):
     """A program of the rendered project beside the application, with a folder and dependencies of its own."""
 
     name: str
-    """The folder of its code, its target in the Makefile, and the dependency group, which `uv sync` does not install."""
+    """The folder of its code, its target in the Makefile, and its dependency group, which `uv sync` leaves out."""
     help: str
     command: list[str]
     dependencies: list[str]

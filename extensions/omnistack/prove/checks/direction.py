@@ -36,7 +36,10 @@ def check_direction(code: Code, report: Report) -> None:
             mine, theirs = owners[module.name], owners[target.name]
             # Whether the imports of the core's tests and the command line exist is left to the check of imports.
             lax = mine == CORE or (module.name.startswith("tests") and code.tree.model.pieces[theirs].always)
-            allowed = lax or _may(required, mine, theirs) or (wires and mine in required[theirs])
+            # A file in another piece's folder exists only if both are chosen.
+            shared = theirs in owners_of(paths, module.file.path)
+            listed = wires and (mine in required[theirs] or mine in owners_of(paths, target.file.path))
+            allowed = lax or shared or listed or _may(required, mine, theirs)
             if problem is None and not allowed:
                 problem = f"belongs to {mine}, which does not require {theirs}"
             if problem is not None:
@@ -50,6 +53,12 @@ def owner(paths: Mapping[str, str], path: str) -> str:
             return paths[path]
         path = path.rpartition("/")[0]
     return CORE
+
+
+def owners_of(paths: Mapping[str, str], path: str) -> set[str]:
+    """Return the pieces that own a file or a folder around it."""
+    parts = path.split("/")
+    return {paths[folder] for end in range(1, len(parts) + 1) if (folder := "/".join(parts[:end])) in paths}
 
 
 def _target(code: Code, found: Import) -> Module | None:
