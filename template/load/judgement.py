@@ -86,7 +86,7 @@ def judge_leaks(samples: Sequence[Sample], result: Result) -> list[str]:
     problems = []
     if growth > MIN_GROWTH and growth / requests > MIN_GROWTH_PER_REQUEST:
         problems.append(
-            f"The memory grew by {growth / MEBIBYTE:.0f} MiB in {seconds:.0f} s, {growth / requests:.0f} bytes per request."
+            f"The memory grew by {growth / MEBIBYTE:.0f} MiB in {seconds:.0f} s, {growth / requests:.0f} B a request."
         )
     quarter = max(1, len(judged) // 4)
     for name in ("descriptors", "connections"):

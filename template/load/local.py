@@ -56,7 +56,8 @@ def clean_environment(folder: Path, settings: Mapping[str, str]) -> Iterator[Non
     """Replace the environment and the working directory, so that no setting of this machine, or `.env`, is read."""
     before = dict(os.environ)
     os.environ.clear()
-    os.environ.update({name: value for name, value in before.items() if name in KEPT} | SETTINGS | settings)
+    os.environ.update({name: value for name, value in before.items() if name in KEPT} | SETTINGS)
+    os.environ.update(settings)
     os.environ["PYTHONPATH"] = str(PROJECT)
     try:
         with chdir(folder):

@@ -1,4 +1,4 @@
-# mypy: disable-error-code="import-not-found, misc, unused-ignore"
+# mypy: disable-error-code="import-not-found, misc, no-untyped-call"
 """Locust runs the scenarios: `python -m load` starts it. Only this file imports Locust."""
 
 import itertools
@@ -14,7 +14,7 @@ from locust import FastHttpUser, LoadTestShape, between, events
 from locust.env import Environment
 
 from load.chosen import SCENARIOS
-from load.run import LIMITED, RUN_VARIABLE, WINDOW, WARM_UP, Result, Route, Run, Window, percentile
+from load.run import LIMITED, RUN_VARIABLE, WARM_UP, WINDOW, Result, Route, Run, Window, percentile
 from load.scenario import Scenario, Step, StepStoppedError
 
 RUN: Final = Run.read(Path(os.environ[RUN_VARIABLE]))
@@ -151,7 +151,6 @@ class Stages(LoadTestShape):
         return next(((stage.users, stage.rate) for stage in RUN.stages if now < stage.until), None)
 
 
-@events.request.add_listener
 def record(
     name: str, response_time: float, exception: BaseException | None, context: Mapping[str, str], **_: object
 ) -> None:
@@ -168,7 +167,6 @@ def record(
         ENDED.append((time.monotonic(), seconds))
 
 
-@events.test_start.add_listener
 def begin(environment: Environment, **_: object) -> None:
     """Note the time."""
     BEGAN.append(time.monotonic())
@@ -176,7 +174,6 @@ def begin(environment: Environment, **_: object) -> None:
     environment.process_exit_code = 0
 
 
-@events.test_stop.add_listener
 def write_result(**_: object) -> None:
     """Write the measurements."""
     by_window: dict[int, list[float]] = defaultdict(list)
@@ -202,3 +199,8 @@ def _route(scenario: str, name: str, times: list[float], failures: int) -> Route
         p99=p99,
         longest=max(times),
     )
+
+
+events.request.add_listener(record)
+events.test_start.add_listener(begin)
+events.test_stop.add_listener(write_result)

@@ -1,4 +1,4 @@
-# mypy: disable-error-code="import-not-found, import-untyped, unused-ignore"
+# mypy: disable-error-code="import-not-found, import-untyped"
 """Samples of a local server while it is under load."""
 
 import asyncio
