@@ -1,6 +1,7 @@
 """The database: one engine a process, one transaction a request."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
@@ -16,7 +17,7 @@ from app.core.config.settings import ConfigurationError, Settings
 from app.core.db.availability import availability
 from app.core.db.bulk_changes import ON_BULK_CHANGE, BulkListener
 from app.core.db.commit_writers import run_writers
-from app.core.db.engine import NO_TRANSACTION, DatabaseUnavailableError, postgresql_engine, sqlite_engine
+from app.core.db.engine import DatabaseUnavailableError, postgresql_engine, sqlite_engine
 from app.core.db.query_statistics import count_statements
 from app.core.db.reading_session import ReadingSession
 
@@ -31,6 +32,8 @@ READ_ONLY: Final = "read_only"
 """The key under which a session's `info` says that it only reads."""
 DISPOSE_TIMEOUT: Final = 5.0
 """Seconds that closing all connections may take. A server that doesn't answer must not keep the process from ending."""
+REPLICA_RETRY_INTERVAL: Final = 10.0
+"""Seconds for which a read replica that could not be reached is not tried again."""
 READERS_SHARE: Final = 5
 """One of so many connections is kept for reading, so that transactions that wait for a lock don't take all of them."""
 
@@ -59,12 +62,20 @@ class Database:
         engine: `None` if no database is configured. Then every method that needs one raises an error.
         connections: the size of the pool, if it has one.
         connect_timeout: seconds to wait for a connection.
+        replica: a database to read from that may lag behind this one.
     """
 
     def __init__(
-        self, engine: AsyncEngine | None, *, connections: int | None = None, connect_timeout: float = 10.0
+        self,
+        engine: AsyncEngine | None,
+        *,
+        connections: int | None = None,
+        connect_timeout: float = 10.0,
+        replica: "Database | None" = None,
     ) -> None:
         self._engine = engine
+        self._replica = replica
+        self._replica_retry_at = 0.0
         self.migrated = False
         """Whether the database is known to have every revision of this code."""
         self.on_bulk_change: BulkListener | None = None
@@ -113,6 +124,25 @@ class Database:
                 if session.new or session.dirty or session.deleted:
                     raise RuntimeError("A reading session keeps no changes: use Database.transaction().")
 
+    async def replica(self) -> "Database":
+        """Return the read replica, whose data may lag behind, or this database if there is none that can be reached.
+
+        Use it for lists and reports that may miss the changes of the last seconds, and never to decide on a change.
+        """
+        if self._replica is None or time.monotonic() < self._replica_retry_at:
+            return self
+        try:
+            # Usually a connection of the pool, which takes no round trip. A pool without a free one is no reason to
+            # send its load to this database too: the caller waits, and gets the error, when it reads.
+            async with self._replica.engine.connect():
+                return self._replica
+        except PoolTimeoutError:
+            return self._replica
+        except DatabaseUnavailableError:
+            self._replica_retry_at = time.monotonic() + REPLICA_RETRY_INTERVAL
+            logger.warning("database_replica_unavailable", retry_in=REPLICA_RETRY_INTERVAL)
+            return self
+
     async def fetch(self, statement: Executable, parameters: Mapping[str, object]) -> Sequence[Row[*tuple[Any, ...]]]:
         """Return the rows of one statement that only reads. It takes half the time of a session."""
         with availability():
@@ -138,9 +168,10 @@ class Database:
         return AsyncSession(self.engine, expire_on_commit=False, info={ON_BULK_CHANGE: self.on_bulk_change})
 
     @property
-    def is_configured(self) -> bool:
-        """Whether there is an engine."""
-        return self._engine is not None
+    def engines(self) -> tuple[AsyncEngine, ...]:
+        """The engines of this database and its replica; none if no database is configured."""
+        own = () if self._engine is None else (self._engine,)
+        return own if self._replica is None else (*own, *self._replica.engines)
 
     def require(self) -> None:
         """Check that a database is configured, without connecting to it.
@@ -151,11 +182,11 @@ class Database:
         _configured(self._engine)
 
     async def dispose(self) -> None:
-        """Close every connection. Takes at most DISPOSE_TIMEOUT seconds, even if the server doesn't answer."""
-        if self._engine is not None:
+        """Close every connection. Takes at most DISPOSE_TIMEOUT seconds per server, even if one doesn't answer."""
+        for engine in self.engines:
             try:
                 async with asyncio.timeout(DISPOSE_TIMEOUT):
-                    await self._engine.dispose()
+                    await engine.dispose()
             except TimeoutError:
                 logger.warning("database_connections_not_closed", hint="The database does not answer.")
 
@@ -276,19 +307,22 @@ def is_unique_violation(error: IntegrityError) -> bool:
 
 
 def create_database(settings: Settings) -> Database:
-    """Create the engine that the settings describe. Connects to nothing yet."""
-    url = settings.DATABASE_URL
+    """Create the engines that the settings describe. Connects to nothing yet."""
+    url, read_url = settings.DATABASE_URL, settings.DATABASE_READ_URL
     if url is None:
         return Database(None)
-    is_sqlite = url.startswith("sqlite")
-    engine = sqlite_engine(settings, url) if is_sqlite else postgresql_engine(settings, url)
+    if url.startswith("sqlite"):
+        return Database(_counted(sqlite_engine(settings, url), settings))
+    options = {
+        "connections": None if settings.DB_USE_NULL_POOL else settings.DB_POOL_SIZE,
+        "connect_timeout": settings.DB_CONNECT_TIMEOUT,
+    }
+    replica = None
+    if read_url is not None:
+        replica = Database(_counted(postgresql_engine(settings, read_url, read_only=True), settings), **options)
+    return Database(_counted(postgresql_engine(settings, url), settings), **options, replica=replica)
+
+
+def _counted(engine: AsyncEngine, settings: Settings) -> AsyncEngine:
     count_statements(engine.sync_engine, slow_seconds=settings.LOG_SLOW_QUERIES)
-    if is_sqlite:
-        return Database(engine)
-    connections = None if settings.DB_USE_NULL_POOL else settings.DB_POOL_SIZE
-    return Database(engine, connections=connections, connect_timeout=settings.DB_CONNECT_TIMEOUT)
-
-
-def _autocommit_options(engine: AsyncEngine) -> dict[str, object]:
-    # SQLite's driver is in autocommit anyway (core/db/engine.py), unless a transaction is begun explicitly.
-    return {NO_TRANSACTION: True} if engine.dialect.name == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
+    return engine
