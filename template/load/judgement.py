@@ -15,7 +15,7 @@ MIN_ROUTE_REQUESTS: Final = 20
 """A route with fewer requests has no threshold: one slow request would decide."""
 WARM_UP_SHARE: Final = 0.35
 """Share of a run in which caches, pools and the allocator fill: it is not judged for leaks and drift."""
-MIN_GROWTH: Final = 12 * MEBIBYTE
+MIN_GROWTH: Final = 8 * MEBIBYTE
 """Growth of the memory over the judged part below which there is no leak."""
 MIN_GROWTH_PER_REQUEST: Final = 1536
 """Bytes per request below which there is no leak. A request that is kept takes several kilobytes."""

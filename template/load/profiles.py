@@ -54,5 +54,5 @@ class Profile:
 
 STEADY: Final = Profile(name="steady", users=20, seconds=30)
 SPIKE: Final = Profile(name="spike", users=10, seconds=60, p95_factor=3.0)
-SOAK: Final = Profile(name="soak", users=20, seconds=120, p95_factor=3.0, judges_leaks=True)
+SOAK: Final = Profile(name="soak", users=30, seconds=120, p95_factor=3.0, judges_leaks=True)
 PROFILES: Final = {profile.name: profile for profile in (STEADY, SPIKE, SOAK)}

@@ -1,14 +1,13 @@
 """The database: one engine a process, one transaction a request."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from sqlalchemy import Engine, Executable, Row, TextClause
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.util import greenlet_spawn
 from sqlmodel import SQLModel
@@ -17,9 +16,11 @@ from app.core.config.settings import ConfigurationError, Settings
 from app.core.db.availability import availability
 from app.core.db.bulk_changes import ON_BULK_CHANGE, BulkListener
 from app.core.db.commit_writers import run_writers
-from app.core.db.engine import DatabaseUnavailableError, postgresql_engine, sqlite_engine
+from app.core.db.engine import NO_TRANSACTION, DatabaseUnavailableError, postgresql_engine, sqlite_engine
+from app.core.db.execution import fetch_again, fetch_once, finish
 from app.core.db.query_statistics import count_statements
 from app.core.db.reading_session import ReadingSession
+from app.core.db.replica import Replica
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
@@ -32,8 +33,6 @@ READ_ONLY: Final = "read_only"
 """The key under which a session's `info` says that it only reads."""
 DISPOSE_TIMEOUT: Final = 5.0
 """Seconds that closing all connections may take. A server that doesn't answer must not keep the process from ending."""
-REPLICA_RETRY_INTERVAL: Final = 10.0
-"""Seconds for which a read replica that could not be reached is not tried again."""
 READERS_SHARE: Final = 5
 """One of so many connections is kept for reading, so that transactions that wait for a lock don't take all of them."""
 
@@ -74,8 +73,7 @@ class Database:
         replica: "Database | None" = None,
     ) -> None:
         self._engine = engine
-        self._replica = replica
-        self._replica_retry_at = 0.0
+        self._replica = None if replica is None else Replica(replica)
         self.migrated = False
         """Whether the database is known to have every revision of this code."""
         self.on_bulk_change: BulkListener | None = None
@@ -108,7 +106,7 @@ class Database:
         with availability():
             async with self._turn(), self.new_session(reading=False) as session:
                 yield session
-                await _finish(self._commit(session))
+                await finish(self._commit(session))
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
@@ -129,31 +127,19 @@ class Database:
 
         Use it for lists and reports that may miss the changes of the last seconds, and never to decide on a change.
         """
-        if self._replica is None or time.monotonic() < self._replica_retry_at:
-            return self
-        try:
-            # Usually a connection of the pool, which takes no round trip. A pool without a free one is no reason to
-            # send its load to this database too: the caller waits, and gets the error, when it reads.
-            async with self._replica.engine.connect():
-                return self._replica
-        except PoolTimeoutError:
-            return self._replica
-        except DatabaseUnavailableError:
-            self._replica_retry_at = time.monotonic() + REPLICA_RETRY_INTERVAL
-            logger.warning("database_replica_unavailable", retry_in=REPLICA_RETRY_INTERVAL)
-            return self
+        return self if self._replica is None or not await self._replica.answers() else self._replica.database
 
     async def fetch(self, statement: Executable, parameters: Mapping[str, object]) -> Sequence[Row[*tuple[Any, ...]]]:
         """Return the rows of one statement that only reads. It takes half the time of a session."""
         with availability():
-            return await _fetch_again(_configured(self._autocommit_engine).sync_engine, statement, parameters)
+            return await fetch_again(_configured(self._autocommit_engine).sync_engine, statement, parameters)
 
     async def execute(self, statement: Executable, parameters: Mapping[str, object]) -> Sequence[Row[*tuple[Any, ...]]]:
         """Run one statement that writes, as a transaction of its own, and return its rows once they are committed."""
         with availability():
             # In autocommit, the server commits the statement itself.
             engine = _configured(self._autocommit_engine)
-            return await greenlet_spawn(_fetch, engine.sync_engine, statement, parameters)
+            return await greenlet_spawn(fetch_once, engine.sync_engine, statement, parameters)
 
     def new_session(self, *, reading: bool) -> AsyncSession:
         """Return a session that has not been opened. `transaction` and `reading` open and close one; use those."""
@@ -171,7 +157,7 @@ class Database:
     def engines(self) -> tuple[AsyncEngine, ...]:
         """The engines of this database and its replica; none if no database is configured."""
         own = () if self._engine is None else (self._engine,)
-        return own if self._replica is None else (*own, *self._replica.engines)
+        return own if self._replica is None else (*own, *self._replica.database.engines)
 
     def require(self) -> None:
         """Check that a database is configured, without connecting to it.
@@ -224,41 +210,13 @@ def _configured(engine: AsyncEngine | None) -> AsyncEngine:
     return engine
 
 
-def _fetch(engine: Engine, statement: Executable, parameters: Mapping[str, object]) -> Sequence[Row[*tuple[Any, ...]]]:
-    with engine.connect() as connection:
-        return connection.execute(statement, parameters).all()
-
-
-async def _fetch_again(
-    engine: Engine, statement: Executable, parameters: Mapping[str, object]
-) -> Sequence[Row[*tuple[Any, ...]]]:
-    """Fetch, and once more if the server had closed the connection: reading twice does no harm."""
-    # One switch into the driver's world instead of one to connect, one to execute and one to close.
-    try:
-        return await greenlet_spawn(_fetch, engine, statement, parameters)
-    except DBAPIError as error:
-        if not error.connection_invalidated:
-            raise
-    return await greenlet_spawn(_fetch, engine, statement, parameters)
-
-
-async def _finish(work: Coroutine[object, object, None]) -> None:
-    """Finish the work even if the caller is cancelled meanwhile, and cancel the caller only then."""
-    task = asyncio.create_task(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        raise
-
-
 async def fetch_in(
     session: AsyncSession, statement: Executable, parameters: Mapping[str, object]
 ) -> Sequence[Row[*tuple[Any, ...]]]:
     """Return the rows of a statement that only reads, as the session sees them, without the session if possible."""
     bind = session.sync_session.bind
     if session.info.get(READ_ONLY) and isinstance(bind, Engine):
-        return await _fetch_again(bind, statement, parameters)
+        return await fetch_again(bind, statement, parameters)
     return (await session.execute(statement, parameters)).all()
 
 
@@ -313,16 +271,21 @@ def create_database(settings: Settings) -> Database:
         return Database(None)
     if url.startswith("sqlite"):
         return Database(_counted(sqlite_engine(settings, url), settings))
-    options = {
-        "connections": None if settings.DB_USE_NULL_POOL else settings.DB_POOL_SIZE,
-        "connect_timeout": settings.DB_CONNECT_TIMEOUT,
-    }
-    replica = None
-    if read_url is not None:
-        replica = Database(_counted(postgresql_engine(settings, read_url, read_only=True), settings), **options)
-    return Database(_counted(postgresql_engine(settings, url), settings), **options, replica=replica)
+    replica = None if read_url is None else _pooled(settings, postgresql_engine(settings, read_url, read_only=True))
+    return _pooled(settings, postgresql_engine(settings, url), replica)
+
+
+def _pooled(settings: Settings, engine: AsyncEngine, replica: Database | None = None) -> Database:
+    connections = None if settings.DB_USE_NULL_POOL else settings.DB_POOL_SIZE
+    timeout = settings.DB_CONNECT_TIMEOUT
+    return Database(_counted(engine, settings), connections=connections, connect_timeout=timeout, replica=replica)
 
 
 def _counted(engine: AsyncEngine, settings: Settings) -> AsyncEngine:
     count_statements(engine.sync_engine, slow_seconds=settings.LOG_SLOW_QUERIES)
     return engine
+
+
+def _autocommit_options(engine: AsyncEngine) -> dict[str, object]:
+    # SQLite's driver is in autocommit anyway (core/db/engine.py), unless a transaction is begun explicitly.
+    return {NO_TRANSACTION: True} if engine.dialect.name == "sqlite" else {"isolation_level": "AUTOCOMMIT"}

@@ -1,5 +1,6 @@
 """DATABASE_READ_URL: lists and reports are read from another database, as long as that can be reached."""
 
+import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -13,14 +14,17 @@ from app.core.data_policy.daily_report import make_report
 from app.core.db.availability import DatabaseBusyError
 from app.core.db.database import Database, create_database
 from app.core.db.models import utc_now
+from app.core.db.replica import RETRY_INTERVAL, Replica
 from app.core.http.dependencies import ReplicaSessionDep, SessionDep
 from app.core.manifest import Module
+from app.core.ports.telemetry import DatabaseQuery
 from app.dev.servers.postgres import private_postgres
 from app.main import create_app
 from app.migrate.migrations import upgrade
 from app.modules import MODULES
 from app.users.models import User
 from tests.conftest import make_client, make_runtime
+from tests.core.telemetry import Recorder
 from tests.databases import Databases, PostgresDatabases, postgres_databases
 
 UNREACHABLE = "postgresql+asyncpg://postgres@127.0.0.1:9/none"
@@ -106,17 +110,23 @@ async def test_a_statement_that_the_replica_cancels_is_answered_with_503(databas
             await session.execute(statement)
 
 
-async def test_a_replica_that_cannot_be_reached_is_left_out_for_a_while(
-    urls: tuple[str, str], settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_replica_that_cannot_be_reached_is_left_out(urls: tuple[str, str], settings: Settings) -> None:
     database = open_pair(settings, urls[0], UNREACHABLE)
     assert await database.replica() is database
-    # It is not tried again meanwhile: that could take DB_CONNECT_TIMEOUT for each request.
-    monkeypatch.setattr(database, "_replica", open_pair(settings, urls[1], urls[1]))
-    assert await database.replica() is database
-    monkeypatch.setattr(database, "_replica_retry_at", 0.0)
-    assert await database.replica() is not database
     await database.dispose()
+
+
+async def test_a_replica_is_tried_again_after_a_while(
+    urls: tuple[str, str], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replica, found = (Replica(create_database(settings.with_database(url))) for url in (UNREACHABLE, urls[1]))
+    assert not await replica.answers()
+    monkeypatch.setattr(replica, "database", found.database)
+    assert not await replica.answers()
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + RETRY_INTERVAL)
+    assert await replica.answers()
+    await found.database.dispose()
 
 
 async def test_without_a_replica_the_database_itself_is_read(urls: tuple[str, str], settings: Settings) -> None:
@@ -127,7 +137,10 @@ async def test_without_a_replica_the_database_itself_is_read(urls: tuple[str, st
 
 
 async def test_telemetry_sees_the_statements_of_the_replica(database: Database) -> None:
-    assert len(database.engines) == 2
+    runtime, listener = make_runtime(database), Recorder()
+    with runtime.listen(listener):
+        await (await database.replica()).fetch(NAME, {})
+    assert [query.statement for query in listener.of(DatabaseQuery)] == [str(NAME)]
 
 
 @pytest.mark.parametrize(
