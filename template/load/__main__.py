@@ -151,14 +151,14 @@ def _send(run: Run, folder: Path, url: str) -> None:
 def _judge(profile: Profile, result: Result, samples: Sequence[Sample], p95: Mapping[str, float]) -> list[str]:
     problems = [*judge_errors(result), *judge_thresholds(result, p95)]
     if profile.judges_leaks:
-        problems += judge_drift(result.windows)
+        problems += judge_drift(result.windows, samples)
         problems += judge_leaks(samples, result) if samples else []
     return problems
 
 
 def _print(result: Result, samples: Sequence[Sample], problems: Sequence[str]) -> None:
     lines = [*table(result), ""]
-    lines += [*resources(samples), ""] if samples else []
+    lines += [*resources(samples, result.requests), ""] if samples else []
     lines += [f"{result.requests} requests; charts in {REPORTS.relative_to(PROJECT) / 'report.html'}"]
     lines += [*(f"FAILED: {problem}" for problem in problems)] or ["Passed."]
     click.echo("\n".join(lines))

@@ -21,8 +21,8 @@ MIN_GROWTH_PER_REQUEST: Final = 1536
 """Bytes per request below which there is no leak. A request that is kept takes several kilobytes."""
 MAX_MORE_HANDLES: Final = 10
 """Connections or descriptors by which the last quarter may exceed the first one of the judged part."""
-MAX_DRIFT_FACTOR: Final = 2.5
-MIN_DRIFT_SECONDS: Final = 0.25
+MAX_DRIFT_FACTOR: Final = 1.6
+MIN_DRIFT_SECONDS: Final = 1.0
 """A drift below this is noise of a busy machine."""
 MIN_WINDOWS: Final = 6
 
@@ -36,12 +36,16 @@ class Sample:
         memory: resident bytes of all its processes.
         descriptors: open files and sockets.
         connections: connections to the database.
+        processor: seconds of processor time since the server's start.
+        pace: seconds that a fixed amount of work took on this machine, whatever else it does.
     """
 
     at: float
     memory: int
     descriptors: int
     connections: int
+    processor: float = 0.0
+    pace: float = 1.0
 
 
 def judge_errors(result: Result) -> list[str]:
@@ -100,10 +104,11 @@ def judge_leaks(samples: Sequence[Sample], result: Result) -> list[str]:
     return problems
 
 
-def judge_drift(windows: Sequence[Window]) -> list[str]:
+def judge_drift(windows: Sequence[Window], samples: Sequence[Sample] = ()) -> list[str]:
     """Return whether responses became slower from the first to the last third of the judged part.
 
-    The medians of windows are compared, so that a pause of the machine in some windows decides nothing.
+    The medians of windows are compared, so that a pause of the machine in some windows decides nothing. If the whole
+    machine became slower, as the samples show, the responses may be slower by the same factor.
     """
     if not windows:
         return ["No request was answered."]
@@ -112,7 +117,8 @@ def judge_drift(windows: Sequence[Window]) -> list[str]:
         return ["The run was too short to find a drift of the response times."]
     third = len(judged) // 3
     first, last = (statistics.median(window.p99 for window in part) for part in (judged[:third], judged[-third:]))
-    if last > first * MAX_DRIFT_FACTOR and last - first > MIN_DRIFT_SECONDS:
+    rise = slope([(window.start, window.p99) for window in judged]) * (judged[-1].start - judged[0].start)
+    if last > first * MAX_DRIFT_FACTOR * _slowdown(samples) and min(last - first, rise) > MIN_DRIFT_SECONDS:
         return [f"The 99th percentile rose from {first * 1000:.0f} ms to {last * 1000:.0f} ms."]
     return []
 
@@ -126,3 +132,10 @@ def slope(points: Sequence[tuple[float, float]]) -> float:
 def _judged(samples: Sequence[Sample]) -> list[Sample]:
     end = samples[-1].at if samples else 0.0
     return [sample for sample in samples if sample.at >= end * WARM_UP_SHARE]
+
+
+def _slowdown(samples: Sequence[Sample]) -> float:
+    """Return the factor by which the machine became slower from the first to the last third of the judged part."""
+    paces = [sample.pace for sample in _judged(samples)]
+    third = len(paces) // 3
+    return max(1.0, statistics.median(paces[-third:]) / statistics.median(paces[:third])) if third else 1.0

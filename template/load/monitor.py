@@ -15,6 +15,8 @@ from app.core.db.engine import command_engine
 from load.judgement import Sample
 
 INTERVAL: Final = 2.0
+PACE_WORK: Final = 500_000
+"""Numbers to add: some milliseconds of work."""
 CONNECTIONS: Final = text(
     "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
 )
@@ -41,21 +43,38 @@ async def _watch(pid: int, database: str, samples: list[Sample], ended: threadin
         while not ended.is_set():
             connections = int((await connection.execute(CONNECTIONS)).scalar_one())
             await connection.rollback()
-            memory, descriptors = _usage(pid)
+            memory, descriptors, processor = _usage(pid)
             samples.append(
-                Sample(at=time.monotonic() - began, memory=memory, descriptors=descriptors, connections=connections)
+                Sample(
+                    at=time.monotonic() - began,
+                    memory=memory,
+                    descriptors=descriptors,
+                    connections=connections,
+                    processor=processor,
+                    pace=_pace(),
+                )
             )
             await asyncio.to_thread(ended.wait, INTERVAL)
     await engine.dispose()
 
 
-def _usage(pid: int) -> tuple[int, int]:
-    """Return the resident memory and the open descriptors of a process and its children."""
+def _usage(pid: int) -> tuple[int, int, float]:
+    """Return the resident memory, the open descriptors and the processor time of a process and its children."""
     memory = descriptors = 0
+    processor = 0.0
     with suppress(psutil.NoSuchProcess):
         main = psutil.Process(pid)
         for process in (main, *main.children(recursive=True)):
             with suppress(psutil.NoSuchProcess):
                 memory += process.memory_info().rss
                 descriptors += process.num_fds()
-    return memory, descriptors
+                times = process.cpu_times()
+                processor += times.user + times.system
+    return memory, descriptors, processor
+
+
+def _pace() -> float:
+    """Return the seconds that a fixed amount of work takes."""
+    began = time.perf_counter()
+    sum(range(PACE_WORK))
+    return time.perf_counter() - began

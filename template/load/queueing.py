@@ -2,9 +2,9 @@
 
     python -m load.queueing --rate 200 --service 12 --servers 4
 
-Requests arrive at random (a Poisson process). Each waits for a free server: a process with its processor, or a connection of
-a pool. Service times are random too, with an exponential distribution, or those of `--times FILE`, in milliseconds,
-one per line.
+Requests arrive at random (a Poisson process). Each waits for a free server: a process with its processor, or a
+connection of a pool. Service times are random too, with an exponential distribution, or those of `--times FILE`, in
+milliseconds, one per line.
 """
 
 import heapq
@@ -64,7 +64,9 @@ def simulate(*, rate: float, servers: int, times: Sequence[float], requests: int
 
 @click.command()
 @click.option("--rate", type=click.FloatRange(0.1), required=True, help="Requests per second.")
-@click.option("--servers", type=click.IntRange(1, 10_000), required=True, help="Processes, or connections of all pools.")
+@click.option(
+    "--servers", type=click.IntRange(1, 10_000), required=True, help="Processes, or connections of all pools."
+)
 @click.option("--service", type=click.FloatRange(0.01), help="Mean service time in milliseconds.")
 @click.option("--times", type=click.Path(exists=True, dir_okay=False), help="A file with measured service times.")
 def main(*, rate: float, servers: int, service: float | None, times: str | None) -> None:
@@ -76,9 +78,7 @@ def main(*, rate: float, servers: int, service: float | None, times: str | None)
     click.echo(f"utilisation {outcome.utilisation:.0%}")
     if outcome.utilisation >= 1:
         raise click.ClickException("Requests arrive faster than they can be served: the queue grows without end.")
-    click.echo(
-        f"p50 {outcome.p50 * 1000:.0f} ms, p95 {outcome.p95 * 1000:.0f} ms, p99 {outcome.p99 * 1000:.0f} ms"
-    )
+    click.echo(f"p50 {outcome.p50 * 1000:.0f} ms, p95 {outcome.p95 * 1000:.0f} ms, p99 {outcome.p99 * 1000:.0f} ms")
 
 
 if __name__ == "__main__":

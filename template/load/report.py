@@ -15,8 +15,8 @@ def table(result: Result) -> Iterator[str]:
         yield f"{route.name:{width}} {route.requests:9} {route.failures:7}{times} {route.longest * 1000:8.0f}"
 
 
-def resources(samples: Sequence[Sample]) -> Iterator[str]:
-    """Yield the lines with the server's resources at the start, in the middle and at the end."""
+def resources(samples: Sequence[Sample], requests: int) -> Iterator[str]:
+    """Yield the lines with the server's resources at the start, in the middle and at the end, and per request."""
     for name, sample in zip(
         ("start", "middle", "end"), (samples[0], samples[len(samples) // 2], samples[-1]), strict=True
     ):
@@ -24,3 +24,5 @@ def resources(samples: Sequence[Sample]) -> Iterator[str]:
             f"{name:7} {sample.memory / MEBIBYTE:6.0f} MiB, {sample.descriptors} descriptors, "
             f"{sample.connections} connections to the database"
         )
+    processor = samples[-1].processor - samples[0].processor
+    yield f"{processor * 1000 / max(1, requests):.1f} ms of processor time per request"
