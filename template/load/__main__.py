@@ -51,8 +51,8 @@ def main(
 ) -> None:
     """Send requests as many users do, print response times, and exit with 1 if the run fails."""
     try:
-        profile, scenarios = _chosen(names)
-        _check_target(url, tokens, allow_remote=allow_remote)
+        profile, scenarios = choose(names)
+        check_target(url, tokens, allow_remote=allow_remote)
         thresholds = {one.name: p95 or one.p95 * profile.p95_factor for one in scenarios}
         stages = tuple(profile.stages(users or profile.users, seconds or profile.seconds))
         REPORTS.mkdir(parents=True, exist_ok=True)
@@ -74,7 +74,7 @@ def main(
     sys.exit(1 if problems else 0)
 
 
-def _chosen(names: Sequence[str]) -> tuple[Profile, list[Scenario]]:
+def choose(names: Sequence[str]) -> tuple[Profile, list[Scenario]]:
     """Return the profile and the scenarios: without names, all of them, at a steady load."""
     unknown = [name for name in names if name not in PROFILES and name not in BY_NAME]
     if unknown:
@@ -86,7 +86,7 @@ def _chosen(names: Sequence[str]) -> tuple[Profile, list[Scenario]]:
     return profiles[0] if profiles else STEADY, [BY_NAME[name] for name in names if name in BY_NAME] or SCENARIOS
 
 
-def _check_target(url: str | None, tokens: str | None, *, allow_remote: bool) -> None:
+def check_target(url: str | None, tokens: str | None, *, allow_remote: bool) -> None:
     """Refuse a target that is not this machine, unless it is meant."""
     if url is None:
         return

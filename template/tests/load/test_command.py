@@ -2,18 +2,22 @@
 
 import os
 import re
+import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 from load.chosen import SCENARIOS
 
 from app.main import create_app
-from load.__main__ import BY_NAME, main
+from load import queueing
+from load.__main__ import BY_NAME, check_target, choose, main
 from load.local import clean_environment
 from load.profiles import PROFILES, SPIKE, STEADY, Stage
 from load.run import Result, Route, Run, Window, percentile
-from tests.pages import FOLDER
+from load.scenario import Scenario
+from tests.pages import FOLDER, run_examples
 
 PATH = re.compile(r'"(?:GET|POST|PUT|PATCH|DELETE)",\s*f?"(/[^"?]*)')
 
@@ -94,13 +98,33 @@ def test_no_setting_of_this_machine_reaches_the_local_server(tmp_path: Path, mon
     assert Path.cwd() != tmp_path
 
 
-@pytest.mark.parametrize("page", ["load-tests.md", "scaling.md"])
-def test_every_command_of_the_page_is_accepted(page: str) -> None:
-    text = (FOLDER / page).read_text(encoding="utf-8")
-    commands = re.findall(r"^(?:make load|uv run --group load python -m load)\b(?!\.)(.*)$", text, re.MULTILINE)
-    for line in commands:
-        words = line.partition("#")[0].replace('ARGS="', "").replace('"', "").split()
-        names = [word.removeprefix("ARGS=") for word in words if not word.startswith("-")]
-        options = {word for word in words if word.startswith("--")}
-        assert options <= {option for parameter in main.params for option in parameter.opts}
-        assert {name for name in names if name.isalpha()} <= BY_NAME.keys() | PROFILES.keys() | {"name"}, line
+def commands(program: str) -> list[list[str]]:
+    """Return the arguments of each call of a program on the page."""
+    page = (FOLDER / "load-tests.md").read_text(encoding="utf-8")
+    lines = [shlex.split(line) for line in re.findall(rf"^{re.escape(program)}(?: (.*))?$", page, re.MULTILINE)]
+    return [[word for part in line for word in part.removeprefix("ARGS=").split()] for line in lines]
+
+
+def test_the_commands_of_the_page_are_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("tokens.txt").write_text("token\n")
+    calls = commands("make load") + commands("uv run --group load python -m load")
+    assert len(calls) >= 6
+    for arguments in calls:
+        if arguments == ["--help"]:
+            assert CliRunner().invoke(main, arguments).exit_code == 0
+            continue
+        options = main.make_context("load", arguments).params
+        choose(options["names"])
+        check_target(options["url"], options["tokens"], allow_remote=options["allow_remote"])
+
+
+def test_the_commands_of_the_page_that_simulate_run() -> None:
+    (arguments,) = commands("uv run python -m load.queueing")
+    assert CliRunner().invoke(queueing.main, arguments).exit_code == 0
+
+
+def test_the_example_of_the_page_is_a_scenario() -> None:
+    names: dict[str, Any] = {}
+    assert run_examples("load-tests.md", names) == 1
+    assert isinstance(names["scenario"], Scenario)

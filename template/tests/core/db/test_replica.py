@@ -1,5 +1,6 @@
 """DATABASE_READ_URL: lists and reports are read from another database, as long as that can be reached."""
 
+import re
 import time
 from collections.abc import AsyncIterator, Iterator
 
@@ -26,6 +27,7 @@ from app.users.models import User
 from tests.conftest import make_client, make_runtime
 from tests.core.telemetry import Recorder
 from tests.databases import Databases, PostgresDatabases, postgres_databases
+from tests.pages import FOLDER
 
 UNREACHABLE = "postgresql+asyncpg://postgres@127.0.0.1:9/none"
 NAME = text("SELECT current_database()")
@@ -141,6 +143,14 @@ async def test_telemetry_sees_the_statements_of_the_replica(database: Database) 
     with runtime.listen(listener):
         await (await database.replica()).fetch(NAME, {})
     assert [query.statement for query in listener.of(DatabaseQuery)] == [str(NAME)]
+
+
+async def test_the_statements_of_the_page_on_scaling_run(database: Database) -> None:
+    statements = re.findall(r"^```sql\n(.*?)^```", (FOLDER / "scaling.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    assert len(statements) == 2
+    for statement in statements:
+        async with database.transaction() as session:
+            await session.execute(text(statement))
 
 
 @pytest.mark.parametrize(
