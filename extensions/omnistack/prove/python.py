@@ -12,7 +12,7 @@ from functools import lru_cache
 from omnistack.prove.facts import PROVIDER_SPECS, Call, Class, Decorator, Facts, Function, Import, Lines, Reference
 from omnistack.prove.syntax import assigned, bound_by, called_expression, dotted, dotted_names, read_decorator, strings
 
-FIRST_PARTY = ("app", "tests", "migrations")
+FIRST_PARTY = ("app", "tests", "migrations", "load")
 MISSING_MODULE = ("ImportError", "ModuleNotFoundError")
 
 

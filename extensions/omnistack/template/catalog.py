@@ -57,6 +57,16 @@ class Process(Strict):
     """A command that exits with 0 if the process in the same container is alive."""
 
 
+class Tool(Strict):
+    """A program of the rendered project beside the application, with a folder and dependencies of its own."""
+
+    name: str
+    """The folder of its code, its target in the Makefile, and its dependency group, which `uv sync` leaves out."""
+    help: str
+    command: list[str]
+    dependencies: list[str]
+
+
 class Volume(Strict):
     """A folder of the rendered project's image whose files outlive the container."""
 
@@ -119,6 +129,7 @@ class Piece(Strict):
     owns: list[str]
     # The only optional keys.
     processes: list[Process] = []
+    tools: list[Tool] = []
     volumes: list[Volume] = []
     compose_files: list[str] = []
     """Those of its paths that `compose.yaml` includes."""

@@ -29,15 +29,16 @@ async def list_audit_entries(
     Send `next_cursor` as `cursor` to get the next page. With `format=csv` or `format=jsonl`, the response is a file
     with all entries that match.
     """
+    database = await runtime.database.replica()
     if query.format != ExportFormat.JSON:
         name = f"audit-log.{query.format.value}"
         return StreamingResponse(
-            export(runtime.database, query, query.format),
+            export(database, query, query.format),
             media_type=MEDIA_TYPES[query.format],
             headers={"Content-Disposition": f'attachment; filename="{name}"'},
         )
     # One more than the page shows whether there is another page.
-    rows = await find_entries(runtime.database, query, before=query.cursor, limit=query.limit + 1)
+    rows = await find_entries(database, query, before=query.cursor, limit=query.limit + 1)
     items = [AuditEntryRead.model_validate(row) for row in rows[: query.limit]]
     return AuditPage(items=items, next_cursor=items[-1].id if len(rows) > query.limit else None)
 

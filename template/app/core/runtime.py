@@ -1,7 +1,7 @@
 """The runtime: the state of a running process. Routes, jobs and commands receive it; nothing else is global."""
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import TypedDict, Unpack, cast
 from uuid import UUID
@@ -160,10 +160,12 @@ class Runtime:
     async def _audit_bulk_change(self, session: AsyncSession, change: BulkChange) -> None:
         await self.audit.record(session, bulk_entry(change))
 
-    def _observe_database(self, telemetry: Telemetry) -> AbstractContextManager[None]:
-        if not self.database.is_configured:
-            return nullcontext()
-        return observe_engine(self.database.engine.sync_engine, telemetry)
+    @contextmanager
+    def _observe_database(self, telemetry: Telemetry) -> Iterator[None]:
+        with ExitStack() as stack:
+            for engine in self.database.engines:
+                stack.enter_context(observe_engine(engine.sync_engine, telemetry))
+            yield
 
     def _replace(self, providers: "Ports | dict[str, object]") -> None:
         for name, provider in providers.items():

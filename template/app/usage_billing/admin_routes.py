@@ -9,7 +9,7 @@ from sqlmodel import col
 from app.core.admin_view import AdminAction, AdminView
 from app.core.db.pagination import Page, PageDep
 from app.core.errors import ConflictError, NotFoundError
-from app.core.http.dependencies import ActorDep, RuntimeDep, SessionDep
+from app.core.http.dependencies import ActorDep, ReplicaSessionDep, RuntimeDep, SessionDep
 from app.core.ports.audit import AuditEntry
 from app.usage_billing.models import UsageRecord, UsageState
 from app.usage_billing.repository import ErrorReportRepository, UsageRepository
@@ -30,7 +30,7 @@ VIEWS: Final = (
 
 @router.get("/records")
 async def list_usage_records(
-    session: SessionDep,
+    session: ReplicaSessionDep,
     page: PageDep,
     state: Annotated[UsageState | None, Query(description="Only records in this state.")] = None,
 ) -> Page[UsageRecordRead]:
@@ -61,6 +61,6 @@ async def send_usage_record(
 
 
 @router.get("/error-reports")
-async def list_error_reports(session: SessionDep, page: PageDep) -> Page[MeterErrorReportRead]:
+async def list_error_reports(session: ReplicaSessionDep, page: PageDep) -> Page[MeterErrorReportRead]:
     """List Stripe's reports about usage that it accepted first and rejected later, newest first."""
     return await ErrorReportRepository(session).page(MeterErrorReportRead, page)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from sqlmodel import col
 
 from app.core.db.pagination import Page, PageDep
-from app.core.http.dependencies import SessionDep
+from app.core.http.dependencies import ReplicaSessionDep, SessionDep
 from app.kit.text import SearchText
 from app.users.dependencies import AdministrationDep
 from app.users.models import User
@@ -19,7 +19,7 @@ router = APIRouter(prefix="/users")
 
 @router.get("")
 async def list_users(
-    session: SessionDep,
+    session: ReplicaSessionDep,
     page: PageDep,
     search: Annotated[SearchText | None, Query(description="Part of an address or a name.")] = None,
     role: Annotated[RoleName | None, Query(description="Only users with this role.")] = None,

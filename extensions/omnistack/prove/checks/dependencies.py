@@ -17,6 +17,7 @@ from omnistack.prove.tree import File
 from omnistack.template.catalog import CATALOG_DIR
 
 PYPROJECT = "pyproject.toml"
+DEV = "dev"
 SHIPPED = ("app", "migrations")
 """Packages that run in production, without development dependencies."""
 
@@ -27,9 +28,19 @@ class Declared:
 
     name: str
     extras: frozenset[str]
-    dev: bool
+    group: str
+    """The dependency group, or empty if it is installed in production."""
     line: int
     cond: Cond
+
+    @property
+    def dev(self) -> bool:
+        """Whether it is for development only."""
+        return bool(self.group)
+
+    def serves(self, folder: str) -> bool:
+        """Return whether code in a folder may import it: a tool's group is installed for its folder alone."""
+        return self.group in {"", DEV, folder}
 
 
 def check_dependencies(code: Code, report: Report) -> None:
@@ -78,7 +89,7 @@ def read_requirements(file: File, report: Report) -> Iterator[Declared]:
         elif (
             text
             and not text.startswith("#")
-            and (table, key) in {("project", "dependencies"), ("dependency-groups", "dev")}
+            and ((table, key) == ("project", "dependencies") or (table == "dependency-groups" and key))
         ):
             try:
                 (requirement,) = tomllib.loads(f"x = [{text}]")["x"]
@@ -87,7 +98,7 @@ def read_requirements(file: File, report: Report) -> Iterator[Declared]:
                 report(file.source, line.number, f"{text} is not a valid requirement", line.cond)
                 continue
             name = str(canonicalize_name(parsed.name))
-            yield Declared(name, frozenset(parsed.extras), table != "project", number, line.cond)
+            yield Declared(name, frozenset(parsed.extras), "" if table == "project" else key, number, line.cond)
 
 
 def _check_import(
@@ -99,7 +110,8 @@ def _check_import(
     missing = module.at(found.lines)
     for name, extra in names:
         for requirement in declared.get(name, ()):
-            if (extra is None or extra in requirement.extras) and (lax or not requirement.dev):
+            fits = requirement.serves(module.name.split(".")[0]) and (lax or not requirement.dev)
+            if fits and (extra is None or extra in requirement.extras):
                 missing = missing & ~requirement.cond
     kind = "as a dependency" if shipped else "as a dependency or for development"
     message = f"imports {found.module}, but {names[0][0]} is not declared {kind}"
@@ -133,7 +145,8 @@ def _needed(code: Code, name: str) -> Cond:
 
 def _declaration(code: Code, requirement: Declared) -> tuple[str, int]:
     for piece in code.tree.model.pieces.values():
-        texts = piece.dev_dependencies if requirement.dev else piece.dependencies
+        tools = [text for tool in piece.tools if tool.name == requirement.group for text in tool.dependencies]
+        texts = {"": piece.dependencies, DEV: piece.dev_dependencies}.get(requirement.group, tools)
         for text in texts:
             if requirement_name(text) == requirement.name:
                 path = f"{CATALOG_DIR}/{piece.name}.yml"

@@ -37,8 +37,9 @@ def check_direction(code: Code, report: Report) -> None:
             # Whether the imports of the core's tests and the command line exist is left to the check of imports.
             lax = mine == CORE or (module.name.startswith("tests") and code.tree.model.pieces[theirs].always)
             # A file in another piece's folder exists only if both pieces are chosen.
-            both = {mine, *hosts(paths, module.file.path)}
-            allowed = lax or any(_may(required, one, theirs) for one in both) or (wires and mine in required[theirs])
+            both = {mine, *owners_of(paths, module.file.path)}
+            listed = wires and (mine in required[theirs] or mine in owners_of(paths, target.file.path))
+            allowed = lax or listed or theirs in both or any(_may(required, one, theirs) for one in both)
             if problem is None and not allowed:
                 problem = f"belongs to {mine}, which does not require {theirs}"
             if problem is not None:
@@ -54,11 +55,10 @@ def owner(paths: Mapping[str, str], path: str) -> str:
     return CORE
 
 
-def hosts(paths: Mapping[str, str], path: str) -> set[str]:
-    """Return the pieces that a file's folders belong to."""
-    folders = path.split("/")[:-1]
-    parents = ("/".join(folders[:length]) for length in range(1, len(folders) + 1))
-    return {paths[parent] for parent in parents if parent in paths}
+def owners_of(paths: Mapping[str, str], path: str) -> set[str]:
+    """Return the pieces that own a file or a folder around it."""
+    parts = path.split("/")
+    return {paths[folder] for end in range(1, len(parts) + 1) if (folder := "/".join(parts[:end])) in paths}
 
 
 def _target(code: Code, found: Import) -> Module | None:

@@ -69,6 +69,14 @@ def _strong(value: SecretStr, info: ValidationInfo) -> SecretStr:
     return value
 
 
+def _replica_url(value: str | None, info: ValidationInfo) -> str | None:
+    url = _database_url(value, info)
+    primary = info.data.get("DATABASE_URL") or ""
+    if url is not None and (url.startswith("sqlite") or primary.startswith("sqlite")):
+        raise ValueError("names a read replica, which SQLite doesn't have; remove it")
+    return url
+
+
 def _database_url(value: str | None, info: ValidationInfo) -> str | None:
     url = None if value is None else normal_url(value)
     if url is not None and _deployed(info) and has_example_password(url):
@@ -202,6 +210,7 @@ class Settings(ModuleSettings):
     BACKEND_CORS_ORIGINS: Origins = ()
     # Hidden, because the password would be visible wherever the settings are printed.
     DATABASE_URL: Annotated[str | None, Field(repr=False), AfterValidator(_database_url), RequiredOutsideLocal] = None
+    DATABASE_READ_URL: Annotated[str | None, Field(repr=False), AfterValidator(_replica_url)] = None
     DB_POOL_SIZE: int = Field(default=10, ge=1, le=500)
     DB_POOL_RECYCLE: int = Field(default=3600, ge=1)
     DB_USE_NULL_POOL: bool = False

@@ -37,7 +37,8 @@ async def make_report(runtime: Runtime, day: date) -> DailyReport:
     since = datetime.combine(day, time.min, tzinfo=UTC)
     until = since + timedelta(days=1)
     metrics: dict[str, int] = {}
-    async with runtime.database.reading() as session:
+    database = await runtime.database.replica()
+    async with database.reading() as session:
         for metric in (metric for module in modules_of(runtime) for metric in module.metrics):
             # A sum may be a decimal.
             metrics[metric.name] = int((await session.scalars(metric.count(since, until))).one())

@@ -15,6 +15,8 @@ from app.core.errors import ServiceUnavailableError
 logger = structlog.stdlib.get_logger(__name__)
 
 LOCK_NOT_AVAILABLE, QUERY_CANCELED = "55P03", "57014"
+SERIALIZATION_FAILURE, RECOVERY = "40001", "conflict with recovery"
+"""The code and a part of the message of a statement that a replica cancels to apply a change of the primary."""
 UNDEFINED = frozenset({"42P01", "42703"})
 """PostgreSQL's codes of a table and a column that do not exist."""
 _NAMES = re.compile(r'"([^"]+)"|(?:column|table|column named) ([\w.]+)|no such (?:table|column): ([\w.]+)')
@@ -40,7 +42,7 @@ def availability() -> Iterator[None]:
 
     Raises:
         DatabaseUnavailableError: no connection was free in time, or the connection broke.
-        DatabaseBusyError: a statement reached DB_STATEMENT_TIMEOUT or DB_LOCK_TIMEOUT.
+        DatabaseBusyError: a statement reached DB_STATEMENT_TIMEOUT or DB_LOCK_TIMEOUT, or a replica cancelled it.
         DatabaseOutdatedError: a table or column of a model does not exist.
     """
     try:
@@ -51,6 +53,8 @@ def availability() -> Iterator[None]:
         if error.connection_invalidated:
             raise DatabaseUnavailableError from error
         code, message = getattr(error.orig, "sqlstate", None), str(error.orig)
+        if code == SERIALIZATION_FAILURE and RECOVERY in message:
+            raise DatabaseBusyError from error
         if code in {LOCK_NOT_AVAILABLE, QUERY_CANCELED} or "database is locked" in message:
             raise DatabaseBusyError from error
         if (code in UNDEFINED or "no such " in message or "has no column" in message) and _is_of_a_model(message):

@@ -1,13 +1,13 @@
 """The database: one engine a process, one transaction a request."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from sqlalchemy import Engine, Executable, Row, TextClause
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.util import greenlet_spawn
 from sqlmodel import SQLModel
@@ -17,8 +17,10 @@ from app.core.db.availability import availability
 from app.core.db.bulk_changes import ON_BULK_CHANGE, BulkListener
 from app.core.db.commit_writers import run_writers
 from app.core.db.engine import NO_TRANSACTION, DatabaseUnavailableError, postgresql_engine, sqlite_engine
+from app.core.db.execution import fetch_again, fetch_once, finish
 from app.core.db.query_statistics import count_statements
 from app.core.db.reading_session import ReadingSession
+from app.core.db.replica import Replica
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
@@ -59,12 +61,19 @@ class Database:
         engine: `None` if no database is configured. Then every method that needs one raises an error.
         connections: the size of the pool, if it has one.
         connect_timeout: seconds to wait for a connection.
+        replica: a database to read from that may lag behind this one.
     """
 
     def __init__(
-        self, engine: AsyncEngine | None, *, connections: int | None = None, connect_timeout: float = 10.0
+        self,
+        engine: AsyncEngine | None,
+        *,
+        connections: int | None = None,
+        connect_timeout: float = 10.0,
+        replica: "Database | None" = None,
     ) -> None:
         self._engine = engine
+        self._replica = None if replica is None else Replica(replica)
         self.migrated = False
         """Whether the database is known to have every revision of this code."""
         self.on_bulk_change: BulkListener | None = None
@@ -97,7 +106,7 @@ class Database:
         with availability():
             async with self._turn(), self.new_session(reading=False) as session:
                 yield session
-                await _finish(self._commit(session))
+                await finish(self._commit(session))
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
@@ -113,17 +122,24 @@ class Database:
                 if session.new or session.dirty or session.deleted:
                     raise RuntimeError("A reading session keeps no changes: use Database.transaction().")
 
+    async def replica(self) -> "Database":
+        """Return the read replica, whose data may lag behind, or this database if there is none that can be reached.
+
+        Use it for lists and reports that may miss the changes of the last seconds, and never to decide on a change.
+        """
+        return self if self._replica is None or not await self._replica.answers() else self._replica.database
+
     async def fetch(self, statement: Executable, parameters: Mapping[str, object]) -> Sequence[Row[*tuple[Any, ...]]]:
         """Return the rows of one statement that only reads. It takes half the time of a session."""
         with availability():
-            return await _fetch_again(_configured(self._autocommit_engine).sync_engine, statement, parameters)
+            return await fetch_again(_configured(self._autocommit_engine).sync_engine, statement, parameters)
 
     async def execute(self, statement: Executable, parameters: Mapping[str, object]) -> Sequence[Row[*tuple[Any, ...]]]:
         """Run one statement that writes, as a transaction of its own, and return its rows once they are committed."""
         with availability():
             # In autocommit, the server commits the statement itself.
             engine = _configured(self._autocommit_engine)
-            return await greenlet_spawn(_fetch, engine.sync_engine, statement, parameters)
+            return await greenlet_spawn(fetch_once, engine.sync_engine, statement, parameters)
 
     def new_session(self, *, reading: bool) -> AsyncSession:
         """Return a session that has not been opened. `transaction` and `reading` open and close one; use those."""
@@ -138,9 +154,10 @@ class Database:
         return AsyncSession(self.engine, expire_on_commit=False, info={ON_BULK_CHANGE: self.on_bulk_change})
 
     @property
-    def is_configured(self) -> bool:
-        """Whether there is an engine."""
-        return self._engine is not None
+    def engines(self) -> tuple[AsyncEngine, ...]:
+        """The engines of this database and its replica; none if no database is configured."""
+        own = () if self._engine is None else (self._engine,)
+        return own if self._replica is None else (*own, *self._replica.database.engines)
 
     def require(self) -> None:
         """Check that a database is configured, without connecting to it.
@@ -151,11 +168,11 @@ class Database:
         _configured(self._engine)
 
     async def dispose(self) -> None:
-        """Close every connection. Takes at most DISPOSE_TIMEOUT seconds, even if the server doesn't answer."""
-        if self._engine is not None:
+        """Close every connection. Takes at most DISPOSE_TIMEOUT seconds per server, even if one doesn't answer."""
+        for engine in self.engines:
             try:
                 async with asyncio.timeout(DISPOSE_TIMEOUT):
-                    await self._engine.dispose()
+                    await engine.dispose()
             except TimeoutError:
                 logger.warning("database_connections_not_closed", hint="The database does not answer.")
 
@@ -193,41 +210,13 @@ def _configured(engine: AsyncEngine | None) -> AsyncEngine:
     return engine
 
 
-def _fetch(engine: Engine, statement: Executable, parameters: Mapping[str, object]) -> Sequence[Row[*tuple[Any, ...]]]:
-    with engine.connect() as connection:
-        return connection.execute(statement, parameters).all()
-
-
-async def _fetch_again(
-    engine: Engine, statement: Executable, parameters: Mapping[str, object]
-) -> Sequence[Row[*tuple[Any, ...]]]:
-    """Fetch, and once more if the server had closed the connection: reading twice does no harm."""
-    # One switch into the driver's world instead of one to connect, one to execute and one to close.
-    try:
-        return await greenlet_spawn(_fetch, engine, statement, parameters)
-    except DBAPIError as error:
-        if not error.connection_invalidated:
-            raise
-    return await greenlet_spawn(_fetch, engine, statement, parameters)
-
-
-async def _finish(work: Coroutine[object, object, None]) -> None:
-    """Finish the work even if the caller is cancelled meanwhile, and cancel the caller only then."""
-    task = asyncio.create_task(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        raise
-
-
 async def fetch_in(
     session: AsyncSession, statement: Executable, parameters: Mapping[str, object]
 ) -> Sequence[Row[*tuple[Any, ...]]]:
     """Return the rows of a statement that only reads, as the session sees them, without the session if possible."""
     bind = session.sync_session.bind
     if session.info.get(READ_ONLY) and isinstance(bind, Engine):
-        return await _fetch_again(bind, statement, parameters)
+        return await fetch_again(bind, statement, parameters)
     return (await session.execute(statement, parameters)).all()
 
 
@@ -276,17 +265,25 @@ def is_unique_violation(error: IntegrityError) -> bool:
 
 
 def create_database(settings: Settings) -> Database:
-    """Create the engine that the settings describe. Connects to nothing yet."""
-    url = settings.DATABASE_URL
+    """Create the engines that the settings describe. Connects to nothing yet."""
+    url, read_url = settings.DATABASE_URL, settings.DATABASE_READ_URL
     if url is None:
         return Database(None)
-    is_sqlite = url.startswith("sqlite")
-    engine = sqlite_engine(settings, url) if is_sqlite else postgresql_engine(settings, url)
-    count_statements(engine.sync_engine, slow_seconds=settings.LOG_SLOW_QUERIES)
-    if is_sqlite:
-        return Database(engine)
+    if url.startswith("sqlite"):
+        return Database(_counted(sqlite_engine(settings, url), settings))
+    replica = None if read_url is None else _pooled(settings, postgresql_engine(settings, read_url, read_only=True))
+    return _pooled(settings, postgresql_engine(settings, url), replica)
+
+
+def _pooled(settings: Settings, engine: AsyncEngine, replica: Database | None = None) -> Database:
     connections = None if settings.DB_USE_NULL_POOL else settings.DB_POOL_SIZE
-    return Database(engine, connections=connections, connect_timeout=settings.DB_CONNECT_TIMEOUT)
+    timeout = settings.DB_CONNECT_TIMEOUT
+    return Database(_counted(engine, settings), connections=connections, connect_timeout=timeout, replica=replica)
+
+
+def _counted(engine: AsyncEngine, settings: Settings) -> AsyncEngine:
+    count_statements(engine.sync_engine, slow_seconds=settings.LOG_SLOW_QUERIES)
+    return engine
 
 
 def _autocommit_options(engine: AsyncEngine) -> dict[str, object]:

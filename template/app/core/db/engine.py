@@ -44,8 +44,12 @@ class DatabaseUnavailableError(ServiceUnavailableError):
         super().__init__(message, headers={"Retry-After": "5"})
 
 
-def postgresql_engine(settings: Settings, url: str) -> AsyncEngine:
-    """Return an engine with deadlines, and with a connection pool of its own unless DB_USE_NULL_POOL is set."""
+def postgresql_engine(settings: Settings, url: str, *, read_only: bool = False) -> AsyncEngine:
+    """Return an engine with deadlines, and with a connection pool of its own unless DB_USE_NULL_POOL is set.
+
+    Args:
+        read_only: whether the server refuses every change, even if it is no replica.
+    """
     arguments: dict[str, Any] = {
         "echo": settings.DEBUG,
         # Values would end up in the log, with the error that they caused.
@@ -70,6 +74,8 @@ def postgresql_engine(settings: Settings, url: str) -> AsyncEngine:
     else:
         # A pooler refuses parameters that it doesn't know; there the client's timeout has to do.
         parameters |= _server_timeouts(settings)
+        if read_only:
+            parameters["default_transaction_read_only"] = "on"
     engine = create_async_engine(left, connect_args={**connect, "server_settings": parameters}, **arguments)
     event.listen(engine.sync_engine, "do_connect", _connect)
     event.listen(engine.sync_engine, "checkin", _note_time)

@@ -54,3 +54,17 @@ async def get_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]
 
 # Function scope: the commit precedes the response, so that a client never sees a result that was not stored.
 SessionDep = Annotated[AsyncSession, Depends(get_session, scope="function")]
+
+
+async def get_replica_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
+    """Open a session for reading on the read replica (DATABASE_READ_URL), whose data may lag behind by seconds.
+
+    Without a replica, or while it can't be reached, the session reads from the database itself.
+    """
+    database = await get_runtime(connection).database.replica()
+    async with database.reading() as session:
+        yield session
+
+
+# For lists and reports that may miss the changes of the last seconds; not for what a user has just changed.
+ReplicaSessionDep = Annotated[AsyncSession, Depends(get_replica_session, scope="function")]
