@@ -182,7 +182,8 @@ def test_the_table_says_how_many(run: Run, monkeypatch: pytest.MonkeyPatch) -> N
     done = run("matrix", "--strength", "1")
     assert re.search(r"^\d+ answer sets$", done.out, re.MULTILINE)
     assert re.search(
-        r"^ *saas .* redis jobs stripe contact projects websocket .* toolbox metrics sentry own_server github_actions *$",
+        r"^ *saas .* redis jobs stripe contact projects websocket .* toolbox metrics sentry own_server github_actions "
+        r"load_tests *$",
         done.out,
         re.MULTILINE,
     )

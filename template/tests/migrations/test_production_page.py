@@ -66,9 +66,7 @@ def test_a_retired_column_is_left_alone(url: str, folder: Path, monkeypatch: pyt
     columns = ", ".join(
         f'sa.Column("{it.name}", sa.{it.type!r}, nullable={it.nullable}, primary_key={it.primary_key})' for it in copy.c
     )
-    write_file(
-        folder, "aaa", None, f'op.create_table("{table.name}", {columns}, sa.Column("old_note", sa.String(9)))'
-    )
+    write_file(folder, "aaa", None, f'op.create_table("{table.name}", {columns}, sa.Column("old_note", sa.String(9)))')
     try:
         app("db", "upgrade")
         results: list[list[str]] = []
