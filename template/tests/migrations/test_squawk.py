@@ -32,7 +32,10 @@ class TestProblems:
         ("accepted", "problem"),
         [
             ('{"ban-drop-column": " "}', "accepts ban-drop-column without a reason"),
-            ('{"ban-drop-column": "Unused.", "renaming-table": "Why?"}', "accepts renaming-table, which it does not break"),
+            (
+                '{"ban-drop-column": "Unused.", "renaming-table": "Why?"}',
+                "accepts renaming-table, which it does not break",
+            ),
         ],
     )
     def test_are_found_in_accept_markers(self, folder: Path, accepted: str, problem: str) -> None:
