@@ -85,7 +85,7 @@ class ContainerSetting(Strict):
 
 
 class Release(Strict):
-    """What a CI pipeline runs for a piece when it releases an image.
+    """The commands of a CI pipeline for a piece, when it releases an image.
 
     Commands run without a shell; `$NAME` is replaced by a variable of the environment. Besides the piece's own
     `secrets` and `variables` there are IMAGE, RELEASE, ENVIRONMENT and URL.
@@ -145,7 +145,7 @@ class Piece(Strict):
     release_settings: list[str] = []
     """Those of its settings that the image sets to the name of its release."""
     release: Release | None = None
-    """What CI runs to release an image, for a platform, or after a release."""
+    """The commands of CI that release an image to a platform, or follow a release."""
     is_port: bool = Field(default=False, exclude=True)
     """Whether it has the name of a port: then answers choose its providers. Computed, not written in the file."""
 

@@ -129,7 +129,7 @@ class TestDirectory:
 
 
 class TestDamagedFiles:
-    """What a power failure, or another version of the library, leaves."""
+    """Files that a power failure, or another version of the library, leaves."""
 
     @pytest.mark.parametrize("damage", [b"\xff" * 40, b"\x40\0\0\0\0\0\0\0\x08\0\0\0nojson!!" + bytes(48)])
     def test_of_a_dead_process_are_left_out(self, folder: Path, damage: bytes) -> None:
@@ -192,7 +192,7 @@ class TestFullDisk:
         assert f"The metrics directory {folder} cannot be used" in result.stderr
         assert "Traceback" not in result.stderr
 
-    def test_allocates_what_is_mapped(self, tmp_path: Path) -> None:
+    def test_allocates_each_mapped_file(self, tmp_path: Path) -> None:
         file = tmp_path / "counter_1.db"
         values = AllocatedDict(str(file))
         for number in range(1_500):

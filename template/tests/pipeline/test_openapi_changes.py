@@ -146,7 +146,7 @@ def test_a_break_is_found(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FITS)
-def test_what_clients_do_not_notice_is_no_break(name: str) -> None:
+def test_a_change_that_clients_do_not_notice_is_no_break(name: str) -> None:
     new = copy.deepcopy(BASE)
     FITS[name](new)
     assert breaking_changes(BASE, new) == []

@@ -111,7 +111,7 @@ def test_a_variable_without_a_value_is_an_error(platform: Platform) -> None:
 
 
 @pytest.mark.parametrize(("target", "url", "said"), [("cloudy", "http://x", "no section"), ("cloud", "", "CLOUD_URL")])
-def test_what_is_not_set_up_is_named(platform: Platform, target: str, url: str, said: str) -> None:
+def test_a_missing_setup_is_named(platform: Platform, target: str, url: str, said: str) -> None:
     write(platform)
     options = ["--environment", "staging", "--url", url, "--image", "registry/app", "--release", "one"]
     done = CliRunner().invoke(main, [target, *options])

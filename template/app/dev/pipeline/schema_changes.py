@@ -15,7 +15,7 @@ ANY: Final = "any"
 
 
 class Direction(Enum):
-    """Who sends the value: clients must be able to go on sending what they send, and reading what they read."""
+    """The sender of the value. Clients must be able to go on sending what they send, and reading what they read."""
 
     REQUEST = "request"
     RESPONSE = "response"

@@ -18,7 +18,7 @@ TIMEOUT: Final = 1800
 
 
 class Commands(BaseModel):
-    """What is run for one platform, or after each release.
+    """The commands for one platform, or after each release.
 
     Commands run without a shell: words are split as in a shell, then `$NAME` is replaced by a variable.
     """
