@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from click.testing import Result
+
 from app.core.db.models import metadata
 from app.migrate import preflight
 from app.migrate.differences import differences
