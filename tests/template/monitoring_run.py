@@ -1,6 +1,7 @@
 """Runs inside a rendered project of everything: its servers and its worker under load, scraped by a real Prometheus.
 
-Prints the panels without data and the alerts that fail or fire, and exits with 1 if there are any.
+Spans go to an OTLP receiver, errors to a receiver of Sentry's envelopes. Prints the panels without data and the alerts
+that fail or fire, and exits with 1 if there are any, or if one failing request is not found everywhere by its id.
 """
 
 import asyncio
@@ -27,6 +28,8 @@ from app.dev.servers.stripe.webhooks import signature
 from tests.fakes.llm import Says
 from tests.fakes.openai import OpenAIDialect
 from tests.fakes.server import FakeServer, Received, Reply
+from tests.sentry.envelopes import Envelopes, receiving
+from tests.tracing.collector import Collector, running_collector
 from websockets.asyncio.client import connect
 
 TOKEN: Final = secrets.token_urlsafe(32)
@@ -36,6 +39,36 @@ WAIT: Final = 60.0
 LOAD_SECONDS: Final = 12.0
 WORKERS: Final = 2
 PROMPTS: Final = 8
+FAILING: Final = "/api/v1/public/failing/{id}"
+FAILING_MODULE: Final = '''
+"""A module whose only route fails."""
+
+from fastapi import APIRouter
+from sqlalchemy import text
+
+from app.core.http.dependencies import SessionDep
+from app.core.manifest import Module
+
+router = APIRouter()
+
+
+@router.get("/failing/{id}")
+async def fail(id: int, session: SessionDep) -> None:
+    """Fail after a statement."""
+    await session.execute(text("SELECT 1"))
+    raise RuntimeError(f"Order {id} has no total.")
+
+
+module = Module(name="failing", public_router=router)
+'''
+PROJECT_MODULES: Final = '''
+"""The project's own modules."""
+
+from app.core.manifest import Module
+from app.failing import module
+
+MODULES: tuple[Module, ...] = (module,)
+'''
 APP: Final = str(Path(sys.executable).with_name("app"))
 
 
@@ -261,6 +294,10 @@ def settings(urls: Mapping[str, str], folder: Path, worker_port: int) -> dict[st
         "CONTACT_WEBHOOK_SECRET": f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}",
         "STRIPE_WEBHOOK_SECRET": STRIPE_SECRET,
         "ADMIN_EMAIL": "admin@example.com",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": urls["traces"],
+        "OTEL_TRACES_SAMPLER_ARG": "1",
+        "SENTRY_DSN": urls["sentry"],
+        "SENTRY_TRACES_SAMPLE_RATE": "0.1",
         "RATE_LIMIT_DEFAULT": "1000000/minute",
         "RATE_LIMIT_AI": "1000000/minute",
     }
@@ -275,7 +312,18 @@ def main() -> None:
         ai = stack.enter_context(fake(answer_prompt))
         crm = stack.enter_context(fake(lambda _: Reply()))
         ports = {"server": unused_port(), "worker": unused_port()}
-        urls = {"database": postgres.url("postgres"), "redis": redis, "ai": ai.url, "crm": crm.url}
+        collector = stack.enter_context(running_collector())
+        envelopes = stack.enter_context(receiving())
+        urls = {
+            "database": postgres.url("postgres"),
+            "redis": redis,
+            "ai": ai.url,
+            "crm": crm.url,
+            "traces": collector.url,
+            "sentry": envelopes.dsn,
+        }
+        Path("app/failing.py").write_text(FAILING_MODULE)
+        Path("app/project_modules.py").write_text(PROJECT_MODULES)
         environment = settings(urls, folder, ports["worker"])
         application(environment, "db", "upgrade")
         url = f"http://127.0.0.1:{ports['server']}"
@@ -291,6 +339,7 @@ def main() -> None:
         application(environment, "user", "grant", "admin@example.com", "admin")
         asyncio.run(Load(url, user, admin).run())
         check(prometheus)
+        find_failure(url, folder / "server.log", collector, envelopes, prometheus)
         httpx.post(f"{url}/api/v1/public/webhooks/stripe", **stripe_event({"object": "customer"})).raise_for_status()
         until(lambda: "InboxEventsFailed" in prometheus.firing(), "InboxEventsFailed does not fire")
         end(server)
@@ -315,6 +364,49 @@ def scrape(stack: ExitStack, folder: Path, ports: Mapping[str, int]) -> Promethe
             sys.exit(f"A target is not scraped: {prometheus.get('targets')['activeTargets']}")
         time.sleep(0.5)
     return prometheus
+
+
+def find_failure(url: str, log: Path, collector: Collector, envelopes: Envelopes, prometheus: Prometheus) -> None:
+    """Send a request that fails, and find it by its id in the log, the spans and the errors, and in the metrics."""
+    answer = httpx.get(f"{url}{FAILING.format(id=7)}")
+    request_id = answer.headers["x-request-id"]
+
+    def spans() -> list[Any]:
+        return [span for span in collector.spans if span.attributes.get("app.request_id") == request_id]
+
+    def events() -> list[Any]:
+        return [event for event in envelopes.of("event") if event["tags"]["request_id"] == request_id]
+
+    until(lambda: bool(spans()), f"No span of {request_id}.")
+    until(lambda: bool(events()), f"No error of {request_id}.")
+    # In local, the log is not JSON but readable.
+    lines = [dict(re.findall(r"(\w+)=(\S+)", line)) for line in log.read_text().splitlines() if request_id in line]
+    (span,), (event,) = spans(), events()
+    children = sorted(each.name for each in collector.spans if each.parent_id == span.span_id)
+    traces = {span.trace_id, event["contexts"]["trace"]["trace_id"], *(line["trace_id"] for line in lines)}
+    found = {
+        "status": answer.status_code,
+        "failed": span.failed,
+        "children": children,
+        "error": event["exception"]["values"][-1]["type"],
+        "queries": [line["queries"] for line in lines if "queries" in line],
+        "traces": len(traces),
+    }
+    expected = {
+        "status": 500,
+        "failed": True,
+        "children": ["SELECT", "call redis"],
+        "error": "RuntimeError",
+        "queries": ["1"],
+        "traces": 1,
+    }
+    if found != expected:
+        sys.exit(f"{request_id}: {found} of {lines}, not {expected}")
+    sys.stdout.write(f"{request_id} is found in the log, the spans and the errors\n")
+    until(
+        lambda: prometheus.has_data(f'http_server_request_duration_seconds_count{{http_route="{FAILING}"}}'),
+        "The failing route has no metrics.",
+    )
 
 
 def check(prometheus: Prometheus) -> None:

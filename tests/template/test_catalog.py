@@ -9,7 +9,7 @@ from omnistack.template.catalog import Piece, load_catalog
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "template"
 CATALOG = load_catalog(ROOT)
-SHARED_FOLDERS = {"monitoring", "docs/alerts"}
+SHARED_FOLDERS = {"monitoring", "docs/alerts", "railway"}
 """Folders whose files may belong to other pieces: such a file exists if both its owner and the folder's are chosen."""
 
 

@@ -37,6 +37,10 @@ class Setting(Strict):
     """Whether it is a secret, of which `omnistack new` writes a new one to `.env`."""
     required: bool = False
     """Whether it must be set outside local; for a provider's setting, where that provider is selected."""
+    recommended: bool = False
+    """Whether most deployments set it, though the application starts without it."""
+    service: str | None = None
+    """The service whose address it is. A platform that starts the service sets it."""
     rotation: str | None = None
     """How to replace it without downtime, for a secret."""
 

@@ -116,9 +116,10 @@ def _severity(line: Line) -> int:
 
 def _readable(line: Line) -> str:
     level = str(line.get("level", "")).lower()
-    head = f"{line.get('timestamp', '')} {click.style(f'{level:<8}', fg=COLORS.get(level))} {line['event']}"
+    colored = click.style(_safe(f"{level:<8}"), fg=COLORS.get(level))
+    head = f"{_safe(str(line.get('timestamp', '')))} {colored} {_safe(str(line['event']))}"
     facts = [f"{name}={_shown(value)}" for name, value in line.items() if name not in FIRST and name != "exception"]
-    text = _safe("  ".join([head, *facts]), keep="\x1b")
+    text = "  ".join([head, *map(_safe, facts)])
     if isinstance(error := line.get("exception"), str):
         text += "".join(f"\n    {_safe(part)}" for part in error.splitlines())
     return text
@@ -128,9 +129,9 @@ def _shown(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _safe(text: str, *, keep: str = "") -> str:
+def _safe(text: str) -> str:
     """Return the text with control characters escaped, which a terminal would interpret."""
-    return "".join(char if char.isprintable() or char in keep else repr(char)[1:-1] for char in text)
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def _explain() -> None:

@@ -11,6 +11,7 @@ import json
 import os
 import secrets
 import stat
+import struct
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,7 @@ import structlog
 from prometheus_client.mmap_dict import MmapedDict
 
 from app.kit.user_error import UserError
+from app.metrics.allocation import AllocatedDict
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -109,8 +111,13 @@ class MetricsDirectory:
     def _state(self) -> tuple[str, set[str]]:
         try:
             state = json.loads((self.path / "folded.json").read_text())
-            return str(state["generation"]), set(state["folded"])
+            generation_number(state["generation"])
+            return state["generation"], set(state["folded"])
         except FileNotFoundError:
+            return "folded0", set()
+        except (ValueError, TypeError, KeyError, AttributeError):
+            # The totals begin again, as after the directory was deleted.
+            logger.warning("metrics_file_damaged", file="folded.json")
             return "folded0", set()
 
     def _write_state(self, generation: str, folded: set[str]) -> None:
@@ -151,19 +158,26 @@ def _add_up(sources: Sequence[Path], target: Path) -> None:
     for source in sources:
         if not source.exists() or source.stat().st_size < MIN_FILE_SIZE:
             continue
-        for key, value in _values_of(source):
+        for key, value in values_in(source) or ():
             totals[key] += value
     target.unlink(missing_ok=True)
-    written = MmapedDict(str(target))  # type: ignore[no-untyped-call]  # as are the others of this class
+    written = AllocatedDict(str(target))
     for key, value in totals.items():
-        written.write_value(key, value, 0.0)  # type: ignore[no-untyped-call]
+        written.write_value(key, value, 0.0)  # type: ignore[no-untyped-call]  # as are the others of this class
     written.close()  # type: ignore[no-untyped-call]
 
 
-def _values_of(path: Path) -> Iterator[tuple[str, float]]:
-    values = MmapedDict.read_all_values_from_file(str(path))  # type: ignore[no-untyped-call]
-    for key, value, _timestamp, _position in values:
-        yield key, value
+def values_in(path: Path) -> list[tuple[str, float]] | None:
+    """Return the values of a file by their keys, or `None` if it is damaged, as after a power failure."""
+    try:
+        values = MmapedDict.read_all_values_from_file(str(path))  # type: ignore[no-untyped-call]
+        found = [(key, value) for key, value, _timestamp, _position in values]
+        for key, _value in found:
+            _metric, _name, _labels, _help = json.loads(key)
+    except (ValueError, TypeError, RuntimeError, struct.error):
+        logger.warning("metrics_file_damaged", file=path.name)
+        return None
+    return found
 
 
 def _create_private(path: Path) -> None:
@@ -175,7 +189,7 @@ def _create_private(path: Path) -> None:
             f"The metrics directory {path} cannot be created: {error.strerror}. Set METRICS_DIR."
         ) from error
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
-        raise UserError(f"The metrics directory {path} belongs to another user. Set METRICS_DIR to one of your own.")
+        raise UserError(f"The metrics directory {path} is a link or belongs to another user. Set METRICS_DIR.")
 
 
 def _try_lock(path: Path) -> int | None:

@@ -3,12 +3,14 @@
 import asyncio
 import hashlib
 import os
+import struct
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+import structlog
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -18,9 +20,11 @@ from sqlalchemy.engine import make_url
 from app.core.config.settings import Settings
 from app.core.errors import ServiceUnavailableError
 from app.core.runtime import Runtime
-from app.metrics.directory import DirectoryBusyError, MetricsDirectory
+from app.metrics.directory import DirectoryBusyError, MetricsDirectory, values_in
 from app.metrics.samples import Sampler
 from app.metrics.settings import MetricsSettings
+
+logger = structlog.stdlib.get_logger(__name__)
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -71,7 +75,8 @@ class Exposition:
         """Return all metrics.
 
         Raises:
-            ServiceUnavailableError: another process holds the directory's lock for too long.
+            ServiceUnavailableError: another process holds the directory's lock for too long, or the directory
+                was deleted.
         """
         if self._answer is None or self._answer.done():
             self._answer = asyncio.create_task(self._render())
@@ -80,6 +85,9 @@ class Exposition:
             return await asyncio.shield(self._answer)
         except DirectoryBusyError:
             raise ServiceUnavailableError("The metrics are being read by another process. Try again.") from None
+        except OSError as error:
+            logger.warning("metrics_directory_not_usable", error=type(error).__name__)
+            raise ServiceUnavailableError("The metrics directory cannot be used. Restart the application.") from None
 
     async def close(self) -> None:
         """End what is under way."""
@@ -97,7 +105,16 @@ def render(directory: MetricsDirectory, others: Iterable[Metric]) -> bytes:
         DirectoryBusyError: another process holds the directory's lock for too long.
     """
     with directory.locked():
-        recorded = MultiProcessCollector.merge(directory.files())  # type: ignore[no-untyped-call]  # untyped library
+        recorded = _merge(directory.files())
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Families([*recorded, *others]))
     return generate_latest(registry)
+
+
+def _merge(files: Sequence[str]) -> Iterable[Metric]:
+    """Return the metrics of all files, without the damaged ones."""
+    try:
+        return tuple(MultiProcessCollector.merge(files))  # type: ignore[no-untyped-call]  # untyped library
+    except (ValueError, TypeError, RuntimeError, struct.error):
+        readable = [file for file in files if values_in(Path(file)) is not None]
+        return tuple(MultiProcessCollector.merge(readable))  # type: ignore[no-untyped-call]  # untyped library

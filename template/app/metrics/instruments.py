@@ -7,6 +7,8 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram, values
 
+from app.kit.user_error import UserError
+from app.metrics.allocation import AllocatedDict
 from app.metrics.directory import MetricsDirectory
 
 REQUEST_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
@@ -144,7 +146,14 @@ def instruments_in(path: Path) -> Instruments:
         UserError: the directory cannot be used.
         DirectoryBusyError: another process has locked it for too long.
     """
-    id_ = MetricsDirectory(path).register()
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(path)
-    values.ValueClass = values.MultiProcessValue(lambda: id_)  # type: ignore[no-untyped-call]
-    return Instruments()
+    try:
+        id_ = MetricsDirectory(path).register()
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(path)
+        # The library has no other way to choose the class of its files.
+        values.MmapedDict = AllocatedDict  # type: ignore[assignment, attr-defined]
+        values.ValueClass = values.MultiProcessValue(lambda: id_)  # type: ignore[no-untyped-call]
+        return Instruments()
+    except OSError as error:
+        raise UserError(
+            f"The metrics directory {path} cannot be used: {error.strerror}. Make it writable, or set METRICS_DIR."
+        ) from error

@@ -6,6 +6,7 @@ from typing import Any, Final
 from prometheus_client import Histogram
 
 from app.core.ports.telemetry import (
+    NOTABLE_WAIT,
     AICall,
     CacheLookup,
     DatabaseQuery,
@@ -49,6 +50,7 @@ class MetricsListener(TelemetryListener):
         self.active_requests = 0
         self.connections_in_use = 0
         self.realtime_connections = 0
+        self._short_waits = self._traffic.pool_waits.labels("success")
         self._series: dict[tuple[object, ...], Any] = {}
         """The series of metrics by their labels: looking them up in the library takes longer than counting."""
         self._record: Mapping[type[Operation], Callable[[Any], None]] = {
@@ -69,23 +71,23 @@ class MetricsListener(TelemetryListener):
 
     def started(self, operation: Operation) -> None:
         """See `TelemetryListener.started`."""
-        self._count_running(operation, 1)
+        self._count_running(type(operation), 1)
 
     def finished(self, operation: Operation) -> None:
         """See `TelemetryListener.finished`."""
-        self._count_running(operation, -1)
-        record = self._record.get(type(operation))
+        kind = type(operation)
+        self._count_running(kind, -1)
+        record = self._record.get(kind)
         if record is not None:
             record(operation)
 
-    def _count_running(self, operation: Operation, change: int) -> None:
-        match operation:
-            case PoolCheckout():
-                self.connections_in_use += change
-            case HttpRequest():
-                self.active_requests += change
-            case RealtimeConnection():
-                self.realtime_connections += change
+    def _count_running(self, kind: type[Operation], change: int) -> None:
+        if kind is PoolCheckout:
+            self.connections_in_use += change
+        elif kind is HttpRequest:
+            self.active_requests += change
+        elif kind is RealtimeConnection:
+            self.realtime_connections += change
 
     def _observe(self, metric: Histogram, operation: Operation, *labels: str) -> None:
         key = (metric, *labels)
@@ -118,6 +120,8 @@ class MetricsListener(TelemetryListener):
 
     def _use(self, operation: PoolCheckout) -> None:
         self._traffic.pool_uses.observe(operation.duration)
+        if operation.waited < NOTABLE_WAIT:
+            self._short_waits.observe(operation.waited)
 
     def _lookup(self, operation: CacheLookup) -> None:
         self._traffic.cache_lookups.labels(operation.name, "hit" if operation.hit else "miss").inc()

@@ -1,6 +1,7 @@
 """The payload of exceptions: types and stack traces, and messages only if they are known to quote no data."""
 
 from collections.abc import Collection, Iterator, Mapping
+from itertools import islice
 from typing import Any, Final
 
 from sentry_sdk.utils import single_exception_from_error_tuple
@@ -42,7 +43,7 @@ def exception_values(
         messages: redacts the messages of exceptions. Without it, only those of `AppError` are included, which are
             written for clients. Others often quote data.
     """
-    chain = list(_chain(error, set()))[:MAX_EXCEPTIONS]
+    chain = list(islice(_chain(error, set()), MAX_EXCEPTIONS))
     return [_value(each, options, messages, is_last=each is error) for each in reversed(chain)]
 
 

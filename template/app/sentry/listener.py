@@ -1,7 +1,6 @@
 """Report unexpected errors, and a sample of transactions, to Sentry."""
 
 import logging
-import random
 import sys
 import time
 from typing import Final
@@ -11,6 +10,7 @@ from structlog.typing import EventDict, WrappedLogger
 from app.core.ports.telemetry import HttpRequest, InboxAttempt, JobAttempt, Operation, PoolCheckout, RealtimeConnection
 from app.sentry.client import Reporter
 from app.sentry.faults import is_expected, is_fault_of_job
+from app.sentry.sampling import Sampler
 from app.sentry.trail import LogLine, Trail, current_trail
 
 Subject = HttpRequest | JobAttempt | InboxAttempt | RealtimeConnection
@@ -23,14 +23,14 @@ SENDING: Final = ("sentry_sdk", "urllib3")
 class SentryListener:
     """A listener to operations (see `TelemetryListener`) and to log lines."""
 
-    def __init__(self, reporter: Reporter, *, sample_rate: float) -> None:
+    def __init__(self, reporter: Reporter, sampler: Sampler) -> None:
         self._reporter = reporter
-        self._sample_rate = sample_rate
+        self._sampler = sampler
 
     def started(self, operation: Operation) -> None:
         """Begin to follow a request, a connection, a job or a webhook event."""
         if isinstance(operation, Subject):
-            sampled = not isinstance(operation, RealtimeConnection) and random.random() < self._sample_rate  # noqa: S311
+            sampled = not isinstance(operation, RealtimeConnection) and self._sampler.draws()
             trail = Trail(operation, sampled=sampled, parent=current_trail.get())
             trail.token = current_trail.set(trail)
 

@@ -13,6 +13,7 @@ from app.core.runtime import Runtime
 from app.sentry.client import Reporter
 from app.sentry.faults import is_expected
 from app.sentry.listener import SentryListener
+from app.sentry.sampling import Sampler
 from app.sentry.settings import SentrySettings
 
 
@@ -27,7 +28,8 @@ async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
     earlier = loop.get_exception_handler()
     loop.set_exception_handler(_handler(reporter, earlier))
     try:
-        listener = SentryListener(reporter, sample_rate=settings.SENTRY_TRACES_SAMPLE_RATE)
+        sampler = Sampler(settings.SENTRY_TRACES_SAMPLE_RATE, settings.SENTRY_TRACES_PER_SECOND)
+        listener = SentryListener(reporter, sampler)
         with runtime.listen(listener), observing_log(listener.logged):
             yield
     except BaseException as error:

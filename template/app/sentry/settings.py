@@ -26,5 +26,6 @@ class SentrySettings(ModuleSettings):
 
     SENTRY_DSN: Annotated[SecretStr, AfterValidator(_dsn)] = SecretStr("")
     SENTRY_TRACES_SAMPLE_RATE: float = Field(default=0.1, ge=0, le=1, allow_inf_nan=False)
+    SENTRY_TRACES_PER_SECOND: int = Field(default=5, ge=1, le=1000)
     SENTRY_RELEASE: str = Field(default="", max_length=200, pattern=r"^[^\s/\\]*$")
     SENTRY_MESSAGES: bool = False

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from app.core.context import TraceIds, current_trace
+from app.core.observability.statements import describe as without_values
 from app.core.ports.telemetry import AICall, CacheLookup, DatabaseQuery, ExternalCall, Operation
 
 MAX_STEPS: Final = 100
@@ -127,8 +128,7 @@ def describe(step: Operation) -> tuple[str, str]:
     """Return the kind of an operation in Sentry's words, and a text without data of users."""
     match step:
         case DatabaseQuery():
-            # With placeholders instead of values.
-            return "db", step.statement[:MAX_DESCRIPTION]
+            return "db", without_values(step.statement).text[:MAX_DESCRIPTION]
         case CacheLookup():
             return "cache.get", step.name
         case ExternalCall():

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from opentelemetry.trace import SpanKind
 from opentelemetry.util.types import AttributeValue
 
+from app.core.observability.statements import describe
 from app.core.ports.telemetry import (
     AICall,
     CacheLookup,
@@ -19,7 +20,6 @@ from app.core.ports.telemetry import (
     Operation,
     RealtimeConnection,
 )
-from app.tracing.statements import describe
 
 KNOWN_METHODS: Final = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
 SERVER_ERROR: Final = 500

@@ -93,10 +93,15 @@ def test_other_lines_do_no_harm(text: bytes) -> None:
     assert len(shown("--json", "--event", "request", text=text + b"\n" + TEXT.encode())) == 2
 
 
-def test_control_characters_are_escaped() -> None:
-    hostile = json.dumps({"event": "x", "path": "\u001b[2J\u0007"})
-    for line in (hostile, "\x1b[2Jraw"):
-        assert "\x1b[2J" not in "".join(shown(text=line))
+@pytest.mark.parametrize("name", ["event", "path", "level", "timestamp", "exception", "\x1b[2J"])
+def test_control_characters_are_escaped(name: str) -> None:
+    hostile = json.dumps({"event": "x", name: "\u001b[2J\u001b]0;title\u0007"})
+    for line in (hostile, "\x1b[2J\x1b]0;raw"):
+        # Of a terminal: without colors, the library would remove escape sequences.
+        written = CliRunner().invoke(cli, ["logs"], input=line, color=True).output.lower()
+        assert "\\x1b[2j" in written
+        assert "\x1b[2j" not in written
+        assert "\x1b]0" not in written
 
 
 def test_explains_the_fields() -> None:

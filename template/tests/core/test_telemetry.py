@@ -22,6 +22,7 @@ from app.core.manifest import Module, Payload
 from app.core.module import module as core
 from app.core.ports.cache import cached
 from app.core.ports.telemetry import (
+    NOTABLE_WAIT,
     CacheLookup,
     DatabaseQuery,
     ExternalCall,
@@ -151,8 +152,19 @@ class TestQueries:
         with live_runtime.listen(recorder):
             await live_runtime.database.fetch(text("SELECT 1"), {})
         await live_runtime.database.fetch(text("SELECT 1"), {})
-        assert [wait.error for wait in recorder.of(PoolWait)] == [None]
+        (checkout,) = recorder.of(PoolCheckout)
+        notable = [wait.error for wait in recorder.of(PoolWait)]
+        assert notable == ([None] if checkout.waited >= NOTABLE_WAIT else [])
         assert not telemetry.listeners
+
+    async def test_fail_without_a_server(self) -> None:
+        recorder = Recorder()
+        database = create_database(Settings().with_database("postgresql+asyncpg://app:app@127.0.0.1:1/app"))
+        with create_runtime([core], database=database).listen(recorder), pytest.raises(DatabaseUnavailableError):
+            await database.fetch(text("SELECT 1"), {})
+        await database.dispose()
+        assert [type(wait.error) for wait in recorder.of(PoolWait)] == [DatabaseUnavailableError]
+        assert not recorder.of(PoolCheckout)
 
     async def test_wait_for_the_turn_of_a_transaction(self, databases: Databases) -> None:
         recorder = Recorder()

@@ -10,7 +10,9 @@ from prometheus_client.samples import Sample
 
 from app.kit.user_error import UserError
 from app.metrics import directory as directories
+from app.metrics.allocation import AllocatedDict
 from app.metrics.directory import DirectoryBusyError, MetricsDirectory
+from app.metrics.exposition import render
 
 PROCESS = """
 import os, sys
@@ -124,3 +126,78 @@ class TestDirectory:
         directory = MetricsDirectory(folder)
         with directory.locked(), pytest.raises(DirectoryBusyError), MetricsDirectory(folder).locked(timeout=0.05):
             pytest.fail("Another one holds the lock.")
+
+
+class TestDamagedFiles:
+    """What a power failure, or another version of the library, leaves."""
+
+    @pytest.mark.parametrize("damage", [b"\xff" * 40, b"\x40\0\0\0\0\0\0\0\x08\0\0\0nojson!!" + bytes(48)])
+    def test_of_a_dead_process_are_left_out(self, folder: Path, damage: bytes) -> None:
+        Process(folder).kill()
+        next(folder.glob("counter_*.db")).write_bytes(damage)
+        running = Process(folder)
+        assert (total(folder, COUNTER), total(folder, BUCKET, le="+Inf")) == (3, 2)
+        running.kill()
+
+    @pytest.mark.parametrize("content", ["", "null", '{"generation": "folded"}', '{"generation": 7, "folded": []}'])
+    def test_of_the_totals_let_them_begin_again(self, folder: Path, content: str) -> None:
+        Process(folder).kill()
+        assert total(folder, COUNTER) == 3
+        (folder / "folded.json").write_text(content)
+        running = Process(folder)
+        assert total(folder, COUNTER) == 3
+        running.kill()
+        assert total(folder, COUNTER) == 3
+
+    def test_do_not_fail_a_scrape(self, folder: Path) -> None:
+        running = Process(folder)
+        (folder / "counter_folded9.db").write_bytes(b"\xff" * 40)
+        assert b"app_processes" in render(MetricsDirectory(folder), [])
+        running.kill()
+
+
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from app.kit.user_error import UserError
+from app.metrics.instruments import instruments_in
+limit = int(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+try:
+    metrics = instruments_in(Path(sys.argv[1]))
+except UserError as error:
+    sys.exit(str(error))
+series = metrics.work.jobs.labels("first", "success")
+try:
+    for number in range(1000):
+        metrics.work.jobs.labels(str(number), "success").observe(1)
+except OSError:
+    series.observe(1)
+    print(number)
+"""
+
+
+class TestFullDisk:
+    def test_stops_new_series_only(self, folder: Path) -> None:
+        result = subprocess.run(
+            [sys.executable, "-c", FULL_DISK, str(folder), "100000"], capture_output=True, text=True, check=True
+        )
+        assert int(result.stdout) > 10
+        assert total(folder, BUCKET, job="first", le="+Inf") == 1
+
+    def test_at_the_start_is_an_error_for_the_operator(self, folder: Path) -> None:
+        result = subprocess.run(
+            [sys.executable, "-c", FULL_DISK, str(folder), "1000"], capture_output=True, text=True, check=False
+        )
+        assert f"The metrics directory {folder} cannot be used" in result.stderr
+        assert "Traceback" not in result.stderr
+
+    def test_allocates_what_is_mapped(self, tmp_path: Path) -> None:
+        file = tmp_path / "counter_1.db"
+        values = AllocatedDict(str(file))
+        for number in range(1_500):
+            values.write_value(f"a long enough name of a value {number}", 1.0, 0.0)  # type: ignore[no-untyped-call]
+        values.close()  # type: ignore[no-untyped-call]
+        status = file.stat()
+        assert status.st_size > 100_000
+        assert status.st_blocks * 512 >= status.st_size

@@ -94,10 +94,10 @@ class TestDatabase:
         assert scrape.total(count, outcome="error") == 1
 
     def test_waits_for_connections_and_their_use_are_counted(self, recording: Recording) -> None:
-        recording.report(PoolWait(), PoolCheckout(in_use=1), PoolCheckout(in_use=2))
+        recording.report(PoolWait(), PoolCheckout(in_use=1, waited=0.1), PoolCheckout(in_use=2, waited=0))
         recording.report(PoolWait(), error=TimeoutError())
         scrape = recording.scrape()
-        assert scrape.total("db_client_connection_wait_time_seconds_count", outcome="success") == 1
+        assert scrape.total("db_client_connection_wait_time_seconds_count", outcome="success") == 2
         assert scrape.total("db_client_connection_wait_time_seconds_count", outcome="error") == 1
         assert scrape.total("db_client_connection_use_time_seconds_count") == 2
 

@@ -23,7 +23,7 @@ from app.core.runtime import Runtime
 from app.kit.user_error import UserError
 from app.modules import MODULES
 from app.sentry.client import installed_release
-from app.sentry.exceptions import MIN_SECRET, Messages
+from app.sentry.exceptions import MAX_EXCEPTIONS, MIN_SECRET, Messages
 from app.sentry.module import module as sentry
 from app.sentry.module import secret_values
 from tests.conftest import ME, SignIn
@@ -188,6 +188,16 @@ class TestProcesses:
             await _fail_in(LookupError())
         (event,) = envelopes.wait("event", 1)
         assert event["exception"]["values"][-1]["type"] == "LookupError"
+
+    async def test_a_long_chain_of_causes_is_cut(self, envelopes: Envelopes) -> None:
+        error = LookupError("first")
+        for _ in range(3_000):
+            following = LookupError("next")
+            following.__context__, error = error, following
+        with pytest.raises(LookupError):
+            await _fail_in(error)
+        (event,) = envelopes.wait("event", 1)
+        assert len(event["exception"]["values"]) == MAX_EXCEPTIONS
 
     async def test_errors_for_users_are_not_reported(self, envelopes: Envelopes) -> None:
         with pytest.raises(UserError):

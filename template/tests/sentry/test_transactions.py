@@ -3,6 +3,8 @@
 import httpx
 import pytest
 
+from app.core.ports.telemetry import DatabaseQuery
+from app.sentry.trail import describe
 from tests.conftest import ME, SignIn
 from tests.sentry.conftest import PUBLIC
 from tests.sentry.envelopes import Envelopes
@@ -46,3 +48,7 @@ async def test_without_a_sample_nothing_is_sent(
 ) -> None:
     await client.get(ME, headers=await sign_in())
     assert envelopes.raw == []
+
+
+def test_a_statement_has_no_values() -> None:
+    assert describe(DatabaseQuery(statement="SELECT 'ada@example.com'")) == ("db", "SELECT ?")

@@ -126,7 +126,8 @@ async def test_a_task_that_outlives_the_request_is_no_part_of_it(spans: Spans) -
 
 
 def test_concurrent_operations_outside_of_a_trace_are_no_spans(spans: Spans) -> None:
-    with spans.telemetry.observe(ExternalCall(system="shop")), spans.telemetry.observe(PoolCheckout(in_use=1)):
+    checkout = PoolCheckout(in_use=1, waited=0)
+    with spans.telemetry.observe(ExternalCall(system="shop")), spans.telemetry.observe(checkout):
         pass
     assert spans.names == []
 

@@ -8,6 +8,7 @@ from sqlalchemy import Engine, event
 from sqlalchemy.engine.interfaces import ExecutionContext
 
 from app.core.context import current_queries, current_request
+from app.core.observability.statements import describe
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -58,7 +59,7 @@ class _SlowStatements:
         self._suppressed = 0
 
     def log(self, statement: str, seconds: float) -> None:
-        """Log a statement, which has placeholders instead of values."""
+        """Log a statement. Parameters are placeholders already; other values are removed."""
         now = monotonic()
         if now >= self._window_ends:
             self._window_ends, self._lines = now + WINDOW, 0
@@ -73,7 +74,7 @@ class _SlowStatements:
             facts["route"] = request.route.template
         logger.warning(
             "slow_query",
-            query=" ".join(statement.split())[:MAX_STATEMENT],
+            query=describe(statement).text[:MAX_STATEMENT],
             duration_ms=round(1000 * seconds, 2),
             **facts,
         )

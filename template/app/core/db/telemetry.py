@@ -1,5 +1,6 @@
 """Report SQL statements and pool checkouts to telemetry, through the engine's events."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final
@@ -9,7 +10,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExecutionContext
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
 
-from app.core.ports.telemetry import DatabaseQuery, PoolCheckout, PoolWait, Telemetry
+from app.core.ports.telemetry import NOTABLE_WAIT, DatabaseQuery, PoolCheckout, PoolWait, Telemetry
 
 _KEY: Final = "telemetry"
 
@@ -20,29 +21,43 @@ def observe_engine(engine: Engine, telemetry: Telemetry) -> Iterator[None]:
 
     The events are attached only while something listens: without, a statement costs nothing.
     """
-    observer = _EngineObserver(engine, telemetry)
+    observer = _EngineObserver(telemetry)
     with ExitStack() as stack:
-        for name in ("before_cursor_execute", "after_cursor_execute", "handle_error", "checkout", "checkin"):
+        for name in ("before_cursor_execute", "after_cursor_execute", "handle_error", "checkin"):
             stack.enter_context(_attached(engine, name, getattr(observer, name)))
-        stack.enter_context(_waits_reported(engine, telemetry))
+        stack.enter_context(_checkouts_reported(engine, telemetry))
         yield
 
 
 @contextmanager
-def _waits_reported(engine: Engine, telemetry: Telemetry) -> Iterator[None]:
-    """Report how long the pool takes to provide a connection: no event marks the beginning of that wait."""
+def _checkouts_reported(engine: Engine, telemetry: Telemetry) -> Iterator[None]:
+    """Report connections that leave the pool, with the wait for them: no event marks the beginning of that wait."""
     pool = engine.pool
     connect = pool.connect
 
     def connect_and_report() -> PoolProxiedConnection:
-        with telemetry.observe(PoolWait()):
-            return connect()
+        began = time.perf_counter()
+        try:
+            connection = connect()
+        except BaseException as error:
+            _report_wait(telemetry, began, error)
+            raise
+        waited = time.perf_counter() - began
+        if waited >= NOTABLE_WAIT:
+            _report_wait(telemetry, began)
+        in_use = pool.checkedout() if isinstance(pool, QueuePool) else 1
+        connection.info[_KEY] = telemetry.start(PoolCheckout(in_use=in_use, waited=waited))
+        return connection
 
     pool.connect = connect_and_report  # type: ignore[method-assign]  # restored below
     try:
         yield
     finally:
         del pool.connect
+
+
+def _report_wait(telemetry: Telemetry, began: float, error: BaseException | None = None) -> None:
+    telemetry.finish(telemetry.start(PoolWait(started_at=began)), error)
 
 
 @contextmanager
@@ -57,8 +72,7 @@ def _attached(engine: Engine, name: str, function: Callable[..., None]) -> Itera
 class _EngineObserver:
     """The event handlers; their names and parameters are SQLAlchemy's."""
 
-    def __init__(self, engine: Engine, telemetry: Telemetry) -> None:
-        self._engine = engine
+    def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
 
     def before_cursor_execute(
@@ -91,11 +105,6 @@ class _EngineObserver:
         operation = None if context is None else _dict_of(context).pop(_KEY, None)
         if isinstance(operation, DatabaseQuery):
             self._telemetry.finish(operation, error)
-
-    def checkout(self, _connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object) -> None:
-        pool = self._engine.pool
-        in_use = pool.checkedout() if isinstance(pool, QueuePool) else 1
-        record.info[_KEY] = self._telemetry.start(PoolCheckout(in_use=in_use))
 
     def checkin(self, _connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
         operation = record.info.pop(_KEY, None)

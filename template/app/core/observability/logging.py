@@ -139,7 +139,21 @@ def redact_event(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
 
 
 def _render_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
-    return to_json(event, fallback=str, inf_nan_mode="strings").decode()
+    try:
+        return to_json(event, fallback=str, inf_nan_mode="strings").decode()
+    except Exception:  # noqa: BLE001 - a value that JSON cannot represent must not fail the code that logs it
+        return to_json({name: _representable(value) for name, value in event.items()}, inf_nan_mode="strings").decode()
+
+
+def _representable(value: object) -> object:
+    """Return the value, or a text in its place: JSON has no lone surrogates, binary data and cycles."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    try:
+        text = value if isinstance(value, str) else repr(value)
+    except Exception:  # noqa: BLE001 - a `__repr__` of any library, or a value that is nested too deeply
+        text = f"[{type(value).__name__}]"
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _write(line: str) -> None:
@@ -178,8 +192,11 @@ class _Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             _write(self.format(record))
-        except Exception:  # noqa: BLE001 - as every handler of the standard library does
-            self.handleError(record)
+        except Exception as error:  # noqa: BLE001 - a log line must not fail
+            # `handleError` would print the exception that the line is about, with the data that it quotes.
+            place = f"{record.pathname}:{record.lineno}"
+            failed = {"event": "log_line_failed", "logger": record.name, "place": place, "error": type(error).__name__}
+            _write(_render_json(None, "error", {"level": "error", **failed}))
 
 
 def _take_over_standard_logging(formatter: logging.Formatter, level: int) -> None:

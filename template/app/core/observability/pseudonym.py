@@ -1,7 +1,7 @@
 """Pseudonyms of network addresses, so that logs show repeated requests of one client without its address."""
 
-import hashlib
 import hmac
+from functools import lru_cache
 
 from pydantic import SecretStr
 
@@ -14,5 +14,9 @@ def pseudonym(secret: SecretStr, address: str) -> str:
 
     A plain hash could be reversed by trying every address; this one is keyed with SECRET_KEY.
     """
-    key = hmac.digest(secret.get_secret_value().encode(), _PURPOSE, hashlib.sha256)
-    return hmac.new(key, address.encode(), hashlib.sha256).hexdigest()[:_LENGTH]
+    return hmac.digest(_key(secret.get_secret_value()), address.encode(), "sha256").hex()[:_LENGTH]
+
+
+@lru_cache(maxsize=2)
+def _key(secret: str) -> bytes:
+    return hmac.digest(secret.encode(), _PURPOSE, "sha256")

@@ -14,6 +14,10 @@ type ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 EMAIL = re.compile(r"[\w.+%-]{1,64}+@[\w-]++(?:\.[\w-]++)+")
 # Databases quote the row in DETAIL; SQLAlchemy adds the statement and its parameters.
 QUOTED_DATA = re.compile(r"DETAIL:|\[SQL:|\[parameters:")
+MAX_EXCEPTIONS = 50
+"""Exceptions of one traceback. A loop that raises from its last error builds chains without an end."""
+MAX_MESSAGE = 4_000
+"""Characters of one message, which may quote a request's whole body."""
 
 
 def redact(text: str) -> str:
@@ -27,17 +31,39 @@ def safe_traceback(exc_info: ExcInfo) -> str:
 
 
 def _lines(error: BaseException, seen: set[int]) -> list[str]:
-    seen.add(id(error))
-    lines: list[str] = []
-    origin = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    if origin is not None and id(origin) not in seen:
-        lines += [*_lines(origin, seen), "", "which led to:", ""]
-    lines += ["Traceback (most recent call last):", "".join(traceback.format_tb(error.__traceback__)).rstrip()]
-    lines.append(f"{type(error).__module__}.{type(error).__qualname__}: {safe_message(error)}")
-    if isinstance(error, BaseExceptionGroup):
-        for number, inner in enumerate(error.exceptions, start=1):
-            lines += ["", f"no. {number} of {len(error.exceptions)}:", *_lines(inner, seen)]
+    """Return the lines of an exception, those that led to it, and those of its group."""
+    chain, is_complete = _chain(error, seen)
+    lines = [] if is_complete else ["(earlier exceptions are left out)", ""]
+    for position, each in enumerate(chain):
+        if position:
+            lines += ["", "which led to:", ""]
+        lines += ["Traceback (most recent call last):", "".join(traceback.format_tb(each.__traceback__)).rstrip()]
+        lines.append(f"{type(each).__module__}.{type(each).__qualname__}: {safe_message(each)[:MAX_MESSAGE]}")
+        if isinstance(each, BaseExceptionGroup):
+            for number, inner in enumerate(each.exceptions, start=1):
+                lines += ["", f"no. {number} of {len(each.exceptions)}:"]
+                if len(seen) >= MAX_EXCEPTIONS:
+                    lines.append("(it and the following ones are left out)")
+                    break
+                lines += _lines(inner, seen)
     return lines
+
+
+def _chain(error: BaseException, seen: set[int]) -> tuple[list[BaseException], bool]:
+    """Return an exception and those that led to it, the first one first, and whether all of them are included."""
+    chain, origin = [error], _origin(error)
+    seen.add(id(error))
+    while origin is not None and id(origin) not in seen:
+        if len(seen) >= MAX_EXCEPTIONS:
+            return chain[::-1], False
+        seen.add(id(origin))
+        chain.append(origin)
+        origin = _origin(origin)
+    return chain[::-1], True
+
+
+def _origin(error: BaseException) -> BaseException | None:
+    return error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
 def text_of(error: BaseException) -> str:

@@ -9,11 +9,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol
+from typing import ClassVar, Final, Protocol
 
 import structlog
 
 logger = structlog.stdlib.get_logger(__name__)
+
+NOTABLE_WAIT: Final = 0.001
+"""Seconds from which a wait for a database connection is an operation of its own."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -88,7 +91,10 @@ class DatabaseQuery(Operation):
 
 @dataclass(kw_only=True, slots=True)
 class PoolWait(Operation):
-    """The wait for a database connection, until the pool provides one. Also the wait of a transaction for its turn."""
+    """A wait of at least `NOTABLE_WAIT` for a connection of the pool, one that failed, or a transaction's for its turn.
+
+    That of a connection is reported when it ends. `PoolCheckout.waited` has the shorter ones.
+    """
 
     kind: ClassVar[str] = "pool_wait"
 
@@ -99,11 +105,13 @@ class PoolCheckout(Operation):
 
     Attributes:
         in_use: connections that are checked out, this one included, when it starts.
+        waited: seconds until the pool provided the connection.
     """
 
     kind: ClassVar[str] = "pool"
 
     in_use: int
+    waited: float
 
 
 @dataclass(kw_only=True, slots=True)

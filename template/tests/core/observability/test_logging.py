@@ -272,3 +272,57 @@ class TestControlCharacters:
 
         assert "unhandled_error" in written
         assert "\x1b" not in written
+
+
+class Unprintable:
+    """A value of a library whose text fails."""
+
+    def __repr__(self) -> str:
+        raise ValueError("has no text")
+
+
+class TestValuesThatJsonCannotRepresent:
+    @pytest.mark.parametrize(
+        "value",
+        [["\ud800"], {"\udfff": 1}, b"\xff\xfe", Unprintable(), float("nan")],
+        ids=["in a list", "as a key", "binary", "without text", "not a number"],
+    )
+    async def test_do_not_fail_the_code_that_logs_them(self, build: Build, log: Log, value: object) -> None:
+        async with client_of(build(SMALL, **DEPLOYED)):
+            logger.info("stored", value=value, size=3)
+
+        [line] = log.lines("stored")
+        assert (line["size"], line["level"]) == (3, "info")
+        assert line["value"]
+
+    async def test_in_an_error_leave_the_response_and_the_redaction_as_they_are(
+        self, build: Build, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        async def refuse(body: dict[str, str]) -> None:
+            raise ValueError(f"unknown name {body['name']} of {body['email']}")
+
+        app = build(module(("POST", "/refuse", refuse)), **DEPLOYED)
+        async with client_of(app) as client:
+            body = rb'{"name": "\ud800", "email": "ann@example.com"}'
+            json_type = {"Content-Type": "application/json"}
+            answer = await client.post(f"{PUBLIC}/refuse", content=body, headers=json_type)
+        written = capfd.readouterr()
+
+        lines = [json.loads(line) for line in written.out.splitlines()]
+        assert answer.status_code == 500
+        assert [line["status"] for line in lines if line["event"] == "request"] == [500]
+        assert "unknown name \\ud800 of [email]" in next(line["exception"] for line in lines if "exception" in line)
+        assert "ann@example.com" not in written.out + written.err
+
+    async def test_of_a_library_hide_its_arguments(self, build: Build, capfd: pytest.CaptureFixture[str]) -> None:
+        async with client_of(build(SMALL, **DEPLOYED)):
+            # Not by the logger: pytest's own handler would raise.
+            record = logging.LogRecord(
+                "library", logging.WARNING, "file.py", 7, "%d rows", ("of ann@example.com",), None
+            )
+            next(each for each in logging.getLogger().handlers if "observability" in type(each).__module__).emit(record)
+        written = capfd.readouterr()
+
+        [line] = [json.loads(line) for line in written.out.splitlines() if "log_line_failed" in line]
+        assert (line["logger"], line["place"], line["error"]) == ("library", "file.py:7", "TypeError")
+        assert "ann@example.com" not in written.out + written.err

@@ -4,7 +4,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 from sqlalchemy.exc import IntegrityError
 
-from app.core.observability.redaction import safe_traceback
+from app.core.observability.redaction import MAX_EXCEPTIONS, MAX_MESSAGE, safe_traceback
 
 EMAIL = "ann.example+tag@mail.example.com"
 SECRET = "correct horse battery staple"
@@ -64,3 +64,15 @@ class TestSafeTracebacks:
         first.__cause__ = second
 
         assert raised(second, cause=first).count("ValueError: second") == 1
+
+    def test_are_limited(self) -> None:
+        error = ValueError("first")
+        for number in range(3_000):
+            following = ValueError(f"no. {number} " + "x" * MAX_MESSAGE)
+            following.__context__, error = error, following
+        text = raised(ExceptionGroup("several", [error, *(KeyError(number) for number in range(3_000))]))
+
+        assert "(earlier exceptions are left out)" in text
+        assert "(it and the following ones are left out)" in text
+        assert "ValueError: no. 2999 x" in text
+        assert len(text) < 2 * MAX_EXCEPTIONS * MAX_MESSAGE

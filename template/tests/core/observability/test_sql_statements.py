@@ -1,8 +1,10 @@
-"""SQL in spans: no values, bounded, few names."""
+"""SQL in logs and telemetry: no values, bounded, few names."""
+
+import sys
 
 import pytest
 
-from app.tracing.statements import MAX_TEXT, describe
+from app.core.observability.statements import MAX_TEXT, describe
 
 SECRET = "hidden"
 
@@ -14,6 +16,8 @@ SECRET = "hidden"
         ("select 1", "SELECT", "select ?"),
         ("UPDATE users SET a='it''s hidden'", "UPDATE users", "UPDATE users SET a=?"),
         ("UPDATE users SET a = E'\\'hidden'", "UPDATE users", "UPDATE users SET a = ?"),
+        ("SELECT 'C:\\', 'hidden'", "SELECT", "SELECT ?, ?"),
+        ("UPDATE users SET a = $x1$hidden$x1$", "UPDATE users", "UPDATE users SET a = ?"),
         ("UPDATE users SET a = $x$hidden 'y'$x$, b = 2", "UPDATE users", "UPDATE users SET a = ?, b = ?"),
         ("UPDATE users SET a = 'hidden", "UPDATE users", "UPDATE users SET a = ?"),
         ('DELETE FROM "odd 1" WHERE a = 1.5e3', "DELETE odd", 'DELETE FROM "odd 1" WHERE a = ?'),
@@ -34,3 +38,10 @@ def test_has_no_values(sql: str, summary: str, text: str) -> None:
 def test_is_bounded() -> None:
     assert len(describe("SELECT " + "a, " * 100_000).text) <= MAX_TEXT
     assert SECRET not in describe("SELECT '" + "x" * 50_000 + SECRET).text
+
+
+def test_keeps_no_long_statement_in_memory() -> None:
+    sql = "INSERT INTO rows VALUES " + "($1, $2), " * 50_000
+    before = sys.getrefcount(sql)
+    describe(sql)
+    assert sys.getrefcount(sql) == before

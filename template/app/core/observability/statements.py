@@ -1,4 +1,4 @@
-"""SQL statements as attributes of spans: without values, and short."""
+"""SQL statements for logs and telemetry: without values, and short."""
 
 import re
 from functools import lru_cache
@@ -8,8 +8,8 @@ MAX_TEXT: Final = 2_000
 MAX_ANALYSED: Final = 20_000
 """Characters of a statement that are looked at: statements of many rows grow without a limit."""
 _VALUES: Final = re.compile(
-    r"""(?P<identifier>"(?:[^"]|"")*")|[eE]?'(?:[^'\\]|''|\\.)*(?:'|$)"""
-    r"""|(?P<tag>\$[A-Za-z_]*\$).*?(?:(?P=tag)|$)|(?P<name>[A-Za-z_$:][\w$]*)|\d[\w.]*|--[^\n]*|/\*.*?(?:\*/|$)""",
+    r"""(?P<identifier>"(?:[^"]|"")*")|[eE]'(?:[^'\\]|''|\\.)*(?:'|$)|'(?:[^']|'')*(?:'|$)"""
+    r"""|(?P<tag>\$(?:[A-Za-z_]\w*)?\$).*?(?:(?P=tag)|$)|(?P<name>[A-Za-z_$:][\w$]*)|\d[\w.]*|--[^\n]*|/\*.*?(?:\*/|$)""",
     re.DOTALL,
 )
 _LISTS: Final = re.compile(r"\((?:\s*(?:\?|\$\d+|:\w+)(?:::\w+)?\s*,){2,}\s*(?:\?|\$\d+|:\w+)(?:::\w+)?\s*\)")
@@ -18,7 +18,7 @@ _OPERATION: Final = re.compile(r"\s*([A-Za-z]+)")
 
 
 class Statement(NamedTuple):
-    """A statement as it is shown in a span.
+    """A statement without values.
 
     Attributes:
         operation: its first word, such as `SELECT`.
@@ -31,10 +31,15 @@ class Statement(NamedTuple):
     text: str
 
 
-@lru_cache(maxsize=1024)
 def describe(sql: str) -> Statement:
     """Return a statement without literals, comments, and the length of its lists."""
-    text = _VALUES.sub(_without_value, sql[:MAX_ANALYSED])
+    # The cache keeps no more of a statement than what is looked at: bulk statements have megabytes.
+    return _describe(sql[:MAX_ANALYSED])
+
+
+@lru_cache(maxsize=1024)
+def _describe(sql: str) -> Statement:
+    text = _VALUES.sub(_without_value, sql)
     text = " ".join(_LISTS.sub("(?, …)", text).split())[:MAX_TEXT]
     first = _OPERATION.match(text)
     operation = first[1].upper() if first else "SQL"

@@ -1,0 +1,1 @@
+"""The files that describe deployments, checked against the application."""
