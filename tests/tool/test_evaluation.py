@@ -28,8 +28,8 @@ def test_defaults_are_a_whole_set(questionnaire: Questionnaire) -> None:
     assert " ".join(made.chosen) == (
         "core metrics property_tests resilience selection sentry timestamps webhook_signatures auth crypto custom "
         "input_types outbound_http redis toolbox users websocket audit_log contact email feature_flags impersonation "
-        "jobs plans projects storage admin console email_calls email_http local payments remote_storage resend "
-        "s3_protocol stripe s3"
+        "jobs load_tests plans projects storage admin console email_calls email_http local payments remote_storage "
+        "resend s3_protocol stripe s3"
     )
 
 
