@@ -48,7 +48,8 @@ def test_the_table_is_read_in_every_terminal(run: Run, monkeypatch: pytest.Monke
 def test_json_holds_all_that_is_known(run: Run) -> None:
     pieces = {piece["name"]: piece for piece in json.loads(run("list", "--json").out)}
     assert pieces["projects"]["chosen_by"] == "projects=true"
-    assert pieces["projects"]["paths"] == ["app/projects", "tests/projects", "migrations/versions/projects"]
+    own = ["app/projects", "tests/projects", "migrations/versions/projects", "load/scenarios/projects.py"]
+    assert pieces["projects"]["paths"] == own
     assert {"users", "auth", "core"} <= set(pieces["projects"]["brings_along"])
     assert "projects" in pieces["users"]["required_by"]
     assert "chosen" not in pieces["projects"]
