@@ -1,5 +1,6 @@
 """config/deploy.yml and .kamal/secrets (https://kamal-deploy.org/docs/configuration/overview/)."""
 
+import re
 import subprocess
 from pathlib import Path
 from typing import Any, Literal
@@ -22,7 +23,8 @@ from tests.deployment.deployment import (
 
 HOOK = ROOT / ".kamal" / "hooks" / "pre-deploy"
 SECRETS = ROOT / ".kamal" / "secrets"
-PASSWORD = "0123abcd$HOME#x'"  # noqa: S105 - characters that a shell or a dotenv file could change
+# Characters that a shell or a dotenv file could change.
+PASSWORD = "0123abcd$HOME#x'"
 
 
 class Options(Strict):
@@ -199,16 +201,19 @@ def test_every_service_is_an_accessory_with_its_password() -> None:
 
 @pytest.mark.parametrize("name", sorted(secrets()))
 def test_a_secret_is_found_in_the_settings(name: str, tmp_path: Path) -> None:
-    settings = {each: PASSWORD for each in required_settings()}
-    settings["DATABASE_URL"] = "postgresql+asyncpg://app:aa11@app-postgres:5432/app"
-    settings["REDIS_URL"] = "redis://default:bb22@app-redis:6379/0"
-    expected = settings | {"POSTGRES_PASSWORD": "aa11", "REDIS_PASSWORD": "bb22"}
-    lines = ["# DATABASE_URL=commented", *(f"{key}={value}" for key, value in settings.items())]
+    page = (ROOT / "docs" / "deploy-kamal.md").read_text(encoding="utf-8")
+    addresses = dict(re.findall(r"^ +([A-Z_]+)=(\S+PASSWORD@\S+)$", page, re.MULTILINE))
+    settings = dict.fromkeys(required_settings(), PASSWORD) | addresses
+    command = secrets()[name]
+    expected = settings.get(name) or next(
+        re.findall(r":([A-Z-]+)@", address)[0] for key, address in addresses.items() if f"^{key}=" in command
+    )
+    lines = [f"# {name}=commented", *(f"{key}={value}" for key, value in settings.items())]
     (tmp_path / "production.env").write_text("\n".join(lines) + "\n")
     done = subprocess.run(
-        ["/bin/sh", "-c", secrets()[name]], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True
+        ["/bin/sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True
     )
-    assert done.stdout.removesuffix("\n") == expected[name]
+    assert done.stdout.removesuffix("\n") == expected
 
 
 def test_every_secret_is_found() -> None:

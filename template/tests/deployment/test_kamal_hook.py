@@ -1,4 +1,4 @@
-"""The hook .kamal/hooks/pre-deploy, with programs in place of kamal and ssh that note their arguments and their input."""
+"""The hook .kamal/hooks/pre-deploy, with programs in place of kamal and ssh that record their arguments and input."""
 
 import os
 import shutil
