@@ -18,7 +18,7 @@ MAKEFILE = "Makefile"
 DOCKERFILE = "Dockerfile"
 WORKFLOW = ".github/workflows/ci.yml"
 SERVICES_DIR = "extensions/services"
-DEPLOY = {"render.yaml", "railway.json", "railway.toml", "fly.toml"}
+DEPLOY = {"render.yaml", "fly.toml", "docs/deploy-railway.md", "config/deploy.yml"}
 """Files that describe a deployment with its services."""
 SPEAKS_OF = {"postgres": r"postgres", "redis": r"redis|keyvalue"}
 
