@@ -8,8 +8,13 @@ from omnistack.suites.steps import Site, environment
 from omnistack.template.render import Renderer
 
 ROOT = Path(__file__).resolve().parents[2]
-PLATFORMS = ("fly", "render", "railway")
-FILES = {"fly": "fly.toml", "render": "render.yaml", "railway": "docs/deploy-railway.md"}
+PLATFORMS = ("fly", "render", "railway", "kamal")
+FILES = {
+    "fly": "fly.toml",
+    "render": "render.yaml",
+    "railway": "docs/deploy-railway.md",
+    "kamal": "config/deploy.yml",
+}
 FOLDER = "/srv/files"
 
 

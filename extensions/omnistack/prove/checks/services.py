@@ -19,7 +19,7 @@ DOCKERFILE = "Dockerfile"
 RUNNERS = {".github/workflows/ci.yml": "runner", ".gitlab-ci.yml": "gitlab_runner"}
 """The files of CI, and the macro of a service's lines in them."""
 SERVICES_DIR = "extensions/services"
-DEPLOY = {"render.yaml", "railway.json", "railway.toml", "fly.toml"}
+DEPLOY = {"render.yaml", "fly.toml", "docs/deploy-railway.md", "config/deploy.yml"}
 """Files that describe a deployment with its services."""
 PROGRAMS_DIR = "extensions/programs"
 SPEAKS_OF = {"postgres": r"postgres", "redis": r"redis|keyvalue"}
