@@ -152,7 +152,7 @@ def test_the_answers_of_a_preset_can_be_changed_one_by_one(new: Open, work: Path
     terminal.sees("Email provider: Console")
     terminal.types(UP, ENTER)  # to the last entry, the list of modules
     terminal.sees("Enter to continue")
-    terminal.types(*[UP] * 10, SPACE, ENTER)  # without jobs: past eight pieces of deployment and the toolbox
+    terminal.types(*[UP] * 11, SPACE, ENTER)  # without jobs: past nine pieces of deployment and the toolbox
     terminal.sees("Modules and infrastructure: Redis, Stripe, Contact form, Projects, WebSocket, Administration")
     terminal.types(ENTER)
     terminal.answers("Create this project?")
