@@ -42,7 +42,7 @@ class Setting(Strict):
     service: str | None = None
     """The service whose address it is. A platform that starts the service sets it."""
     rotation: str | None = None
-    """How to replace it without downtime, for a secret."""
+    """The steps to replace it without downtime, for a secret."""
 
 
 class Process(Strict):
