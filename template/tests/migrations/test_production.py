@@ -318,7 +318,9 @@ class TestRunningRelease:
             ('op.alter_column("things", "size", type_=sa.SmallInteger())', "its type is now SMALLINT"),
         ],
     )
-    def test_rolls_back_a_change_that_is_found_in_the_schema_only(self, url: str, folder: Path, change: str, reason: str) -> None:
+    def test_rolls_back_a_change_that_narrows_the_schema(
+        self, url: str, folder: Path, change: str, reason: str
+    ) -> None:
         write_file(folder, "bbb", "aaa", change)
         result = app(*COMMAND)
         assert result.exit_code == STOPPED
