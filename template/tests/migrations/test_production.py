@@ -165,7 +165,7 @@ class TestApply:
             process.send_signal(KILL_SIGNAL)
             await process.wait()
             assert columns(url, "things") == {"id", "first"}
-            # The killed process's statement still waits on the server, in a transaction that nobody will commit.
+            # The killed process's statement still waits on the server, in a transaction that will not be committed.
             assert "Another migration is running" in refused(app(*COMMAND), "migrating")
         await until(url, "SELECT count(*) = 0 FROM pg_locks WHERE locktype = 'advisory'")
         assert app(*COMMAND).exit_code == 0
@@ -183,7 +183,7 @@ class TestApply:
         apart(run)
         assert app(*COMMAND).exit_code == 0
 
-    def test_refuses_a_newer_database_without_the_columns_of_this_code(self, folder: Path) -> None:
+    def test_refuses_a_newer_database_without_a_table_of_the_models(self, folder: Path) -> None:
         path = write_file(folder, "bbb", "aaa", add("first"))
         assert app(*COMMAND).exit_code == 0
         path.unlink()
@@ -287,7 +287,7 @@ class TestRunningRelease:
             ),
         ],
     )
-    def test_refuses_an_incompatible_schema(self, url: str, folder: Path, change: str, reason: str) -> None:
+    def test_refuses_a_breaking_change(self, url: str, folder: Path, change: str, reason: str) -> None:
         write_file(folder, "bbb", "aaa", change)
         message = refused(app(*COMMAND), "running-release")
         assert reason in message
@@ -305,7 +305,7 @@ class TestRunningRelease:
             "op.execute(\"COMMENT ON TABLE things IS 'ALTER TABLE things DROP COLUMN note;'\")",
         ],
     )
-    def test_accepts_a_compatible_schema(self, folder: Path, change: str) -> None:
+    def test_accepts_a_compatible_change(self, folder: Path, change: str) -> None:
         write_file(folder, "bbb", "aaa", change)
         result = app(*COMMAND)
         assert result.exit_code == 0, result.output
@@ -318,7 +318,7 @@ class TestRunningRelease:
             ('op.alter_column("things", "size", type_=sa.SmallInteger())', "its type is now SMALLINT"),
         ],
     )
-    def test_rolls_back_a_change_that_only_the_schema_shows(
+    def test_rolls_back_a_change_that_narrows_the_schema(
         self, url: str, folder: Path, change: str, reason: str
     ) -> None:
         write_file(folder, "bbb", "aaa", change)
