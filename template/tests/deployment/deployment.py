@@ -46,7 +46,7 @@ class Process:
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
-    """What a platform's file says.
+    """The content of a platform's file.
 
     Attributes:
         migration: the command that runs once, with the new image, before the processes are replaced.
