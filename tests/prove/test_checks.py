@@ -107,6 +107,14 @@ FAULTS = [
     (MAKEFILE, r" \| selectattr\('name', 'in', chosen\)", "", "starts worker, which no chosen piece has"),
     (COMPOSE, r"in piece\.processes", "in []", "has the process worker, which compose.yaml does not start"),
     (
+        "template/config/deploy.yml.jinja",
+        r"process in processes",
+        "process in []",
+        "does not run worker",
+    ),
+    ("template/fly.toml.jinja", r"process in processes", "process in []", "does not run worker"),
+    ("template/render.yaml.jinja", r"process in processes", "process in []", "does not run worker"),
+    (
         COMPOSE,
         r" \| selectattr\('name', 'in', chosen\) \| selectattr\('proc",
         " | selectattr('proc",

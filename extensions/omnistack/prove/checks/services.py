@@ -21,6 +21,8 @@ RUNNERS = {".github/workflows/ci.yml": "runner", ".gitlab-ci.yml": "gitlab_runne
 SERVICES_DIR = "extensions/services"
 DEPLOY = {"render.yaml", "fly.toml", "docs/deploy-railway.md", "config/deploy.yml"}
 """Files that describe a deployment with its services."""
+PROCESSES = {"render.yaml", "fly.toml", "config/deploy.yml"}
+"""Those that describe its processes as well, by their commands."""
 PROGRAMS_DIR = "extensions/programs"
 SPEAKS_OF = {"postgres": r"postgres", "redis": r"redis|keyvalue"}
 
@@ -62,6 +64,12 @@ def _check_processes(code: Code, file: File, services: Names, report: Report) ->
     for piece in code.tree.model.pieces.values():
         chosen = code.tree.model.chosen[piece.name]
         for process in piece.processes:
+            command = re.compile(rf"\b{re.escape(' '.join(process.command))}\b")
+            for each in code.tree.files.values():
+                if each.path in PROCESSES:
+                    run = code.space.union(line.cond for line in each.lines if command.search(line.text))
+                    message = f"does not run {process.name}, which {piece.name} has"
+                    report(each.source, 1, message, each.cond & chosen & ~run)
             there, number = services.get(process.name, (code.space.nothing, 1))
             missing = f"has the process {process.name}, which {COMPOSE} does not start"
             report(f"{CATALOG_DIR}/{piece.name}.yml", 1, missing, chosen & ~there)
