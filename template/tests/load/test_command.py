@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from load.chosen import SCENARIOS
 
 from app.main import create_app
 from load import queueing
 from load.__main__ import BY_NAME, check_target, choose, main
+from load.chosen import SCENARIOS
 from load.local import clean_environment
 from load.profiles import PROFILES, SPIKE, STEADY, Stage
 from load.run import Result, Route, Run, Window, percentile
