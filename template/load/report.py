@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from load.judgement import MEBIBYTE, Sample
-from load.run import Result
+from load.run import WARM_UP, Result
 
 
 def table(result: Result) -> Iterator[str]:
@@ -24,5 +24,6 @@ def resources(samples: Sequence[Sample], requests: int) -> Iterator[str]:
             f"{name:7} {sample.memory / MEBIBYTE:6.0f} MiB, {sample.descriptors} descriptors, "
             f"{sample.connections} connections to the database"
         )
-    processor = samples[-1].processor - samples[0].processor
+    warm = next((sample for sample in samples if sample.at >= WARM_UP), samples[0])
+    processor = samples[-1].processor - warm.processor
     yield f"{processor * 1000 / max(1, requests):.1f} ms of processor time per request"
