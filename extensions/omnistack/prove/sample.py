@@ -29,7 +29,8 @@ from omnistack.shell.errors import OmniError
 from omnistack.template.catalog import Answer
 from omnistack.template.render import Renderer
 
-MARKS = re.compile(r"(?<!\$)\{\{|\{%|\{#")
+MARKS = re.compile(r"(?<!\$)\{\{(?! ?(?:json )?\.[A-Z])|\{%|\{#")
+"""The beginnings of what Jinja replaces. `${{` is GitHub's, and `{{.Size}}` a format of Docker."""
 BATCH = 25
 
 
