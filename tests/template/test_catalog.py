@@ -4,13 +4,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from omnistack.prove.checks.direction import SHARED_FOLDERS
 from omnistack.template.catalog import Piece, load_catalog
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "template"
 CATALOG = load_catalog(ROOT)
-SHARED_FOLDERS = {"monitoring", "docs/alerts", "railway", "tests/backup", "app/dev/pipeline", "tests/pipeline", "load"}
-"""Folders whose files may belong to other pieces: such a file exists if both its owner and the folder's are chosen."""
 
 
 def test_every_path_of_a_piece_exists() -> None:

@@ -12,6 +12,11 @@ LAYERS = {"kit": 0, "core": 1}
 TOP = ("app.main", "app.modules", "app.project_modules", "app.cli", "app.dev", "app.migrate")
 """The packages above the modules."""
 
+SHARED_FOLDERS = frozenset(
+    {"monitoring", "docs/alerts", "railway", "tests/backup", "app/dev/pipeline", "tests/pipeline", "load"}
+)
+"""Folders whose files may belong to other pieces: such a file exists if both its owner and the folder's are chosen."""
+
 
 def check_direction(code: Code, report: Report) -> None:
     """Check every import. A wiring file may also import what requires its own piece, such as a port's providers."""
@@ -36,9 +41,9 @@ def check_direction(code: Code, report: Report) -> None:
             mine, theirs = owners[module.name], owners[target.name]
             # Whether the imports of the core's tests and the command line exist is left to the check of imports.
             lax = mine == CORE or (module.name.startswith("tests") and code.tree.model.pieces[theirs].always)
-            # A file in another piece's folder exists only if both pieces are chosen.
-            both = {mine, *owners_of(paths, module.file.path)}
-            listed = wires and (mine in required[theirs] or mine in owners_of(paths, target.file.path))
+            # A file in a shared folder exists only if both pieces are chosen.
+            both = {mine, *hosts(paths, module.file.path)}
+            listed = wires and (mine in required[theirs] or mine in hosts(paths, target.file.path))
             allowed = lax or listed or theirs in both or any(_may(required, one, theirs) for one in both)
             if problem is None and not allowed:
                 problem = f"belongs to {mine}, which does not require {theirs}"
@@ -55,10 +60,9 @@ def owner(paths: Mapping[str, str], path: str) -> str:
     return CORE
 
 
-def owners_of(paths: Mapping[str, str], path: str) -> set[str]:
-    """Return the pieces that own a file or a folder around it."""
-    parts = path.split("/")
-    return {paths[folder] for end in range(1, len(parts) + 1) if (folder := "/".join(parts[:end])) in paths}
+def hosts(paths: Mapping[str, str], path: str) -> set[str]:
+    """Return the pieces that own the shared folders in which a file lies."""
+    return {paths[folder] for folder in SHARED_FOLDERS & paths.keys() if path.startswith(f"{folder}/")}
 
 
 def _target(code: Code, found: Import) -> Module | None:
