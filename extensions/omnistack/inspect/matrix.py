@@ -27,7 +27,7 @@ Every valid combination of N answers is in at least one row. Rows depend only on
     echo "matrix=$(omnistack matrix --format github)" >> "$GITHUB_OUTPUT"
 """
 
-ATTEMPTS = 32
+ATTEMPTS = 8
 """Covering arrays to generate; the smallest is used."""
 
 type Condition = Mapping[str, object]

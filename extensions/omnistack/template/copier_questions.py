@@ -88,6 +88,9 @@ class CopierQuestions(Worker):
         self.data = dict(answers)
         self.answers = AnswersMap(init=dict(answers), metadata=self.template.metadata)
         for other, details in self.template.questions_data.items():
+            # Only a question that may be hidden changes the answers of the later ones.
+            if other != name and "when" not in details:
+                continue
             question = Question(
                 answers=self.answers,
                 context=self._render_context(),

@@ -54,6 +54,7 @@ def check_services(code: Code, report: Report) -> None:
     _check_containers(code, report)
     if MAKEFILE in code.tree.files:
         _check_targets(code, code.tree.files[MAKEFILE], report)
+    _check_tools(code, report)
     for path in RUNNERS.keys() & code.tree.files.keys():
         for service, cond in wanted.items():
             _check_runner(code, code.tree.files[path], service, cond, report)
@@ -159,6 +160,20 @@ def _check_targets(code: Code, file: File, report: Report) -> None:
             message = f"has a process, but {MAKEFILE} has no target {target}"
             report(f"{CATALOG_DIR}/{piece.name}.yml", 1, message, chosen & ~there)
             report(file.source, 1, f"starts {target}, which no chosen piece has", there & ~chosen)
+
+
+def _check_tools(code: Code, report: Report) -> None:
+    """Check that mypy reads the folders of the chosen pieces' tools, and that these have a target; no other has."""
+    for piece in code.tree.model.pieces.values():
+        chosen = code.tree.model.chosen[piece.name]
+        for tool in piece.tools:
+            name = re.escape(tool.name)
+            for path, pattern in ((MAKEFILE, rf"^{name}:"), ("pyproject.toml", rf'^files = .*"{name}"')):
+                file = code.tree.files.get(path)
+                if file is not None:
+                    there = code.space.union(line.cond for line in file.matching(pattern))
+                    report(file.source, 1, f"lacks {tool.name}, a tool of {piece.name}", chosen & ~there)
+                    report(file.source, 1, f"has {tool.name}, a tool of {piece.name}", there & ~chosen)
 
 
 def _check_started(code: Code, file: File, services: Names, wanted: Conditions[str], report: Report) -> None:

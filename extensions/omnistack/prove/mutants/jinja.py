@@ -12,7 +12,7 @@ FOR = re.compile(r"({%-?\s*for\s+\w+\s+in\s+)([^%]+?)(\s*-?%})", re.DOTALL)
 FILTER = re.compile(r"\|\s*(selectattr|rejectattr|select|reject)\(")
 OPERATIONS = re.compile(
     r"^template/(fly\.toml|render\.yaml|config/|\.kamal/|kubernetes/|railway/|compose\.production|\.github/|\.gitlab-ci"
-    r"|docs/(deploy-|ci\.))"
+    r"|docs/(deploy-|ci\.|runbook/README)|production\.env)"
 )
 """Files of operations. The proof does not know their formats, and finds only a missing process, service or command. The
 platforms' models in the rendered tests are to find the other faults."""
