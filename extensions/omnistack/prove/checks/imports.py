@@ -41,6 +41,9 @@ FOUND_BY_NAME = ("test_", "conftest", "admin_calls.py")
 """Files of tests that no test imports: pytest finds them, and `tests/users/admin_walk.py`."""
 
 
+TOOL_ENTRIES = ("__main__.py", "locustfile.py", "queueing.py")
+"""Files of a tool that are run: by `python -m`, or by Locust."""
+
 PROGRAM = re.compile(r"\bpython -m ((?:app|tests)(?:\.\w+)+)")
 """A program of the project in a command of CI, of the Makefile, or in the documentation."""
 
@@ -64,6 +67,8 @@ def check_reached(code: Code, report: Report) -> None:
     What a piece offers to the user's own code has to be imported by a test or by the application.
     """
     inside, of_tests = _reached(code, {"app", "migrations"}), _reached(code, {"tests"})
+    tools = {tool.name for piece in code.tree.model.pieces.values() for tool in piece.tools}
+    of_tools = _reached(code, tools)
     _add_programs(code, inside)
     _add_programs(code, of_tests)
     offers = tuple(path for piece in code.tree.model.pieces.values() for path in piece.offers)
@@ -76,6 +81,8 @@ def check_reached(code: Code, report: Report) -> None:
         elif module.name.startswith("app."):
             unreached = module.file.cond & ~inside[module.name]
             report(module.file.source, 1, "no file of the application imports it", unreached)
+        elif module.name.split(".")[0] in tools and module.file.name not in TOOL_ENTRIES:
+            report(module.file.source, 1, "no file of its tool imports it", module.file.cond & ~of_tools[module.name])
         elif module.name.startswith("tests.") and not module.file.name.startswith(FOUND_BY_NAME):
             report(module.file.source, 1, "no test imports it", module.file.cond & ~of_tests[module.name])
 
