@@ -35,7 +35,7 @@ def test_the_preview_names_pieces_files_and_packages(run: Run, tmp_path: Path) -
     done = run("new", tmp_path / "made", "--preset", "minimal", "--dry-run")
     assert done.status == 0
     shown = " ".join(done.out.split())
-    assert "pieces custom; and 3 internal pieces files 8 (" in shown
+    assert "pieces custom, github_actions; and 4 internal pieces files 8 (" in shown
     assert "fastapi" in shown
     assert "preset=minimal, auth=custom, email=none, storage=none, redis=false" in shown
     assert "projects=false" in shown

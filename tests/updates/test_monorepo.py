@@ -38,7 +38,9 @@ def test_it_is_created_there_installed_changed_and_updated_and_the_rest_stays_un
 ) -> None:
     made = Project(mono.root / "backend")
     template = ("--template", str(releases.root), "--vcs-ref", V1)
-    ran = omnistack("new", str(made.root), "--defaults", "--no-sync", "--no-git", *template)
+    # The releases of the tests have no files of deployment, which the Makefile would include.
+    answers = ("-d", "own_server=false")
+    ran = omnistack("new", str(made.root), "--defaults", "--no-sync", "--no-git", *answers, *template)
     assert ran.status == 0, ran.text
     assert "git add . && git commit" in ran.out
     assert not (made.root / ".git").exists()
@@ -57,7 +59,7 @@ def test_it_is_created_there_installed_changed_and_updated_and_the_rest_stays_un
     assert ran.status == 0, ran.text
     assert "restore --source=HEAD" in ran.out
     mono.commit("Update")
-    assert contents(made.root) == contents(fresh(V2, clock=True))
+    assert contents(made.root) == contents(fresh(V2, clock=True, own_server=False))
     assert mono.read("frontend/index.html") == "<p>\n"
     assert not (mono.root / ".env").exists()
 
@@ -76,7 +78,7 @@ def test_what_the_outer_repository_ignores_is_committed_by_the_printed_commands(
 
 
 def test_a_repository_of_its_own_gets_the_hooks(project: MakeProject, tmp_path: Path) -> None:
-    assert "run pre-commit install" in make_install(project().root, tmp_path / "uv.log")
+    assert "run pre-commit install" in make_install(project(own_server=False).root, tmp_path / "uv.log")
 
 
 def test_without_an_outer_repository_there_is_nothing_to_be_a_folder_of(releases: Repository, tmp_path: Path) -> None:
