@@ -53,7 +53,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def slow(session: nox.Session) -> None:
     """Run the tests that install and run whole projects, or drive a terminal."""
-    session.run("pytest", "-n", "auto", "--dist", "worksteal", "-m", "slow", *session.posargs)
+    session.run("pytest", "-n", "auto", "--dist", "worksteal", "-m", "slow and not namespaces", *session.posargs)
 
 
 @nox.session
@@ -84,11 +84,14 @@ def attack(session: nox.Session) -> None:
 
 @nox.session
 def containers(session: nox.Session) -> None:
-    """Build and run the image and compose.yaml of the smallest and the largest project.
+    """Deploy to an own server under load; build and run the images of the smallest and the largest project.
+
+    The server is a stand-in in Linux namespaces, with the real Caddy, PostgreSQL and Redis. The images run with compose.
 
     CONTAINERS_CHECK names a program that does so with a project's folder as its argument. If it isn't set,
     ../shared/tools/containers is used if it exists, else Docker.
     """
+    session.run("pytest", "-m", "namespaces")
     session.run("python", "-m", "attack.containers", *session.posargs)
 
 

@@ -20,6 +20,7 @@ PIECES = ("redis", "jobs", "openai", "projects", "websocket", "metrics", "own_se
 
 
 @pytest.mark.slow
+@pytest.mark.namespaces
 def test_deployments_under_load_lose_no_request(tmp_path: Path) -> None:
     for program in ("caddy", "unshare", "ip", "flock", "openssl", "redis-server"):
         assert shutil.which(program), f"Install {program} (.ci/run does)"
