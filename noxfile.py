@@ -86,7 +86,7 @@ def attack(session: nox.Session) -> None:
 def containers(session: nox.Session) -> None:
     """Deploy to an own server under load; build and run the images of the smallest and the largest project.
 
-    The server is a stand-in in Linux namespaces, with the real Caddy, PostgreSQL and Redis. The images run with compose.
+    The server is a stand-in in Linux namespaces, with the real Caddy, PostgreSQL and Redis. Compose runs the images.
 
     CONTAINERS_CHECK names a program that does so with a project's folder as its argument. If it isn't set,
     ../shared/tools/containers is used if it exists, else Docker.
