@@ -22,7 +22,7 @@ from tests.updates.workshop import ROOT, Project
 pytestmark = pytest.mark.slow
 
 CATALOG: Catalog = load_catalog(ROOT)
-BARE: dict[str, str | bool] = {"preset": "minimal"}
+BARE: dict[str, str | bool] = {"preset": "minimal", "github_actions": False}
 DOWNGRADE = re.compile(r"uv run app (?P<command>db downgrade \S+)")
 CHECK = ["db", "check"]
 UPGRADE = ["db", "upgrade"]
