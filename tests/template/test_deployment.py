@@ -29,7 +29,7 @@ def test_only_files_on_the_local_disk_need_a_volume(platform: str) -> None:
 @pytest.mark.slow
 def test_the_files_fit_the_smallest_project_and_one_with_local_files(tmp_path: Path) -> None:
     variables = environment("", types_cache=tmp_path / "types", bytecode=tmp_path / "bytecode")
-    platforms = dict.fromkeys(PLATFORMS, True)
+    platforms = dict.fromkeys((*PLATFORMS, "kubernetes"), True)
     for name, answers in {"smallest": {}, "files": {"storage": "local", "jobs": True, "redis": True}}.items():
         folder = tmp_path / name
         write(Renderer(ROOT).render({"preset": "custom"} | answers | platforms), folder)
