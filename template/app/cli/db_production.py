@@ -103,7 +103,7 @@ def _require_no_doubts(plan: "Plan", ignore: tuple[str, ...]) -> None:
     open_doubts = [doubt for doubt in plan.doubts if doubt.check not in ignore]
     if open_doubts:
         lines = "\n".join(f"  {doubt.check}: {doubt.message}" for doubt in open_doubts)
-        raise RefusedError(f"Nothing was changed.\n{lines}\nTo migrate all the same: --ignore CHECK")
+        raise RefusedError(f"Nothing was changed.\n{lines}\nTo migrate nevertheless: --ignore CHECK")
 
 
 @click.command("log")
