@@ -18,7 +18,7 @@ from app.core.runtime import Runtime
 from app.dev.servers.google_play.objects import State, Subscription
 from app.dev.servers.google_play.store import ApiError, GooglePlay
 from app.google_iap.google_play import GooglePlay as Connection
-from app.google_iap.jobs import poll_voided_google_purchases
+from app.google_iap.jobs import acknowledge_google_purchases, poll_voided_google_purchases
 from app.google_iap.models import id_of
 from tests.conftest import SignIn
 from tests.core.inbox.shop import handle
@@ -66,6 +66,13 @@ TRANSFERRED: Final[list[Step]] = [
     ("deliver", 0, None),
 ]
 """Google Play changes no purchase's account: another user replaces it by a purchase of their own."""
+UNACKNOWLEDGED: Final[list[Step]] = [
+    ("buy", None, MONTHLY),
+    ("link", 0, 0),
+    ("outage", None, None),
+    ("deliver", 0, None),
+]
+"""The outage lasts longer than the attempts of the job that acknowledges the purchase."""
 
 
 @dataclass(repr=False)
@@ -75,6 +82,11 @@ class World(StoreWorld[GooglePlay, Subscription, Push]):
     owners: dict[str, UUID] = field(default_factory=dict)
     """The first user of a purchase that names none, by its token."""
     replaced: set[str] = field(default_factory=set)
+
+    @property
+    @override
+    def is_down(self) -> bool:
+        return self.postman.store.fault is not None
 
     @property
     @override
@@ -148,6 +160,7 @@ class World(StoreWorld[GooglePlay, Subscription, Push]):
         await self.post(Random(0), lost=False)  # noqa: S311
         await drain_inbox(self.runtime)
         await handle(self.runtime)
+        await acknowledge_google_purchases(self.runtime)
         await poll_voided_google_purchases(self.runtime)
         await self.reconcile()
 
@@ -168,6 +181,7 @@ async def world(
 @histories(5)
 @example(history=OVERTAKEN)
 @example(history=TRANSFERRED)
+@example(history=UNACKNOWLEDGED)
 @given(history=st.lists(STEPS, min_size=3, max_size=14))
 async def test_every_history_converges(world: World, history: list[Step]) -> None:
     async with undone(world.runtime.database):
@@ -186,3 +200,5 @@ async def test_every_history_converges(world: World, history: list[Step]) -> Non
                 has_access = item.state in PAID | {State.IN_GRACE_PERIOD} and item.order not in voided
                 assert row.access_until == (whole(item.expires) if has_access else None)
                 assert row.product == item.product
+                # Google refunds what is not acknowledged within three days.
+                assert item.acknowledged or row.user_id is None or not has_access

@@ -105,6 +105,11 @@ class StoreWorld[S: Store[Any], Item, Letter](ABC):
         printer.text(type(self).__name__)
 
     @property
+    def is_down(self) -> bool:
+        """Whether the store does not answer now, so that jobs may fail."""
+        return False
+
+    @property
     @abstractmethod
     def items(self) -> list[Item]:
         """The subscriptions in the store."""
@@ -175,7 +180,7 @@ class StoreWorld[S: Store[Any], Item, Letter](ABC):
             return
         batch = [*bag, *random.sample(bag, len(bag) // 2)]
         random.shuffle(batch)
-        await self.postman.deliver(batch)
+        await self.postman.deliver(batch, raises=not self.is_down)
 
     async def stored(self, item: Item) -> Stored | None:
         """Return a subscription as the application stored it, and check that it gives no access that was not paid."""

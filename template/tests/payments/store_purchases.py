@@ -42,13 +42,13 @@ class StorePostman[Store, Letter](ABC):
     async def send(self, letter: Letter) -> httpx.Response:
         """Send a notification to the webhook."""
 
-    async def deliver(self, letters: Sequence[Letter] | None = None) -> Sequence[InboxEvent]:
-        """Deliver notifications, by default all that were collected, and process them."""
+    async def deliver(self, letters: Sequence[Letter] | None = None, *, raises: bool = True) -> Sequence[InboxEvent]:
+        """Deliver notifications, by default all that were collected, and process them. See `drain_inbox`."""
         batch = list(self.mailbag if letters is None else letters)
         self.mailbag.clear()
         for letter in batch:
             (await self.send(letter)).raise_for_status()
-        return await drain_inbox(self.runtime)
+        return await drain_inbox(self.runtime, raises=raises)
 
 
 async def identity(client: httpx.AsyncClient, headers: dict[str, str]) -> UUID:

@@ -51,9 +51,13 @@ class WebhookCase:
         return await client.post(self.url, content=body, headers=self.sign(body, id_=id_))
 
 
-async def drain_inbox(runtime: Runtime) -> Sequence[InboxEvent]:
-    """Process all events, and return the inbox."""
-    await runtime.queue.drain()
+async def drain_inbox(runtime: Runtime, *, raises: bool = True) -> Sequence[InboxEvent]:
+    """Process all events, and return the inbox.
+
+    Args:
+        raises: whether to raise the failures of jobs, which are in order while a provider is down.
+    """
+    await runtime.queue.drain(raises=raises)
     return await list_events(runtime)
 
 
