@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from itertools import product
+from itertools import combinations, product
 from pathlib import PurePosixPath
 from typing import Final
 
 from omnistack.prove.code import Code
-from omnistack.prove.space import Cond
+from omnistack.prove.space import Cond, Conditions
 from omnistack.template.catalog import Piece
 
 ANYTHING: Final = "…"
@@ -51,7 +51,7 @@ def processes(code: Code) -> Iterator[Item]:
         for process in piece.processes:
             command = process.command
             fields = {"name": process.name, "command": " ".join(command), "json": json.dumps(command)}
-            yield fields, chosen
+            yield {**fields, "help": process.help.lower()}, chosen
 
 
 def services(code: Code) -> Iterator[Item]:
@@ -178,6 +178,13 @@ def releases(code: Code) -> Iterator[Item]:
             yield {"name": piece.name}, chosen
 
 
+def release_names(code: Code, field: str) -> Iterator[Item]:
+    """The secrets or variables of the pieces with a release; `field` says which."""
+    for piece, chosen in _pieces(code):
+        if piece.release is not None:
+            yield from (({"name": name}, chosen) for name in getattr(piece.release, field))
+
+
 def release_settings(code: Code) -> Iterator[Item]:
     """The settings that the image sets to the name of its release."""
     for piece, chosen in _pieces(code):
@@ -206,6 +213,18 @@ def any_of(kind: Items, *, negated: bool = False) -> Items:
     def one(code: Code) -> Iterator[Item]:
         found = code.space.union(cond for _, cond in kind(code))
         yield {}, code.space.without(found) if negated else found
+
+    return one
+
+
+def several_of(kind: Items) -> Items:
+    """Return one item without fields: whether at least two of a kind are chosen."""
+
+    def one(code: Code) -> Iterator[Item]:
+        chosen = Conditions[str](code.space)
+        for fields, cond in kind(code):
+            chosen.add(fields["name"], cond)
+        yield {}, code.space.union(one & other for one, other in combinations(chosen.values(), 2))
 
     return one
 

@@ -15,6 +15,7 @@ from omnistack.prove.checks.wiring_items import (
     other_settings,
     pairs,
     processes,
+    release_names,
     release_settings,
     release_values,
     releases,
@@ -23,6 +24,7 @@ from omnistack.prove.checks.wiring_items import (
     sections,
     service_sections,
     services,
+    several_of,
     stored,
     target_pairs,
     targets,
@@ -39,7 +41,7 @@ MANIFEST: Final = r"^  name: "
 EXAMPLE: Final = r"^# --- "
 
 one_stored, none_stored = any_of(stored), any_of(stored, negated=True)
-one_process = any_of(processes)
+one_process, several_services = any_of(processes), several_of(services)
 secrets = partial(release_values, field="secrets")
 variables = partial(release_values, field="variables")
 
@@ -199,6 +201,51 @@ MAKEFILE: Final = (
     Lines(of=processes, text="<name>-dev:…"),
     Lines(of=tools, text="<name>:…"),
 )
+FLY_PAGE: Final = (
+    Lines(of=processes, text="`fly.toml` describes …app…<name>…"),
+    Lines(of=services, macro="fly_commands", text="   "),
+    Lines(of=stored, text="   fly volumes create <name> …"),
+    Lines(of=one_stored, text="A volume belongs to one machine: …"),
+    Lines(of=one_process, text="…each of the other processes…"),
+)
+KAMAL_PAGE: Final = (
+    Lines(of=services, macro="kamal_address", text="   "),
+    Lines(of=one_stored, text="Files are on a volume, …"),
+    Lines(of=none_stored, text="Add addresses to `hosts`. …"),
+    Lines(of=processes, text="The process `<name>` runs once …"),
+)
+KUBERNETES_PAGE: Final = (
+    Lines(of=processes, text="| `app.yaml` |…the process `<name>`…"),
+    Lines(of=one_stored, text="| `app.yaml` |…the volume…"),
+    Lines(of=none_stored, text="| `app.yaml` |…autoscaling…"),
+    Lines(of=several_services, text="…the other services…"),
+    Lines(of=processes, text="…scale deployment <name> …"),
+    Lines(of=one_stored, text="A project with files on a volume …"),
+)
+RAILWAY_PAGE: Final = (
+    Lines(of=processes, text="`railway/` has one file …app…<name>…"),
+    Lines(of=processes, text="   railway add --service <name> …"),
+    Lines(of=services, macro="railway_commands", text="   "),
+    Lines(of=processes, text="…`/railway/<name>.json` for `<name>`…"),
+    Lines(of=container_settings, text="   railway variables --service app --set <name>=<value>"),
+    Lines(of=one_process, text="   Give the other processes the same variables…"),
+    Lines(of=stored, text="   railway volume …--mount-path <path>"),
+    Lines(of=stored, text="   railway variables --service app --set <setting>=<path>"),
+    Lines(of=one_process, text="…choose *Rollback* …the other processes…"),
+    Lines(of=one_stored, text="A service with a volume …"),
+)
+RENDER_PAGE: Final = (
+    Lines(of=processes, text="`render.yaml` is a …the server…<help>…"),
+    Lines(of=one_process, text="…choose *Rollback* …the other processes…"),
+    Lines(of=one_stored, text="A disk belongs to one instance: …"),
+    Lines(of=one_process, text="The `starter` plan costs …each of the …"),
+    Lines(of=several_services, text="The `starter` plan costs …each further service…"),
+)
+CI_PAGE: Final = (
+    Lines(of=targets, text="| `<NAME>_URL` | variable |…"),
+    Lines(of=partial(release_names, field="secrets"), text="| `<name>` | secret |…"),
+    Lines(of=partial(release_names, field="variables"), text="| `<name>` | variable |…"),
+)
 
 TABLE: Final = {
     "fly.toml": FLY,
@@ -218,5 +265,11 @@ TABLE: Final = {
     "release.toml": (Lines(of=releases, text="[<name>]"),),
     "Makefile": MAKEFILE,
     "pyproject.toml": (Lines(of=tools, text='files = …"<name>"…'),),
+    "docs/deploy-fly.md": FLY_PAGE,
+    "docs/deploy-kamal.md": KAMAL_PAGE,
+    "docs/deploy-kubernetes.md": KUBERNETES_PAGE,
+    "docs/deploy-railway.md": RAILWAY_PAGE,
+    "docs/deploy-render.md": RENDER_PAGE,
+    "docs/ci.md": CI_PAGE,
     "docs/runbook/README.md": (Lines(of=runbook, text="- [<page>](<page>): …"),),
 }
