@@ -4,13 +4,13 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from app.backup.client_programs import client_programs, connection_variables
 from app.backup.context import BackupContext
 from app.backup.create import is_sqlite
 from app.backup.destination import BackupFile
+from app.backup.encryption import IdentityFile
 from app.backup.errors import BackupError
 from app.backup.manifest import DatabaseContents, Manifest
 from app.backup.postgres_catalog import filled_tables, server_version
@@ -63,7 +63,7 @@ class RestoredBackup:
 
 
 def restore_backup(
-    context: BackupContext, backup: BackupFile, *, identity: Path | None, replace: bool, database_only: bool
+    context: BackupContext, backup: BackupFile, *, identity: IdentityFile | None, replace: bool, database_only: bool
 ) -> RestoredBackup:
     """Check a backup, then restore it: the database in one transaction, the stored files before its commit.
 
