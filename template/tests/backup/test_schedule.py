@@ -76,7 +76,9 @@ def test_runs_once_a_day(tmp_path: Path) -> None:
     assert is_healthy(schedule.heartbeat)
 
 
-@pytest.mark.parametrize("newest", [None, START - timedelta(days=2), START + timedelta(days=9)], ids=["none", "old", "future"])
+@pytest.mark.parametrize(
+    "newest", [None, START - timedelta(days=2), START + timedelta(days=9)], ids=["none", "old", "future"]
+)
 def test_runs_at_once_if_the_newest_backup_is_old(tmp_path: Path, newest: datetime | None) -> None:
     _, lines = run(tmp_path, Clock(START + timedelta(hours=1)), WRITE, newest=newest)
     assert lines == ["done"]
