@@ -118,6 +118,19 @@ async def test_a_replica_that_cannot_be_reached_is_left_out(urls: tuple[str, str
     await database.dispose()
 
 
+@pytest.mark.parametrize("has_replica", [True, False])
+async def test_readiness_reports_a_replica_that_cannot_be_reached(
+    urls: tuple[str, str], settings: Settings, *, has_replica: bool
+) -> None:
+    database = open_pair(settings, urls[0], urls[1] if has_replica else UNREACHABLE)
+    async with make_client(create_app(MODULES, runtime=make_runtime(database))) as client:
+        answer = await client.get("/api/v1/public/health/ready")
+    degraded = [] if has_replica else ["replica"]
+    assert answer.status_code == 200
+    assert [name for name in answer.json()["degraded"] if name == "replica"] == degraded
+    await database.dispose()
+
+
 async def test_a_replica_is_tried_again_after_a_while(
     urls: tuple[str, str], settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
