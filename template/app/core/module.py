@@ -1,4 +1,4 @@
-"""The core as a module: the inbox, data retention, the daily report, and the health checks of the database and its replica."""
+"""The core as a module: the inbox, data retention, the daily report, and the health checks of the databases."""
 
 from sqlalchemy import text
 

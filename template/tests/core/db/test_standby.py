@@ -1,11 +1,9 @@
 """A real standby server: what the application and the migration in production see of it."""
 
 import asyncio
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -38,7 +36,7 @@ def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
         standby, sockets = folder / "copy", children.socket_folder("pg", folder / "copy")
         standby.mkdir(mode=0o700)
         copy = ("-h", str(primary.sockets), "-U", "postgres", "-D", str(standby), "-R", "-X", "stream", "-c", "fast")
-        subprocess.run(postgres._command([standby], "pg_basebackup", "--no-sync", *copy), check=True)  # noqa: S603, SLF001
+        subprocess.run(postgres._command([standby], "pg_basebackup", "--no-sync", *copy), check=True)  # noqa: SLF001
         options = ("-c", "listen_addresses=", "-c", f"unix_socket_directories={sockets}", "-c", "fsync=off")
         command = postgres._command([standby, sockets], "postgres", "-D", str(standby), *options)  # noqa: SLF001
         process = children.start(command, folder / "copy.log")
