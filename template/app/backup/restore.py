@@ -9,7 +9,7 @@ from typing import Protocol
 from app.backup.client_programs import client_programs, connection_variables
 from app.backup.context import BackupContext
 from app.backup.create import is_sqlite
-from app.backup.destination import BackupFile
+from app.backup.destination import BackupFile, slug
 from app.backup.encryption import IdentityFile
 from app.backup.errors import BackupError
 from app.backup.manifest import DatabaseContents, Manifest
@@ -72,6 +72,11 @@ def restore_backup(
     """
     manifest = verify_backup(backup, identity)
     check_compatible(manifest, context.database_url)
+    if slug(manifest.project) != context.project:
+        raise BackupError(
+            f"The backup is of the project {manifest.project}, and this one is {context.project_name}. Nothing was "
+            "changed. If the project was renamed, set PROJECT_NAME to the earlier name for this command."
+        )
     if not replace:
         _require_empty(context)
     with ExitStack() as stack:
