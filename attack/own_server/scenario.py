@@ -216,6 +216,7 @@ class Scenario:
         await self.fail()
         await self.roll_back()
         await self.interrupt()
+        await self.under_load("reload of the Caddyfile", "reload")
         await self.finish()
         await self.restore()
         await self.restore_encrypted()

@@ -138,6 +138,25 @@ def test_make_runs_nothing_that_is_in_a_variable(variable: str, code: int, tmp_p
         assert arguments == ["--", server, "app/own-server/deploy rollback"]
 
 
+def test_make_deploy_copies_the_committed_files_and_deploys(tmp_path: Path) -> None:
+    project, server = tmp_path / "project", tmp_path / "server"
+    server.mkdir()
+    shutil.copytree(ROOT / "template/own-server", project / "own-server")
+    (project / "app").mkdir()
+    (project / "app/main.py").touch()
+    (project / "Makefile").write_text("include own-server/make.mk\n")
+    git = ["git", "-c", "user.name=T", "-c", "user.email=t@example.com", "-C", str(project)]
+    for arguments in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "First"]):
+        subprocess.run([*git, *arguments], check=True)
+    (project / ".env").write_text("SECRET=1\n")
+    environment = program(tmp_path, "ssh", f'[ "$1 $2" = "-- me@example.com" ] && cd {server} && exec sh -c "$3"')
+    make = ["make", "deploy", "SERVER=me@example.com"]
+    done = subprocess.run(make, cwd=project, env=environment, capture_output=True, text=True, check=False)
+    assert "Failed: .env does not exist. Copy it to this server" in done.stderr
+    assert (server / "app/own-server/deploy").exists()
+    assert not (server / "app/app").exists()
+
+
 def test_the_page_names_only_commands_and_settings_that_exist() -> None:
     page = (ROOT / "template/docs/deploy-own-server.md").read_text(encoding="utf-8")
     script = (ROOT / "template/own-server/deploy").read_text(encoding="utf-8")
