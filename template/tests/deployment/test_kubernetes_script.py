@@ -99,7 +99,15 @@ def test_the_rollback_migrates_nothing(notes: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["app"], ["registry.example.com/app:latest"], ["registry.example.com:5000/app"], ["app:1|e id"], ["app:1", "app:2"], ["--without-migration"]],
+    [
+        [],
+        ["app"],
+        ["registry.example.com/app:latest"],
+        ["registry.example.com:5000/app"],
+        ["app:1|e id"],
+        ["app:1", "app:2"],
+        ["--without-migration"],
+    ],
 )
 def test_an_unusable_image_changes_nothing(notes: Path, arguments: list[str]) -> None:
     assert deploy(notes, *arguments).returncode == 2

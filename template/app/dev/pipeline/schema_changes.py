@@ -111,7 +111,7 @@ def _narrowed(old: Json, new: Json, where: str) -> Iterator[str]:
 
 
 def _widened(old: Json, new: Json, where: str) -> Iterator[str]:
-    """Describe the values that clients did not have to expect. Generated clients fail at an unknown value of an enum."""
+    """Describe the values that clients did not have to expect. Generated clients fail at an unknown value."""
     known, possible = _allowed(old), _allowed(new)
     if known is None:
         return
