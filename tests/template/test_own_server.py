@@ -108,7 +108,7 @@ def test_a_setting_that_compose_would_change_is_refused(line: str, *, refused: b
     shutil.copytree(ROOT / "template/own-server", tmp_path / "own-server")
     (tmp_path / ".env").write_text(f"{line}\n")
     environment = program(tmp_path, "docker", "exit 1")
-    command = [tmp_path / "own-server/deploy", "deploy", "v1"]
+    command = [str(tmp_path / "own-server/deploy"), "deploy", "v1"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert ("Write each dollar sign twice in .env: KEY" in done.stderr) is refused
