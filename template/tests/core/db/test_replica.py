@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from fastapi import APIRouter
@@ -42,7 +42,7 @@ async def read_names(session: SessionDep, replica: ReplicaSessionDep) -> tuple[s
 
 
 @pytest.fixture(scope="module")
-def server(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+async def server(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Databases]:
     """Databases of a PostgreSQL server, even if the other tests run on SQLite, which has no replicas."""
     if isinstance(databases, PostgresDatabases):
         yield databases
@@ -52,6 +52,7 @@ def server(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> It
         postgres_databases(private.url(), upgrade) as opened,
     ):
         yield opened
+        await opened.close()
 
 
 @pytest.fixture
