@@ -1,6 +1,7 @@
 """The manifests in kubernetes/, by Kubernetes' own schemas and the rules of restricted pods."""
 
 from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import kubernetes_validate  # type: ignore[import-untyped]
@@ -107,6 +108,16 @@ def test_references_lead_to_something() -> None:
     assert backend["port"]["name"] in {port["name"] for port in named("Service")[backend["name"]]["spec"]["ports"]}
     namespace = named("NetworkPolicy")["app"]["metadata"]["namespace"]
     assert named("Namespace")[namespace]["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+@pytest.mark.parametrize(
+    "address", ["169.254.169.254", "fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "192.0.0.192"]
+)
+def test_a_cloud_s_metadata_cannot_be_reached(address: str) -> None:
+    """AWS and others, AWS with IPv6, Google with IPv6, Alibaba, Oracle: they answer with credentials of the node."""
+    blocks = [to["ipBlock"] for rule in named("NetworkPolicy")["default"]["spec"]["egress"] for to in rule["to"]]
+    excepted = [ip_network(each) for block in blocks for each in block["except"]]
+    assert any(ip_address(address) in network for network in excepted)
 
 
 def test_one_pod_holds_a_volume() -> None:
