@@ -3,6 +3,8 @@
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final, NoReturn
 
 if sys.platform == "win32":
@@ -31,3 +33,18 @@ def resume(pid: int) -> None:
     if sys.platform == "win32":
         raise OSError("Windows cannot resume a process by a signal.")
     os.kill(pid, signal.SIGCONT)
+
+
+@contextmanager
+def limited_file_size(size: int) -> Iterator[None]:
+    """Let writes of this process fail beyond a size, as on a full disk. (Python ignores the signal.)"""
+    if sys.platform == "win32":
+        raise OSError("Windows has no limit of a file's size.")
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -200,4 +200,5 @@ class TestFullDisk:
         values.close()  # type: ignore[no-untyped-call]
         status = file.stat()
         assert status.st_size > 100_000
-        assert status.st_blocks * 512 >= status.st_size
+        if sys.platform != "win32":
+            assert status.st_blocks * 512 >= status.st_size

@@ -1,0 +1,56 @@
+"""The code of a rendered project uses nothing of a platform that macOS or Windows lacks, unless it asks which one it is.
+
+The executed suites check all types for each platform, with the project's packages. This check needs no packages: it
+follows no imports and looks at the names of the standard library only.
+"""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from omnistack.suites.cell import write
+from omnistack.template.render import Renderer
+
+ROOT = Path(__file__).resolve().parents[2]
+PLATFORM_MODULES = re.compile(
+    r"^\s*(import|from) (asyncio|ctypes|fcntl|grp|mmap|multiprocessing|os|pwd|resource|select|selectors|shutil|signal|socket"
+    r"|stat|subprocess|tempfile|termios|threading|time|tty)\b",
+    re.MULTILINE,
+)
+"""Imports of modules whose content depends on the platform."""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("platforms")
+    write(Renderer(ROOT).render({"preset": "everything"}), folder)
+    return folder
+
+
+def missing_names(folder: Path, platform: str, *paths: str) -> Iterator[str]:
+    """Yield mypy's complaints about modules and types of the standard library that lack a name."""
+    options = ("--config-file", "", "--no-incremental", "--follow-imports", "skip", "--ignore-missing-imports")
+    command = [sys.executable, "-m", "mypy", *options, "--platform", platform, *paths]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode < 2, done.stdout + done.stderr
+    yield from (line for line in done.stdout.splitlines() if "[attr-defined]" in line)
+
+
+@pytest.mark.parametrize("platform", ["darwin", "win32"])
+def test_every_name_exists(project: Path, platform: str) -> None:
+    files = [
+        str(path.relative_to(project))
+        for path in sorted(project.rglob("*.py"))
+        if PLATFORM_MODULES.search(path.read_text(encoding="utf-8"))
+    ]
+    assert len(files) > 100
+    assert list(missing_names(project, platform, *files)) == []
+
+
+def test_a_name_that_windows_lacks_is_found(project: Path) -> None:
+    (project / "faulty.py").write_text("import os\n\nprint(os.geteuid())\n", encoding="utf-8")
+    assert list(missing_names(project, "win32", "faulty.py"))
+    assert not list(missing_names(project, "darwin", "faulty.py"))
