@@ -1,4 +1,4 @@
-"""The code of a rendered project uses nothing of a platform that macOS or Windows lacks, unless it asks which one it is.
+"""The code of a rendered project uses no name that macOS or Windows lacks, unless it checks the platform first.
 
 The executed suites check all types for each platform, with the project's packages. This check needs no packages: it
 follows no imports and looks at the names of the standard library only.
@@ -16,8 +16,8 @@ from omnistack.template.render import Renderer
 
 ROOT = Path(__file__).resolve().parents[2]
 PLATFORM_MODULES = re.compile(
-    r"^\s*(import|from) (asyncio|ctypes|fcntl|grp|mmap|multiprocessing|os|pwd|resource|select|selectors|shutil|signal|socket"
-    r"|stat|subprocess|tempfile|termios|threading|time|tty)\b",
+    r"^\s*(import|from) (asyncio|ctypes|fcntl|grp|mmap|multiprocessing|os|pwd|resource|select|selectors|shutil|signal"
+    r"|socket|stat|subprocess|tempfile|termios|threading|time|tty)\b",
     re.MULTILINE,
 )
 """Imports of modules whose content depends on the platform."""
