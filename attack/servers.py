@@ -20,7 +20,7 @@ from omnistack.template.render import Renderer
 
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 40.0
-OK = 200
+OK, CREATED = 200, 201
 ROOT = Path(__file__).resolve().parents[1]
 
 
