@@ -1,4 +1,4 @@
-"""Processes that are killed or suspended, on every platform."""
+"""Processes of the tests: those that run `app`, and those that are killed or suspended, on every platform."""
 
 import os
 import signal
@@ -6,6 +6,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, NoReturn
+
+APP: Final = (sys.executable, "-c", "import tests; from app.cli.main import main; main()")
+"""The command `app` that reads no `.env`: followed by its arguments."""
 
 if sys.platform == "win32":
     KILL_SIGNAL: Final = signal.SIGTERM
