@@ -166,7 +166,7 @@ def _postgresql(url: URL) -> URL:
 
 def _check_parameters(query: Mapping[str, str | tuple[str, ...]]) -> None:
     if "unix_sock" in query:
-        raise ValueError("has unix_sock; name the folder of the socket instead: ?host=/cloudsql/project:region:instance")
+        raise ValueError("has unix_sock; name the socket's folder instead: ?host=/cloudsql/project:region:instance")
     unknown = sorted(query.keys() - DRIVER_PARAMETERS - SERVER_PARAMETERS - {*TLS_FILES, POOLER})
     if unknown:
         raise ValueError(f"has query parameters that the driver does not know: {', '.join(unknown)}; leave them out")
