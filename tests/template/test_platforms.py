@@ -54,3 +54,12 @@ def test_a_name_that_windows_lacks_is_found(project: Path) -> None:
     (project / "faulty.py").write_text("import os\n\nprint(os.geteuid())\n", encoding="utf-8")
     assert list(missing_names(project, "win32", "faulty.py"))
     assert not list(missing_names(project, "darwin", "faulty.py"))
+
+
+def test_make_lists_its_targets_with_the_programs_of_macos(project: Path) -> None:
+    makefile = (project / "Makefile").read_text(encoding="utf-8")
+    listed = subprocess.run(["make", "help"], cwd=project, capture_output=True, text=True, check=True).stdout
+    assert "install     Install the packages and the git hooks\n" in listed
+    assert len(listed.splitlines()) > 15
+    # The sed of macOS writes a `t` for it, and its grep has no -P.
+    assert not re.search(r"\bsed\b.*\\t|\bgrep -\w*P|\breadlink -f|\bsed -i", makefile)
