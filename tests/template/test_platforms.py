@@ -4,6 +4,7 @@ The executed suites check all types for each platform, with the project's packag
 follows no imports and looks at the names of the standard library only.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -63,3 +64,23 @@ def test_make_lists_its_targets_with_the_programs_of_macos(project: Path) -> Non
     assert len(listed.splitlines()) > 15
     # The sed of macOS writes a `t` for it, and its grep has no -P.
     assert not re.search(r"\bsed\b.*\\t|\bgrep -\w*P|\breadlink -f|\bsed -i", makefile)
+
+
+def test_the_readme_has_the_commands_of_make(project: Path) -> None:
+    makefile = (project / "Makefile").read_text(encoding="utf-8")
+    targets = dict(re.findall(r"^(dev|test|test-all|migrate): ## .*\n\t(uv run .*)$", makefile, re.MULTILINE))
+    assert len(targets) == 4
+    (checks,) = re.findall(r"for check in (.*); do", makefile)
+    commands = [*targets.values(), *(f"uv run {check}" for check in re.findall(r'"([^"]+)"', checks))]
+    readme = (project / "README.md").read_text(encoding="utf-8")
+    assert [command for command in commands if f"`{command}`" not in readme] == []
+
+
+def test_make_lint_runs_every_check_and_names_those_that_failed(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "uv").write_text('#!/bin/sh\necho "ran $*"\ncase "$*" in *ruff*) exit 1;; esac\n')
+    (tmp_path / "uv").chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(["make", "lint"], cwd=project, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode
+    assert re.findall(r"^ran run (\S+)", done.stdout, re.MULTILINE) == ["ruff", "ruff", "mypy", "lint-imports"]
+    assert "Failed: ruff ruff" in done.stdout
