@@ -34,7 +34,9 @@ def violations(file: Path) -> Iterator[str]:
         texts = [string for string in strings if isinstance(string, str)]
         is_program = isinstance(node, ast.Constant | ast.JoinedStr) and PROGRAM.search("".join(texts))
         is_command = isinstance(node, ast.List | ast.Tuple) and "-m app.cli.main" in " ".join(texts)
-        if (is_program and not re.search(r"import tests\b", "".join(texts))) or is_command:
+        if isinstance(node, ast.expr) and (
+            is_command or (is_program and not re.search(r"import tests\b", "".join(texts)))
+        ):
             yield f"{file.relative_to(TESTS)}:{node.lineno}"
 
 
