@@ -16,7 +16,7 @@ from attack.servers import OK, Target, serve, unused_port
 
 TIMEOUT = 2.0
 """The limits of the server for headers, bodies and reading, in seconds."""
-ENDED_WITHIN = 20.0
+ENDED_WITHIN = 40.0
 """Seconds within which the server ends or answers every slow connection: its timeout, and the load of this machine."""
 MAX_WAIT = 5.0
 """Seconds that another client may have to wait meanwhile."""
