@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import os
 import struct
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -20,7 +19,7 @@ from sqlalchemy.engine import make_url
 from app.core.config.settings import Settings
 from app.core.errors import ServiceUnavailableError
 from app.core.runtime import Runtime
-from app.metrics.directory import DirectoryBusyError, MetricsDirectory, values_in
+from app.metrics.directory import DirectoryBusyError, MetricsDirectory, effective_user, values_in
 from app.metrics.samples import Sampler
 from app.metrics.settings import MetricsSettings
 
@@ -32,7 +31,7 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 def directory_path(runtime: Runtime) -> Path:
     """Return the directory that all processes of this application on this machine share."""
     chosen = runtime.resource(MetricsSettings).METRICS_DIR
-    return chosen or Path(tempfile.gettempdir()) / f"metrics-{os.geteuid()}-{_application_id(runtime.settings)}"
+    return chosen or Path(tempfile.gettempdir()) / f"metrics-{effective_user()}-{_application_id(runtime.settings)}"
 
 
 def _application_id(settings: Settings) -> str:

@@ -10,6 +10,7 @@ LIMIT: Final = 48 * 1024
 """KiB of memory that the process may need beyond what it has after its imports."""
 SCRIPT: Final = """
 import io, resource, sys
+import tests
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path

@@ -17,6 +17,7 @@ import pytest
 
 from tests.databases import Databases
 from tests.metrics.scrapes import Scrape
+from tests.processes import KILL_SIGNAL
 
 TOKEN = "k3b9vqz7xw2m5n8p1r4t6y0u-sdfghjl"
 COUNT = "http_server_request_duration_seconds_count"
@@ -104,7 +105,7 @@ class Processes:
         return self.start(SERVER, str(port)), port
 
 
-def end(process: subprocess.Popen[bytes], number: int = signal.SIGKILL) -> None:
+def end(process: subprocess.Popen[bytes], number: int = KILL_SIGNAL) -> None:
     """Kill a process."""
     process.send_signal(number)
     process.wait(60)

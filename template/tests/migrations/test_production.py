@@ -187,7 +187,8 @@ class TestApply:
         write_file(folder, "bbb", "aaa", add("first"))
         write_file(folder, "ccc", "bbb", 'op.execute("SELECT pg_advisory_xact_lock(1)")')
         patched = (
-            "from pathlib import Path; from app.migrate import script_files; from app.cli.main import cli; "
+            "import tests; from pathlib import Path; "
+            "from app.migrate import script_files; from app.cli.main import cli; "
             f"script_files.MIGRATIONS = Path({str(folder)!r}); cli({list(COMMAND)!r})"
         )
         write_file(folder, "ddd", "ccc", add("second"))
