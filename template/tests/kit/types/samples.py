@@ -39,6 +39,10 @@ ALL: Final[dict[str, TypeAdapter[Any]]] = {
 }
 
 
+PATTERNS: Final = {"CountryCode", "CurrencyCode", "Locale", "Slug"}
+"""The types whose schema has a regular expression."""
+
+
 def refuses(adapter: TypeAdapter[Any], value: object) -> bool:
     """Return whether a type refuses a value with a validation error."""
     try:
