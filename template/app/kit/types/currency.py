@@ -3,6 +3,7 @@
 from typing import Annotated, Final
 
 from iso4217 import Currency
+from pydantic import AfterValidator
 
 from app.kit.types.base import StringFormat
 
@@ -35,3 +36,6 @@ CurrencyCode = Annotated[
     ),
 ]
 """A currency: ISO 4217, in upper case."""
+
+LowerCurrencyCode = Annotated[CurrencyCode, AfterValidator(str.lower)]
+"""A `CurrencyCode` in lower case, as Stripe writes it."""
