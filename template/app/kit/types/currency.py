@@ -38,4 +38,4 @@ CurrencyCode = Annotated[
 """A currency: ISO 4217, in upper case."""
 
 LowerCurrencyCode = Annotated[CurrencyCode, AfterValidator(str.lower)]
-"""A `CurrencyCode` in lower case, as Stripe writes it."""
+"""A `CurrencyCode` in lower case, as some payment providers write it."""
