@@ -27,7 +27,7 @@ MAX_NUMBER_LENGTH: Final = 100
 _EXACT: Final = Context(prec=60, traps=[Inexact, InvalidOperation, Overflow])
 """Refuses results with more digits: the largest amount times a factor of 40 digits is exact."""
 
-MinorUnits = Annotated[
+Amount = Annotated[
     int,
     Field(
         strict=True,
@@ -72,7 +72,7 @@ class Money:
 
     __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
 
-    amount: MinorUnits
+    amount: Amount
     currency: CurrencyCode
 
     def __post_init__(self) -> None:

@@ -19,10 +19,10 @@ from app.kit.types.file_content import detect_type
 from app.kit.types.file_name import clean_file_name
 from app.kit.types.file_path import check_relative_path
 from app.kit.types.ip_addresses import is_public_address
+from app.kit.types.localization import check_country, check_locale, check_time_zone
 from app.kit.types.media_type import parse_media_type
 from app.kit.types.money import Money
 from app.kit.types.phone_number import check_phone_number
-from app.kit.types.places import check_country, check_locale, check_time_zone
 from app.kit.types.slug import check_slug
 from app.kit.types.web_url import check_http_url, check_public_http_url
 from tests.kit.types.samples import ALL, PATTERNS, STRINGS

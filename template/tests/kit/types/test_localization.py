@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.kit.types.currency import MINOR_DIGITS
-from app.kit.types.places import COUNTRIES, TIME_ZONES
+from app.kit.types.localization import COUNTRIES, TIME_ZONES
 from tests.kit.types.samples import STRINGS, refuses
 
 
