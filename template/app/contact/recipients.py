@@ -17,12 +17,12 @@ from sqlmodel import col
 from app.contact.models import ConfirmedRecipient
 from app.core.db.database import insert_on
 from app.core.db.models import utc_now
+from app.kit.derived_key import derived_key
 from app.kit.types.email_address import email_key
 
 PERIOD: Final = timedelta(days=1)
 MAX_PER_HOUR: Final = 200
 """Confirmations to all mailboxes together. Concurrent requests may exceed it by their number."""
-_PURPOSE: Final = b"recipients of contact confirmations"
 _SAME_DOMAINS: Final = {"googlemail.com": "gmail.com"}
 
 
@@ -51,5 +51,5 @@ def mailbox_of(email: str) -> str:
 
 
 def _pseudonym(secret: SecretStr, email: str) -> str:
-    key = hmac.digest(secret.get_secret_value().encode(), _PURPOSE, hashlib.sha256)
+    key = derived_key(secret, "recipients of contact confirmations")
     return hmac.new(key, mailbox_of(email).encode(), hashlib.sha256).hexdigest()
