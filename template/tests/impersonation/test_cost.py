@@ -9,7 +9,7 @@ from tests.query_plans import fill, is_postgresql, queries_of, rows_read
 COLUMNS = "id, created_at, updated_at, admin_id, user_id, reason, expires_at, ended_at, end_reason"
 
 
-async def test_what_has_ended_is_not_read(
+async def test_ended_impersonations_are_not_read(
     client: httpx.AsyncClient, runtime: Runtime, people: People, admin: Person, user: Person
 ) -> None:
     if not is_postgresql(runtime.database):

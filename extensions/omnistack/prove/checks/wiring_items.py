@@ -1,4 +1,4 @@
-"""What the catalog contains that wiring files have lines for: volumes, settings, processes, services, releases."""
+"""Items of the catalog that wiring files have lines for: volumes, settings, processes, services, releases."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
