@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -19,6 +20,7 @@ from app.core.db.models import utc_now
 from app.core.inbox.models import InboxEvent
 from app.core.runtime import Runtime
 from app.payments.entitlements import SubscriptionEntitlements
+from app.payments.models import Subscription
 from app.users.identities import create_user
 from tests.conftest import ME, make_runtime
 from tests.core.inbox.webhook_contract import drain_inbox
@@ -41,6 +43,10 @@ class StorePostman[Store, Letter](ABC):
     @abstractmethod
     async def send(self, letter: Letter) -> httpx.Response:
         """Send a notification to the webhook."""
+
+    @abstractmethod
+    async def stored(self, item: Any) -> Subscription | None:  # noqa: ANN401 - of a store
+        """Return the stored subscription."""
 
     async def deliver(self, letters: Sequence[Letter] | None = None, *, raises: bool = True) -> Sequence[InboxEvent]:
         """Deliver notifications, by default all that were collected, and process them. See `drain_inbox`."""
