@@ -120,7 +120,7 @@ FAULTS = [
         " | selectattr('proc",
         "starts worker, which",
     ),
-    (MAKEFILE, r"^include \{\{ file \}\}\n", "", "does not include own-server/make.mk, of a chosen piece"),
+    (MAKEFILE, r"^include \{\{ file \}\}\n", "", "lacks a line of a chosen piece: include own-server/make"),
     (
         PRODUCTION,
         r"^  \{\{ process\.name \}\}-green:",

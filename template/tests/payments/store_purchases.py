@@ -11,6 +11,7 @@ from uuid import UUID
 import httpx
 import pytest
 from click.testing import CliRunner, Result
+from pydantic import ValidationError
 
 from app.auth.port import Identity
 from app.cli.main import cli
@@ -55,6 +56,11 @@ class StorePostman[Store, Letter](ABC):
         for letter in batch:
             (await self.send(letter)).raise_for_status()
         return await drain_inbox(self.runtime, raises=raises)
+
+
+def problems(caught: pytest.ExceptionInfo[ValidationError]) -> dict[str, str]:
+    """Return the problems of settings, by the setting."""
+    return {str(error["loc"][0]): error["msg"] for error in caught.value.errors()}
 
 
 async def identity(client: httpx.AsyncClient, headers: dict[str, str]) -> UUID:

@@ -1,7 +1,7 @@
 """One server in production: its compose file runs what the chosen pieces need, and `Makefile` includes their files."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from omnistack.prove.checks.services import MAKEFILE
 from omnistack.prove.checks.settings import EXAMPLE
@@ -19,16 +19,23 @@ def check_production(code: Code, report: Report) -> None:
     """Check both files."""
     compose = code.tree.files.get(COMPOSE)
     if compose is not None:
-        _check_lines(code, compose, report)
+        _check_lines(code, compose, _compose_lines, report)
         _check_variables(code, compose, report)
-    _check_makefiles(code, report)
+    makefile = code.tree.files.get(MAKEFILE)
+    if makefile is not None:
+        _check_lines(code, makefile, _makefile_lines, report)
+    _check_makefiles_exist(code, report)
 
 
-def _check_lines(code: Code, file: File, report: Report) -> None:
-    """Check that the file has each line of a chosen piece, and none of another one."""
+def _check_lines(code: Code, file: File, lines: Callable[[Piece], Iterator[str]], report: Report) -> None:
+    """Check that the file has each line of a chosen piece, and none of another one.
+
+    Args:
+        lines: returns the lines of a piece, as regular expressions.
+    """
     wanted = Conditions[str](code.space)
     for piece in code.tree.model.pieces.values():
-        for line in _lines(piece):
+        for line in lines(piece):
             wanted.add(line, code.tree.model.chosen[piece.name])
     for line, cond in wanted.items():
         there = code.space.union(each.cond for each in file.matching(rf"^{line}$"))
@@ -36,7 +43,7 @@ def _check_lines(code: Code, file: File, report: Report) -> None:
         report(file.source, 1, f"has a line of a piece that is not chosen: {line}", there & ~cond)
 
 
-def _lines(piece: Piece) -> Iterator[str]:
+def _compose_lines(piece: Piece) -> Iterator[str]:
     for process in piece.processes:
         yield rf"  {process.name}-blue: &{process.name}"
         yield f"  {process.name}-green:"
@@ -62,15 +69,15 @@ def _check_variables(code: Code, file: File, report: Report) -> None:
             report(file.source, line.number, f"reads {name} from .env, but {EXAMPLE} does not contain it", missing)
 
 
-def _check_makefiles(code: Code, report: Report) -> None:
-    """Check that `Makefile` includes the files of the chosen pieces, and no others."""
-    makefile = code.tree.files.get(MAKEFILE)
+def _makefile_lines(piece: Piece) -> Iterator[str]:
+    for path in piece.makefiles:
+        yield f"include {re.escape(path)}"
+
+
+def _check_makefiles_exist(code: Code, report: Report) -> None:
+    """Check that the files exist that the chosen pieces add to `Makefile`."""
     for piece in code.tree.model.pieces.values():
-        chosen = code.tree.model.chosen[piece.name]
         for path in piece.makefiles:
             exists = code.tree.files[path].cond if path in code.tree.files else code.space.nothing
-            report(f"{CATALOG_DIR}/{piece.name}.yml", 1, f"includes {path}, which does not exist", chosen & ~exists)
-            if makefile is not None:
-                there = code.space.union(line.cond for line in makefile.matching(rf"^include {re.escape(path)}$"))
-                report(makefile.source, 1, f"does not include {path}, of a chosen piece", chosen & ~there)
-                report(makefile.source, 1, f"includes {path}, of a piece that is not chosen", there & ~chosen)
+            missing = code.tree.model.chosen[piece.name] & ~exists
+            report(f"{CATALOG_DIR}/{piece.name}.yml", 1, f"includes {path}, which does not exist", missing)
