@@ -37,6 +37,10 @@ class TestContract(StoreLinkContract):
         return app_store
 
     @pytest.fixture
+    def store_postman(self, postman: Postman) -> Postman:
+        return postman
+
+    @pytest.fixture
     def link(self, app_store: AppStore) -> Link:
         async def link_item(client: httpx.AsyncClient, headers: dict[str, str], item: Subscription) -> httpx.Response:
             return await link(client, headers, app_store.signed_transaction(item))

@@ -21,6 +21,10 @@ class TestContract(StoreLinkContract):
         return google_play
 
     @pytest.fixture
+    def store_postman(self, postman: Postman) -> Postman:
+        return postman
+
+    @pytest.fixture
     def link(self) -> Link:
         async def link_item(client: httpx.AsyncClient, headers: dict[str, str], item: Subscription) -> httpx.Response:
             return await link(client, headers, item.token)

@@ -42,11 +42,16 @@ def code(response: httpx.Response) -> tuple[int, str]:
 
 
 class StoreLinkContract:
-    """The tests of every app store. A subclass overrides the fixtures `store`, `link` and `outage`."""
+    """The tests of every app store. A subclass overrides the fixtures `store`, `store_postman`, `link` and `outage`."""
 
     @pytest.fixture
     def store(self) -> Store:
         """The fake, without subscriptions."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def store_postman(self) -> StorePostman[Any, Any]:
+        """The postman of the fake's notifications."""
         raise NotImplementedError
 
     @pytest.fixture
@@ -78,17 +83,22 @@ class StoreLinkContract:
         assert [(await link(client, headers, item)).status_code for _ in range(3)] == [200] * 3
 
     async def test_a_parked_purchase_is_adopted(
-        self, client: httpx.AsyncClient, sign_in: SignIn, postman: StorePostman[Any, Any], store: Store, link: Link
+        self,
+        client: httpx.AsyncClient,
+        sign_in: SignIn,
+        store_postman: StorePostman[Any, Any],
+        store: Store,
+        link: Link,
     ) -> None:
         with store.changing() as state:
             item = state.buy(MONTHLY)
-        await postman.deliver()
+        await store_postman.deliver()
         headers = await sign_in()
         await link(client, headers, item)
         with store.changing() as state:
             state.cancel(item)
-        await postman.deliver()
-        stored = await postman.stored(item)
+        await store_postman.deliver()
+        stored = await store_postman.stored(item)
 
         assert stored is not None
         assert (stored.user_id, stored.status) == (await identity(client, headers), "cancelled")
@@ -125,19 +135,19 @@ class StoreLinkContract:
         self,
         client: httpx.AsyncClient,
         sign_in: SignIn,
-        postman: StorePostman[Any, Any],
+        store_postman: StorePostman[Any, Any],
         link: Link,
         account: str,
     ) -> None:
         headers = await sign_in()
-        with postman.store.changing() as state:
+        with store_postman.store.changing() as state:
             item = state.buy(MONTHLY, account=account)
-        await postman.deliver()
+        await store_postman.deliver()
         linked = await link(client, headers, item)
-        with postman.store.changing() as state:
+        with store_postman.store.changing() as state:
             state.extend(item)
-        await postman.deliver()
-        stored = await postman.stored(item)
+        await store_postman.deliver()
+        stored = await store_postman.stored(item)
 
         assert linked.status_code == 200
         assert stored is not None
