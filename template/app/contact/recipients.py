@@ -1,7 +1,7 @@
-"""Limits of confirmations, which go to addresses that anyone can type: they must not be of use for spam.
+"""Limits of confirmation emails. Anyone can enter another person's address, so they must be useless for spam.
 
-A confirmation contains nothing that its recipient's sender wrote. A mailbox gets one a day, and all together get a
-limited number an hour.
+A confirmation contains no text from the form. Each mailbox receives at most one a day, and all mailboxes together
+receive at most `MAX_PER_HOUR` an hour.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ _SAME_DOMAINS: Final = {"googlemail.com": "gmail.com"}
 
 
 async def may_be_confirmed(session: AsyncSession, secret: SecretStr, email: str) -> bool:
-    """Return whether a confirmation may be sent to an address now, and count it, even if many ask at once."""
+    """Return whether a confirmation may be sent to an address now, and count it. Of concurrent calls, one succeeds."""
     now = utc_now()
     sent_at = col(ConfirmedRecipient.confirmed_at)
     last_hour = select(func.count()).where(sent_at > now - timedelta(hours=1))
@@ -43,7 +43,7 @@ async def may_be_confirmed(session: AsyncSession, secret: SecretStr, email: str)
 def mailbox_of(email: str) -> str:
     """Return an address without the parts that most providers ignore: `+tag`, and dots before the `@`.
 
-    Where a provider does not ignore them, two mailboxes count as one, and one of them lacks a confirmation.
+    If a provider does not ignore them, two mailboxes count as one, and only one of them receives a confirmation.
     """
     local, _, domain = email_key(email).rpartition("@")
     name = local.partition("+")[0].replace(".", "")
