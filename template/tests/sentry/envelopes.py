@@ -3,8 +3,8 @@
 import gzip
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -20,12 +20,18 @@ class Envelopes:
     Attributes:
         raw: their bytes.
         delay: seconds before the server answers.
+        body: the parts of the answers' body.
+        answer_headers: more headers of the answers. Without a length, a body ends with the connection.
+        sent: the bytes of the bodies that were sent.
         port: of the server, on the loopback interface.
     """
 
     def __init__(self) -> None:
         self.raw: list[bytes] = []
         self.delay = 0.0
+        self.body: Iterable[bytes] = (b"{}",)
+        self.answer_headers: Mapping[str, str] = {"content-length": "2"}
+        self.sent = 0
         self.port = 0
 
     @property
@@ -60,9 +66,13 @@ def receiving() -> Iterator[Envelopes]:
             envelopes.raw.append(gzip.decompress(body) if self.headers["content-encoding"] == "gzip" else body)
             time.sleep(envelopes.delay)
             self.send_response(200)
-            self.send_header("content-length", "2")
+            for name, value in envelopes.answer_headers.items():
+                self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(b"{}")
+            with suppress(OSError):
+                for part in envelopes.body:
+                    self.wfile.write(part)
+                    envelopes.sent += len(part)
 
         def log_message(self, *_: object) -> None:
             """Log nothing."""

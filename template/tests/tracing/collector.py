@@ -2,8 +2,8 @@
 
 import gzip
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -51,12 +51,18 @@ class Collector:
         url: the base URL, for OTEL_EXPORTER_OTLP_ENDPOINT.
         status: the status of its answers.
         open: while it is not set, requests hang.
+        body: the parts of the answers' body, if it is not the usual one.
+        answer_headers: more headers of the answers.
+        sent: the bytes of such a body that were sent.
         bodies: the raw bodies, for assertions about what they must not contain.
     """
 
     url: str = ""
     status: int = 200
     open: threading.Event = field(default_factory=threading.Event)
+    body: Iterable[bytes] | None = None
+    answer_headers: Mapping[str, str] = field(default_factory=dict)
+    sent: int = 0
     headers: list[dict[str, str]] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
     spans: list[ReceivedSpan] = field(default_factory=list)
@@ -105,9 +111,18 @@ def running_collector() -> Iterator[Collector]:
             answer = ExportTraceServiceResponse().SerializeToString()
             self.send_response(collector.status)
             self.send_header("content-type", "application/x-protobuf")
-            self.send_header("content-length", str(len(answer)))
+            for name, value in collector.answer_headers.items():
+                self.send_header(name, value)
+            if collector.body is None:
+                self.send_header("content-length", str(len(answer)))
             self.end_headers()
-            self.wfile.write(answer)
+            if collector.body is None:
+                self.wfile.write(answer)
+                return
+            with suppress(OSError):
+                for part in collector.body:
+                    self.wfile.write(part)
+                    collector.sent += len(part)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
             """Log nothing."""
