@@ -407,6 +407,8 @@ def find_failure(url: str, log: Path, collector: Collector, envelopes: Envelopes
         lambda: prometheus.has_data(f'http_server_request_duration_seconds_count{{http_route="{FAILING}"}}'),
         "The failing route has no metrics.",
     )
+    increase = f'increase(app_http_request_errors_total{{http_route="{FAILING}"}}[1m]) > 0'
+    until(lambda: prometheus.has_data(increase), "The first failure of a route is no increase.")
 
 
 def check(prometheus: Prometheus) -> None:

@@ -47,6 +47,7 @@ class Traffic:
             "http_response_status_code",
             buckets=REQUEST_SECONDS,
         )
+        self.request_errors = _counter("app_http_request_errors", "HTTP requests with a server error.", "http_route")
         self.active_requests = _gauge("http_server_active_requests", "HTTP requests that are being served.")
         self.queries = _seconds(
             "db_client_operation_duration",

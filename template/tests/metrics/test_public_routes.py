@@ -8,12 +8,16 @@ import pytest
 
 from app.core.config.settings import ConfigurationError, Settings, load_settings
 from app.core.db.database import Database
+from app.core.http.route_table import RouteTable
+from app.core.jobs.names import job_name
 from app.core.lifecycle import create_runtime, running
 from app.core.module import module as core
 from app.main import create_app
+from app.metrics.exposition import Exposition
 from app.metrics.module import module as metrics
 from app.metrics.recording import recording
 from app.metrics.settings import MetricsSettings
+from app.modules import MODULES
 from tests.core.applications import PUBLIC, client_of, error_of
 from tests.metrics.scrapes import Scrape
 
@@ -47,6 +51,22 @@ async def test_a_scrape_contains_the_requests_before_it(client: httpx.AsyncClien
     assert scrape.total("app_metrics_sample_success", sample="gauges") == 1
     assert "example.com" not in answer.text
     assert "secret" not in answer.text
+
+
+async def test_series_of_all_modules_begin_at_0(
+    database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("METRICS_DIR", str(folder))
+    runtime = create_runtime(MODULES, database=database)
+    app = create_app(MODULES, runtime=runtime)
+    async with running(runtime, background=False), recording(runtime):
+        scrape = Scrape(await runtime.resource(Exposition).text())
+    assert scrape.find("app_http_request_errors_total", http_route=f"{PUBLIC}/health") == [0]
+    routes = {route.template for route in runtime.resource(RouteTable)}
+    assert scrape.values("app_http_request_errors_total", "http_route") == {"unmatched", *routes}
+    jobs = {job_name(job) for module in MODULES for job in module.jobs}
+    assert scrape.values("app_job_duration_seconds_count", "job") == jobs
+    assert app.state.runtime is runtime
 
 
 @pytest.mark.parametrize(

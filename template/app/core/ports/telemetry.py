@@ -290,6 +290,8 @@ class Telemetry:
 
     def __init__(self, *sources: Source) -> None:
         self.listeners: tuple[TelemetryListener, ...] = ()
+        self.expected: list[Operation] = []
+        """Examples of the operations that this process can report: see `expect`."""
         self._sources = sources
         self._connected = ExitStack()
         self._failing: set[tuple[str, str]] = set()
@@ -307,6 +309,13 @@ class Telemetry:
             self.listeners = tuple(other for other in self.listeners if other is not listener)
             if not self.listeners:
                 self._connected.close()
+
+    def expect(self, *operations: Operation) -> None:
+        """Announce operations that this process can report, so that metrics of them begin at 0.
+
+        Call it in a lifespan, with an operation for each set of names, such as `WebhookDelivery(sender="contact")`.
+        """
+        self.expected.extend(operations)
 
     def start[O: Operation](self, operation: O) -> O:
         """Report that an operation starts. Never raises."""
