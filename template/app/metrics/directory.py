@@ -60,7 +60,7 @@ class MetricsDirectory:
         """
         id_ = f"{os.getpid()}-{secrets.token_hex(4)}"
         with self.locked():
-            self._own_locks.append(_lock(self.path / f"{id_}.lock"))
+            self._own_locks.append(_lock(self.path / lock_name(id_)))
             self._fold()
         return id_
 
@@ -144,7 +144,12 @@ class MetricsDirectory:
             if owner in ids or (owner.startswith("folded") and owner != keep):
                 path.unlink(missing_ok=True)
         for id_ in ids:
-            (self.path / f"{id_}.lock").unlink(missing_ok=True)
+            (self.path / lock_name(id_)).unlink(missing_ok=True)
+
+
+def lock_name(process_id: str) -> str:
+    """Return the name of the file that a process locks while it lives."""
+    return f"{process_id}.lock"
 
 
 def generation_number(generation: str) -> int:

@@ -11,7 +11,7 @@ from app.core.ports.telemetry import ExternalCall
 from app.core.runtime import Runtime
 from app.kit.external_calls import known_systems
 from app.metrics.exposition import directory_path
-from app.metrics.instruments import instruments_in
+from app.metrics.instruments import Instruments, instruments_in
 from app.metrics.listener import MetricsListener
 from app.metrics.port import serve_port
 from app.metrics.process import measure_process
@@ -23,6 +23,7 @@ async def recording(runtime: Runtime) -> AsyncIterator[None]:
     """Record the operations of this process until the end of the block."""
     settings = runtime.resource(MetricsSettings)
     instruments = await asyncio.to_thread(instruments_in, directory_path(runtime))
+    runtime.provide(Instruments, instruments)
     listener = MetricsListener(instruments)
     _expect(runtime, listener)
     serves_http = runtime.find_resource(RouteTable) is not None

@@ -20,7 +20,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 DASHBOARDS: Final = sorted((ROOT / "monitoring" / "grafana" / "dashboards").glob("*.json"))
 RULES: Final = sorted((ROOT / "monitoring" / "prometheus" / "rules").glob("*.yml"))
 PAGES: Final = sorted((ROOT / "docs" / "alerts").glob("*.md"))
-SAMPLES: Final = {"app_figure", "app_metrics_sample_success", "app_metrics_sample_age_seconds", "up"}
+NOT_RECORDED: Final = {"app_figure", "app_metrics_snapshot_success", "app_metrics_snapshot_age_seconds", "up"}
 NOT_A_NAME: Final = re.compile(r'"[^"]*"|\{[^{}]*\}|\[[^\]]*\]|\b(?:by|without|on|ignoring)\s*\([^)]*\)')
 NAME: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*(?!\s*\()\b(?!\s*\()")
 OPERATORS: Final = {"and", "or", "unless", "bool"}
@@ -42,7 +42,7 @@ def names_in(expression: str) -> set[str]:
 
 def exposed() -> set[str]:
     """Return the names of all samples that the application exposes."""
-    instruments = Instruments()
+    instruments = Instruments(Path())
     metrics = [
         metric
         for group in (instruments.traffic, instruments.work, instruments.processes)
@@ -52,7 +52,7 @@ def exposed() -> set[str]:
     families = [family for metric in metrics for family in metric.describe()]
     names = {f"{family.name}{suffix}" for family in families for suffix in SUFFIXES[family.type]}
     gauges = {gauge.name for module in MODULES if isinstance(module, Module) for gauge in module.gauges}
-    return names | gauges | SAMPLES
+    return names | gauges | NOT_RECORDED
 
 
 def rules() -> Iterator[dict[str, Any]]:
