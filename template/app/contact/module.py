@@ -39,7 +39,7 @@ module = Module(
     commands=(contact,),
     personal_data=PERSONAL_DATA,
     retention=RETENTION,
-    metrics=REPORT_METRICS,
+    report_metrics=REPORT_METRICS,
     figures=FIGURES,
     admin_views=(MESSAGES,),
 )
