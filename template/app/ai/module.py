@@ -10,7 +10,7 @@ from app.ai.port import AIProviderSpec
 from app.ai.routes import router
 from app.ai.settings import PROVIDERS, AISettings
 from app.core.manifest import Module
-from app.core.ports.telemetry import AICall
+from app.core.ports.operations import AICall
 from app.core.runtime import Runtime
 
 

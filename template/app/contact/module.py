@@ -13,7 +13,7 @@ from app.contact.public_routes import router as public_router
 from app.contact.settings import ContactSettings
 from app.contact.webhook import SENDER, SYSTEM
 from app.core.manifest import Module
-from app.core.ports.telemetry import ExternalCall, WebhookDelivery
+from app.core.ports.operations import ExternalCall, WebhookDelivery
 from app.core.runtime import Runtime
 from app.kit.outbound_http import OutboundHttp
 

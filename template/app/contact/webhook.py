@@ -5,7 +5,7 @@ from typing import Final
 
 from app.contact.models import ContactMessage
 from app.contact.settings import ContactSettings
-from app.core.ports.telemetry import WebhookDelivery
+from app.core.ports.operations import WebhookDelivery
 from app.core.runtime import Runtime
 from app.kit.external_calls import reported_call
 from app.kit.outbound_http import OutboundHttp

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from app.core.data_policy.daily_report import DailyReport
 from app.core.manifest import Module, Subscriber, modules_of
 from app.core.ports.events import UserNotice
-from app.core.ports.telemetry import EmailDelivery
+from app.core.ports.operations import EmailDelivery
 from app.core.runtime import Runtime
 from app.email.commands import email
 from app.email.jobs import send_notification_email, send_password_reset_email, send_welcome_email

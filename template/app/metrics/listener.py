@@ -5,8 +5,7 @@ from typing import Any, Final
 
 from prometheus_client import Histogram
 
-from app.core.ports.telemetry import (
-    NOTABLE_WAIT,
+from app.core.ports.operations import (
     AICall,
     CacheLookup,
     DatabaseQuery,
@@ -17,12 +16,12 @@ from app.core.ports.telemetry import (
     JobAttempt,
     Operation,
     PoolCheckout,
-    PoolWait,
     RealtimeConnection,
-    TelemetryListener,
+    TransactionWait,
     WebhookDelivery,
     WebhookReceipt,
 )
+from app.core.ports.telemetry import TelemetryListener
 from app.metrics.instruments import Instruments
 
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"})
@@ -71,7 +70,7 @@ class MetricsListener(TelemetryListener):
             HttpRequest: self._request,
             RealtimeConnection: self._connection,
             DatabaseQuery: self._query,
-            PoolWait: self._wait,
+            TransactionWait: self._wait,
             PoolCheckout: self._use,
             CacheLookup: self._lookup,
             JobAttempt: self._job,
@@ -173,13 +172,13 @@ class MetricsListener(TelemetryListener):
             self._traffic.queries, operation, word if word in STATEMENTS else OTHER_STATEMENT, outcome_of(operation)
         )
 
-    def _wait(self, operation: PoolWait) -> None:
+    def _wait(self, operation: TransactionWait) -> None:
         self._observe(self._traffic.pool_waits, operation, outcome_of(operation))
 
     def _use(self, operation: PoolCheckout) -> None:
-        self._traffic.pool_uses.observe(operation.duration)
-        if operation.waited < NOTABLE_WAIT:
-            self._series[self._traffic.pool_waits, "success"].observe(operation.waited)
+        self._series[self._traffic.pool_waits, outcome_of(operation)].observe(operation.waited)
+        if operation.error is None:
+            self._traffic.pool_uses.observe(operation.duration)
 
     def _lookup(self, operation: CacheLookup) -> None:
         self._traffic.cache_lookups.labels(operation.name, "hit" if operation.hit else "miss").inc()

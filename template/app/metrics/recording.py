@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from app.core.http.route_table import RouteTable
 from app.core.jobs.names import job_name
 from app.core.manifest import modules_of
-from app.core.ports.telemetry import ExternalCall
+from app.core.ports.operations import ExternalCall
 from app.core.runtime import Runtime
 from app.kit.external_calls import known_systems
 from app.metrics.exposition import directory_path

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from app.core.context import RequestContext, observed_request
-from app.core.ports.telemetry import HttpRequest, InboxAttempt, JobAttempt, Operation, RealtimeConnection
+from app.core.ports.operations import HttpRequest, InboxAttempt, JobAttempt, Operation, RealtimeConnection
 from app.sentry.trail import Trail
 
 FAILED: Final = 500

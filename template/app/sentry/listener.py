@@ -7,7 +7,14 @@ from typing import Final
 
 from structlog.typing import EventDict, WrappedLogger
 
-from app.core.ports.telemetry import HttpRequest, InboxAttempt, JobAttempt, Operation, PoolCheckout, RealtimeConnection
+from app.core.ports.operations import (
+    HttpRequest,
+    InboxAttempt,
+    JobAttempt,
+    Operation,
+    PoolCheckout,
+    RealtimeConnection,
+)
 from app.sentry.client import Reporter
 from app.sentry.faults import is_expected, is_fault_of_job
 from app.sentry.sampling import Sampler

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from app.core.context import TraceIds, current_trace
 from app.core.observability.statements import describe as without_values
-from app.core.ports.telemetry import AICall, CacheLookup, DatabaseQuery, ExternalCall, Operation
+from app.core.ports.operations import AICall, CacheLookup, DatabaseQuery, ExternalCall, Operation
 
 MAX_STEPS: Final = 100
 """The latest operations of a request that are kept."""

@@ -18,7 +18,7 @@ from opentelemetry.trace import (
 )
 
 from app.core.context import TraceIds, current_trace
-from app.core.ports.telemetry import (
+from app.core.ports.operations import (
     AICall,
     ExternalCall,
     HttpRequest,
@@ -26,8 +26,8 @@ from app.core.ports.telemetry import (
     JobAttempt,
     Operation,
     RealtimeConnection,
-    TelemetryListener,
 )
+from app.core.ports.telemetry import TelemetryListener
 from app.tracing.sampling import Sampler
 from app.tracing.spans import KINDS, Description, describe_operation
 from app.tracing.trace_context import parse_traceparent, span_context

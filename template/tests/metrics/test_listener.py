@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.core.ports.telemetry import (
+from app.core.ports.operations import (
     AICall,
     CacheLookup,
     DatabaseQuery,
@@ -15,12 +15,12 @@ from app.core.ports.telemetry import (
     JobAttempt,
     Operation,
     PoolCheckout,
-    PoolWait,
     RealtimeConnection,
-    Telemetry,
+    TransactionWait,
     WebhookDelivery,
     WebhookReceipt,
 )
+from app.core.ports.telemetry import Telemetry
 from app.metrics.instruments import instruments_in
 from app.metrics.listener import MetricsListener
 from tests.metrics.reading import read
@@ -101,11 +101,11 @@ class TestDatabase:
         assert scrape.total(count, outcome="error") == 1
 
     def test_waits_for_connections_and_their_use_are_counted(self, recording: Recording) -> None:
-        recording.report(PoolWait(), PoolCheckout(in_use=1, waited=0.1), PoolCheckout(in_use=2, waited=0))
-        recording.report(PoolWait(), error=TimeoutError())
+        recording.report(TransactionWait(), PoolCheckout(in_use=1, waited=0.1), PoolCheckout(in_use=2, waited=0))
+        recording.report(TransactionWait(), PoolCheckout(in_use=1, waited=0.1), error=TimeoutError())
         scrape = recording.scrape()
-        assert scrape.total("db_client_connection_wait_time_seconds_count", outcome="success") == 2
-        assert scrape.total("db_client_connection_wait_time_seconds_count", outcome="error") == 1
+        assert scrape.total("db_client_connection_wait_time_seconds_count", outcome="success") == 3
+        assert scrape.total("db_client_connection_wait_time_seconds_count", outcome="error") == 2
         assert scrape.total("db_client_connection_use_time_seconds_count") == 2
 
 

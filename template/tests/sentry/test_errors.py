@@ -20,7 +20,7 @@ from app.core.lifecycle import create_runtime, running, settings_classes
 from app.core.manifest import Module, modules_of
 from app.core.module import module as core
 from app.core.observability.change_redaction import SENSITIVE
-from app.core.ports.telemetry import InboxAttempt, JobAttempt
+from app.core.ports.operations import InboxAttempt, JobAttempt
 from app.core.runtime import Runtime
 from app.kit.user_error import UserError
 from app.modules import MODULES

@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import SpanContext
 
 from app.core.context import current_trace
-from app.core.ports.telemetry import (
+from app.core.ports.operations import (
     AICall,
     CacheLookup,
     ExternalCall,
@@ -20,8 +20,8 @@ from app.core.ports.telemetry import (
     JobAttempt,
     PoolCheckout,
     RealtimeConnection,
-    Telemetry,
 )
+from app.core.ports.telemetry import Telemetry
 from app.tracing.listener import MAX_DEPTH, TracingListener
 from app.tracing.sampling import Sampler
 
