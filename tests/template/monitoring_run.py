@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
+import yaml
 from app.dev.servers.postgres import private_postgres
 from app.dev.servers.redis_server import private_server
 from app.dev.servers.stripe.webhooks import signature
@@ -349,10 +350,13 @@ def main() -> None:
 def scrape(stack: ExitStack, folder: Path, ports: Mapping[str, int]) -> Prometheus:
     """Start Prometheus, and wait until it scrapes all targets."""
     config, port = configure(folder, ports), unused_port()
+    # The options of the profile `observability`, with this machine's paths.
+    options = yaml.safe_load((MONITORING / "compose.yaml").read_text())["services"]["prometheus"]["command"]
+    paths = {"--config.file": config, "--storage.tsdb.path": folder / "tsdb"}
+    names = [option.partition("=")[0] for option in options]
     command = [
         "prometheus",
-        f"--config.file={config}",
-        f"--storage.tsdb.path={folder / 'tsdb'}",
+        *(f"{name}={paths[name]}" if name in paths else option for name, option in zip(names, options, strict=True)),
         f"--web.listen-address=127.0.0.1:{port}",
     ]
     stack.enter_context(running("prometheus", command, folder, os.environ))
