@@ -1,6 +1,10 @@
-"""A server that receives what Sentry would: envelopes (https://develop.sentry.dev/sdk/foundations/transport/envelopes/)."""
+"""A server that receives what Sentry would: envelopes (https://develop.sentry.dev/sdk/foundations/transport/envelopes/).
+
+`python -m tests.sentry.envelopes [PORT]` prints the errors and transactions that it receives.
+"""
 
 import gzip
+import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,6 +16,7 @@ from sentry_sdk.envelope import Envelope
 
 KEY = "0123456789abcdef0123456789abcdef"
 TIMEOUT = 10.0
+PORT = 9999
 
 
 class Envelopes:
@@ -54,8 +59,8 @@ class Envelopes:
 
 
 @contextmanager
-def receiving() -> Iterator[Envelopes]:
-    """Run a server to the end of the block."""
+def receiving(port: int = 0) -> Iterator[Envelopes]:
+    """Run a server to the end of the block, by default on a free port."""
     envelopes = Envelopes()
 
     class Handler(BaseHTTPRequestHandler):
@@ -77,7 +82,7 @@ def receiving() -> Iterator[Envelopes]:
         def log_message(self, *_: object) -> None:
             """Log nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     envelopes.port = server.server_port
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     try:
@@ -85,3 +90,22 @@ def receiving() -> Iterator[Envelopes]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def main(arguments: list[str]) -> None:
+    """Print each error and transaction until the program is stopped."""
+    with receiving(int(arguments[0]) if arguments else PORT) as envelopes:
+        sys.stdout.write(f"SENTRY_DSN={envelopes.dsn}\n")
+        sys.stdout.flush()
+        while True:
+            time.sleep(0.1)
+            received = [*envelopes.of("event"), *envelopes.of("transaction")]
+            envelopes.raw.clear()
+            for each in received:
+                sys.stdout.write(f"{each.get('type', 'error')}: {each.get('transaction')} {each.get('tags')}\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    with suppress(KeyboardInterrupt):
+        main(sys.argv[1:])
