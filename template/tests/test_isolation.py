@@ -1,5 +1,6 @@
 """No test may reach what `.env` or the shell names: a developer's database, keys of real accounts."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -41,6 +42,20 @@ def test_an_env_file_in_the_folder_is_ignored(tmp_path: Path) -> None:
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == ["None", "INFO"]
+
+
+def test_a_program_of_a_test_does_not_read_an_env_file() -> None:
+    programs = [
+        (path, node.value)
+        for path in Path(__file__).parent.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and "\nfrom app." in node.value
+    ]
+    assert programs
+    reads_settings = ("create_runtime(", "create_app(", "load_settings(", "Settings()")
+    for path, program in programs:
+        if any(text in program for text in reads_settings):
+            assert "import tests\n" in program, f"{path}: a program that reads settings begins with `import tests`"
 
 
 def test_every_settings_class_loads_with_the_settings_of_the_tests() -> None:

@@ -21,7 +21,7 @@ from omnistack.suites.tripwire import poisoned
 READY_PATH = "/api/v1/public/health/ready"
 BOOT_SECONDS = 60
 STOP_SECONDS = 20
-STEP_SECONDS = 900
+STEP_SECONDS = 1800
 PLATFORMS = ("linux", "darwin", "win32")
 
 
@@ -48,7 +48,7 @@ class Site:
         """Run a command in the project to its end.
 
         Raises:
-            StepError: it failed or took longer than fifteen minutes.
+            StepError: it failed or took longer than half an hour.
         """
         shown = " ".join(command)
         try:

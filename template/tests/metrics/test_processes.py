@@ -22,6 +22,7 @@ TOKEN = "k3b9vqz7xw2m5n8p1r4t6y0u-sdfghjl"
 COUNT = "http_server_request_duration_seconds_count"
 SERVER = """
 import sys
+import tests
 from app.core.http.server.limits import ConnectionLimits
 from app.core.http.server.server import bind, run
 from app.core.module import module as core
@@ -32,6 +33,7 @@ run(create_app([core, module]), listener=listener, limits=ConnectionLimits(), lo
 """
 WORKER = """
 import asyncio
+import tests
 from app.core.lifecycle import create_runtime, running
 from app.core.module import module as core
 from app.metrics.module import module
