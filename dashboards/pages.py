@@ -39,7 +39,9 @@ LOOP_LAG: Final = Panel(
     [Query(quantile(0.99, "app_event_loop_lag_seconds"), "p99")],
     "Above 0.1 s, some code blocks the event loop.",
 )
-SNAPSHOT_AGE: Final = largest("Age of the figures from the database", "app_metrics_snapshot_age_seconds", "snapshot", "s")
+SNAPSHOT_AGE: Final = largest(
+    "Age of the figures from the database", "app_metrics_snapshot_age_seconds", "snapshot", "s"
+)
 
 OVERVIEW: Final = Dashboard(
     "app-overview",

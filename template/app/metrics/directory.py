@@ -89,9 +89,9 @@ class MetricsDirectory:
     def _fold(self) -> None:
         """Add the totals of dead processes to those of earlier ones.
 
-        `folded.json` names the current pair of files with totals (their generation), and the processes that they contain.
-        Replacing it is atomic. A process that is killed before has changed nothing; one that is killed after leaves
-        files that are ignored, and that the next call deletes.
+        `folded.json` names the current pair of files with totals (their generation), and the processes that they
+        contain. Replacing it is atomic. A process that is killed before has changed nothing; one that is killed after
+        leaves files that are ignored, and that the next call deletes.
         """
         generation, folded = self._state()
         live, dead = self._processes()
