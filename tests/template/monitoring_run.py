@@ -36,7 +36,7 @@ from websockets.asyncio.client import connect
 TOKEN: Final = secrets.token_urlsafe(32)
 STRIPE_SECRET: Final = f"whsec_{secrets.token_hex(16)}"
 MONITORING: Final = Path("monitoring")
-WAIT: Final = 60.0
+WAIT: Final = 180.0
 LOAD_SECONDS: Final = 12.0
 WORKERS: Final = 2
 PROMPTS: Final = 8
@@ -331,7 +331,7 @@ def main() -> None:
         serve = [APP, "serve", "--port", str(ports["server"]), "--workers", str(WORKERS)]
         server = stack.enter_context(running("server", serve, folder, environment))
         stack.enter_context(running("worker", [APP, "worker"], folder, environment))
-        until(lambda: answers(f"{url}/api/v1/public/health/ready"), (folder / "server.log").read_text()[-2000:])
+        until(lambda: answers(f"{url}/api/v1/public/health/ready"), "The server does not start.")
         prometheus = scrape(stack, folder, ports)
         user, admin = (
             application(environment, "token", "--email", f"{name}@example.com") for name in ("user", "admin")
