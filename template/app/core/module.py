@@ -41,7 +41,7 @@ module = Module(
     background=sweeping,
     commands=(inbox, cleanup, report, stats, shell),
     retention=RETENTION,
-    metrics=REPORT_METRICS,
+    report_metrics=REPORT_METRICS,
     figures=FIGURES,
     gauges=GAUGES,
 )

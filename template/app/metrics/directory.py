@@ -61,7 +61,7 @@ class MetricsDirectory:
         """
         id_ = f"{os.getpid()}-{secrets.token_hex(4)}"
         with self.locked():
-            self._own_locks.append(_lock(self.path / f"{id_}.lock"))
+            self._own_locks.append(_lock(self.path / lock_name(id_)))
             self._fold()
         return id_
 
@@ -90,9 +90,9 @@ class MetricsDirectory:
     def _fold(self) -> None:
         """Add the totals of dead processes to those of earlier ones.
 
-        The file `folded.json` names the current generation of totals. Replacing it is the one step that counts: a
-        process that is killed before leaves everything as it was, and one that is killed later leaves files that the
-        next call deletes.
+        `folded.json` names the current pair of files with totals (their generation), and the processes that they
+        contain. Replacing it is atomic. A process that is killed before has changed nothing; one that is killed after
+        leaves files that are ignored, and that the next call deletes.
         """
         generation, folded = self._state()
         live, dead = self._processes()
@@ -145,7 +145,12 @@ class MetricsDirectory:
             if owner in ids or (owner.startswith("folded") and owner != keep):
                 path.unlink(missing_ok=True)
         for id_ in ids:
-            (self.path / f"{id_}.lock").unlink(missing_ok=True)
+            (self.path / lock_name(id_)).unlink(missing_ok=True)
+
+
+def lock_name(process_id: str) -> str:
+    """Return the name of the file that a process locks while it lives."""
+    return f"{process_id}.lock"
 
 
 def generation_number(generation: str) -> int:

@@ -28,8 +28,8 @@ from app.core.inbox.models import InboxEvent, InboxStatus
 from app.core.jobs.names import job_name
 from app.core.manifest import InboxHandler, InboxJob, Payload, modules_of
 from app.core.observability.error_summary import one_line
+from app.core.ports.operations import InboxAttempt, WebhookReceipt
 from app.core.ports.queue import Json, UuidText
-from app.core.ports.telemetry import InboxAttempt, WebhookReceipt
 from app.core.runtime import Runtime
 from app.kit.backoff import backoff
 

@@ -18,7 +18,7 @@ from app.core.db.models import utc_now
 from app.core.db.replica import RETRY_INTERVAL, Replica
 from app.core.http.dependencies import ReplicaSessionDep, SessionDep
 from app.core.manifest import Module
-from app.core.ports.telemetry import DatabaseQuery
+from app.core.ports.operations import DatabaseQuery
 from app.dev.servers.postgres import private_postgres
 from app.main import create_app
 from app.migrate.migrations import upgrade
