@@ -8,7 +8,7 @@ from app.core.db.database import Database
 from app.core.jobs.in_process import InProcessQueue
 from app.core.lifecycle import create_runtime
 from app.core.module import module as core
-from app.core.ports.telemetry import JobAttempt
+from app.core.ports.operations import JobAttempt
 from tests.core.telemetry import Recorder
 from tests.pages import run_examples
 
