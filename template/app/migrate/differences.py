@@ -93,8 +93,8 @@ def make_revision(
     Args:
         url: the DATABASE_URL.
         message: what the revision does.
-        module: the branch to write to, with changes of this module's tables only; by default, or if it is `app`, the project's own branch,
-            with all changes.
+        module: the branch to write to, with changes of this module's tables only; by default, or if it is `app`,
+            the project's own branch, with all changes.
         empty: write it without changes, to be filled in by hand; otherwise it is written only if there are changes.
         choices: the columns and tables that were renamed or dropped.
 
