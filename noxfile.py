@@ -75,7 +75,8 @@ def bench(session: nox.Session) -> None:
 def attack(session: nox.Session) -> None:
     """Attack a rendered project: generated requests (schemathesis), then faults of what it depends on.
 
-    The faults: an issuer whose JWKS is away, slow, huge or rotated, a full disk, a frozen PostgreSQL and Redis.
+    The faults: an issuer whose JWKS is away, slow, huge or rotated, a full disk, slow clients, a frozen PostgreSQL and
+    Redis.
 
     `-- --only fuzz` runs one part, `-- --project DIR` attacks an installed project instead of a new one.
     """

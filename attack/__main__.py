@@ -11,6 +11,7 @@ from attack.faults import freeze_servers
 from attack.fuzz import fuzz
 from attack.issuer import misbehave
 from attack.servers import render, running
+from attack.slow import slow_clients
 
 
 def main() -> None:
@@ -28,7 +29,7 @@ def main() -> None:
             if arguments.only != "faults":
                 failed += fuzz(target, work)
             if arguments.only != "fuzz":
-                failed += misbehave(target) + fill_disk(target)
+                failed += misbehave(target) + fill_disk(target) + slow_clients(target)
                 failed += freeze_servers(target)
         log = target.log.read_text(encoding="utf-8", errors="replace")
     if "Traceback (most recent call last)" in log or "unhandled" in log:

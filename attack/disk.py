@@ -1,19 +1,17 @@
 """A disk that becomes full while the application writes to it: nothing more fits into a file (RLIMIT_FSIZE)."""
 
-import json
 import resource
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, cast
-from urllib.parse import urlsplit
 
-from attack.servers import Target, send, serve, unused_port
+from attack.files import upload
+from attack.servers import CREATED, OK, Target, send, serve, unused_port
 
 LIMIT = 128 * 1024
 """Bytes that a file may have. The error is EFBIG in place of ENOSPC; no privileges are needed, unlike for a mount."""
 SMALL, LARGE = b"%PDF-1.7\n" + b" " * 1000, b"%PDF-1.7\n" + b" " * (4 * LIMIT)
-OK, CREATED, STORAGE_FULL = 200, 201, 507
+STORAGE_FULL = 507
 UPLOADED = {OK, CREATED, 204}
 
 
@@ -48,16 +46,6 @@ def fill_disk(target: Target) -> list[str]:
 
 
 def _upload(url: str, token: str, content: bytes) -> tuple[int, str]:
-    """Ask for a link and upload to it. Return the last status, and the code of an error."""
-    file = {"name": "file.pdf", "content_type": "application/pdf", "size": len(content)}
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    status, link = send(
-        "POST", f"{url}/api/v1/app/files/upload-url", headers=headers, content=json.dumps(file).encode()
-    )
-    if status == CREATED:
-        request = cast("dict[str, Any]", link)
-        # PUBLIC_URL is the address of another server.
-        own = url + urlsplit(request["url"])._replace(scheme="", netloc="").geturl()
-        status, link = send(request["method"], own, headers=request["headers"], content=content)
-    error = link.get("error", {}) if isinstance(link, dict) else {}
-    return status, str(error.get("code", ""))
+    """Upload a file. Return the last status, and the code of an error."""
+    status, body = upload(url, token, content)
+    return status, str(body.get("error", {}).get("code", ""))

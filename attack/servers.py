@@ -20,7 +20,7 @@ from omnistack.template.render import Renderer
 
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 40.0
-OK = 200
+OK, CREATED = 200, 201
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -36,6 +36,7 @@ class Target:
         url: its base URL, without the API's prefix.
         project: the rendered project's folder.
         user: the token of a user.
+        other: the token of another user.
         admin: the token of an administrator.
         postgres: the process id of the PostgreSQL server.
         redis: the process id of the Redis server, or `None` if this machine has none.
@@ -46,6 +47,7 @@ class Target:
     url: str
     project: Path
     user: str
+    other: str
     admin: str
     postgres: int
     redis: int | None
@@ -84,13 +86,15 @@ def running(project: Path, work: Path) -> Iterator[Target]:
         subprocess.run([app, "db", "upgrade"], cwd=project, env=environment, check=True, stdout=subprocess.DEVNULL)
         port, log = unused_port(), work / "server.log"
         url, _ = stack.enter_context(serve(project, environment, port=port, log=log))
-        user, admin = (_token(app, project, environment, f"{name}@example.com", url) for name in ("user", "admin"))
+        names = ("user", "other", "admin")
+        user, other, admin = (_token(app, project, environment, f"{name}@example.com", url) for name in names)
         grant = [app, "user", "grant", "admin@example.com", "admin"]
         subprocess.run(grant, cwd=project, env=environment, check=True, stdout=subprocess.DEVNULL)
         yield Target(
             url=url,
             project=project,
             user=user,
+            other=other,
             admin=admin,
             postgres=int((data / "postmaster.pid").read_text(encoding="ascii").split()[0]),
             redis=None if redis is None else redis[1],

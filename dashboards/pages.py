@@ -39,7 +39,9 @@ LOOP_LAG: Final = Panel(
     [Query(quantile(0.99, "app_event_loop_lag_seconds"), "p99")],
     "Above 0.1 s, some code blocks the event loop.",
 )
-SAMPLE_AGE: Final = largest("Age of the figures from the database", "app_metrics_sample_age_seconds", "sample", "s")
+SNAPSHOT_AGE: Final = largest(
+    "Age of the figures from the database", "app_metrics_snapshot_age_seconds", "snapshot", "s"
+)
 
 OVERVIEW: Final = Dashboard(
     "app-overview",
@@ -55,7 +57,7 @@ OVERVIEW: Final = Dashboard(
         LOOP_LAG,
         POOL,
         Panel("Scraped targets", "short", [Query('sum by (instance) (up{job="app"})', "{{instance}}")]),
-        SAMPLE_AGE,
+        SNAPSHOT_AGE,
         largest("Business figures", "app_figure", "module, figure, label"),
     ],
 )
@@ -94,8 +96,8 @@ DATABASE: Final = Dashboard(
         POOL,
         quantiles("Wait for a connection", WAITS),
         quantiles("Use of a connection", "db_client_connection_use_time_seconds", "From checkout until return."),
-        largest("Last read of the figures succeeded", "app_metrics_sample_success", "sample"),
-        SAMPLE_AGE,
+        largest("Last read of the figures succeeded", "app_metrics_snapshot_success", "snapshot"),
+        SNAPSHOT_AGE,
     ],
 )
 INBOX_PAGE: Final = Dashboard(

@@ -189,6 +189,25 @@ class Scenario:
         require(rows == before and await self.serves() == "v2", f"{before} projects before, {rows} after the restore")
         say(f"restore from the backup: {rows} rows again, after {time.monotonic() - started:.1f} s")
 
+    async def restore_encrypted(self) -> None:
+        """Restore an encrypted backup with its key, which never is on the server's disk for longer than that."""
+        key, variables = self._server.folder.parent / "key.txt", self._server.folder / ".env"
+        public = await self._server.run(
+            "compose", "run", "--rm", "--no-TTY", "release", "app", "backup", "new-key", str(key)
+        )
+        variables.write_text(f"{variables.read_text()}BACKUP_AGE_RECIPIENT={public.split()[-1]}\n")
+        before = await self._server.scalar("SELECT count(*) FROM projects")
+        await self._server.run("compose", "run", "--rm", "--no-TTY", "release", "app", "backup", "create")
+        await self._server.scalar("DELETE FROM projects RETURNING 1")
+        refused = await self._server.run("restore", "latest", code=1)
+        require("Nothing has been restored. v2 serves again." in refused, refused)
+        require(await self.serves() == "v2", "v2 does not serve after a restore that was refused")
+        output = await self._server.run("restore", "latest", str(key))
+        require("latest has been restored" in output, output)
+        rows = await self._server.scalar("SELECT count(*) FROM projects")
+        require(rows == before, f"{before} projects before, {rows} after the restore of an encrypted backup")
+        say(f"restore from an encrypted backup: refused without its key; with it, {rows} rows again")
+
     async def run(self) -> None:
         """Run all steps."""
         await self.first()
@@ -197,8 +216,10 @@ class Scenario:
         await self.fail()
         await self.roll_back()
         await self.interrupt()
+        await self.under_load("reload of the Caddyfile", "reload")
         await self.finish()
         await self.restore()
+        await self.restore_encrypted()
 
 
 def answer_prompt(request: Received) -> Reply:

@@ -13,6 +13,7 @@ from app.core.http.error_handlers import ERROR_RESPONSES, add_error_handlers
 from app.core.http.health import Readiness, add_health_routes
 from app.core.http.middleware import add_middleware
 from app.core.http.openapi import Application, operation_id
+from app.core.http.route_table import RouteTable
 from app.core.lifecycle import create_runtime, running
 from app.core.manifest import Guards, Module
 from app.core.observability.logging import configure_logging
@@ -54,6 +55,7 @@ def create_app(modules: Sequence[Module] = MODULES, *, runtime: Runtime | None =
 def run_on(app: FastAPI, runtime: Runtime) -> None:
     """Set the runtime that the routes use. It must have the settings that the application was created with."""
     runtime.provide(Readiness, Readiness(runtime))
+    runtime.provide(RouteTable, app.state.routes)
     configure_logging(runtime.settings)
     app.state.runtime = runtime
 

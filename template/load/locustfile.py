@@ -8,14 +8,14 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, override
+from typing import Any, Final, Unpack, override
 
 from locust import FastHttpUser, LoadTestShape, between, events
 from locust.env import Environment
 
 from load.chosen import SCENARIOS
 from load.run import LIMITED, RUN_VARIABLE, WARM_UP, WINDOW, Result, Route, Run, Window, percentile
-from load.scenario import Scenario, Step, StepStoppedError
+from load.scenario import RequestOptions, Scenario, Step, StepStoppedError
 
 RUN: Final = Run.read(Path(os.environ[RUN_VARIABLE]))
 TOKENS: Final = itertools.cycle(Path(RUN.tokens).read_text(encoding="utf-8").split())
@@ -50,30 +50,20 @@ class ScenarioUser(FastHttpUser):
         if self.scenario.stop is not None:
             self.scenario.stop(self)
 
-    def send(
-        self,
-        method: str,
-        path: str,
-        *,
-        name: str = "",
-        json: object = None,
-        content: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-        anonymous: bool = False,
-        expected: tuple[int, ...] = (200,),
-    ) -> Any:  # noqa: ANN401 - JSON
+    def send(self, method: str, path: str, **options: Unpack[RequestOptions]) -> Any:  # noqa: ANN401 - JSON
         """See `Session.send`."""
-        sent = dict(headers or {}) | ({} if anonymous else {"Authorization": f"Bearer {self.token}"})
-        options: dict[str, Any] = {"json": json} if json is not None else {"data": content} if content else {}
+        token = {} if options.get("anonymous") else {"Authorization": f"Bearer {self.token}"}
+        body: dict[str, Any] = {"json": options["json"]} if "json" in options else {"data": options.get("content")}
+        expected = options.get("expected", (200,))
         with self.client.request(
             method,
             path if path.startswith("http") else f"{self.url}{path}",
-            name=f"{self.scenario.name}: {method} {name or path}",
-            headers=sent,
+            name=f"{self.scenario.name}: {method} {options.get('name', path)}",
+            headers={**options.get("headers", {}), **token},
             catch_response=True,
             allow_redirects=False,
             context={"scenario": self.scenario.name},
-            **options,
+            **body,
         ) as response:
             status = response.status_code
             if status in expected:

@@ -2,7 +2,27 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict, Unpack
+
+
+class RequestOptions(TypedDict, total=False):
+    """The optional parts of a request.
+
+    Attributes:
+        name: the name in the report, if the path contains an id.
+        json: the body, as JSON.
+        content: the body, instead of `json`.
+        headers: headers beside the bearer token.
+        anonymous: whether to send no token.
+        expected: the statuses that count as success, by default 200.
+    """
+
+    name: str
+    json: object
+    content: bytes
+    headers: Mapping[str, str]
+    anonymous: bool
+    expected: tuple[int, ...]
 
 
 class Session(Protocol):
@@ -15,26 +35,11 @@ class Session(Protocol):
     state: dict[str, Any]
     """Values that a user keeps from one step to the next."""
 
-    def send(
-        self,
-        method: str,
-        path: str,
-        *,
-        name: str = "",
-        json: object = None,
-        content: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-        anonymous: bool = False,
-        expected: tuple[int, ...] = (200,),
-    ) -> Any:  # noqa: ANN401 - JSON
+    def send(self, method: str, path: str, **options: Unpack[RequestOptions]) -> Any:  # noqa: ANN401 - JSON
         """Send a request and return the JSON of its response.
 
         Args:
             path: below the API's prefix, or an absolute URL.
-            name: the name in the report, if the path contains an id.
-            content: the body, instead of `json`.
-            anonymous: whether to send no token.
-            expected: the statuses that count as success.
 
         Raises:
             StepStoppedError: the response has another status. It is in the report already.

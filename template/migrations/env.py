@@ -105,6 +105,8 @@ def migrate(connection: Connection) -> None:
     with context.begin_transaction():
         if connection.dialect.name == "postgresql":
             # Behind PgBouncer the connection is another session's next: nothing outlives the transaction.
+            # The user may have a statement_timeout that is meant for requests.
+            connection.execute(text("SET LOCAL statement_timeout = 0"))
             connection.execute(text(f"SET LOCAL lock_timeout = '{TURN_TIMEOUT}s'"))
             connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
             connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}s'"))

@@ -36,6 +36,7 @@ from app.modules import MODULES
 from app.users.models import users
 from app.users.roles import Role
 from tests.databases import Databases, open_databases
+from tests.users.audits import MemoryAudit
 
 ME = "/api/v1/app/users/me"
 SETTINGS = settings_classes(MODULES)
@@ -204,6 +205,19 @@ def sign_in_to(runtime: Runtime, client: httpx.AsyncClient) -> SignIn:
 def sign_in(runtime: Runtime, client: httpx.AsyncClient) -> SignIn:
     """Sign a user in: `headers = await sign_in(email="me@example.com", role=Role.ADMIN)`."""
     return sign_in_to(runtime, client)
+
+
+@pytest.fixture
+async def admin(sign_in: SignIn) -> dict[str, str]:
+    """The headers of an administrator."""
+    return await sign_in(email="admin@example.com", role=Role.ADMIN)
+
+
+@pytest.fixture
+def audit(runtime: Runtime) -> MemoryAudit:
+    """The recorded audit entries."""
+    runtime.audit = audit = MemoryAudit()
+    return audit
 
 
 @pytest.fixture

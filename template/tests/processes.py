@@ -1,9 +1,14 @@
-"""Processes that are killed or suspended, on every platform."""
+"""Processes of the tests: those that run `app`, and those that are killed or suspended, on every platform."""
 
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final, NoReturn
+
+APP: Final = (sys.executable, "-c", "import tests; from app.cli.main import main; main()")
+"""The command `app` that reads no `.env`: followed by its arguments."""
 
 if sys.platform == "win32":
     KILL_SIGNAL: Final = signal.SIGTERM
@@ -31,3 +36,18 @@ def resume(pid: int) -> None:
     if sys.platform == "win32":
         raise OSError("Windows cannot resume a process by a signal.")
     os.kill(pid, signal.SIGCONT)
+
+
+@contextmanager
+def limited_file_size(size: int) -> Iterator[None]:
+    """Let writes of this process fail beyond a size, as on a full disk. (Python ignores the signal.)"""
+    if sys.platform == "win32":
+        raise OSError("Windows has no limit of a file's size.")
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

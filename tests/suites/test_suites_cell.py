@@ -1,6 +1,8 @@
 """A cell: what it does, and what is left when it fails."""
 
 import dataclasses
+import os
+import socket
 import sys
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from omnistack.suites import interpreters
 from omnistack.suites.cell import Cell, Rendering, Workplace, lock, run_cell, write
 from omnistack.suites.command import make_plan
 from omnistack.suites.interpreters import Interpreter, find_interpreter
+from omnistack.suites.steps import Site
 
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 CELL = Cell("a cell", {"python_version": HERE}, Interpreter(HERE, sys.executable, sys.version))
@@ -84,3 +87,18 @@ def test_a_named_interpreter_that_is_another_one_is_refused(path: str, monkeypat
 def test_an_outcome_cannot_be_changed() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         CELL.name = "another"  # type: ignore[misc]  # that is what must fail
+
+
+def test_a_step_leaves_no_process_behind(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        child = f"import socket; socket.create_connection(('127.0.0.1', {server.getsockname()[1]})).recv(1)"
+        code = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {child!r}], stdout=subprocess.DEVNULL)"
+        server.settimeout(30)
+
+        Site(tmp_path, dict(os.environ)).run(sys.executable, "-c", code + "; import time; time.sleep(3)")
+
+        connection, _ = server.accept()
+        with connection:
+            connection.settimeout(30)
+            # The child holds its end open until it is killed.
+            assert connection.recv(1) == b""

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
+import yaml
 from app.dev.servers.postgres import private_postgres
 from app.dev.servers.redis_server import private_server
 from app.dev.servers.stripe.webhooks import signature
@@ -35,7 +36,7 @@ from websockets.asyncio.client import connect
 TOKEN: Final = secrets.token_urlsafe(32)
 STRIPE_SECRET: Final = f"whsec_{secrets.token_hex(16)}"
 MONITORING: Final = Path("monitoring")
-WAIT: Final = 60.0
+WAIT: Final = 180.0
 LOAD_SECONDS: Final = 12.0
 WORKERS: Final = 2
 PROMPTS: Final = 8
@@ -330,7 +331,7 @@ def main() -> None:
         serve = [APP, "serve", "--port", str(ports["server"]), "--workers", str(WORKERS)]
         server = stack.enter_context(running("server", serve, folder, environment))
         stack.enter_context(running("worker", [APP, "worker"], folder, environment))
-        until(lambda: answers(f"{url}/api/v1/public/health/ready"), (folder / "server.log").read_text()[-2000:])
+        until(lambda: answers(f"{url}/api/v1/public/health/ready"), "The server does not start.")
         prometheus = scrape(stack, folder, ports)
         user, admin = (
             application(environment, "token", "--email", f"{name}@example.com") for name in ("user", "admin")
@@ -349,10 +350,13 @@ def main() -> None:
 def scrape(stack: ExitStack, folder: Path, ports: Mapping[str, int]) -> Prometheus:
     """Start Prometheus, and wait until it scrapes all targets."""
     config, port = configure(folder, ports), unused_port()
+    # The options of the profile `observability`, with this machine's paths.
+    options = yaml.safe_load((MONITORING / "compose.yaml").read_text())["services"]["prometheus"]["command"]
+    paths = {"--config.file": config, "--storage.tsdb.path": folder / "tsdb"}
+    names = [option.partition("=")[0] for option in options]
     command = [
         "prometheus",
-        f"--config.file={config}",
-        f"--storage.tsdb.path={folder / 'tsdb'}",
+        *(f"{name}={paths[name]}" if name in paths else option for name, option in zip(names, options, strict=True)),
         f"--web.listen-address=127.0.0.1:{port}",
     ]
     stack.enter_context(running("prometheus", command, folder, os.environ))
@@ -407,6 +411,8 @@ def find_failure(url: str, log: Path, collector: Collector, envelopes: Envelopes
         lambda: prometheus.has_data(f'http_server_request_duration_seconds_count{{http_route="{FAILING}"}}'),
         "The failing route has no metrics.",
     )
+    increase = f'increase(app_http_request_errors_total{{http_route="{FAILING}"}}[1m]) > 0'
+    until(lambda: prometheus.has_data(increase), "The first failure of a route is no increase.")
 
 
 def check(prometheus: Prometheus) -> None:

@@ -81,6 +81,82 @@ def test_the_compose_file_is_valid_and_hardened(pieces: dict[str, object], tmp_p
         assert ("ports" in service) == (name == "caddy"), name
 
 
+def program(folder: Path, name: str, text: str) -> dict[str, str]:
+    """Return an environment in which a program is a shell script."""
+    file = folder / "bin" / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(f"#!/bin/sh\n{text}\n")
+    file.chmod(0o755)
+    return {"PATH": f"{file.parent}:{os.environ['PATH']}"}
+
+
+@pytest.mark.parametrize(
+    ("line", "refused"),
+    [
+        ("KEY=pa$word", True),
+        ('KEY="pa$word"', True),
+        ("KEY=$word", True),
+        ("KEY=word$", True),
+        ("KEY=pa$$$word", True),
+        ("KEY=pa$$word", False),
+        ("KEY='pa$word'", False),
+        ("KEY=${OTHER}", False),
+        ("# KEY=$word", False),
+    ],
+)
+def test_a_setting_that_compose_would_change_is_refused(line: str, *, refused: bool, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "template/own-server", tmp_path / "own-server")
+    (tmp_path / ".env").write_text(f"{line}\n")
+    environment = program(tmp_path, "docker", "exit 1")
+    command = [str(tmp_path / "own-server/deploy"), "deploy", "v1"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert ("Write each dollar sign twice in .env: KEY" in done.stderr) is refused
+    assert "word" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "code"),
+    [("TAG=v1", 0), ("TAG=v1;id", 2), ("TAG=`id`", 2), ("SERVER_DIR=a b", 2), ("SERVER='\"`touch ran`", 0)],
+)
+def test_make_runs_nothing_that_is_in_a_variable(variable: str, code: int, tmp_path: Path) -> None:
+    shutil.copy(ROOT / "template/own-server/make.mk", tmp_path / "Makefile")
+    environment = program(tmp_path, "ssh", 'printf "%s\\n" "$@" > arguments')
+    done = subprocess.run(
+        ["make", "rollback", "SERVER=me@example.com", "TAG=v1", variable],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    assert not (tmp_path / "ran").exists()
+    if code == 0:
+        arguments = (tmp_path / "arguments").read_text().splitlines()
+        server = variable.removeprefix("SERVER=") if variable.startswith("SERVER=") else "me@example.com"
+        assert arguments == ["--", server, "app/own-server/deploy rollback"]
+
+
+def test_make_deploy_copies_the_committed_files_and_deploys(tmp_path: Path) -> None:
+    project, server = tmp_path / "project", tmp_path / "server"
+    server.mkdir()
+    shutil.copytree(ROOT / "template/own-server", project / "own-server")
+    (project / "app").mkdir()
+    (project / "app/main.py").touch()
+    (project / "Makefile").write_text("include own-server/make.mk\n")
+    git = ["git", "-c", "user.name=T", "-c", "user.email=t@example.com", "-C", str(project)]
+    for arguments in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "First"]):
+        subprocess.run([*git, *arguments], check=True)
+    (project / ".env").write_text("SECRET=1\n")
+    environment = program(tmp_path, "ssh", f'[ "$1 $2" = "-- me@example.com" ] && cd {server} && exec sh -c "$3"')
+    make = ["make", "deploy", "SERVER=me@example.com"]
+    done = subprocess.run(make, cwd=project, env=environment, capture_output=True, text=True, check=False)
+    assert "Failed: .env does not exist. Copy it to this server" in done.stderr
+    assert (server / "app/own-server/deploy").exists()
+    assert not (server / "app/app").exists()
+
+
 def test_the_page_names_only_commands_and_settings_that_exist() -> None:
     page = (ROOT / "template/docs/deploy-own-server.md").read_text(encoding="utf-8")
     script = (ROOT / "template/own-server/deploy").read_text(encoding="utf-8")

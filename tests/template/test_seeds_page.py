@@ -39,4 +39,5 @@ def test_every_step_works_twice(tmp_path: Path) -> None:
         assert connection.execute("SELECT email FROM users").fetchall() == [("demo@example.com",)]
     site.run("uv", "run", "ruff", "check", ".")
     site.run("uv", "run", "ruff", "format", "--check", ".")
-    site.run("uv", "run", "mypy", "app/invoices")
+    site.run("uv", "run", "mypy", "app/invoices", "tests/invoices")
+    site.run("env", "TEST_DATABASE_URL=sqlite+aiosqlite://", "uv", "run", "pytest", "-q", "tests/invoices")

@@ -1,9 +1,10 @@
 """The commands that change a rendered project: `add`, `remove`, `update`."""
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -105,13 +106,8 @@ def add(
     no_sync: NoSyncOption = False,
 ) -> int:
     """Add pieces to a project."""
-    found = open_project(project)
-    found.require_clean()
     options = Options(yes, dry_run, not no_sync, f"Add {', '.join(pieces)}")
-    with open_origin(found, template) as origin:
-        _require_known(origin, found, pieces)
-        plan = plan_add(Questionnaire(origin.template), found.answers, pieces)
-        return _switch(found, origin, plan, options)
+    return _switch(project, template, options, partial(_plan_add, pieces=pieces))
 
 
 def remove(
@@ -124,12 +120,8 @@ def remove(
     no_sync: NoSyncOption = False,
 ) -> int:
     """Remove pieces from a project."""
-    found = open_project(project)
-    found.require_clean()
     options = Options(yes, dry_run, not no_sync, f"Remove {', '.join(pieces)}")
-    with open_origin(found, template) as origin:
-        plan = plan_remove(Questionnaire(origin.template), found.answers, pieces)
-        return _switch(found, origin, plan, options)
+    return _switch(project, template, options, partial(_plan_remove, pieces=pieces))
 
 
 def update(
@@ -156,6 +148,15 @@ def update(
             options = Options(yes=True, dry_run=dry_run, sync=not no_sync, message=f"Update to {outcome.version}")
             result = replace(outcome, conflicts=(*outcome.conflicts, *also))
             return _apply(found, result, options, report.settings(before, after))
+
+
+def _plan_add(project: CommittedProject, origin: Origin, *, pieces: Sequence[str]) -> Plan:
+    _require_known(origin, project, pieces)
+    return plan_add(Questionnaire(origin.template), project.answers, pieces)
+
+
+def _plan_remove(project: CommittedProject, origin: Origin, *, pieces: Sequence[str]) -> Plan:
+    return plan_remove(Questionnaire(origin.template), project.answers, pieces)
 
 
 def _require_known(origin: Origin, project: CommittedProject, pieces: Sequence[str]) -> None:
@@ -202,19 +203,25 @@ def _chosen(questions: Questionnaire, project: CommittedProject) -> list[Piece]:
     return [questions.catalog.piece(name) for name in questions.evaluate(project.answers).chosen]
 
 
-def _switch(project: CommittedProject, origin: Origin, plan: Plan, options: Options) -> int:
-    report.say(plan.notes)
-    if not plan.answers:
-        report.say(["Nothing to do."])
-        return 0
-    with _tried(project, origin, None, plan.answers) as outcome:
-        affected = find_affected_files(project, origin.template, outcome, plan.removed)
-        warnings = [*report.affected(affected), *report.downgrades(plan.downgrades)]
-        report.say(warnings)
-        if not options.dry_run:
-            require_room(project, outcome)
-            _confirm(affected, plan, options)
-        return _apply(project, outcome, options, report.settings(plan.before, plan.after))
+def _switch(
+    folder: Path, template: str | None, options: Options, plan_for: Callable[[CommittedProject, Origin], Plan]
+) -> int:
+    """Change the answers of a project as planned, and return the exit status."""
+    project = open_project(folder)
+    project.require_clean()
+    with open_origin(project, template) as origin:
+        plan = plan_for(project, origin)
+        report.say(plan.notes)
+        if not plan.answers:
+            report.say(["Nothing to do."])
+            return 0
+        with _tried(project, origin, None, plan.answers) as outcome:
+            affected = find_affected_files(project, origin.template, outcome, plan.removed)
+            report.say([*report.affected(affected), *report.downgrades(plan.downgrades)])
+            if not options.dry_run:
+                require_room(project, outcome)
+                _confirm(affected, plan, options)
+            return _apply(project, outcome, options, report.settings(plan.before, plan.after))
 
 
 def _confirm(affected: AffectedFiles, plan: Plan, options: Options) -> None:

@@ -1,4 +1,4 @@
-"""Creating a project: render, commit, install. A step that fails leaves nothing half done."""
+"""The creation of a project: render, commit, install. A step that fails leaves no incomplete project."""
 
 import sys
 from collections.abc import Iterable, Mapping
@@ -177,7 +177,7 @@ def _report(
 
 
 def _commit_steps(project: Path) -> list[str]:
-    """Return the commands that commit a project in a folder of a larger repository, whatever that one ignores."""
+    """Return the commands that commit a project inside a larger repository, including files that it ignores."""
     hidden = hidden_by_outer_rules(project)
     force = [f"git add --force {' '.join(quoted(Path(path)) for path in hidden)}"] if hidden else []
     return [*force, 'git add . && git commit -m "Start from OmniStack"']

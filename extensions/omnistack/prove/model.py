@@ -4,6 +4,7 @@ The model is not written down here: validators, defaults and computed answers ar
 once for all answer sets.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -93,9 +94,12 @@ class Model:
             names = {key: each.sample if isinstance(each, Opaque) else each for key, each in names.items()}
         return self.interpreter.render(value, names, cond, f"copier.yml: {name}")
 
-    def macro(self, path: str, name: str) -> str:
-        """Return the output of a macro without parameters."""
-        call = f"{{% from '{path}' import {name} %}}{{{{ {name}() }}}}"
+    def macro(self, path: str, name: str, *arguments: str) -> str:
+        """Return the output of a macro. Arguments that it has no parameters for are left out."""
+        macro = re.search(rf"macro {name}\(([^)]*)\)", self.source.text(path))
+        number = len(macro[1].split(",")) if macro and macro[1].strip() else 0
+        given = ", ".join(repr(argument) for argument in arguments[:number])
+        call = f"{{% from '{path}' import {name} %}}{{{{ {name}({given}) }}}}"
         parts = self.interpreter.render(call, {}, self.space.everything, path).parts
         return "".join(part.text for part in parts if isinstance(part.text, str))
 

@@ -27,6 +27,7 @@ from omnistack.prove.checks.releases import check_releases
 from omnistack.prove.checks.services import check_services
 from omnistack.prove.checks.settings import check_settings
 from omnistack.prove.checks.splices import check_splices
+from omnistack.prove.checks.wiring import check_wiring
 from omnistack.prove.code import Code
 from omnistack.prove.finding import Finding, Report
 from omnistack.prove.model import Model
@@ -56,6 +57,7 @@ CHECKS: dict[str, Check] = {
     "links": check_links,
     "owns": check_owns,
     "production": check_production,
+    "wiring": check_wiring,
     "services": check_services,
     "releases": check_releases,
     "names": check_names,

@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from omnistack.suites.tripwire import poisoned
 READY_PATH = "/api/v1/public/health/ready"
 BOOT_SECONDS = 60
 STOP_SECONDS = 20
-STEP_SECONDS = 900
+STEP_SECONDS = 1800
 PLATFORMS = ("linux", "darwin", "win32")
 
 
@@ -48,26 +49,31 @@ class Site:
         """Run a command in the project to its end.
 
         Raises:
-            StepError: it failed or took longer than fifteen minutes.
+            StepError: it failed or took longer than half an hour.
         """
         shown = " ".join(command)
+        process = subprocess.Popen(
+            [program(command[0]), *command[1:]],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
         try:
-            done = subprocess.run(
-                [program(command[0]), *command[1:]],
-                cwd=self.folder,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                timeout=STEP_SECONDS,
-                check=False,
-            )
+            output, _ = process.communicate(timeout=STEP_SECONDS)
         except subprocess.TimeoutExpired as error:
             raise StepError(f"`{shown}` took more than {STEP_SECONDS} seconds", str(error.output)) from error
-        if done.returncode:
-            raise StepError(f"`{shown}` exited with {done.returncode}", done.stdout)
+        finally:
+            # The servers that its tests have started end with it, also if this program is interrupted.
+            with suppress(ProcessLookupError):
+                kill_group(process)
+            process.wait()
+        if process.returncode:
+            raise StepError(f"`{shown}` exited with {process.returncode}", output)
 
     def uv(self, *command: str) -> None:
         """Run a command in the project's own environment."""

@@ -1,4 +1,4 @@
-"""Rendering a project to the disk with Copier's public API."""
+"""Projects rendered with Copier's public API."""
 
 from collections.abc import Mapping
 from pathlib import Path

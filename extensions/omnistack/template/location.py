@@ -15,7 +15,7 @@ from omnistack.shell.process import CommandError
 from omnistack.template.catalog import QUESTIONS_FILE
 
 CHECKOUT = Path(__file__).resolve().parents[3]
-"""The checkout that this package lies in; another folder where it is installed."""
+"""The checkout that contains this package. In an installed package, a folder that is no checkout."""
 REMOTE_PREFIXES = ("git+", "git@", "gh:", "gl:")
 COPIER_HOSTS = ("https://github.com/", "https://gitlab.com/")
 SCP_ADDRESS = re.compile(r"[\w.-]+@[\w.-]+:")
@@ -29,7 +29,7 @@ class Location:
     source: str
     """An absolute path, or a URL as Copier reads it."""
     ref: str | None = None
-    """The version to use; none for the checked out or the newest one."""
+    """The version to use. `None` for the one that is checked out, or the newest one."""
 
 
 def is_remote(source: str) -> bool:

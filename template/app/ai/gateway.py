@@ -17,7 +17,8 @@ from app.ai.errors import (
 )
 from app.ai.model_table import ModelTable
 from app.ai.port import LLM, Adapter, Answer, Completion, Delta, Message, MessageRole, Part, Prompt, Usage
-from app.core.ports.telemetry import AICall, Telemetry
+from app.core.ports.operations import AICall
+from app.core.ports.telemetry import Telemetry
 from app.core.runtime import Runtime
 
 logger = structlog.stdlib.get_logger(__name__)

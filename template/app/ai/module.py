@@ -10,6 +10,7 @@ from app.ai.port import AIProviderSpec
 from app.ai.routes import router
 from app.ai.settings import PROVIDERS, AISettings
 from app.core.manifest import Module
+from app.core.ports.operations import AICall
 from app.core.runtime import Runtime
 
 
@@ -39,6 +40,9 @@ async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
             configured = spec.is_configured(runtime.resource(spec.settings))
             adapter = await stack.enter_async_context(spec.open(runtime, timeout)) if configured else None
             models = _models(spec, table, settings)
+            if configured:
+                names = (AICall(provider=spec.name, model=model, streamed=False) for model in models)
+                runtime.telemetry.expect(*names)
             providers[spec.name] = LLMProvider(
                 spec.name,
                 key=spec.key,

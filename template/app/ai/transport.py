@@ -192,7 +192,7 @@ class Transport:
     def _raised(self, fault: Fault, retry_after: timedelta | None) -> AppError:
         """Return our error for a provider's. Its message may quote the prompt, so only its code is logged."""
         code = fault.code if fault.code and _CODE.fullmatch(fault.code) else None
-        logger.warning("ai_provider_refused", provider=self.name, status=fault.status, code=code)
+        logger.warning("ai_provider_refused", provider=self.name, provider_status=fault.status, code=code)
         if fault.status == HTTPStatus.TOO_MANY_REQUESTS:
             return AIRateLimitedError(self.name, retry_after=retry_after)
         if fault.status >= HTTPStatus.INTERNAL_SERVER_ERROR or fault.status in BUSY:

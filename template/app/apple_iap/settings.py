@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo
 
 from app.core.config.settings import Environment, ModuleSettings, RequiredOutsideLocal
-from app.kit.urls import OptionalServerUrl
+from app.payments.store_settings import FakeStoreUrl
 
 ROOT_SHA256: Final = "63343abfb89a6a03ebb57e9b3f5fa7be7c4f5c756f3017b3a8c488c3653e9179"
 """The SHA-256 fingerprint of "Apple Root CA - G3" (https://www.apple.com/certificateauthority/)."""
@@ -53,12 +53,6 @@ def _fingerprint(value: str, info: ValidationInfo) -> str:
     return fingerprint
 
 
-def _only_in_local(value: str, info: ValidationInfo) -> str:
-    if value and info.data.get("ENVIRONMENT") is not Environment.LOCAL:
-        raise ValueError("must be empty outside local")
-    return value
-
-
 class AppleSettings(ModuleSettings):
     """The app, and the key of the App Store Server API."""
 
@@ -67,7 +61,7 @@ class AppleSettings(ModuleSettings):
     APPLE_ISSUER_ID: Annotated[str, RequiredOutsideLocal] = ""
     APPLE_KEY_ID: Annotated[str, RequiredOutsideLocal] = ""
     APPLE_PRIVATE_KEY: Annotated[SecretStr, AfterValidator(_private_key), RequiredOutsideLocal] = SecretStr("")
-    APPLE_API_URL: Annotated[OptionalServerUrl, AfterValidator(_only_in_local)] = ""
+    APPLE_API_URL: FakeStoreUrl = ""
     APPLE_ROOT_SHA256: Annotated[str, AfterValidator(_fingerprint)] = ROOT_SHA256
 
     @property

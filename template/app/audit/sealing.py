@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from typing import Final, Self
 from uuid import UUID
 
-from app.core.config.settings import Settings
+from pydantic import SecretStr
 
-_PURPOSE: Final = b"seals of the audit log"
+from app.core.config.settings import Settings
+from app.kit.derived_key import derived_key
 
 HASHED: Final = (
     "id",
@@ -41,9 +42,9 @@ class SealingKey:
     secret: bytes
 
     @classmethod
-    def derive(cls, secret: str) -> Self:
+    def derive(cls, secret: SecretStr) -> Self:
         """Derive the key of the audit log from a secret of the application."""
-        key = hmac.digest(secret.encode(), _PURPOSE, hashlib.sha256)
+        key = derived_key(secret, "seals of the audit log")
         return cls(hashlib.sha256(key).hexdigest()[:16], key)
 
     def seal(self, *parts: object) -> str:
@@ -60,7 +61,7 @@ class SealingKeys:
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """Derive the keys from the settings."""
-        return cls(tuple(SealingKey.derive(secret.get_secret_value()) for secret in settings.secret_keys))
+        return cls(tuple(SealingKey.derive(secret) for secret in settings.secret_keys))
 
     @property
     def current(self) -> SealingKey:
@@ -73,7 +74,7 @@ class SealingKeys:
 
     def accept(self, seal: str, parts: Sequence[object]) -> bool:
         """Return whether one of the keys made the seal of these parts."""
-        return any(hmac.compare_digest(key.seal(*parts), seal) for key in self.keys)
+        return any(hmac.compare_digest(key.seal(*parts).encode(), seal.encode()) for key in self.keys)
 
 
 def new_salt() -> str:

@@ -33,6 +33,20 @@ def header(name: str, size: int) -> bytes:
     return info.tobuf(tarfile.GNU_FORMAT, "utf-8", "strict")
 
 
+def parse_header(block: bytes) -> tarfile.TarInfo:
+    """Return the entry that a header describes.
+
+    Raises:
+        tarfile.HeaderError: the block is no header.
+    """
+    return tarfile.TarInfo.frombuf(block, "ascii", "surrogateescape")
+
+
+def is_name(folder: str, key: str) -> bool:
+    """Return whether a backup can contain an entry with this key."""
+    return len(f"{folder}/{key}") <= MAX_NAME and KEY.fullmatch(key) is not None
+
+
 def padding(size: int) -> bytes:
     """Return the zeros after a content of this size, which fill its last block."""
     return bytes(-size % BLOCK)

@@ -11,7 +11,6 @@ from app.backup.archive import (
     BLOCK,
     DATABASE,
     FILES,
-    KEY,
     LISTING,
     MANIFEST,
     MAX_MANIFEST,
@@ -20,6 +19,9 @@ from app.backup.archive import (
     PART_SIZE,
     READ_SIZE,
     ContentDigest,
+    is_name,
+    padding,
+    parse_header,
 )
 from app.backup.errors import BackupError, DamagedError
 from app.backup.manifest import Contents, Manifest
@@ -136,7 +138,7 @@ class _Reading:
         return content
 
     def _skip_padding(self, size: int) -> None:
-        if any(self._exactly(-size % BLOCK)):
+        if any(self._exactly(len(padding(size)))):
             raise DamagedError(FOREIGN)
 
     def _require_end(self) -> None:
@@ -180,7 +182,7 @@ class _Reading:
 
 def _header(block: bytes) -> tarfile.TarInfo:
     try:
-        return tarfile.TarInfo.frombuf(block, "ascii", "surrogateescape")
+        return parse_header(block)
     except tarfile.HeaderError:
         raise DamagedError("it is not a backup, or was changed") from None
 
@@ -188,11 +190,11 @@ def _header(block: bytes) -> tarfile.TarInfo:
 def _checked(info: tarfile.TarInfo) -> _Member:
     """Return an entry of the archive, unless it is a link, has a path that no backup has, or is too large."""
     folder, slash, key = info.name.partition("/")
-    regular = info.type == tarfile.REGTYPE and info.size >= 0 and not info.linkname and len(info.name) <= MAX_NAME
+    regular = info.type == tarfile.REGTYPE and info.size >= 0 and not info.linkname
     if not regular or folder not in ORDER or (folder == MANIFEST) == bool(slash):
         raise DamagedError(FOREIGN)
     limits = {MANIFEST: MAX_MANIFEST, DATABASE: PART_SIZE, LISTING: PART_SIZE}
-    if info.size > limits.get(folder, info.size) or (slash and not KEY.fullmatch(key)):
+    if info.size > limits.get(folder, info.size) or (slash and not is_name(folder, key)):
         raise DamagedError(FOREIGN)
     return _Member(folder, key, info.size)
 

@@ -7,14 +7,13 @@ from app.backup.archive import (
     BLOCK,
     DATABASE,
     FILES,
-    KEY,
     LISTING,
     MANIFEST,
     MAX_MANIFEST,
-    MAX_NAME,
     PART_SIZE,
     ContentDigest,
     header,
+    is_name,
     padding,
 )
 from app.backup.errors import BackupError
@@ -48,12 +47,11 @@ class ArchiveWriter:
         Raises:
             FileChangedError: the content has another size.
         """
-        name = f"{FILES}/{key}"
-        if not KEY.fullmatch(key) or len(name) > MAX_NAME:
+        if not is_name(FILES, key):
             raise BackupError("A stored file has a name that a backup cannot contain. The backup was not written.")
         digest.begin(key, size)
         left = size
-        self._target.write(header(name, size))
+        self._target.write(header(f"{FILES}/{key}", size))
         for chunk in content:
             left -= len(chunk)
             if left < 0:

@@ -15,7 +15,7 @@ from sqlalchemy import URL, make_url
 from app.backup.errors import BackupError
 from app.core.config.database_url import is_behind_pooler
 
-KEPT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "TMPDIR")
+KEPT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "TMPDIR", "SYSTEMROOT", "TEMP", "APPDATA")
 """Environment variables that the programs get. They get none of the application's secrets."""
 DEBIAN: Final = Path("/usr/lib/postgresql")
 VERSION_TIMEOUT: Final = 20.0
@@ -78,7 +78,9 @@ def _folders(server_major: int) -> Iterator[Path]:
 
 @cache
 def _major(folder: Path) -> int | None:
-    if not all((folder / name).exists() for name in ("pg_dump", "pg_restore", "psql")):
+    # On Windows, `which` adds the extension.
+    paths = [shutil.which(name, path=str(folder)) for name in ("pg_dump", "pg_restore", "psql")]
+    if not all(paths):
         return None
     done = subprocess.run(  # noqa: S603 - our own command line
         [folder / "pg_dump", "--version"],

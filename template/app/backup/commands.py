@@ -14,7 +14,7 @@ import click
 from app.backup import retention
 from app.backup.context import BackupContext
 from app.backup.create import CreatedBackup, create_backup
-from app.backup.encryption import new_identity
+from app.backup.encryption import IdentityFile, new_identity
 from app.backup.errors import BackupError
 from app.backup.extract import extract_dump
 from app.backup.heartbeat import heartbeat_file
@@ -33,9 +33,9 @@ from app.core.ports.file_stores import FileStores
 
 IDENTITY: Final = click.option(
     "--identity",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=IdentityFile),
     metavar="FILE",
-    help="The secret key's file, if it is encrypted.",
+    help="The secret key's file, if it is encrypted; /dev/stdin reads it from a pipe.",
 )
 DATABASE_ONLY: Final = click.option("--database-only", is_flag=True, help="Leave out the stored files.")
 
@@ -98,7 +98,7 @@ def create(place: str | None, *, database_only: bool) -> None:
 @click.option("--replace", is_flag=True, help="Replace a database that has rows.")
 @DATABASE_ONLY
 @click.option("--yes", is_flag=True, help="Don't ask.")
-def restore(file: str, *, identity: Path | None, replace: bool, database_only: bool, yes: bool) -> None:
+def restore(file: str, *, identity: IdentityFile | None, replace: bool, database_only: bool, yes: bool) -> None:
     """Restore a backup.
 
     FILE: a path, s3://bucket/folder/name, a name in BACKUP_DIR, or `latest`.
@@ -125,7 +125,7 @@ def restore(file: str, *, identity: Path | None, replace: bool, database_only: b
 @click.argument("file")
 @IDENTITY
 @click.option("--restore", "trial", is_flag=True, help="Restore it into a temporary database, which is dropped again.")
-def verify(file: str, *, identity: Path | None, trial: bool) -> None:
+def verify(file: str, *, identity: IdentityFile | None, trial: bool) -> None:
     """Check a backup. The database and the stored files don't change.
 
     FILE: a path, s3://bucket/folder/name, a name in BACKUP_DIR, or `latest`.
@@ -218,7 +218,7 @@ def schedule(
 @click.argument("file")
 @click.argument("target", type=click.Path(path_type=Path))
 @IDENTITY
-def extract(file: str, target: Path, *, identity: Path | None) -> None:
+def extract(file: str, target: Path, *, identity: IdentityFile | None) -> None:
     """Write the dump in a backup to TARGET, for pg_restore or sqlite3.
 
     FILE: a path, s3://bucket/folder/name, a name in BACKUP_DIR, or `latest`.

@@ -80,7 +80,7 @@ def _write(
     dump = writer.database(taken.dump())
     stores = None if database_only else context.stores
     manifest = Manifest(
-        project=context.project_name[:200],
+        project="".join(filter(str.isprintable, context.project_name))[:200],
         version=_version(),
         created_at=created_at,
         database=DatabaseContents(

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Final, cast
 
@@ -56,6 +57,18 @@ def read_identities(path: Path) -> list[pyrage.x25519.Identity]:
             "(If age encrypted the file with a passphrase, decrypt it first.)"
         )
     return found
+
+
+class IdentityFile:
+    """A file of identities. It is read once, so it may also be a pipe, such as `/dev/stdin`."""
+
+    def __init__(self, path: Path | str) -> None:
+        self._path = Path(path)
+
+    @cached_property
+    def identities(self) -> list[pyrage.x25519.Identity]:
+        """The identities. See `read_identities` for errors."""
+        return read_identities(self._path)
 
 
 def encrypted(source: Stage, recipients: Sequence[pyrage.x25519.Recipient]) -> Stage:

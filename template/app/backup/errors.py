@@ -11,7 +11,7 @@ class DamagedError(BackupError):
     """The file is not the backup that was written.
 
     Args:
-        reason: what is wrong: a sentence without a capital letter and a full stop.
+        reason: what is wrong: a sentence without its capital letter and full stop.
     """
 
     def __init__(self, reason: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import IO
 
 from app.backup.destination import BackupFile
+from app.backup.encryption import IdentityFile
 from app.backup.errors import BackupError
 from app.backup.manifest import Manifest
 from app.backup.verify import read_backup
@@ -28,7 +29,7 @@ class DumpReceiver:
         """See `Receiver.listing`."""
 
 
-def extract_dump(backup: BackupFile, target: Path, identity: Path | None) -> Manifest:
+def extract_dump(backup: BackupFile, target: Path, identity: IdentityFile | None) -> Manifest:
     """Write the dump to a new file that only this user can read. It gets its name once the backup has been checked.
 
     Raises:

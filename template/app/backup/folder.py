@@ -1,9 +1,9 @@
 """Backups in a folder of this machine."""
 
 import errno
-import fcntl
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -14,6 +14,7 @@ from app.backup.archive import READ_SIZE
 from app.backup.destination import CHECKSUM_SUFFIX, StoredBackup, checksum_line, name_taken, newest_first, parse_name
 from app.backup.errors import BackupError
 from app.backup.stage import Stage
+from app.kit.file_lock import NO_LINKS, lock, open_lock_file
 
 PARTIAL_SUFFIX: Final = ".partial"
 LOCK: Final = ".lock"
@@ -43,10 +44,10 @@ class Folder:
         """See `Destination.lock`. Files of interrupted backups are removed."""
         with self._errors():
             self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(self._path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            descriptor = open_lock_file(self._path / LOCK)
         try:
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock(descriptor)
             except BlockingIOError:
                 raise BackupError(
                     f"Another backup is being written to {self._path}. Wait until it has ended."
@@ -116,7 +117,7 @@ class Folder:
 
     def _write_checksum(self, name: str, digest: str) -> None:
         path = self._path / f"{name}{CHECKSUM_SUFFIX}"
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | NO_LINKS, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(checksum_line(name, digest))
             file.flush()
@@ -139,7 +140,9 @@ class Folder:
 
 
 def _sync(folder: Path) -> None:
-    """Make sure that the folder's entries survive a power cut."""
+    """Make sure that the folder's entries survive a power cut. Windows cannot open a folder, and needs no such call."""
+    if sys.platform == "win32":
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -12,7 +12,8 @@ type Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 type Revision = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 type ExtensionName = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,63}$")]
 type TableName = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[^\x00-\x1f\"\\$']+$")]
-type ShortText = Annotated[str, Field(max_length=200)]
+type ShortText = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+"""Text that is shown in a terminal: no control characters."""
 
 
 class Contents(BaseModel):

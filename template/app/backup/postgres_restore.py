@@ -88,6 +88,9 @@ ADVICE: Final = {
     "42501": "The user of DATABASE_URL lacks a privilege; it must own the tables and may create in the schema public.",
     "57P01": "The database server closed the connection.",
 }
+RESTRICTED: Final = b"\n\\restrict "
+"""A line that pg_restore writes first, since the minor versions of August 2025. Until the end of its script, psql then
+refuses the commands that a manipulated dump may contain, such as `\\!`, which runs a program (CVE-2025-8714)."""
 MAX_MESSAGE: Final = 300
 _ERROR: Final = re.compile(r"(?:ERROR|FATAL|PANIC): +(?P<code>[0-9A-Z]{5}): (?P<message>.*)")
 
@@ -132,6 +135,7 @@ class PostgresRestore:
             stderr=self._messages["pg_restore"],
             env=variables,
         )
+        self._is_restricted = True
         self._pump = Thread(target=self._pass_on, daemon=True)
         self._send((BEGIN + DROP + _creating(extensions)).encode())
         self._pump.start()
@@ -150,7 +154,7 @@ class PostgresRestore:
         except BrokenPipeError:
             self._fail()
         self._pump.join()
-        if self._restore.wait() != 0 or self._psql.poll() is not None:
+        if self._restore.wait() != 0 or self._psql.poll() is not None or not self._is_restricted:
             self._fail()
 
     def commit(self, tables: Mapping[str, int]) -> None:
@@ -181,6 +185,10 @@ class PostgresRestore:
         try:
             while chunk := source.read(READ_SIZE):
                 if first:
+                    if RESTRICTED not in chunk:
+                        self._is_restricted = False
+                        source.close()
+                        return
                     # The settings stand at the beginning of the script.
                     for line in self._removed:
                         chunk = chunk.replace(line, b"", 1)
@@ -204,6 +212,8 @@ class PostgresRestore:
             _input(self._psql).close()
         self._psql.wait()
         reason = _reason(self._messages["psql"]) or f"pg_restore failed: {last_message(self._messages['pg_restore'])}"
+        if not self._is_restricted:
+            reason = "pg_restore is too old to be safe (CVE-2025-8714). Install PostgreSQL's newest minor version."
         raise BackupError(f"The restore failed and was rolled back. {reason} The database is as it was before.")
 
 

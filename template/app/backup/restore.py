@@ -4,13 +4,13 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from app.backup.client_programs import client_programs, connection_variables
 from app.backup.context import BackupContext
 from app.backup.create import is_sqlite
-from app.backup.destination import BackupFile
+from app.backup.destination import BackupFile, slug
+from app.backup.encryption import IdentityFile
 from app.backup.errors import BackupError
 from app.backup.manifest import DatabaseContents, Manifest
 from app.backup.postgres_catalog import filled_tables, server_version
@@ -63,7 +63,7 @@ class RestoredBackup:
 
 
 def restore_backup(
-    context: BackupContext, backup: BackupFile, *, identity: Path | None, replace: bool, database_only: bool
+    context: BackupContext, backup: BackupFile, *, identity: IdentityFile | None, replace: bool, database_only: bool
 ) -> RestoredBackup:
     """Check a backup, then restore it: the database in one transaction, the stored files before its commit.
 
@@ -72,6 +72,11 @@ def restore_backup(
     """
     manifest = verify_backup(backup, identity)
     check_compatible(manifest, context.database_url)
+    if slug(manifest.project) != context.project:
+        raise BackupError(
+            f"The backup is of the project {manifest.project}, and this one is {context.project_name}. Nothing was "
+            "changed. If the project was renamed, set PROJECT_NAME to the earlier name for this command."
+        )
     if not replace:
         _require_empty(context)
     with ExitStack() as stack:

@@ -18,7 +18,7 @@ logger = structlog.stdlib.get_logger(__name__)
 
 RETRY_DELAY: Final = timedelta(minutes=15)
 MAX_AGE: Final = timedelta(hours=24)
-"""The age of the newest backup beyond which the process makes one when it starts."""
+"""The age of the newest backup beyond which the process makes one when it starts, as if it were from the future."""
 STOP_TIMEOUT: Final = 20.0
 STEP: Final = 4
 """The index of a command's name in its command line."""
@@ -58,9 +58,12 @@ class Schedule:
         Args:
             newest: the time of the newest backup.
         """
-        due = self.now() if newest is None or self.now() - newest > MAX_AGE else next_run(self.now(), self.at)
+        is_recent = newest is not None and timedelta() <= self.now() - newest <= MAX_AGE
+        due = next_run(self.now(), self.at) if is_recent else self.now()
         while True:
             self._beat()
+            # If the clock was put back, the time that was computed before may be years away.
+            due = min(due, next_run(self.now(), self.at))
             remaining = (due - self.now()).total_seconds()
             if remaining > 0:
                 self.sleep(min(remaining, HEARTBEAT_INTERVAL))

@@ -3,6 +3,7 @@
 import os
 import secrets
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from app.backup.errors import BackupError
 from app.backup.snapshot import Snapshot
 
 BUSY_TIMEOUT: Final = 30.0
+"""Seconds to wait for a transaction of another process."""
 VERSION_TABLE: Final = "alembic_version"
 COPY_MARK: Final = ".backup-copy-"
 
@@ -31,10 +33,10 @@ def sqlite_snapshot(url: str) -> Iterator[Snapshot]:
         raise BackupError(f"The database {path} does not exist. Check DATABASE_URL.")
     with _copy_file(path) as copy:
         with _errors("The backup was not written."), closing(connect(path)) as source, closing(connect(copy)) as target:
-            source.backup(target)
+            _copy(source, target)
             # One file, without a log beside it.
             target.execute("PRAGMA journal_mode=DELETE")
-        with closing(connect(copy)) as connection:
+        with _errors("The backup was not written."), closing(connect(copy)) as connection:
             tables, revisions = row_counts(connection), current_revisions(connection)
         yield Snapshot(
             kind="sqlite",
@@ -76,7 +78,7 @@ class SqliteRestore:
         Raises:
             BackupError: they differ.
         """
-        with closing(connect(self._copy)) as source:
+        with _errors("Nothing was changed."), closing(connect(self._copy)) as source:
             if row_counts(source) != dict(tables):
                 raise BackupError("The tables in the backup have other numbers of rows than its manifest.")
 
@@ -92,7 +94,7 @@ class SqliteRestore:
             closing(connect(self._copy)) as source,
             closing(connect(self._path)) as target,
         ):
-            source.backup(target)
+            _copy(source, target)
 
     def close(self) -> None:
         """Remove the copy."""
@@ -108,6 +110,22 @@ def database_path(url: str) -> Path:
 def connect(path: Path) -> sqlite3.Connection:
     """Open a database file."""
     return sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None)
+
+
+def _copy(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
+    """Copy a whole database in one transaction.
+
+    Raises:
+        sqlite3.OperationalError: another process held a lock for longer than BUSY_TIMEOUT. `backup` alone would try
+            again without an end.
+    """
+    began = time.monotonic()
+
+    def check(status: int, _remaining: int, _total: int) -> None:
+        if status in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED} and time.monotonic() - began >= BUSY_TIMEOUT:
+            raise sqlite3.OperationalError("database is locked")
+
+    source.backup(target, progress=check)
 
 
 def row_counts(connection: sqlite3.Connection) -> dict[str, int]:

@@ -19,7 +19,8 @@ class Stage(io.RawIOBase):
 
     def __init__(self, write: Callable[[IO[bytes]], object]) -> None:
         super().__init__()
-        self._descriptor, end = os.pipe()
+        start, end = os.pipe()
+        self._source = os.fdopen(start, "rb", buffering=0)
         self._write = write
         self.error: BaseException | None = None
         """The function's error, once it has ended."""
@@ -43,7 +44,7 @@ class Stage(io.RawIOBase):
 
     def readinto(self, buffer: "memoryview | bytearray") -> int:  # type: ignore[override] # the stub's type is not public
         """See `io.RawIOBase.readinto`. Raises the function's error at the end."""
-        count = os.readv(self._descriptor, [buffer])
+        count = self._source.readinto(buffer) or 0
         if count == 0:
             self._thread.join()
             if self.error is not None:
@@ -53,6 +54,6 @@ class Stage(io.RawIOBase):
     def close(self) -> None:
         """Stop reading. A function that still writes gets a `BrokenPipeError`."""
         if not self.closed:
-            os.close(self._descriptor)
+            self._source.close()
             self._thread.join()
         super().close()

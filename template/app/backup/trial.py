@@ -4,7 +4,6 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
-from pathlib import Path
 from typing import Final
 
 from sqlalchemy import make_url, text
@@ -14,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.backup.context import BackupContext
 from app.backup.create import is_sqlite
 from app.backup.destination import BackupFile
+from app.backup.encryption import IdentityFile
 from app.backup.errors import BackupError
 from app.backup.manifest import Manifest
 from app.backup.restore import Receiving, check_compatible, open_restore
@@ -27,7 +27,7 @@ STALE: Final = 24 * 3600
 INSUFFICIENT_PRIVILEGE: Final = "42501"
 
 
-def try_restore(context: BackupContext, backup: BackupFile, identity: Path | None) -> Manifest:
+def try_restore(context: BackupContext, backup: BackupFile, identity: IdentityFile | None) -> Manifest:
     """Restore a backup's database into a temporary one on the same server, and drop that again.
 
     Raises:

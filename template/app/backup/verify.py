@@ -3,18 +3,17 @@
 import io
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import IO
 
 from app.backup.archive import READ_SIZE
 from app.backup.archive_reader import Discard, Receiver, read_archive
 from app.backup.destination import BackupFile
-from app.backup.encryption import MAGIC, decrypted, read_identities
+from app.backup.encryption import MAGIC, IdentityFile, decrypted
 from app.backup.errors import BackupError
 from app.backup.manifest import Manifest
 
 
-def read_backup(backup: BackupFile, receiver: Receiver, identity: Path | None) -> Manifest:
+def read_backup(backup: BackupFile, receiver: Receiver, identity: IdentityFile | None) -> Manifest:
     """Pass a backup's contents to a receiver, and return its manifest once everything agrees with it.
 
     Raises:
@@ -25,7 +24,7 @@ def read_backup(backup: BackupFile, receiver: Receiver, identity: Path | None) -
         return read_archive(source, receiver)
 
 
-def verify_backup(backup: BackupFile, identity: Path | None) -> Manifest:
+def verify_backup(backup: BackupFile, identity: IdentityFile | None) -> Manifest:
     """Check all of a backup, without a database.
 
     Raises:
@@ -41,7 +40,7 @@ def is_encrypted(backup: BackupFile) -> bool:
 
 
 @contextmanager
-def _opened(backup: BackupFile, identity: Path | None) -> Iterator[IO[bytes]]:
+def _opened(backup: BackupFile, identity: IdentityFile | None) -> Iterator[IO[bytes]]:
     with ExitStack() as stack:
         if not is_encrypted(backup):
             yield stack.enter_context(backup.open())
@@ -49,5 +48,5 @@ def _opened(backup: BackupFile, identity: Path | None) -> Iterator[IO[bytes]]:
         if identity is None:
             raise BackupError(f"{backup.name} is encrypted. Name the file of its secret key: --identity FILE")
         file = stack.enter_context(backup.open())
-        stage = stack.enter_context(decrypted(file, read_identities(identity)))
+        stage = stack.enter_context(decrypted(file, identity.identities))
         yield stack.enter_context(io.BufferedReader(stage, READ_SIZE))

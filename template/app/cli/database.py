@@ -3,6 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlalchemy import MetaData
 
 
 @contextmanager
@@ -43,6 +47,15 @@ def servers(command: str) -> Iterator[None]:
 
         with services():
             yield
+
+
+def models() -> "MetaData":
+    """Return every table of every module."""
+    from app.core.db.models import metadata
+    from app.modules import MODULES
+
+    assert MODULES is not None  # noqa: S101 - importing the manifests has imported the tables
+    return metadata
 
 
 def has_dev_servers() -> bool:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from app.cli.database import database_url
+from app.cli.database import database_url, models
 from app.cli.db_production import lint_revisions, migrate_production, migration_log, schema
 
 if TYPE_CHECKING:
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from alembic.script import Script
-    from sqlalchemy import MetaData
 
 
 @click.group()
@@ -218,15 +217,6 @@ def history() -> None:
     for it in found.revisions:
         mark = "applied" if it.revision in applied else "-"
         click.echo(f"{mark:<8} {found.name_of(it):<16} {it.revision:<20} {it.doc}")
-
-
-def models() -> "MetaData":
-    """Return every table of every module."""
-    from app.core.db.models import metadata
-    from app.modules import MODULES
-
-    assert MODULES is not None  # noqa: S101 - importing the manifests has imported the tables
-    return metadata
 
 
 def _shown(url: str) -> str:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from app.cli.database import database_url
+from app.cli.database import database_url, models
 
 if TYPE_CHECKING:
     from app.migrate.production import Plan
@@ -49,7 +49,6 @@ def migrate_production(*, yes: bool, dry_run: bool, ignore: tuple[str, ...]) -> 
 
 
 def _migrate(url: str, *, yes: bool, dry_run: bool, ignore: tuple[str, ...]) -> None:
-    from app.cli.db import models
     from app.migrate import migrations, production
     from app.migrate.database_state import current_heads, unknown_revisions
     from app.migrate.script_files import branches, configuration
@@ -150,7 +149,6 @@ def schema() -> None:
     """Print the columns of this release's models as JSON, for `app db check --against` of the next release."""
     import json
 
-    from app.cli.db import models
     from app.migrate.release_schema import release_schema
 
     click.echo(json.dumps(release_schema(models()), indent=1))

@@ -18,11 +18,12 @@ from uuid import UUID, uuid4
 
 from pydantic import SecretStr
 
+from app.kit.derived_key import derived_key
+
 MAX_AGE: Final = timedelta(hours=24)
 """Lifetime of a token: a page may stay open for a while before its form is sent."""
 CLOCK_SKEW: Final = timedelta(minutes=1)
 """The largest difference between the clocks of two servers."""
-_PURPOSE: Final = b"tokens of contact forms"
 _VERSION: Final = 1
 _CONTENT: Final = struct.Struct(">Bd16s")
 _SIGNATURE_SIZE: Final = hashlib.sha256().digest_size
@@ -83,5 +84,5 @@ def read_form_token(secrets: Sequence[SecretStr], token: str, *, now: float | No
 
 
 def _signature(secret: SecretStr, content: bytes) -> bytes:
-    key = hmac.digest(secret.get_secret_value().encode(), _PURPOSE, hashlib.sha256)
+    key = derived_key(secret, "tokens of contact forms")
     return hmac.digest(key, content, hashlib.sha256)

@@ -11,7 +11,9 @@ from app.contact.delivery import deliver_contact_message, delivering
 from app.contact.models import ConfirmedRecipient, ContactDelivery, ContactMessage
 from app.contact.public_routes import router as public_router
 from app.contact.settings import ContactSettings
+from app.contact.webhook import SENDER, SYSTEM
 from app.core.manifest import Module
+from app.core.ports.operations import ExternalCall, WebhookDelivery
 from app.core.runtime import Runtime
 from app.kit.outbound_http import OutboundHttp
 
@@ -20,6 +22,8 @@ from app.kit.outbound_http import OutboundHttp
 async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
     async with OutboundHttp(allow_loopback=runtime.settings.is_local) as client:
         runtime.provide(OutboundHttp, client)
+        if runtime.resource(ContactSettings).CONTACT_WEBHOOK_URL:
+            runtime.telemetry.expect(WebhookDelivery(sender=SENDER), ExternalCall(system=SYSTEM))
         yield
 
 
@@ -35,7 +39,7 @@ module = Module(
     commands=(contact,),
     personal_data=PERSONAL_DATA,
     retention=RETENTION,
-    metrics=REPORT_METRICS,
+    report_metrics=REPORT_METRICS,
     figures=FIGURES,
     admin_views=(MESSAGES,),
 )

@@ -1,7 +1,7 @@
-"""Limits of confirmations, which go to addresses that anyone can type: they must not be of use for spam.
+"""Limits of confirmation emails. Anyone can enter another person's address, so they must be useless for spam.
 
-A confirmation contains nothing that its recipient's sender wrote. A mailbox gets one a day, and all together get a
-limited number an hour.
+A confirmation contains no text from the form. Each mailbox receives at most one a day, and all mailboxes together
+receive at most `MAX_PER_HOUR` an hour.
 """
 
 import hashlib
@@ -17,17 +17,17 @@ from sqlmodel import col
 from app.contact.models import ConfirmedRecipient
 from app.core.db.database import insert_on
 from app.core.db.models import utc_now
+from app.kit.derived_key import derived_key
 from app.kit.types.email_address import email_key
 
 PERIOD: Final = timedelta(days=1)
 MAX_PER_HOUR: Final = 200
 """Confirmations to all mailboxes together. Concurrent requests may exceed it by their number."""
-_PURPOSE: Final = b"recipients of contact confirmations"
 _SAME_DOMAINS: Final = {"googlemail.com": "gmail.com"}
 
 
 async def may_be_confirmed(session: AsyncSession, secret: SecretStr, email: str) -> bool:
-    """Return whether a confirmation may be sent to an address now, and count it, even if many ask at once."""
+    """Return whether a confirmation may be sent to an address now, and count it. Of concurrent calls, one succeeds."""
     now = utc_now()
     sent_at = col(ConfirmedRecipient.confirmed_at)
     last_hour = select(func.count()).where(sent_at > now - timedelta(hours=1))
@@ -43,7 +43,7 @@ async def may_be_confirmed(session: AsyncSession, secret: SecretStr, email: str)
 def mailbox_of(email: str) -> str:
     """Return an address without the parts that most providers ignore: `+tag`, and dots before the `@`.
 
-    Where a provider does not ignore them, two mailboxes count as one, and one of them lacks a confirmation.
+    If a provider does not ignore them, two mailboxes count as one, and only one of them receives a confirmation.
     """
     local, _, domain = email_key(email).rpartition("@")
     name = local.partition("+")[0].replace(".", "")
@@ -51,5 +51,5 @@ def mailbox_of(email: str) -> str:
 
 
 def _pseudonym(secret: SecretStr, email: str) -> str:
-    key = hmac.digest(secret.get_secret_value().encode(), _PURPOSE, hashlib.sha256)
+    key = derived_key(secret, "recipients of contact confirmations")
     return hmac.new(key, mailbox_of(email).encode(), hashlib.sha256).hexdigest()

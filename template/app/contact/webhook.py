@@ -5,7 +5,7 @@ from typing import Final
 
 from app.contact.models import ContactMessage
 from app.contact.settings import ContactSettings
-from app.core.ports.telemetry import WebhookDelivery
+from app.core.ports.operations import WebhookDelivery
 from app.core.runtime import Runtime
 from app.kit.external_calls import reported_call
 from app.kit.outbound_http import OutboundHttp
@@ -13,6 +13,8 @@ from app.kit.outbound_http import OutboundHttp
 EVENT_TYPE: Final = "contact.message.created"
 GONE: Final = 410
 OK: Final = range(200, 300)
+SENDER: Final = "contact"
+SYSTEM: Final = "contact_webhook"
 
 
 class UndeliverableError(Exception):
@@ -39,7 +41,7 @@ async def send_webhook(runtime: Runtime, message: ContactMessage) -> None:
         "content-type": "application/json",
         **settings.webhook_signer.sign(f"contact_{message.id.hex}", body),
     }
-    with runtime.telemetry.observe(WebhookDelivery(sender="contact")), reported_call("contact_webhook"):
+    with runtime.telemetry.observe(WebhookDelivery(sender=SENDER)), reported_call(SYSTEM):
         status = await runtime.resource(OutboundHttp).post(settings.CONTACT_WEBHOOK_URL, body, headers)
         if status == GONE:
             raise UndeliverableError("The CRM answers 410 Gone.")

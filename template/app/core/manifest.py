@@ -275,7 +275,7 @@ class Module:
             one raises, no data of the user is deleted.
         personal_data: its rows about users: what an export contains and an erasure removes.
         retention: its rows that expire.
-        metrics: its numbers in the daily report.
+        report_metrics: its numbers in the daily report.
         figures: its figures on the administrators' dashboard.
         gauges: its numbers that monitoring reads.
         levels: its quantities that plans limit.
@@ -307,7 +307,7 @@ class Module:
     before_erasure: tuple[BeforeErasure, ...] = ()
     personal_data: tuple[PersonalData, ...] = ()
     retention: tuple[RetentionRule, ...] = ()
-    metrics: tuple[ReportMetric, ...] = ()
+    report_metrics: tuple[ReportMetric, ...] = ()
     figures: tuple[Figure, ...] = ()
     gauges: tuple[Gauge, ...] = ()
     levels: tuple[PlanLevel, ...] = ()

@@ -1,4 +1,4 @@
-"""The core as a module: the inbox, data retention, the daily report, and the database's health check."""
+"""The core as a module: the inbox, data retention, the daily report, and the health checks of the databases."""
 
 from sqlalchemy import text
 
@@ -6,6 +6,7 @@ from app.core.config.settings import Settings
 from app.core.data_policy.commands import cleanup, report, stats
 from app.core.data_policy.daily_report import generate_daily_report
 from app.core.data_policy.retention import cleanup_old_data
+from app.core.db.replica import require_replica
 from app.core.db.schema_version import require_migrated
 from app.core.inbox.commands import inbox
 from app.core.inbox.data_policy import FIGURES, GAUGES, REPORT_METRICS, RETENTION
@@ -24,16 +25,23 @@ async def _check_database(runtime: Runtime) -> None:
     await require_migrated(runtime.database)
 
 
+async def _check_replica(runtime: Runtime) -> None:
+    await require_replica(runtime.database)
+
+
 module = Module(
     name="core",
     models=(InboxEvent,),
     settings=(Settings,),
     jobs=(deliver_event, process_inbox_event, cleanup_old_data, generate_daily_report),
-    health_checks=(HealthCheck(name="database", check=_check_database),),
+    health_checks=(
+        HealthCheck(name="database", check=_check_database),
+        HealthCheck(name="replica", check=_check_replica, degrades=True),
+    ),
     background=sweeping,
     commands=(inbox, cleanup, report, stats, shell),
     retention=RETENTION,
-    metrics=REPORT_METRICS,
+    report_metrics=REPORT_METRICS,
     figures=FIGURES,
     gauges=GAUGES,
 )

@@ -22,11 +22,12 @@ from app.core.ports.flags import Flags, NoFlags
 from app.core.ports.leases import Leases, MemoryLeases
 from app.core.ports.mail import MailSender, NoMail
 from app.core.ports.memory_streams import MemoryStreams
+from app.core.ports.operations import ExternalCall, TransactionWait
 from app.core.ports.plans import FreePlan, Plans, Reservation
 from app.core.ports.queue import Queue
 from app.core.ports.realtime import NoRealtime, Realtime
 from app.core.ports.streams import Streams
-from app.core.ports.telemetry import ExternalCall, PoolWait, Telemetry, TelemetryListener
+from app.core.ports.telemetry import Telemetry, TelemetryListener
 from app.core.ports.usage import UnbilledUsage, UsageRecorder
 from app.core.ports.user_files import NoUserFiles, UserFiles
 from app.core.rate_limiting.memory import MemoryLimiter
@@ -81,7 +82,7 @@ class Runtime:
         """Connect telemetry and the audit trail with the objects that report operations outside of the runtime."""
         self.telemetry = Telemetry(self._observe_database, _observe_calls)
         self.database.on_bulk_change = self._audit_bulk_change
-        self.database.observe_wait = lambda: self.telemetry.observe(PoolWait())
+        self.database.observe_wait = lambda: self.telemetry.observe(TransactionWait())
 
     def provide[T](self, key: type[T], value: T) -> None:
         """Make a module's own object available to its routes and jobs."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from app.dev import lock
-from app.dev.places import DATA, DEV, LOCK, PROJECT, already_running
+from app.dev.paths import DATA, DEV, LOCK, PROJECT, already_running
 from app.dev.servers.postgres import private_postgres, running_server
 from app.kit.environment import in_environment
 from app.kit.user_error import UserError

@@ -2,14 +2,13 @@
 
 import json
 import os
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-LOCKED_BYTE = 1_000_000
+from app.kit.file_lock import lock, open_lock_file
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,10 +36,10 @@ def hold(path: Path, *, command: str, url: str = "") -> Iterator[None]:
         LockedError: another process holds it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = open_lock_file(path)
     try:
         try:
-            _lock(descriptor)
+            lock(descriptor)
         except BlockingIOError:
             raise LockedError(_read(path)) from None
         os.ftruncate(descriptor, 0)
@@ -57,35 +56,12 @@ def holder(path: Path) -> Holder | None:
     except FileNotFoundError:
         return None
     try:
-        _lock(descriptor, shared=True)
+        lock(descriptor, shared=True)
     except BlockingIOError:
         return _read(path)
     finally:
         os.close(descriptor)
     return None
-
-
-def _lock(descriptor: int, *, shared: bool = False) -> None:
-    """Lock the open file without waiting.
-
-    Raises:
-        BlockingIOError: another process holds it.
-    """
-    if sys.platform == "win32":
-        import msvcrt  # noqa: PLC0415 - exists only there
-
-        try:
-            # One byte far behind the content, which others have to be able to read.
-            os.lseek(descriptor, LOCKED_BYTE, os.SEEK_SET)
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except PermissionError as error:
-            raise BlockingIOError from error
-        finally:
-            os.lseek(descriptor, 0, os.SEEK_SET)
-    else:
-        import fcntl  # noqa: PLC0415 - exists only there
-
-        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
 
 
 def _read(path: Path) -> Holder | None:

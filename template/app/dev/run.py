@@ -1,4 +1,4 @@
-"""`app dev`, step by step. Slow imports happen while the server process starts."""
+"""The steps of `app dev`. Slow modules are imported while the server process starts."""
 
 import socket
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.dev import lock
-from app.dev.places import DEV, LOCK, PROJECT, already_running
+from app.dev.paths import DEV, LOCK, PROJECT, already_running
 from app.dev.supervisor import ServerProcess, Start, listen, supervise
 from app.kit.user_error import UserError
 
@@ -87,7 +87,7 @@ def _listening(host: str, port: int) -> socket.socket:
 
 
 def public_url(settings: "Settings", url: str) -> dict[str, str]:
-    """Return the variable that makes links lead to this server, unless they do by the settings or their default."""
+    """Return the variable PUBLIC_URL with this server's URL; none if the settings contain it or it is the default."""
     return {} if "PUBLIC_URL" in settings.model_fields_set or url == settings.PUBLIC_URL else {"PUBLIC_URL": url}
 
 

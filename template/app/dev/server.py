@@ -63,7 +63,7 @@ def main(arguments: list[str]) -> int:
 
 
 def end_when_abandoned(pipe: int) -> None:
-    """End this process when the one that started it ends, for whatever reason."""
+    """End this process when the one that started it has ended. A killed process closes the pipe, too."""
     while os.read(pipe, 1):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from app.dev.chosen_services import DEV_SERVICES
-from app.dev.places import LOCAL
+from app.dev.paths import LOCAL
 from app.dev.servers.dev_service import DevService
 from app.kit.environment import in_environment
 

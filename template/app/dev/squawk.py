@@ -14,9 +14,9 @@ from alembic.script import Script
 
 from app.kit.user_error import UserError
 from app.migrate.preflight import MIN_VERSION
-from app.migrate.production import BREAKS_RELEASE, accepted
+from app.migrate.production import BREAKS_RELEASE, MIXED, MIXED_REVISION, accepted
 from app.migrate.script_files import relative
-from app.migrate.statements import sql_of
+from app.migrate.statements import is_mixed, sql_of
 
 EXCLUDED: Final = (
     # `app db` sets lock_timeout for each transaction. A statement timeout would end long but harmless index builds.
@@ -43,7 +43,8 @@ def judge(revisions: Iterable[Script]) -> list[str]:
 
 def _problems(revision: Script) -> Iterator[str]:
     marked = accepted(revision)
-    broken = _broken_rules(sql_of(revision))
+    sql = sql_of(revision)
+    broken = _broken_rules(sql) | ({MIXED_REVISION: MIXED} if is_mixed(sql) else {})
     path = relative(revision.path)
     for rule, message in broken.items():
         if rule not in marked:

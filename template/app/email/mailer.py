@@ -6,7 +6,8 @@ from dataclasses import replace
 import structlog
 from uuid_utils.compat import uuid7
 
-from app.core.ports.telemetry import EmailDelivery, Telemetry
+from app.core.ports.operations import EmailDelivery
+from app.core.ports.telemetry import Telemetry
 from app.core.runtime import Runtime
 from app.email.errors import InvalidAddressError
 from app.email.port import Attachment, EmailProvider, EmailResult, Message, Sender

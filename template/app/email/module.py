@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from app.core.data_policy.daily_report import DailyReport
 from app.core.manifest import Module, Subscriber, modules_of
 from app.core.ports.events import UserNotice
+from app.core.ports.operations import EmailDelivery
 from app.core.runtime import Runtime
 from app.email.commands import email
 from app.email.jobs import send_notification_email, send_password_reset_email, send_welcome_email
@@ -29,6 +30,7 @@ async def _lifespan(runtime: Runtime) -> AsyncIterator[None]:
     async with spec.open(runtime) as provider:
         mailer = Mailer(provider, templates, sender, runtime.telemetry)
         runtime.provide(Mailer, mailer)
+        runtime.telemetry.expect(EmailDelivery(provider=spec.name))
         with runtime.override(mail=MailerPort(mailer)):
             yield
 

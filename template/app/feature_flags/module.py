@@ -41,7 +41,7 @@ module = Module(
     background=_background,
     diagnostics=(Diagnostic(name="feature_flags", check=find_unknown_flags),),
     personal_data=PERSONAL_DATA,
-    metrics=REPORT_METRICS,
+    report_metrics=REPORT_METRICS,
     figures=FIGURES,
     admin_views=(
         AdminView(

@@ -89,10 +89,10 @@ async def record(
     replaced_token: str | None,
     needs_acknowledgement: bool,
 ) -> UUID | None:
-    """Store what Google Play said of a purchase. Return the user of the purchase that it replaced.
+    """Store the state of a purchase at Google Play. Return the user of the purchase that it replaced.
 
     Args:
-        replaced_token: the token of the purchase that it replaced, which from now on gives no access.
+        replaced_token: the token of the purchase that it replaced. That purchase no longer gives access.
     """
     async with runtime.database.transaction() as session:
         if replaced_token is not None and id_of(replaced_token) != token_id:
@@ -162,7 +162,8 @@ async def unacknowledged(runtime: Runtime, token_id: str | None = None) -> Seque
 async def unfetched_ids(runtime: Runtime) -> Sequence[str]:
     """Return the ids of purchase tokens without a subscription: their notification could not be processed.
 
-    Older ones are left out. Google Play forgets a purchase 60 days after its end, and some never were subscriptions.
+    Tokens older than `FORGOTTEN_AFTER` are left out: Google Play deletes a purchase 60 days after its end, and some
+    tokens never belonged to a subscription.
     """
     stored = select(col(Subscription.provider_id)).where(col(Subscription.provider) == PROVIDER)
     statement = (

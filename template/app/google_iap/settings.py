@@ -8,7 +8,8 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo
 
 from app.core.config.settings import Environment, ModuleSettings, RequiredOutsideLocal
-from app.kit.urls import OptionalServerUrl, ServerUrl
+from app.kit.urls import ServerUrl
+from app.payments.store_settings import FakeStoreUrl
 
 KEY_FILE = "must be the JSON key file of a service account, or its base64"
 
@@ -67,12 +68,6 @@ def _email(value: str) -> str:
     return value
 
 
-def _only_in_local(value: str, info: ValidationInfo) -> str:
-    if value and info.data.get("ENVIRONMENT") is not Environment.LOCAL:
-        raise ValueError("must be empty outside local")
-    return value
-
-
 class GooglePlaySettings(ModuleSettings):
     """The app, the service account that reads its purchases, and the identity of the notifications' sender."""
 
@@ -82,7 +77,7 @@ class GooglePlaySettings(ModuleSettings):
     )
     GOOGLE_PUBSUB_AUDIENCE: Annotated[str, Field(max_length=1000), RequiredOutsideLocal] = ""
     GOOGLE_PUBSUB_SERVICE_ACCOUNT: Annotated[str, AfterValidator(_email), RequiredOutsideLocal] = ""
-    GOOGLE_PLAY_API_URL: Annotated[OptionalServerUrl, AfterValidator(_only_in_local)] = ""
+    GOOGLE_PLAY_API_URL: FakeStoreUrl = ""
 
     @property
     def is_configured(self) -> bool:

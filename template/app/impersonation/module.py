@@ -34,6 +34,6 @@ module = Module(
     background=sweeping,
     personal_data=PERSONAL_DATA,
     retention=RETENTION,
-    metrics=REPORT_METRICS,
+    report_metrics=REPORT_METRICS,
     figures=FIGURES,
 )

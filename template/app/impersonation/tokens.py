@@ -1,7 +1,5 @@
 """The tokens of impersonations: of an issuer and a key of the application's own, for every identity provider."""
 
-import hashlib
-import hmac
 from typing import Final
 from uuid import UUID
 
@@ -13,11 +11,11 @@ from app.auth.port import Identity, InvalidTokenError
 from app.auth.tokens import SharedSecrets, TokenVerifier
 from app.core.config.settings import Settings
 from app.impersonation.models import Impersonation
+from app.kit.derived_key import derived_key
 
 ISSUER: Final = "urn:app:impersonation"
 """The issuer, the audience, and the provider of the identities."""
 ACCESS_TOKEN_TYPE: Final = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - RFC 8693 §3
-_PURPOSE: Final = b"tokens of impersonation"
 _ALGORITHM: Final = "HS256"
 
 
@@ -65,4 +63,4 @@ def impersonation_id(identity: Identity) -> UUID:
 
 
 def _derive(secret: SecretStr) -> str:
-    return hmac.digest(secret.get_secret_value().encode(), _PURPOSE, hashlib.sha256).hex()
+    return derived_key(secret, "tokens of impersonation").hex()

@@ -14,8 +14,8 @@ from structlog.contextvars import bound_contextvars
 from app.core.jobs.job_log import logged_attempt
 from app.core.jobs.options import options_of
 from app.core.observability.error_summary import one_line
+from app.core.ports.operations import JobAttempt
 from app.core.ports.queue import JobFunction
-from app.core.ports.telemetry import JobAttempt
 from app.jobs.batches import Batches
 from app.jobs.ledger import Claim, Ledger
 from app.jobs.results import keep_result

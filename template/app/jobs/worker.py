@@ -26,14 +26,22 @@ async def run_worker(runtime: Runtime, options: WorkerOptions) -> None:
     """Run jobs until SIGTERM or SIGINT, then drain."""
     configure_logging(runtime.settings)
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    _call_on_signals(stop.set)
     runtime.provide(WorkerOptions, options)
     async with running(runtime):
         logger.info("worker_started", concurrency=options.concurrency)
         await stop.wait()
         logger.info("worker_stopping")
+
+
+def _call_on_signals(stop: Callable[[], object]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        if sys.platform == "win32":
+            # The event loops of Windows have no signal handlers.
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
+        else:
+            loop.add_signal_handler(number, stop)
 
 
 def fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -25,6 +25,17 @@ type CallObserver = Callable[[str], CallFinished]
 """Called with the system's name when a call starts. Returns a callback for its end."""
 
 _observers: list[CallObserver] = []
+_systems: set[str] = set()
+
+
+def announce_system(name: str) -> None:
+    """Announce that this process can call a system, so that metrics know it before the first call."""
+    _systems.add(name)
+
+
+def known_systems() -> frozenset[str]:
+    """Return the names of the systems that this process can call."""
+    return frozenset(_systems)
 
 
 @contextmanager

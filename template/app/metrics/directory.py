@@ -6,12 +6,12 @@ processes are folded into one pair of files, so that no total falls and the dire
 processes are deleted.
 """
 
-import fcntl
 import json
 import os
 import secrets
 import stat
 import struct
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -22,6 +22,7 @@ from typing import Final
 import structlog
 from prometheus_client.mmap_dict import MmapedDict
 
+from app.kit.file_lock import lock, open_lock_file
 from app.kit.user_error import UserError
 from app.metrics.allocation import AllocatedDict
 
@@ -60,7 +61,7 @@ class MetricsDirectory:
         """
         id_ = f"{os.getpid()}-{secrets.token_hex(4)}"
         with self.locked():
-            self._own_locks.append(_lock(self.path / f"{id_}.lock"))
+            self._own_locks.append(_lock(self.path / lock_name(id_)))
             self._fold()
         return id_
 
@@ -89,9 +90,9 @@ class MetricsDirectory:
     def _fold(self) -> None:
         """Add the totals of dead processes to those of earlier ones.
 
-        The file `folded.json` names the current generation of totals. Replacing it is the one step that counts: a
-        process that is killed before leaves everything as it was, and one that is killed later leaves files that the
-        next call deletes.
+        `folded.json` names the current pair of files with totals (their generation), and the processes that they
+        contain. Replacing it is atomic. A process that is killed before has changed nothing; one that is killed after
+        leaves files that are ignored, and that the next call deletes.
         """
         generation, folded = self._state()
         live, dead = self._processes()
@@ -144,7 +145,12 @@ class MetricsDirectory:
             if owner in ids or (owner.startswith("folded") and owner != keep):
                 path.unlink(missing_ok=True)
         for id_ in ids:
-            (self.path / f"{id_}.lock").unlink(missing_ok=True)
+            (self.path / lock_name(id_)).unlink(missing_ok=True)
+
+
+def lock_name(process_id: str) -> str:
+    """Return the name of the file that a process locks while it lives."""
+    return f"{process_id}.lock"
 
 
 def generation_number(generation: str) -> int:
@@ -180,6 +186,13 @@ def values_in(path: Path) -> list[tuple[str, float]] | None:
     return found
 
 
+def effective_user() -> int:
+    """Return the id of the user of this process; 0 on Windows, where every file has the owner 0."""
+    if sys.platform == "win32":
+        return 0
+    return os.geteuid()
+
+
 def _create_private(path: Path) -> None:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -188,15 +201,15 @@ def _create_private(path: Path) -> None:
         raise UserError(
             f"The metrics directory {path} cannot be created: {error.strerror}. Set METRICS_DIR."
         ) from error
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != effective_user():
         raise UserError(f"The metrics directory {path} is a link or belongs to another user. Set METRICS_DIR.")
 
 
 def _try_lock(path: Path) -> int | None:
     """Return the descriptor of the locked file, or `None` if another process holds the lock."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    descriptor = open_lock_file(path)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(descriptor)
     except BlockingIOError:
         os.close(descriptor)
         return None

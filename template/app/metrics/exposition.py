@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import os
 import struct
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -20,9 +19,10 @@ from sqlalchemy.engine import make_url
 from app.core.config.settings import Settings
 from app.core.errors import ServiceUnavailableError
 from app.core.runtime import Runtime
-from app.metrics.directory import DirectoryBusyError, MetricsDirectory, values_in
-from app.metrics.samples import Sampler
+from app.metrics.directory import DirectoryBusyError, MetricsDirectory, effective_user, values_in
+from app.metrics.instruments import Instruments
 from app.metrics.settings import MetricsSettings
+from app.metrics.snapshots import SnapshotReader
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -32,7 +32,7 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 def directory_path(runtime: Runtime) -> Path:
     """Return the directory that all processes of this application on this machine share."""
     chosen = runtime.resource(MetricsSettings).METRICS_DIR
-    return chosen or Path(tempfile.gettempdir()) / f"metrics-{os.geteuid()}-{_application_id(runtime.settings)}"
+    return chosen or Path(tempfile.gettempdir()) / f"metrics-{effective_user()}-{_application_id(runtime.settings)}"
 
 
 def _application_id(settings: Settings) -> str:
@@ -67,9 +67,9 @@ class Exposition:
         return MetricsDirectory(directory_path(self._runtime))
 
     @cached_property
-    def sampler(self) -> Sampler:
-        """The numbers from the database."""
-        return Sampler(self._runtime, self.directory)
+    def snapshots(self) -> SnapshotReader:
+        """The snapshots of numbers in the database."""
+        return SnapshotReader(self._runtime, self.directory)
 
     async def text(self) -> bytes:
         """Return all metrics.
@@ -89,13 +89,20 @@ class Exposition:
             logger.warning("metrics_directory_not_usable", error=type(error).__name__)
             raise ServiceUnavailableError("The metrics directory cannot be used. Restart the application.") from None
 
+    async def is_complete(self) -> bool:
+        """Return whether the shared directory can be used, and the last reads from the database succeeded."""
+        recorder = self._runtime.find_resource(Instruments)
+        if recorder is not None and not await asyncio.to_thread(recorder.are_exposed):
+            return False
+        return self.snapshots.all_succeeded
+
     async def close(self) -> None:
         """Cancel a read that is running."""
-        await self.sampler.close()
+        await self.snapshots.close()
 
     async def _render(self) -> bytes:
-        await self.sampler.refresh()
-        return await asyncio.to_thread(lambda: render(self.directory, self.sampler.families()))
+        await self.snapshots.refresh()
+        return await asyncio.to_thread(lambda: render(self.directory, self.snapshots.families()))
 
 
 def render(directory: MetricsDirectory, others: Iterable[Metric]) -> bytes:

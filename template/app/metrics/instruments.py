@@ -9,7 +9,7 @@ from prometheus_client import Counter, Gauge, Histogram, values
 
 from app.kit.user_error import UserError
 from app.metrics.allocation import AllocatedDict
-from app.metrics.directory import MetricsDirectory
+from app.metrics.directory import MetricsDirectory, lock_name
 
 REQUEST_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 """The buckets of the semantic conventions for HTTP servers."""
@@ -47,6 +47,7 @@ class Traffic:
             "http_response_status_code",
             buckets=REQUEST_SECONDS,
         )
+        self.request_errors = _counter("app_http_request_errors", "HTTP requests with a server error.", "http_route")
         self.active_requests = _gauge("http_server_active_requests", "HTTP requests that are being served.")
         self.queries = _seconds(
             "db_client_operation_duration",
@@ -130,12 +131,21 @@ class Processes:
 
 
 class Instruments:
-    """All metrics of this process. Create them with `instruments_in`."""
+    """All metrics of this process. Create them with `instruments_in`.
 
-    def __init__(self) -> None:
+    Args:
+        lock: the file in the shared directory that shows that this process lives.
+    """
+
+    def __init__(self, lock: Path) -> None:
+        self._lock = lock
         self.traffic = Traffic()
         self.work = Work()
         self.processes = Processes()
+
+    def are_exposed(self) -> bool:
+        """Return whether a scrape contains them. It does not after the directory was deleted."""
+        return self._lock.exists()
 
 
 @cache
@@ -152,7 +162,7 @@ def instruments_in(path: Path) -> Instruments:
         # The library has no other way to choose the class of its files.
         values.MmapedDict = AllocatedDict  # type: ignore[assignment, attr-defined]
         values.ValueClass = values.MultiProcessValue(lambda: id_)  # type: ignore[no-untyped-call]
-        return Instruments()
+        return Instruments(path / lock_name(id_))
     except OSError as error:
         raise UserError(
             f"The metrics directory {path} cannot be used: {error.strerror}. Make it writable, or set METRICS_DIR."

@@ -1,12 +1,11 @@
 """The telemetry listener that records operations. Every label has a bounded set of values."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from prometheus_client import Histogram
 
-from app.core.ports.telemetry import (
-    NOTABLE_WAIT,
+from app.core.ports.operations import (
     AICall,
     CacheLookup,
     DatabaseQuery,
@@ -17,18 +16,23 @@ from app.core.ports.telemetry import (
     JobAttempt,
     Operation,
     PoolCheckout,
-    PoolWait,
     RealtimeConnection,
-    TelemetryListener,
+    TransactionWait,
     WebhookDelivery,
     WebhookReceipt,
 )
+from app.core.ports.telemetry import TelemetryListener
 from app.metrics.instruments import Instruments
 
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"})
 OTHER_METHOD: Final = "_OTHER"
 UNMATCHED: Final = "unmatched"
 STATEMENTS: Final = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
+OTHER_STATEMENT: Final = "OTHER"
+SERVER_ERROR: Final = 500
+OUTCOMES: Final = ("success", "error")
+JOB_OUTCOMES: Final = ("success", "retry", "dead")
+CALL_OUTCOMES: Final = (*OUTCOMES, "timeout", "refused")
 CIRCUIT_STATES: Final = {"closed": 0, "half_open": 1, "open": 2}
 
 
@@ -40,6 +44,8 @@ def outcome_of(operation: Operation) -> str:
 class MetricsListener(TelemetryListener):
     """A listener that adds each finished operation to the metrics.
 
+    Series whose labels are known begin at 0: Prometheus does not take the first value of a series for an increase.
+
     Attributes:
         active_requests, connections_in_use, realtime_connections: numbers of operations that are running.
     """
@@ -50,14 +56,21 @@ class MetricsListener(TelemetryListener):
         self.active_requests = 0
         self.connections_in_use = 0
         self.realtime_connections = 0
-        self._short_waits = self._traffic.pool_waits.labels("success")
         self._series: dict[tuple[object, ...], Any] = {}
         """The series of metrics by their labels: looking them up in the library takes longer than counting."""
+        self._outcomes: Mapping[Histogram, Iterable[str]] = {
+            self._work.jobs: JOB_OUTCOMES,
+            self._work.external_calls: CALL_OUTCOMES,
+            self._traffic.realtime_durations: (*OUTCOMES, "refused"),
+        }
+        for statement in (*STATEMENTS, OTHER_STATEMENT):
+            self._begin(self._traffic.queries, statement)
+        self._begin(self._traffic.pool_waits)
         self._record: Mapping[type[Operation], Callable[[Any], None]] = {
             HttpRequest: self._request,
             RealtimeConnection: self._connection,
             DatabaseQuery: self._query,
-            PoolWait: self._wait,
+            TransactionWait: self._wait,
             PoolCheckout: self._use,
             CacheLookup: self._lookup,
             JobAttempt: self._job,
@@ -81,6 +94,44 @@ class MetricsListener(TelemetryListener):
         if record is not None:
             record(operation)
 
+    def expect(self, operation: Operation) -> None:
+        """Begin the series of operations like this one at 0."""
+        match operation:
+            case ExternalCall(system=system):
+                self._begin(self._work.external_calls, system)
+            case AICall(provider=provider, model=model):
+                self._begin(self._work.ai_calls, provider, model)
+                self._work.ai_cost.labels(provider, model)
+                for kind in ("input", "output"):
+                    self._work.ai_tokens.labels(provider, model, kind)
+            case EmailDelivery(provider=provider):
+                self._begin(self._work.email_calls, provider)
+                for outcome in OUTCOMES:
+                    self._work.emails.labels(provider, outcome)
+            case WebhookDelivery(sender=sender):
+                self._begin(self._work.webhooks, sender)
+            case _:
+                return
+
+    def expect_routes(self, routes: Iterable[str]) -> None:
+        """Begin the counters of failed requests at 0.
+
+        Args:
+            routes: the templates of the routes.
+        """
+        for route in (*routes, UNMATCHED):
+            self._traffic.request_errors.labels(route)
+
+    def expect_jobs(self, names: Iterable[str]) -> None:
+        """Begin the series of jobs at 0."""
+        for name in names:
+            self._begin(self._work.jobs, name)
+
+    def _begin(self, metric: Histogram, *labels: str) -> None:
+        """Create the series of all outcomes."""
+        for outcome in self._outcomes.get(metric, OUTCOMES):
+            self._series[(metric, *labels, outcome)] = metric.labels(*labels, outcome)
+
     def _count_running(self, kind: type[Operation], change: int) -> None:
         if kind is PoolCheckout:
             self.connections_in_use += change
@@ -90,10 +141,12 @@ class MetricsListener(TelemetryListener):
             self.realtime_connections += change
 
     def _observe(self, metric: Histogram, operation: Operation, *labels: str) -> None:
+        """Add the duration to a series whose last label is the outcome."""
         key = (metric, *labels)
         series = self._series.get(key)
         if series is None:
-            series = self._series[key] = metric.labels(*labels)
+            self._begin(metric, *labels[:-1])
+            series = self._series[key]
         series.observe(operation.duration)
 
     def _request(self, operation: HttpRequest) -> None:
@@ -106,6 +159,8 @@ class MetricsListener(TelemetryListener):
             if method != OTHER_METHOD:
                 self._series[key] = series
         series.observe(operation.duration)
+        if operation.status >= SERVER_ERROR:
+            self._traffic.request_errors.labels(operation.route or UNMATCHED).inc()
 
     def _connection(self, operation: RealtimeConnection) -> None:
         outcome = outcome_of(operation) if operation.accepted else "refused"
@@ -113,15 +168,17 @@ class MetricsListener(TelemetryListener):
 
     def _query(self, operation: DatabaseQuery) -> None:
         word = operation.statement[:6].upper()
-        self._observe(self._traffic.queries, operation, word if word in STATEMENTS else "OTHER", outcome_of(operation))
+        self._observe(
+            self._traffic.queries, operation, word if word in STATEMENTS else OTHER_STATEMENT, outcome_of(operation)
+        )
 
-    def _wait(self, operation: PoolWait) -> None:
+    def _wait(self, operation: TransactionWait) -> None:
         self._observe(self._traffic.pool_waits, operation, outcome_of(operation))
 
     def _use(self, operation: PoolCheckout) -> None:
-        self._traffic.pool_uses.observe(operation.duration)
-        if operation.waited < NOTABLE_WAIT:
-            self._short_waits.observe(operation.waited)
+        self._series[self._traffic.pool_waits, outcome_of(operation)].observe(operation.waited)
+        if operation.error is None:
+            self._traffic.pool_uses.observe(operation.duration)
 
     def _lookup(self, operation: CacheLookup) -> None:
         self._traffic.cache_lookups.labels(operation.name, "hit" if operation.hit else "miss").inc()

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Final
@@ -46,7 +47,9 @@ def _publish(runtime: Runtime, instruments: Instruments, listener: MetricsListen
 
 
 def _resident_memory() -> int:
-    """Return the resident memory in bytes; 0 where the system does not tell."""
+    """Return the resident memory in bytes; 0 on systems other than Linux."""
+    if sys.platform != "linux":
+        return 0
     try:
         return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:

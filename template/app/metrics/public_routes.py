@@ -39,5 +39,6 @@ async def read_metrics(
 
 @router.get("/health")
 async def read_metrics_health(runtime: RuntimeDep) -> MetricsHealth:
-    """Check whether the last reads of figures from the database succeeded."""
-    return MetricsHealth(status="ok" if runtime.resource(Exposition).sampler.all_succeeded else "degraded")
+    """Check whether the metrics are complete: the shared directory can be used, and the database could be read."""
+    is_complete = await runtime.resource(Exposition).is_complete()
+    return MetricsHealth(status="ok" if is_complete else "degraded")

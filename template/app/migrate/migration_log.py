@@ -6,8 +6,10 @@ They are no models: they exist before the first revision, like Alembic's own tab
 import json
 from typing import Final, cast
 
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Connection, text
 
+from app.kit.user_error import UserError
 from app.migrate.release_schema import ReleaseSchema
 
 LOG: Final = "migration_log"
@@ -67,12 +69,24 @@ def entries(connection: Connection, limit: int) -> list[str]:
 
 
 def running_release(connection: Connection) -> ReleaseSchema | None:
-    """Return the schema that the running release uses, or `None` if no release has recorded it."""
+    """Return the schema that the running release uses, or `None` if no release has recorded it.
+
+    Raises:
+        UserError: the newest record is not a schema.
+    """
     if not _exists(connection, RELEASES):
         return None
     statement = text(f"SELECT models::text FROM {RELEASES} ORDER BY id DESC LIMIT 1")  # noqa: S608 - a constant
     found = connection.scalar(statement)
-    return None if found is None else cast("ReleaseSchema", json.loads(found))
+    if found is None:
+        return None
+    try:
+        return TypeAdapter[ReleaseSchema](ReleaseSchema).validate_json(found)
+    except ValidationError:
+        raise UserError(
+            f"The newest record in the table {RELEASES} is damaged, so the pending revisions cannot be compared with "
+            "the running release. Nothing was changed. Restore the row, or empty the table to go without this check."
+        ) from None
 
 
 def record_release(connection: Connection, models: ReleaseSchema) -> None:

@@ -94,7 +94,7 @@ def _long_transactions(connection: Connection, _tables: Collection[str]) -> Iter
     for pid, name, state, age in connection.execute(statement, {"seconds": LONG_TRANSACTION}):
         yield (
             f"Process {pid} ({name or 'no application_name'}, {state}) has had a transaction open for {age} s. "
-            f"Wait, or end it: SELECT pg_terminate_backend({pid});"
+            + _ending(pid)
         )
     prepared = text("SELECT gid FROM pg_prepared_xacts WHERE database = current_database()")
     for gid in connection.scalars(prepared):
@@ -111,10 +111,11 @@ def _locks(connection: Connection, tables: Collection[str]) -> Iterator[str]:
         "AND a.xact_start < clock_timestamp() - make_interval(secs => :seconds)"
     )
     for pid, table, mode, kind in connection.execute(statement, {"tables": sorted(tables), "seconds": HELD_LOCK}):
-        yield (
-            f"Process {pid} ({kind}) holds {mode} on {table}, which a pending revision changes. "
-            f"Wait, or end it: SELECT pg_terminate_backend({pid});"
-        )
+        yield (f"Process {pid} ({kind}) holds {mode} on {table}, which a pending revision changes. " + _ending(pid))
+
+
+def _ending(pid: int) -> str:
+    return f"Wait, or end it: SELECT pg_terminate_backend({pid});"
 
 
 def _replicas(connection: Connection, _tables: Collection[str]) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Migrate a PostgreSQL database that is in use: check, apply one revision after another, stop at the first doubt."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,10 +20,18 @@ from app.migrate.exclusive import exclusive
 from app.migrate.preflight import Doubt, doubts, sizes
 from app.migrate.release_schema import ReleaseSchema, broken, release_schema
 from app.migrate.script_files import Say, branches, configuration, relative
-from app.migrate.statements import concurrent_indexes, sql_of, tables_in
+from app.migrate.statements import commits, concurrent_indexes, is_mixed, sql_of, tables_in
 
+DATA_EXCEPTION: Final = "22"
+"""The class of SQLSTATE whose messages quote values of rows. Others quote names, and values in details only."""
+QUOTED: Final = re.compile(r'".*"', re.DOTALL)
+MIXED_REVISION: Final = "mixed-revision"
 BREAKS_RELEASE: Final = "breaks-running-release"
 """The key of a revision's `accepted` for a revision that needs a maintenance window."""
+MIXED: Final = (
+    "It has statements inside and outside of a transaction. If one fails, those before it remain, and the revision "
+    "cannot be applied again. Move those outside (autocommit_block) into a revision of their own."
+)
 TWO_RELEASES: Final = "Do it in two releases: docs/migrations-in-production.md."
 
 
@@ -94,6 +103,8 @@ def _checked(connection: Connection, pending: list[Script], sql: dict[str, str])
         notes.append("No running release is recorded yet, so revisions are not compared with its models this time.")
     found = doubts(connection, tables)
     for it in pending:
+        if MIXED_REVISION not in accepted(it) and is_mixed(sql[it.revision]):
+            found.append(Doubt(MIXED_REVISION, f"{relative(it.path)}: {MIXED}"))
         if release is not None and BREAKS_RELEASE not in accepted(it):
             found += [
                 Doubt("running-release", f"{relative(it.path)}: {reason} {TWO_RELEASES}")
@@ -113,8 +124,15 @@ def _checked(connection: Connection, pending: list[Script], sql: dict[str, str])
 
 
 def accepted(revision: Script) -> dict[str, str]:
-    """Return the rules that a revision may break, with the reasons: its `accepted`."""
-    return dict(getattr(revision.module, "accepted", {}))
+    """Return the rules that a revision may break, with the reasons: its `accepted`.
+
+    Raises:
+        UserError: it is something else.
+    """
+    marker = getattr(revision.module, "accepted", {})
+    if not isinstance(marker, dict):
+        raise UserError(f'{relative(revision.path)}: write `accepted` as rules with reasons: {{"rule": "the reason"}}')
+    return marker
 
 
 def apply(url: str, plan: Plan, *, say: Say) -> None:
@@ -138,7 +156,7 @@ def apply(url: str, plan: Plan, *, say: Say) -> None:
             reason = _reason(error)
             on_database(url, partial(migration_log.finish, entry=entry, state="failed", detail=reason))
             raise StoppedError(
-                f"Revision {revision.revision} failed and was rolled back: {reason}\n"
+                f"Revision {revision.revision} failed{_remains(plan.sql[revision.revision])}: {reason}\n"
                 "The revisions before it are applied. Mend it and run the command again; it continues here."
             ) from error
         if check is None:
@@ -168,8 +186,17 @@ def _require_served(connection: Connection, release: ReleaseSchema, known: set[s
         raise UserError(f"{' '.join(reasons)} {TWO_RELEASES}")
 
 
+def _remains(sql: str) -> str:
+    """Return how much of a revision that failed remains."""
+    return "; what it did outside of a transaction remains" if commits(sql) else " and was rolled back"
+
+
 def _reason(error: UserError | DBAPIError) -> str:
-    if isinstance(error, DBAPIError):
-        # The driver's own message, without the class that SQLAlchemy puts before it, and without values of rows.
-        return str(error.orig).splitlines()[0].rpartition("'>: ")[2]
-    return str(error)
+    """Return the reason without values of rows: it goes into the log, and into the output of CI."""
+    if not isinstance(error, DBAPIError):
+        return str(error)
+    # The driver's own message, without the class that SQLAlchemy puts before it.
+    message = str(error.orig)
+    if (getattr(error.orig, "sqlstate", None) or "").startswith(DATA_EXCEPTION):
+        message = QUOTED.sub('"…"', message)
+    return message.partition("\n")[0].rpartition("'>: ")[2]

@@ -21,6 +21,10 @@ CONCURRENT_INDEX: Final = re.compile(
 )
 
 
+COMMIT: Final = re.compile(r"^\s*(?:COMMIT|BEGIN)\s*;", re.IGNORECASE | re.MULTILINE)
+"""The bounds of Alembic's `autocommit_block` in the rendered SQL."""
+
+
 def sql_of(revision: Script) -> str:
     """Return the SQL statements of a revision, each ended by a semicolon; empty if it does nothing on PostgreSQL.
 
@@ -48,6 +52,18 @@ def sql_of(revision: Script) -> str:
 def without_comments(sql: str) -> str:
     """Return the SQL without comments and without the contents of literals and function bodies."""
     return COMMENT_OR_LITERAL.sub(lambda match: "''" if match[1] else " ", sql)
+
+
+def commits(sql: str) -> bool:
+    """Return whether a part of the SQL runs outside of a transaction."""
+    return COMMIT.search(without_comments(sql)) is not None
+
+
+def is_mixed(sql: str) -> bool:
+    """Return whether parts of the SQL run inside of a transaction, and others outside."""
+    parts = COMMIT.split(without_comments(sql))
+    # The parts alternate: inside, outside, inside, …
+    return len(parts) > 1 and any(part.strip() for part in parts[::2])
 
 
 def tables_in(sql: str) -> set[str]:

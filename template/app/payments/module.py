@@ -44,7 +44,7 @@ module = Module(
     before_erasure=(end_subscriptions,),
     personal_data=PERSONAL_DATA,
     retention=RETENTION,
-    metrics=REPORT_METRICS,
+    report_metrics=REPORT_METRICS,
     figures=FIGURES,
     admin_views=(SUBSCRIPTIONS,),
 )

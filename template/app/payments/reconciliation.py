@@ -11,6 +11,7 @@ import structlog
 from sqlalchemy import select
 from sqlmodel import col
 
+from app.core.inbox.service import replay_exhausted
 from app.core.runtime import Runtime
 from app.payments.convergence import converge
 from app.payments.errors import ConcurrentChangeError
@@ -44,7 +45,12 @@ async def reconcile(runtime: Runtime) -> list[Outcome]:
 
 
 async def reconcile_provider(runtime: Runtime, provider: BillingProvider) -> Outcome:
-    """Reconcile all subscriptions of a provider: the ones that it lists, and the stored ones."""
+    """Reconcile all subscriptions of a provider: the ones that it lists, and the stored ones.
+
+    Also retry the webhook events that failed in an outage: an app store lists no subscriptions, so a new purchase is
+    known from its event alone.
+    """
+    await replay_exhausted(runtime, provider.name)
     outcome = Outcome(provider.name)
     await _compare_all(runtime, provider, _all_ids(runtime, provider), outcome, workers=CONCURRENCY)
     async with runtime.database.transaction() as session:

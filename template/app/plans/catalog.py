@@ -11,6 +11,7 @@ from uuid import UUID
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 from sqlalchemy import Select
 
+from app.kit.types.currency import LowerCurrencyCode
 from app.kit.user_error import UserError
 from app.plans.catalog_checks import problems_of, validation_problems
 
@@ -79,13 +80,13 @@ class Price(_Part):
     Attributes:
         key: identifies the price at the payment provider, such as `pro_monthly`.
         amount: in the currency's smallest unit.
-        currency: a code of ISO 4217 in lower case.
+        currency: a code of ISO 4217, kept in lower case.
         interval: how often it is paid.
     """
 
     key: Key
     amount: int = Field(ge=1, le=99_999_999)
-    currency: str = Field(pattern="^[a-z]{3}$")
+    currency: LowerCurrencyCode
     interval: Literal["month", "year"]
 
 

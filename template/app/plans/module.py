@@ -92,6 +92,6 @@ module = Module(
     lifespan=_lifespan,
     personal_data=PERSONAL_DATA,
     retention=RETENTION,
-    metrics=REPORT_METRICS,
+    report_metrics=REPORT_METRICS,
     figures=FIGURES,
 )

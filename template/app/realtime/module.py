@@ -59,6 +59,6 @@ module = Module(
     background=_background,
     commands=(realtime,),
     retention=RETENTION,
-    metrics=REPORT_METRICS,
+    report_metrics=REPORT_METRICS,
     figures=FIGURES,
 )

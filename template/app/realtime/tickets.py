@@ -1,8 +1,6 @@
 """Tickets: bearer tokens for one handshake, for clients that can put credentials only into a URL."""
 
 import base64
-import hashlib
-import hmac
 import secrets
 from collections.abc import Sequence
 from datetime import timedelta
@@ -14,6 +12,7 @@ from starlette.requests import HTTPConnection
 
 from app.auth.port import InvalidTokenError
 from app.core.runtime import Runtime
+from app.kit.derived_key import derived_key
 
 LIFETIME: Final = timedelta(seconds=30)
 MAX_LENGTH: Final = 8 * 1024
@@ -67,8 +66,5 @@ class Tickets:
 
 
 def _fernet(secret_keys: Sequence[SecretStr]) -> MultiFernet:
-    keys = [
-        hmac.digest(secret.get_secret_value().encode(), b"tickets of the realtime connections", hashlib.sha256)
-        for secret in secret_keys
-    ]
+    keys = [derived_key(secret, "tickets of the realtime connections") for secret in secret_keys]
     return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in keys])

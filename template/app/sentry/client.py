@@ -12,6 +12,7 @@ from app.sentry.events import error_event, transaction_event
 from app.sentry.exceptions import Messages, exception_values
 from app.sentry.settings import SentrySettings
 from app.sentry.trail import Trail
+from app.sentry.transport import BoundedTransport
 
 FLUSH_SECONDS: Final = 2.0
 """Maximum number of seconds that a stopping process waits for its last events to be sent."""
@@ -30,6 +31,7 @@ class Reporter:
         self._messages = Messages(secrets) if settings.SENTRY_MESSAGES else None
         self._client = Client(
             dsn=settings.SENTRY_DSN.get_secret_value(),
+            transport=BoundedTransport,
             release=settings.SENTRY_RELEASE or installed_release(),
             environment=core.ENVIRONMENT.value,
             # The SDK's own integrations read requests, variables and arguments. Ours is the telemetry port.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from app.core.context import RequestContext, observed_request
-from app.core.ports.telemetry import HttpRequest, InboxAttempt, JobAttempt, Operation, RealtimeConnection
+from app.core.ports.operations import HttpRequest, InboxAttempt, JobAttempt, Operation, RealtimeConnection
 from app.sentry.trail import Trail
 
 FAILED: Final = 500
@@ -38,7 +38,7 @@ def error_event(values: list[dict[str, Any]], trail: Trail | None) -> Event:
 
 def transaction_event(trail: Trail) -> Event:
     """Return the transaction of a request or a job, with its spans."""
-    operation = trail.subject
+    operation = trail.operation
     is_request = isinstance(operation, HttpRequest)
     trace_id, span_id = trail.ids()
     trace = {
@@ -60,7 +60,7 @@ def transaction_event(trail: Trail) -> Event:
 
 def _describe(trail: Trail) -> Event:
     """Return the identity of a request or a job: ids and templates, without its data."""
-    operation = trail.subject
+    operation = trail.operation
     event = _identity(operation)
     tags = _tags(trail)
     if trail.external is not None:
@@ -89,7 +89,7 @@ def _identity(operation: Operation) -> Event:
 
 def _tags(trail: Trail) -> dict[str, str]:
     tags = _tags(trail.parent) if trail.parent is not None else {}
-    match trail.subject:
+    match trail.operation:
         case HttpRequest(request_id=request) | RealtimeConnection(request_id=request):
             tags["request_id"] = request
         case JobAttempt(name=name, job_id=job, attempt=attempt, request_id=request):

@@ -7,13 +7,20 @@ from typing import Final
 
 from structlog.typing import EventDict, WrappedLogger
 
-from app.core.ports.telemetry import HttpRequest, InboxAttempt, JobAttempt, Operation, PoolCheckout, RealtimeConnection
+from app.core.ports.operations import (
+    HttpRequest,
+    InboxAttempt,
+    JobAttempt,
+    Operation,
+    PoolCheckout,
+    RealtimeConnection,
+)
 from app.sentry.client import Reporter
 from app.sentry.faults import is_expected, is_fault_of_job
 from app.sentry.sampling import Sampler
 from app.sentry.trail import LogLine, Trail, current_trail
 
-Subject = HttpRequest | JobAttempt | InboxAttempt | RealtimeConnection
+RootOperation = HttpRequest | JobAttempt | InboxAttempt | RealtimeConnection
 ERRORS: Final = ("error", "exception", "critical")
 ACCESS_LOG: Final = "app.access"
 SENDING: Final = ("sentry_sdk", "urllib3")
@@ -29,8 +36,8 @@ class SentryListener:
 
     def started(self, operation: Operation) -> None:
         """Begin to follow a request, a connection, a job or a webhook event."""
-        if isinstance(operation, Subject):
-            sampled = not isinstance(operation, RealtimeConnection) and self._sampler.draws()
+        if isinstance(operation, RootOperation):
+            sampled = not isinstance(operation, RealtimeConnection) and self._sampler.samples_transaction()
             trail = Trail(operation, sampled=sampled, parent=current_trail.get())
             trail.token = current_trail.set(trail)
 
@@ -39,7 +46,7 @@ class SentryListener:
         trail = current_trail.get()
         if trail is None:
             return
-        if operation is not trail.subject:
+        if operation is not trail.operation:
             if not isinstance(operation, PoolCheckout):
                 trail.add(operation)
             return

@@ -1,4 +1,4 @@
-"""The decision which transactions are reported."""
+"""The sampling of transactions."""
 
 import random
 import time
@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 
 class Sampler:
-    """A share of the transactions, but no more per second than a limit: each one is a request to Sentry.
+    """The sampler of transactions: a share of them, up to a limit per second, since each one is a request to Sentry.
 
     Args:
         rate: the share, from 0 to 1.
-        per_second: the limit of this process; as many may come at once.
+        per_second: the limit of this process. That many may be reported at once.
         clock: monotonic seconds.
         draw: a random number from 0 up to 1.
     """
@@ -30,7 +30,7 @@ class Sampler:
         self._left = float(per_second)
         self._filled_at = clock()
 
-    def draws(self) -> bool:
+    def samples_transaction(self) -> bool:
         """Return whether to report the transaction that begins."""
         if self._draw() >= self._rate:
             return False

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from app.core.context import TraceIds, current_trace
 from app.core.observability.statements import describe as without_values
-from app.core.ports.telemetry import AICall, CacheLookup, DatabaseQuery, ExternalCall, Operation
+from app.core.ports.operations import AICall, CacheLookup, DatabaseQuery, ExternalCall, Operation
 
 MAX_STEPS: Final = 100
 """The latest operations of a request that are kept."""
@@ -37,7 +37,7 @@ class Trail:
     """The latest steps within a request, a connection, a job or a webhook event.
 
     Args:
-        subject: the request, connection, job or webhook event.
+        operation: the request, connection, job or webhook event.
         sampled: whether it becomes a transaction.
         parent: the trail that it is a part of, such as the job's in which a webhook event is processed.
 
@@ -45,10 +45,10 @@ class Trail:
         external: the ids of the distributed trace, where there is one.
     """
 
-    __slots__ = ("_offset", "_own", "external", "parent", "sampled", "steps", "subject", "token")
+    __slots__ = ("_offset", "_own", "external", "operation", "parent", "sampled", "steps", "token")
 
-    def __init__(self, subject: Operation, *, sampled: bool, parent: "Trail | None") -> None:
-        self.subject = subject
+    def __init__(self, operation: Operation, *, sampled: bool, parent: "Trail | None") -> None:
+        self.operation = operation
         self.sampled = sampled
         self.parent = parent
         self.external: TraceIds | None = None

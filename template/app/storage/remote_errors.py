@@ -51,7 +51,8 @@ def port_errors(provider: str) -> Iterator[None]:
     try:
         yield
     except RemoteStorageError as error:
-        logger.error("storage_failed", provider=provider, error=error.kind, status=error.status, code=error.code)  # noqa: TRY400 - no traceback: see above
+        facts = {"error": error.kind, "provider_status": error.status, "code": error.code}
+        logger.error("storage_failed", provider=provider, **facts)  # noqa: TRY400 - no traceback: see above
         raise StorageUnavailableError from None
     except (TimeoutError, UnavailableError) as error:
         logger.error("storage_failed", provider=provider, error=type(error).__name__)  # noqa: TRY400 - see above

@@ -42,7 +42,7 @@ type Call = Callable[[stripe.StripeClient], Awaitable[object]]
 
 
 class StripeApi:
-    """The Stripe API of one account. Close it at the end.
+    """The Stripe API of one account. Call `close` when it is no longer needed.
 
     Reads raise `ProviderUnavailableError`, or the library's error; `answering` turns them into errors for clients.
     """
@@ -69,7 +69,7 @@ class StripeApi:
         await self._http.close_async()
 
     async def call(self, call: Call) -> dict[str, Any]:
-        """Make a call, repeated if it fails temporarily. A call that writes has an idempotency key.
+        """Make a call, and retry it after a temporary failure. A call that writes has an idempotency key.
 
         Raises:
             BillingNotConfiguredError: there is no key.

@@ -107,6 +107,6 @@ def public_error(error: stripe.StripeError) -> AppError:
         kind=type(error).__name__,
         code=error.code,
         param=getattr(error, "param", None),
-        request_id=error.request_id,
+        stripe_request_id=error.request_id,
     )
     return BillingRejectedError()

@@ -22,6 +22,7 @@ from opentelemetry.trace import Tracer
 from uuid_utils.compat import uuid7
 
 from app.core.config.settings import Settings
+from app.tracing.session import bounded_session
 from app.tracing.settings import TracingSettings
 
 MAX_QUEUE: Final = 2048
@@ -81,6 +82,7 @@ async def open_tracer(
         headers=tracing.headers,
         timeout=EXPORT_TIMEOUT.total_seconds(),
         compression=Compression.Gzip,
+        session=bounded_session(),
     )
     processor = BatchSpanProcessor(
         exporter,

@@ -18,7 +18,7 @@ from opentelemetry.trace import (
 )
 
 from app.core.context import TraceIds, current_trace
-from app.core.ports.telemetry import (
+from app.core.ports.operations import (
     AICall,
     ExternalCall,
     HttpRequest,
@@ -26,8 +26,8 @@ from app.core.ports.telemetry import (
     JobAttempt,
     Operation,
     RealtimeConnection,
-    TelemetryListener,
 )
+from app.core.ports.telemetry import TelemetryListener
 from app.tracing.sampling import Sampler
 from app.tracing.spans import KINDS, Description, describe_operation
 from app.tracing.trace_context import parse_traceparent, span_context
@@ -35,8 +35,11 @@ from app.tracing.trace_context import parse_traceparent, span_context
 NANOSECONDS: Final = 1_000_000_000
 _PENDING: Final = "started"
 """The name of a span until its operation has finished: only then is the route known."""
-_PARTS: Final = KINDS.keys() - {HttpRequest, RealtimeConnection, JobAttempt, InboxAttempt}
-"""Operations that are a part of another one."""
+_CHILD_OPERATIONS: Final = KINDS.keys() - {HttpRequest, RealtimeConnection, JobAttempt, InboxAttempt}
+"""Operations that never begin a trace: they are recorded within one only."""
+MAX_DEPTH: Final = 50
+"""The maximum number of operations within each other. Deeper ones become spans, but not parents: streams that were
+abandoned are never left, so that a connection that lives for days would keep more and more of them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,11 +49,13 @@ class _Scope(TraceIds):
     Attributes:
         span: the operation's span. `None` if the trace is not recorded.
         previous: the current trace before the operation.
+        depth: the number of scopes below this one.
     """
 
     operation: Operation
     span: Span | None
     previous: TraceIds | None
+    depth: int
 
 
 class TracingListener(TelemetryListener):
@@ -76,15 +81,15 @@ class TracingListener(TelemetryListener):
         match operation:
             case HttpRequest():
                 parent = parse_traceparent(operation.traceparent)
-                self._begin(operation, parent, sampled=self._sampler.samples_request(parent))
+                self._start_trace(operation, parent, sampled=self._sampler.samples_request(parent))
             case RealtimeConnection():
-                self._begin(operation, None, sampled=self._sampler.samples_request(None))
+                self._start_trace(operation, None, sampled=self._sampler.samples_request(None))
             case JobAttempt():
-                self._begin_work(operation, operation.traceparent)
+                self._start_work(operation, operation.traceparent)
             case InboxAttempt():
-                self._begin_work(operation, operation.traceparent)
+                self._start_work(operation, operation.traceparent)
             case AICall(streamed=False) | ExternalCall():
-                self._descend(operation)
+                self._start_child(operation)
             case _:
                 return
 
@@ -96,28 +101,31 @@ class TracingListener(TelemetryListener):
             current_trace.set(scope.previous)
             if scope.span is not None:
                 self._end(scope.span, operation)
-        elif current is not None and type(operation) in _PARTS and _is_recorded(current):
+        elif current is not None and type(operation) in _CHILD_OPERATIONS and _is_recorded(current):
             self._record(operation, current)
 
-    def _begin_work(self, operation: JobAttempt | InboxAttempt, traceparent: str | None) -> None:
+    def _start_work(self, operation: JobAttempt | InboxAttempt, traceparent: str | None) -> None:
         """Begin a job or an inbox attempt. An inbox attempt within a recorded job is a part of the job's trace."""
         origin = parse_traceparent(traceparent)
         links = [Link(span_context(origin, is_remote=True))] if origin is not None else []
         current = current_trace.get()
         if current is not None and isinstance(operation, InboxAttempt):
-            self._enter(operation, current, sampled=current.sampled, links=links)
+            self._open_scope(operation, current, sampled=current.sampled, links=links)
         else:
-            self._enter(operation, None, sampled=self._sampler.samples_work(origin), links=links)
+            self._open_scope(operation, None, sampled=self._sampler.samples_work(origin), links=links)
 
-    def _begin(self, operation: Operation, parent: TraceIds | None, *, sampled: bool) -> None:
-        self._enter(operation, parent, sampled=sampled, links=())
+    def _start_trace(self, operation: Operation, parent: TraceIds | None, *, sampled: bool) -> None:
+        self._open_scope(operation, parent, sampled=sampled, links=())
 
-    def _descend(self, operation: Operation) -> None:
+    def _start_child(self, operation: Operation) -> None:
+        """Make the operation the current one. Beyond `MAX_DEPTH`, it only becomes a span at its end."""
         current = current_trace.get()
-        if current is not None and _is_recorded(current):
-            self._enter(operation, current, sampled=True, links=())
+        if current is not None and _is_recorded(current) and _depth_of(current) < MAX_DEPTH:
+            self._open_scope(operation, current, sampled=True, links=())
 
-    def _enter(self, operation: Operation, parent: TraceIds | None, *, sampled: bool, links: Sequence[Link]) -> None:
+    def _open_scope(
+        self, operation: Operation, parent: TraceIds | None, *, sampled: bool, links: Sequence[Link]
+    ) -> None:
         span: Span | None = None
         if sampled:
             context = Context() if parent is None else _context_of(parent)
@@ -128,6 +136,7 @@ class TracingListener(TelemetryListener):
         else:
             trace_id = _new_id(128) if parent is None else parent.trace_id
             span_id = _new_id(64)
+        previous = current_trace.get()
         current_trace.set(
             _Scope(
                 trace_id=trace_id,
@@ -135,7 +144,8 @@ class TracingListener(TelemetryListener):
                 sampled=sampled,
                 operation=operation,
                 span=span,
-                previous=current_trace.get(),
+                previous=previous,
+                depth=_depth_of(previous) + 1,
             )
         )
 
@@ -162,6 +172,10 @@ def _find_scope(current: TraceIds | None, operation: Operation) -> _Scope | None
             return current
         current = current.previous
     return None
+
+
+def _depth_of(current: TraceIds | None) -> int:
+    return current.depth if isinstance(current, _Scope) else 0
 
 
 def _is_recorded(current: TraceIds) -> bool:

@@ -9,7 +9,7 @@ from opentelemetry.trace import SpanKind
 from opentelemetry.util.types import AttributeValue
 
 from app.core.observability.statements import describe
-from app.core.ports.telemetry import (
+from app.core.ports.operations import (
     AICall,
     CacheLookup,
     DatabaseQuery,

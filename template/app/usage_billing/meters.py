@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from app.kit.types.currency import LowerCurrencyCode
 from app.kit.user_error import UserError
 
 FILE: Final = Path(__file__).with_name("meters.toml")
@@ -43,7 +44,7 @@ class MeterPrice(_Part):
 
     key: Annotated[str, StringConstraints(pattern=r"^\S+$", max_length=200)]
     amount: Decimal = Field(gt=0, lt=10**8, decimal_places=12)
-    currency: str = Field(pattern="^[a-z]{3}$")
+    currency: LowerCurrencyCode
     interval: Literal["month", "year"]
 
 

@@ -51,7 +51,7 @@ module = Module(
     commands=(billing,),
     personal_data=PERSONAL_DATA,
     retention=RETENTION,
-    metrics=REPORT_METRICS,
+    report_metrics=REPORT_METRICS,
     figures=FIGURES,
     admin_views=VIEWS,
 )

@@ -10,11 +10,13 @@ from sqlalchemy import case, func, select
 from sqlmodel import col
 
 from app.core.db.models import utc_now
+from app.core.inbox.service import replay_exhausted
 from app.core.runtime import Runtime
 from app.stripe.api import StripeApi
 from app.usage_billing import meter_api, statements
 from app.usage_billing.models import UsageRecord, UsageState
 from app.usage_billing.recorder import OLDEST
+from app.usage_billing.webhook import PROVIDER
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -48,6 +50,8 @@ class Drift:
 async def reconcile(runtime: Runtime, *, until: datetime | None = None) -> tuple[int, list[Drift]]:
     """Settle unclear records, then compare the sums of the last month for each customer and meter.
 
+    Also retry Stripe's reports of rejected usage that failed in an outage.
+
     Args:
         until: the end of the comparison; by default, usage is compared that Stripe must have summed up by now.
 
@@ -59,6 +63,7 @@ async def reconcile(runtime: Runtime, *, until: datetime | None = None) -> tuple
     """
     api = runtime.resource(StripeApi)
     known = await meter_api.meters(api)
+    await replay_exhausted(runtime, PROVIDER)
     await _settle_unclear(runtime, known)
     end = _minute(until or utc_now() - SETTLED)
     start = _minute(utc_now() - OLDEST)

@@ -26,11 +26,11 @@ async def meters_and_prices(runtime: Runtime) -> Sequence[Change]:
     meters, known = runtime.resource(Meters), await meter_api.meters(api)
     prices = {price.lookup_key for price in await api.prices([price.key for price in meters.prices])}
     for meter in meters.by_name.values():
-        there = known.get(meter.name)
-        if there is None:
+        existing = known.get(meter.name)
+        if existing is None:
             changes.append(_create_meter(api, meter))
-        elif there["display_name"] != meter.title:
-            changes.append(_rename_meter(api, meter, there["id"]))
+        elif existing["display_name"] != meter.title:
+            changes.append(_rename_meter(api, meter, existing["id"]))
         changes += [_create_price(api, meter, price) for price in meter.prices if price.key not in prices]
     return changes
 
@@ -83,7 +83,7 @@ def _rename_meter(api: StripeApi, meter: Meter, id_: str) -> Change:
 
 
 def _create_price(api: StripeApi, meter: Meter, price: MeterPrice) -> Change:
-    """Return the change that creates a product and a metered price. The meter must have been created before."""
+    """Return the change that creates a product and a metered price. The meter must exist when it is applied."""
     product = f"{PRODUCT_PREFIX}{meter.name}"
 
     async def apply() -> None:

@@ -27,6 +27,7 @@ from app.usage_billing.settings import UsageBillingSettings
 
 logger = structlog.stdlib.get_logger(__name__)
 
+PROVIDER: Final = "stripe-meters"
 METER_ERRORS: Final = "v1.billing.meter.error_report_triggered"
 
 
@@ -87,7 +88,7 @@ async def receive_report(runtime: Runtime, body: bytes, signature: str) -> None:
     if event.type == METER_ERRORS:
         await inbox.receive(
             runtime,
-            provider="stripe-meters",
+            provider=PROVIDER,
             event_id=event.id,
             payload={"id": event.id},
             handler=apply_meter_error_report,

@@ -33,7 +33,7 @@ module = Module(
     commands=(user,),
     personal_data=PERSONAL_DATA,
     retention=RETENTION,
-    metrics=REPORT_METRICS,
+    report_metrics=REPORT_METRICS,
     figures=FIGURES,
     admin_views=(
         AdminView(

@@ -6,6 +6,7 @@ import structlog
 
 from app.auth.port import GenuineTokenError, InvalidTokenError
 from app.core.errors import ServiceUnavailableError
+from app.core.http.rate_limit import allows
 from app.core.ports.audit import AuditEntry
 from app.core.runtime import Runtime
 from app.users.errors import AccountDeactivatedError, TokenRevokedError
@@ -27,9 +28,7 @@ async def record_refusal(runtime: Runtime, error: InvalidTokenError | AccountDea
     if entry is None or runtime.has_default("audit"):
         return
     source = f"refusals:{entry.target_id if entry.target_type == 'user' else client}"
-    if not (await runtime.limiter.hit(RATE_PER_SOURCE, source)).allowed:
-        return
-    if not (await runtime.limiter.hit(RATE, "refusals")).allowed:
+    if not (await allows(runtime, RATE_PER_SOURCE, source) and await allows(runtime, RATE, "refusals")):
         return
     try:
         async with runtime.database.transaction() as session:

@@ -7,24 +7,9 @@ import pytest
 
 from app.core.inbox.models import InboxEvent, InboxStatus
 from app.core.runtime import Runtime
-from app.users.roles import Role
-from tests.conftest import SignIn
 from tests.users.audits import MemoryAudit
 
 INBOX = "/api/v1/admin/inbox"
-
-
-@pytest.fixture
-async def admin(sign_in: SignIn) -> dict[str, str]:
-    """The headers of an administrator."""
-    return await sign_in(email="admin@example.com", role=Role.ADMIN)
-
-
-@pytest.fixture
-def audit(runtime: Runtime) -> MemoryAudit:
-    """Recorded audit entries."""
-    runtime.audit = audit = MemoryAudit()
-    return audit
 
 
 @pytest.fixture

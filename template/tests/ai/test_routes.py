@@ -11,7 +11,7 @@ from app.ai.module import module
 from app.ai.providers import console
 from app.ai.settings import AISettings
 from app.core.lifecycle import running
-from app.core.ports.telemetry import AICall
+from app.core.ports.operations import AICall
 from app.core.runtime import Runtime
 from app.main import create_app
 from app.modules import MODULES

@@ -8,10 +8,10 @@ from app.ai.model_table import Complexity, load_models
 from app.ai.module import module
 from app.ai.providers import console
 from app.ai.settings import PROVIDERS, AISettings
-from app.core.config.settings import ConfigurationError
 from app.core.lifecycle import create_runtime
 from app.core.module import module as core
 from tests.ai.cases import CASES
+from tests.core.config.startup_problems import startup_problems
 from tests.fakes.llm import Case
 
 
@@ -24,9 +24,7 @@ def default(monkeypatch: pytest.MonkeyPatch, **settings: str) -> str:
 
 def problems(monkeypatch: pytest.MonkeyPatch, **settings: str) -> tuple[str, ...]:
     """Return the problems of these settings."""
-    with pytest.raises(ConfigurationError) as caught:
-        default(monkeypatch, **settings)
-    return caught.value.problems
+    return startup_problems(monkeypatch, core, module, **settings)
 
 
 def test_every_provider_has_a_case() -> None:

@@ -145,9 +145,9 @@ async def test_a_status_has_a_meaning(
 
     assert len(server.asked) == asked
     # Only what looks like a word of the provider's is told.
-    assert [(log["event"], log["status"], log["code"]) for log in logs if log["event"] == "ai_provider_refused"] == [
-        ("ai_provider_refused", status, None)
-    ] * asked
+    assert [
+        (log["event"], log["provider_status"], log["code"]) for log in logs if log["event"] == "ai_provider_refused"
+    ] == [("ai_provider_refused", status, None)] * asked
 
 
 async def test_a_redirect_is_not_an_answer(transport: Transport, server: FakeLLM) -> None:

@@ -23,6 +23,7 @@ from app.dev.servers.app_store.subscriptions import Status, Subscription
 from tests.apple_iap.conftest import LINK, Postman
 from tests.apple_iap.test_states import whole
 from tests.conftest import SignIn
+from tests.core.inbox.shop import handle
 from tests.core.inbox.webhook_contract import drain_inbox
 from tests.payments.histories import histories, undone
 from tests.payments.store_histories import PRODUCTS, Step, StoreWorld, steps, two_buyers
@@ -61,6 +62,13 @@ TRANSFERRED: Final[list[Step]] = [
     ("advance", 31, None),
     ("transfer", 0, 0),
 ]
+UNPROCESSED: Final[list[Step]] = [
+    ("buy", 0, MONTHLY),
+    ("outage", None, None),
+    ("deliver", 0, None),
+    ("attempt_all", None, None),
+]
+"""The outage lasts longer than the attempts at the only notification of a purchase."""
 
 
 @dataclass(repr=False)
@@ -72,6 +80,11 @@ class World(StoreWorld[AppStore, Subscription, str]):
     earlier: dict[str, set[UUID | None]] = field(default_factory=dict)
     """The users of transferred purchases before the transfers. The App Store sends no notification of a transfer, so
     they keep the purchase until its state is read again."""
+
+    @property
+    @override
+    def is_down(self) -> bool:
+        return self.postman.store.fault is not None
 
     @property
     @override
@@ -96,8 +109,10 @@ class World(StoreWorld[AppStore, Subscription, str]):
 
     @override
     def change(self, name: str, first: Any, second: Any) -> None:
-        state = self.postman.store.state
-        if name == "buy":
+        store, state = self.postman.store, self.postman.store.state
+        if name == "outage":
+            store.fault = None if store.fault else 503
+        elif name == "buy":
             state.buy(second, account=None if first is None else str(self.users[first]))
         elif self.items:
             item = self.items[first % len(self.items)]
@@ -116,7 +131,10 @@ class World(StoreWorld[AppStore, Subscription, str]):
         owner = self.owner(item) or self.users[who]
         if response.is_success:
             self.owners.setdefault(item.original_id, who)
-        assert response.status_code == (200 if owner == self.users[who] else 409)
+        if not self.is_down:
+            assert response.status_code == (200 if owner == self.users[who] else 409)
+        else:
+            assert response.status_code in {503, 409}
 
     @override
     def lost(self, letter: str) -> None:
@@ -140,9 +158,11 @@ class World(StoreWorld[AppStore, Subscription, str]):
 
     async def settle(self) -> None:
         """Let everything arrive that can, and reconcile."""
+        self.postman.store.fault = None
         await self.post(Random(0), lost=False)  # noqa: S311
         await recover_apple_notifications(self.runtime)
         await drain_inbox(self.runtime)
+        await handle(self.runtime)
         await self.reconcile()
         self.earlier.clear()
 
@@ -163,6 +183,7 @@ async def world(
 @histories(5)
 @example(history=OVERTAKEN)
 @example(history=TRANSFERRED)
+@example(history=UNPROCESSED)
 @given(history=st.lists(STEPS, min_size=3, max_size=14))
 async def test_every_history_converges(world: World, history: list[Step]) -> None:
     async with undone(world.runtime.database):

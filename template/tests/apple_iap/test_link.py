@@ -1,7 +1,5 @@
 """The link of a purchase to a user."""
 
-import asyncio
-
 import httpx
 import jwt
 import pytest
@@ -15,15 +13,12 @@ from app.payments.entitlements import SubscriptionEntitlements
 from app.users.erasure import erase_user
 from tests.apple_iap.conftest import LINK, Postman
 from tests.conftest import ME, SignIn
+from tests.payments.store_links import Link, StoreLinkContract, code
 from tests.payments.store_purchases import MONTHLY, identity, plan_of
 
 
 async def link(client: httpx.AsyncClient, headers: dict[str, str], signed: str) -> httpx.Response:
     return await client.post(LINK, json={"signed_transaction": signed}, headers=headers)
-
-
-def code(response: httpx.Response) -> tuple[int, str]:
-    return response.status_code, response.json()["error"]["code"]
 
 
 @pytest.fixture
@@ -34,6 +29,27 @@ def item(app_store: AppStore) -> Subscription:
 @pytest.fixture
 def signed(app_store: AppStore, item: Subscription) -> str:
     return app_store.signed_transaction(item)
+
+
+class TestContract(StoreLinkContract):
+    @pytest.fixture
+    def store(self, app_store: AppStore) -> AppStore:
+        return app_store
+
+    @pytest.fixture
+    def store_postman(self, postman: Postman) -> Postman:
+        return postman
+
+    @pytest.fixture
+    def link(self, app_store: AppStore) -> Link:
+        async def link_item(client: httpx.AsyncClient, headers: dict[str, str], item: Subscription) -> httpx.Response:
+            return await link(client, headers, app_store.signed_transaction(item))
+
+        return link_item
+
+    @pytest.fixture
+    def outage(self) -> int:
+        return 500
 
 
 class TestWithoutAnAccount:
@@ -58,65 +74,9 @@ class TestWithoutAnAccount:
         }
         assert await plan_of(runtime, await identity(client, headers)) == "pro"
 
-    async def test_a_second_user_does_not(
-        self, client: httpx.AsyncClient, runtime: Runtime, sign_in: SignIn, signed: str
-    ) -> None:
-        first, second = await sign_in(email="ada@example.com"), await sign_in(email="bob@example.com")
-        await link(client, first, signed)
-
-        assert code(await link(client, second, signed)) == (409, "SUBSCRIPTION_TAKEN")
-        assert await plan_of(runtime, await identity(client, first)) == "pro"
-        assert await plan_of(runtime, await identity(client, second)) == "free"
-
-    async def test_it_may_be_repeated(self, client: httpx.AsyncClient, sign_in: SignIn, signed: str) -> None:
-        headers = await sign_in()
-
-        assert [(await link(client, headers, signed)).status_code for _ in range(3)] == [200] * 3
-
-    async def test_a_parked_purchase_is_adopted(
-        self, client: httpx.AsyncClient, sign_in: SignIn, postman: Postman, app_store: AppStore
-    ) -> None:
-        with app_store.changing() as state:
-            item = state.buy(MONTHLY)
-        await postman.deliver()
-        headers = await sign_in()
-        await link(client, headers, app_store.signed_transaction(item))
-        with app_store.changing() as state:
-            state.cancel(item)
-        await postman.deliver()
-        stored = await postman.stored(item)
-
-        assert stored is not None
-        assert (stored.user_id, stored.status) == (await identity(client, headers), "cancelled")
-
-    async def test_of_many_at_once_one_gets_it(
-        self, live_client: httpx.AsyncClient, live_sign_in: SignIn, app_store: AppStore
-    ) -> None:
-        signed = app_store.signed_transaction(app_store.state.buy(MONTHLY))
-        everyone = [await live_sign_in(email=f"user{number}@example.com") for number in range(6)]
-        responses = await asyncio.gather(*(link(live_client, each, signed) for each in everyone))
-
-        assert sorted(response.status_code for response in responses) == [200, *[409] * 5]
-
 
 class TestWithAnAccount:
     """The app named a user when the purchase was made."""
-
-    async def test_that_user_gets_it(self, client: httpx.AsyncClient, sign_in: SignIn, app_store: AppStore) -> None:
-        headers = await sign_in()
-        item = app_store.state.buy(MONTHLY, account=str(await identity(client, headers)))
-
-        assert (await link(client, headers, app_store.signed_transaction(item))).json()["plan"] == "pro"
-
-    async def test_another_user_does_not(
-        self, client: httpx.AsyncClient, runtime: Runtime, sign_in: SignIn, app_store: AppStore
-    ) -> None:
-        owner, thief = await sign_in(email="ada@example.com"), await sign_in(email="bob@example.com")
-        item = app_store.state.buy(MONTHLY, account=str(await identity(client, owner)))
-
-        assert code(await link(client, thief, app_store.signed_transaction(item))) == (409, "SUBSCRIPTION_TAKEN")
-        assert await plan_of(runtime, await identity(client, owner)) == "pro"
-        assert await plan_of(runtime, await identity(client, thief)) == "free"
 
     async def test_no_link_is_needed(
         self, client: httpx.AsyncClient, runtime: Runtime, sign_in: SignIn, postman: Postman, app_store: AppStore
@@ -142,29 +102,8 @@ class TestWithAnAccount:
 
         assert (await plan_of(runtime, ada), await plan_of(runtime, bob)) == ("free", "pro")
 
-    @pytest.mark.parametrize("account", ["0199d3a4-5b1c-7000-8000-000000000000", "not a uuid"])
-    async def test_an_account_that_does_not_exist_names_no_user(
-        self, client: httpx.AsyncClient, sign_in: SignIn, postman: Postman, app_store: AppStore, account: str
-    ) -> None:
-        headers = await sign_in()
-        with app_store.changing() as state:
-            item = state.buy(MONTHLY, account=account)
-        await postman.deliver()
-        linked = await link(client, headers, app_store.signed_transaction(item))
-        with app_store.changing() as state:
-            state.extend(item)
-        await postman.deliver()
-        stored = await postman.stored(item)
-
-        assert linked.status_code == 200
-        assert stored is not None
-        assert (stored.user_id, stored.claimed_user_id) == (await identity(client, headers), None)
-
 
 class TestRefused:
-    async def test_without_a_user(self, client: httpx.AsyncClient, signed: str) -> None:
-        assert (await link(client, {}, signed)).status_code == 401
-
     async def test_a_forged_transaction(
         self, client: httpx.AsyncClient, sign_in: SignIn, app_store: AppStore, item: Subscription
     ) -> None:
@@ -211,15 +150,6 @@ class TestRefused:
         response = await client.post(LINK, json={"signed_transaction": text}, headers=await sign_in())
 
         assert code(response) == (422, "VALIDATION_ERROR")
-
-    async def test_while_the_app_store_is_down(
-        self, client: httpx.AsyncClient, sign_in: SignIn, app_store: AppStore, signed: str
-    ) -> None:
-        app_store.fault = 500
-        response = await link(client, await sign_in(), signed)
-
-        assert code(response) == (503, "BILLING_UNAVAILABLE")
-        assert "Retry-After" in response.headers
 
     async def test_while_the_ocsp_server_is_down(
         self, client: httpx.AsyncClient, sign_in: SignIn, app_store: AppStore, signed: str

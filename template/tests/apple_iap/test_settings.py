@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from pydantic import ValidationError
 
 from app.apple_iap.settings import ROOT_SHA256, AppleSettings
+from tests.payments.store_purchases import problems
 
 NEEDED = {"APPLE_BUNDLE_ID", "APPLE_APP_ID", "APPLE_ISSUER_ID", "APPLE_KEY_ID", "APPLE_PRIVATE_KEY"}
 
@@ -22,10 +23,6 @@ KEY = pem(ec.generate_private_key(ec.SECP256R1()))
 def unset(environment: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001 - the order matters
     for name in AppleSettings.model_fields.keys() - {"ENVIRONMENT"}:
         monkeypatch.delenv(name, raising=False)
-
-
-def problems(caught: pytest.ExceptionInfo[ValidationError]) -> dict[str, str]:
-    return {str(error["loc"][0]): error["msg"] for error in caught.value.errors()}
 
 
 def test_in_local_nothing_is_required() -> None:

@@ -24,12 +24,6 @@ from tests.users.admin_walk import Scene, walk
 LOGS = "/api/v1/admin/dashboard/audit-logs"
 
 
-@pytest.fixture
-async def admin(sign_in: SignIn) -> dict[str, str]:
-    """The headers of an administrator."""
-    return await sign_in(email="admin@example.com", role=Role.ADMIN)
-
-
 async def add(runtime: Runtime, count: int = 1, **fields: Any) -> None:  # noqa: ANN401 - those of an entry
     """Record entries."""
     values: dict[str, Any] = {"actor_id": None, "action": "thing.changed", "target_type": "thing", "target_id": "1"}

@@ -51,6 +51,7 @@ MANIPULATIONS = {
     ],
     "earlier beginning and end": ["UPDATE audit_chains SET sequence = 0, hash = trimmed_hash"],
     "other seal": ["UPDATE audit_entries SET seal = hash WHERE sequence = 2"],
+    "seal that is not ASCII": ["UPDATE audit_entries SET seal = '\u00e4' WHERE sequence = 2"],
 }
 
 

@@ -9,6 +9,7 @@ from app.auth.authenticator import Authenticator
 from app.auth.module import module
 from app.core.lifecycle import create_runtime, running
 from app.core.module import module as core
+from tests.core.config.startup_problems import startup_problems
 from tests.fakes.issuer import Issuer, issuing
 
 type OpenAuthenticator = Callable[[Mapping[str, str]], AbstractAsyncContextManager[Authenticator]]
@@ -39,3 +40,8 @@ def open_authenticator(environment: None, monkeypatch: pytest.MonkeyPatch) -> Op
             yield runtime.resource(Authenticator)
 
     return opened
+
+
+def settings_problems(monkeypatch: pytest.MonkeyPatch, **settings: str) -> str:
+    """Return the problems of these settings, one per line."""
+    return "\n".join(startup_problems(monkeypatch, core, module, **settings))

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from standardwebhooks.webhooks import Webhook
 
 from app.core.runtime import Runtime
-from app.users.models import user_identities, users
+from app.users.models import users
 
 URL = "/api/v1/public/webhooks/supabase"
 
@@ -50,16 +50,6 @@ def signed(body: bytes, *, id_: str = "msg_1", at: datetime | None = None) -> di
     sent = at or datetime.now(UTC)
     signature = Webhook(SECRET).sign(id_, sent, body.decode())
     return {"webhook-id": id_, "webhook-timestamp": str(int(sent.timestamp())), "webhook-signature": signature}
-
-
-async def people(runtime: Runtime) -> list[tuple[str, str | None, str | None, bool]]:
-    statement = (
-        select(user_identities.c.subject, users.c.email, users.c.full_name, users.c.is_active)
-        .join(users, users.c.id == user_identities.c.user_id)
-        .order_by(user_identities.c.subject)
-    )
-    async with runtime.database.reading() as session:
-        return [tuple(row) for row in (await session.execute(statement)).all()]
 
 
 async def verified(runtime: Runtime) -> list[bool]:

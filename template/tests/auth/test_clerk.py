@@ -1,12 +1,8 @@
 import pytest
 
 from app.auth.authenticator import Authenticator
-from app.auth.module import module
 from app.auth.port import InvalidTokenError
-from app.core.config.settings import ConfigurationError
-from app.core.lifecycle import create_runtime
-from app.core.module import module as core
-from tests.auth.conftest import OpenAuthenticator
+from tests.auth.conftest import OpenAuthenticator, settings_problems
 from tests.auth.contract import ProviderContract
 from tests.auth.provider_case import Claims
 from tests.fakes.issuer import Issuer, SigningKey, now
@@ -84,31 +80,24 @@ class TestUnconfigured:
 
 @pytest.mark.usefixtures("environment")
 class TestSettings:
-    def problems(self, monkeypatch: pytest.MonkeyPatch, **values: str) -> str:
-        for name, value in values.items():
-            monkeypatch.setenv(name, value)
-        with pytest.raises(ConfigurationError) as raised:
-            create_runtime([core, module])
-        return str(raised.value)
-
     def test_a_claim_that_users_can_edit_assigns_no_role(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert "AUTH_ROLE_CLAIM" in self.problems(monkeypatch, AUTH_ROLE_CLAIM="unsafe_metadata.role")
+        assert "AUTH_ROLE_CLAIM" in settings_problems(monkeypatch, AUTH_ROLE_CLAIM="unsafe_metadata.role")
 
     def test_all_missing_settings_are_named_in_one_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        told = self.problems(monkeypatch, ENVIRONMENT="production", CLERK_WEBHOOK_SECRET="whsec_no")
+        reported = settings_problems(monkeypatch, ENVIRONMENT="production", CLERK_WEBHOOK_SECRET="whsec_no")
 
-        assert "CLERK_ISSUER_URL is required outside local" in told
-        assert "CLERK_AUTHORIZED_PARTIES is required outside local" in told
-        assert "CLERK_WEBHOOK_SECRET must be whsec_" in told
-        assert "whsec_no" not in told
+        assert "CLERK_ISSUER_URL is required outside local" in reported
+        assert "CLERK_AUTHORIZED_PARTIES is required outside local" in reported
+        assert "CLERK_WEBHOOK_SECRET must be whsec_" in reported
+        assert "whsec_no" not in reported
 
     def test_an_http_issuer_is_for_local_only(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        told = self.problems(monkeypatch, ENVIRONMENT="staging", CLERK_ISSUER_URL="http://clerk.example.com")
+        reported = settings_problems(monkeypatch, ENVIRONMENT="staging", CLERK_ISSUER_URL="http://clerk.example.com")
 
-        assert "CLERK_ISSUER_URL must start with https://" in told
+        assert "CLERK_ISSUER_URL must start with https://" in reported
 
     @pytest.mark.parametrize("value", ['["app.example.com"]', '["https://app.example.com/"]', '["*"]', '[""]'])
     def test_parties_are_origins(self, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-        assert "CLERK_AUTHORIZED_PARTIES must list origins" in self.problems(
+        assert "CLERK_AUTHORIZED_PARTIES must list origins" in settings_problems(
             monkeypatch, CLERK_AUTHORIZED_PARTIES=value
         )

@@ -1,16 +1,14 @@
-import asyncio
 import base64
 import json
 from datetime import UTC, datetime
 
 import httpx
 import pytest
-from sqlalchemy import select
 from standardwebhooks.webhooks import Webhook
 
 from app.core.runtime import Runtime
-from app.users.models import user_identities, users
-from tests.core.inbox.webhook_contract import WebhookCase, WebhookContract, drain_inbox
+from tests.auth.user_webhook_contract import UserWebhookContract, people
+from tests.core.inbox.webhook_contract import WebhookCase, drain_inbox
 
 URL = "/api/v1/public/webhooks/clerk"
 SECRET = "whsec_" + base64.b64encode(b"clerk-webhook-secret-of-32-bytes").decode()
@@ -47,16 +45,6 @@ def signed(body: bytes, *, id_: str = "msg_1", at: datetime | None = None) -> di
     return {"svix-id": id_, "svix-timestamp": str(int(sent.timestamp())), "svix-signature": signature}
 
 
-async def people(runtime: Runtime) -> list[tuple[str, str | None, str | None, bool]]:
-    statement = (
-        select(user_identities.c.subject, users.c.email, users.c.full_name, users.c.is_active)
-        .join(users, users.c.id == user_identities.c.user_id)
-        .order_by(user_identities.c.subject)
-    )
-    async with runtime.database.reading() as session:
-        return [tuple(row) for row in (await session.execute(statement)).all()]
-
-
 ADA = ("user_1", "ada@example.com", "Ada Lovelace", True)
 
 CASE = WebhookCase(
@@ -72,32 +60,10 @@ CASE = WebhookCase(
 send = CASE.send
 
 
-class TestContract(WebhookContract):
+class TestContract(UserWebhookContract):
     case = CASE
-
-
-class TestReceive:
-    async def test_a_new_user_is_created(self, client: httpx.AsyncClient, runtime: Runtime) -> None:
-        answer = await send(client, event())
-        (stored,) = await drain_inbox(runtime)
-
-        assert (answer.status_code, answer.json()) == (202, {"received": True})
-        assert (stored.provider, stored.event_id, stored.status) == ("clerk", "msg_1", "done")
-        assert await people(runtime) == [ADA]
-
-    async def test_twenty_concurrent_deliveries_create_one_user(
-        self, live_client: httpx.AsyncClient, live_runtime: Runtime
-    ) -> None:
-        answers = await asyncio.gather(*(send(live_client, event()) for _ in range(20)))
-
-        assert {answer.status_code for answer in answers} == {202}
-        assert len(await drain_inbox(live_runtime)) == 1
-        assert await people(live_runtime) == [ADA]
-
-    async def test_a_replay_with_another_id_is_refused(self, client: httpx.AsyncClient) -> None:
-        body = event()
-
-        assert (await client.post(URL, content=body, headers=signed(body) | {"svix-id": "msg_2"})).status_code == 400
+    person = ADA
+    id_header = "svix-id"
 
 
 class TestApply:

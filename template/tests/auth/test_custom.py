@@ -6,12 +6,9 @@ import jwt
 import pytest
 
 from app.auth.authenticator import Authenticator
-from app.auth.module import module
 from app.auth.port import ExpiredTokenError, Identity, InvalidTokenError
-from app.core.config.settings import ConfigurationError, Settings
-from app.core.lifecycle import create_runtime
-from app.core.module import module as core
-from tests.auth.conftest import OpenAuthenticator
+from app.core.config.settings import Settings
+from tests.auth.conftest import OpenAuthenticator, settings_problems
 from tests.auth.contract import ProviderContract
 from tests.auth.provider_case import Claims
 from tests.fakes.issuer import Issuer, SigningKey, forge_hs256, now
@@ -184,34 +181,27 @@ class TestSharedSecret:
 
 @pytest.mark.usefixtures("environment")
 class TestSettings:
-    def problems(self, monkeypatch: pytest.MonkeyPatch, **values: str) -> str:
-        for name, value in values.items():
-            monkeypatch.setenv(name, value)
-        with pytest.raises(ConfigurationError) as raised:
-            create_runtime([core, module])
-        return str(raised.value)
-
     def test_the_issuer_is_required_outside_local(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        told = self.problems(monkeypatch, ENVIRONMENT="production")
+        reported = settings_problems(monkeypatch, ENVIRONMENT="production")
 
-        assert "OAUTH_ISSUER is required outside local" in told
-        assert "OAUTH_AUDIENCE is required outside local" in told
+        assert "OAUTH_ISSUER is required outside local" in reported
+        assert "OAUTH_AUDIENCE is required outside local" in reported
 
     @pytest.mark.parametrize("value", [",", "a,", " ,a"])
     def test_an_audience_is_never_empty(self, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-        assert "OAUTH_AUDIENCE contains an empty" in self.problems(monkeypatch, OAUTH_AUDIENCE=value)
+        assert "OAUTH_AUDIENCE contains an empty" in settings_problems(monkeypatch, OAUTH_AUDIENCE=value)
 
     def test_a_previous_secret_must_be_strong_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        told = self.problems(monkeypatch, SECRET_KEY_PREVIOUS='["short-one"]')
+        reported = settings_problems(monkeypatch, SECRET_KEY_PREVIOUS='["short-one"]')
 
-        assert "SECRET_KEY_PREVIOUS" in told
-        assert "short-one" not in told
+        assert "SECRET_KEY_PREVIOUS" in reported
+        assert "short-one" not in reported
 
     def test_audience_and_issuer_are_required_with_keys(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        told = self.problems(monkeypatch, OAUTH_JWKS_URL="https://auth.example.com/jwks.json")
+        reported = settings_problems(monkeypatch, OAUTH_JWKS_URL="https://auth.example.com/jwks.json")
 
-        assert "OAUTH_AUDIENCE is required with OAUTH_JWKS_URL" in told
-        assert "OAUTH_ISSUER is required with OAUTH_JWKS_URL" in told
+        assert "OAUTH_AUDIENCE is required with OAUTH_JWKS_URL" in reported
+        assert "OAUTH_ISSUER is required with OAUTH_JWKS_URL" in reported
 
     @pytest.mark.parametrize(
         "url",
@@ -226,12 +216,12 @@ class TestSettings:
         ],
     )
     def test_the_url_of_the_keys_must_be_https(self, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-        told = self.problems(
+        reported = settings_problems(
             monkeypatch, ENVIRONMENT="staging", OAUTH_JWKS_URL=url, OAUTH_AUDIENCE=AUDIENCE, OAUTH_ISSUER=ISSUER
         )
 
-        assert "OAUTH_JWKS_URL" in told
-        assert "hunter2" not in told
+        assert "OAUTH_JWKS_URL" in reported
+        assert "hunter2" not in reported
 
     def test_a_provider_that_was_not_chosen_is_absent(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert "AUTH_PROVIDER must be custom" in self.problems(monkeypatch, AUTH_PROVIDER="other")
+        assert "AUTH_PROVIDER must be custom" in settings_problems(monkeypatch, AUTH_PROVIDER="other")

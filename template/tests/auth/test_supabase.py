@@ -2,12 +2,8 @@ import jwt
 import pytest
 
 from app.auth.authenticator import Authenticator
-from app.auth.module import module
 from app.auth.port import Identity, InvalidTokenError
-from app.core.config.settings import ConfigurationError
-from app.core.lifecycle import create_runtime
-from app.core.module import module as core
-from tests.auth.conftest import OpenAuthenticator
+from tests.auth.conftest import OpenAuthenticator, settings_problems
 from tests.auth.contract import ProviderContract
 from tests.auth.provider_case import Claims
 from tests.fakes.issuer import Issuer, SigningKey, forge_hs256, now
@@ -132,27 +128,20 @@ class TestUnconfigured:
 
 @pytest.mark.usefixtures("environment")
 class TestSettings:
-    def problems(self, monkeypatch: pytest.MonkeyPatch, **values: str) -> str:
-        for name, value in values.items():
-            monkeypatch.setenv(name, value)
-        with pytest.raises(ConfigurationError) as raised:
-            create_runtime([core, module])
-        return str(raised.value)
-
     def test_a_claim_that_users_can_edit_assigns_no_role(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert "AUTH_ROLE_CLAIM" in self.problems(monkeypatch, AUTH_ROLE_CLAIM="user_metadata.role")
+        assert "AUTH_ROLE_CLAIM" in settings_problems(monkeypatch, AUTH_ROLE_CLAIM="user_metadata.role")
 
     def test_all_problems_are_listed_in_one_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        told = self.problems(
+        reported = settings_problems(
             monkeypatch, ENVIRONMENT="production", SUPABASE_JWT_SECRET="short", SUPABASE_WEBHOOK_SECRET="no base64!"
         )
 
-        assert "SUPABASE_PROJECT_URL is required outside local" in told
-        assert "SUPABASE_JWT_SECRET" in told
-        assert "SUPABASE_WEBHOOK_SECRET must be whsec_" in told
-        assert "no base64!" not in told
+        assert "SUPABASE_PROJECT_URL is required outside local" in reported
+        assert "SUPABASE_JWT_SECRET" in reported
+        assert "SUPABASE_WEBHOOK_SECRET must be whsec_" in reported
+        assert "no base64!" not in reported
 
     def test_an_http_project_is_for_local_only(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        told = self.problems(monkeypatch, ENVIRONMENT="staging", SUPABASE_PROJECT_URL="http://abcd.supabase.co")
+        reported = settings_problems(monkeypatch, ENVIRONMENT="staging", SUPABASE_PROJECT_URL="http://abcd.supabase.co")
 
-        assert "SUPABASE_PROJECT_URL must start with https://" in told
+        assert "SUPABASE_PROJECT_URL must start with https://" in reported

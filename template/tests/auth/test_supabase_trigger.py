@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.core.runtime import Runtime
 from app.dev.servers.postgres import private_postgres
-from tests.auth.supabase_events import ID, SECRET, URL, people, verified, webhook_secret
+from tests.auth.supabase_events import ID, SECRET, URL, verified, webhook_secret
+from tests.auth.user_webhook_contract import people
 from tests.core.inbox.webhook_contract import drain_inbox
 
 __all__ = ["webhook_secret"]

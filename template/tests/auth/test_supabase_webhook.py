@@ -1,6 +1,5 @@
 """The webhook of Supabase."""
 
-import asyncio
 import json
 from datetime import timedelta
 
@@ -8,8 +7,9 @@ import httpx
 import pytest
 
 from app.core.runtime import Runtime
-from tests.auth.supabase_events import ADA, ID, NOW, SECRET, URL, event, people, signed, verified, webhook_secret
-from tests.core.inbox.webhook_contract import WebhookCase, WebhookContract, drain_inbox
+from tests.auth.supabase_events import ADA, ID, NOW, SECRET, URL, event, signed, verified, webhook_secret
+from tests.auth.user_webhook_contract import UserWebhookContract, people
+from tests.core.inbox.webhook_contract import WebhookCase, drain_inbox
 
 __all__ = ["webhook_secret"]
 
@@ -28,32 +28,10 @@ CASE = WebhookCase(
 send = CASE.send
 
 
-class TestContract(WebhookContract):
+class TestContract(UserWebhookContract):
     case = CASE
-
-
-class TestReceive:
-    async def test_a_new_user_is_created(self, client: httpx.AsyncClient, runtime: Runtime) -> None:
-        answer = await send(client, event())
-        (stored,) = await drain_inbox(runtime)
-
-        assert (answer.status_code, answer.json()) == (202, {"received": True})
-        assert (stored.provider, stored.event_id, stored.status) == ("supabase", "msg_1", "done")
-        assert await people(runtime) == [ADA]
-
-    async def test_twenty_concurrent_deliveries_create_one_user(
-        self, live_client: httpx.AsyncClient, live_runtime: Runtime
-    ) -> None:
-        await asyncio.gather(*(send(live_client, event()) for _ in range(20)))
-        await drain_inbox(live_runtime)
-
-        assert await people(live_runtime) == [ADA]
-
-    async def test_a_replay_under_another_id_is_rejected(self, client: httpx.AsyncClient) -> None:
-        body = event()
-        headers = signed(body) | {"webhook-id": "msg_2"}
-
-        assert (await client.post(URL, content=body, headers=headers)).status_code == 400
+    person = ADA
+    id_header = "webhook-id"
 
 
 class TestApply:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, inspect
 
 from app.backup.context import BackupContext
 from app.backup.create import create_backup
+from app.backup.encryption import IdentityFile
 from app.backup.portal import Portal
 from app.backup.restore import RestoredBackup, restore_backup
 from app.backup.settings import BackupSettings
@@ -133,4 +134,5 @@ def restore(
 ) -> RestoredBackup:
     """Restore a backup into a database and a store of files."""
     with context_of(url, file.parent, store) as context, context.backup(str(file)) as backup:
-        return restore_backup(context, backup, identity=identity, replace=replace, database_only=store is None)
+        keys = IdentityFile(identity) if identity else None
+        return restore_backup(context, backup, identity=keys, replace=replace, database_only=store is None)

@@ -188,6 +188,13 @@ def test_names_in_a_manifest_cannot_become_sql() -> None:
             read(changed)
 
 
+def test_texts_in_a_manifest_cannot_control_a_terminal() -> None:
+    for text in ("\x1b[2J", "a\nb", "\x9b2J"):
+        content = _manifest_of(ARCHIVE).replace(b'"Test"', json.dumps(text).encode())
+        with pytest.raises(DamagedError, match="manifest is invalid"):
+            read(member("manifest.json", content) + bytes(2 * BLOCK))
+
+
 def test_a_newer_format_names_the_reason() -> None:
     target = io.BytesIO()
     ArchiveWriter(target).database([])

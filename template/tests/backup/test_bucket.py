@@ -12,7 +12,7 @@ import pytest
 from app.backup.context import BackupContext
 from app.backup.create import create_backup
 from app.backup.destination import BackupFile
-from app.backup.encryption import new_identity
+from app.backup.encryption import IdentityFile, new_identity
 from app.backup.errors import BackupError, DamagedError
 from app.backup.portal import Portal
 from app.backup.restore import restore_backup
@@ -104,7 +104,7 @@ async def test_a_backup_goes_to_a_bucket_and_comes_back(context: BackupContext, 
         with target.backup(name) as backup:
             assert backup.verify_checksum()
             restored = restore_backup(
-                target, backup, identity=tmp_path / "key", replace=name != "latest", database_only=False
+                target, backup, identity=IdentityFile(tmp_path / "key"), replace=name != "latest", database_only=False
             )
         assert restored.manifest == created.manifest
     assert await rows(empty) == await rows(context.database_url)

@@ -1,5 +1,6 @@
 """The commands `app backup …`, as a user runs them."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -82,6 +83,22 @@ def test_with_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for path in (tmp_path / "backups").glob("*.sha256"):
         path.unlink()
     assert "Pass --identity" in refused("verify", "latest")
+
+
+async def test_a_key_is_read_from_a_pipe(
+    databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    public = done("new-key", str(tmp_path / "key.txt")).strip()
+    monkeypatch.setenv("BACKUP_AGE_RECIPIENT", public)
+    done("create", "--database-only")
+    async with databases.empty() as url:
+        monkeypatch.setenv("DATABASE_URL", url)
+        reader, writer = os.pipe()
+        os.write(writer, (tmp_path / "key.txt").read_bytes())
+        os.close(writer)
+        done("restore", "latest", "--yes", "--database-only", "--identity", f"/dev/fd/{reader}")
+        os.close(reader)
+        assert await rows(url) == await rows(source)
 
 
 def test_the_dump_can_be_taken_out(tmp_path: Path) -> None:

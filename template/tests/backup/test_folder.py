@@ -1,10 +1,6 @@
 """Backups in a folder: complete ones have a name, and nothing else has."""
 
-import fcntl
 import os
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -13,7 +9,9 @@ import pytest
 from app.backup.errors import BackupError
 from app.backup.folder import Folder
 from app.backup.stage import Stage
+from app.kit.file_lock import lock, open_lock_file
 from tests.backup.conftest import make
+from tests.processes import limited_file_size
 
 NAME = "test-20261101T030000Z.tar"
 OLDER = "test-20261031T030000Z.tar"
@@ -78,20 +76,9 @@ def test_a_failed_backup_leaves_nothing(folder: Folder, tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "new/backups").iterdir()] == [".lock"]
 
 
-@contextmanager
-def full_disk(size: int) -> Iterator[None]:
-    """Let writes fail beyond a size, as on a full disk. (Python ignores the signal.)"""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 def test_a_full_disk_is_named_and_loses_nothing(folder: Folder, tmp_path: Path) -> None:
     save(folder, OLDER, b"older")
-    with full_disk(100_000), pytest.raises(BackupError, match="is full") as caught:
+    with limited_file_size(100_000), pytest.raises(BackupError, match="is full") as caught:
         save(folder, NAME, b"x" * 300_000)
     assert str(tmp_path / "new/backups") in str(caught.value)
     assert [backup.name for backup in folder.backups()] == [OLDER]
@@ -110,8 +97,8 @@ def test_the_rest_of_a_killed_backup_is_removed(folder: Folder, tmp_path: Path) 
     partial = tmp_path / "new/backups" / f".{NAME}.partial"
     partial.write_bytes(b"half")
     # The lock of a killed process ends with it.
-    descriptor = os.open(tmp_path / "new/backups/.lock", os.O_RDWR)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    descriptor = open_lock_file(tmp_path / "new/backups/.lock")
+    lock(descriptor)
     os.close(descriptor)
     save(folder, NAME)
     assert not partial.exists()

@@ -10,6 +10,7 @@ LIMIT: Final = 48 * 1024
 """KiB of memory that the process may need beyond what it has after its imports."""
 SCRIPT: Final = """
 import io, resource, sys
+import tests
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from app.backup.archive import ContentDigest
 from app.backup.archive_reader import Discard
 from app.backup.archive_writer import ArchiveWriter
 from app.backup.destination import BackupFile
-from app.backup.encryption import encrypted, new_identity, recipient
+from app.backup.encryption import IdentityFile, encrypted, new_identity, recipient
 from app.backup.folder import Folder
 from app.backup.manifest import DatabaseContents, FileContents, Manifest
 from app.backup.stage import Stage
@@ -49,7 +50,7 @@ with place.lock(), Stage(write) as plain, encrypted(plain, [recipient(public)]) 
     place.save(name, stream)
 backup = BackupFile.of(place, name)
 assert backup.verify_checksum()
-verify_backup(backup, folder / "key")
+verify_backup(backup, IdentityFile(folder / "key"))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 

@@ -10,7 +10,7 @@ from sqlalchemy import make_url, text
 
 from app.backup import client_programs as module
 from app.backup import postgres_restore
-from app.backup.client_programs import client_programs, connection_variables
+from app.backup.client_programs import ClientPrograms, client_programs, connection_variables
 from app.backup.create import snapshot
 from app.backup.errors import BackupError
 from app.backup.postgres_catalog import ADVISORY_LOCK
@@ -127,6 +127,42 @@ async def test_an_interrupted_restore_changes_nothing(source: str, target: str, 
             running.commit({"users": 77})
         running.close()
         assert await rows(target) == before
+
+
+def finish(running: PostgresRestore) -> None:
+    """Restore and commit what was written. psql may report an error only then."""
+    running.end()
+    running.commit({})
+
+
+async def test_a_manipulated_dump_runs_no_program(source: str, target: str, tmp_path: Path) -> None:
+    if is_postgres(source):
+        ran, marker = tmp_path / "ran", "M" * 300
+        await execute(target, f"COMMENT ON TABLE mine IS '{marker}'")
+        with context_of(target, tmp_path, None) as context, snapshot(context) as taken:
+            dump = b"".join(taken.dump())
+        assert marker.encode() in dump
+        command = f"';\n\\! touch {ran}\nSELECT '".encode()
+        running = PostgresRestore(client_programs(18), connection_variables(target), server_major=18, extensions=[])
+        running.write(dump.replace(marker.encode(), command.ljust(len(marker), b"M")))
+        with pytest.raises(BackupError, match="commands are restricted"):
+            finish(running)
+        running.close()
+        assert not ran.exists()
+
+
+async def test_a_program_that_does_not_restrict_commands_is_refused(source: str, target: str, tmp_path: Path) -> None:
+    if is_postgres(source):
+        ran, script = tmp_path / "ran", tmp_path / "pg_restore"
+        script.write_text(f"#!/bin/sh\ncat > {os.devnull}\nprintf '%s\\n' '--' '\\! touch {ran}'\n")
+        script.chmod(0o755)
+        (tmp_path / "psql").symlink_to(client_programs(18).path("psql"))
+        programs = ClientPrograms(tmp_path, 18)
+        running = PostgresRestore(programs, connection_variables(target), server_major=18, extensions=[])
+        with pytest.raises(BackupError, match="pg_restore is too old to be safe"):
+            running.end()
+        running.close()
+        assert not ran.exists()
 
 
 async def test_an_error_about_a_row_does_not_show_the_row(source: str, target: str, tmp_path: Path) -> None:

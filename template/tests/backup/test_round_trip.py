@@ -1,5 +1,6 @@
 """A backup that is restored: the data are the same, row by row, and the application runs on them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -129,3 +130,12 @@ async def test_the_revisions_of_another_release(source: str, databases: Database
         await execute(older, "DELETE FROM alembic_version WHERE version_num = 'future_0001'")
         restored = restore(target, make(older, tmp_path / "c", None), None)
         assert any(revision.startswith("users") for revision in restored.pending)
+
+
+async def test_a_backup_of_another_project_is_refused(plain: Path, source: str) -> None:
+    before = await rows(source)
+    with context_of(source, plain.parent, MemoryFiles()) as context:
+        other = replace(context, project_name="Another")
+        with other.backup(str(plain)) as backup, pytest.raises(BackupError, match="of the project Test & Co"):
+            restore_backup(other, backup, identity=None, replace=True, database_only=True)
+    assert await rows(source) == before

@@ -76,10 +76,27 @@ def test_runs_once_a_day(tmp_path: Path) -> None:
     assert is_healthy(schedule.heartbeat)
 
 
-@pytest.mark.parametrize("newest", [None, START - timedelta(days=2)], ids=["none", "old"])
+@pytest.mark.parametrize(
+    "newest", [None, START - timedelta(days=2), START + timedelta(days=9)], ids=["none", "old", "future"]
+)
 def test_runs_at_once_if_the_newest_backup_is_old(tmp_path: Path, newest: datetime | None) -> None:
     _, lines = run(tmp_path, Clock(START + timedelta(hours=1)), WRITE, newest=newest)
     assert lines == ["done"]
+
+
+def test_goes_on_after_the_clock_was_put_back(tmp_path: Path) -> None:
+    clock = Clock(START + timedelta(days=2))
+    clock.time = START + timedelta(days=400)
+    correct = clock.sleep
+
+    def sleep(seconds: float) -> None:
+        if clock.time > START + timedelta(days=300):
+            clock.time = START
+        correct(seconds)
+
+    clock.sleep = sleep  # type: ignore[method-assign] # a clock with another behaviour
+    _, lines = run(tmp_path, clock, WRITE, newest=clock.time)
+    assert lines == ["done"] * 2
 
 
 def test_a_failure_is_repeated_and_unhealthy_and_ends_the_run(tmp_path: Path) -> None:

@@ -1,5 +1,4 @@
 import subprocess
-import sys
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
@@ -11,6 +10,7 @@ from app.migrate.database_state import on_database
 from tests.cli.test_commands import app, refused
 from tests.databases import Databases, apart
 from tests.migrations.files import without_own_revisions
+from tests.processes import APP
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +64,7 @@ class TestCurrent:
         assert "users            users_0003 (" in app("db", "current").output
 
     def test_ends_without_an_error_if_its_output_is_closed(self) -> None:
-        command = [sys.executable, "-m", "app.cli.main", "db", "current"]
+        command = [*APP, "db", "current"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             assert process.stderr is not None

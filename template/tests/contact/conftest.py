@@ -14,8 +14,6 @@ from app.contact.models import ContactDelivery, ContactMessage
 from app.contact.settings import ContactSettings
 from app.core.ports.mail import Mail, MailRejectedError
 from app.core.runtime import Runtime
-from app.users.roles import Role
-from tests.conftest import SignIn
 
 CONTACT = "/api/v1/public/contact"
 ADMIN = "/api/v1/admin/contact"
@@ -59,12 +57,6 @@ def contact_settings(monkeypatch: pytest.MonkeyPatch, environment: None) -> None
 def outbox(runtime: Runtime) -> Outbox:
     """The emails that the application sends."""
     return keep_mail(runtime)
-
-
-@pytest.fixture
-async def admin(sign_in: SignIn) -> dict[str, str]:
-    """The headers of an administrator."""
-    return await sign_in(email="admin@example.com", role=Role.ADMIN)
 
 
 def keep_mail(runtime: Runtime) -> Outbox:

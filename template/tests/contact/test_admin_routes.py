@@ -18,13 +18,6 @@ from tests.contact.conftest import ADA, ADMIN, TEAM, Outbox, deliveries, filled_
 from tests.users.audits import MemoryAudit
 
 
-@pytest.fixture
-def audit(runtime: Runtime) -> MemoryAudit:
-    """The audit trail."""
-    runtime.audit = trail = MemoryAudit()
-    return trail
-
-
 async def listed(client: httpx.AsyncClient, headers: dict[str, str], **params: str | int) -> list[dict[str, Any]]:
     """Return the items of a page, the newest first."""
     answer = await client.get(ADMIN, headers=headers, params=params)

@@ -1,6 +1,7 @@
 """A telemetry listener for tests."""
 
-from app.core.ports.telemetry import Operation, TelemetryListener
+from app.core.ports.operations import Operation
+from app.core.ports.telemetry import TelemetryListener
 
 
 class Recorder(TelemetryListener):

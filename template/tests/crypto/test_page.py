@@ -31,7 +31,7 @@ KEY = SecretStr("k" * 32)
 def examples() -> dict[str, Any]:
     """The names of the page."""
     names: dict[str, Any] = {"__name__": "page"}
-    assert run_examples("crypto.md", names) == 9
+    assert run_examples("crypto.md", names) == 10
     # The other tests know nothing of the tables.
     for model in ("Integration", "Patient"):
         metadata.remove(names[model].__table__)
@@ -111,6 +111,12 @@ def test_tokens(examples: dict[str, Any]) -> None:
 def test_webhooks(examples: dict[str, Any]) -> None:
     assert examples["is_valid"](b'{"paid": true}')
     assert not examples["is_valid"](b'{"paid": false}')
+
+
+def test_derived_keys(examples: dict[str, Any], runtime: Runtime) -> None:
+    one, other = (examples["link_signature"](runtime.settings, path) for path in ("/a", "/b"))
+    assert len(one) == 64
+    assert one != other
 
 
 async def test_streams(examples: dict[str, Any]) -> None:

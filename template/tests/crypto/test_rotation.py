@@ -142,6 +142,24 @@ class TestBesideWriters:
                 assert await tokens(runtime) == {str(number): f"changed {number}" for number in range(30)}
                 assert (await counts(runtime))["integrations.token"] == {"new": 30, "old": 0, "unknown": 0}
 
+    async def test_a_locked_row_does_not_stop_the_others(
+        self, databases: Databases, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with databases.fresh() as url:
+            database = create_database(Settings().with_database(url))
+            if database.engine.dialect.name == "sqlite":  # has no locks of rows
+                return
+            async with opened(database, monkeypatch, OLD) as runtime:
+                await make_tables(runtime)
+                await fill(runtime)
+            database = create_database(Settings().with_database(url))
+            async with opened(database, monkeypatch, NEW, OLD) as runtime:
+                async with runtime.database.transaction() as session:
+                    await session.scalars(select(Integration).where(col(Integration.name) == "2").with_for_update())
+                    async with asyncio.timeout(5):
+                        assert await run(runtime) == (COUNT - 1 + 1, [])
+                assert await run(runtime) == (1, [])
+
 
 async def rewrite(runtime: Runtime, numbers: Sequence[int]) -> None:
     for number in numbers:

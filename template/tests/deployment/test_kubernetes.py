@@ -1,6 +1,10 @@
 """The manifests in kubernetes/, by Kubernetes' own schemas and the rules of restricted pods."""
 
+import os
+import subprocess
 from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate  # type: ignore[import-untyped]
@@ -66,6 +70,19 @@ def test_the_manifests_fit_the_application() -> None:
     assert containers["app"]["livenessProbe"]["httpGet"]["path"] == LIVENESS
 
 
+@pytest.mark.parametrize(("folder", "command"), [("s3://backups/shop", "backup create\n"), ("/backups", ""), ("", "")])
+def test_a_backup_to_a_bucket_comes_before_the_migration(tmp_path: Path, folder: str, command: str) -> None:
+    (backup,) = pods()["migrate"]["initContainers"]
+    program = tmp_path / "app"
+    program.write_text('#!/bin/sh\necho "$*" > "$NOTES"\n')
+    program.chmod(0o755)
+    notes = tmp_path / "notes"
+    notes.touch()
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "NOTES": str(notes), "BACKUP_DIR": folder}
+    subprocess.run(backup["args"], env=environment, check=True, timeout=60)
+    assert notes.read_text() == command
+
+
 @pytest.mark.parametrize("name", list(pods()))
 def test_a_pod_is_restricted(name: str) -> None:
     """See https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted."""
@@ -76,7 +93,7 @@ def test_a_pod_is_restricted(name: str) -> None:
     assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert pod["automountServiceAccountToken"] is False
     assert all({"emptyDir", "persistentVolumeClaim"} & volume.keys() for volume in pod["volumes"])
-    for container in pod["containers"]:
+    for container in (*pod.get("initContainers", ()), *pod["containers"]):
         context = container["securityContext"]
         assert context["allowPrivilegeEscalation"] is False
         assert context["readOnlyRootFilesystem"] is True
@@ -107,6 +124,16 @@ def test_references_lead_to_something() -> None:
     assert backend["port"]["name"] in {port["name"] for port in named("Service")[backend["name"]]["spec"]["ports"]}
     namespace = named("NetworkPolicy")["app"]["metadata"]["namespace"]
     assert named("Namespace")[namespace]["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+@pytest.mark.parametrize(
+    "address", ["169.254.169.254", "fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "192.0.0.192"]
+)
+def test_a_cloud_s_metadata_cannot_be_reached(address: str) -> None:
+    """AWS and others, AWS with IPv6, Google with IPv6, Alibaba, Oracle: they answer with credentials of the node."""
+    blocks = [to["ipBlock"] for rule in named("NetworkPolicy")["default"]["spec"]["egress"] for to in rule["to"]]
+    excepted = [ip_network(each) for block in blocks for each in block["except"]]
+    assert any(ip_address(address) in network for network in excepted)
 
 
 def test_one_pod_holds_a_volume() -> None:

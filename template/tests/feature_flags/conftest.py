@@ -18,7 +18,6 @@ from app.feature_flags.evaluation import FeatureFlags
 from app.feature_flags.schemas import FlagCreate, FlagRead
 from app.feature_flags.service import FlagAdministration
 from app.users.models import User
-from app.users.roles import Role
 from tests.conftest import ME, SignIn
 
 ADMIN = "/api/v1/admin/feature-flags"
@@ -115,12 +114,6 @@ def plans(runtime: Runtime) -> PlansByUser:
     """The plans of users."""
     runtime.plans = plans = PlansByUser()
     return plans
-
-
-@pytest.fixture
-async def admin(sign_in: SignIn) -> dict[str, str]:
-    """The headers of an administrator."""
-    return await sign_in(email="admin@example.com", role=Role.ADMIN)
 
 
 @pytest.fixture

@@ -18,13 +18,6 @@ ALL: dict[str, Any] = {"everyone": True}
 TIME = "2026-01-01T12:00:00Z"
 
 
-@pytest.fixture
-def audit(runtime: Runtime) -> MemoryAudit:
-    """The audit trail."""
-    runtime.audit = audit = MemoryAudit()
-    return audit
-
-
 def code(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["error"]["code"]
 

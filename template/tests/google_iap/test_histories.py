@@ -53,7 +53,6 @@ STEPS: Final = steps(
     st.tuples(st.sampled_from(["buy", "order"]), st.sampled_from([None, 0, 1]), st.sampled_from(PRODUCTS)),
     st.tuples(st.just("replace"), st.integers(0, 5), st.sampled_from(PRODUCTS)),
     st.tuples(st.just("transfer"), st.integers(0, 5), st.sampled_from([0, 1])),
-    st.tuples(st.just("outage"), st.none(), st.none()),
 )
 OVERTAKEN: Final[list[Step]] = [("buy", 0, MONTHLY), ("deliver", 0, None), ("overtake", 0, ("revoke", 0, None))]
 TRANSFERRED: Final[list[Step]] = [
@@ -73,6 +72,13 @@ UNACKNOWLEDGED: Final[list[Step]] = [
     ("deliver", 0, None),
 ]
 """The outage lasts longer than the attempts of the job that acknowledges the purchase."""
+UNPROCESSED: Final[list[Step]] = [
+    ("buy", 0, MONTHLY),
+    ("outage", None, None),
+    ("deliver", 0, None),
+    ("attempt_all", None, None),
+]
+"""The outage lasts longer than the attempts at the only notification of a purchase."""
 
 
 @dataclass(repr=False)
@@ -160,6 +166,7 @@ class World(StoreWorld[GooglePlay, Subscription, Push]):
         await self.post(Random(0), lost=False)  # noqa: S311
         await drain_inbox(self.runtime)
         await handle(self.runtime)
+        await self.reconcile()
         await acknowledge_google_purchases(self.runtime)
         await poll_voided_google_purchases(self.runtime)
         await self.reconcile()
@@ -182,6 +189,7 @@ async def world(
 @example(history=OVERTAKEN)
 @example(history=TRANSFERRED)
 @example(history=UNACKNOWLEDGED)
+@example(history=UNPROCESSED)
 @given(history=st.lists(STEPS, min_size=3, max_size=14))
 async def test_every_history_converges(world: World, history: list[Step]) -> None:
     async with undone(world.runtime.database):

@@ -1,22 +1,39 @@
 """The link of a purchase to a user."""
 
-import asyncio
-
 import httpx
 import pytest
 
 from app.core.runtime import Runtime
+from app.dev.servers.google_play.objects import Subscription
 from app.dev.servers.google_play.store import ApiError, GooglePlay
 from app.payments.entitlements import SubscriptionEntitlements
 from app.users.erasure import erase_user
 from tests.conftest import ME, SignIn
 from tests.google_iap.conftest import LINK, Postman, link, stored_purchase
 from tests.google_iap.test_states import whole
+from tests.payments.store_links import Link, StoreLinkContract, code
 from tests.payments.store_purchases import MONTHLY, identity, plan_of
 
 
-def code(response: httpx.Response) -> tuple[int, str]:
-    return response.status_code, response.json()["error"]["code"]
+class TestContract(StoreLinkContract):
+    @pytest.fixture
+    def store(self, google_play: GooglePlay) -> GooglePlay:
+        return google_play
+
+    @pytest.fixture
+    def store_postman(self, postman: Postman) -> Postman:
+        return postman
+
+    @pytest.fixture
+    def link(self) -> Link:
+        async def link_item(client: httpx.AsyncClient, headers: dict[str, str], item: Subscription) -> httpx.Response:
+            return await link(client, headers, item.token)
+
+        return link_item
+
+    @pytest.fixture
+    def outage(self) -> ApiError:
+        return ApiError(503, "backendError")
 
 
 class TestWithoutAnAccount:
@@ -43,92 +60,8 @@ class TestWithoutAnAccount:
         }
         assert await plan_of(runtime, await identity(client, headers)) == "pro"
 
-    async def test_a_second_user_does_not(
-        self, client: httpx.AsyncClient, runtime: Runtime, sign_in: SignIn, google_play: GooglePlay
-    ) -> None:
-        first, second = await sign_in(email="ada@example.com"), await sign_in(email="bob@example.com")
-        item = google_play.state.buy(MONTHLY)
-        await link(client, first, item.token)
-
-        assert code(await link(client, second, item.token)) == (409, "SUBSCRIPTION_TAKEN")
-        assert await plan_of(runtime, await identity(client, first)) == "pro"
-        assert await plan_of(runtime, await identity(client, second)) == "free"
-
-    async def test_it_may_be_repeated(
-        self, client: httpx.AsyncClient, sign_in: SignIn, google_play: GooglePlay
-    ) -> None:
-        headers, item = await sign_in(), google_play.state.buy(MONTHLY)
-
-        assert [(await link(client, headers, item.token)).status_code for _ in range(3)] == [200] * 3
-
-    async def test_a_parked_purchase_is_adopted(
-        self, client: httpx.AsyncClient, sign_in: SignIn, postman: Postman, google_play: GooglePlay
-    ) -> None:
-        with google_play.changing() as state:
-            item = state.buy(MONTHLY)
-        await postman.deliver()
-        headers = await sign_in()
-        await link(client, headers, item.token)
-        with google_play.changing() as state:
-            state.cancel(item)
-        await postman.deliver()
-        stored = await postman.stored(item)
-
-        assert stored is not None
-        assert (stored.user_id, stored.status) == (await identity(client, headers), "cancelled")
-
-    async def test_of_many_at_once_one_gets_it(
-        self, live_client: httpx.AsyncClient, live_sign_in: SignIn, google_play: GooglePlay
-    ) -> None:
-        item = google_play.state.buy(MONTHLY)
-        everyone = [await live_sign_in(email=f"user{number}@example.com") for number in range(6)]
-        responses = await asyncio.gather(*(link(live_client, each, item.token) for each in everyone))
-
-        assert sorted(response.status_code for response in responses) == [200, *[409] * 5]
-
-
-class TestWithAnAccount:
-    """The app named a user when the purchase was made."""
-
-    async def test_that_user_gets_it(self, client: httpx.AsyncClient, sign_in: SignIn, google_play: GooglePlay) -> None:
-        headers = await sign_in()
-        item = google_play.state.buy(MONTHLY, account=str(await identity(client, headers)))
-
-        assert (await link(client, headers, item.token)).json()["plan"] == "pro"
-
-    async def test_another_user_does_not(
-        self, client: httpx.AsyncClient, runtime: Runtime, sign_in: SignIn, google_play: GooglePlay
-    ) -> None:
-        owner, thief = await sign_in(email="ada@example.com"), await sign_in(email="bob@example.com")
-        item = google_play.state.buy(MONTHLY, account=str(await identity(client, owner)))
-
-        assert code(await link(client, thief, item.token)) == (409, "SUBSCRIPTION_TAKEN")
-        assert await plan_of(runtime, await identity(client, owner)) == "pro"
-        assert await plan_of(runtime, await identity(client, thief)) == "free"
-
-    @pytest.mark.parametrize("account", ["0198c0de-0000-7000-8000-000000000000", "not a uuid"])
-    async def test_an_account_that_does_not_exist_names_no_user(
-        self, client: httpx.AsyncClient, sign_in: SignIn, postman: Postman, google_play: GooglePlay, account: str
-    ) -> None:
-        headers = await sign_in()
-        with google_play.changing() as state:
-            item = state.buy(MONTHLY, account=account)
-        await postman.deliver()
-        linked = await link(client, headers, item.token)
-        with google_play.changing() as state:
-            state.extend(item)
-        await postman.deliver()
-        stored = await postman.stored(item)
-
-        assert linked.status_code == 200
-        assert stored is not None
-        assert (stored.user_id, stored.claimed_user_id) == (await identity(client, headers), None)
-
 
 class TestRefused:
-    async def test_without_a_user(self, client: httpx.AsyncClient, google_play: GooglePlay) -> None:
-        assert (await link(client, {}, google_play.state.buy(MONTHLY).token)).status_code == 401
-
     async def test_a_token_that_google_does_not_know_is_not_stored(
         self, client: httpx.AsyncClient, runtime: Runtime, sign_in: SignIn
     ) -> None:
@@ -142,16 +75,6 @@ class TestRefused:
         response = await client.post(LINK, json={"purchase_token": text}, headers=await sign_in())
 
         assert code(response) == (422, "VALIDATION_ERROR")
-
-    async def test_while_google_play_is_down(
-        self, client: httpx.AsyncClient, sign_in: SignIn, google_play: GooglePlay
-    ) -> None:
-        item, headers = google_play.state.buy(MONTHLY), await sign_in()
-        google_play.fault = ApiError(503, "backendError")
-        response = await link(client, headers, item.token)
-
-        assert code(response) == (503, "BILLING_UNAVAILABLE")
-        assert "Retry-After" in response.headers
 
 
 class TestWithoutSettings:

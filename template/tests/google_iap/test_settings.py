@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from app.dev.servers.google_play.store import GooglePlay
 from app.google_iap.settings import GooglePlaySettings
+from tests.payments.store_purchases import problems
 
 NEEDED = {
     "GOOGLE_PLAY_PACKAGE_NAME",
@@ -17,10 +18,6 @@ NEEDED = {
     "GOOGLE_PUBSUB_SERVICE_ACCOUNT",
 }
 EC_KEY = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-
-
-def problems(caught: pytest.ExceptionInfo[ValidationError]) -> dict[str, str]:
-    return {str(error["loc"][0]): error["msg"] for error in caught.value.errors()}
 
 
 @pytest.fixture

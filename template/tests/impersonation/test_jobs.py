@@ -6,7 +6,7 @@ from fastapi import APIRouter, FastAPI
 
 from app.core.http.dependencies import RuntimeDep, SessionDep
 from app.core.manifest import Module
-from app.core.ports.telemetry import JobAttempt
+from app.core.ports.operations import JobAttempt
 from app.core.runtime import Runtime
 from app.main import create_app
 from app.modules import MODULES

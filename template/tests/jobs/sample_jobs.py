@@ -134,6 +134,16 @@ async def enqueue(runtime: Runtime, job: JobFunction, *args: Json, job_id: str |
         return await runtime.queue.enqueue(session, job, *args, job_id=job_id, defer_by=timedelta(seconds=delay))
 
 
+async def enqueue_dead_and_waiting(runtime: Runtime) -> tuple[str, str]:
+    """Return the ids of a dead job and of one that waits for a worker. The connections are closed afterwards."""
+    runtime.resource(Work).failures = 10
+    dead = await enqueue(runtime, fail)
+    await runtime.queue.drain(raises=False)
+    waiting = await enqueue(runtime, note, "secret")
+    await runtime.database.dispose()
+    return dead, waiting
+
+
 async def age(runtime: Runtime) -> None:
     """Let so much time pass that a sweep handles all unfinished jobs."""
     past = utc_now() - timedelta(hours=1)

@@ -32,13 +32,6 @@ async def admin(runtime: Runtime, sign_in: SignIn) -> dict[str, str]:
     return headers
 
 
-@pytest.fixture
-def audit(runtime: Runtime) -> MemoryAudit:
-    """The audit log."""
-    runtime.audit = audit = MemoryAudit()
-    return audit
-
-
 @pytest.fixture(autouse=True)
 def no_files(runtime: Runtime) -> None:
     """Whatever this project keeps files in, here is nothing."""

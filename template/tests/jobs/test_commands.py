@@ -26,7 +26,7 @@ from app.jobs.commands import crons, jobs
 from app.jobs.heartbeat import HEARTBEAT_TIMEOUT, heartbeat_file, is_alive
 from app.modules import MODULES
 from tests.databases import Databases
-from tests.jobs.sample_jobs import Work, enqueue, fail, make_runtime, note
+from tests.jobs.sample_jobs import enqueue_dead_and_waiting, make_runtime
 
 
 class TestJobs:
@@ -35,12 +35,7 @@ class TestJobs:
     ) -> None:
         async with databases.fresh() as url:
             monkeypatch.setenv("DATABASE_URL", url)
-            runtime = make_runtime(create_database(Settings()))
-            runtime.resource(Work).failures = 10
-            dead = await enqueue(runtime, fail)
-            await runtime.queue.drain(raises=False)
-            waiting = await enqueue(runtime, note, "secret")
-            await runtime.database.dispose()
+            dead, waiting = await enqueue_dead_and_waiting(make_runtime(create_database(Settings())))
 
             listed = await command("list")
             assert listed.exit_code == 0

@@ -14,8 +14,8 @@ from app.core.db.database import Database
 from app.core.db.models import utc_now
 from app.core.jobs.names import job_name
 from app.core.manifest import Cron
+from app.core.ports.operations import JobAttempt
 from app.core.ports.queue import JobFailedError
-from app.core.ports.telemetry import JobAttempt
 from app.core.runtime import Runtime
 from app.jobs.models import Job, JobState
 from app.jobs.operations import list_jobs

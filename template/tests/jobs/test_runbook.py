@@ -7,7 +7,7 @@ import pytest
 from app.core.config.settings import Settings
 from app.core.db.database import create_database
 from tests.databases import Databases
-from tests.jobs.sample_jobs import Work, enqueue, fail, make_runtime, note
+from tests.jobs.sample_jobs import enqueue_dead_and_waiting, make_runtime
 from tests.jobs.test_commands import command
 from tests.pages import shell_commands
 
@@ -15,12 +15,7 @@ from tests.pages import shell_commands
 async def test_the_commands_for_a_poisoned_job(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> None:
     async with databases.fresh() as url:
         monkeypatch.setenv("DATABASE_URL", url)
-        runtime = make_runtime(create_database(Settings()))
-        runtime.resource(Work).failures = 10
-        dead = await enqueue(runtime, fail)
-        await runtime.queue.drain(raises=False)
-        waiting = await enqueue(runtime, note, "poisoned")
-        await runtime.database.dispose()
+        dead, waiting = await enqueue_dead_and_waiting(make_runtime(create_database(Settings())))
 
         for line in shell_commands("runbook/poisoned-job.md"):
             job = waiting if "cancel" in line else dead

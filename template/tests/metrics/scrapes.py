@@ -16,7 +16,11 @@ class Scrape:
 
     def total(self, name: str, **labels: str) -> float:
         """Return the sum of the samples with this name and these labels; 0 if there is none."""
-        return sum(value for found, value in self._samples(name) if labels.items() <= found.items())
+        return sum(self.find(name, **labels))
+
+    def find(self, name: str, **labels: str) -> list[float]:
+        """Return the values of the samples with this name and these labels."""
+        return [value for found, value in self._samples(name) if labels.items() <= found.items()]
 
     def values(self, name: str, label: str) -> set[str]:
         """Return the values of a label."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.core.ports.telemetry import (
+from app.core.ports.operations import (
     AICall,
     CacheLookup,
     DatabaseQuery,
@@ -15,12 +15,12 @@ from app.core.ports.telemetry import (
     JobAttempt,
     Operation,
     PoolCheckout,
-    PoolWait,
     RealtimeConnection,
-    Telemetry,
+    TransactionWait,
     WebhookDelivery,
     WebhookReceipt,
 )
+from app.core.ports.telemetry import Telemetry
 from app.metrics.instruments import instruments_in
 from app.metrics.listener import MetricsListener
 from tests.metrics.reading import read
@@ -70,6 +70,12 @@ class TestRequests:
         assert scrape.values(count, "http_route") == {"unmatched"}
         assert scrape.total(count) == 50
 
+    def test_failed_ones_are_counted_by_route(self, recording: Recording) -> None:
+        recording.report(request(status=500), request(status=503), request(status=404), request(route=None, status=500))
+        scrape, errors = recording.scrape(), "app_http_request_errors_total"
+        assert scrape.total(errors, http_route="/things/{id}") == 2
+        assert scrape.total(errors, http_route="unmatched") == 1
+
     def test_that_run_are_counted(self, recording: Recording) -> None:
         with recording.telemetry.listening(recording.listener):
             operation = recording.telemetry.start(request())
@@ -90,15 +96,16 @@ class TestDatabase:
             "INSERT": 1,
             "OTHER": 2,
             "DELETE": 1,
+            "UPDATE": 0,
         }
         assert scrape.total(count, outcome="error") == 1
 
     def test_waits_for_connections_and_their_use_are_counted(self, recording: Recording) -> None:
-        recording.report(PoolWait(), PoolCheckout(in_use=1, waited=0.1), PoolCheckout(in_use=2, waited=0))
-        recording.report(PoolWait(), error=TimeoutError())
+        recording.report(TransactionWait(), PoolCheckout(in_use=1, waited=0.1), PoolCheckout(in_use=2, waited=0))
+        recording.report(TransactionWait(), PoolCheckout(in_use=1, waited=0.1), error=TimeoutError())
         scrape = recording.scrape()
-        assert scrape.total("db_client_connection_wait_time_seconds_count", outcome="success") == 2
-        assert scrape.total("db_client_connection_wait_time_seconds_count", outcome="error") == 1
+        assert scrape.total("db_client_connection_wait_time_seconds_count", outcome="success") == 3
+        assert scrape.total("db_client_connection_wait_time_seconds_count", outcome="error") == 2
         assert scrape.total("db_client_connection_use_time_seconds_count") == 2
 
 
@@ -187,3 +194,40 @@ class TestWork:
         assert scrape.total("gen_ai_client_token_usage_sum", gen_ai_token_type="output") == 7
         assert scrape.total("app_ai_cost_usd_total", gen_ai_request_model="small") == 0.25
         assert scrape.total("gen_ai_client_operation_duration_seconds_count") == 3
+
+
+class TestFirstValues:
+    """Prometheus does not take the first value of a series for an increase: series have to begin at 0."""
+
+    def test_of_database_metrics_are_0(self, recording: Recording) -> None:
+        scrape = recording.scrape()
+        assert scrape.find(
+            "db_client_operation_duration_seconds_count", db_operation_name="INSERT", outcome="error"
+        ) == [0]
+        assert scrape.find("db_client_connection_wait_time_seconds_count", outcome="error") == [0]
+
+    def test_of_announced_operations_are_0(self, recording: Recording) -> None:
+        for operation in (
+            ExternalCall(system="shop"),
+            AICall(provider="acme", model="small", streamed=False),
+            EmailDelivery(provider="post"),
+            WebhookDelivery(sender="contact"),
+        ):
+            recording.listener.expect(operation)
+        recording.listener.expect_routes(["/things"])
+        recording.listener.expect_jobs(["things.count"])
+        scrape, model = recording.scrape(), {"gen_ai_provider_name": "acme", "gen_ai_request_model": "small"}
+        assert scrape.find("app_external_call_duration_seconds_count", system="shop") == [0, 0, 0, 0]
+        assert scrape.find("gen_ai_client_operation_duration_seconds_count", **model) == [0, 0]
+        assert scrape.find("gen_ai_client_token_usage_count", **model) == [0, 0]
+        assert scrape.find("app_ai_cost_usd_total", **model) == [0]
+        assert scrape.find("app_email_send_duration_seconds_count", provider="post") == [0, 0]
+        assert scrape.find("app_emails_total", provider="post") == [0, 0]
+        assert scrape.find("app_webhook_delivery_duration_seconds_count", sender="contact") == [0, 0]
+        assert scrape.find("app_http_request_errors_total", http_route="/things") == [0]
+        assert scrape.find("app_job_duration_seconds_count", job="things.count", outcome="dead") == [0]
+
+    def test_of_the_other_outcomes_of_an_operation_are_0(self, recording: Recording) -> None:
+        recording.report(ExternalCall(system="shop"))
+        found = recording.scrape().find("app_external_call_duration_seconds_count", system="shop")
+        assert sorted(found) == [0, 0, 0, 1]

@@ -20,7 +20,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 DASHBOARDS: Final = sorted((ROOT / "monitoring" / "grafana" / "dashboards").glob("*.json"))
 RULES: Final = sorted((ROOT / "monitoring" / "prometheus" / "rules").glob("*.yml"))
 PAGES: Final = sorted((ROOT / "docs" / "alerts").glob("*.md"))
-SAMPLES: Final = {"app_figure", "app_metrics_sample_success", "app_metrics_sample_age_seconds", "up"}
+NOT_RECORDED: Final = {"app_figure", "app_metrics_snapshot_success", "app_metrics_snapshot_age_seconds", "up"}
 NOT_A_NAME: Final = re.compile(r'"[^"]*"|\{[^{}]*\}|\[[^\]]*\]|\b(?:by|without|on|ignoring)\s*\([^)]*\)')
 NAME: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*(?!\s*\()\b(?!\s*\()")
 OPERATORS: Final = {"and", "or", "unless", "bool"}
@@ -42,7 +42,7 @@ def names_in(expression: str) -> set[str]:
 
 def exposed() -> set[str]:
     """Return the names of all samples that the application exposes."""
-    instruments = Instruments()
+    instruments = Instruments(Path())
     metrics = [
         metric
         for group in (instruments.traffic, instruments.work, instruments.processes)
@@ -52,7 +52,7 @@ def exposed() -> set[str]:
     families = [family for metric in metrics for family in metric.describe()]
     names = {f"{family.name}{suffix}" for family in families for suffix in SUFFIXES[family.type]}
     gauges = {gauge.name for module in MODULES if isinstance(module, Module) for gauge in module.gauges}
-    return names | gauges | SAMPLES
+    return names | gauges | NOT_RECORDED
 
 
 def rules() -> Iterator[dict[str, Any]]:
@@ -148,3 +148,60 @@ class TestPages:
                 command = found
             # The arguments are parsed; the command does not run.
             command.make_context(line, arguments)
+
+
+class TestCompose:
+    """The files of the compose profile `observability` agree with each other and with what the programs document."""
+
+    COMPOSE: Final = yaml.safe_load((ROOT / "monitoring" / "compose.yaml").read_text(encoding="utf-8"))
+    PROVISIONING: Final = ROOT / "monitoring" / "grafana" / "provisioning"
+
+    def mounts(self, service: str) -> dict[str, Path]:
+        """Return the files of the project by their path in the container."""
+        volumes = (volume.split(":") for volume in self.COMPOSE["services"][service]["volumes"])
+        return {target: ROOT / source for source, target, *_ in volumes if source.startswith("./")}
+
+    def test_everything_that_is_mounted_exists(self) -> None:
+        mounted = [path for service in self.COMPOSE["services"] for path in self.mounts(service).values()]
+        assert mounted
+        assert [path for path in mounted if not path.exists()] == []
+
+    def test_prometheus_reads_the_mounted_configuration_and_token(self) -> None:
+        service = self.COMPOSE["services"]["prometheus"]
+        folder = self.mounts("prometheus")["/etc/prometheus"]
+        flags = dict(flag.removeprefix("--").split("=") for flag in service["command"])
+        assert flags["config.file"] == "/etc/prometheus/prometheus.yml"
+        config = yaml.safe_load((folder / "prometheus.yml").read_text(encoding="utf-8"))
+        (scrape,) = config["scrape_configs"]
+        assert scrape["authorization"]["credentials_file"] == f"/run/secrets/{service['secrets'][0]}"
+        assert self.COMPOSE["secrets"][service["secrets"][0]] == {"environment": "METRICS_TOKEN"}
+        assert [list(folder.glob(pattern)) for pattern in config["rule_files"]]
+
+    def test_the_data_source_is_that_of_the_dashboards(self) -> None:
+        """See https://grafana.com/docs/grafana/latest/administration/provisioning/#data-sources."""
+        file = yaml.safe_load((self.PROVISIONING / "datasources" / "prometheus.yml").read_text(encoding="utf-8"))
+        (source,) = file["datasources"]
+        assert (file["apiVersion"], source["type"], source["access"]) == (1, "prometheus", "proxy")
+        assert source.keys() <= {"name", "uid", "type", "access", "url", "isDefault", "editable", "jsonData"}
+        assert source["url"] == "http://prometheus:9090"
+        assert "prometheus" in self.COMPOSE["services"]
+        panels = [panel for file in DASHBOARDS for panel in json.loads(file.read_text(encoding="utf-8"))["panels"]]
+        assert {panel["datasource"]["uid"] for panel in panels} == {source["uid"]}
+
+    def test_the_dashboards_are_provided_from_their_mounted_folder(self) -> None:
+        """See https://grafana.com/docs/grafana/latest/administration/provisioning/#dashboards."""
+        file = yaml.safe_load((self.PROVISIONING / "dashboards" / "files.yml").read_text(encoding="utf-8"))
+        (provider,) = file["providers"]
+        assert (file["apiVersion"], provider["type"]) == (1, "file")
+        assert provider.keys() <= {"name", "folder", "type", "allowUiUpdates", "options", "updateIntervalSeconds"}
+        mounts = self.mounts("grafana")
+        assert mounts[provider["options"]["path"]] == DASHBOARDS[0].parent
+        assert mounts["/etc/grafana/provisioning"] == self.PROVISIONING
+
+    @pytest.mark.parametrize("file", DASHBOARDS, ids=lambda file: file.stem)
+    def test_a_dashboard_has_the_documented_fields(self, file: Path) -> None:
+        """See https://grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model/."""
+        dashboard = json.loads(file.read_text(encoding="utf-8"))
+        assert isinstance(dashboard["schemaVersion"], int)
+        assert dashboard["time"].keys() == {"from", "to"}
+        assert dashboard.get("id") is None

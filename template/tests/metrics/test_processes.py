@@ -17,11 +17,13 @@ import pytest
 
 from tests.databases import Databases
 from tests.metrics.scrapes import Scrape
+from tests.processes import KILL_SIGNAL
 
 TOKEN = "k3b9vqz7xw2m5n8p1r4t6y0u-sdfghjl"
 COUNT = "http_server_request_duration_seconds_count"
 SERVER = """
 import sys
+import tests
 from app.core.http.server.limits import ConnectionLimits
 from app.core.http.server.server import bind, run
 from app.core.module import module as core
@@ -32,6 +34,7 @@ run(create_app([core, module]), listener=listener, limits=ConnectionLimits(), lo
 """
 WORKER = """
 import asyncio
+import tests
 from app.core.lifecycle import create_runtime, running
 from app.core.module import module as core
 from app.metrics.module import module
@@ -102,7 +105,7 @@ class Processes:
         return self.start(SERVER, str(port)), port
 
 
-def end(process: subprocess.Popen[bytes], number: int = signal.SIGKILL) -> None:
+def end(process: subprocess.Popen[bytes], number: int = KILL_SIGNAL) -> None:
     """Kill a process."""
     process.send_signal(number)
     process.wait(60)

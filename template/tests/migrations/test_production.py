@@ -15,6 +15,7 @@ from click.testing import Result
 from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, inspect, make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from app.cli import db
 from app.migrate import exclusive, migration_log, migrations, preflight
 from app.migrate.database_state import on_database
 from app.migrate.release_schema import release_schema
@@ -151,11 +152,43 @@ class TestApply:
         assert app(*COMMAND).exit_code == 0
         assert columns(url, "things") == {"id", "first", "second", "third"}
 
+    @pytest.mark.parametrize("mail", ["alice@example.com", 'a"b\nalice@example.com'])
+    def test_shows_no_values_of_rows(self, url: str, folder: Path, mail: str) -> None:
+        execute(url, "ALTER TABLE things ADD COLUMN mail text")
+        execute(url, f"INSERT INTO things (id, mail) VALUES (1, '{mail}')")  # noqa: S608 - of a test
+        change = 'op.execute("ALTER TABLE things ALTER COLUMN mail TYPE integer USING mail::integer")'
+        write_file(folder, "bbb", "aaa", change)
+        result = app(*COMMAND)
+        assert 'invalid input syntax for type integer: "…"' in result.stderr
+        assert "alice" not in result.output + app("db", "log").output
+
+    def test_is_not_ended_by_the_statement_timeout_of_the_role(self, url: str, folder: Path) -> None:
+        execute(url, f"ALTER DATABASE {make_url(url).database} SET statement_timeout = '100ms'")
+        write_file(folder, "bbb", "aaa", 'op.execute("SELECT pg_sleep(0.2)")')
+        result = app(*COMMAND)
+        assert result.exit_code == 0, result.output
+
+    def test_a_rollback_accepts_the_newer_database_and_records_the_older_release(
+        self, url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = write_file(folder, "bbb", "aaa", add("first"))
+        assert app(*COMMAND).exit_code == 0
+        path.unlink()
+        older = MetaData()
+        Table("things", older, Column("id", Integer, primary_key=True))
+        monkeypatch.setattr(db, "models", lambda: older)
+        result = app(*COMMAND)
+        assert result.exit_code == 0, result.output
+        assert "the database is newer than this code: it has bbb" in result.output
+        assert columns(url, "things") == {"id", "first"}
+        assert on(url, partial(migration_log.running_release)) == release_schema(older)
+
     async def test_continues_after_it_was_killed(self, url: str, folder: Path) -> None:
         write_file(folder, "bbb", "aaa", add("first"))
         write_file(folder, "ccc", "bbb", 'op.execute("SELECT pg_advisory_xact_lock(1)")')
         patched = (
-            "from pathlib import Path; from app.migrate import script_files; from app.cli.main import cli; "
+            "import tests; from pathlib import Path; "
+            "from app.migrate import script_files; from app.cli.main import cli; "
             f"script_files.MIGRATIONS = Path({str(folder)!r}); cli({list(COMMAND)!r})"
         )
         write_file(folder, "ddd", "ccc", add("second"))
@@ -206,6 +239,23 @@ class TestConcurrentIndexes:
         assert "Dropped the invalid index ix_things of an interrupted build." in result.output
         assert on(url, partial(Connection.scalar, statement=text(VALID))) is True
         assert log(url) == [("bbb", "applied")]
+
+    def test_beside_other_statements_are_a_doubt(self, url: str, folder: Path) -> None:
+        path = write_file(folder, "bbb", "aaa", f"{add('first')}\n    {self.CHANGE}")
+        assert "bbb_.py: It has statements inside and outside" in refused(app(*COMMAND), "mixed-revision")
+        assert columns(url, "things") == {"id"}
+        path.unlink()
+        write_file(
+            folder, "bbb", "aaa", f"{add('first')}\n    {self.CHANGE}", extra='accepted = {"mixed-revision": "Reason"}'
+        )
+        assert app(*COMMAND).exit_code == 0
+
+    def test_that_fail_are_not_reported_as_rolled_back(self, url: str, folder: Path) -> None:
+        write_file(folder, "bbb", "aaa", self.CHANGE.replace('["id"]', '["absent"]'))
+        result = app(*COMMAND)
+        assert result.exit_code == STOPPED
+        assert "Revision bbb failed; what it did outside of a transaction remains" in result.stderr
+        assert log(url) == [("bbb", "failed")]
 
     def test_that_no_revision_rebuilds_are_a_doubt(self, url: str, folder: Path) -> None:
         write_file(folder, "bbb", "aaa", add("first"))
@@ -333,6 +383,23 @@ class TestRunningRelease:
         write_file(folder, "ccc", "bbb", add("kind"))
         assert app(*COMMAND).exit_code == 0
         assert columns(url, "things") == {"id", "size", "kind"}
+
+    def test_refuses_a_marker_without_reasons(self, url: str, folder: Path) -> None:
+        marker = 'accepted = ("breaks-running-release",)'
+        write_file(folder, "bbb", "aaa", 'op.drop_column("things", "note")', extra=marker)
+        result = app(*COMMAND)
+        assert result.exit_code == 1
+        assert "bbb_.py: write `accepted` as rules with reasons" in result.stderr
+        assert columns(url, "things") == {"id", "note", "size"}
+
+    @pytest.mark.parametrize("record", ['{"things": {"id": 3}}', "[1]", "null"])
+    def test_refuses_a_damaged_record(self, url: str, folder: Path, record: str) -> None:
+        execute(url, f"UPDATE migration_releases SET models = '{record}'")  # noqa: S608 - of a test
+        write_file(folder, "bbb", "aaa", add("kind"))
+        result = app(*COMMAND)
+        assert result.exit_code == 1
+        assert "record in the table migration_releases is damaged" in result.stderr
+        assert columns(url, "things") == {"id", "note", "size"}
 
 
 class TestSqlite:

@@ -1,6 +1,5 @@
 import asyncio
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from app.migrate.script_files import branches, configuration
 from tests.cli.test_commands import app, refused
 from tests.migrations.files import create, write_file
 from tests.migrations.rows import fill
+from tests.processes import APP
 
 pytestmark = pytest.mark.every_module
 
@@ -50,7 +50,7 @@ class TestUpgrade:
         assert await asyncio.to_thread(differences, url) == Differences([], [])
 
     async def test_two_concurrent_upgrades_run_one_after_the_other(self, url: str) -> None:
-        command = [sys.executable, "-m", "app.cli.main", "db", "upgrade"]
+        command = [*APP, "db", "upgrade"]
         environment = os.environ | {"DATABASE_URL": url}
         running = [await asyncio.create_subprocess_exec(*command, env=environment) for _ in range(2)]
         assert [await process.wait() for process in running] == [0, 0]

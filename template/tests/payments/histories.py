@@ -9,12 +9,14 @@ from typing import Final
 from hypothesis import HealthCheck, settings
 
 from app.core.db.database import Database
+from app.core.inbox.service import MAX_ATTEMPTS
 from app.core.runtime import Runtime
 from app.payments.convergence import converge
 from app.payments.errors import ConcurrentChangeError
 from app.payments.port import BillingProvider, ProviderUnavailableError
 from app.payments.repository import SubscriptionRepository
 from app.payments.store import COPIED, ENDED
+from tests.core.inbox.shop import handle
 from tests.payments.provider_contract import Interrupted
 
 THOROUGH: Final = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
@@ -73,6 +75,12 @@ async def overtake(
         (failure,) = await asyncio.gather(older, return_exceptions=True)
     if newer and not isinstance(failure, BaseException):
         await check_stored(runtime, provider, provider_id)
+
+
+async def attempt_all(runtime: Runtime) -> None:
+    """Make every attempt at the pending webhook events, as happens in an outage of several hours."""
+    for _attempt in range(MAX_ATTEMPTS):
+        await handle(runtime)
 
 
 async def check_stored(runtime: Runtime, provider: BillingProvider, provider_id: str) -> None:

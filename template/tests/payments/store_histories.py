@@ -23,7 +23,7 @@ from app.payments.port import BillingProvider
 from app.payments.reconciliation import reconcile_provider
 from app.payments.repository import SubscriptionRepository
 from tests.conftest import SignIn
-from tests.payments.histories import overtake
+from tests.payments.histories import attempt_all, overtake
 from tests.payments.store_purchases import ENTERPRISE, MONTHLY, YEARLY, StorePostman, identity
 
 PRODUCTS: Final = (MONTHLY, YEARLY, ENTERPRISE)
@@ -80,6 +80,7 @@ def steps(changes: Iterable[str], days: Sequence[int], *others: st.SearchStrateg
         wait,
         st.tuples(st.just("overtake"), number, change | wait),
         st.tuples(st.sampled_from(["deliver", "lose"]), st.integers(0, 99), st.none()),
+        st.tuples(st.sampled_from(["outage", "attempt_all"]), st.none(), st.none()),
     )
 
 
@@ -144,6 +145,8 @@ class StoreWorld[S: Store[Any], Item, Letter](ABC):
         """Take a step, if it is possible."""
         if name in {"deliver", "lose"}:
             await self.post(Random(first), lost=name == "lose")  # noqa: S311 - a shuffle
+        elif name == "attempt_all":
+            await attempt_all(self.runtime)
         elif name in {"link", "overtake"}:
             if self.items:
                 item = self.items[first % len(self.items)]
@@ -195,6 +198,7 @@ class StoreWorld[S: Store[Any], Item, Letter](ABC):
         """Do what the daily reconciliation does."""
         outcome = await reconcile_provider(self.runtime, self.provider)
         assert outcome.failed == 0
+        await self.runtime.queue.drain()
 
 
 async def two_buyers(

@@ -5,11 +5,13 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
 from click.testing import CliRunner, Result
+from pydantic import ValidationError
 
 from app.auth.port import Identity
 from app.cli.main import cli
@@ -19,6 +21,7 @@ from app.core.db.models import utc_now
 from app.core.inbox.models import InboxEvent
 from app.core.runtime import Runtime
 from app.payments.entitlements import SubscriptionEntitlements
+from app.payments.models import Subscription
 from app.users.identities import create_user
 from tests.conftest import ME, make_runtime
 from tests.core.inbox.webhook_contract import drain_inbox
@@ -42,6 +45,10 @@ class StorePostman[Store, Letter](ABC):
     async def send(self, letter: Letter) -> httpx.Response:
         """Send a notification to the webhook."""
 
+    @abstractmethod
+    async def stored(self, item: Any) -> Subscription | None:  # noqa: ANN401 - of a store
+        """Return the stored subscription."""
+
     async def deliver(self, letters: Sequence[Letter] | None = None, *, raises: bool = True) -> Sequence[InboxEvent]:
         """Deliver notifications, by default all that were collected, and process them. See `drain_inbox`."""
         batch = list(self.mailbag if letters is None else letters)
@@ -49,6 +56,11 @@ class StorePostman[Store, Letter](ABC):
         for letter in batch:
             (await self.send(letter)).raise_for_status()
         return await drain_inbox(self.runtime, raises=raises)
+
+
+def problems(caught: pytest.ExceptionInfo[ValidationError]) -> dict[str, str]:
+    """Return the problems of settings, by the setting."""
+    return {str(error["loc"][0]): error["msg"] for error in caught.value.errors()}
 
 
 async def identity(client: httpx.AsyncClient, headers: dict[str, str]) -> UUID:

@@ -9,16 +9,9 @@ from app.core.db.models import utc_now
 from app.core.runtime import Runtime
 from app.payments.models import Subscription
 from app.payments.port import SubscriptionStatus
-from app.users.roles import Role
 from tests.conftest import ME, SignIn
 
 SUBSCRIPTIONS = "/api/v1/admin/subscriptions"
-
-
-@pytest.fixture
-async def admin(sign_in: SignIn) -> dict[str, str]:
-    """The headers of an administrator."""
-    return await sign_in(email="admin@example.com", role=Role.ADMIN)
 
 
 @pytest.fixture

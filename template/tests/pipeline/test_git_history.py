@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.dev.pipeline.contract import check_contract, is_announced
+from app.dev.pipeline.worktree import checked_out
 from app.kit.user_error import UserError
 from tests.dev.project import ROOT, copy_project
 from tests.pipeline.rehearsal import last_release, lost_rows, rehearse
@@ -77,6 +78,23 @@ def test_the_last_release_is_the_newest_tag_before_this_commit() -> None:
     git("commit", "--quiet", "--allow-empty", "--message", "Third")
     git("tag", "other")
     assert last_release() == "v1.1.0"
+
+
+def test_of_a_larger_repository_the_projects_folder_is_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    git("init", "--quiet")
+    git("commit", "--quiet", "--allow-empty", "--message", "Before the project")
+    (tmp_path / "backend").mkdir()
+    (tmp_path / "backend" / "file").touch()
+    git("add", "--all")
+    git("commit", "--quiet", "--message", "The project")
+    monkeypatch.chdir(tmp_path / "backend")
+    with checked_out("HEAD") as folder:
+        assert [path.name for path in folder.iterdir()] == ["file"]
+    with pytest.raises(UserError, match="has no folder backend"), checked_out("HEAD^"):
+        pass
 
 
 def add_revision(operation: str) -> None:

@@ -119,6 +119,14 @@ BREAKS: dict[str, tuple[Change, str]] = {
         lambda d: schema(d, "Item")["properties"].update(name={"type": "integer"}),
         "response 200.name: may now be integer",
     ),
+    "response enum": (
+        lambda d: schema(d, "Item")["properties"]["kind"].update(enum=["a", "b", "c"]),
+        "response 200.kind: may now be 'c'",
+    ),
+    "response enum is gone": (
+        lambda d: schema(d, "Item")["properties"]["kind"].pop("enum"),
+        "response 200.kind: may now be any value, not only a, b",
+    ),
 }
 
 FITS: dict[str, Change] = {
@@ -129,6 +137,7 @@ FITS: dict[str, Change] = {
     "new response field": lambda d: schema(d, "Item")["properties"].update(extra={"type": "string"}),
     "wider limit": lambda d: schema(d, "Input")["properties"]["name"].update(maxLength=200),
     "request takes more": lambda d: schema(d, "Input")["properties"]["kind"].update(enum=["a", "b", "c"]),
+    "response has fewer values": lambda d: schema(d, "Item")["properties"]["kind"].update(enum=["a"]),
     "response is required": lambda d: schema(d, "Item")["required"].append("kind"),
     "public operation": lambda d: d["paths"]["/items"]["get"].update(security=[]),
     "an error's format": lambda d: post(d)["responses"].pop("422"),

@@ -91,7 +91,10 @@ class TestLoad:
                 "limits.seats.batch: only",
             ),
             (with_("amount = 1900", "amount = 0"), "plans.pro.prices.0.amount: Input should be greater than"),
-            (with_('currency = "usd"', 'currency = "USD"'), "plans.pro.prices.0.currency: String should match"),
+            (
+                with_('currency = "usd"', 'currency = "uds"'),
+                "plans.pro.prices.0.currency: Value error, must be the code",
+            ),
             (with_('interval = "month"', 'interval = "day"'), "plans.pro.prices.0.interval: Input should be 'month'"),
             (with_('"com.example.pro"', '"a", "a"'), 'products: "a" is listed more than once (pro)'),
             (with_('title = "Max"', 'title = "Max"\nproducts = ["com.example.pro"]'), "more than once (pro, max)"),

@@ -1,7 +1,7 @@
 """The AsyncAPI document describes the protocol."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 from click.testing import CliRunner
 from pydantic import TypeAdapter
@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from app.cli.main import cli
 from app.core.ports.streams import Position, StreamMessage
 from app.realtime import protocol
+from tests.core.http.test_request_schemas import Schema, violations
 
 
 def references(part: Any) -> list[str]:  # noqa: ANN401 - JSON
@@ -51,3 +52,8 @@ def test_events_are_written_as_described() -> None:
     event = TypeAdapter(protocol.Event).validate_json(protocol.event_text('"room:\\"1"', message), strict=True)
 
     assert event == protocol.Event(channel='room:"1', offset=7, epoch="1234", event={"type": "greeting"})
+
+
+def test_texts_of_clients_have_limits_that_are_checked_first() -> None:
+    schema = cast("Schema", protocol.CLIENT_MESSAGE.core_schema)
+    assert list(violations(schema, "message")) == []

@@ -14,6 +14,7 @@ from app.redis.circuits import PREFIX, RedisCircuits
 
 PROBE = """
 import asyncio, sys
+import tests
 from datetime import timedelta
 from app.kit.resilience.circuit_breaker import CircuitBreaker as SharedBreaker
 from app.kit.resilience.circuit_store import MemoryCircuits, share_circuits

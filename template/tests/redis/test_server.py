@@ -47,7 +47,7 @@ class TestLife:
     def test_ends_with_its_parent_even_when_that_is_killed(self, tmp_path: Path) -> None:
         data = tmp_path / "redis"
         script = (
-            "import pathlib, sys; from app.dev.servers.redis_server import private_server\n"
+            "import tests, pathlib, sys; from app.dev.servers.redis_server import private_server\n"
             f"with private_server(pathlib.Path({str(data)!r}), '--pidfile', {str(tmp_path / 'pid')!r}):\n"
             "    print('ready', flush=True); sys.stdin.read()"
         )

@@ -1,10 +1,14 @@
-"""A server that receives what Sentry would: envelopes (https://develop.sentry.dev/sdk/foundations/transport/envelopes/)."""
+"""A server that receives what Sentry would: envelopes (https://develop.sentry.dev/sdk/foundations/transport/envelopes/).
+
+`python -m tests.sentry.envelopes [PORT]` prints the errors and transactions that it receives.
+"""
 
 import gzip
+import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -12,6 +16,7 @@ from sentry_sdk.envelope import Envelope
 
 KEY = "0123456789abcdef0123456789abcdef"
 TIMEOUT = 10.0
+PORT = 9999
 
 
 class Envelopes:
@@ -20,12 +25,18 @@ class Envelopes:
     Attributes:
         raw: their bytes.
         delay: seconds before the server answers.
+        body: the parts of the answers' body.
+        answer_headers: more headers of the answers. Without a length, a body ends with the connection.
+        sent: the bytes of the bodies that were sent.
         port: of the server, on the loopback interface.
     """
 
     def __init__(self) -> None:
         self.raw: list[bytes] = []
         self.delay = 0.0
+        self.body: Iterable[bytes] = (b"{}",)
+        self.answer_headers: Mapping[str, str] = {"content-length": "2"}
+        self.sent = 0
         self.port = 0
 
     @property
@@ -48,8 +59,8 @@ class Envelopes:
 
 
 @contextmanager
-def receiving() -> Iterator[Envelopes]:
-    """Run a server to the end of the block."""
+def receiving(port: int = 0) -> Iterator[Envelopes]:
+    """Run a server to the end of the block, by default on a free port."""
     envelopes = Envelopes()
 
     class Handler(BaseHTTPRequestHandler):
@@ -60,14 +71,18 @@ def receiving() -> Iterator[Envelopes]:
             envelopes.raw.append(gzip.decompress(body) if self.headers["content-encoding"] == "gzip" else body)
             time.sleep(envelopes.delay)
             self.send_response(200)
-            self.send_header("content-length", "2")
+            for name, value in envelopes.answer_headers.items():
+                self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(b"{}")
+            with suppress(OSError):
+                for part in envelopes.body:
+                    self.wfile.write(part)
+                    envelopes.sent += len(part)
 
         def log_message(self, *_: object) -> None:
             """Log nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     envelopes.port = server.server_port
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     try:
@@ -75,3 +90,22 @@ def receiving() -> Iterator[Envelopes]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def main(arguments: list[str]) -> None:
+    """Print each error and transaction until the program is stopped."""
+    with receiving(int(arguments[0]) if arguments else PORT) as envelopes:
+        sys.stdout.write(f"SENTRY_DSN={envelopes.dsn}\n")
+        sys.stdout.flush()
+        while True:
+            time.sleep(0.1)
+            received = [*envelopes.of("event"), *envelopes.of("transaction")]
+            envelopes.raw.clear()
+            for each in received:
+                sys.stdout.write(f"{each.get('type', 'error')}: {each.get('transaction')} {each.get('tags')}\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    with suppress(KeyboardInterrupt):
+        main(sys.argv[1:])

@@ -2,9 +2,11 @@
 
 import asyncio
 import gc
+import gzip
 import json
 import logging
 import time
+import tracemalloc
 
 import httpx
 import pytest
@@ -18,7 +20,7 @@ from app.core.lifecycle import create_runtime, running, settings_classes
 from app.core.manifest import Module, modules_of
 from app.core.module import module as core
 from app.core.observability.change_redaction import SENSITIVE
-from app.core.ports.telemetry import InboxAttempt, JobAttempt
+from app.core.ports.operations import InboxAttempt, JobAttempt
 from app.core.runtime import Runtime
 from app.kit.user_error import UserError
 from app.modules import MODULES
@@ -318,3 +320,25 @@ class TestAvailability:
         assert time.perf_counter() - started < envelopes.delay / 2
         # The queue was full: the first envelope still waits for its response.
         assert len(envelopes.raw) == 1
+
+    async def test_an_endless_answer_is_not_read(self, shop_client: httpx.AsyncClient, envelopes: Envelopes) -> None:
+        envelopes.answer_headers = {}
+        envelopes.body = (bytes(64 * 1024) for _ in range(4_000))
+        for _ in range(2):
+            assert (await shop_client.post(f"{ORDER}/7")).status_code == 500
+        await asyncio.to_thread(envelopes.wait, "event", 2)
+        # Some of it is in the buffers of the connection.
+        assert envelopes.sent < 50_000_000
+
+    async def test_an_answer_is_not_decompressed(self, shop_client: httpx.AsyncClient, envelopes: Envelopes) -> None:
+        bomb = gzip.compress(bytes(60_000_000), compresslevel=9)
+        envelopes.answer_headers = {"content-encoding": "gzip", "content-length": str(len(bomb))}
+        envelopes.body = (bomb,)
+        tracemalloc.start()
+        try:
+            for _ in range(2):
+                assert (await shop_client.post(f"{ORDER}/7")).status_code == 500
+            await asyncio.to_thread(envelopes.wait, "event", 2)
+            assert tracemalloc.get_traced_memory()[1] < 30_000_000
+        finally:
+            tracemalloc.stop()

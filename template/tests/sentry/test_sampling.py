@@ -14,16 +14,16 @@ class Clock:
 
 
 def test_the_rate_decides() -> None:
-    assert Sampler(0.6, 1, draw=lambda: 0.5).draws()
-    assert not Sampler(0.4, 1, draw=lambda: 0.5).draws()
-    assert not Sampler(0, 1, draw=lambda: 0.0).draws()
+    assert Sampler(0.6, 1, draw=lambda: 0.5).samples_transaction()
+    assert not Sampler(0.4, 1, draw=lambda: 0.5).samples_transaction()
+    assert not Sampler(0, 1, draw=lambda: 0.0).samples_transaction()
 
 
 def test_no_more_than_the_limit_per_second() -> None:
     clock = Clock()
     sampler = Sampler(1, 2, clock=clock)
-    assert [sampler.draws() for _ in range(4)] == [True, True, False, False]
+    assert [sampler.samples_transaction() for _ in range(4)] == [True, True, False, False]
     clock.now += 0.5
-    assert [sampler.draws() for _ in range(2)] == [True, False]
+    assert [sampler.samples_transaction() for _ in range(2)] == [True, False]
     clock.now += 60
-    assert [sampler.draws() for _ in range(4)] == [True, True, False, False]
+    assert [sampler.samples_transaction() for _ in range(4)] == [True, True, False, False]

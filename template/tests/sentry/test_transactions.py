@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from app.core.ports.telemetry import DatabaseQuery
+from app.core.ports.operations import DatabaseQuery
 from app.sentry.trail import describe
 from tests.conftest import ME, SignIn
 from tests.sentry.conftest import PUBLIC

@@ -7,11 +7,11 @@ import pytest
 from click.testing import CliRunner
 
 from app.cli.main import cli
-from app.core.config.settings import ConfigurationError
 from app.core.lifecycle import create_runtime
 from app.core.module import module as core
 from app.storage.module import module
 from app.storage.settings import StorageSettings
+from tests.core.config.startup_problems import startup_problems
 
 
 def start(monkeypatch: pytest.MonkeyPatch, **settings: str) -> str:
@@ -23,9 +23,7 @@ def start(monkeypatch: pytest.MonkeyPatch, **settings: str) -> str:
 
 def problems(monkeypatch: pytest.MonkeyPatch, **settings: str) -> tuple[str, ...]:
     """Return the problems of these settings."""
-    with pytest.raises(ConfigurationError) as caught:
-        start(monkeypatch, **settings)
-    return caught.value.problems
+    return startup_problems(monkeypatch, core, module, **settings)
 
 
 @pytest.mark.usefixtures("environment")

@@ -4,30 +4,14 @@ from pathlib import Path
 from uuid import uuid4
 
 import httpx
-import pytest
 
 from app.core.ports.queue import Queue
-from app.core.runtime import Runtime
-from app.users.roles import Role
-from tests.conftest import ME, SignIn
+from tests.conftest import ME
 from tests.storage.conftest import stored_in
 from tests.storage.requests import FileClient
 from tests.users.audits import MemoryAudit
 
 ADMIN_FILES = "/api/v1/admin/files"
-
-
-@pytest.fixture
-async def admin(sign_in: SignIn) -> dict[str, str]:
-    """The headers of an administrator."""
-    return await sign_in(email="admin@example.com", role=Role.ADMIN)
-
-
-@pytest.fixture
-def audit(runtime: Runtime) -> MemoryAudit:
-    """Recorded audit entries."""
-    runtime.audit = audit = MemoryAudit()
-    return audit
 
 
 class TestList:

@@ -164,7 +164,7 @@ class TestCloudinary(RemoteStorageContract):
 
         logged = capsys.readouterr().out
         assert len(served.requests) == 2
-        assert logged.count("status=401") == 2
+        assert logged.count("provider_status=401") == 2
         assert SECRET not in logged
         assert KEY not in logged
 

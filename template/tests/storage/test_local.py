@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlencode
@@ -46,6 +48,23 @@ class TestLocal(StorageContract):
             root.rename(root.with_name("away"))
         # A loop of links: whoever follows it gets an error, be they root or not.
         root.symlink_to(root)
+
+    async def test_files_do_not_wait_for_the_threads_that_resolve_names(
+        self, storage: ObjectStore, client: httpx.AsyncClient
+    ) -> None:
+        loop, resolved = asyncio.get_running_loop(), threading.Event()
+        with ThreadPoolExecutor(1) as single:
+            loop.set_default_executor(single)
+            resolving = asyncio.ensure_future(asyncio.to_thread(resolved.wait))
+            try:
+                async with asyncio.timeout(10):
+                    await storage.upload(KEY, PNG, content_type="image/png")
+                    link = await storage.get_presigned_download_url(KEY, filename="a.png", content_type="image/png")
+                    assert (await client.get(link.url)).content == PNG
+            finally:
+                resolved.set()
+                await resolving
+                loop.set_default_executor(ThreadPoolExecutor())
 
     @pytest.mark.parametrize("field", ["expires", "type", "size", "name", "signature"])
     async def test_an_altered_link_is_refused(

@@ -1,9 +1,13 @@
-"""An OTLP/HTTP receiver: a local server that decodes what an exporter sends over the wire."""
+"""An OTLP/HTTP receiver: a local server that decodes what an exporter sends over the wire.
+
+`python -m tests.tracing.collector [PORT]` prints the spans that it receives.
+"""
 
 import gzip
+import sys
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -17,6 +21,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span as WireSpan
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 TIMEOUT = 10
+PORT = 4318
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,12 +56,18 @@ class Collector:
         url: the base URL, for OTEL_EXPORTER_OTLP_ENDPOINT.
         status: the status of its answers.
         open: while it is not set, requests hang.
+        body: the parts of the answers' body, if it is not the usual one.
+        answer_headers: more headers of the answers.
+        sent: the bytes of such a body that were sent.
         bodies: the raw bodies, for assertions about what they must not contain.
     """
 
     url: str = ""
     status: int = 200
     open: threading.Event = field(default_factory=threading.Event)
+    body: Iterable[bytes] | None = None
+    answer_headers: Mapping[str, str] = field(default_factory=dict)
+    sent: int = 0
     headers: list[dict[str, str]] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
     spans: list[ReceivedSpan] = field(default_factory=list)
@@ -85,15 +96,15 @@ class Collector:
         assert len(found) == 1, f"{name}: {len(found)} of {sorted(span.name for span in self.spans)}"
         return found[0]
 
-    def wait_for_requests(self, count: int) -> None:
+    def wait_for_requests(self, count: int, *, timeout: float | None = TIMEOUT) -> None:
         """Wait until that many requests have arrived."""
         with self._changed:
-            assert self._changed.wait_for(lambda: len(self.bodies) >= count, TIMEOUT)
+            assert self._changed.wait_for(lambda: len(self.bodies) >= count, timeout)
 
 
 @contextmanager
-def running_collector() -> Iterator[Collector]:
-    """Run a receiver on a free port of this machine until the block ends."""
+def running_collector(port: int = 0) -> Iterator[Collector]:
+    """Run a receiver on a port of this machine until the block ends, by default on a free one."""
     collector = Collector()
     collector.open.set()
 
@@ -105,14 +116,23 @@ def running_collector() -> Iterator[Collector]:
             answer = ExportTraceServiceResponse().SerializeToString()
             self.send_response(collector.status)
             self.send_header("content-type", "application/x-protobuf")
-            self.send_header("content-length", str(len(answer)))
+            for name, value in collector.answer_headers.items():
+                self.send_header(name, value)
+            if collector.body is None:
+                self.send_header("content-length", str(len(answer)))
             self.end_headers()
-            self.wfile.write(answer)
+            if collector.body is None:
+                self.wfile.write(answer)
+                return
+            with suppress(OSError):
+                for part in collector.body:
+                    self.wfile.write(part)
+                    collector.sent += len(part)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
             """Log nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
     collector.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
@@ -124,6 +144,21 @@ def running_collector() -> Iterator[Collector]:
         server.shutdown()
         server.server_close()
         thread.join(TIMEOUT)
+
+
+def main(arguments: list[str]) -> None:
+    """Print the spans of each request until the program is stopped."""
+    with running_collector(int(arguments[0]) if arguments else PORT) as collector:
+        sys.stdout.write(f"OTEL_EXPORTER_OTLP_ENDPOINT={collector.url}\n")
+        sys.stdout.flush()
+        shown = requests = 0
+        while True:
+            collector.wait_for_requests(requests + 1, timeout=None)
+            requests = len(collector.bodies)
+            for span in collector.spans[shown:]:
+                sys.stdout.write(f"{span.trace_id} {1000 * span.seconds:8.2f} ms  {span.name}\n")
+                shown += 1
+            sys.stdout.flush()
 
 
 def _decode(request: ExportTraceServiceRequest) -> Iterator[ReceivedSpan]:
@@ -148,3 +183,8 @@ def _decode(request: ExportTraceServiceRequest) -> Iterator[ReceivedSpan]:
 def _value(value: AnyValue) -> object:
     kind = value.WhichOneof("value")
     return None if kind is None else getattr(value, kind)
+
+
+if __name__ == "__main__":
+    with suppress(KeyboardInterrupt):
+        main(sys.argv[1:])

@@ -1,9 +1,11 @@
 """Collectors that are gone, slow or refuse: no request fails, no log fills, and the process ends in time."""
 
 import asyncio
+import gzip
 import logging
 import socket
 import time
+import tracemalloc
 from datetime import timedelta
 
 import pytest
@@ -69,6 +71,30 @@ async def test_a_refusing_collector_loses_no_request(
 async def test_a_hanging_collector_delays_nothing(trace: Trace, collector: Collector) -> None:
     collector.open.clear()
     assert 0.3 <= await serve(trace) < 2
+
+
+async def test_an_endless_answer_is_not_read(
+    trace: Trace, collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporting, "MAX_BATCH", 8)
+    collector.body = (bytes(64 * 1024) for _ in range(4_000))
+    await serve(trace)
+    # Without a length: it ends with the connection. Some of it is in the buffers of the connection.
+    assert 0 < collector.sent < 50_000_000
+    assert len(collector.named(f"GET {PUBLIC}/thing")) == REQUESTS
+
+
+async def test_an_answer_is_not_decompressed(trace: Trace, collector: Collector) -> None:
+    bomb = gzip.compress(bytes(60_000_000), compresslevel=9)
+    collector.answer_headers = {"content-encoding": "gzip", "content-length": str(len(bomb))}
+    collector.body = (bomb,)
+    tracemalloc.start()
+    try:
+        await serve(trace)
+        assert tracemalloc.get_traced_memory()[1] < 30_000_000
+    finally:
+        tracemalloc.stop()
+    assert collector.bodies
 
 
 async def test_spans_beyond_the_queue_are_dropped(

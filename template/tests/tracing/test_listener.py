@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import SpanContext
 
 from app.core.context import current_trace
-from app.core.ports.telemetry import (
+from app.core.ports.operations import (
     AICall,
     CacheLookup,
     ExternalCall,
@@ -20,9 +20,9 @@ from app.core.ports.telemetry import (
     JobAttempt,
     PoolCheckout,
     RealtimeConnection,
-    Telemetry,
 )
-from app.tracing.listener import TracingListener
+from app.core.ports.telemetry import Telemetry
+from app.tracing.listener import MAX_DEPTH, TracingListener
 from app.tracing.sampling import Sampler
 
 
@@ -103,6 +103,25 @@ async def test_a_stream_that_is_closed_elsewhere_leaves_the_request_whole(spans:
         await anext(stream)
         await asyncio.create_task(_close(stream), context=Context())
     assert "GET /a" in spans.names
+    assert current_trace.get() is None
+
+
+async def test_abandoned_streams_of_a_long_connection_are_bounded(spans: Spans) -> None:
+    def depth() -> int:
+        current, found = current_trace.get(), 0
+        while current is not None:
+            current, found = getattr(current, "previous", None), found + 1
+        return found
+
+    connection = RealtimeConnection(request_id="1", route="/ws", accepted=True)
+    with spans.telemetry.observe(connection):
+        for _ in range(MAX_DEPTH * 3):
+            # Never finished, as a stream that is closed in another task.
+            spans.telemetry.start(ExternalCall(system="shop"))
+        assert depth() == MAX_DEPTH
+        with spans.telemetry.observe(ExternalCall(system="bank")):
+            pass
+    assert spans.names == ["call bank", "WEBSOCKET /ws"]
     assert current_trace.get() is None
 
 

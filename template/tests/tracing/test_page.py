@@ -1,7 +1,10 @@
 """The examples of docs/tracing.md."""
 
+import asyncio
+import sys
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import httpx
 import pytest
@@ -11,6 +14,7 @@ from tests.pages import run_examples
 from tests.tracing.collector import Collector
 from tests.tracing.conftest import Trace
 
+ROOT: Final = Path(__file__).parents[2]
 TRACE = TraceIds(trace_id=f"{1:032x}", span_id=f"{2:016x}", sampled=True)
 HEADER = f"00-{1:032x}-{2:016x}-01"
 
@@ -62,3 +66,17 @@ async def test_an_operation_of_your_own(trace: Trace, collector: Collector, exam
     async with trace(examples["module"]) as (client, _):
         assert (await client.get("/api/v1/public/rates")).json() == {"EUR": 1.0}
     assert collector.one("call exchange_rates").parent_id == collector.one("GET /api/v1/public/rates").span_id
+
+
+async def test_the_receiver_of_the_page_prints_spans(trace: Trace, examples: dict[str, Any]) -> None:
+    command = [sys.executable, "-m", "tests.tracing.collector", "0"]
+    receiver = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, cwd=ROOT)
+    try:
+        assert receiver.stdout is not None
+        name, _, url = (await receiver.stdout.readline()).decode().strip().partition("=")
+        async with trace(examples["module"], **{name: url}) as (client, _):
+            await client.get("/api/v1/public/rates")
+        assert b"call exchange_rates" in await receiver.stdout.readline()
+    finally:
+        receiver.kill()
+        await receiver.wait()

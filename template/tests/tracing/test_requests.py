@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from app.core.context import traceparent
 from app.core.ports.cache import cached
-from app.core.ports.telemetry import AICall
+from app.core.ports.operations import AICall
 from app.core.runtime import Runtime, get_runtime
 from app.kit.external_calls import reported_call
 from tests.core.applications import PUBLIC, module

@@ -9,17 +9,10 @@ from app.core.runtime import Runtime
 from app.dev.servers.stripe.fake import StripeFake
 from app.usage_billing.models import MeterErrorReport
 from app.usage_billing.sender import send_due
-from app.users.roles import Role
 from tests.conftest import SignIn
 from tests.usage_billing.conftest import counted, record, records
 
 USAGE = "/api/v1/admin/usage"
-
-
-@pytest.fixture
-async def admin(sign_in: SignIn) -> dict[str, str]:
-    """The headers of an administrator."""
-    return await sign_in(email="admin@example.com", role=Role.ADMIN)
 
 
 @pytest.fixture

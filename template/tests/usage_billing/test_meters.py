@@ -50,7 +50,7 @@ class TestLoad:
             ("[meters.pages]", "[meters]\nodd = 3\n[meters.pages]", "meters.odd: Input should be"),
             ('"0.5"', '"0"', "meters.pages.prices.0.amount: Input should be greater than 0"),
             ('"0.5"', '"0.0000000000001"', "meters.pages.prices.0.amount: Decimal input should have no more than"),
-            ('"usd"', '"USD"', "meters.pages.prices.0.currency: String should match"),
+            ('"usd"', '"uds"', "meters.pages.prices.0.currency: Value error, must be the code"),
             ('"month"', '"week"', "meters.pages.prices.0.interval: Input should be"),
             (
                 'title = "Calls"',

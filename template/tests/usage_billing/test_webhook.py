@@ -12,9 +12,14 @@ from app.core.runtime import Runtime
 from app.dev.servers.stripe.fake import StripeFake
 from app.dev.servers.stripe.objects.thin import METER_ERRORS, EventDestination
 from app.dev.servers.stripe.webhooks import Message, signature
+from app.kit.resilience.resilient import Resilient
+from app.stripe.api import StripeApi
+from app.stripe.errors import is_transient
 from app.stripe.setup import StripeSetup
 from app.usage_billing.models import MeterErrorReport, UsageState
+from app.usage_billing.reconciliation import reconcile
 from app.usage_billing.sender import send_due
+from tests.payments.histories import attempt_all
 from tests.usage_billing.conftest import record, records, states
 
 URL = "/api/v1/public/webhooks/stripe-meters"
@@ -57,6 +62,14 @@ class TestReport:
 
         stripe_fake.faults.repeat = 2
         assert await stripe_fake.deliver(deliver) == 1
+        # An outage that lasts longer than the attempts: the reconciliation makes them again.
+        stripe_fake.faults.down = -1
+        await runtime.queue.drain(raises=False)
+        await attempt_all(runtime)
+        assert await states(runtime) == [UsageState.SENT, UsageState.SENT]
+        stripe_fake.faults.down = 0
+        runtime.resource(StripeApi)._resilient = Resilient("stripe", transient=is_transient)  # noqa: SLF001 - the circuit is open
+        await reconcile(runtime)
         await runtime.queue.drain()
 
         assert await states(runtime) == [UsageState.SENT, UsageState.REJECTED]

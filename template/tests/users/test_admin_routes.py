@@ -6,25 +6,11 @@ import httpx
 import pytest
 
 from app.core.db.log_audit import shown_changes
-from app.core.runtime import Runtime
 from app.users.roles import Role
 from tests.conftest import ME, SignIn
 from tests.users.audits import MemoryAudit
 
 USERS = "/api/v1/admin/users"
-
-
-@pytest.fixture
-async def admin(sign_in: SignIn) -> dict[str, str]:
-    """The headers of an administrator."""
-    return await sign_in(email="admin@example.com", role=Role.ADMIN)
-
-
-@pytest.fixture
-def audit(runtime: Runtime) -> MemoryAudit:
-    """The audit log."""
-    runtime.audit = audit = MemoryAudit()
-    return audit
 
 
 async def id_of(client: httpx.AsyncClient, headers: dict[str, str]) -> str:

@@ -38,13 +38,6 @@ PARTS: list[PersonalData] = [part for module in MODULES for part in module.perso
 
 
 @pytest.fixture
-def audit(runtime: Runtime) -> MemoryAudit:
-    """The audit log."""
-    runtime.audit = audit = MemoryAudit()
-    return audit
-
-
-@pytest.fixture
 async def headers(sign_in: SignIn) -> dict[str, str]:
     """The headers of the user who is erased."""
     return await sign_in(email="going@example.com")

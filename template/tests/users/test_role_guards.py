@@ -57,17 +57,6 @@ def app(runtime: Runtime) -> FastAPI:
     return create_app([*MODULES, tickets], runtime=runtime)
 
 
-@pytest.fixture
-def audit(runtime: Runtime) -> MemoryAudit:
-    runtime.audit = audit = MemoryAudit()
-    return audit
-
-
-@pytest.fixture
-async def admin(sign_in: SignIn) -> dict[str, str]:
-    return await sign_in(email="admin@example.com", role=Role.ADMIN)
-
-
 def code(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["error"]["code"]
 

@@ -9,7 +9,7 @@ from omnistack.prove.finding import Report
 from omnistack.prove.space import Conditions
 
 USERS = "users.id"
-FIELDS = {"PersonalData": "personal_data", "RetentionRule": "retention", "ReportMetric": "metrics"}
+FIELDS = {"PersonalData": "personal_data", "RetentionRule": "retention", "ReportMetric": "report_metrics"}
 """The manifest field of each kind of value."""
 
 

@@ -1,15 +1,12 @@
 """One server in production: its compose file runs what the chosen pieces need, and `Makefile` includes their files."""
 
 import re
-from collections.abc import Iterator
 
-from omnistack.prove.checks.services import MAKEFILE
 from omnistack.prove.checks.settings import EXAMPLE
 from omnistack.prove.code import Code
 from omnistack.prove.finding import Report
-from omnistack.prove.space import Conditions
 from omnistack.prove.tree import File
-from omnistack.template.catalog import CATALOG_DIR, Piece
+from omnistack.template.catalog import CATALOG_DIR
 
 COMPOSE = "compose.production.yaml"
 VARIABLE = re.compile(r"\$\{([A-Z_]+)(?::\?|\})")
@@ -19,37 +16,8 @@ def check_production(code: Code, report: Report) -> None:
     """Check both files."""
     compose = code.tree.files.get(COMPOSE)
     if compose is not None:
-        _check_lines(code, compose, report)
         _check_variables(code, compose, report)
-    _check_makefiles(code, report)
-
-
-def _check_lines(code: Code, file: File, report: Report) -> None:
-    """Check that the file has each line of a chosen piece, and none of another one."""
-    wanted = Conditions[str](code.space)
-    for piece in code.tree.model.pieces.values():
-        for line in _lines(piece):
-            wanted.add(line, code.tree.model.chosen[piece.name])
-    for line, cond in wanted.items():
-        there = code.space.union(each.cond for each in file.matching(rf"^{line}$"))
-        report(file.source, 1, f"lacks a line of a chosen piece: {line}", file.cond & cond & ~there)
-        report(file.source, 1, f"has a line of a piece that is not chosen: {line}", there & ~cond)
-
-
-def _lines(piece: Piece) -> Iterator[str]:
-    for process in piece.processes:
-        yield rf"  {process.name}-blue: &{process.name}"
-        yield f"  {process.name}-green:"
-    for service in piece.services:
-        yield f"  {service}:"
-    for volume in piece.volumes:
-        yield f"    {volume.setting}: {re.escape(volume.path)}"
-        yield f"    - {volume.name}:{re.escape(volume.path)}"
-        yield f"  {volume.name}:"
-    for setting in piece.container_settings:
-        yield f'    {setting.name}: "{re.escape(setting.value)}"'
-    for path in piece.compose_files:
-        yield f"  - path: {re.escape(path)}"
+    _check_files(code, report)
 
 
 def _check_variables(code: Code, file: File, report: Report) -> None:
@@ -62,15 +30,10 @@ def _check_variables(code: Code, file: File, report: Report) -> None:
             report(file.source, line.number, f"reads {name} from .env, but {EXAMPLE} does not contain it", missing)
 
 
-def _check_makefiles(code: Code, report: Report) -> None:
-    """Check that `Makefile` includes the files of the chosen pieces, and no others."""
-    makefile = code.tree.files.get(MAKEFILE)
+def _check_files(code: Code, report: Report) -> None:
+    """Check that the files exist that compose or `Makefile` includes for a piece."""
     for piece in code.tree.model.pieces.values():
         chosen = code.tree.model.chosen[piece.name]
-        for path in piece.makefiles:
+        for path in (*piece.compose_files, *piece.makefiles):
             exists = code.tree.files[path].cond if path in code.tree.files else code.space.nothing
             report(f"{CATALOG_DIR}/{piece.name}.yml", 1, f"includes {path}, which does not exist", chosen & ~exists)
-            if makefile is not None:
-                there = code.space.union(line.cond for line in makefile.matching(rf"^include {re.escape(path)}$"))
-                report(makefile.source, 1, f"does not include {path}, of a chosen piece", chosen & ~there)
-                report(makefile.source, 1, f"includes {path}, of a piece that is not chosen", there & ~chosen)

@@ -1,4 +1,4 @@
-"""Services: compose, every deploy file and CI start the services that chosen pieces need, and no others."""
+"""Services: compose starts those of the chosen pieces, and their processes; the image has their programs."""
 
 import re
 from collections.abc import Iterator
@@ -14,17 +14,8 @@ from omnistack.prove.tree import File
 from omnistack.template.catalog import CATALOG_DIR
 
 COMPOSE = "compose.yaml"
-MAKEFILE = "Makefile"
 DOCKERFILE = "Dockerfile"
-RUNNERS = {".github/workflows/ci.yml": "runner", ".gitlab-ci.yml": "gitlab_runner"}
-"""The files of CI, and the macro of a service's lines in them."""
-SERVICES_DIR = "extensions/services"
-DEPLOY = {"render.yaml", "fly.toml", "docs/deploy-railway.md", "config/deploy.yml"}
-"""Files that describe a deployment with its services."""
-PROCESSES = {"render.yaml", "fly.toml", "config/deploy.yml"}
-"""Those that describe its processes as well, by their commands."""
 PROGRAMS_DIR = "extensions/programs"
-SPEAKS_OF = {"postgres": r"postgres", "redis": r"redis|keyvalue"}
 
 type Names = dict[str, tuple[Cond, int]]
 
@@ -41,23 +32,11 @@ def check_services(code: Code, report: Report) -> None:
             started = services.get(service, (code.space.nothing, 0))[0]
             message = f"needs the service {service}, which {COMPOSE} does not start"
             report(f"{CATALOG_DIR}/{piece.name}.yml", 1, message, chosen & ~started)
-            for file in code.tree.files.values():
-                if file.path in DEPLOY:
-                    message = f"does not start {service}, which {piece.name} needs"
-                    report(file.source, 1, message, file.cond & chosen & ~_speaks(code, file, service))
     if compose is not None:
         _check_variables(code, compose, report)
         _check_started(code, compose, services, wanted, report)
         _check_processes(code, compose, services, report)
-    _check_volumes(code, report)
     _check_programs(code, report)
-    _check_containers(code, report)
-    if MAKEFILE in code.tree.files:
-        _check_targets(code, code.tree.files[MAKEFILE], report)
-    _check_tools(code, report)
-    for path in RUNNERS.keys() & code.tree.files.keys():
-        for service, cond in wanted.items():
-            _check_runner(code, code.tree.files[path], service, cond, report)
 
 
 def _check_processes(code: Code, file: File, services: Names, report: Report) -> None:
@@ -65,42 +44,12 @@ def _check_processes(code: Code, file: File, services: Names, report: Report) ->
     for piece in code.tree.model.pieces.values():
         chosen = code.tree.model.chosen[piece.name]
         for process in piece.processes:
-            command = re.compile(rf"\b{re.escape(' '.join(process.command))}\b")
-            for each in code.tree.files.values():
-                if each.path in PROCESSES:
-                    run = code.space.union(line.cond for line in each.lines if command.search(line.text))
-                    message = f"does not run {process.name}, which {piece.name} has"
-                    report(each.source, 1, message, each.cond & chosen & ~run)
             there, number = services.get(process.name, (code.space.nothing, 1))
             missing = f"has the process {process.name}, which {COMPOSE} does not start"
             report(f"{CATALOG_DIR}/{piece.name}.yml", 1, missing, chosen & ~there)
             report(
                 file.source, file.where(number), f"starts {process.name}, which no chosen piece has", there & ~chosen
             )
-
-
-def _check_volumes(code: Code, report: Report) -> None:
-    """Every volume of a chosen piece is created in the image, mounted, and known to the application; no other is."""
-    chosen = Conditions[tuple[str, str]](code.space)
-    for piece in code.tree.model.pieces.values():
-        for volume in piece.volumes:
-            path, setting = re.escape(volume.path), volume.setting
-            lines = (
-                (COMPOSE, rf"    {setting}: {path}"),
-                (COMPOSE, "  volumes:"),
-                (COMPOSE, rf"    - {volume.name}:{path}"),
-                (COMPOSE, rf"  {volume.name}:"),
-                (DOCKERFILE, rf"RUN install --directory .* {path}"),
-                (DOCKERFILE, rf"ENV {setting}={path}"),
-            )
-            for line in lines:
-                chosen.add(line, code.tree.model.chosen[piece.name])
-    for (name, pattern), cond in chosen.items():
-        file = code.tree.files.get(name)
-        if file is not None:
-            there = code.space.union(line.cond for line in file.matching(rf"^{pattern}$"))
-            report(file.source, 1, f"lacks a line of a chosen piece's volume: {pattern}", cond & ~there)
-            report(file.source, 1, f"has a line of a volume that no chosen piece needs: {pattern}", there & ~cond)
 
 
 def _check_programs(code: Code, report: Report) -> None:
@@ -118,62 +67,6 @@ def _check_programs(code: Code, report: Report) -> None:
                 there = code.space.union(each.cond for each in file.matching(rf"^{re.escape(line)}$"))
                 report(file.source, 1, f"lacks a line of a chosen piece's program: {line}", cond & ~there)
                 report(file.source, 1, f"has a line of a program that no chosen piece needs: {line}", there & ~cond)
-
-
-def _check_containers(code: Code, report: Report) -> None:
-    """Check that compose includes the files of the chosen pieces and has their settings, and no others."""
-    file = code.tree.files.get(COMPOSE)
-    for piece in code.tree.model.pieces.values():
-        chosen = code.tree.model.chosen[piece.name]
-        lines = [rf"  - path: {re.escape(path)}" for path in piece.compose_files]
-        lines += [f'    {one.name}: "{re.escape(one.value)}"' for one in piece.container_settings]
-        for line in lines:
-            if file is None:
-                break
-            there = code.space.union(each.cond for each in file.matching(rf"^{line}$"))
-            report(file.source, 1, f"lacks a line of a chosen piece: {line}", chosen & ~there)
-            report(file.source, 1, f"has a line of a piece that is not chosen: {line}", there & ~chosen)
-        for path in piece.compose_files:
-            exists = code.tree.files[path].cond if path in code.tree.files else code.space.nothing
-            report(f"{CATALOG_DIR}/{piece.name}.yml", 1, f"includes {path}, which does not exist", chosen & ~exists)
-
-
-def _check_runner(code: Code, file: File, service: str, wanted: Cond, report: Report) -> None:
-    """Check that CI provides the services that the tests need, and no others."""
-    steps = code.tree.model.macro(f"{SERVICES_DIR}/{service}.jinja", RUNNERS[file.path])
-    there = Conditions[str](code.space)
-    for line in file.lines:
-        there.add(line.text, line.cond)
-    for step in filter(str.strip, steps.splitlines()):
-        found = there[step]
-        missing = file.cond & wanted & ~found
-        report(file.source, 1, f"does not provide {service} to the tests, which a chosen piece needs", missing)
-        report(file.source, 1, f"provides {service} to the tests, which no chosen piece needs", found & ~wanted)
-
-
-def _check_targets(code: Code, file: File, report: Report) -> None:
-    """Check that the processes of the chosen pieces have their two targets, and no others."""
-    for piece in code.tree.model.pieces.values():
-        chosen = code.tree.model.chosen[piece.name]
-        for target in (f"{process.name}{suffix}" for process in piece.processes for suffix in ("", "-dev")):
-            there = code.space.union(line.cond for line in file.matching(rf"^{re.escape(target)}:"))
-            message = f"has a process, but {MAKEFILE} has no target {target}"
-            report(f"{CATALOG_DIR}/{piece.name}.yml", 1, message, chosen & ~there)
-            report(file.source, 1, f"starts {target}, which no chosen piece has", there & ~chosen)
-
-
-def _check_tools(code: Code, report: Report) -> None:
-    """Check that mypy reads the folders of the chosen pieces' tools, and that these have a target; no other has."""
-    for piece in code.tree.model.pieces.values():
-        chosen = code.tree.model.chosen[piece.name]
-        for tool in piece.tools:
-            name = re.escape(tool.name)
-            for path, pattern in ((MAKEFILE, rf"^{name}:"), ("pyproject.toml", rf'^files = .*"{name}"')):
-                file = code.tree.files.get(path)
-                if file is not None:
-                    there = code.space.union(line.cond for line in file.matching(pattern))
-                    report(file.source, 1, f"lacks {tool.name}, a tool of {piece.name}", chosen & ~there)
-                    report(file.source, 1, f"has {tool.name}, a tool of {piece.name}", there & ~chosen)
 
 
 def _check_started(code: Code, file: File, services: Names, wanted: Conditions[str], report: Report) -> None:
@@ -214,11 +107,6 @@ def _awaited(file: File, service: str) -> Cond:
                 if other == service:
                     found = found | file.at((node.start_mark.line + 1,))
     return found
-
-
-def _speaks(code: Code, file: File, service: str) -> Cond:
-    pattern = re.compile(SPEAKS_OF.get(service, re.escape(service)), re.IGNORECASE)
-    return code.space.union(line.cond for line in file.lines if pattern.search(line.text))
 
 
 def _mapping(node: yaml.Node | None) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:

@@ -10,19 +10,13 @@ IF = re.compile(r"({%-?\s*(?:el)?if\s+)(.+?)(\s*-?%})", re.DOTALL)
 FOR_IF = re.compile(r"({%-?\s*for\s+\w+\s+in\s+[^%]+?\s+if\s+)([^%]+?)(\s*-?%})", re.DOTALL)
 FOR = re.compile(r"({%-?\s*for\s+\w+\s+in\s+)([^%]+?)(\s*-?%})", re.DOTALL)
 FILTER = re.compile(r"\|\s*(selectattr|rejectattr|select|reject)\(")
-OPERATIONS = re.compile(
-    r"^template/(fly\.toml|render\.yaml|config/|\.kamal/|kubernetes/|railway/|compose\.production|\.github/|\.gitlab-ci"
-    r"|docs/(deploy-|ci\.|runbook/README)|production\.env)"
-)
-"""Files of operations. The proof does not know their formats, and finds only a missing process, service or command. The
-platforms' models in the rendered tests are to find the other faults."""
 OPPOSITE = {"selectattr": "rejectattr", "rejectattr": "selectattr", "select": "reject", "reject": "select"}
 
 
 def jinja_mutants(proof: Proof) -> Mutants:
     """Negate each condition, drop each condition of a loop, empty each loop, invert and drop each filter."""
     for path in proof.source.files:
-        if (not path.endswith(".jinja") and path != QUESTIONS_FILE) or OPERATIONS.match(path):
+        if not path.endswith(".jinja") and path != QUESTIONS_FILE:
             continue
         text = proof.source.text(path)
         if path == QUESTIONS_FILE:

@@ -17,6 +17,7 @@ SQLITE: Final = frozenset({"sqlite", "sqlite+aiosqlite"})
 POOLER: Final = "pgbouncer"
 """The query parameter by which hosted poolers and Prisma mark a pooler in transaction mode."""
 DRIVER_PARAMETERS: Final = frozenset({"host", "port", "ssl", "passfile", "target_session_attrs"})
+MAX_PORT: Final = 65535
 TLS_FILES: Final = ("sslrootcert", "sslcert", "sslkey")
 SERVER_PARAMETERS: Final = frozenset({"application_name", "options"})
 DROPPED: Final = frozenset(
@@ -119,6 +120,10 @@ def _explain(value: str) -> None:
     """Refuse frequent mistakes, each with advice."""
     if value[:1] in {'"', "'"}:
         raise ValueError("has quotes around it; leave them out (`docker run --env-file` keeps them)")
+    if value.startswith("psql "):
+        raise ValueError("is a command; leave out `psql` and the quotes around the URL")
+    if re.match(r"(host|dbname|user)\s*=", value):
+        raise ValueError(f"is a list of libpq's parameters; it must look like {FORMS}")
     if value.startswith("jdbc:"):
         raise ValueError(f"is a JDBC URL; it must look like {FORMS}")
     parts = _PARTS.fullmatch(value)
@@ -145,6 +150,8 @@ def _with_hosts_as_parameters(value: str) -> str:
 def _postgresql(url: URL) -> URL:
     if not url.database:
         raise ValueError(f"names no database; it must look like {FORMS}")
+    if url.port is not None and not 0 < url.port <= MAX_PORT:
+        raise ValueError(f"has the port {url.port}, which is not between 1 and {MAX_PORT}")
     query: dict[str, str | tuple[str, ...]] = {}
     for name, value in url.query.items():
         if name in {"sslmode", "ssl"}:
@@ -158,6 +165,8 @@ def _postgresql(url: URL) -> URL:
 
 
 def _check_parameters(query: Mapping[str, str | tuple[str, ...]]) -> None:
+    if "unix_sock" in query:
+        raise ValueError("has unix_sock; name the socket's folder instead: ?host=/cloudsql/project:region:instance")
     unknown = sorted(query.keys() - DRIVER_PARAMETERS - SERVER_PARAMETERS - {*TLS_FILES, POOLER})
     if unknown:
         raise ValueError(f"has query parameters that the driver does not know: {', '.join(unknown)}; leave them out")

@@ -39,7 +39,7 @@ async def make_report(runtime: Runtime, day: date) -> DailyReport:
     metrics: dict[str, int] = {}
     database = await runtime.database.replica()
     async with database.reading() as session:
-        for metric in (metric for module in modules_of(runtime) for metric in module.metrics):
+        for metric in (metric for module in modules_of(runtime) for metric in module.report_metrics):
             # A sum may be a decimal.
             metrics[metric.name] = int((await session.scalars(metric.count(since, until))).one())
     return DailyReport(day=day, metrics=metrics)

@@ -154,6 +154,11 @@ class Database:
         return AsyncSession(self.engine, expire_on_commit=False, info={ON_BULK_CHANGE: self.on_bulk_change})
 
     @property
+    def has_replica(self) -> bool:
+        """Whether a read replica is configured."""
+        return self._replica is not None
+
+    @property
     def engines(self) -> tuple[AsyncEngine, ...]:
         """The engines of this database and its replica; none if no database is configured."""
         own = () if self._engine is None else (self._engine,)

@@ -10,7 +10,8 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExecutionContext
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
 
-from app.core.ports.telemetry import NOTABLE_WAIT, DatabaseQuery, PoolCheckout, PoolWait, Telemetry
+from app.core.ports.operations import DatabaseQuery, PoolCheckout
+from app.core.ports.telemetry import Telemetry
 
 _KEY: Final = "telemetry"
 
@@ -35,18 +36,18 @@ def _checkouts_reported(engine: Engine, telemetry: Telemetry) -> Iterator[None]:
     pool = engine.pool
     connect = pool.connect
 
+    def checkout(began: float) -> PoolCheckout:
+        in_use = pool.checkedout() if isinstance(pool, QueuePool) else 1
+        return telemetry.start(PoolCheckout(in_use=in_use, waited=time.perf_counter() - began))
+
     def connect_and_report() -> PoolProxiedConnection:
         began = time.perf_counter()
         try:
             connection = connect()
         except BaseException as error:
-            _report_wait(telemetry, began, error)
+            telemetry.finish(checkout(began), error)
             raise
-        waited = time.perf_counter() - began
-        if waited >= NOTABLE_WAIT:
-            _report_wait(telemetry, began)
-        in_use = pool.checkedout() if isinstance(pool, QueuePool) else 1
-        connection.info[_KEY] = telemetry.start(PoolCheckout(in_use=in_use, waited=waited))
+        connection.info[_KEY] = checkout(began)
         return connection
 
     pool.connect = connect_and_report  # type: ignore[method-assign]  # restored below
@@ -54,10 +55,6 @@ def _checkouts_reported(engine: Engine, telemetry: Telemetry) -> Iterator[None]:
         yield
     finally:
         del pool.connect
-
-
-def _report_wait(telemetry: Telemetry, began: float, error: BaseException | None = None) -> None:
-    telemetry.finish(telemetry.start(PoolWait(started_at=began)), error)
 
 
 @contextmanager

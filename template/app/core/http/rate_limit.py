@@ -94,6 +94,11 @@ async def limit_anonymous(request: HTTPConnection, rate: str) -> None:
     await _hit(request, runtime, rate, f"{_address_key(request, runtime)} anonymous")
 
 
+async def allows(runtime: Runtime, rate: str, key: str) -> bool:
+    """Count an event that is not a request, and return whether its rate allows it."""
+    return rate == OFF or (await runtime.limiter.hit(rate, key)).allowed
+
+
 async def ensure_limited(request: HTTPConnection) -> None:
     """Count the request unless it was counted already: by the caller if known, otherwise by the address.
 

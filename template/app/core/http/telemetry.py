@@ -5,7 +5,8 @@ from typing import Final
 from starlette.types import Scope
 
 from app.core.context import RequestContext
-from app.core.ports.telemetry import HttpRequest, RealtimeConnection, Telemetry
+from app.core.ports.operations import HttpRequest, RealtimeConnection
+from app.core.ports.telemetry import Telemetry
 
 CLIENT_CLOSED: Final = 499
 """The status of a request whose client disconnected before the response started (as in nginx)."""

@@ -28,8 +28,8 @@ from app.core.inbox.models import InboxEvent, InboxStatus
 from app.core.jobs.names import job_name
 from app.core.manifest import InboxHandler, InboxJob, Payload, modules_of
 from app.core.observability.error_summary import one_line
+from app.core.ports.operations import InboxAttempt, WebhookReceipt
 from app.core.ports.queue import Json, UuidText
-from app.core.ports.telemetry import InboxAttempt, WebhookReceipt
 from app.core.runtime import Runtime
 from app.kit.backoff import backoff
 
@@ -42,6 +42,9 @@ LEASE = timedelta(seconds=90)
 """Duration for which an event belongs to one process: longer than a handler may take."""
 FIRST_RETRY_DELAY = timedelta(seconds=15)
 MAX_RETRY_DELAY = timedelta(hours=1)
+MAX_REPLAYED = 500
+REPLAY_WINDOW = timedelta(days=7)
+"""Age of the oldest event that `replay_exhausted` retries: one that always fails is not retried forever."""
 _NO_SYNC: Final = {"synchronize_session": False}
 
 
@@ -122,6 +125,30 @@ async def replay_in(runtime: Runtime, session: AsyncSession, id_: UUID, *, enque
     if found and enqueue:
         await runtime.queue.enqueue(session, process_inbox_event, str(id_), job_id=f"inbox:{id_}")
     return found
+
+
+async def replay_exhausted(runtime: Runtime, provider: str) -> int:
+    """Retry a provider's recent events that failed after all attempts, as in a long outage. Return their number.
+
+    Events that failed with `UnusableEventError` are not retried, unless it was raised by the last attempt.
+    """
+    statement = (
+        select(col(InboxEvent.id))
+        .where(
+            col(InboxEvent.provider) == provider,
+            col(InboxEvent.status) == InboxStatus.FAILED,
+            col(InboxEvent.attempts) >= MAX_ATTEMPTS,
+            col(InboxEvent.received_at) >= utc_now() - REPLAY_WINDOW,
+        )
+        .order_by(col(InboxEvent.id))
+        .limit(MAX_REPLAYED)
+    )
+    async with runtime.database.transaction() as session:
+        ids = (await session.scalars(statement)).all()
+        replayed = sum([await replay_in(runtime, session, id_) for id_ in ids])
+    if replayed:
+        logger.warning("inbox_events_replayed", provider=provider, events=replayed)
+    return replayed
 
 
 async def get_event(runtime: Runtime, id_: UUID) -> InboxEvent | None:

@@ -20,8 +20,8 @@ from app.core.db.database import after_commit
 from app.core.jobs.job_log import logged_attempt
 from app.core.jobs.names import by_job_name, listed_name
 from app.core.jobs.options import JobOptions, options_of
+from app.core.ports.operations import JobAttempt
 from app.core.ports.queue import JobFailedError, JobFunction, Json, Queue, raise_failures, to_json
-from app.core.ports.telemetry import JobAttempt
 from app.core.runtime import Runtime
 from app.kit.backoff import backoff
 from app.kit.cancellation import is_cancelled

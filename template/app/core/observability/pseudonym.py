@@ -1,11 +1,11 @@
 """Pseudonyms of network addresses, so that logs show repeated requests of one client without its address."""
 
 import hmac
-from functools import lru_cache
 
 from pydantic import SecretStr
 
-_PURPOSE = b"pseudonyms of network addresses"
+from app.kit.derived_key import derived_key
+
 _LENGTH = 16
 
 
@@ -14,9 +14,5 @@ def pseudonym(secret: SecretStr, address: str) -> str:
 
     A plain hash could be reversed by trying every address; this one is keyed with SECRET_KEY.
     """
-    return hmac.digest(_key(secret.get_secret_value()), address.encode(), "sha256").hex()[:_LENGTH]
-
-
-@lru_cache(maxsize=2)
-def _key(secret: str) -> bytes:
-    return hmac.digest(secret.encode(), _PURPOSE, "sha256")
+    key = derived_key(secret, "pseudonyms of network addresses")
+    return hmac.digest(key, address.encode(), "sha256").hex()[:_LENGTH]

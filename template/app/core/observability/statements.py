@@ -7,9 +7,19 @@ from typing import Final, NamedTuple
 MAX_TEXT: Final = 2_000
 MAX_ANALYSED: Final = 20_000
 """Characters of a statement that are looked at: statements of many rows grow without a limit."""
+COMMENT_DEPTH: Final = 3
+
+
+def _comment(depth: int) -> str:
+    """Return the pattern of a comment, in which PostgreSQL allows others. What is nested deeper ends with the text."""
+    inner = f"|{_comment(depth - 1)}" if depth else ""
+    return rf"/\*(?:(?:[^*/]|\*(?!/)|/(?!\*){inner})*+(?:\*/|$)|.*)"
+
+
 _VALUES: Final = re.compile(
     r"""(?P<identifier>"(?:[^"]|"")*")|[eE]'(?:[^'\\]|''|\\.)*(?:'|$)|'(?:[^']|'')*(?:'|$)"""
-    r"""|(?P<tag>\$(?:[A-Za-z_]\w*)?\$).*?(?:(?P=tag)|$)|(?P<name>[A-Za-z_$:][\w$]*)|\d[\w.]*|--[^\n]*|/\*.*?(?:\*/|$)""",
+    r"""|(?P<tag>\$(?:[A-Za-z_]\w*)?\$).*?(?:(?P=tag)|$)|(?P<name>[A-Za-z_$:][\w$]*)|\d[\w.]*|--[^\n]*|"""
+    + _comment(COMMENT_DEPTH),
     re.DOTALL,
 )
 _LISTS: Final = re.compile(r"\((?:\s*(?:\?|\$\d+|:\w+)(?:::\w+)?\s*,){2,}\s*(?:\?|\$\d+|:\w+)(?:::\w+)?\s*\)")

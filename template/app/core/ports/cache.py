@@ -17,7 +17,8 @@ import structlog
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
-from app.core.ports.telemetry import CacheLookup, Telemetry
+from app.core.ports.operations import CacheLookup
+from app.core.ports.telemetry import Telemetry
 
 logger = structlog.stdlib.get_logger(__name__)
 

@@ -64,6 +64,8 @@ class SchemaChanges:
     def _compare(self, old: Json, new: Json, where: str) -> Iterator[str]:
         if self.direction is Direction.REQUEST:
             yield from _narrowed(old, new, where)
+        else:
+            yield from _widened(old, new, where)
         yield from self._compare_properties(old, new, where)
         for key, place in (("items", f"{where}[]"), ("additionalProperties", f"{where}{{}}")):
             if isinstance(old.get(key), dict) and isinstance(new.get(key), dict):
@@ -106,6 +108,17 @@ def _narrowed(old: Json, new: Json, where: str) -> Iterator[str]:
     for key in EXACT:
         if key in new and new[key] != old.get(key):
             yield f"{where}: {key} is now {new[key]}"
+
+
+def _widened(old: Json, new: Json, where: str) -> Iterator[str]:
+    """Describe the values that clients did not have to expect. Generated clients fail at an unknown value."""
+    known, possible = _allowed(old), _allowed(new)
+    if known is None:
+        return
+    if possible is None:
+        yield f"{where}: may now be any value, not only {', '.join(map(str, known))}"
+    else:
+        yield from (f"{where}: may now be {value!r}" for value in possible if value not in known)
 
 
 def _allowed(schema: Json) -> list[Any] | None:

@@ -20,14 +20,20 @@ TIMEOUT: Final = 600
 def checked_out(commit: str) -> Iterator[Path]:
     """Check a commit out into a temporary folder until the end of the block.
 
+    Yields:
+        The project's folder in it: the current one, which may be a folder of a larger repository.
+
     Raises:
-        UserError: git does not know the commit.
+        UserError: git does not know the commit, or the project did not exist in it.
     """
+    prefix = git("rev-parse", "--show-prefix")
     with tempfile.TemporaryDirectory(prefix="base-") as temporary:
         folder = Path(temporary) / "tree"
         git("worktree", "add", "--detach", str(folder), commit)
         try:
-            yield folder
+            if not (folder / prefix).is_dir():
+                raise UserError(f"The commit {commit} has no folder {prefix}")
+            yield folder / prefix
         finally:
             git("worktree", "remove", "--force", str(folder))
 

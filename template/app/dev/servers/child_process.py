@@ -60,7 +60,7 @@ if sys.platform != "win32":
 
     def become_nobody(folders: list[Path]) -> None:
         """Give the folders to the user `nobody` and continue as that user."""
-        import pwd  # noqa: PLC0415 - Windows has no such module
+        import pwd
 
         nobody = pwd.getpwnam("nobody")
         take_over(folders, nobody.pw_uid, nobody.pw_gid)

@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import json
-import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Annotated, Final
@@ -16,11 +15,11 @@ from app.core.config.settings import Environment
 from app.email.delivery import Failure, ProviderError
 from app.email.port import Attachment
 from app.kit.resilience.retry_after import parse_retry_after
+from app.kit.urls import check_server_url
 
 JSON_HEADERS: Final = {"Content-Type": "application/json"}
 TIMEOUT: Final = httpx.Timeout(10, connect=5)
 
-_URL: Final = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?")
 _NOTHING_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _REJECTED: Final = {
     codes.BAD_REQUEST,
@@ -32,11 +31,10 @@ _REJECTED: Final = {
 
 def check_api_url(value: str, info: ValidationInfo) -> str:
     """Validate the base URL of an API, and return it without a trailing slash."""
-    if not _URL.fullmatch(value):
-        raise ValueError("must be a URL like https://api.example.com")
-    if not value.startswith("https://") and info.data.get("ENVIRONMENT") is not Environment.LOCAL:
+    url = check_server_url(value)
+    if not url.startswith("https://") and info.data.get("ENVIRONMENT") is not Environment.LOCAL:
         raise ValueError("must start with https:// outside local, because requests carry credentials")
-    return value.rstrip("/")
+    return url
 
 
 ApiUrl = Annotated[str, AfterValidator(check_api_url)]

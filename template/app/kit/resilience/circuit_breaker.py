@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import structlog
 
-from app.kit.external_calls import reported_call
+from app.kit.external_calls import announce_system, reported_call
 from app.kit.resilience.circuit_store import (
     Admission,
     CircuitPolicy,
@@ -52,6 +52,7 @@ class CircuitBreaker:
         self._transient = matcher(transient)
         self._policy = CircuitPolicy(name=name, threshold=threshold, recovery=recovery, probe_timeout=probe_timeout)
         self._own = MemoryCircuits()
+        announce_system(name)
 
     @asynccontextmanager
     async def guard(self) -> AsyncIterator[None]:

@@ -6,19 +6,21 @@ from typing import Any
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic_core import CoreSchema, core_schema
+
+from app.kit.text import bounded_string, too_long
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StringFormat:
     """A string with a format: `Slug = Annotated[str, StringFormat(check=check_slug, …)]`.
 
-    White space at both ends is removed, then the length is checked, then the format. Lone surrogates and bytes are
-    refused. The value is the canonical form: validating it again does not change it.
+    The length is checked first, then white space at both ends is removed, then the format is checked. Lone surrogates
+    and bytes are refused. The value is the canonical form: validating it again does not change it.
 
     Attributes:
         check: returns the canonical form, or raises `ValueError`.
-        max_length: in characters, of the input and of the canonical form.
+        max_length: in characters, without the white space at both ends; of the input and of the canonical form.
         format: the name of the format in OpenAPI.
         examples: for OpenAPI, each in canonical form.
         pattern: for OpenAPI, a regular expression that every accepted string matches.
@@ -33,9 +35,7 @@ class StringFormat:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401
         """See pydantic's "Customizing validation with `__get_pydantic_core_schema__`"."""
-        text = core_schema.str_schema(
-            strict=True, strip_whitespace=True, min_length=self.min_length, max_length=self.max_length
-        )
+        text = bounded_string(min_length=self.min_length, max_length=self.max_length, strict=True)
         return core_schema.no_info_after_validator_function(self._checked, text)
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
@@ -46,9 +46,5 @@ class StringFormat:
     def _checked(self, value: str) -> str:
         result = self.check(value)
         if len(result) > self.max_length:
-            raise PydanticCustomError(
-                "string_too_long",
-                "String should have at most {max_length} characters",
-                {"max_length": self.max_length},
-            )
+            raise too_long(self.max_length)
         return result

@@ -8,7 +8,7 @@ libmagic is a C library.
 from typing import Final
 
 SNIFF_LENGTH: Final = 512
-"""The number of bytes from the start of the file that the functions need."""
+"""The number of bytes from the start of the file that the functions read. They ignore any more."""
 UNKNOWN: Final = "application/octet-stream"
 
 # Offset, bytes, and the types whose files all have them: the first one is the default.
@@ -53,7 +53,7 @@ _MARKUP_TYPES: Final = frozenset({"text/html", "application/xhtml+xml", "image/s
 
 def sniff(start: bytes) -> str | None:
     """Return the type of a file that starts with these bytes, or `None` if they have no known signature."""
-    names = _signed(start)
+    names = _signed(start[:SNIFF_LENGTH])
     return names[0] if names else None
 
 
@@ -63,6 +63,7 @@ def detect_type(declared: str, start: bytes) -> str | None:
     For `application/octet-stream`, return the detected type, or `application/octet-stream` if there is none. Parameters
     and the case of the declared type don't matter.
     """
+    start = start[:SNIFF_LENGTH]
     names = _signed(start)
     essence = declared.partition(";")[0].strip().lower()
     if essence == UNKNOWN:

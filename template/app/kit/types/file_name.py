@@ -29,11 +29,12 @@ _DEVICES: Final = frozenset({
 def clean_file_name(value: str) -> str:
     """Return the name without folders, hidden and reserved characters, cut to 200 characters and 255 bytes.
 
-    The caller limits the length first.
-
     Raises:
-        ValueError: nothing remains, or the name contains a line break or another control character.
+        ValueError: the name has more than 255 characters, contains a line break or another control character, or
+            nothing of it remains.
     """
+    if len(value) > _MAX_TYPED_LENGTH:
+        raise ValueError(f"must have at most {_MAX_TYPED_LENGTH} characters")
     if _CONTROL.search(value):
         raise ValueError("must not contain control characters")
     # Normalized last: a hidden character may separate a letter from its accent.

@@ -10,6 +10,8 @@ _PRIVATE_V4: Final = (
     IPv4Network("192.88.99.0/24"),  # 6to4 relays
     IPv4Network("224.0.0.0/3"),  # multicast, and reserved
 )
+MAX_ADDRESS_LENGTH: Final = 100
+"""Characters: an IPv6 address has 45 at most, without its zone."""
 _UNICAST_V6: Final = IPv6Network("2000::/3")
 _PRIVATE_V6: Final = (
     IPv6Network("2001::/23"),  # protocol assignments, such as Teredo
@@ -30,6 +32,8 @@ def is_public_address(address: str | IPv4Address | IPv6Address) -> bool:
     Raises:
         ValueError: the text is not an IP address.
     """
+    if isinstance(address, str) and len(address) > MAX_ADDRESS_LENGTH:
+        raise ValueError("The text is too long for an IP address.")
     parsed = ip_address(address)
     if isinstance(parsed, IPv6Address):
         embedded = _embedded(parsed)

@@ -43,9 +43,11 @@ def parse_media_type(value: str) -> ParsedMediaType:
     Raises:
         ValueError: it is longer than 255 characters, not a media type, or has a parameter twice.
     """
+    if len(value) > MAX_MEDIA_TYPE_LENGTH:
+        raise _invalid()
     essence, separator, rest = value.partition(";")
     essence = essence.strip(" \t").lower()
-    if len(value) > MAX_MEDIA_TYPE_LENGTH or not _ESSENCE.fullmatch(essence):
+    if not _ESSENCE.fullmatch(essence):
         raise _invalid()
     return ParsedMediaType(essence, MappingProxyType(_parameters(rest) if separator else {}))
 

@@ -21,10 +21,13 @@ from app.kit.types.currency import MINOR_DIGITS, CurrencyCode, check_currency
 MAX_AMOUNT: Final = 10**15
 """Larger than any invoice, and exact as a JSON number in every language (below 2**53)."""
 
+MAX_NUMBER_LENGTH: Final = 100
+"""Characters of a number in text, such as `19.99`."""
+
 _EXACT: Final = Context(prec=60, traps=[Inexact, InvalidOperation, Overflow])
 """Refuses results with more digits: the largest amount times a factor of 40 digits is exact."""
 
-MinorUnits = Annotated[
+Amount = Annotated[
     int,
     Field(
         strict=True,
@@ -69,7 +72,7 @@ class Money:
 
     __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
 
-    amount: MinorUnits
+    amount: Amount
     currency: CurrencyCode
 
     def __post_init__(self) -> None:
@@ -90,6 +93,10 @@ class Money:
         digits = MINOR_DIGITS[code]
         if isinstance(value, float):
             raise AmountError("The digits of a float are not exact: pass a Decimal or a string.")
+        if isinstance(value, bool) or (isinstance(value, str) and len(value) > MAX_NUMBER_LENGTH):
+            raise AmountError("The value is not a number that can be an amount.")
+        if isinstance(value, int) and abs(value) > MAX_AMOUNT:
+            raise AmountError
         with localcontext(_EXACT):
             try:
                 minor = Decimal(value).scaleb(digits)

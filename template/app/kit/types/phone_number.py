@@ -26,7 +26,8 @@ def check_phone_number(value: str, region: str | None = None) -> str:
         ValueError: no country assigns such a number.
     """
     try:
-        number = phonenumbers.parse(value, region) if _TYPED.fullmatch(value) else None
+        is_typed = len(value) <= MAX_TYPED_LENGTH and _TYPED.fullmatch(value)
+        number = phonenumbers.parse(value, region) if is_typed else None
     except phonenumbers.NumberParseException:
         number = None
     if number is None or not phonenumbers.is_valid_number(number):

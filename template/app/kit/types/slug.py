@@ -14,9 +14,9 @@ def check_slug(value: str) -> str:
     """Return the slug unchanged.
 
     Raises:
-        ValueError: it contains other characters than a to z, 0 to 9 and single hyphens between them.
+        ValueError: it contains other characters than a to z, 0 to 9 and single hyphens between them, or more than 80.
     """
-    if not _VALID.fullmatch(value):
+    if len(value) > MAX_SLUG_LENGTH or not _VALID.fullmatch(value):
         raise ValueError('must be a slug like "my-first-post": a to z, 0 to 9, and single hyphens between them')
     return value
 

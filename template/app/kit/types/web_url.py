@@ -31,7 +31,8 @@ def check_http_url(value: str) -> str:
     """Return an absolute `http` or `https` URL in its ASCII form: scheme and host in lower case, the path encoded.
 
     Raises:
-        ValueError: it is not an absolute `http` or `https` URL, or it contains credentials.
+        ValueError: it is not an absolute `http` or `https` URL, it contains credentials, or it is longer than 2,000
+            characters.
     """
     return str(_parsed(value))
 
@@ -54,7 +55,7 @@ def check_public_http_url(value: str) -> str:
 
 def _parsed(value: str) -> Url:
     hint = 'must be a URL like "https://example.com/page"'
-    start = _START.match(value)
+    start = _START.match(value) if len(value) <= MAX_URL_LENGTH else None
     if start is None or _AMBIGUOUS.search(value):
         raise ValueError(hint)
     if "@" in start[1]:

@@ -1,6 +1,5 @@
 """Files on this machine's disk, behind links that this application signs and serves itself."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -27,11 +26,14 @@ class LocalSettings(ModuleSettings):
 async def _open(runtime: Runtime) -> AsyncIterator[Storage]:
     settings = runtime.resource(LocalSettings)
     disk = LocalDisk(settings.STORAGE_LOCAL_PATH, min_free=settings.STORAGE_LOCAL_MIN_FREE)
-    await asyncio.to_thread(disk.remove_abandoned)
     base_url = f"{runtime.settings.public_api_url}/public{local_routes.router.prefix}"
     storage = LocalStorage(disk, LinkSigner(runtime.settings.secret_keys), base_url)
     runtime.provide(LocalStorage, storage)
-    yield storage
+    try:
+        await storage.run(disk.remove_abandoned)
+        yield storage
+    finally:
+        storage.close()
 
 
 async def _check(runtime: Runtime) -> None:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from app.core.db.models import utc_now
 from app.core.errors import ForbiddenError
+from app.kit.derived_key import derived_key
 
 
 class InvalidLinkError(ForbiddenError):
@@ -64,10 +65,7 @@ class LinkSigner:
     """
 
     def __init__(self, secrets: Sequence[SecretStr]) -> None:
-        self._keys = [
-            hmac.digest(secret.get_secret_value().encode(), b"links of the local storage", hashlib.sha256)
-            for secret in secrets
-        ]
+        self._keys = [derived_key(secret, "links of the local storage") for secret in secrets]
 
     def sign(self, method: str, key: str, permission: Permission) -> SignedPermission:
         """Sign a permission for one method and key."""

@@ -1,6 +1,5 @@
 """The routes behind the links: a link permits one upload or the download of one object."""
 
-import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -150,8 +149,8 @@ async def _require_pending(runtime: Runtime, key: str) -> None:
 
 async def _existing(storage: LocalStorage, key: str) -> tuple[Path, os.stat_result]:
     try:
-        path = await asyncio.to_thread(storage.disk.path, key)
-        stat = await asyncio.to_thread(path.stat)
+        path = await storage.run(storage.disk.path, key)
+        stat = await storage.run(path.stat)
     except PermissionError:
         raise InvalidLinkError from None
     except (FileNotFoundError, NotADirectoryError):

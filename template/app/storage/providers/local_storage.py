@@ -1,9 +1,12 @@
 """The store on this machine's disk."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from datetime import timedelta
+from functools import partial
 from io import FileIO
 from itertools import batched
 from typing import Final
@@ -20,6 +23,8 @@ logger = structlog.stdlib.get_logger(__name__)
 
 CHUNK_SIZE: Final = 256 * 1024
 BATCH_SIZE: Final = 1000
+THREADS: Final = 8
+"""Operations on the disk at the same time."""
 
 
 class LocalStorage:
@@ -35,6 +40,17 @@ class LocalStorage:
         self.disk = disk
         self.signer = signer
         self._base_url = base_url
+        # asyncio's own threads also resolve names: with a slow DNS server, files would wait.
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="files")
+
+    def close(self) -> None:
+        """End the threads, without waiting for operations on the disk that hang."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def run[**P, T](self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a function that blocks in a thread of this store."""
+        call = partial(copy_context().run, function, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
 
     async def upload(self, key: str, content: AsyncIterator[bytes], *, content_type: str) -> None:  # noqa: ARG002 - files have none
         """See `Storage.upload`."""
@@ -51,12 +67,12 @@ class LocalStorage:
     async def download(self, key: str, *, first: int | None = None) -> AsyncIterator[bytes]:
         """See `Storage.download`."""
         with _port_errors():
-            file = await asyncio.to_thread(self.disk.open, key)
+            file = await self.run(self.disk.open, key)
         try:
             left = first
             while left is None or left > 0:
                 with _port_errors():
-                    chunk = await asyncio.to_thread(file.read, CHUNK_SIZE if left is None else min(CHUNK_SIZE, left))
+                    chunk = await self.run(file.read, CHUNK_SIZE if left is None else min(CHUNK_SIZE, left))
                 if not chunk:
                     return
                 left = None if left is None else left - len(chunk)
@@ -67,20 +83,20 @@ class LocalStorage:
     async def find(self, key: str) -> StoredObject | None:
         """See `Storage.find`."""
         with _port_errors():
-            return await asyncio.to_thread(self.disk.find, key)
+            return await self.run(self.disk.find, key)
 
     async def delete(self, key: str) -> None:
         """See `Storage.delete`."""
         with _port_errors():
-            await asyncio.to_thread(self.disk.delete, key)
+            await self.run(self.disk.delete, key)
 
     async def list_files(self, prefix: str) -> AsyncIterator[Sequence[StoredObject]]:
         """See `Storage.list_files`."""
         with _port_errors():
-            batches = await asyncio.to_thread(lambda: batched(self.disk.walk(prefix), BATCH_SIZE))
+            batches = await self.run(lambda: batched(self.disk.walk(prefix), BATCH_SIZE))
         while True:
             with _port_errors():
-                batch = await asyncio.to_thread(next, batches, ())
+                batch = await self.run(next, batches, ())
             if not batch:
                 return
             yield batch
@@ -102,7 +118,7 @@ class LocalStorage:
     async def check_space(self) -> None:
         """Raise `StorageFullError` if the disk has too little free space."""
         with _port_errors():
-            await asyncio.to_thread(self.disk.check_space)
+            await self.run(self.disk.check_space)
 
     def _presigned(self, method: str, key: str, permission: Permission, headers: dict[str, str]) -> PresignedRequest:
         query = urlencode(self.signer.sign(method, key, permission).model_dump(exclude_none=True))
@@ -111,28 +127,28 @@ class LocalStorage:
 
     async def _write(self, key: str, content: AsyncIterator[bytes], *, replace: bool) -> None:
         with _port_errors():
-            partial = await asyncio.to_thread(self.disk.open_partial)
+            file = await self.run(self.disk.open_partial)
         try:
-            await self._fill(partial, content)
+            await self._fill(file, content)
             with _port_errors():
-                await asyncio.to_thread(self.disk.commit, partial, key, replace=replace)
+                await self.run(self.disk.commit, file, key, replace=replace)
         except BaseException:
             # Also when the request is cancelled because its client has disconnected.
-            self.disk.discard(partial)
+            self.disk.discard(file)
             raise
 
-    async def _fill(self, partial: FileIO, content: AsyncIterator[bytes]) -> None:
+    async def _fill(self, file: FileIO, content: AsyncIterator[bytes]) -> None:
         buffered = bytearray()
         async for chunk in content:
             buffered += chunk
             if len(buffered) >= CHUNK_SIZE:
-                await self._append(partial, bytes(buffered))
+                await self._append(file, bytes(buffered))
                 buffered.clear()
-        await self._append(partial, bytes(buffered))
+        await self._append(file, bytes(buffered))
 
-    async def _append(self, partial: FileIO, chunk: bytes) -> None:
+    async def _append(self, file: FileIO, chunk: bytes) -> None:
         with _port_errors():
-            await asyncio.to_thread(self.disk.append, partial, chunk)
+            await self.run(self.disk.append, file, chunk)
 
 
 @contextmanager

@@ -124,6 +124,12 @@ class TestRefused:
             ("postgresql://me:p?ss@h/name", "%3F"),
             ('"postgresql://me:secret@h/name"', "quotes"),
             ("jdbc:postgresql://h/name", "JDBC"),
+            # As Neon's and Render's consoles show it for copying.
+            ("psql 'postgresql://me:secret@h/name'", "leave out `psql`"),
+            ("host=h dbname=name user=me password=secret", "libpq's parameters"),
+            # As Cloud SQL documents it for pg8000.
+            ("postgresql+pg8000://me:secret@/name?unix_sock=/cloudsql/p:r:i/.s.PGSQL.5432", "host=/cloudsql"),
+            ("postgresql://me:secret@h:65536/name", "between 1 and 65535"),
             ("postgresql://me:secret@h", "names no database"),
             ("postgresql://me:secret@h/name?sslmode=sometimes", "unknown sslmode"),
             ("postgresql://me:secret@h/name?sslrootcert=/nowhere/root.pem", "sslrootcert that does not exist"),

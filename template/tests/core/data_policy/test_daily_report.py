@@ -33,7 +33,7 @@ async def read(runtime: Runtime, report: DailyReport) -> None:
 MODULE = Module(
     name="things",
     subscribers=(Subscriber(DailyReport, read),),
-    metrics=(
+    report_metrics=(
         ReportMetric(name="things_made", count=rows_since(col(Thing.created_at))),
         ReportMetric(name="things_noted", count=rows_since(col(Thing.created_at), col(Thing.note).is_not(None))),
         ReportMetric(name="things", count=rows(Thing)),

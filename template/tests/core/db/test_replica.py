@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from fastapi import APIRouter
@@ -18,7 +18,7 @@ from app.core.db.models import utc_now
 from app.core.db.replica import RETRY_INTERVAL, Replica
 from app.core.http.dependencies import ReplicaSessionDep, SessionDep
 from app.core.manifest import Module
-from app.core.ports.telemetry import DatabaseQuery
+from app.core.ports.operations import DatabaseQuery
 from app.dev.servers.postgres import private_postgres
 from app.main import create_app
 from app.migrate.migrations import upgrade
@@ -42,7 +42,7 @@ async def read_names(session: SessionDep, replica: ReplicaSessionDep) -> tuple[s
 
 
 @pytest.fixture(scope="module")
-def server(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+async def server(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Databases]:
     """Databases of a PostgreSQL server, even if the other tests run on SQLite, which has no replicas."""
     if isinstance(databases, PostgresDatabases):
         yield databases
@@ -52,6 +52,7 @@ def server(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> It
         postgres_databases(private.url(), upgrade) as opened,
     ):
         yield opened
+        await opened.close()
 
 
 @pytest.fixture
@@ -115,6 +116,19 @@ async def test_a_statement_that_the_replica_cancels_is_answered_with_503(databas
 async def test_a_replica_that_cannot_be_reached_is_left_out(urls: tuple[str, str], settings: Settings) -> None:
     database = open_pair(settings, urls[0], UNREACHABLE)
     assert await database.replica() is database
+    await database.dispose()
+
+
+@pytest.mark.parametrize("has_replica", [True, False])
+async def test_readiness_reports_a_replica_that_cannot_be_reached(
+    urls: tuple[str, str], settings: Settings, *, has_replica: bool
+) -> None:
+    database = open_pair(settings, urls[0], urls[1] if has_replica else UNREACHABLE)
+    async with make_client(create_app(MODULES, runtime=make_runtime(database))) as client:
+        answer = await client.get("/api/v1/public/health/ready")
+    degraded = [] if has_replica else ["replica"]
+    assert answer.status_code == 200
+    assert [name for name in answer.json()["degraded"] if name == "replica"] == degraded
     await database.dispose()
 
 

@@ -15,7 +15,7 @@ from app.core.http.guards import once_per_connection
 from app.core.http.rate_limit import RateLimit, limit_user
 from app.core.inbox.models import InboxEvent
 from app.core.manifest import Guards, Module
-from app.core.ports.telemetry import RealtimeConnection
+from app.core.ports.operations import RealtimeConnection
 from tests.core.applications import API, Build
 from tests.core.telemetry import Recorder
 

@@ -14,7 +14,15 @@ from app.core.db.models import utc_now
 from app.core.errors import BadRequestError
 from app.core.inbox import service as inbox
 from app.core.inbox.models import InboxStatus
-from app.core.inbox.service import MAX_ATTEMPTS, UnusableEventError, list_events, process_inbox_event, receive, replay
+from app.core.inbox.service import (
+    MAX_ATTEMPTS,
+    UnusableEventError,
+    list_events,
+    process_inbox_event,
+    receive,
+    replay,
+    replay_exhausted,
+)
 from app.core.lifecycle import create_runtime
 from app.core.manifest import Module
 from app.core.module import module as core
@@ -210,6 +218,25 @@ class TestReplay:
         await runtime.queue.drain()
         assert (await only_event(runtime)).status == InboxStatus.DONE
         assert await sold(runtime) == ["cup"]
+
+    async def test_of_exhausted_events_leaves_unusable_and_old_ones(
+        self, runtime: Runtime, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        shop.error = ConnectionError("an outage")
+        await tell(runtime)
+        for _ in range(MAX_ATTEMPTS):
+            await handle(runtime)
+        provider = (await only_event(runtime)).provider
+        assert await replay_exhausted(runtime, "another") == 0
+        with monkeypatch.context() as patch:
+            patch.setattr(inbox, "REPLAY_WINDOW", timedelta(days=-1))
+            assert await replay_exhausted(runtime, provider) == 0
+        shop.error = UnusableEventError("no such item")
+        assert await replay_exhausted(runtime, provider) == 1
+        await runtime.queue.drain()
+        event = await only_event(runtime)
+        assert (event.status, event.attempts) == (InboxStatus.FAILED, 1)
+        assert await replay_exhausted(runtime, provider) == 0
 
     async def test_can_run_immediately(self, runtime: Runtime, shop: Shop) -> None:
         shop.error = UnusableEventError("not yet")

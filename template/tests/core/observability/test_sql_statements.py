@@ -1,6 +1,7 @@
 """SQL in logs and telemetry: no values, bounded, few names."""
 
 import sys
+import time
 
 import pytest
 
@@ -25,6 +26,10 @@ SECRET = "hidden"
         ("SELECT a FROM t WHERE b IN ($1, $2, $3, $4)", "SELECT t", "SELECT a FROM t WHERE b IN (?, …)"),
         ("SELECT a FROM t WHERE b IN (?, ?, ?)", "SELECT t", "SELECT a FROM t WHERE b IN (?, …)"),
         ("SELECT a -- hidden\nFROM t /* hidden */", "SELECT t", "SELECT a FROM t"),
+        ("SELECT a /* x /* y */ hidden */ FROM t", "SELECT t", "SELECT a FROM t"),
+        ("SELECT a /* /* */ /*/ hidden **/ */ FROM t", "SELECT t", "SELECT a FROM t"),
+        ("SELECT a /*/*/*/*/*/**/*/*/*/*/*/ hidden */ FROM t", "SELECT", "SELECT a"),
+        ("SELECT a /* /* hidden */", "SELECT", "SELECT a"),
         ("", "SQL", ""),
         ("(((", "SQL", "((("),
     ],
@@ -38,6 +43,13 @@ def test_has_no_values(sql: str, summary: str, text: str) -> None:
 def test_is_bounded() -> None:
     assert len(describe("SELECT " + "a, " * 100_000).text) <= MAX_TEXT
     assert SECRET not in describe("SELECT '" + "x" * 50_000 + SECRET).text
+
+
+@pytest.mark.parametrize("part", ["/*", "/* ", "*/", "/**", "'/*", "*"])
+def test_is_read_in_a_short_time(part: str) -> None:
+    started = time.perf_counter()
+    describe("SELECT /*" + part * 10_000)
+    assert time.perf_counter() - started < 1
 
 
 def test_keeps_no_long_statement_in_memory() -> None:

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 import pytest
 from structlog.testing import capture_logs
 
-from app.core.ports.telemetry import CacheLookup, Operation, Telemetry, TelemetryListener
+from app.core.ports.operations import CacheLookup, Operation
+from app.core.ports.telemetry import Telemetry, TelemetryListener
 from tests.core.telemetry import Recorder
 
 

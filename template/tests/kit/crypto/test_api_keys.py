@@ -1,5 +1,6 @@
 """API keys."""
 
+import hmac
 import re
 
 import pytest
@@ -41,6 +42,17 @@ class TestVerify:
 
         assert LIVE.digest(made.key.get_secret_value()) == made.digest
         assert LIVE.matches(made.key.get_secret_value(), made.digest)
+
+    def test_the_digests_are_compared_in_constant_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        made, compared = LIVE.generate(), list[bytes]()
+
+        def compare(one: bytes, other: bytes) -> bool:
+            compared.extend((one, other))
+            return one == other
+
+        monkeypatch.setattr(hmac, "compare_digest", compare)
+        assert LIVE.matches(made.key.get_secret_value(), made.digest)
+        assert compared == [made.digest.encode()] * 2
 
     def test_a_known_key_stays_valid(self) -> None:
         # The checksum must not change: keys are in the hands of users.

@@ -1,5 +1,6 @@
 """Digests of streams, and keyed digests."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Iterable
 
@@ -28,6 +29,13 @@ class TestStream:
         parts = [b"a" * (LARGE_CHUNK + 1), b"b"]
 
         assert await stream_digest(chunks(parts)) == hashlib.sha256(b"".join(parts)).hexdigest()
+
+    async def test_the_event_loop_runs_while_a_large_chunk_is_hashed(self) -> None:
+        for size, ran in ((LARGE_CHUNK + 1, True), (10, False)):
+            other = asyncio.ensure_future(asyncio.sleep(0))
+            await stream_digest(chunks([b"a" * size]))
+            assert other.done() is ran
+            await other
 
     async def test_passes_the_chunks_on(self) -> None:
         stream = DigestStream(chunks([b"one", b"", b"two"]))

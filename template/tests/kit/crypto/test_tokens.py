@@ -2,6 +2,8 @@
 
 import hashlib
 import re
+import timeit
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -43,6 +45,14 @@ class TestComparison:
         assert equal_secrets(one, one)
         assert equal_secrets(one, other) is (one == other)
         assert equal_secrets(one, other.encode("utf-8", "surrogatepass")) is (one == other)
+
+    def test_takes_as_long_whatever_the_first_wrong_character_is(self) -> None:
+        secret = b"a" * 4_000_000
+        wrong = (b"b" + secret[1:], secret[:-1] + b"b")
+
+        early, late = (min(timeit.repeat(partial(equal_secrets, given, secret), number=1, repeat=5)) for given in wrong)
+
+        assert early > late / 3
 
     def test_lone_surrogates_are_a_wrong_secret(self) -> None:
         assert not equal_secrets("\ud800", "abc")

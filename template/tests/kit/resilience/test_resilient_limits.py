@@ -10,7 +10,7 @@ from app.kit.resilience.bulkhead import Bulkhead
 from app.kit.resilience.errors import BulkheadFullError, CircuitOpenError, UnavailableError
 from app.kit.resilience.resilient import Resilient
 from tests.kit.resilience.shop import resilient
-from tests.kit.resilience.systems import SOON, Hanging, System
+from tests.kit.resilience.systems import SOON, Hanging, System, cancel
 
 
 class TestCircuit:
@@ -82,6 +82,21 @@ class TestCircuit:
 
         with pytest.raises(UnavailableError):
             await shop.call(System("well"))
+
+    async def test_one_of_many_waiting_calls_probes_and_no_retry_adds_another(self) -> None:
+        shop = resilient(attempts=3, threshold=1, recovery=timedelta())
+        system = System(ConnectionError())
+        with pytest.raises(ConnectionError):
+            await shop.call(system, repeatable=False)
+        probe = Hanging()
+        probing = asyncio.create_task(shop.call(probe))
+        await probe.called.wait()
+
+        outcomes = await asyncio.gather(*(shop.call(system) for _ in range(1000)), return_exceptions=True)
+
+        assert {type(outcome) for outcome in outcomes} == {CircuitOpenError}
+        assert system.calls == 1
+        await cancel(probing)
 
     async def test_a_cancelled_call_counts_neither_way(self) -> None:
         shop = resilient(attempts=1, threshold=2)
@@ -165,3 +180,24 @@ class TestBulkhead:
         shop = Resilient("shop", transient=ConnectionError, retry_after=retry_after, bulkhead=slots)
         await shop.call(System(ConnectionError(), "well"))
         assert free == [True]
+
+    async def test_a_call_that_waited_for_a_slot_is_not_made_if_the_circuit_has_opened_meanwhile(self) -> None:
+        shop = Resilient(
+            "shop",
+            transient=ConnectionError,
+            threshold=1,
+            attempts=1,
+            bulkhead=Bulkhead("shop", limit=1, max_wait=timedelta(seconds=5)),
+        )
+        calls = 0
+
+        async def fail() -> None:
+            nonlocal calls
+            calls += 1
+            await asyncio.sleep(0)
+            raise ConnectionError
+
+        outcomes = await asyncio.gather(shop.call(fail), shop.call(fail), return_exceptions=True)
+
+        assert [type(outcome) for outcome in outcomes] == [ConnectionError, CircuitOpenError]
+        assert calls == 1

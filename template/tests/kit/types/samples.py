@@ -8,10 +8,10 @@ from app.kit.types.currency import CurrencyCode
 from app.kit.types.email_address import Email
 from app.kit.types.file_name import FileName
 from app.kit.types.file_path import RelativePath
+from app.kit.types.localization import CountryCode, Locale, TimeZone
 from app.kit.types.media_type import MediaType
-from app.kit.types.money import MinorUnits, Money
+from app.kit.types.money import Amount, Money
 from app.kit.types.phone_number import Phone, PhoneNumber
-from app.kit.types.places import CountryCode, Locale, TimeZone
 from app.kit.types.rich_text import Html
 from app.kit.types.slug import Slug
 from app.kit.types.web_url import HttpUrl, PublicHttpUrl
@@ -34,9 +34,13 @@ STRINGS: Final[dict[str, TypeAdapter[str]]] = {
 }
 ALL: Final[dict[str, TypeAdapter[Any]]] = {
     **STRINGS,
-    "MinorUnits": TypeAdapter(MinorUnits),
+    "Amount": TypeAdapter(Amount),
     "Money": TypeAdapter(Money),
 }
+
+
+PATTERNS: Final = {"CountryCode", "CurrencyCode", "Locale", "Slug"}
+"""The types whose schema has a regular expression."""
 
 
 def refuses(adapter: TypeAdapter[Any], value: object) -> bool:

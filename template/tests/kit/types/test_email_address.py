@@ -61,6 +61,11 @@ def test_a_key_is_no_longer_than_an_address(local: str, labels: int) -> None:
     assert email_key(key) == key
 
 
+def test_a_key_is_normalized_after_its_letters_are_lowered() -> None:
+    # There is no capital letter of this kind in one character.
+    assert email_key(EMAIL.validate_python("H\u0331@example.com")) == "\u1e96@example.com"
+
+
 def test_an_address_whose_key_would_be_too_long_is_refused() -> None:
     domain = f"{'abc.' * 40}example.com"
     assert check_email(f"{'i' * 64}@{domain}")

@@ -69,9 +69,23 @@ def test_digits_depend_on_the_currency() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["19.999", "1e-999999", "1e999999", "nan", "inf", "", "a", "1" * 5000, "0.01" + "0" * 60 + "1", Decimal("0.001")],
+    [
+        "19.999",
+        "1e-999999",
+        "1e999999",
+        "nan",
+        "inf",
+        "",
+        "a",
+        "1" * 5000,
+        "0.01" + "0" * 60 + "1",
+        Decimal("0.001"),
+        True,
+        10**15,
+        pytest.param(-(10**5000), id="huge"),
+    ],
 )
-def test_values_that_are_not_exact_are_refused(value: str | Decimal) -> None:
+def test_values_that_are_not_exact_are_refused(value: str | Decimal | int) -> None:
     with pytest.raises(AmountError):
         Money.of(value, "EUR")
 

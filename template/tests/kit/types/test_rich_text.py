@@ -17,7 +17,7 @@ PARTS = st.sampled_from([
     "&lt;script&gt;", "<!--", "-->", "<noscript>", "text", "<iframe src=//x>", "<textarea>", "<title>", "<template>",
     "<base href=//x>", "<form action=//x>", "\"'><b>", "&#13;", "\r\n", "&#xfeff;", "<pre>", "</pre>", "<button>",
     "<h2>", "<h3>", "<table>", "<td>", "<li>", "<dd>", "<applet>", "<select>", "</p>", "<ul>", "<em>", "<nobr>",
-    "<a href=x>",
+    "<a href=x>", "<a href=x onclick=x>",
 ])  # fmt: skip
 
 
@@ -43,6 +43,11 @@ class Elements(HTMLParser):
         ("<img src=x onerror=alert(1)>", ""),
         ("<a href='javascript:alert(1)'>a</a>", '<a rel="noopener noreferrer nofollow">a</a>'),
         ("<a href='/me'>a</a>", '<a href="/me" rel="noopener noreferrer nofollow">a</a>'),
+        (
+            "<a href='https://example.com' onclick='x()' style='color:red' target='_blank' rel='opener' id='a'>a</a>",
+            '<a href="https://example.com" rel="noopener noreferrer nofollow">a</a>',
+        ),
+        ("<a href='java&#x0A;script:x'>a</a>", '<a rel="noopener noreferrer nofollow">a</a>'),
         ("1 < 2 & 3", "1 &lt; 2 &amp; 3"),
         ("", ""),
         ("\ufeff\ufeff a", "a"),

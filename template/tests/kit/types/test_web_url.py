@@ -50,6 +50,7 @@ class TestHttpUrl:
             "https://$(id).example.com", "https://`id`.example.com", "https://a'b.example", "https://*.example.com",
             "https://a,b.example", "https://a..b.example", "https://.example.com",
             "https://[::1", "https://exa%00mple.com", "https://" + "a" * 2000, "http://" + "\xe4" * 1000,
+            "https://" + "a" * 64 + ".com", "https://" + "a." * 126 + "com",
         ],
         ids=lambda value: ascii(value)[:50],
     )  # fmt: skip
@@ -77,7 +78,8 @@ class TestPublicHttpUrl:
     @pytest.mark.parametrize(
         "host",
         [
-            "localhost", "localhost.", "LOCALHOST", "db", "printer.local", "metadata.google.internal", "a.localhost",
+            "localhost", "localhost.", "LOCALHOST", "db", "dev", "com.", "printer.local", "a.localhost",
+            "metadata.google.internal",
             "db.default", "db.default.svc", "db.prod.consul", "wiki.corp-net", "a.internal", "hooks.example",
             "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "127.0.0.1.", "0", "[::]", "[::ffff:7f00:1]",
             "1.0.0.127.in-addr.arpa", "127.0.0.1%2e", "\uff4cocalhost", "127\u30020.0.1", "a.test",

@@ -195,6 +195,9 @@ async def test_a_downgrade_leaves_credit(fake: StripeFake, shop: Shop) -> None:
 
     invoice = (await shop.invoices())[0]
     assert (invoice.total, invoice.amount_due, invoice.ending_balance) == (1000, 0, -1000)
+    text = (await shop.page(invoice.hosted_invoice_url)).text
+    assert "Customer balance</th><td>-10.00 USD" in text
+    assert "Amount paid" in text
 
 
 async def test_another_interval_begins_a_new_period(fake: StripeFake, shop: Shop) -> None:

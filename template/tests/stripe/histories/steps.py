@@ -21,7 +21,7 @@ from app.payments.reconciliation import reconcile
 from app.stripe.provider import StripeProvider
 from app.stripe.snapshots import USER_KEY
 from app.users.erasure import erase_user
-from tests.payments.histories import overtake
+from tests.payments.histories import attempt_all, overtake
 from tests.stripe.histories.world import World
 
 type Who = Literal[0, 1]
@@ -185,6 +185,17 @@ class Trouble:
         """Do it."""
         world.fake.faults.down = self.down
         world.wire.requests_left = self.kill or None
+
+
+@dataclass(frozen=True)
+class Outage:
+    """Stripe is down until the next trouble or the end, for longer than the attempts at the events."""
+
+    async def run(self, world: World) -> None:
+        """Do it."""
+        world.fake.faults.down = -1
+        await world.deliver()
+        await attempt_all(world.runtime)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from app.payments.store import COPIED
 from app.stripe.provider import StripeProvider
 from tests.payments.histories import histories, undone
 from tests.stripe.histories.oracle import RANKS, must_have, must_have_nothing
-from tests.stripe.histories.steps import Buy, Deliver, GiveBack, Overtake, Step, UseCard, Wait
+from tests.stripe.histories.steps import Buy, Deliver, GiveBack, Outage, Overtake, Step, UseCard, Wait
 from tests.stripe.histories.strategies import HISTORIES
 from tests.stripe.histories.world import World
 
@@ -33,11 +33,17 @@ OVERTAKEN: Final[list[Step]] = [
     Overtake(0, GiveBack(0, "refund")),
 ]
 
+UNPROCESSED: Final[list[Step]] = [
+    Buy(0, "enterprise", "monthly", "4242", returns=False),
+    Outage(),
+]
+
 
 @histories(10)
 @example(history=OVERTAKEN)
 @example(history=REFUNDED)
 @example(history=UNPAID)
+@example(history=UNPROCESSED)
 @given(history=HISTORIES)
 async def test_every_history_converges_without_unpaid_access(world: World, history: list[Step]) -> None:
     async with undone(world.runtime.database):

@@ -134,3 +134,4 @@ class World:
         await self.deliver()
         for outcome in await reconcile(self.runtime):
             assert outcome.failed == 0
+        await self.runtime.queue.drain()

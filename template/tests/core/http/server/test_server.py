@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,8 +18,8 @@ import pytest
 from app.core.http.server.server import bind
 from app.kit.user_error import UserError
 from tests.databases import Databases
+from tests.processes import APP
 
-START = "from app.cli.main import main; main()"
 READY = "/api/v1/public/health/ready"
 
 
@@ -75,7 +74,7 @@ def served(databases: Databases, folder: Path, *arguments: str, **settings: str)
         "PYTHONPATH": str(Path(__file__).parents[4]),
         **settings,
     }
-    command = [sys.executable, "-c", START, "serve", "--port", str(port), *arguments]
+    command = [*APP, "serve", "--port", str(port), *arguments]
     with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL) as process:
         try:
             yield Served(process, port)

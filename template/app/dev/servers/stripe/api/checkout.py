@@ -27,7 +27,7 @@ _MAX_TRIAL_DAYS = 730
 
 
 def create(call: Call) -> Answer:
-    """Create a checkout of a subscription on a page of its own (`ui_mode=hosted_page`)."""
+    """Create a checkout of a subscription on a hosted page (`ui_mode=hosted_page`)."""
     params, account = call.params, call.account
     params.choice("mode", ("subscription",))
     params.choice("ui_mode", ("hosted_page",))
@@ -157,7 +157,7 @@ def listed(call: Call) -> Answer:
 
 
 def line_items(call: Call) -> Answer:
-    """List what a checkout sells."""
+    """List the line items of a checkout."""
     session = call.one(CheckoutSession)
     call.params.ignore("limit", "starting_after")
     call.params.finish()

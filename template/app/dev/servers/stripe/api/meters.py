@@ -65,7 +65,7 @@ def update(call: Call) -> Answer:
 
 
 def deactivate(call: Call) -> Answer:
-    """Stop a meter: it takes no more events."""
+    """Deactivate a meter: it rejects events."""
     call.params.finish()
     meter = call.one(Meter)
     meter.status, meter.status_transitions.deactivated_at = "inactive", call.account.now
@@ -74,7 +74,7 @@ def deactivate(call: Call) -> Answer:
 
 
 def reactivate(call: Call) -> Answer:
-    """Let a meter take events again."""
+    """Reactivate a meter: it accepts events again."""
     call.params.finish()
     meter = call.one(Meter)
     meter.status, meter.status_transitions.deactivated_at = "active", None
@@ -89,7 +89,7 @@ def listed(call: Call) -> Answer:
 
 
 def record(call: Call) -> Answer:
-    """Take a meter event. The same identifier counts only once within a day.
+    """Record a meter event. An identifier is accepted only once within a day.
 
     Raises:
         ApiError: the identifier was used, the time is out of range, or no meter has the name.
@@ -145,7 +145,7 @@ def _check_payload(call: Call, meter: Meter, payload: dict[str, str]) -> None:
 
 
 def summaries(call: Call) -> Answer:
-    """Sum up the usage of a customer, in one piece or by hour or day."""
+    """Sum the usage of a customer over the whole period, or by hour or day."""
     params, meter = call.params, call.one(Meter)
     customer = params.required("customer")
     start, end = params.integer("start_time"), params.integer("end_time")

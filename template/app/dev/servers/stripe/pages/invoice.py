@@ -21,10 +21,15 @@ def show(account: Account, invoice_id: str, error: str | None) -> HTMLResponse:
         f"<tr><th scope=row>{escape(line.description)}</th><td>{money(line.amount, line.currency)}</td></tr>"
         for line in invoice.lines
     )
-    total = money(invoice.amount_due, invoice.currency)
+    if balance := invoice.amount_due - invoice.total:
+        rows += f"<tr><th scope=row>Customer balance</th><td>{money(balance, invoice.currency)}</td></tr>"
+    label, amount = (
+        ("Amount paid", invoice.amount_paid) if invoice.status == "paid" else ("Amount due", invoice.amount_due)
+    )
+    total = money(amount, invoice.currency)
     body = f"""{error_text(error)}
 <section><p>Status: <strong>{invoice.status}</strong></p>
-{total_table(rows, "Amount due", total)}</section>
+{total_table(rows, label, total)}</section>
 {_payment(account, invoice) if invoice.status == "open" else ""}"""
     return page(f"Invoice {invoice.number or ''}".strip(), body)
 

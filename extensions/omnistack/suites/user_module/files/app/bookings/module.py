@@ -11,5 +11,5 @@ module = Module(
     router=router,
     personal_data=PERSONAL_DATA,
     retention=RETENTION,
-    metrics=REPORT_METRICS,
+    report_metrics=REPORT_METRICS,
 )

@@ -1,4 +1,4 @@
-"""The folders for data of one machine."""
+"""The folders of a developer's data, and the error for a folder in use."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Numbers from the database, which one process at a time reads for all processes of a machine."""
+"""Snapshots of numbers in the database. One process at a time reads them, for all processes of a machine."""
 
 import asyncio
 import json
@@ -19,8 +19,8 @@ from app.metrics.directory import DirectoryBusyError, MetricsDirectory
 
 logger = structlog.stdlib.get_logger(__name__)
 
-SAMPLE_TIMEOUT: Final = 5.0
-"""Seconds that one read of a sample may take."""
+READ_TIMEOUT: Final = 5.0
+"""Seconds for reading one snapshot."""
 SCRAPE_TIMEOUT: Final = 2.0
 """Seconds for which a scrape waits for new values before it is answered with the earlier ones."""
 
@@ -44,8 +44,8 @@ class Reading:
 
 
 @dataclass(kw_only=True, slots=True)
-class Sample:
-    """The last read of a sample. Times are Unix times in seconds; 0 if there was none."""
+class Snapshot:
+    """Metrics that were read from the database together. Times are Unix times in seconds; 0 before the first read."""
 
     attempted_at: float = 0.0
     read_at: float = 0.0
@@ -57,8 +57,8 @@ class Sample:
         return self.read_at > 0 and self.read_at >= self.attempted_at
 
     @classmethod
-    def load(cls, path: Path) -> "Sample":
-        """Read the sample that some process has stored."""
+    def load(cls, path: Path) -> "Snapshot":
+        """Load the snapshot that some process has stored. An absent or damaged file is an empty snapshot."""
         try:
             stored = json.loads(path.read_text())
             series = [Series(**{**one, "rows": [tuple(row) for row in one["rows"]]}) for one in stored.pop("series")]
@@ -67,7 +67,7 @@ class Sample:
             return cls()
 
     def store(self, path: Path) -> None:
-        """Replace the stored sample. A reader sees the earlier one or this one."""
+        """Replace the stored snapshot. A reader sees the earlier one or this one."""
         temporary = path.with_suffix(".new")
         temporary.write_text(json.dumps(asdict(self)))
         temporary.replace(path)
@@ -75,10 +75,10 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A sample: how it is read, and at most how often.
+    """The source of a snapshot.
 
     Attributes:
-        interval: seconds.
+        interval: the minimum number of seconds between two reads.
     """
 
     name: str
@@ -86,8 +86,8 @@ class Source:
     read: Callable[[Runtime, datetime], Awaitable[Reading]]
 
 
-class Sampler:
-    """The samples that the processes of one machine share. Only a scrape starts a read."""
+class SnapshotReader:
+    """A reader of the snapshots that the processes of one machine share. Only a scrape starts a read."""
 
     def __init__(self, runtime: Runtime, directory: MetricsDirectory, sources: Sequence[Source] | None = None) -> None:
         self._runtime = runtime
@@ -96,7 +96,7 @@ class Sampler:
         self._reading: asyncio.Task[None] | None = None
 
     async def refresh(self) -> None:
-        """Read the samples that are due. Wait at most SCRAPE_TIMEOUT; the read continues in the background."""
+        """Read the snapshots that are due. Wait at most SCRAPE_TIMEOUT; the read continues in the background."""
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read_due())
         await asyncio.wait([self._reading], timeout=SCRAPE_TIMEOUT)
@@ -109,22 +109,24 @@ class Sampler:
 
     @property
     def all_succeeded(self) -> bool:
-        """Whether the last read of every sample succeeded. Samples that were never read don't count."""
-        samples = [Sample.load(self._path(source)) for source in self._sources]
-        return all(sample.succeeded for sample in samples if sample.attempted_at)
+        """Whether the last read of every snapshot succeeded. Snapshots that were never read don't count."""
+        snapshots = [Snapshot.load(self._path(source)) for source in self._sources]
+        return all(snapshot.succeeded for snapshot in snapshots if snapshot.attempted_at)
 
     def families(self) -> Iterator[GaugeMetricFamily]:
-        """Return the stored samples as metrics, with their success and their age."""
+        """Return the stored snapshots as metrics, with their success and their age."""
         success = GaugeMetricFamily(
-            "app_metrics_sample_success", "Whether the last read from the database succeeded.", labels=["sample"]
+            "app_metrics_snapshot_success", "Whether the last read from the database succeeded.", labels=["snapshot"]
         )
-        age = GaugeMetricFamily("app_metrics_sample_age_seconds", "Age of the values of the sample.", labels=["sample"])
+        age = GaugeMetricFamily(
+            "app_metrics_snapshot_age_seconds", "Age of the values of the snapshot.", labels=["snapshot"]
+        )
         for source in self._sources:
-            sample = Sample.load(self._path(source))
-            success.add_metric([source.name], float(sample.succeeded))
-            if sample.read_at:
-                age.add_metric([source.name], max(0.0, time.time() - sample.read_at))
-            for series in sample.series:
+            snapshot = Snapshot.load(self._path(source))
+            success.add_metric([source.name], float(snapshot.succeeded))
+            if snapshot.read_at:
+                age.add_metric([source.name], max(0.0, time.time() - snapshot.read_at))
+            for series in snapshot.series:
                 family = GaugeMetricFamily(series.name, series.help, labels=list(series.labels))
                 for labels, value in series.rows:
                     family.add_metric(list(labels), value)
@@ -138,9 +140,9 @@ class Sampler:
                 await self._read_alone(source)
 
     async def _read_alone(self, source: Source) -> None:
-        """Read the sample, unless another process is reading it."""
+        """Read the snapshot, unless another process is reading it."""
         try:
-            with self._directory.locked(f"sample-{source.name}", timeout=0):
+            with self._directory.locked(f"snapshot-{source.name}", timeout=0):
                 if self._is_due(source):
                     await self._read(source)
         except DirectoryBusyError:
@@ -148,24 +150,24 @@ class Sampler:
 
     async def _read(self, source: Source) -> None:
         path = self._path(source)
-        sample = Sample.load(path)
-        sample.attempted_at = time.time()
+        snapshot = Snapshot.load(path)
+        snapshot.attempted_at = time.time()
         try:
-            async with asyncio.timeout(SAMPLE_TIMEOUT):
+            async with asyncio.timeout(READ_TIMEOUT):
                 reading = await source.read(self._runtime, utc_now())
         except Exception as error:  # noqa: BLE001 - whatever fails, the earlier values stay, with their age
-            logger.warning("metrics_sample_failed", sample=source.name, error=type(error).__name__)
+            logger.warning("metrics_snapshot_failed", snapshot=source.name, error=type(error).__name__)
         else:
             names = {series.name for series in reading.series}
-            sample.series = [*reading.series, *(series for series in sample.series if series.name not in names)]
+            snapshot.series = [*reading.series, *(series for series in snapshot.series if series.name not in names)]
             if reading.is_complete:
-                sample.series = list(reading.series)
-                sample.read_at = time.time()
-        sample.store(path)
+                snapshot.series = list(reading.series)
+                snapshot.read_at = time.time()
+        snapshot.store(path)
 
     def _is_due(self, source: Source) -> bool:
         # A clock that was set back must not stop the reads.
-        return not 0 <= time.time() - Sample.load(self._path(source)).attempted_at < source.interval
+        return not 0 <= time.time() - Snapshot.load(self._path(source)).attempted_at < source.interval
 
     def _path(self, source: Source) -> Path:
         return self._directory.path / f"{source.name}.json"

@@ -22,7 +22,7 @@ from app.core.module import module as core
 from app.core.runtime import Runtime
 from app.metrics.directory import MetricsDirectory
 from app.metrics.exposition import render
-from app.metrics.samples import Reading, Sampler, Source, read_figures, read_gauges
+from app.metrics.snapshots import Reading, SnapshotReader, Source, read_figures, read_gauges
 from tests.metrics.scrapes import Scrape
 
 NOBODY_LISTENS = "postgresql+asyncpg://user:password@127.0.0.1:1/none"
@@ -70,40 +70,40 @@ async def away() -> AsyncIterator[Runtime]:
     await database.dispose()
 
 
-def scrape(sampler: Sampler, folder: Path) -> Scrape:
-    return Scrape(render(MetricsDirectory(folder), sampler.families()))
+def scrape(snapshots: SnapshotReader, folder: Path) -> Scrape:
+    return Scrape(render(MetricsDirectory(folder), snapshots.families()))
 
 
 async def test_gauges_are_read_with_their_labels(runtime: Runtime, folder: Path) -> None:
-    sampler = Sampler(runtime, MetricsDirectory(folder), ALWAYS)
-    await sampler.refresh()
-    found = scrape(sampler, folder)
+    snapshots = SnapshotReader(runtime, MetricsDirectory(folder), ALWAYS)
+    await snapshots.refresh()
+    found = scrape(snapshots, folder)
     assert found.total("app_colours", colour="red") == 4
-    assert found.total("app_metrics_sample_success", sample="gauges") == 1
-    assert sampler.all_succeeded
+    assert found.total("app_metrics_snapshot_success", snapshot="gauges") == 1
+    assert snapshots.all_succeeded
 
 
 async def test_scrapes_of_all_processes_share_one_read(runtime: Runtime, folder: Path) -> None:
-    samplers = [Sampler(runtime, MetricsDirectory(folder), SELDOM) for _ in range(3)]
+    readers = [SnapshotReader(runtime, MetricsDirectory(folder), SELDOM) for _ in range(3)]
     _reads.clear()
-    await asyncio.gather(*(sampler.refresh() for sampler in samplers for _ in range(5)))
-    for sampler in samplers:
-        await sampler.refresh()
+    await asyncio.gather(*(snapshots.refresh() for snapshots in readers for _ in range(5)))
+    for snapshots in readers:
+        await snapshots.refresh()
     assert len(_reads) == 1
-    assert {scrape(sampler, folder).total("app_colours") for sampler in samplers} == {4}
+    assert {scrape(snapshots, folder).total("app_colours") for snapshots in readers} == {4}
 
 
 async def test_earlier_values_are_kept_while_the_database_is_away(
     runtime: Runtime, away: Runtime, folder: Path
 ) -> None:
-    await Sampler(runtime, MetricsDirectory(folder), ALWAYS).refresh()
-    sampler = Sampler(away, MetricsDirectory(folder), ALWAYS)
-    await sampler.refresh()
-    found = scrape(sampler, folder)
+    await SnapshotReader(runtime, MetricsDirectory(folder), ALWAYS).refresh()
+    snapshots = SnapshotReader(away, MetricsDirectory(folder), ALWAYS)
+    await snapshots.refresh()
+    found = scrape(snapshots, folder)
     assert found.total("app_colours", colour="red") == 4
-    assert found.total("app_metrics_sample_success", sample="gauges") == 0
-    assert found.total("app_metrics_sample_age_seconds", sample="gauges") > 0
-    assert not sampler.all_succeeded
+    assert found.total("app_metrics_snapshot_success", snapshot="gauges") == 0
+    assert found.total("app_metrics_snapshot_age_seconds", snapshot="gauges") > 0
+    assert not snapshots.all_succeeded
 
 
 async def test_a_read_that_hangs_delays_no_scrape_for_long(
@@ -113,17 +113,17 @@ async def test_a_read_that_hangs_delays_no_scrape_for_long(
         await asyncio.Event().wait()
         return Reading([], is_complete=True)
 
-    monkeypatch.setattr("app.metrics.samples.SCRAPE_TIMEOUT", 0.01)
-    sampler = Sampler(runtime, MetricsDirectory(folder), [Source("gauges", 0.0, hang)])
+    monkeypatch.setattr("app.metrics.snapshots.SCRAPE_TIMEOUT", 0.01)
+    snapshots = SnapshotReader(runtime, MetricsDirectory(folder), [Source("gauges", 0.0, hang)])
     async with asyncio.timeout(5):
-        await sampler.refresh()
-    await sampler.close()
+        await snapshots.refresh()
+    await snapshots.close()
 
 
 async def test_the_age_of_the_oldest_pending_event_is_read(runtime: Runtime, folder: Path) -> None:
-    sampler = Sampler(runtime, MetricsDirectory(folder), ALWAYS)
-    await sampler.refresh()
-    assert scrape(sampler, folder).total("app_inbox_oldest_age_seconds") == 0
+    snapshots = SnapshotReader(runtime, MetricsDirectory(folder), ALWAYS)
+    await snapshots.refresh()
+    assert scrape(snapshots, folder).total("app_inbox_oldest_age_seconds") == 0
     async with runtime.database.transaction() as session:
         for minutes, status in ((2, InboxStatus.PENDING), (1, InboxStatus.PENDING), (9, InboxStatus.DONE)):
             received = utc_now() - timedelta(minutes=minutes)
@@ -138,8 +138,8 @@ async def test_the_age_of_the_oldest_pending_event_is_read(runtime: Runtime, fol
                     next_attempt_at=received,
                 )
             )
-    await sampler.refresh()
-    found = scrape(sampler, folder)
+    await snapshots.refresh()
+    found = scrape(snapshots, folder)
     assert 120 <= found.total("app_inbox_oldest_age_seconds") < 150
     assert found.total("app_inbox_events", status="pending") == 2
     pending = Gauge(
@@ -151,9 +151,9 @@ async def test_the_age_of_the_oldest_pending_event_is_read(runtime: Runtime, fol
 
 
 async def test_of_figures_by_day_only_today_has_a_label(runtime: Runtime, folder: Path) -> None:
-    sampler = Sampler(runtime, MetricsDirectory(folder), [Source("figures", 0.0, read_figures)])
-    await sampler.refresh()
-    found = scrape(sampler, folder)
+    snapshots = SnapshotReader(runtime, MetricsDirectory(folder), [Source("figures", 0.0, read_figures)])
+    await snapshots.refresh()
+    found = scrape(snapshots, folder)
     labels = {"module": "colours", "figure": "painted", "unit": "count"}
     assert found.total("app_figure", label="today", **labels) == 7
     assert found.total("app_figure", label="walls", **labels) == 2
@@ -162,10 +162,10 @@ async def test_of_figures_by_day_only_today_has_a_label(runtime: Runtime, folder
 
 async def test_a_gauge_that_fails_does_not_hide_the_others(live_runtime: Runtime, folder: Path) -> None:
     runtime = create_runtime([core, INCOMPLETE, colours], database=live_runtime.database)
-    sampler = Sampler(runtime, MetricsDirectory(folder), (*ALWAYS, Source("figures", 0.0, read_figures)))
-    await sampler.refresh()
-    found = scrape(sampler, folder)
+    snapshots = SnapshotReader(runtime, MetricsDirectory(folder), (*ALWAYS, Source("figures", 0.0, read_figures)))
+    await snapshots.refresh()
+    found = scrape(snapshots, folder)
     assert found.total("app_colours", colour="red") == 4
     assert found.total("app_figure", figure="painted", label="walls") == 2
-    assert found.total("app_metrics_sample_success", sample="gauges") == 0
-    assert found.total("app_metrics_sample_success", sample="figures") == 0
+    assert found.total("app_metrics_snapshot_success", snapshot="gauges") == 0
+    assert found.total("app_metrics_snapshot_success", snapshot="figures") == 0
