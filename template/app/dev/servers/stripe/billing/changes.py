@@ -59,8 +59,9 @@ def reprice(account: Account, subscription: Subscription, change: Change) -> Rep
         ApiError: an item doesn't exist, or none is left.
     """
     before = copy.deepcopy(subscription.items)
+    period = Period(start=subscription.period_start, end=subscription.period_end)
     for one in change.items:
-        _change_item(account, subscription, one)
+        _change_item(account, subscription, one, period)
     if not subscription.items:
         raise invalid("A subscription must have at least one active plan.", "items")
     if subscription.status == "trialing":
@@ -78,11 +79,10 @@ def reprice(account: Account, subscription: Subscription, change: Change) -> Rep
     return Repriced(lines=lines, at_once=bool(lines) and (restarts or change.proration == "always_invoice"))
 
 
-def _change_item(account: Account, subscription: Subscription, change: ItemChange) -> None:
+def _change_item(account: Account, subscription: Subscription, change: ItemChange, period: Period) -> None:
     if change.item is None:
         if change.price is None:
             raise invalid("Missing required param: items[0][price].", "items[0][price]", code="parameter_missing")
-        period = Period(start=subscription.period_start, end=subscription.period_end)
         subscription.items.append(new_item(account, subscription.id, change.price, change.quantity or 1, period))
         return
     item = subscription.item(change.item)
