@@ -113,7 +113,7 @@ class BillingMode:
     """The rules for prorations, and for the usage before a change of a metered price."""
 
     type: BillingModeType = "flexible"
-    flexible: Json | None = field(default_factory=lambda: {"proration_discounts": None})
+    flexible: dict[str, None] | None = field(default_factory=lambda: {"proration_discounts": None})
 
 
 def billing_mode(type_: BillingModeType) -> BillingMode:
