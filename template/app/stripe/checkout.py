@@ -141,7 +141,12 @@ class Checkout:
             "client_reference_id": str(self.user_id),
             "line_items": items,
             "allow_promotion_codes": True,
-            "subscription_data": {"metadata": {USER_KEY: str(self.user_id)}},
+            # Classic subscriptions, the default of older accounts, lose the usage before a change of a metered price:
+            # https://docs.stripe.com/billing/subscriptions/usage-based/manage-billing-setup
+            "subscription_data": {
+                "billing_mode": {"type": "flexible"},
+                "metadata": {USER_KEY: str(self.user_id)},
+            },
         }
         if trial_days:
             params["subscription_data"] |= {

@@ -13,7 +13,7 @@ from app.usage_billing.models import MeterErrorReport, UsageRecord, UsageState
 KEPT: Final = timedelta(days=400)
 """Retention of records, to explain invoices. The invoices themselves are kept at Stripe."""
 
-# Usage that was billed stays on the invoices at Stripe. What is not sent by the time of the erasure is not billed.
+# Usage that was billed stays on the invoices at Stripe. See `send_before_erasure` for usage that is not sent yet.
 PERSONAL_DATA: Final = (PersonalData(model=UsageRecord, belongs=lambda user_id: col(UsageRecord.user_id) == user_id),)
 
 RETENTION: Final = (

@@ -16,7 +16,7 @@ from app.usage_billing.meters import Meters
 from app.usage_billing.models import MeterErrorReport, UsageRecord
 from app.usage_billing.public_routes import router as public_router
 from app.usage_billing.recorder import UsageLedger
-from app.usage_billing.sender import sending
+from app.usage_billing.sender import send_before_erasure, sending
 from app.usage_billing.settings import UsageBillingSettings
 from app.usage_billing.setup import error_reports, meters_and_prices
 from app.usage_billing.webhook import apply_meter_error_report
@@ -48,6 +48,7 @@ module = Module(
     setup=_set_up,
     lifespan=_lifespan,
     background=sending,
+    before_erasure=(send_before_erasure,),
     commands=(billing,),
     personal_data=PERSONAL_DATA,
     retention=RETENTION,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
 from typing import Final
+from uuid import UUID
 
 import stripe
 import structlog
@@ -91,6 +92,31 @@ async def send_due(runtime: Runtime, stop: asyncio.Event | None = None, timing: 
         if len(claims) < BATCH or outcomes.unavailable or outcomes.misconfigured:
             break
     return sent
+
+
+async def send_before_erasure(runtime: Runtime, user_id: UUID) -> None:
+    """Send the usage of a user who is about to be erased, so that the last invoice contains it.
+
+    A record that another process is sending is sent as well: Stripe counts its identifier once. A record that cannot be
+    sent for another reason than an outage, such as a missing meter, is not billed.
+
+    Raises:
+        ProviderUnavailableError: Stripe doesn't answer. Then the user is not erased.
+    """
+    if not runtime.resource(StripeApi).is_configured:
+        return
+    await statements.unpark(runtime.database)
+    tried: set[UUID] = set()
+    while True:
+        claims = await statements.claim(runtime.database, BATCH, DEFAULT_TIMING.lease, user_id=user_id)
+        outcomes = await _send(runtime, await _sendable(runtime, claims), DEFAULT_TIMING)
+        await _store(runtime, outcomes)
+        if outcomes.unavailable or outcomes.cut_off:
+            raise ProviderUnavailableError("Stripe did not take the user's usage.")
+        # Records to retry are due later, hence come last.
+        if len(claims) < BATCH or tried.issuperset(claim.id for claim in claims):
+            return
+        tried.update(claim.id for claim in claims)
 
 
 def sending(runtime: Runtime, timing: SenderTiming = DEFAULT_TIMING) -> AbstractAsyncContextManager[None]:

@@ -43,12 +43,17 @@ class Claim:
         return f"{self.id}.{self.repeats}" if self.repeats else str(self.id)
 
 
-async def claim(database: Database, limit: int, lease: timedelta) -> list[Claim]:
-    """Claim records that are due, the oldest first. No other process gets them until the lease expires."""
+async def claim(database: Database, limit: int, lease: timedelta, *, user_id: UUID | None = None) -> list[Claim]:
+    """Claim records that are due, the oldest first. No other process gets them until the lease expires.
+
+    Args:
+        user_id: claim this user's pending records instead, whether or not they are due.
+    """
     now = utc_now()
+    wanted = col(UsageRecord.due_at) <= now if user_id is None else col(UsageRecord.user_id) == user_id
     due = (
         select(col(UsageRecord.id))
-        .where(_PENDING, col(UsageRecord.due_at) <= now)
+        .where(_PENDING, wanted)
         .order_by(col(UsageRecord.due_at))
         .limit(limit)
         .with_for_update(skip_locked=True)

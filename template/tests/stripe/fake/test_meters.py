@@ -1,12 +1,13 @@
 """Usage that is reported and billed."""
 
 from decimal import Decimal
+from typing import Literal
 
 import pytest
 import stripe
 
 from app.dev.servers.stripe.fake import StripeFake
-from tests.stripe.fake.shop import Shop
+from tests.stripe.fake.shop import Shop, item_of
 
 
 @pytest.fixture
@@ -129,3 +130,63 @@ async def test_usage_is_billed_when_the_subscription_ends(
 
     invoices = await shop.invoices()
     assert [(line.quantity, line.amount) for line in invoices[0].lines.data] == [(1002, 251)]
+
+
+@pytest.mark.parametrize(
+    ("proration", "mode", "billed"),
+    [
+        ("always_invoice", "flexible", [(100, 500), (7, 70)]),
+        ("create_prorations", "flexible", [(100, 500), (7, 70)]),
+        ("none", "flexible", [(7, 70)]),
+        ("always_invoice", "classic", [(7, 70)]),
+    ],
+)
+async def test_usage_before_a_metered_price_is_replaced(
+    fake: StripeFake,
+    shop: Shop,
+    meter: stripe.billing.Meter,
+    *,
+    proration: Literal["always_invoice", "create_prorations", "none"],
+    mode: Literal["classic", "flexible"],
+    billed: list[tuple[int, int]],
+) -> None:
+    """It is billed at the old price, at once or with the next invoice, and later usage at the new price."""
+    old, new = [
+        await shop.client.v1.prices.create_async(
+            {
+                "product": shop.product,
+                "currency": "usd",
+                "unit_amount": amount,
+                "recurring": {"interval": "month", "usage_type": "metered", "meter": meter.id},
+            }
+        )
+        for amount in (5, 10)
+    ]
+    method = await shop.client.v1.payment_methods.attach_async("pm_card_visa", {"customer": shop.customer})
+    bought = await shop.client.v1.subscriptions.create_async(
+        {
+            "customer": shop.customer,
+            "items": [{"price": old.id}],
+            "default_payment_method": method.id,
+            "billing_mode": {"type": mode},
+        }
+    )
+    await report(shop, 100, identifier="a")
+    fake.advance("+1day")
+    await shop.client.v1.subscriptions.update_async(
+        bought.id,
+        {
+            "items": [{"id": item_of(bought).id, "deleted": True}, {"price": new.id}],
+            "proration_behavior": proration,
+        },
+    )
+    await report(shop, 7, identifier="b")
+    # Too late: the usage before the change has been billed.
+    await report(shop, 1000, identifier="c", timestamp=fake.account.now - 3600)
+
+    fake.advance("+32days")
+
+    invoices = (await shop.invoices())[::-1]
+    lines = [(line.quantity, line.amount) for invoice in invoices for line in invoice.lines.data if line.quantity]
+    assert sorted(lines) == sorted(billed)
+    assert len(invoices) == (3 if (proration, mode) == ("always_invoice", "flexible") else 2)

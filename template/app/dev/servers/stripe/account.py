@@ -12,6 +12,7 @@ from app.dev.servers.stripe.objects.base import Json, Resource, document
 from app.dev.servers.stripe.objects.events import Event, EventData, EventRequest, WebhookEndpoint
 from app.dev.servers.stripe.objects.invoices import InvoiceLine
 from app.dev.servers.stripe.objects.meters import MeterEvent
+from app.dev.servers.stripe.objects.subscriptions import BillingModeType
 
 
 @dataclass(kw_only=True)
@@ -76,6 +77,7 @@ class Account:
         pending_lines: lines that wait for the next invoice of a subscription.
         announced_trials: subscriptions for which `trial_will_end` was sent.
         rejected_identifiers: meter events that are accepted and fail later, asynchronously.
+        default_billing_mode: the mode of subscriptions that are created without one: a setting of the account.
         base_url: where the pages are.
         request: the API request that is being carried out.
     """
@@ -83,6 +85,7 @@ class Account:
     tag: str = field(default_factory=lambda: secrets.token_hex(4))
     base_url: str = "http://127.0.0.1"
     clock: Clock = field(default_factory=Clock)
+    default_billing_mode: BillingModeType = "flexible"
     dunning: Dunning = field(default_factory=Dunning)
     objects: dict[str, dict[str, Resource]] = field(default_factory=dict)
     pending_lines: dict[str, list[InvoiceLine]] = field(default_factory=dict)

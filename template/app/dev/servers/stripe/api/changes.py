@@ -9,7 +9,7 @@ from app.dev.servers.stripe.billing.subscribe import Order
 from app.dev.servers.stripe.errors import invalid
 from app.dev.servers.stripe.objects.catalog import Price
 from app.dev.servers.stripe.objects.customers import Customer, PaymentMethod
-from app.dev.servers.stripe.objects.subscriptions import MISSING_PAYMENT_METHOD, Subscription
+from app.dev.servers.stripe.objects.subscriptions import BILLING_MODES, MISSING_PAYMENT_METHOD, Subscription
 from app.dev.servers.stripe.params import MAX_INTEGER, Params
 
 
@@ -42,6 +42,7 @@ def order_of(call: Call) -> Order:
         metadata=call.metadata(),
         trial_end=end if days is None else account.now + days * DAY,
         missing_payment_method=behavior.choice("missing_payment_method", MISSING_PAYMENT_METHOD) or "create_invoice",
+        billing_mode=params.group("billing_mode").choice("type", BILLING_MODES),
         automatic_tax=params.group("automatic_tax").boolean("enabled") is True,
         cancel_at_period_end=params.boolean("cancel_at_period_end") is True,
         coupon=find_coupon(account, coupon, code) if discounts else None,

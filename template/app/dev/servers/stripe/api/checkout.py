@@ -19,7 +19,7 @@ from app.dev.servers.stripe.objects.hosted import (
     SubscriptionData,
     TotalDetails,
 )
-from app.dev.servers.stripe.objects.subscriptions import MISSING_PAYMENT_METHOD
+from app.dev.servers.stripe.objects.subscriptions import BILLING_MODES, MISSING_PAYMENT_METHOD
 from app.dev.servers.stripe.params import MAX_INTEGER, Params
 
 _HALF_HOUR = 1800
@@ -109,6 +109,7 @@ def _subscription_data(account: Account, params: Params) -> SubscriptionData:
     return SubscriptionData(
         description=params.text("description"),
         metadata=params.mapping("metadata"),
+        billing_mode=params.group("billing_mode").choice("type", BILLING_MODES),
         missing_payment_method=behavior.choice("missing_payment_method", MISSING_PAYMENT_METHOD) or "create_invoice",
         trial_end=end if days is None else account.now + days * DAY,
     )

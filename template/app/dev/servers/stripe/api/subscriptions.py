@@ -17,7 +17,7 @@ def create(call: Call) -> Answer:
     """Create a subscription, and collect its first invoice."""
     order = order_of(call)
     call.params.choice("payment_behavior", ("allow_incomplete", "error_if_incomplete", "default_incomplete"))
-    call.params.ignore("off_session", "payment_settings", "proration_behavior", "collection_method", "billing_mode")
+    call.params.ignore("off_session", "payment_settings", "proration_behavior", "collection_method")
     call.params.finish()
     return subscribe(call.account, order)
 

@@ -59,8 +59,9 @@ def reprice(account: Account, subscription: Subscription, change: Change) -> Rep
         ApiError: an item doesn't exist, or none is left.
     """
     before = copy.deepcopy(subscription.items)
+    period = Period(start=subscription.period_start, end=subscription.period_end)
     for one in change.items:
-        _change_item(account, subscription, one)
+        _change_item(account, subscription, one, period)
     if not subscription.items:
         raise invalid("A subscription must have at least one active plan.", "items")
     if subscription.status == "trialing":
@@ -68,6 +69,7 @@ def reprice(account: Account, subscription: Subscription, change: Change) -> Rep
     restarts = change.restart or any(_interval(item) != _interval(before[0]) for item in subscription.items)
     changed = before if restarts else [item for item in before if subscription.item(item.id) != item]
     lines = [] if change.proration == "none" else _prorations(account, changed, change.at, credit=True)
+    lines += _usage_until_now(account, subscription, before, change, restarts=restarts)
     if restarts:
         subscription.billing_cycle_anchor = change.at
         lines += _restart(account, subscription, change.at)
@@ -77,11 +79,10 @@ def reprice(account: Account, subscription: Subscription, change: Change) -> Rep
     return Repriced(lines=lines, at_once=bool(lines) and (restarts or change.proration == "always_invoice"))
 
 
-def _change_item(account: Account, subscription: Subscription, change: ItemChange) -> None:
+def _change_item(account: Account, subscription: Subscription, change: ItemChange, period: Period) -> None:
     if change.item is None:
         if change.price is None:
             raise invalid("Missing required param: items[0][price].", "items[0][price]", code="parameter_missing")
-        period = Period(start=subscription.period_start, end=subscription.period_end)
         subscription.items.append(new_item(account, subscription.id, change.price, change.quantity or 1, period))
         return
     item = subscription.item(change.item)
@@ -99,6 +100,28 @@ def _change_item(account: Account, subscription: Subscription, change: ItemChang
         item.price, item.plan = copy.deepcopy(change.price), plan_of(change.price)
     if change.quantity is not None:
         item.quantity = change.quantity
+
+
+def _usage_until_now(
+    account: Account, subscription: Subscription, before: list[SubscriptionItem], change: Change, *, restarts: bool
+) -> list[InvoiceLine]:
+    """Return the lines for usage of prices that are removed or whose period ends, and count later usage from now.
+
+    The usage of a removed price is not billed in the billing mode `classic`, nor with `proration_behavior=none`. See
+    https://docs.stripe.com/billing/subscriptions/usage-based/manage-billing-setup.
+    """
+    now, lines = account.now, []
+    prices_before = {(item.id, item.price.id) for item in before}
+    prices_after = {(item.id, item.price.id) for item in subscription.items}
+    loses = change.proration == "none" or subscription.billing_mode.type == "classic"
+    for item in before:
+        removed = (item.id, item.price.id) not in prices_after
+        if item.price.is_metered and (not loses if removed else restarts):
+            lines.append(lifecycle.usage_line(account, item, subscription.customer, now))
+    for item in subscription.items:
+        if item.price.is_metered and (restarts or (item.id, item.price.id) not in prices_before):
+            item.metered_from = now
+    return [line for line in lines if line.quantity]
 
 
 def _interval(item: SubscriptionItem) -> tuple[str, int] | None:

@@ -61,8 +61,9 @@ def _trial_line(account: Account, item: SubscriptionItem) -> InvoiceLine:
     return invoicing.line(account, item, 0, period, f"Trial period for {invoicing.product_name(account, item)}")
 
 
-def _usage_line(account: Account, item: SubscriptionItem, customer: str) -> InvoiceLine:
-    period = Period(start=item.current_period_start, end=item.current_period_end)
+def usage_line(account: Account, item: SubscriptionItem, customer: str, until: int) -> InvoiceLine:
+    """Return the line for the usage of a metered item in its period, until before a time."""
+    period = Period(start=max(item.current_period_start, item.metered_from), end=until)
     quantity = used(account, item.price, customer, period.start, period.end)
     text = f"{quantity} x {invoicing.product_name(account, item)} (used until {day_text(period.end)})"
     made = invoicing.line(account, item, item.price.amount_of(quantity), period, text)
@@ -74,7 +75,11 @@ def usage_lines(account: Account, subscription: Subscription) -> list[InvoiceLin
     """Return the lines for the metered usage of the current period. A trial's usage is free."""
     if subscription.status == "trialing":
         return []
-    return [_usage_line(account, item, subscription.customer) for item in subscription.items if item.price.is_metered]
+    return [
+        usage_line(account, item, subscription.customer, item.current_period_end)
+        for item in subscription.items
+        if item.price.is_metered
+    ]
 
 
 def invoice_end(account: Account, subscription: Subscription, lines: list[InvoiceLine]) -> None:

@@ -15,10 +15,12 @@ from app.dev.servers.stripe.objects.hosted import CheckoutSession, CustomerDetai
 from app.dev.servers.stripe.objects.invoices import Invoice, Period
 from app.dev.servers.stripe.objects.subscriptions import (
     AutomaticTax,
+    BillingModeType,
     EndBehavior,
     MissingPaymentMethod,
     Subscription,
     TrialSettings,
+    billing_mode,
 )
 
 
@@ -33,6 +35,7 @@ class Order:
     metadata: dict[str, str] = field(default_factory=dict)
     trial_end: int | None = None
     missing_payment_method: MissingPaymentMethod = "create_invoice"
+    billing_mode: BillingModeType | None = None
     automatic_tax: bool = False
     cancel_at_period_end: bool = False
     coupon: Coupon | None = None
@@ -67,6 +70,7 @@ def subscribe(account: Account, order: Order, *, on_session: bool = False, authe
             enabled=order.automatic_tax, liability={"type": "self"} if order.automatic_tax else None
         ),
         billing_cycle_anchor=anchor,
+        billing_mode=billing_mode(order.billing_mode or account.default_billing_mode),
         currency=first.currency,
         customer=order.customer.id,
         default_payment_method=order.card,
@@ -140,6 +144,7 @@ def complete(
             metadata=dict(data.metadata),
             trial_end=data.trial_end,
             missing_payment_method=data.missing_payment_method,
+            billing_mode=data.billing_mode,
             automatic_tax=session.automatic_tax["enabled"] is True,
             coupon=account.get(Coupon, coupon),
             promotion_code=promotion.id if promotion else discount.promotion_code if discount else None,

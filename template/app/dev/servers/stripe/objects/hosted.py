@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from app.dev.servers.stripe.objects.base import EMBEDDED, HIDDEN, INCLUDABLE, Json, Metadata, Resource
 from app.dev.servers.stripe.objects.catalog import Price
-from app.dev.servers.stripe.objects.subscriptions import MissingPaymentMethod
+from app.dev.servers.stripe.objects.subscriptions import BillingModeType, MissingPaymentMethod
 
 
 @dataclass(kw_only=True)
@@ -64,6 +64,7 @@ class SubscriptionData:
     metadata: Metadata = field(default_factory=dict)
     trial_end: int | None = None
     missing_payment_method: MissingPaymentMethod = "create_invoice"
+    billing_mode: BillingModeType | None = None
 
 
 @dataclass(kw_only=True)

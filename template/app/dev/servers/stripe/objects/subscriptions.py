@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from app.dev.servers.stripe.objects.base import EMBEDDED, Json, Metadata, Resource
+from app.dev.servers.stripe.objects.base import EMBEDDED, HIDDEN, Json, Metadata, Resource
 from app.dev.servers.stripe.objects.catalog import Price
 
 type SubscriptionStatus = Literal[
@@ -12,7 +12,9 @@ type SubscriptionStatus = Literal[
 type CancellationReason = Literal["cancellation_requested", "payment_disputed", "payment_failed"]
 type PauseBehavior = Literal["keep_as_draft", "mark_uncollectible", "void"]
 type MissingPaymentMethod = Literal["cancel", "create_invoice", "pause"]
+type BillingModeType = Literal["classic", "flexible"]
 
+BILLING_MODES: tuple[BillingModeType, ...] = ("classic", "flexible")
 PAUSE_BEHAVIORS: tuple[PauseBehavior, ...] = ("keep_as_draft", "mark_uncollectible", "void")
 MISSING_PAYMENT_METHOD: tuple[MissingPaymentMethod, ...] = ("cancel", "create_invoice", "pause")
 
@@ -53,7 +55,11 @@ class Plan:
 
 @dataclass(kw_only=True)
 class SubscriptionItem:
-    """A price in a subscription. Since API version 2025-03-31 the period belongs to the item."""
+    """A price in a subscription. Since API version 2025-03-31 the period belongs to the item.
+
+    Attributes:
+        metered_from: the time from which usage counts, if the price was added within the period.
+    """
 
     id: str
     created: int
@@ -63,6 +69,7 @@ class SubscriptionItem:
     price: Price
     subscription: str
     quantity: int | None = 1
+    metered_from: int = field(default=0, metadata=HIDDEN)
     object: Literal["subscription_item"] = "subscription_item"
     billing_thresholds: None = None
     discounts: list[str] = field(default_factory=list)
@@ -102,6 +109,19 @@ class TrialSettings:
 
 
 @dataclass(kw_only=True)
+class BillingMode:
+    """The rules for prorations, and for the usage before a change of a metered price."""
+
+    type: BillingModeType = "flexible"
+    flexible: dict[str, None] | None = field(default_factory=lambda: {"proration_discounts": None})
+
+
+def billing_mode(type_: BillingModeType) -> BillingMode:
+    """Return the rules of a mode."""
+    return BillingMode() if type_ == "flexible" else BillingMode(type=type_, flexible=None)
+
+
+@dataclass(kw_only=True)
 class Subscription(Resource):
     """A recurring purchase of a customer."""
 
@@ -124,7 +144,7 @@ class Subscription(Resource):
     application_fee_percent: None = None
     automatic_tax: AutomaticTax = field(default_factory=AutomaticTax)
     billing_cycle_anchor_config: None = None
-    billing_mode: Json = field(default_factory=lambda: {"type": "flexible", "flexible": {"proration_discounts": None}})
+    billing_mode: BillingMode = field(default_factory=BillingMode)
     billing_schedules: list[Json] = field(default_factory=list)
     billing_thresholds: None = None
     cancel_at: int | None = None
