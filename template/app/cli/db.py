@@ -106,7 +106,9 @@ def revision(
     for line in written.notes:
         click.echo(line)
     if written.path is None:
-        click.echo("Nothing to do: the models and the database agree. (--empty writes a revision all the same.)")
+        click.echo(
+            "Nothing to do: the models and the database agree. To write a revision without changes, add --empty."
+        )
     else:
         click.echo(f"Wrote {os.path.relpath(written.path)}. Read it, then run: app db upgrade")
 

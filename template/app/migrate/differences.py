@@ -93,16 +93,19 @@ def make_revision(
     Args:
         url: the DATABASE_URL.
         message: what the revision does.
-        module: the branch to write to, with changes of this module's tables only; by default the project's own branch,
-            with all changes.
+        module: the branch to write to, with changes of this module's tables only; by default, or if it is `app`,
+            the project's own branch, with all changes.
         empty: write it without changes, to be filled in by hand; otherwise it is written only if there are changes.
         choices: the columns and tables that were renamed or dropped.
 
     Raises:
         UserError: the database lacks revisions, there is no such module, or something may have been renamed.
     """
+    module = None if module == OWN else module
     if module is not None and not (APP / module).is_dir():
-        raise UserError(f"There is no module {module}: app/{module} does not exist.")
+        raise UserError(
+            f"There is no module {module}: app/{module} does not exist. Leave out --module for your own tables."
+        )
     require_current(url)
     name = module or OWN
     folder = script_files.MIGRATIONS / "versions" / name

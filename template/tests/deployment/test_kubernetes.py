@@ -1,7 +1,10 @@
 """The manifests in kubernetes/, by Kubernetes' own schemas and the rules of restricted pods."""
 
+import os
+import subprocess
 from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate  # type: ignore[import-untyped]
@@ -67,6 +70,19 @@ def test_the_manifests_fit_the_application() -> None:
     assert containers["app"]["livenessProbe"]["httpGet"]["path"] == LIVENESS
 
 
+@pytest.mark.parametrize(("folder", "command"), [("s3://backups/shop", "backup create\n"), ("/backups", ""), ("", "")])
+def test_a_backup_to_a_bucket_comes_before_the_migration(tmp_path: Path, folder: str, command: str) -> None:
+    (backup,) = pods()["migrate"]["initContainers"]
+    program = tmp_path / "app"
+    program.write_text('#!/bin/sh\necho "$*" > "$NOTES"\n')
+    program.chmod(0o755)
+    notes = tmp_path / "notes"
+    notes.touch()
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "NOTES": str(notes), "BACKUP_DIR": folder}
+    subprocess.run(backup["args"], env=environment, check=True, timeout=60)
+    assert notes.read_text() == command
+
+
 @pytest.mark.parametrize("name", list(pods()))
 def test_a_pod_is_restricted(name: str) -> None:
     """See https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted."""
@@ -77,7 +93,7 @@ def test_a_pod_is_restricted(name: str) -> None:
     assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert pod["automountServiceAccountToken"] is False
     assert all({"emptyDir", "persistentVolumeClaim"} & volume.keys() for volume in pod["volumes"])
-    for container in pod["containers"]:
+    for container in (*pod.get("initContainers", ()), *pod["containers"]):
         context = container["securityContext"]
         assert context["allowPrivilegeEscalation"] is False
         assert context["readOnlyRootFilesystem"] is True

@@ -9,6 +9,7 @@ from pydantic import Field
 from tests.deployment.deployment import READINESS, ROOT, SERVER, Deployment, Process, Strict, check, required_settings
 
 FOLDER = ROOT / "railway"
+SETTING_COMMAND = re.compile(r"railway variable set .*")
 
 
 class Build(Strict):
@@ -46,7 +47,7 @@ def test_the_files_fit_the_application() -> None:
     assert server.ready == READINESS
     # Commands set the variables, and create the volume.
     page = (ROOT / "docs" / "deploy-railway.md").read_text(encoding="utf-8")
-    settings = required_settings() | set(re.findall(r"--set '?([A-Z_]+)=", page))
+    settings = required_settings() | set(re.findall(r"[ ']([A-Z_]+)=", "\n".join(SETTING_COMMAND.findall(page))))
     check(
         Deployment(
             migration=server.migration[0],
@@ -62,6 +63,15 @@ def test_the_files_fit_the_application() -> None:
             mounts=frozenset(re.findall(r"--mount-path (\S+)", page)),
         )
     )
+
+
+def test_no_command_of_the_page_starts_a_deployment_by_setting_a_variable() -> None:
+    # https://docs.railway.com/cli/variable: the flags --set and --set-from-stdin are deprecated.
+    page = (ROOT / "docs" / "deploy-railway.md").read_text(encoding="utf-8")
+    commands = SETTING_COMMAND.findall(page)
+    assert len(commands) >= 3
+    assert all(command.startswith("railway variable set --service app --skip-deploys ") for command in commands)
+    assert "railway variables" not in page
 
 
 def test_only_the_server_migrates_and_is_checked() -> None:

@@ -23,7 +23,8 @@ async def test_a_life(command_runtime: Runtime, google_play: GooglePlay) -> None
     assert (bought.exit_code, bought.stdout.splitlines()[-1].split()[:4]) == (0, [first[:24], "active", "plan", "pro,"])
     assert google_play.state.items[first].acknowledged
 
-    await run_command("billing", "google", "change", first[:24], "replace", "--product", ENTERPRISE)
+    replaced = await run_command("billing", "google", "change", first[:24], "replace", "--product", ENTERPRISE)
+    assert replaced.exit_code == 0, replaced.output
     second = next(token for token in google_play.state.items if token != first)
     seen = [await stored(command_runtime, first), await stored(command_runtime, second)]
     for step in (("change", second[:24], "cancel"), ("clock", "+1month")):

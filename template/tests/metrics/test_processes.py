@@ -159,7 +159,8 @@ def test_totals_survive_a_killed_server_and_gauges_do_not(processes: Processes, 
     answered = len(statuses) + len(others)
     assert seen == sorted(seen)
     # A request whose answer was lost may have been counted: one of each sender, with the killed process or too late.
-    assert answered <= seen[-1] <= answered + 2
+    # The last answer of the killed process may not have been counted yet.
+    assert answered - 1 <= seen[-1] <= answered + 2
     assert read(third).total(COUNT, http_route="unmatched") == seen[-1]
     assert read(third).total("app_processes") == 2
     end(replaced, signal.SIGTERM)

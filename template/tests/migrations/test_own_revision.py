@@ -103,6 +103,12 @@ class TestMakeRevision:
         assert newest.revision in text
         assert await asyncio.to_thread(migrations.upgrade, url) == 1
 
+    async def test_accepts_the_name_of_the_own_branch(self, url: str, folder: Path) -> None:
+        await asyncio.to_thread(migrations.upgrade, url)
+        path = await asyncio.to_thread(make_revision, url, "Backfill", module="app", empty=True)
+        assert path is not None
+        assert path.parent == folder / "versions" / "app"
+
     async def test_writes_changes_of_a_module_into_its_branch(self, url: str, folder: Path) -> None:
         await asyncio.to_thread(migrations.upgrade, url)
         users = metadata.tables["users"]

@@ -15,7 +15,7 @@ from click.testing import Result
 from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, inspect, make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.cli import db
+from app.cli import db_production
 from app.migrate import exclusive, migration_log, migrations, preflight
 from app.migrate.database_state import on_database
 from app.migrate.release_schema import release_schema
@@ -176,7 +176,7 @@ class TestApply:
         path.unlink()
         older = MetaData()
         Table("things", older, Column("id", Integer, primary_key=True))
-        monkeypatch.setattr(db, "models", lambda: older)
+        monkeypatch.setattr(db_production, "models", lambda: older)
         result = app(*COMMAND)
         assert result.exit_code == 0, result.output
         assert "the database is newer than this code: it has bbb" in result.output

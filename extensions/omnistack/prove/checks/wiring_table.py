@@ -205,7 +205,7 @@ FLY_PAGE: Final = (
     Lines(of=processes, text="`fly.toml` describes …app…<name>…"),
     Lines(of=services, macro="fly_commands", text="   "),
     Lines(of=stored, text="   fly volumes create <name> …"),
-    Lines(of=one_stored, text="A volume belongs to one machine: …"),
+    Lines(of=one_stored, text="A volume belongs to one machine. …"),
     Lines(of=one_process, text="…each of the other processes…"),
 )
 KAMAL_PAGE: Final = (
@@ -220,24 +220,25 @@ KUBERNETES_PAGE: Final = (
     Lines(of=none_stored, text="| `app.yaml` |…autoscaling…"),
     Lines(of=several_services, text="…the other services…"),
     Lines(of=processes, text="…scale deployment <name> …"),
-    Lines(of=one_stored, text="A project with files on a volume …"),
+    Lines(of=one_stored, text="A project that stores files on a volume …"),
 )
 RAILWAY_PAGE: Final = (
     Lines(of=processes, text="`railway/` has one file …app…<name>…"),
     Lines(of=processes, text="   railway add --service <name> …"),
     Lines(of=services, macro="railway_commands", text="   "),
     Lines(of=processes, text="…`/railway/<name>.json` for `<name>`…"),
-    Lines(of=container_settings, text="   railway variables --service app --set <name>=<value>"),
+    Lines(of=container_settings, text="   railway variable set --service app --skip-deploys <name>=<value>"),
     Lines(of=one_process, text="   Give the other processes the same variables…"),
     Lines(of=stored, text="   railway volume …--mount-path <path>"),
-    Lines(of=stored, text="   railway variables --service app --set <setting>=<path>"),
+    Lines(of=stored, text="   railway variable set --service app --skip-deploys <setting>=<path>"),
+    Lines(of=processes, text="   railway up --service <name>"),
     Lines(of=one_process, text="…choose *Rollback* …the other processes…"),
     Lines(of=one_stored, text="A service with a volume …"),
 )
 RENDER_PAGE: Final = (
     Lines(of=processes, text="`render.yaml` is a …the server…<help>…"),
     Lines(of=one_process, text="…choose *Rollback* …the other processes…"),
-    Lines(of=one_stored, text="A disk belongs to one instance: …"),
+    Lines(of=one_stored, text="A disk belongs to one instance …"),
     Lines(of=one_process, text="The `starter` plan costs …each of the …"),
     Lines(of=several_services, text="The `starter` plan costs …each further service…"),
 )

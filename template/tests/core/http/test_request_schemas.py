@@ -10,7 +10,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
-from app.kit.text import Line
+from app.kit.text import LengthBound, Line
 
 type Schema = dict[str, Any]
 
@@ -30,7 +30,7 @@ def violations(schema: Schema, where: str, *, in_url: bool = False) -> Iterator[
     kind = schema.get("type", "")
     if not in_url and (kind in UNLIMITED or (kind in SIZED and schema.get("max_length") is None)):
         yield f"{where}: {kind} without a limit"
-    if kind in BEFORE:
+    if kind in BEFORE and not isinstance(schema["function"]["function"], LengthBound):
         yield f"{where}: {kind} runs before the limit is checked"
     if "allow" in {schema.get("extra_behavior"), schema.get("config", {}).get("extra_fields_behavior")}:
         yield f"{where}: any number of unknown keys"
