@@ -102,7 +102,8 @@ def link(previous: str, entry: Mapping[str, object]) -> str:
 
 def is_linked(previous: str, row: Row[*tuple[Any, ...]]) -> bool:
     """Return whether an entry has the hash that its predecessor's hash and its own columns result in."""
-    return link(previous, {name: getattr(row, name) for name in HASHED}) == row.hash
+    stored: str = row.hash
+    return link(previous, {name: getattr(row, name) for name in HASHED}) == stored
 
 
 def _plain(value: object) -> object:
