@@ -31,7 +31,7 @@ def audit() -> None:
 @with_runtime
 async def verify_log(runtime: Runtime, checkpoint: Path | None) -> None:
     """Find entries that were changed, deleted or invented. Exits with status 1 if there are any."""
-    known = None if checkpoint is None else _read(checkpoint)
+    known = None if checkpoint is None else read_checkpoint(checkpoint)
     reports = await verify(runtime.database, runtime.resource(SealingKeys), known)
     problems = [problem for report in reports for problem in report.problems]
     for problem in problems:
@@ -66,7 +66,12 @@ async def export_log(runtime: Runtime, export_format: str) -> None:
         click.echo(chunk, nl=False)
 
 
-def _read(file: Path) -> Checkpoint:
+def read_checkpoint(file: Path) -> Checkpoint:
+    """Return a stored checkpoint.
+
+    Raises:
+        ClickException: the file contains none.
+    """
     try:
         return dict(_CHECKPOINT.validate_json(file.read_bytes()))
     except (OSError, ValidationError) as error:

@@ -1,22 +1,27 @@
 """Retention of the audit log, personal data in it, and its metrics."""
 
+import json
+from collections.abc import Iterable
 from datetime import datetime
 from itertools import takewhile
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select, update
+import structlog
+from sqlalchemy import ColumnElement, and_, delete, inspect, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.audit.models import AuditChain, AuditRecord
-from app.audit.sealing import SealingKeys
+from app.audit.sealing import SealingKeys, is_linked
 from app.audit.settings import AuditSettings
 from app.core.data_policy.daily_report import rows_since
 from app.core.data_policy.figures import total_rows
 from app.core.db.models import utc_now
 from app.core.manifest import Figure, PersonalData, ReportMetric, RetentionRule
 from app.core.runtime import Runtime
+
+logger = structlog.stdlib.get_logger(__name__)
 
 
 async def erase_origin(_runtime: Runtime, session: AsyncSession, user_id: UUID) -> None:
@@ -40,11 +45,20 @@ def _of_user(user_id: UUID) -> ColumnElement[bool]:
 
 
 async def trim_chains(runtime: Runtime, session: AsyncSession, limit: int) -> int:
-    """Delete up to `limit` expired entries, each chain from its beginning, and note where it now begins."""
+    """Delete up to `limit` expired entries, each chain from its beginning, and note where it now begins.
+
+    The ends of all chains are logged, so that a copy of the log has a checkpoint of each day.
+    """
     expires = utc_now() - runtime.resource(AuditSettings).retention_period
     keys, deleted = runtime.resource(SealingKeys), 0
-    for chain in (await session.scalars(select(AuditChain).order_by(col(AuditChain.chain)).with_for_update())).all():
-        if keys.accept(chain.trimmed_seal, chain.trimmed):
+    chains = (await session.scalars(select(AuditChain).order_by(col(AuditChain.chain)).with_for_update())).all()
+    ends = {str(chain.chain): (chain.sequence, chain.hash) for chain in chains}
+    logger.info("audit_checkpoint", checkpoint=json.dumps(ends))
+    for chain in chains:
+        if chain.trimmed_sequence and not keys.accept(chain.trimmed_seal, chain.trimmed):
+            _report_broken(chain, chain.trimmed_sequence)
+            continue
+        if chain.trimmed_sequence:
             # With the current key, so that a previous one can be removed from the settings one day.
             chain.trimmed_seal = keys.current.seal(*chain.trimmed)
         if deleted < limit:
@@ -53,20 +67,27 @@ async def trim_chains(runtime: Runtime, session: AsyncSession, limit: int) -> in
 
 
 async def _trim(session: AsyncSession, keys: SealingKeys, chain: AuditChain, expires: datetime, limit: int) -> int:
-    statement = (
-        select(col(AuditRecord.sequence), col(AuditRecord.hash), col(AuditRecord.created_at))
-        .where(col(AuditRecord.chain) == chain.chain)
-        .order_by(col(AuditRecord.sequence))
-        .limit(limit)
-    )
-    oldest = (await session.execute(statement)).all()
-    expired = list(takewhile(lambda row: row.created_at < expires, oldest))
-    if expired:
-        chain.trimmed_sequence, chain.trimmed_hash, _ = expired[-1]
+    """Delete expired entries up to the first that was manipulated: a new seal would hide the manipulation."""
+    columns: Iterable[Any] = inspect(AuditRecord).columns
+    of_chain = col(AuditRecord.chain) == chain.chain
+    statement = select(*columns).where(of_chain).order_by(col(AuditRecord.sequence)).limit(limit)
+    deleted = 0
+    for row in takewhile(lambda row: row.created_at < expires, (await session.execute(statement)).all()):
+        is_next = row.sequence == chain.trimmed_sequence + 1 and is_linked(chain.trimmed_hash, row)
+        if not is_next or not keys.accept_entry(row):
+            _report_broken(chain, row.sequence)
+            break
+        chain.trimmed_sequence, chain.trimmed_hash = row.sequence, row.hash
+        deleted += 1
+    if deleted:
         chain.trimmed_seal = keys.current.seal(*chain.trimmed)
-        own = (col(AuditRecord.chain) == chain.chain, col(AuditRecord.sequence) <= chain.trimmed_sequence)
-        await session.execute(delete(AuditRecord).where(*own).execution_options(synchronize_session=False))
-    return len(expired)
+        expired = (of_chain, col(AuditRecord.sequence) <= chain.trimmed_sequence)
+        await session.execute(delete(AuditRecord).where(*expired).execution_options(synchronize_session=False))
+    return deleted
+
+
+def _report_broken(chain: AuditChain, sequence: int) -> None:
+    logger.error("audit_chain_broken", chain=chain.chain, sequence=sequence, hint="Run `app audit verify`.")
 
 
 PERSONAL_DATA: Final = (

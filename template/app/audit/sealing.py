@@ -7,10 +7,11 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Self
+from typing import Any, Final, Self
 from uuid import UUID
 
 from pydantic import SecretStr
+from sqlalchemy import Row
 
 from app.core.config.settings import Settings
 from app.kit.derived_key import derived_key
@@ -76,6 +77,10 @@ class SealingKeys:
         """Return whether one of the keys made the seal of these parts."""
         return any(hmac.compare_digest(key.seal(*parts).encode(), seal.encode()) for key in self.keys)
 
+    def accept_entry(self, row: Row[*tuple[Any, ...]]) -> bool:
+        """Return whether one of the keys made an entry's seal, or its key is no longer configured."""
+        return self.by_id(row.key_id) is None or self.accept(row.seal, (row.chain, row.sequence, row.hash))
+
 
 def new_salt() -> str:
     """Return a salt of 128 random bits."""
@@ -93,6 +98,12 @@ def link(previous: str, entry: Mapping[str, object]) -> str:
         {name: _plain(entry[name]) for name in HASHED}, sort_keys=True, separators=(",", ":"), ensure_ascii=True
     )
     return hashlib.sha256(f"{previous}\n{content}".encode()).hexdigest()
+
+
+def is_linked(previous: str, row: Row[*tuple[Any, ...]]) -> bool:
+    """Return whether an entry has the hash that its predecessor's hash and its own columns result in."""
+    stored: str = row.hash
+    return link(previous, {name: getattr(row, name) for name in HASHED}) == stored
 
 
 def _plain(value: object) -> object:

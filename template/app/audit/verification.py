@@ -8,7 +8,7 @@ from sqlalchemy import Row, func, inspect, or_, select
 from sqlmodel import col
 
 from app.audit.models import AuditChain, AuditRecord
-from app.audit.sealing import HASHED, SealingKeys, link, origin_digest
+from app.audit.sealing import SealingKeys, is_linked, origin_digest
 from app.core.db.database import Database
 
 BATCH: Final = 1000
@@ -19,7 +19,13 @@ MAX_PROBLEMS: Final = 20
 _STRAYS: Final = (
     select(col(AuditRecord.chain), func.min(col(AuditRecord.sequence)))
     .join(AuditChain, col(AuditChain.chain) == col(AuditRecord.chain), isouter=True)
-    .where(or_(col(AuditChain.chain).is_(None), col(AuditRecord.sequence) > col(AuditChain.sequence)))
+    .where(
+        or_(
+            col(AuditChain.chain).is_(None),
+            col(AuditRecord.sequence) > col(AuditChain.sequence),
+            col(AuditRecord.sequence) <= col(AuditChain.trimmed_sequence),
+        )
+    )
     .group_by(col(AuditRecord.chain))
     .order_by(col(AuditRecord.chain))
 )
@@ -74,13 +80,13 @@ async def verify(database: Database, keys: SealingKeys, checkpoint: Checkpoint |
 
 
 async def _check_strays(database: Database, reports: list[ChainReport]) -> None:
-    """Report entries behind the end of their chain, and of chains that do not exist."""
+    """Report entries before the beginning or behind the end of their chain, and of chains that do not exist."""
     by_chain = {report.chain: report for report in reports}
     for chain, sequence in await database.fetch(_STRAYS, {}):
         if chain not in by_chain:
             by_chain[chain] = ChainReport(chain=chain)
             reports.append(by_chain[chain])
-        by_chain[chain].add(f"entry {sequence} and later ones are not part of it")
+        by_chain[chain].add(f"entry {sequence} is not part of it; there may be more of them")
 
 
 async def take_checkpoint(database: Database) -> Checkpoint:
@@ -105,7 +111,7 @@ async def _verify_chain(
         report.checked += 1
         if row.sequence != sequence + 1:
             report.add(f"entries {sequence + 1} to {row.sequence - 1} are missing")
-        elif link(previous, {name: getattr(row, name) for name in HASHED}) != row.hash:
+        elif not is_linked(previous, row):
             report.add(f"entry {row.sequence} or its predecessor was changed")
         _check_seal(report, keys, row)
         _check_origin(report, row)
@@ -125,10 +131,9 @@ def _check_ends(report: ChainReport, keys: SealingKeys, chain: AuditChain) -> No
 
 
 def _check_seal(report: ChainReport, keys: SealingKeys, row: Row[*tuple[Any, ...]]) -> None:
-    key = keys.by_id(row.key_id)
-    if key is None:
+    if keys.by_id(row.key_id) is None:
         report.unknown_keys += 1
-    elif not keys.accept(row.seal, (row.chain, row.sequence, row.hash)):
+    elif not keys.accept_entry(row):
         report.add(f"the application did not write entry {row.sequence}")
 
 

@@ -12,7 +12,9 @@ from click.testing import CliRunner, Result
 from pydantic import SecretStr
 from sqlalchemy import select, update
 from sqlmodel import col
+from structlog.testing import capture_logs
 
+from app.audit.commands import read_checkpoint
 from app.audit.models import AuditChain
 from app.audit.sealing import SealingKey, SealingKeys
 from app.audit.verification import take_checkpoint, verify
@@ -151,6 +153,69 @@ class TestRetention:
         async with live_runtime.database.reading() as session:
             (chain,) = await session.scalars(select(AuditChain).where(col(AuditChain.chain) == 0))
         assert SealingKeys((new,)).accept(chain.trimmed_seal, chain.trimmed)
+
+    @pytest.mark.parametrize(
+        "statements",
+        [
+            ["UPDATE audit_entries SET created_at = '2020-01-01 00:00:00+00:00' WHERE sequence <= 2"],
+            ["UPDATE audit_entries SET action = 'other' WHERE sequence = 1"],
+            ["UPDATE audit_entries SET seal = hash WHERE sequence = 1"],
+            ["DELETE FROM audit_entries WHERE sequence = 1"],
+            [
+                "UPDATE audit_chains SET trimmed_hash = (SELECT hash FROM audit_entries WHERE sequence = 1)",
+                "UPDATE audit_chains SET trimmed_sequence = 1 WHERE chain = 0",
+                "DELETE FROM audit_entries WHERE sequence = 1",
+            ],
+        ],
+        ids=["a forged time", "a change", "a forged seal", "a deletion", "a forged beginning"],
+    )
+    async def test_hides_no_manipulation(
+        self, live_runtime: Runtime, monkeypatch: pytest.MonkeyPatch, statements: list[str]
+    ) -> None:
+        for days, actions in ((400, ("a", "b")), (10, ("c",))):
+            then = utc_now() - timedelta(days=days)
+            with monkeypatch.context() as patch:
+                patch.setattr("app.audit.log.utc_now", lambda then=then: then)
+                await record(live_runtime, *actions)
+        await tamper(live_runtime, *statements)
+        found = await problems(live_runtime)
+        assert found
+
+        with capture_logs() as logs:
+            assert (await cleanup_old_data(live_runtime))["audit_entries"] == 0
+
+        assert await problems(live_runtime) == found
+        (line,) = (line for line in logs if line["event"] == "audit_chain_broken")
+        assert (line["log_level"], line["chain"]) == ("error", 0)
+
+    async def test_an_entry_invented_before_the_beginning_is_found(
+        self, live_runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        then = utc_now() - timedelta(days=400)
+        with monkeypatch.context() as patch:
+            patch.setattr("app.audit.log.utc_now", lambda: then)
+            await record(live_runtime, "old")
+        await cleanup_old_data(live_runtime)
+        await record(live_runtime, "new")
+
+        await tamper(
+            live_runtime,
+            "UPDATE audit_entries SET sequence = 1",
+            "UPDATE audit_chains SET sequence = 1, hash = trimmed_hash WHERE chain = 0",
+        )
+
+        assert await problems(live_runtime) == ["chain 0: entry 1 is not part of it; there may be more of them"]
+
+    async def test_logs_a_checkpoint(self, live_runtime: Runtime, tmp_path: Path) -> None:
+        await record(live_runtime, "first", "second")
+
+        with capture_logs() as logs:
+            await cleanup_old_data(live_runtime)
+
+        (line,) = (line for line in logs if line["event"] == "audit_checkpoint")
+        stored = tmp_path / "checkpoint.json"
+        stored.write_text(line["checkpoint"])
+        assert read_checkpoint(stored) == await take_checkpoint(live_runtime.database)
 
 
 class TestErasure:
