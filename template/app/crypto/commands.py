@@ -22,14 +22,14 @@ def crypto() -> None:
 
 
 @crypto.command("new-key")
-@click.option("--id", "key_id", help="The key's id. Default: today's date.")
+@click.option("--id", "key_id", help="The key's id. Default: the date and time.")
 def new_key(key_id: str | None) -> None:
     """Print a new entry for ENCRYPTION_KEYS.
 
     The output is a secret: put it into your secret manager, not into a log.
     """
     try:
-        click.echo(str(EncryptionKey.generate(key_id or f"{utc_now():%Y-%m-%d}")))
+        click.echo(str(EncryptionKey.generate(key_id or f"{utc_now():%Y-%m-%d-%H%M%S}")))
     except InvalidKeyError as error:
         raise click.ClickException(f"{str(error).capitalize()}.") from None
 

@@ -1,6 +1,7 @@
 """The rotation of keys, and the commands `app crypto`."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, nullcontext
 
@@ -215,7 +216,10 @@ class TestCommands:
     async def test_new_key(self, monkeypatch: pytest.MonkeyPatch) -> None:
         result = await self.command("new-key", "--id", "2031-01")
         refused = await self.command("new-key", "--id", "A b")
+        unnamed = EncryptionKey.parse((await self.command("new-key")).stdout.strip())
 
+        # With the time: two keys of one day can be in one list.
+        assert re.fullmatch(r"\d{4}-\d{2}-\d{2}-\d{6}", unnamed.id)
         key = EncryptionKey.parse(result.stdout.strip())
         assert (key.id, len(key.secret)) == ("2031-01", 32)
         use_keys(monkeypatch, key, OLD)
