@@ -239,6 +239,7 @@ RENDER_PAGE: Final = (
     Lines(of=processes, text="`render.yaml` is a …the server…<help>…"),
     Lines(of=one_process, text="…choose *Rollback* …the other processes…"),
     Lines(of=one_stored, text="A disk belongs to one instance …"),
+    Lines(of=pairs(stored, processes, "process"), text="…**The other processes cannot read that disk:**…"),
     Lines(of=one_process, text="The `starter` plan costs …each of the …"),
     Lines(of=several_services, text="The `starter` plan costs …each further service…"),
 )
