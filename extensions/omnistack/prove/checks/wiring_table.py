@@ -234,6 +234,7 @@ RAILWAY_PAGE: Final = (
     Lines(of=processes, text="   railway up --service <name>"),
     Lines(of=one_process, text="…choose *Rollback* …the other processes…"),
     Lines(of=one_stored, text="A service with a volume …"),
+    Lines(of=pairs(stored, processes, "process"), text="…The other processes cannot read"),
 )
 RENDER_PAGE: Final = (
     Lines(of=processes, text="`render.yaml` is a …the server…<help>…"),
