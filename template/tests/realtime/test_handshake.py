@@ -32,8 +32,10 @@ def bearer(headers: dict[str, str]) -> str:
 
 
 class TestCredentials:
-    async def test_no_token_is_refused(self, site: Site) -> None:
-        assert await refusal(site.url) == (401, "UNAUTHORIZED")
+    async def test_no_token_is_refused(self, site: Site, caplog: pytest.LogCaptureFixture) -> None:
+        with caplog.at_level(logging.ERROR, logger="uvicorn"):
+            assert await refusal(site.url) == (401, "UNAUTHORIZED")
+        assert caplog.text == ""
 
     async def test_made_up_credentials_are_refused(self, site: Site) -> None:
         site.runtime.settings = site.runtime.settings.model_copy(update={"RATE_LIMIT_AUTH": "off"})

@@ -26,6 +26,15 @@ class LimitedWebSocket(WebSocketsSansIOProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._write_deadline = WriteDeadline(cast("LimitedConfig", config).limits.write_timeout)
 
+    async def send(self, message: Any) -> None:  # noqa: ANN401 - uvicorn's own type is private
+        """See the ASGI specification. A handshake that was refused with a response is complete.
+
+        uvicorn takes it for one that was forgotten, and logs an error.
+        """
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+            self.handshake_complete = True
+
     def resume_writing(self) -> None:
         """See `asyncio.Protocol.resume_writing`."""
         self._write_deadline.reset()
