@@ -32,7 +32,7 @@ class Terminal:
     def __init__(self, cwd: Path, *arguments: str) -> None:
         program = ["-c", "from omnistack.cli import main; main()", *arguments]
         self.child = pexpect.spawn(
-            sys.executable, program, cwd=str(cwd), encoding="utf-8", timeout=30, dimensions=(60, 160)
+            sys.executable, program, cwd=str(cwd), encoding="utf-8", timeout=120, dimensions=(60, 160)
         )
 
     def sees(self, text: str) -> None:
