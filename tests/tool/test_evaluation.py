@@ -26,8 +26,8 @@ def test_defaults_are_a_whole_set(questionnaire: Questionnaire) -> None:
     assert list(made.answers) == list(questionnaire.catalog.questions)
     assert (made.answers["preset"], made.answers["projects"]) == ("saas", True)
     assert " ".join(made.chosen) == (
-        "core file_stores metrics pipeline property_tests resilience selection sentry timestamps webhook_signatures auth "
-        "backup crypto custom github_actions input_types load_tests outbound_http own_server redis toolbox users "
+        "core file_stores metrics pipeline property_tests resilience selection sentry timestamps webhook_signatures "
+        "auth backup crypto custom github_actions input_types load_tests outbound_http own_server redis toolbox users "
         "websocket audit_log contact email feature_flags impersonation jobs plans projects storage admin "
         "console email_calls email_http local payments remote_storage resend s3_protocol stripe s3"
     )

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -13,6 +14,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from omnistack.shell.errors import OmniError
 from omnistack.shell.process import LEAKING_VARIABLES, kill_group, program
@@ -52,28 +54,29 @@ class Site:
             StepError: it failed or took longer than half an hour.
         """
         shown = " ".join(command)
-        process = subprocess.Popen(
-            [program(command[0]), *command[1:]],
-            cwd=self.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        )
-        try:
-            output, _ = process.communicate(timeout=STEP_SECONDS)
-        except subprocess.TimeoutExpired as error:
-            raise StepError(f"`{shown}` took more than {STEP_SECONDS} seconds", str(error.output)) from error
-        finally:
-            # The servers that its tests have started end with it, also if this program is interrupted.
-            with suppress(ProcessLookupError):
-                kill_group(process)
-            process.wait()
-        if process.returncode:
-            raise StepError(f"`{shown}` exited with {process.returncode}", output)
+        # A file, since a process that its tests have started may hold a pipe open after its end.
+        with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
+            process = subprocess.Popen(
+                [program(command[0]), *command[1:]],
+                cwd=self.folder,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            )
+            try:
+                process.wait(STEP_SECONDS)
+            except subprocess.TimeoutExpired as error:
+                raise StepError(f"`{shown}` took more than {STEP_SECONDS} seconds", _written(output)) from error
+            finally:
+                # The servers that its tests have started end with it, also if this program is interrupted.
+                with suppress(ProcessLookupError):
+                    kill_group(process)
+                process.wait()
+            if process.returncode:
+                raise StepError(f"`{shown}` exited with {process.returncode}", _written(output))
 
     def uv(self, *command: str) -> None:
         """Run a command in the project's own environment."""
@@ -198,6 +201,11 @@ def tests(site: Site) -> None:
 def downgrade(site: Site) -> None:
     """Remove every table."""
     site.uv("app", "db", "downgrade", "base", "--yes")
+
+
+def _written(output: IO[str]) -> str:
+    output.seek(0)
+    return output.read()
 
 
 @dataclass(frozen=True)
