@@ -91,11 +91,15 @@ def test_an_outcome_cannot_be_changed() -> None:
 
 def test_a_step_leaves_no_process_behind(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        child = f"import socket; socket.create_connection(('127.0.0.1', {server.getsockname()[1]})).recv(1)"
-        code = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {child!r}], stdout=subprocess.DEVNULL)"
+        address = server.getsockname()
+        child = f"import socket; held = socket.create_connection({address!r}); print(flush=True); held.recv(1)"
+        code = (
+            "import subprocess, sys; "
+            f"subprocess.Popen([sys.executable, '-c', {child!r}], stdout=subprocess.PIPE).stdout.readline()"
+        )
         server.settimeout(30)
 
-        Site(tmp_path, dict(os.environ)).run(sys.executable, "-c", code + "; import time; time.sleep(3)")
+        Site(tmp_path, dict(os.environ)).run(sys.executable, "-c", code)
 
         connection, _ = server.accept()
         with connection:

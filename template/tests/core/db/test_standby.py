@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.config.settings import Settings
 from app.core.db import replica as module
@@ -58,8 +59,9 @@ async def until(url: str, statement: str) -> None:
                 async with engine.connect() as connection:
                     if await connection.scalar(text(statement)):
                         break
-            except Exception:  # noqa: BLE001, S110 - it has not started yet
-                pass
+            except (OSError, SQLAlchemyError):
+                # It has not started yet.
+                await asyncio.sleep(0.05)
     await engine.dispose()
 
 
